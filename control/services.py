@@ -19,7 +19,9 @@ from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
+from control.numbers.addresses import BusinessAddresses
 from control.numbers.assignment import NumberAssignment
+from control.numbers.bundles import RegulatoryBundles
 from control.numbers.service import Numbers
 from control.outside import OutsideClients
 from control.platform.service import Platform
@@ -45,6 +47,8 @@ class Services:
     platform: Platform
     analytics: Analytics
     numbers: Numbers
+    addresses: BusinessAddresses
+    bundles: RegulatoryBundles
     calls: Calls
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
@@ -103,6 +107,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         platform=platform,
         analytics=Analytics(),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
+        addresses=BusinessAddresses(workspaces),
+        bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),

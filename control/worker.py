@@ -89,7 +89,7 @@ def make_worker_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),
             backups_tasks(metrics.report_backups),
-            numbers_tasks(pool, services.numbers, services.carriers),
+            numbers_tasks(pool, services.numbers, services.addresses, services.carriers),
             calls_tasks(
                 pool,
                 calls=services.calls,

@@ -23,6 +23,9 @@ _AGENT_CONTENT: Final = (
 )
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"
+_ADDRESS: Final = "404 address_not_found"
+_BUNDLE: Final = "404 bundle_not_found"
+_CARRIER: Final = "409 no_carrier, 422 carrier_not_set_up, 503 carrier_away, 503 carrier_refused"
 _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _PLACE: Final = (
@@ -77,8 +80,15 @@ _CODES: Final[Mapping[str, str]] = {
     ),
     "buy_number": (
         "409 no_carrier, 409 number_limit, 409 number_taken, 409 owner_unverified, 409 workspace_suspended, "
+        "409 address_pending, 422 address_ambiguous, 422 address_not_in_bundle, 422 address_rejected, "
+        "422 address_required, 422 address_unfit, 422 address_unknown, 422 bundle_ambiguous, 422 bundle_not_usable, "
+        "422 bundle_required, 422 bundle_unfit, 422 bundle_unknown, "
         "422 carrier_not_set_up, 422 phone_number_invalid, 429 number_daily_limit"
     ),
+    "create_address": "409 address_limit, 409 workspace_suspended",
+    "get_address": _ADDRESS,
+    "delete_address": f"{_ADDRESS}, 409 address_in_use",
+    "get_bundle": _BUNDLE,
     "get_number": _NUMBER,
     "rename_number": _NUMBER,
     "release_number": f"{_NUMBER}, 409 number_buying, 409 number_in_use",
@@ -128,6 +138,13 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_activate_workspace": _WORKSPACE,
     "admin_change_tier": f"{_WORKSPACE}, {_TIER_CHOICE}",
     "admin_restore_workspace": f"{_WORKSPACE}, 409 not_deleted",
+    "admin_list_account_numbers": _CARRIER,
+    "admin_import_number": (
+        f"{_WORKSPACE}, {_CARRIER}, 409 number_elsewhere, 409 number_limit, 409 number_pending, 409 number_taken, "
+        "422 number_not_owned, 422 phone_number_invalid"
+    ),
+    "admin_link_bundle": f"{_WORKSPACE}, {_CARRIER}, 409 bundle_linked, 422 bundle_unknown",
+    "admin_unlink_bundle": f"{_BUNDLE}, 409 bundle_in_use",
     "admin_create_template": _TEMPLATE_CONFIG,
     "admin_get_template": _TEMPLATE,
     "admin_update_template": f"{_TEMPLATE}, {_TEMPLATE_CONFIG}",

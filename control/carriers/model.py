@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import IO, Literal, Protocol
+from typing import IO, Final, Literal, Protocol
 
 CarrierName = Literal["twilio", "telnyx"]
 AddressRequirement = Literal["none", "any", "local", "foreign"]
 # Code of CarrierRefused: the account is not billed in US dollars, in which costs are kept.
 OTHER_CURRENCY = "other_currency"
+BundleStatus = Literal["draft", "in_review", "approved", "rejected", "expired"]
+CallTarget = Literal["us", "nowhere", "elsewhere"]
 # Calls that are listed at once.
 MOST_ACTIVE = 5_000
 
@@ -61,13 +63,61 @@ class AvailableNumber:
 @dataclass(frozen=True, slots=True)
 class OwnedNumber:
     """A number of our account. reference: ours, given when it was bought; empty where it has none. pending: what it
-    waits for before it takes calls, in words for the customer; empty when it takes them."""
+    waits for before it takes calls, in words for the customer; empty when it takes them. target: where its calls go."""
 
     carrier_number_id: str
     phone_number: str
     reference: str = ""
     capabilities: Mapping[str, bool] = field(default_factory=dict)
     pending: str = ""
+    target: CallTarget = "us"
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """The address of a number's holder. customer_name: of the business or person. country: ISO 3166-1 alpha-2."""
+
+    customer_name: str
+    street: str
+    street_secondary: str
+    city: str
+    region: str
+    postal_code: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierBundle:
+    """Documents about a number's holder, as the carrier has them: a regulatory bundle (Twilio) or a requirement group
+    (Telnyx). They are for numbers of one country and kind. carrier_address_ids: addresses in them."""
+
+    country: str
+    number_kind: str
+    status: BundleStatus
+    carrier_address_ids: tuple[str, ...] = ()
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRequirements:
+    """What a carrier requires before it sells a number. None: it does not say."""
+
+    address: AddressRequirement | None = None
+    bundle: bool | None = None
+
+
+NOT_KNOWN: Final = NumberRequirements()
+
+
+@dataclass(frozen=True, slots=True)
+class NumberHolder:
+    """The address and the documents under which a number is bought, by the carrier's ids; empty for none."""
+
+    carrier_address_id: str = ""
+    carrier_bundle_id: str = ""
+
+
+NO_HOLDER: Final = NumberHolder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +154,26 @@ class ActiveCall:
     number: str = ""
 
 
+class CarrierDocuments(Protocol):
+    """Addresses and documents at one carrier. Every method has a time limit and raises CarrierRefused or
+    CarrierUnavailable."""
+
+    async def create_address(self, address: PostalAddress, reference: str) -> str:
+        """Registers an address, unless there is one with this reference; returns the carrier's id of it."""
+
+    async def find_address(self, reference: str) -> str | None:
+        """Returns the carrier's id of the address with this reference."""
+
+    async def delete_address(self, carrier_address_id: str) -> None:
+        """Deletes an address; no error when it is deleted already."""
+
+    async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
+        """Returns what the carrier has under this id; None for nothing."""
+
+    async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
+        """Returns what is required of whoever buys this number."""
+
+
 class Carrier(Protocol):
     """One carrier's gateway. Every method has a time limit and raises CarrierRefused or CarrierUnavailable."""
 
@@ -113,18 +183,25 @@ class Carrier(Protocol):
     def configuration(self) -> str:
         """What `configure` sets at this carrier; it changes when numbers have to be configured anew. No secret."""
 
+    @property
+    def documents(self) -> CarrierDocuments:
+        """Addresses and documents of the holders of numbers."""
+
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
         """Returns numbers that can be bought. country: ISO 3166-1 alpha-2. area_code: digits, or empty."""
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
         """Returns the number if it is one of our account, else None."""
 
-    async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
+    async def list_numbers(self, digits: str, most: int) -> Sequence[OwnedNumber]:
+        """Returns up to `most` numbers of our account that contain these digits; empty for all."""
+
+    async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
         """Buys a number and sends its calls to our webhooks; may take seconds. reference: ours, stored by the carrier
         where it can. Raises NumberPending while the order waits for something."""
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Sends the calls of a number of our account to our webhooks; may be repeated."""
+        """Sends the calls of a number of our account to our webhooks, wherever they went; may be repeated."""
 
     async def release(self, carrier_number_id: str) -> None:
         """Releases a number; no error when it is released already."""

@@ -5,12 +5,18 @@ from typing import Literal
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-NumberKind = Literal["local", "mobile", "toll_free"]
-_KINDS: dict[int, NumberKind] = {PhoneNumberType.MOBILE: "mobile", PhoneNumberType.TOLL_FREE: "toll_free"}
+NumberKind = Literal["local", "mobile", "national", "toll_free"]
+_KINDS: dict[int, NumberKind] = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    # Numbers without a place, such as 03 in the United Kingdom and 050 in Japan.
+    PhoneNumberType.UAN: "national",
+    PhoneNumberType.VOIP: "national",
+}
 
 
 def number_kind(phone_number: str) -> NumberKind:
-    """Returns the kind by which a number is priced; local where its numbering plan does not say."""
+    """Returns the kind by which a number is priced and regulated; local where its numbering plan does not say."""
     try:
         return _KINDS.get(phonenumbers.number_type(phonenumbers.parse(phone_number)), "local")
     except phonenumbers.NumberParseException:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol, cast, runtime_checkable
 
-from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRefused
+from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRefused, NumberHolder
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio_forms import TwilioOptions, regional_api_url
-from shared.errors import Conflict
+from shared.errors import Conflict, Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,10 @@ class NumberOrders(Protocol):
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed. Raises
         CarrierRefused and CarrierUnavailable."""
+
+    async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
+        """Gives the order with this reference what it lacks and the holder has; may be repeated. Returns what it waits
+        for, in words for the customer; empty for nothing. Raises CarrierRefused and CarrierUnavailable."""
 
 
 @runtime_checkable
@@ -115,6 +119,16 @@ class Carriers:
     def telnyx(self) -> CallControlCarrier | None:
         """Telnyx with its commands; None when it is not set up."""
         return cast("CallControlCarrier | None", self._by_name.get("telnyx"))
+
+
+def choose_carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
+    """name: None for the default. Raises Invalid (code carrier_not_set_up), Conflict (no_carrier)."""
+    if name is None:
+        return carriers.default
+    try:
+        return carriers.get(name)
+    except CarrierRefused:
+        raise Invalid("This carrier is not set up.", code="carrier_not_set_up", param="carrier") from None
 
 
 @asynccontextmanager

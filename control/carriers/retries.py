@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import IO, Final, TypeVar
+from typing import IO, Final, Protocol, TypeVar
 
 import httpx
 
@@ -29,6 +29,13 @@ for _name in ("httpx", "httpcore", "telnyx", "twilio"):
 
 class NotProcessed(CarrierUnavailable):
     """The request was surely not processed: no connection, or refused by a rate limit. Any request may be repeated."""
+
+
+class CarrierRequest(Protocol):
+    """Sends a request of a carrier's SDK, bounded in time and retried as `call_with_retries` does."""
+
+    async def __call__(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
+        """Raises CarrierRefused and CarrierUnavailable."""
 
 
 async def call_with_retries(

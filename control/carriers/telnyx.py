@@ -1,9 +1,7 @@
 """Telnyx's REST API and Call Control, through its SDK."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import IO, Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
@@ -18,18 +16,21 @@ from telnyx.types.calls.action_start_recording_params import ActionStartRecordin
 
 from control.carriers.model import (
     MOST_ACTIVE,
+    NO_HOLDER,
     ActiveCall,
     AvailableNumber,
+    CarrierDocuments,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
-    NumberPending,
+    NumberHolder,
     OwnedNumber,
     PlacedCall,
 )
 from control.carriers.phone import number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
+from control.carriers.telnyx_documents import TelnyxDocuments
 from control.carriers.telnyx_forms import (
     ACTIVE,
     ALREADY_STREAMING,
@@ -44,13 +45,13 @@ from control.carriers.telnyx_forms import (
     call_form,
     client_state,
     error_from_response,
-    needs_requirements,
     pending_words,
     recording_form,
     required_text,
     speak_language,
     us_dollars,
 )
+from control.carriers.telnyx_purchase import TelnyxOrders
 
 T = TypeVar("T")
 
@@ -60,10 +61,7 @@ _CAUSES: Final[Mapping[str, Literal["USER_BUSY", "CALL_REJECTED"]]] = {"busy": "
 _VOICE: Final = "female"
 _MAX_SPEAK_LENGTH: Final = 3_000
 LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["language"])
-# An order is decided some time after it is placed: for how long and in which interval it is polled.
-_ORDER_TIMEOUT_S: Final = 20.0
-_ORDER_POLL_S: Final = 0.3
-_ACTIVE_PAGE: Final = 250
+_PAGE: Final = 250
 
 
 class TelnyxGateway:
@@ -80,6 +78,8 @@ class TelnyxGateway:
             max_retries=0,
             timeout=options.timeout_s,
         )
+        self._orders = TelnyxOrders(self._sdk, self._send, options.connection_id, self.find_owned)
+        self.documents: CarrierDocuments = TelnyxDocuments(self._sdk, self._send)
         # On first use the SDK imports its resources, which takes more than two seconds: not while a caller waits.
         self._calls = self._sdk.calls.actions
 
@@ -115,31 +115,36 @@ class TelnyxGateway:
         # The filter also matches parts of numbers.
         ours = (row for row in page.data or [] if row.phone_number == phone_number and row.status not in _NOT_OURS)
         row = next(ours, None)
-        if row is None:
-            return None
-        pending = "" if row.status == ACTIVE else pending_words(row.status)
-        return OwnedNumber(required_text(row.id), phone_number, row.customer_reference or "", {"voice": True}, pending)
+        return None if row is None else self._owned(row)
 
-    async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
-        """Orders a number, unless there is an order with this reference, and waits for the order's result.
+    async def list_numbers(self, digits: str, most: int) -> list[OwnedNumber]:
+        """Returns numbers of our account."""
 
-        Raises NumberPending when it takes longer, at once when it waits for documents; a repeated call finds it."""
-        order_id, status = await self._find_or_order(phone_number, reference)
-        try:
-            async with asyncio.timeout(_ORDER_TIMEOUT_S):
-                while status == "pending":
-                    await asyncio.sleep(_ORDER_POLL_S)
-                    status = await self._poll_order(order_id)
-                if status != "success":
-                    raise CarrierRefused(NAME, "order_failed", "the number is not available", number_unavailable=True)
-                return await self._wait_for_number(phone_number, reference)
-        except TimeoutError:
-            raise NumberPending(NAME, "order_pending", pending_words("")) from None
+        async def read() -> list[OwnedNumber]:
+            wanted = {"phone_number": digits} if digits else {}
+            found: list[OwnedNumber] = []
+            pages = self._sdk.phone_numbers.list(filter=cast(Any, wanted), page_size=min(most, _PAGE))
+            async for row in pages:
+                if row.status not in _NOT_OURS:
+                    found.append(self._owned(row))
+                if len(found) >= most:
+                    break
+            return found
+
+        return await self._send(read)
+
+    async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
+        """Orders a number, unless there is an order with this reference, and waits for the order's result. Raises
+        NumberPending for an order that takes longer; a repeated call finds it."""
+        return await self._orders.buy(phone_number, reference, holder)
 
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed."""
-        found = await self._find_order(reference)
-        return None if found is None else found[1]
+        return await self._orders.find_status(reference)
+
+    async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
+        """Gives the order what it lacks; returns what it waits for, empty for nothing."""
+        return await self._orders.submit_documents(reference, holder)
 
     async def configure(self, owned: OwnedNumber) -> None:
         """Assigns the number to our connection, which holds our webhooks' URL; may be repeated."""
@@ -176,7 +181,7 @@ class TelnyxGateway:
 
     async def _read_active_calls(self) -> list[ActiveCall]:
         found: list[ActiveCall] = []
-        pages = self._sdk.connections.list_active_calls(self._options.connection_id, page_size=_ACTIVE_PAGE)
+        pages = self._sdk.connections.list_active_calls(self._options.connection_id, page_size=_PAGE)
         async for row in pages:
             found.append(active_call(required_text(row.call_control_id), row.call_duration, row.client_state))
             if len(found) >= MOST_ACTIVE:
@@ -281,6 +286,17 @@ class TelnyxGateway:
 
     # --- Helpers --------------------------------------------------------------------------------------------------
 
+    def _owned(self, row: Any) -> OwnedNumber:
+        connection = row.connection_id or ""
+        return OwnedNumber(
+            required_text(row.id),
+            required_text(row.phone_number),
+            row.customer_reference or "",
+            {"voice": True},
+            "" if row.status == ACTIVE else pending_words(row.status),
+            "nowhere" if not connection else "us" if connection == self._options.connection_id else "elsewhere",
+        )
+
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
         timeout_s = self._options.timeout_s
         return await call_with_retries(
@@ -312,51 +328,6 @@ class TelnyxGateway:
             )
         )
         return answer.data or []
-
-    async def _find_or_order(self, phone_number: str, reference: str) -> tuple[str, str]:
-        """Returns id and status of the existing order, if it has not failed, else of a new one."""
-        found = await self._find_order(reference)
-        if found is not None:
-            return found
-        answer = await self._send(
-            lambda: self._sdk.number_orders.create(
-                phone_numbers=[{"phone_number": phone_number}],
-                connection_id=self._options.connection_id,
-                customer_reference=reference,
-            ),
-            repeatable=False,
-        )
-        order = answer.data
-        return required_text(order.id if order else None), (order.status if order else None) or "pending"
-
-    async def _find_order(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
-        """Returns id and status of an order that has not failed."""
-        page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
-        for order in page.data or []:
-            if order.customer_reference == reference and order.status in ("pending", "success"):
-                return required_text(order.id), order.status
-        return None
-
-    async def _poll_order(self, order_id: str) -> str:
-        """Returns the order's status. Raises NumberPending when it waits for documents."""
-        answer = await self._send(lambda: self._sdk.number_orders.retrieve(order_id))
-        if answer.data is None:
-            return "pending"
-        status = answer.data.status or "pending"
-        for number in answer.data.phone_numbers or []:
-            wanted = number.requirements_status or ""
-            if status == "pending" and needs_requirements(wanted):
-                raise NumberPending(NAME, wanted, pending_words(wanted))
-        return status
-
-    async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
-        """Waits until the account lists the number as active, some time after the order. The listed number may lack the
-        order's reference, so that is filled in."""
-        while True:
-            found = await self.find_owned(phone_number)
-            if found is not None and not found.pending:
-                return replace(found, reference=reference)
-            await asyncio.sleep(_ORDER_POLL_S)
 
     async def _recording_url(self, recording: str) -> str:
         answer = await self._send(lambda: self._sdk.recordings.retrieve(recording))

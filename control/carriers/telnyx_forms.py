@@ -41,10 +41,18 @@ _LONGEST_CALL_S: Final = 14_400
 # What a number or its order waits for, by the status of either (docs: numbers/phone-numbers, regulatory requirements).
 # Only active numbers take calls; statuses that are not listed here wait for Telnyx.
 ACTIVE: Final = "active"
+INFO_PENDING: Final = "requirement-info-pending"
 _WAITS_FOR: Final = {
-    "requirement-info-pending": "The carrier needs documents or an address for this number before it takes calls.",
+    INFO_PENDING: "The carrier needs documents or an address for this number before it takes calls.",
     "requirement-info-under-review": "The carrier is checking the documents for this number.",
     "requirement-info-exception": "The carrier did not accept the documents for this number.",
+}
+# What an order lacks, by the type of the requirement.
+_LACKING: Final = {
+    "address": "an address",
+    "document": "a document",
+    "textual": "details of the business",
+    "datetime": "a date",
 }
 _SETTING_UP: Final = "The carrier is still setting this number up."
 
@@ -92,6 +100,14 @@ def us_dollars(currency: str | None, amount: object) -> Decimal | None:
         return Decimal(str(amount)) if currency in (None, "USD") else None
     except InvalidOperation:
         return None
+
+
+def lacking_words(field_types: Sequence[str]) -> str:
+    """What an order lacks, in words for the customer. field_types: of the requirements without a value."""
+    if not field_types:
+        return _WAITS_FOR[INFO_PENDING]
+    things = ", ".join(dict.fromkeys(_LACKING.get(one, "documents") for one in field_types))
+    return f"The carrier still needs this for the number before it takes calls: {things}."
 
 
 def needs_requirements(status: str) -> bool:

@@ -20,18 +20,22 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 
 from control.carriers.model import (
     MOST_ACTIVE,
+    NO_HOLDER,
     ActiveCall,
     AvailableNumber,
+    CarrierDocuments,
     CarrierError,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
+    NumberHolder,
     OwnedNumber,
     PlacedCall,
 )
 from control.carriers.phone import NumberKind, country_prefix, number_kind
 from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
+from control.carriers.twilio_documents import TwilioDocuments
 from control.carriers.twilio_forms import (
     NAME,
     NOT_FOUND,
@@ -40,6 +44,7 @@ from control.carriers.twilio_forms import (
     available_number,
     call_form,
     error_from_response,
+    holder_form,
     is_routed_elsewhere,
     number_prices,
     number_webhooks,
@@ -54,7 +59,12 @@ from control.carriers.twilio_forms import (
 T = TypeVar("T")
 
 # Number types of the pricing API.
-_PRICED_AS: Final[Mapping[NumberKind, str]] = {"local": "local", "mobile": "mobile", "toll_free": "toll free"}
+_PRICED_AS: Final[Mapping[NumberKind, str]] = {
+    "local": "local",
+    "mobile": "mobile",
+    "national": "national",
+    "toll_free": "toll free",
+}
 # States of a recording that is being made (docs: voice/api/recording).
 _RUNNING: Final = frozenset({"in-progress", "paused"})
 _PRICE_TTL: Final = timedelta(hours=1)
@@ -72,6 +82,7 @@ class TwilioGateway:
             options.account_sid, options.token, http_client=_Transport(http, options.api_url), environment={"": ""}
         )
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
+        self.documents: CarrierDocuments = TwilioDocuments(self._sdk, self._send)
 
     @property
     def configuration(self) -> str:
@@ -98,23 +109,36 @@ class TwilioGateway:
             lambda: self._sdk.incoming_phone_numbers.list_async(phone_number=phone_number, limit=20, page_size=20)
         )
         # The filter also matches parts of numbers.
-        return next((owned_number(row) for row in rows if row.phone_number == phone_number), None)
+        return next((self._owned(row) for row in rows if row.phone_number == phone_number), None)
 
-    async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
+    async def list_numbers(self, digits: str, most: int) -> list[OwnedNumber]:
+        """Returns numbers of our account."""
+        wanted = {"phone_number": digits} if digits else {}
+        rows = await self._send(
+            lambda: self._sdk.incoming_phone_numbers.list_async(limit=most, page_size=min(most, 1_000), **wanted)
+        )
+        return [self._owned(row) for row in rows]
+
+    async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
         """Buys a number with its webhooks. Not repeated when it may have been bought."""
+        form = number_webhooks(self._options) | holder_form(holder)
         row = await self._send(
             lambda: self._sdk.incoming_phone_numbers.create_async(
-                phone_number=phone_number, friendly_name=reference, **number_webhooks(self._options)
+                phone_number=phone_number, friendly_name=reference, **form
             ),
             repeatable=False,
         )
-        return owned_number(row)
+        return self._owned(row)
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Sets the number's webhooks; may be repeated."""
+        """Sets the number's webhooks. One whose calls go elsewhere is also taken from its trunk or application, which
+        would come before them. May be repeated."""
+        form = number_webhooks(self._options)
+        if owned.target == "elsewhere":
+            form |= {"trunk_sid": "", "voice_application_sid": ""}
         await self._send(
             lambda: self._sdk.incoming_phone_numbers(owned.carrier_number_id).update_async(
-                friendly_name=owned.reference, **number_webhooks(self._options)
+                friendly_name=owned.reference, **form
             )
         )
 
@@ -219,6 +243,9 @@ class TwilioGateway:
         """Deletes a recording; no error when it is deleted already."""
         sid = recording_sid(recording)
         await self._ignore_not_found(lambda: self._sdk.recordings(sid).delete_async())
+
+    def _owned(self, row: Any) -> OwnedNumber:
+        return owned_number(row, self.configuration)
 
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
         timeout_s = self._options.timeout_s

@@ -13,11 +13,13 @@ from control.carriers.model import (
     ActiveCall,
     AddressRequirement,
     AvailableNumber,
+    CallTarget,
     CarrierError,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
+    NumberHolder,
     OwnedNumber,
 )
 from control.carriers.retries import NotProcessed, unavailable_by_status
@@ -42,10 +44,15 @@ _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not available",
     "21452": "the number is not available",
-    # Sentences that a customer reads as the reason of a failed purchase (docs: api/errors/21631, 21613, 21649).
+    # Sentences that a customer reads as the reason of a failed purchase or of an address that is not registered (docs:
+    # api/errors/21613, 21615, 21628, 21631, 21649, 21651; 21650 is about bundles, too, its page says no more).
     "21631": "numbers of this kind need an address of the business, which is not registered with the carrier",
     "21613": "numbers of this kind need an address in the number's country, which is not registered with the carrier",
-    "21649": "numbers of this country need documents about the business, which are not registered with the carrier",
+    "21615": "this number needs an address in its own area, and the registered one is outside of it",
+    "21628": "the address could not be validated: check its spelling",
+    "21649": "numbers of this kind need documents about the business that the carrier has approved for them",
+    "21650": "the documents that are registered with the carrier are not those that this number needs",
+    "21651": "the address is not the one in the documents about the business",
     "21217": "the number is none",
     "21211": "the number is none",
     "21219": "the number is not verified, which this account needs",
@@ -93,12 +100,16 @@ def number_webhooks(options: TwilioOptions) -> dict[str, str]:
 
 
 def is_routed_elsewhere(row: Any) -> bool:
-    """Whether a number of the account is used by another program. A trunk and an application come before the voice URL
-    (docs: phone-numbers/api/incomingphonenumber-resource). Our own URL is known by its path, because its host may have
-    changed; a new number has one of Twilio's."""
-    url = urlsplit(row.voice_url or "")
-    is_free = not url.hostname or url.hostname == _DEMO_HOST or url.path.endswith(_INBOUND)
-    return bool(row.trunk_sid or row.voice_application_sid) or not is_free
+    """Whether a number of the account is used by another program. Our own URL is known by its path, because its host
+    may have changed."""
+    is_ours = urlsplit(row.voice_url or "").path.endswith(_INBOUND)
+    return _target(row, row.voice_url if is_ours else "") == "elsewhere"
+
+
+def holder_form(holder: NumberHolder) -> dict[str, str]:
+    """The address and the bundle of a number that is bought."""
+    form = {"address_sid": holder.carrier_address_id, "bundle_sid": holder.carrier_bundle_id}
+    return {name: value for name, value in form.items() if value}
 
 
 def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]:
@@ -173,11 +184,25 @@ def active_call(row: Any, now: datetime) -> ActiveCall:
     return ActiveCall(required_text(row.sid), max(0, seconds), number=number or "unknown")
 
 
-def owned_number(row: Any) -> OwnedNumber:
-    """Converts a number of the account. Raises CarrierUnavailable."""
+def owned_number(row: Any, voice_url: str) -> OwnedNumber:
+    """Converts a number of the account. voice_url: of our webhooks. Raises CarrierUnavailable."""
     return OwnedNumber(
-        required_text(row.sid), required_text(row.phone_number), row.friendly_name or "", _flags(row.capabilities)
+        required_text(row.sid),
+        required_text(row.phone_number),
+        row.friendly_name or "",
+        _flags(row.capabilities),
+        target=_target(row, voice_url),
     )
+
+
+def _target(row: Any, voice_url: str) -> CallTarget:
+    """A trunk or an application takes a number's calls before its URL does (docs: incomingphonenumber-resource).
+    Numbers that were bought in Twilio's console have the URL of Twilio's demonstration."""
+    if row.trunk_sid or row.voice_application_sid:
+        return "elsewhere"
+    if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
+        return "nowhere"
+    return "us" if row.voice_url == voice_url else "elsewhere"
 
 
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:

@@ -272,6 +272,21 @@ CREATE FUNCTION public.transfer_until(c public.calls) RETURNS text
     RETURN (((c).details -> 'put_through'::text) ->> 'until'::text);
 
 --
+-- Name: address_registrations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.address_registrations (
+    address_id uuid NOT NULL,
+    carrier text NOT NULL,
+    workspace_id uuid NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    status_detail text,
+    carrier_address_id text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT address_registrations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'registered'::text, 'rejected'::text])))
+);
+
+--
 -- Name: admin_recovery_codes; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -474,6 +489,26 @@ CREATE TABLE public.blocked_callers (
     caller text NOT NULL,
     note text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: business_addresses; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.business_addresses (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    customer_name text NOT NULL,
+    street text NOT NULL,
+    street_secondary text DEFAULT ''::text NOT NULL,
+    city text NOT NULL,
+    region text NOT NULL,
+    postal_code text NOT NULL,
+    country text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT business_addresses_status_check CHECK ((status = ANY (ARRAY['active'::text, 'deleting'::text])))
 );
 
 --
@@ -833,6 +868,9 @@ CREATE TABLE public.phone_numbers (
     status_detail text,
     configured_for text,
     configure_tried_at timestamp with time zone,
+    is_imported boolean DEFAULT false NOT NULL,
+    address_id uuid,
+    bundle_id uuid,
     CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
     CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
     CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
@@ -970,6 +1008,26 @@ CREATE TABLE public.refresh_tokens (
     issued_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone
+);
+
+--
+-- Name: regulatory_bundles; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.regulatory_bundles (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    carrier text NOT NULL,
+    carrier_bundle_id text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    country text NOT NULL,
+    number_kind text NOT NULL,
+    status text NOT NULL,
+    valid_until timestamp with time zone,
+    carrier_address_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    checked_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT regulatory_bundles_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'rejected'::text, 'expired'::text])))
 );
 
 --
@@ -1346,6 +1404,10 @@ ALTER TABLE ONLY public.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('
 ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval('public.pgqueuer_statistics_id_seq'::regclass);
 
 --
+-- Data for Name: address_registrations; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: admin_recovery_codes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1391,6 +1453,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: blocked_callers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: business_addresses; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1490,6 +1556,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: regulatory_bundles; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: rollup_dirty; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1531,6 +1601,9 @@ INSERT INTO public.schema_migrations VALUES ('20261126001201');
 INSERT INTO public.schema_migrations VALUES ('20261126002001');
 INSERT INTO public.schema_migrations VALUES ('20261126005101');
 INSERT INTO public.schema_migrations VALUES ('20261126005102');
+INSERT INTO public.schema_migrations VALUES ('20261126006101');
+INSERT INTO public.schema_migrations VALUES ('20261126006102');
+INSERT INTO public.schema_migrations VALUES ('20261126006103');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1639,6 +1712,13 @@ SELECT pg_catalog.setval('public.price_versions_id_seq', 1, false);
 SELECT pg_catalog.setval('public.rollup_dirty_id_seq', 1, false);
 
 --
+-- Name: address_registrations address_registrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.address_registrations
+    ADD CONSTRAINT address_registrations_pkey PRIMARY KEY (address_id, carrier);
+
+--
 -- Name: admin_recovery_codes admin_recovery_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1742,6 +1822,20 @@ ALTER TABLE ONLY public.blocked_callers
 
 ALTER TABLE ONLY public.blocked_callers
     ADD CONSTRAINT blocked_callers_workspace_id_caller_key UNIQUE (workspace_id, caller);
+
+--
+-- Name: business_addresses business_addresses_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.business_addresses
+    ADD CONSTRAINT business_addresses_pkey PRIMARY KEY (id);
+
+--
+-- Name: business_addresses business_addresses_workspace_id_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.business_addresses
+    ADD CONSTRAINT business_addresses_workspace_id_id_key UNIQUE (workspace_id, id);
 
 --
 -- Name: call_events call_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1940,6 +2034,27 @@ ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
 
 --
+-- Name: regulatory_bundles regulatory_bundles_carrier_carrier_bundle_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.regulatory_bundles
+    ADD CONSTRAINT regulatory_bundles_carrier_carrier_bundle_id_key UNIQUE (carrier, carrier_bundle_id);
+
+--
+-- Name: regulatory_bundles regulatory_bundles_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.regulatory_bundles
+    ADD CONSTRAINT regulatory_bundles_pkey PRIMARY KEY (id);
+
+--
+-- Name: regulatory_bundles regulatory_bundles_workspace_id_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.regulatory_bundles
+    ADD CONSTRAINT regulatory_bundles_workspace_id_id_key UNIQUE (workspace_id, id);
+
+--
 -- Name: rollup_dirty rollup_dirty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2073,6 +2188,18 @@ ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
 
 --
+-- Name: address_registrations_pending; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX address_registrations_pending ON public.address_registrations USING btree (updated_at) WHERE (status = 'pending'::text);
+
+--
+-- Name: address_registrations_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX address_registrations_workspace ON public.address_registrations USING btree (workspace_id, address_id);
+
+--
 -- Name: admins_email; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2143,6 +2270,18 @@ CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, 
 --
 
 CREATE INDEX backup_runs_newest ON public.backup_runs USING btree (kind, finished_at DESC);
+
+--
+-- Name: business_addresses_deleting; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX business_addresses_deleting ON public.business_addresses USING btree (updated_at) WHERE (status = 'deleting'::text);
+
+--
+-- Name: business_addresses_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX business_addresses_workspace ON public.business_addresses USING btree (workspace_id, created_at DESC, id DESC);
 
 --
 -- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
@@ -2361,10 +2500,22 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
 --
+-- Name: phone_numbers_address; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_numbers_address ON public.phone_numbers USING btree (address_id) WHERE (address_id IS NOT NULL);
+
+--
 -- Name: phone_numbers_agent; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE UNIQUE INDEX phone_numbers_agent ON public.phone_numbers USING btree (agent_id) WHERE ((agent_id IS NOT NULL) AND (status = ANY (ARRAY['buying'::text, 'active'::text])));
+
+--
+-- Name: phone_numbers_bundle; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_numbers_bundle ON public.phone_numbers USING btree (bundle_id) WHERE (bundle_id IS NOT NULL);
 
 --
 -- Name: phone_numbers_configure; Type: INDEX; Schema: public; Owner: -
@@ -2413,6 +2564,18 @@ CREATE INDEX refresh_tokens_expiry ON public.refresh_tokens USING btree (expires
 --
 
 CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
+
+--
+-- Name: regulatory_bundles_checked; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX regulatory_bundles_checked ON public.regulatory_bundles USING btree (checked_at);
+
+--
+-- Name: regulatory_bundles_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX regulatory_bundles_workspace ON public.regulatory_bundles USING btree (workspace_id, created_at DESC, id DESC);
 
 --
 -- Name: rollup_dirty_day; Type: INDEX; Schema: public; Owner: -
@@ -2661,6 +2824,13 @@ CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE 
 CREATE TRIGGER usage_records_append_only BEFORE DELETE OR UPDATE ON public.usage_records FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: address_registrations address_registrations_workspace_id_address_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.address_registrations
+    ADD CONSTRAINT address_registrations_workspace_id_address_id_fkey FOREIGN KEY (workspace_id, address_id) REFERENCES public.business_addresses(workspace_id, id) ON DELETE CASCADE;
+
+--
 -- Name: admin_recovery_codes admin_recovery_codes_admin_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2701,6 +2871,13 @@ ALTER TABLE ONLY public.billing_settings
 
 ALTER TABLE ONLY public.blocked_callers
     ADD CONSTRAINT blocked_callers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: business_addresses business_addresses_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.business_addresses
+    ADD CONSTRAINT business_addresses_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -2780,11 +2957,25 @@ ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
+-- Name: phone_numbers phone_numbers_workspace_id_address_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_numbers
+    ADD CONSTRAINT phone_numbers_workspace_id_address_id_fkey FOREIGN KEY (workspace_id, address_id) REFERENCES public.business_addresses(workspace_id, id) ON DELETE SET NULL (address_id);
+
+--
 -- Name: phone_numbers phone_numbers_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.phone_numbers
     ADD CONSTRAINT phone_numbers_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES public.agents(workspace_id, id) ON DELETE SET NULL (agent_id);
+
+--
+-- Name: phone_numbers phone_numbers_workspace_id_bundle_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_numbers
+    ADD CONSTRAINT phone_numbers_workspace_id_bundle_id_fkey FOREIGN KEY (workspace_id, bundle_id) REFERENCES public.regulatory_bundles(workspace_id, id) ON DELETE SET NULL (bundle_id);
 
 --
 -- Name: phone_numbers phone_numbers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -2813,6 +3004,13 @@ ALTER TABLE ONLY public.provider_probes
 
 ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
+--
+-- Name: regulatory_bundles regulatory_bundles_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.regulatory_bundles
+    ADD CONSTRAINT regulatory_bundles_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: sessions sessions_admin_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -2869,6 +3067,12 @@ ALTER TABLE ONLY public.workspace_providers
 
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_tier_name_fkey FOREIGN KEY (tier_name) REFERENCES public.tiers(tier_name);
+
+--
+-- Name: address_registrations; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.address_registrations ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: agent_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2929,6 +3133,12 @@ ALTER TABLE public.billing_settings ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.blocked_callers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: business_addresses; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.business_addresses ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: call_events; Type: ROW SECURITY; Schema: public; Owner: -
@@ -3033,10 +3243,22 @@ ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: regulatory_bundles; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.regulatory_bundles ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.address_registrations USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: agent_daily tenant; Type: POLICY; Schema: public; Owner: -
@@ -3079,6 +3301,12 @@ CREATE POLICY tenant ON public.billing_settings USING ((( SELECT (public.current
 --
 
 CREATE POLICY tenant ON public.blocked_callers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: business_addresses tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.business_addresses USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_events tenant; Type: POLICY; Schema: public; Owner: -
@@ -3145,6 +3373,12 @@ CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope()
 --
 
 CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: regulatory_bundles tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.regulatory_bundles USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: rollup_dirty tenant; Type: POLICY; Schema: public; Owner: -
@@ -3299,6 +3533,12 @@ GRANT USAGE ON SCHEMA public TO vocalized_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
 
 --
+-- Name: TABLE address_registrations; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.address_registrations TO vocalized_app;
+
+--
 -- Name: TABLE admin_recovery_codes; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3375,6 +3615,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_settings TO vocalized_
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blocked_callers TO vocalized_app;
+
+--
+-- Name: TABLE business_addresses; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.business_addresses TO vocalized_app;
 
 --
 -- Name: TABLE call_events; Type: ACL; Schema: public; Owner: -
@@ -3549,6 +3795,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.providers TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_app;
+
+--
+-- Name: TABLE regulatory_bundles; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.regulatory_bundles TO vocalized_app;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -

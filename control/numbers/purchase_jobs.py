@@ -18,6 +18,7 @@ from control.carriers.model import (
     CarrierError,
     CarrierRefused,
     CarrierUnavailable,
+    NumberHolder,
     NumberPending,
     OwnedNumber,
 )
@@ -76,8 +77,9 @@ class _NumberJobs:
                 return
             ours = await self._order(carrier, number)
         if ours is not None and ours.pending:
-            await self._record_waiting(number, ours.pending)
-            raise NumberPending(carrier.name, "number_pending", ours.pending)
+            why = await self._submit_documents(carrier, number) or ours.pending
+            await self._record_waiting(number, why)
+            raise NumberPending(carrier.name, "number_pending", why)
         if ours is not None and await self._configure(carrier, number, ours):
             await self._activate(carrier, number, ours)
 
@@ -128,7 +130,7 @@ class _NumberJobs:
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
         """Buys the number. None: it cannot be had; then the purchase fails."""
         try:
-            return await carrier.buy(number.phone_number, str(number.id))
+            return await carrier.buy(number.phone_number, str(number.id), await self._find_holder(number))
         except NumberPending as pending:
             await self._record_waiting(number, pending.message)
             raise
@@ -138,6 +140,17 @@ class _NumberJobs:
             if ours is None:
                 await self._fail(number, refused)
             return ours
+
+    async def _submit_documents(self, carrier: Carrier, number: PhoneNumber) -> str:
+        """Gives the order of a pending number what it lacks; returns what it waits for, empty where that is unknown."""
+        if not isinstance(carrier, NumberOrders):
+            return ""
+        return await carrier.submit_documents(str(number.id), await self._find_holder(number))
+
+    async def _find_holder(self, number: PhoneNumber) -> NumberHolder:
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            return await self._numbers.find_holder(db, number)
 
     async def _configure(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> bool:
         """Routes the number's calls to us. False: the carrier refuses, and the number is released there. The failure is

@@ -11,7 +11,7 @@ from control.numbers.model import PhoneNumber
 _NUMBER: Final = """
     SELECT p.id, p.workspace_id, p.phone_number, p.friendly_name, p.carrier, p.carrier_number_id, p.status,
            p.status_detail, p.agent_id, a.name AS agent_name, p.country, p.capabilities, p.monthly_price,
-           p.created_at, p.updated_at, p.released_at
+           p.created_at, p.updated_at, p.released_at, p.address_id, p.bundle_id
     FROM phone_numbers p LEFT JOIN agents a ON a.workspace_id = p.workspace_id AND a.id = p.agent_id
 """
 # Released numbers are listed only when asked for by status.

@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from control.agents.service import Agents
-from control.carriers.model import OwnedNumber
+from control.carriers.model import NumberHolder, OwnedNumber
+from control.carriers.phone import number_kind
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
-from control.numbers import read_numbers, store, store_all
-from control.numbers.model import NumberOrder, PhoneNumber
+from control.numbers import read_numbers, store, store_addresses, store_all, store_bundles
+from control.numbers.holder_choice import HolderChoice, WantedNumber, choose_holder
+from control.numbers.model import NumberImport, NumberOrder, PhoneNumber, TakenNumber
 from control.numbers.numbering_plan import country_of
 from control.numbers.search import NumberSearch
 from control.platform.audit import Actor, Change, record_change
@@ -57,17 +60,62 @@ class Numbers:
     ) -> PhoneNumber:
         """Inserts a number with status buying; a job does the rest.
 
-        Raises Invalid (code phone_number_invalid), Conflict (codes number_taken, number_limit, workspace_suspended,
-        owner_unverified) and TooManyRequests (code number_daily_limit)."""
+        Raises Invalid (code phone_number_invalid, and those of `choose_holder`), Conflict (codes number_taken,
+        number_limit, workspace_suspended, owner_unverified, address_pending) and TooManyRequests (code
+        number_daily_limit)."""
         country = country_of(wanted.phone_number)
         await self._workspaces.require_running(db, workspace_id)
-        await self._require_capacity(db, workspace_id, now)
-        number = _new(workspace_id, wanted, country, now)
+        await self._require_capacity(db, workspace_id)
+        await self._require_purchases_left(db, workspace_id, now)
+        holder = await self._choose_holder(db, workspace_id, wanted, country, now)
+        number = replace(
+            _new(workspace_id, wanted, country, now), address_id=holder.address_id, bundle_id=holder.bundle_id
+        )
         if not await store.insert_number(db, number):
-            raise Conflict("This number is taken.", code="number_taken", param="phone_number")
+            raise _taken()
         await enqueue(db, BUY, make_payload(number.id))
         after = {"phone_number": number.phone_number, "carrier": number.carrier}
         await record_change(db, actor, Change("number.buy", "phone_number", str(number.id), workspace_id, after=after))
+        return number
+
+    async def check_import(self, db: Connection, workspace_id: UUID, phone_number: str) -> None:
+        """Whether a number may be imported, before its carrier is asked. Raises NotFound, Invalid (code
+        phone_number_invalid) and Conflict (codes number_taken, number_limit). In the platform's scope."""
+        country_of(phone_number)
+        await self._workspaces.get(db, workspace_id)
+        if await store_all.select_held_among(db, [phone_number]):
+            raise _taken()
+        await self._require_capacity(db, workspace_id)
+
+    async def import_number(
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        actor: Actor,
+        wanted: NumberImport,
+        taken: TakenNumber,
+        now: datetime,
+    ) -> PhoneNumber:
+        """Inserts a number that was configured at its carrier, as active. Raises like `check_import`."""
+        await self.check_import(db, workspace_id, wanted.phone_number)
+        order = NumberOrder(wanted.phone_number, wanted.friendly_name, wanted.carrier)
+        number = replace(
+            _new(workspace_id, order, country_of(wanted.phone_number), now),
+            id=taken.number_id,
+            carrier_number_id=taken.owned.carrier_number_id,
+            status="active",
+            capabilities=taken.owned.capabilities,
+            monthly_price=taken.monthly_price,
+        )
+        if not await store.insert_imported(db, number, taken.configuration):
+            raise _taken()
+        after = {
+            "phone_number": number.phone_number,
+            "carrier": number.carrier,
+            "took_over": taken.owned.target == "elsewhere",
+        }
+        change = Change("number.import", "phone_number", str(number.id), workspace_id, after=after)
+        await record_change(db, actor, change)
         return number
 
     async def find_held(self, db: Connection, numbers: Sequence[str]) -> set[str]:
@@ -153,6 +201,10 @@ class Numbers:
         workspace_id = await store_all.select_workspace(db, number_id)
         return None if workspace_id is None else await read_numbers.select_number(db, workspace_id, number_id)
 
+    async def find_holder(self, db: Connection, number: PhoneNumber) -> NumberHolder:
+        """The address and the documents that a number is to be bought under, by the carrier's ids."""
+        return await store_all.select_holder(db, number)
+
     async def record_price(self, db: Connection, number: PhoneNumber, price: Decimal) -> None:
         """Stores the monthly price of a number that is being bought."""
         await store.update_price(db, number.workspace_id, number.id, price)
@@ -179,15 +231,16 @@ class Numbers:
         """Marks the number as released."""
         await store.update_released(db, number.workspace_id, number.id, now)
 
-    async def _require_capacity(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
-        """Locks the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock.
-
-        A number that is being released still counts. Purchases are limited per day, because each costs a month's
-        price, however soon the number is released."""
+    async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
+        """Locks the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A
+        number that is being released still counts."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await store.lock_numbers(db, workspace_id)
         if await store.count_held(db, workspace_id) >= tier.max_phone_numbers:
             raise Conflict(f"This workspace's tier allows {tier.max_phone_numbers} phone numbers.", code="number_limit")
+
+    async def _require_purchases_left(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
+        """Purchases are limited per day, because each costs a month's price, however soon the number is released."""
         most = await self._platform.setting(db, "number_purchases_per_day")
         if await store.count_purchases(db, workspace_id, now - DAY) >= most:
             raise TooManyRequests(
@@ -195,6 +248,15 @@ class Numbers:
                 code="number_daily_limit",
                 retry_after_s=int(DAY.total_seconds()),
             )
+
+    async def _choose_holder(
+        self, db: Connection, workspace_id: UUID, wanted: NumberOrder, country: str | None, now: datetime
+    ) -> HolderChoice:
+        """Locks what it chooses from: none of it is deleted until the number is inserted."""
+        addresses = await store_addresses.select_active(db, workspace_id, lock="SHARE")
+        bundles = await store_bundles.select_all(db, workspace_id, lock="SHARE")
+        number = WantedNumber(wanted, country, number_kind(wanted.phone_number), now)
+        return choose_holder(number, addresses, bundles)
 
     async def _require_idle(self, db: Connection, number: PhoneNumber, locked_agent: UUID | None) -> None:
         if number.agent_id is None:
@@ -242,6 +304,10 @@ def _new(workspace_id: UUID, wanted: NumberOrder, country: str | None, now: date
         updated_at=now,
         released_at=None,
     )
+
+
+def _taken() -> Conflict:
+    return Conflict("This number is taken.", code="number_taken", param="phone_number")
 
 
 def _require_number(number: PhoneNumber | None) -> PhoneNumber:

@@ -24,10 +24,10 @@ async def count_held(db: Connection, workspace_id: UUID) -> int:
 
 
 async def count_purchases(db: Connection, workspace_id: UUID, since: datetime) -> int:
-    """Counts purchases begun since then, without those that failed."""
+    """Counts purchases begun since then, without those that failed, and without numbers that were imported."""
     total: int = await db.fetchval(
         """
-        SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND created_at > $2
+        SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND created_at > $2 AND NOT is_imported
         AND (status IN ('buying', 'active', 'releasing') OR carrier_number_id IS NOT NULL)
         """,
         workspace_id,
@@ -41,8 +41,8 @@ async def insert_number(db: Connection, number: PhoneNumber) -> bool:
     status = await db.execute(
         """
         INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status, country,
-                                   created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, 'buying', $6, $7, $7)
+                                   created_at, updated_at, address_id, bundle_id)
+        VALUES ($1, $2, $3, $4, $5, 'buying', $6, $7, $7, $8, $9)
         ON CONFLICT (phone_number) WHERE status IN ('buying', 'active', 'releasing') DO NOTHING
         """,
         number.id,
@@ -52,6 +52,34 @@ async def insert_number(db: Connection, number: PhoneNumber) -> bool:
         number.carrier,
         number.country,
         number.created_at,
+        number.address_id,
+        number.bundle_id,
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def insert_imported(db: Connection, number: PhoneNumber, configured_for: str) -> bool:
+    """Inserts a number that the carrier's account had already. configured_for: see Carrier.configuration. False: a
+    workspace has it already."""
+    status = await db.execute(
+        """
+        INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status, country,
+                                   created_at, updated_at, carrier_number_id, capabilities, monthly_price,
+                                   configured_for, configure_tried_at, is_imported)
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $7, $8, $9, $10, $11, $7, true)
+        ON CONFLICT (phone_number) WHERE status IN ('buying', 'active', 'releasing') DO NOTHING
+        """,
+        number.id,
+        number.workspace_id,
+        number.phone_number,
+        number.friendly_name,
+        number.carrier,
+        number.country,
+        number.created_at,
+        number.carrier_number_id,
+        dict(number.capabilities),
+        number.monthly_price,
+        configured_for,
     )
     return bool(status == "INSERT 0 1")
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from control.carriers.model import NO_HOLDER, NumberHolder
 from control.db.pool import Connection
+from control.numbers.model import PhoneNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,14 @@ class ConfigurableNumber:
     carrier_number_id: str
 
 
+_SELECT_HOLDER: Final = """
+    SELECT r.carrier_address_id AS address, b.carrier_bundle_id AS bundle, b.carrier_address_ids AS bundle_addresses
+    FROM phone_numbers p
+    LEFT JOIN address_registrations r
+        ON r.workspace_id = p.workspace_id AND r.address_id = p.address_id AND r.carrier = p.carrier
+    LEFT JOIN regulatory_bundles b ON b.workspace_id = p.workspace_id AND b.id = p.bundle_id
+    WHERE p.workspace_id = $1 AND p.id = $2
+"""
 # Numbers in service at carrier $1 that are not configured as $2 and were not tried since $3, the longest untried first.
 _SELECT_UNCONFIGURED: Final = """
     SELECT id, phone_number, carrier_number_id FROM phone_numbers
@@ -88,3 +98,12 @@ async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[
 async def touch(db: Connection, number_ids: list[UUID], now: datetime) -> None:
     """Sets updated_at, so that they are not checked again soon."""
     await db.execute("UPDATE phone_numbers SET updated_at = $2 WHERE id = ANY($1)", number_ids, now)
+
+
+async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
+    """The carrier's ids of the address and the documents that a number is to be bought under. Without an address of the
+    workspace, that of the documents."""
+    row = await db.fetchrow(_SELECT_HOLDER, number.workspace_id, number.id)
+    if row is None:
+        return NO_HOLDER
+    return NumberHolder(row["address"] or next(iter(row["bundle_addresses"] or ()), ""), row["bundle"] or "")

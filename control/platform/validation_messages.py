@@ -104,6 +104,8 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[1-9*#]?$": "must be one key, 1 to 9, * or #, or empty",
     r"^[0-9]{2,5}$": "must be 2 to 5 digits",
     r"^[0-9]{6}$": "must be six digits",
+    r"^([0-9]{3,15})?$": "must be 3 to 15 digits, or empty",
+    r"^[A-Za-z0-9-]{8,64}$": "must be an id of 8 to 64 letters, digits and -",
     r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$": "must be a recovery code, such as k3vq-7ayo-m2fd",
     r"^price_[A-Za-z0-9_]{1,200}$": "must be the id of a price at Stripe, which begins with price_",
 }

@@ -9,14 +9,15 @@ from control.db.pool import Connection
 async def lock_due(db: Connection, now: datetime, most: int) -> list[UUID]:
     """Locks deleted workspaces past their grace period, earliest first; skips rows locked by others.
 
-    Skips workspaces with a phone number that the carrier still charges for: the number could not be released without
-    its row.
+    Skips workspaces with a phone number that the carrier still charges for, or with an address that it still has:
+    neither could be removed there without its row.
     """
     rows = await db.fetch(
         """
         SELECT id FROM workspaces w WHERE purge_after <= $1
         AND NOT EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id
                         AND p.status IN ('buying', 'active', 'releasing'))
+        AND NOT EXISTS (SELECT FROM business_addresses a WHERE a.workspace_id = w.id)
         ORDER BY purge_after LIMIT $2 FOR UPDATE SKIP LOCKED
         """,
         now, most,

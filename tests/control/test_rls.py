@@ -42,6 +42,12 @@ ROWS = {
     "callback_number, reason, text, is_urgent) VALUES ($2, $1, $2, 'r', $2, now(), '', '', '', 'x', false)",
     "message_emails": "INSERT INTO message_emails (workspace_id, user_id, day, sent) VALUES "
     "($1, (SELECT user_id FROM workspace_members WHERE workspace_id = $1), now(), num_nonnulls($2::uuid))",
+    "business_addresses": "INSERT INTO business_addresses (id, workspace_id, customer_name, street, city, region, "
+    "postal_code, country) VALUES ($2, $1, 'A', 'A', 'A', 'A', 'A', 'DE')",
+    "address_registrations": "INSERT INTO address_registrations (address_id, carrier, workspace_id) "
+    "VALUES ($2, 'twilio', $1)",
+    "regulatory_bundles": "INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, country, "
+    "number_kind, status) VALUES ($2, $1, 'twilio', $2::uuid::text, 'DE', 'local', 'draft')",
     "voice_strategies": "INSERT INTO voice_strategies (workspace_id, strategy) VALUES ($1, $2::uuid::text)",
     "billing_settings": "INSERT INTO billing_settings (workspace_id, billing_email) VALUES ($1, $2::uuid::text)",
     "invoices": "INSERT INTO invoices (id, workspace_id, amount, status, period_start, period_end) "

@@ -23,7 +23,7 @@ OWNERS: Final = {
     "billing": "price_versions usage_records",
     "calls": "blocked_callers call_events call_words calls",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
-    "numbers": "phone_numbers",
+    "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
     "messages": "message_emails messages",
     "platform": "audit_log idempotency_keys settings tiers",

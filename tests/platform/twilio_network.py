@@ -18,6 +18,7 @@ from simulator.carrier.network.phone_network import PhoneNetwork, Subscriber
 from simulator.carrier.network.server import running_network
 from simulator.carrier.network.twilio.carrier import TwilioCarrier
 from simulator.carrier.network.twilio.model import TwilioConfig
+from simulator.carrier.network.twilio.number_rule import NumberRule
 from simulator.carrier.network.webhook_client import WebhookClient
 from simulator.carrier.script import AfterAgent, Ending
 from tests.simulator.carrier.test_caller import speech
@@ -148,6 +149,7 @@ async def running_twilio_network(
     calls_per_second: float | None = None,
     create_requests_per_second: int | None = None,
     goes_on_after_broken_stream: bool = True,
+    regulated: tuple[NumberRule, ...] = (),
 ) -> AsyncIterator[TwilioNetwork]:
     """The simulator's network with Twilio only, without numbers and subscribers."""
     port = unused_port()
@@ -160,6 +162,7 @@ async def running_twilio_network(
         calls_per_second=calls_per_second,
         create_requests_per_second=create_requests_per_second,
         goes_on_after_broken_stream=goes_on_after_broken_stream,
+        regulated=regulated,
     )
     config = NetworkConfig(url, twilio=account)
     async with (

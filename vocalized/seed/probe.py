@@ -145,7 +145,8 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
-                          "/blocked-callers", "/voice/providers", "/voice/strategy")]  # fmt: skip
+                          "/blocked-callers", "/addresses", "/regulatory-bundles", "/voice/providers",
+                          "/voice/strategy")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),

@@ -1,6 +1,6 @@
 """All routes of the admin API."""
 
-from control.api.admin import auth, calls, config, dashboard, logs, providers, templates, users, workspaces
+from control.api.admin import auth, calls, config, dashboard, logs, numbers, providers, templates, users, workspaces
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,6 +10,7 @@ ROUTES: tuple[Route, ...] = (
     *config.ROUTES,
     *logs.ROUTES,
     *workspaces.ROUTES,
+    *numbers.ROUTES,
     *providers.ROUTES,
     *templates.ROUTES,
     *calls.ROUTES,

@@ -1,22 +1,22 @@
 """Routes of phone numbers, for the members of their workspace."""
 
+from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from control.api.client.numbers_views import AvailableList, NumberAnswer, NumberList, to_available, to_view
-from control.carriers.model import Carrier, CarrierName, CarrierRefused
-from control.carriers.registry import Carriers
+from control.carriers.model import NOT_KNOWN, Carrier, CarrierError, CarrierName, NumberRequirements
+from control.carriers.registry import choose_carrier
 from control.http.access import member
-from control.http.after_commit import AfterCommit
+from control.http.after_commit import AfterCommit, CheckedChange
 from control.http.body import ONE_LINE, Body
 from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
 from control.numbers.model import NumberOrder, Status
-from control.numbers.numbering_plan import E164, require_area
-from shared.errors import Invalid
+from control.numbers.numbering_plan import E164, country_of, require_area
 
 NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
 NUMBER = f"{NUMBERS}/{{numberId}}"
@@ -48,6 +48,12 @@ class NewNumber(Body):
     phone_number: str = Field(pattern=E164, description="As returned by GET …/available.")
     carrier: CarrierName | None = Field(None, description=_CARRIER)
     friendly_name: FriendlyName = ""
+    address_id: UUID | None = Field(
+        None, description="The address that it is bought under, if it needs one; by default the only one that fits."
+    )
+    bundle_id: UUID | None = Field(
+        None, description="The regulatory bundle that it is bought under, if it needs one; by default the only one."
+    )
 
 
 class NumberChange(Body):
@@ -68,7 +74,7 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
     """Numbers that can be bought: those that the carrier offers, without any that a workspace has already."""
     area_code = query.area_code or ""
     require_area(query.country, area_code)
-    carrier, numbers = _carrier(context.services.carriers, query.carrier), context.services.numbers
+    carrier, numbers = choose_carrier(context.services.carriers, query.carrier), context.services.numbers
 
     async def ask() -> AvailableList:
         offers = await numbers.search.find_available(carrier, query.country, area_code)
@@ -82,17 +88,18 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
     return AfterCommit(ask, leave_out_held)
 
 
-async def buy_number(context: MemberContext, body: NewNumber) -> NumberAnswer:
-    """Buys a number. Its status is buying, and a moment later active, or failed with the reason."""
-    carrier = _carrier(context.services.carriers, body.carrier).name
-    number = await context.services.numbers.buy(
-        context.db,
-        context.workspace_id,
-        context.actor,
-        NumberOrder(body.phone_number, body.friendly_name, carrier),
-        context.now,
-    )
-    return NumberAnswer(to_view(number))
+async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[NumberAnswer]:
+    """Buys a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
+    only with an address of their holder, or with documents: those that the body names, else the workspace's only
+    fitting ones."""
+    carrier = choose_carrier(context.services.carriers, body.carrier)
+    country_of(body.phone_number)
+    requirements: list[NumberRequirements] = []
+
+    async def ask() -> None:
+        requirements.append(await _fetch_requirements(carrier, body.phone_number))
+
+    return CheckedChange(ask, partial(_buy, body=body, carrier=carrier.name, requirements=requirements))
 
 
 async def get_number(context: MemberContext, number_id: UUID) -> NumberAnswer:
@@ -113,14 +120,25 @@ async def release_number(context: MemberContext, number_id: UUID) -> None:
     await context.services.numbers.release(context.db, context.workspace_id, context.actor, number_id, context.now)
 
 
-def _carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
-    """Raises Invalid (code carrier_not_set_up), Conflict (no_carrier)."""
-    if name is None:
-        return carriers.default
+async def _fetch_requirements(carrier: Carrier, phone_number: str) -> NumberRequirements:
+    """What the carrier requires; unknown where it does not answer, for then the purchase tells."""
+    country = country_of(phone_number)
+    if country is None:
+        return NOT_KNOWN
     try:
-        return carriers.get(name)
-    except CarrierRefused:
-        raise Invalid("This carrier is not set up.", code="carrier_not_set_up", param="carrier") from None
+        return await carrier.documents.fetch_requirements(phone_number, country)
+    except CarrierError:
+        return NOT_KNOWN
+
+
+async def _buy(
+    context: MemberContext, body: NewNumber, carrier: CarrierName, requirements: list[NumberRequirements]
+) -> NumberAnswer:
+    order = NumberOrder(
+        body.phone_number, body.friendly_name, carrier, body.address_id, body.bundle_id, requirements[-1]
+    )
+    number = await context.services.numbers.buy(context.db, context.workspace_id, context.actor, order, context.now)
+    return NumberAnswer(to_view(number))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -129,7 +147,15 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", f"{NUMBERS}/available", available_numbers, member("viewer"), limit=RateLimit("available-numbers", 60, 60)
     ),
-    Route("POST", NUMBERS, buy_number, member("admin"), status=201, idempotent=True),
+    Route(
+        "POST",
+        NUMBERS,
+        buy_number,
+        member("admin"),
+        status=201,
+        idempotent=True,
+        check_limit=RateLimit("number-purchases", 60, 60),
+    ),
     Route("GET", NUMBER, get_number, member("viewer"), beyond_spec=True),
     Route("PUT", NUMBER, rename_number, member("member")),
     Route("DELETE", NUMBER, release_number, member("admin")),

@@ -16,7 +16,8 @@ from control.numbers.model import PhoneNumber, Status
 @dataclass(frozen=True, slots=True)
 class NumberView:
     """A number. status: `buying` and `releasing` are in progress. status_detail: why a purchase failed, or
-    what it waits for; null otherwise.
+    what it waits for; null otherwise. address_id, bundle_id: the address and the regulatory bundle that it was bought
+    under; null for none.
     monthly_price: price a month, in US dollars; 0 if the carrier does not report it."""
 
     id: UUID
@@ -27,6 +28,8 @@ class NumberView:
     status_detail: str | None
     agent_id: UUID | None
     agent_name: str | None
+    address_id: UUID | None
+    bundle_id: UUID | None
     country: str | None
     capabilities: Mapping[str, bool]
     monthly_price: Money
@@ -81,6 +84,8 @@ def to_view(number: PhoneNumber) -> NumberView:
         status_detail=number.status_detail,
         agent_id=number.agent_id,
         agent_name=number.agent_name,
+        address_id=number.address_id,
+        bundle_id=number.bundle_id,
         country=number.country,
         capabilities=_flags(number.capabilities),
         monthly_price=number.monthly_price,

@@ -1,6 +1,7 @@
 """All routes of the client API."""
 
 from control.api.client import (
+    addresses,
     agents,
     auth,
     blocked_callers,
@@ -9,6 +10,7 @@ from control.api.client import (
     members,
     messages,
     numbers,
+    regulatory_bundles,
     templates,
     voice,
     workspaces,
@@ -23,6 +25,8 @@ ROUTES: tuple[Route, ...] = (
     *templates.ROUTES,
     *agents.ROUTES,
     *numbers.ROUTES,
+    *addresses.ROUTES,
+    *regulatory_bundles.ROUTES,
     *calls.ROUTES,
     *voice.ROUTES,
     *messages.ROUTES,

@@ -27,6 +27,8 @@ COMMON: Final = {
     "agent_name": Text("Name of the agent; null for none.", "Front desk"),
     "call_id": Text("Id of the call."),
     "number_id": Text("Id of the phone number."),
+    "address_id": Text("Id of the address."),
+    "bundle_id": Text("Id of the regulatory bundle."),
     "phone_number_id": Text("Id of the workspace's phone number; null for none."),
     "template_id": Text("Id of the template; null for none."),
     "invitation_id": Text("Id of the invitation."),

@@ -10,6 +10,7 @@ from simulator.carrier.media_call import CarrierName
 from simulator.carrier.network.phone_network import Behaviour
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.twilio.model import TwilioConfig
+from simulator.carrier.network.twilio.number_rule import AddressRule, NumberRule
 
 _TWILIO_RATES = ("calls_per_second", "create_requests_per_second")
 _SHARED_KEY = ("shared_key_id", "shared_key_secret")
@@ -98,11 +99,29 @@ def _twilio(fields: Mapping[str, object], public: str) -> TwilioConfig | None:
     )
 
 
-def _regulated(part: Mapping[str, object]) -> tuple[str, ...]:
-    beginnings = part.get("regulated", [])
-    if not isinstance(beginnings, list) or not all(isinstance(one, str) and one for one in beginnings):
-        raise ConfigError("twilio.regulated must be a list of beginnings of numbers")
-    return tuple(beginnings)
+def _regulated(part: Mapping[str, object]) -> tuple[NumberRule, ...]:
+    rules = part.get("regulated", [])
+    if not isinstance(rules, list):
+        raise ConfigError("twilio.regulated must be a list of objects")
+    return tuple(
+        _rule(_object(one, f"twilio.regulated[{at}]"), f"twilio.regulated[{at}]") for at, one in enumerate(rules)
+    )
+
+
+def _rule(fields: Mapping[str, object], where: str) -> NumberRule:
+    _check_fields(fields, where, "prefix", "country", "number_type", "address", "bundle")
+    address, bundle = _text(fields, "address", f"{where}.", "any"), fields.get("bundle", True)
+    if address not in get_args(AddressRule):
+        raise ConfigError(f"{where}.address must be one of {', '.join(get_args(AddressRule))}")
+    if not isinstance(bundle, bool):
+        raise ConfigError(f"{where}.bundle must be true or false")
+    return NumberRule(
+        prefix=_text(fields, "prefix", f"{where}."),
+        country=_text(fields, "country", f"{where}."),
+        number_type=_text(fields, "number_type", f"{where}.", "local"),
+        address=next(known for known in get_args(AddressRule) if known == address),
+        needs_bundle=bundle,
+    )
 
 
 def _shared_key(part: Mapping[str, object]) -> tuple[str, str] | None:

@@ -72,6 +72,22 @@ async def _take_message(api: Api, workspace: CallWorkspace, call_id: str, number
     )  # fmt: skip
 
 
+async def _insert_bundle(api: Api, workspace_id: str, number: int) -> None:
+    await api.owner.execute(
+        "INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, country, number_kind, status,"
+        " created_at) VALUES ($1, $2, 'twilio', $1::uuid::text, 'DE', 'local', 'draft', $3)",
+        UUID(new_id()), UUID(workspace_id), ago(number // 2),
+    )  # fmt: skip
+
+
+async def _insert_address(api: Api, workspace_id: str, number: int) -> None:
+    await api.owner.execute(
+        "INSERT INTO business_addresses (id, workspace_id, customer_name, street, city, region, postal_code, country,"
+        " created_at) VALUES ($1, $2, 'Acme', 'A', 'A', 'A', 'A', 'DE', $3)",
+        UUID(new_id()), UUID(workspace_id), ago(number // 2),
+    )  # fmt: skip
+
+
 @pytest.fixture
 async def workspace(api: Api) -> CallWorkspace:
     """With LEAST rows at least in each list."""
@@ -81,6 +97,8 @@ async def workspace(api: Api) -> CallWorkspace:
         call_id = await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
         await _take_message(api, workspace, call_id, number)
         await workspace.ann.post(f"{workspace.path}/blocked-callers", {"caller": f"+1415557{number:04}"})
+        await _insert_bundle(api, workspace.workspace_id, number)
+        await _insert_address(api, workspace.workspace_id, number)
         await workspace.ann.put(agent, {"config": {"greeting": f"Hello {number}."}})
         await workspace.ann.post(f"{workspace.path}/agents", {"name": f"Agent {number}"})
         email = f"guest{number}@example.com"
@@ -154,8 +172,10 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await other.ann.post(f"{other.path}/members", {"email": "other@example.com", "role": "viewer"})
     await _take_message(api, other, await other.insert_call(), 0)
     await other.ann.post(f"{other.path}/blocked-callers", {"caller": "+14155570000"})
+    await _insert_bundle(api, other.workspace_id, 0)
+    await _insert_address(api, other.workspace_id, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 7
+    assert len(mine) == 9
     for one in mine:
         theirs = PagedList(other.ann, one.path, one.path.replace("{workspaceId}", other.workspace_id), one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))

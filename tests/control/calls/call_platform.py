@@ -21,12 +21,15 @@ from control.calls.outbound import CallRequest
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.model import (
+    NO_HOLDER,
     ActiveCall,
     AvailableNumber,
+    CarrierDocuments,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
+    NumberHolder,
     OwnedNumber,
     PlacedCall,
 )
@@ -218,6 +221,10 @@ class FakeCarrier:
     def configuration(self) -> str:
         raise NotImplementedError
 
+    @property
+    def documents(self) -> CarrierDocuments:
+        raise NotImplementedError
+
     async def dial(self, order: DialRequest) -> PlacedCall:
         self.dialled.append(order)
         self._answer("dial")
@@ -258,7 +265,10 @@ class FakeCarrier:
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
         raise NotImplementedError
 
-    async def buy(self, phone_number: str, reference: str) -> OwnedNumber:
+    async def list_numbers(self, digits: str, most: int) -> list[OwnedNumber]:
+        raise NotImplementedError
+
+    async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
         raise NotImplementedError
 
     async def configure(self, number: OwnedNumber) -> None:

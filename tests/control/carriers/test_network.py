@@ -79,7 +79,7 @@ async def simulated_carriers() -> AsyncIterator[SimulatedCarriers]:
     async with AsyncExitStack() as stack:
         webhooks.url = await serve_app(stack, sink, unused_port())
         fields = {
-            "twilio": {"account_sid": SID, "auth_token": TOKEN, "regulated": ["+1206"]},
+            "twilio": {"account_sid": SID, "auth_token": TOKEN, "regulated": [{"prefix": "+1206", "country": "US"}]},
             "telnyx": {
                 "api_key": KEY,
                 "signing_key": b64encode(bytes(range(32))).decode(),
@@ -136,7 +136,7 @@ async def test_number_that_needs_documents_is_shown_as_such_and_refused_with_a_s
     assert (free.address, regulated.address) == ("none", "any")
     with pytest.raises(CarrierRefused) as caught:
         await carrier.buy(regulated.phone_number, REFERENCE)
-    assert caught.value.code == "21649" and "documents about the business" in caught.value.message
+    assert caught.value.code == "21631" and "address of the business" in caught.value.message
 
 
 @BOTH_CARRIERS

@@ -51,6 +51,9 @@ class TelnyxApi:
             ("POST", "/number_orders", self._order),
             ("GET", "/number_orders", self._orders),
             ("GET", "/number_orders/{order}", self._one_order),
+            ("PATCH", "/number_order_phone_numbers/{entry}", self._submit),
+            ("GET", "/addresses", self._list_addresses),
+            *self._numbers.requirements.handlers(),
             ("GET", "/phone_numbers", self._list_owned),
             ("GET", "/phone_numbers/{number}", self._one_owned),
             ("PATCH", "/phone_numbers/{number}", self._change),
@@ -117,6 +120,16 @@ class TelnyxApi:
 
     def _one_order(self, request: web.Request, body: Body) -> Json:
         return {"data": number_order_json(self._numbers.find_order(request.match_info["order"]))}
+
+    def _submit(self, request: web.Request, body: Body) -> Json:
+        """Values for the requirements of one number of an order."""
+        order = self._numbers.submit(request.match_info["entry"], body)
+        entries = number_order_json(order)["phone_numbers"]
+        assert isinstance(entries, list)
+        return {"data": next(one for one in entries if one["id"] == request.match_info["entry"])}
+
+    def _list_addresses(self, request: web.Request, body: Body) -> Json:
+        return _page(request.query, self._numbers.requirements.list_addresses(request.query))
 
     def _list_owned(self, request: web.Request, body: Body) -> Json:
         found = self._numbers.owned(

@@ -22,6 +22,9 @@ class TelnyxConfig:
     channel_limit: most outgoing legs at once; 0 for no limit (docs: sip-trunking/configuration/concurrent-limits).
     countries: beginnings of the numbers that may be called; empty for all.
     documented: beginnings of the numbers that need documents: their orders stay pending until they are approved.
+    required: the types of what those need: address, document, textual or datetime.
+    grouped: beginnings of the numbers whose orders are refused without a requirement group (docs:
+    numbers/phone-numbers/requirement-groups, "Constraints").
     second_s: how long a second of `timeout_secs` and `time_limit_secs` lasts here.
     faults: may change while the network runs.
     """
@@ -43,5 +46,7 @@ class TelnyxConfig:
     channel_limit: int = 0
     countries: tuple[str, ...] = ()
     documented: tuple[str, ...] = ()
+    required: tuple[str, ...] = ("address", "document")
+    grouped: tuple[str, ...] = ()
     second_s: float = 1.0
     faults: TelnyxFaults = field(default_factory=TelnyxFaults)

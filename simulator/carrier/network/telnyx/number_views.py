@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from simulator.carrier.network.inventory import OwnedNumber, Setting
 from simulator.carrier.network.telnyx.events import iso
 from simulator.carrier.network.telnyx.number_search import find_available_number
+from simulator.carrier.network.telnyx.requirements import requirement_id
 
 Json = dict[str, object]
 
@@ -15,7 +16,8 @@ Json = dict[str, object]
 @dataclass(slots=True, eq=False, kw_only=True)
 class NumberOrder:
     """An order. numbers: pairs of the id within the order and the number. statuses: by that id. requirement:
-    the status of the documents that it waits for."""
+    the status of the documents that it waits for. group: the requirement group that it names. required: the types of
+    what its numbers need. values: what was submitted, by requirement id."""
 
     connection_id: str
     customer_reference: str
@@ -24,6 +26,9 @@ class NumberOrder:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "pending"
     requirement: str = ""
+    group: str = ""
+    required: tuple[str, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -51,7 +56,15 @@ def number_order_json(order: NumberOrder) -> Json:
                 "status": "pending" if order.requirement else order.statuses.get(entry_id, "pending"),
                 "requirements_met": not order.requirement,
                 "requirements_status": order.requirement or "approved",
-                "regulatory_requirements": [],
+                "regulatory_requirements": [
+                    {
+                        "record_type": "phone_number_regulatory_requirement",
+                        "requirement_id": requirement_id(kind),
+                        "field_type": kind,
+                        "field_value": order.values.get(requirement_id(kind)),
+                    }
+                    for kind in order.required
+                ],
             }
             for entry_id, number in order.numbers
         ],

@@ -13,6 +13,7 @@ from simulator.carrier.network.telnyx.events import TelnyxWebhooks, iso
 from simulator.carrier.network.telnyx.fields import Body, is_e164, text
 from simulator.carrier.network.telnyx.number_search import find_available_number
 from simulator.carrier.network.telnyx.number_views import NumberOrder, number_order_json, tags_of
+from simulator.carrier.network.telnyx.requirements import AccountRequirements, requirement_id
 
 Json = dict[str, object]
 
@@ -21,10 +22,11 @@ _CHANGEABLE = ("connection_id", "customer_reference", "billing_group_id", "tags"
 
 
 class AccountNumbers:
-    """The account's numbers, stored in the network's inventory; orders and reservations are in memory."""
+    """The account's numbers, stored in the network's inventory; orders, reservations and requirements are in memory."""
 
     def __init__(self, config: TelnyxConfig, inventory: Inventory, webhooks: TelnyxWebhooks) -> None:
         self._config, self._inventory, self._webhooks = config, inventory, webhooks
+        self.requirements = AccountRequirements()
         self._orders: dict[str, NumberOrder] = {}
         self._reserved: dict[str, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,10 +81,13 @@ class AccountNumbers:
         connection = text(body, "connection_id")
         if connection not in ("", self._config.connection_id):
             raise no_such_connection()
+        numbers = _read_numbers(body)
         order = NumberOrder(
             connection_id=connection,
             customer_reference=text(body, "customer_reference"),
-            numbers=[(str(uuid.uuid4()), number) for number in _read_numbers(body)],
+            numbers=[(str(uuid.uuid4()), number) for number in numbers],
+            group=self._read_group(body, numbers),
+            required=self._config.required if _begins(numbers, self._config.documented) else (),
         )
         self._orders[order.id] = order
         task = asyncio.create_task(self._settle(order), name="telnyx order")
@@ -105,6 +110,48 @@ class AccountNumbers:
             if customer_reference in ("", order.customer_reference) and status in ("", order.status)
         ]
 
+    def submit(self, entry_id: str, body: Body) -> NumberOrder:
+        """PATCH /number_order_phone_numbers/{id}: values for requirements. With all of them the review begins. Raises
+        TelnyxError."""
+        order = next((one for one in self._orders.values() if entry_id in dict(one.numbers)), None)
+        if order is None:
+            raise not_found()
+        entries = body.get("regulatory_requirements")
+        for at, entry in enumerate(entries if isinstance(entries, list) else []):
+            name = f"regulatory_requirements/{at}"
+            if not isinstance(entry, dict) or entry.get("requirement_id") not in [
+                requirement_id(one) for one in order.required
+            ]:
+                raise invalid(name, "No such requirement.")
+            self._check_value(name, entry)
+            order.values[entry["requirement_id"]] = str(entry.get("field_value"))
+        if len(order.values) == len(order.required) and order.requirement:
+            self._require(order, "requirement-info-under-review")
+        return order
+
+    def _check_value(self, name: str, entry: Body) -> None:
+        """An address has to be one of the account."""
+        is_address = entry.get("requirement_id") == requirement_id("address")
+        if is_address and entry.get("field_value") not in self.requirements.addresses:
+            raise invalid(name, "The address does not exist.")
+
+    def _read_group(self, body: Body, numbers: Sequence[str]) -> str:
+        """The order's requirement group; "" without one. Raises TelnyxError."""
+        entries = body.get("phone_numbers")
+        assert isinstance(entries, list)
+        group_id = text(entries[0], "requirement_group_id")
+        if not group_id and _begins(numbers, self._config.grouped):
+            raise missing("phone_numbers/0/requirement_group_id")
+        group = self.requirements.groups.get(group_id)
+        found = find_available_number(numbers[0])
+        if group_id and (
+            group is None
+            or found is None
+            or (found.country, found.kind) != (group.country_code, group.phone_number_type)
+        ):
+            raise invalid("phone_numbers/0/requirement_group_id", "The requirement group does not match.")
+        return group_id
+
     def approve(self, order_id: str) -> None:
         """Completes an order that waits for documents."""
         order = self.find_order(order_id)
@@ -115,10 +162,11 @@ class AccountNumbers:
         await asyncio.sleep(self._config.order_s)
         for entry_id, number in order.numbers:
             order.statuses[entry_id] = "success" if self._buy(number, order) else "failure"
-        if self._config.documented and any(one.startswith(self._config.documented) for _, one in order.numbers):
-            self._require(order, "requirement-info-pending")
-        else:
+        group = self.requirements.groups.get(order.group)
+        if not order.required or (group is not None and group.status == "approved"):
             self._complete(order)
+        else:
+            self._require(order, f"requirement-info-{'pending' if group is None else 'under-review'}")
 
     def _require(self, order: NumberOrder, requirement: str) -> None:
         """Sets the requirement of an order and of its numbers, "" for none."""
@@ -209,6 +257,10 @@ class AccountNumbers:
         owned = self.get(number_id)
         self._inventory.remove(owned.phone_number)
         return owned
+
+
+def _begins(numbers: Sequence[str], beginnings: tuple[str, ...]) -> bool:
+    return any(number.startswith(beginnings) for number in numbers)
 
 
 def _read_numbers(body: Body) -> list[str]:

@@ -9,6 +9,7 @@ from aiohttp import web
 from simulator.carrier.network.inventory import OwnedNumber
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.phone_network import IncomingCall, NotAnswered, PhoneNetwork
+from simulator.carrier.network.twilio.addresses_api import AddressesApi
 from simulator.carrier.network.twilio.call_registry import CallRegistry
 from simulator.carrier.network.twilio.calls_api import CallsApi
 from simulator.carrier.network.twilio.dial_verb import DialExecutor
@@ -26,6 +27,8 @@ from simulator.carrier.network.twilio.outbound_calls import CallRequest, Outboun
 from simulator.carrier.network.twilio.pricing_api import PricingApi
 from simulator.carrier.network.twilio.recorder import Recorder
 from simulator.carrier.network.twilio.recordings_api import RecordingsApi
+from simulator.carrier.network.twilio.regulation import Regulation
+from simulator.carrier.network.twilio.regulatory_api import RegulatoryApi
 from simulator.carrier.network.twilio.rest import RequestGuard, not_found
 from simulator.carrier.network.twilio.twiml_executor import CallInterrupted, CallRejected, TwimlExecutor
 from simulator.carrier.network.twilio.webhooks import TwilioWebhooks
@@ -38,7 +41,7 @@ class TwilioCarrier:
     """One Twilio account: a phone_network.Carrier with the routes of its REST interface.
 
     fail_next: HTTP statuses with which the next REST requests fail, one each. lose_next: the same, but the requests are
-    executed first.
+    executed first. regulation: the account's addresses and bundles.
     """
 
     name = "twilio"
@@ -46,6 +49,7 @@ class TwilioCarrier:
     def __init__(self, network: PhoneNetwork, config: TwilioConfig, client: WebhookClient) -> None:
         self._network, self._config = network, config
         self._guard = RequestGuard(config)
+        self.regulation = Regulation(config.regulated)
         self._webhooks = TwilioWebhooks(config, client)
         self._media = TwilioMediaStreams(config, client, self._webhooks)
         self.recorder = Recorder(config, self._webhooks)
@@ -82,10 +86,13 @@ class TwilioCarrier:
     def routes(self) -> list[web.RouteDef]:
         """The REST interface: /2010-04-01/… and the pricing API's /v1/… and /v2/…"""
         calls = CallsApi(self._config, self._guard, self.calls, self.owns, self.place)
-        numbers = NumbersApi(self._config, self._guard, self._network)
+        numbers = NumbersApi(self._config, self._guard, self._network, self.regulation)
+        addresses = AddressesApi(self._config, self._guard, self.regulation)
+        compliance = RegulatoryApi(self._config, self._guard, self.regulation)
         recordings = RecordingsApi(self._config, self._guard, self.calls, self.recorder)
         rest = web.route("*", "/2010-04-01/{rest:.*}", self._guard.guarded(_reject_unknown_path))
-        return [*calls.routes(), *numbers.routes(), *recordings.routes(), *PricingApi(self._guard).routes(), rest]
+        apis = (calls, numbers, addresses, compliance, recordings, PricingApi(self._guard))
+        return [*(route for api in apis for route in api.routes()), rest]
 
     async def close(self) -> None:
         """Ends every call; waits at most 5 s for the end of those placed by REST."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from simulator.carrier.network.line import Line
+from simulator.carrier.network.twilio.number_rule import NumberRule
 from simulator.carrier.network.twilio.twiml import TwimlDocument
 
 Status = Literal["queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"]
@@ -30,8 +31,8 @@ class TwilioConfig:
     20429 and not processed (docs: api/errors/20429); None for no limit. shared_key: id and secret of the key that a
     Webhook Rule for all URLs names; None without one. goes_on_after_broken_stream: whether the call goes on with its
     next instruction when a media socket breaks; no page of Twilio's says so. Otherwise it is silent until it is
-    redirected or ended. regulated: beginnings of numbers (+49) that need a BundleSid and an AddressSid. rated_after_s:
-    how long after its end a call has no price (docs: voice/api/call-resource).
+    redirected or ended. regulated: numbers that are not sold to everybody. rated_after_s: how long after its end a call
+    has no price (docs: voice/api/call-resource).
     """
 
     account_sid: str
@@ -43,7 +44,7 @@ class TwilioConfig:
     shared_key: tuple[str, str] | None = None
     goes_on_after_broken_stream: bool = True
     rated_after_s: float = 60.0
-    regulated: tuple[str, ...] = ()
+    regulated: tuple[NumberRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Numbers by REST: search, purchase, update, release (docs: phone-numbers/api)."""
 
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -12,6 +12,8 @@ from simulator.carrier.network.inventory import NumberTaken, OwnedNumber
 from simulator.carrier.network.phone_network import PhoneNetwork
 from simulator.carrier.network.twilio.dial_verb import E164
 from simulator.carrier.network.twilio.model import TwilioConfig, sid_of
+from simulator.carrier.network.twilio.number_rule import AddressRule
+from simulator.carrier.network.twilio.regulation import Regulation
 from simulator.carrier.network.twilio.rest import (
     API,
     Json,
@@ -44,8 +46,10 @@ _MAX_SEARCHED = 200_000
 class NumbersApi:
     """The handlers, on the network's inventory."""
 
-    def __init__(self, config: TwilioConfig, guard: RequestGuard, network: PhoneNetwork) -> None:
-        self._config, self._guard, self._network = config, guard, network
+    def __init__(
+        self, config: TwilioConfig, guard: RequestGuard, network: PhoneNetwork, regulation: Regulation
+    ) -> None:
+        self._config, self._guard, self._network, self._regulation = config, guard, network, regulation
 
     def routes(self) -> list[web.RouteDef]:
         """Available and incoming numbers."""
@@ -67,7 +71,9 @@ class NumbersApi:
         size = integer(request.query, "PageSize", 50, 1, 1_000)
         found = islice(self._free(request.match_info["country"].upper(), kind, request), size)
         body: Json = {
-            "available_phone_numbers": [_available_json(available, self._config.regulated) for available in found],
+            "available_phone_numbers": [
+                _available_json(one, self._regulation.address_rule(one.phone_number)) for one in found
+            ],
             "uri": str(request.rel_url),
         }
         return web.json_response(body)
@@ -78,7 +84,7 @@ class NumbersApi:
         number = fields.get("PhoneNumber", "") or self._first(fields.get("AreaCode", ""))
         if E164.fullmatch(number) is None:
             raise RestError(400, 21421, f"PhoneNumber is invalid: {number}")
-        self._check_requirements(number, fields)
+        self._regulation.check(number, fields.get("AddressSid", ""), fields.get("BundleSid", ""))
         owned = new_number(number, {name: fields[name] for name in _SETTINGS if name in fields})
         try:
             self._network.inventory.add(owned)
@@ -125,15 +131,6 @@ class NumbersApi:
             ):
                 yield available
 
-    def _check_requirements(self, number: str, fields: Mapping[str, str]) -> None:
-        """Raises RestError (21649 without a bundle, 21631 without an address; docs: api/errors)."""
-        if not number.startswith(self._config.regulated or ("none",)):
-            return
-        if not fields.get("BundleSid"):
-            raise RestError(400, 21649, "Phone number requires a Regulatory Compliance Bundle")
-        if not fields.get("AddressSid"):
-            raise RestError(400, 21631, "Phone number requires an Address")
-
     def _first(self, area_code: str) -> str:
         if not area_code:
             raise RestError(400, 21404, "PhoneNumber or AreaCode is required")
@@ -172,7 +169,7 @@ class NumbersApi:
             "address_sid": settings.get("AddressSid") or None,
             "bundle_sid": settings.get("BundleSid") or None,
             "voice_caller_id_lookup": False,
-            "address_requirements": "none",
+            "address_requirements": self._regulation.address_rule(owned.phone_number),
             "beta": False,
             "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
             "date_created": settings.get("DateCreated"),
@@ -198,7 +195,7 @@ def _matches(number: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(number.lstrip("+"), f"*{digits.replace('*', '?')}*")
 
 
-def _available_json(available: AvailableNumber, regulated: tuple[str, ...]) -> Json:
+def _available_json(available: AvailableNumber, address: AddressRule) -> Json:
     return {
         "friendly_name": available.phone_number,
         "phone_number": available.phone_number,
@@ -210,7 +207,7 @@ def _available_json(available: AvailableNumber, regulated: tuple[str, ...]) -> J
         "region": available.region or None,
         "postal_code": None,
         "iso_country": available.country,
-        "address_requirements": "any" if available.phone_number.startswith(regulated or ("none",)) else "none",
+        "address_requirements": address,
         "beta": False,
         "capabilities": {"voice": True, "SMS": True, "MMS": available.kind != "toll_free"},
     }

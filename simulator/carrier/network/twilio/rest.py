@@ -119,6 +119,24 @@ def page(request: web.Request, name: str, items: Sequence[Json]) -> web.Response
     return web.json_response(body)
 
 
+def meta_page(request: web.Request, name: str, items: Sequence[Json]) -> web.Response:
+    """One page of a list of the newer APIs (/v2/…), which tell its place in `meta`."""
+    size = integer(request.query, "PageSize", 50, 1, _MAX_PAGE)
+    number = integer(request.query, "Page", 0, 0, 1_000_000)
+    host = f"{request.scheme}://{request.host}"
+    more = f"{host}{_uri(request, number + 1, size)}" if (number + 1) * size < len(items) else None
+    meta: Json = {
+        "page": number,
+        "page_size": size,
+        "first_page_url": f"{host}{_uri(request, 0, size)}",
+        "previous_page_url": f"{host}{_uri(request, number - 1, size)}" if number else None,
+        "next_page_url": more,
+        "url": f"{host}{request.rel_url}",
+        "key": name,
+    }
+    return web.json_response({name: list(items[number * size : (number + 1) * size]), "meta": meta})
+
+
 def _uri(request: web.Request, number: int, size: int) -> str:
     query = [(name, value) for name, value in request.query.items() if name not in ("Page", "PageSize")]
     return f"{request.path}?{urlencode([*query, ('PageSize', str(size)), ('Page', str(number))])}"

@@ -1,0 +1,97 @@
+"""Routes of addresses, under which numbers are bought, for the members of their workspace."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from control.api.client.addresses_views import AddressAnswer, AddressList, to_view
+from control.carriers.model import PostalAddress
+from control.http.access import member
+from control.http.body import ONE_LINE, Body
+from control.http.context import MemberContext
+from control.http.pagination import ListQuery, page_fields
+from control.http.route import RateLimit, Route
+
+ADDRESSES = "/workspaces/{workspaceId}/addresses"
+ADDRESS = f"{ADDRESSES}/{{addressId}}"
+
+# Twilio's limit (docs: usage/api/address, CustomerName).
+_MAX_NAME_BYTES: Final = 64
+
+
+def _is_short(name: str) -> str:
+    if len(name.encode()) > _MAX_NAME_BYTES:
+        raise ValueError(f"must be at most {_MAX_NAME_BYTES} bytes in UTF-8")
+    return name
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE)]
+CustomerName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=ONE_LINE),
+    AfterValidator(_is_short),
+]
+
+
+class NewAddress(Body):
+    """An address to register with the carriers. It has to be that of whoever uses the numbers."""
+
+    customer_name: CustomerName = Field(
+        description="Name of the business or person, up to 64 bytes.", examples=["Acme"]
+    )
+    street: Line = Field(description="Street and number.", examples=["600 Congress Avenue"])
+    street_secondary: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=ONE_LINE)] = (
+        Field("", description="Floor, unit and the like.", examples=["14th Floor"])
+    )
+    city: Line = Field(description="Town.", examples=["Austin"])
+    region: Line = Field(description="State or region; in the US its two letters.", examples=["TX"])
+    postal_code: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20, pattern=ONE_LINE)
+    ] = Field(description="Postal code.", examples=["78701"])
+    country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.", examples=["US"])
+
+
+async def list_addresses(context: MemberContext, query: ListQuery) -> AddressList:
+    """The workspace's addresses, newest first."""
+    found = await context.services.addresses.list_page(context.db, context.workspace_id, page=query.request())
+    return AddressList([to_view(one) for one in found.rows], **page_fields(query, found))
+
+
+async def create_address(context: MemberContext, body: NewAddress) -> AddressAnswer:
+    """Stores an address, which is registered with each carrier a moment later: see its registrations."""
+    services = context.services
+    carriers = [carrier.name for carrier in services.carriers]
+    parts = PostalAddress(**body.model_dump())
+    address = await services.addresses.create(
+        context.db, context.workspace_id, context.actor, parts, carriers, context.now
+    )
+    return AddressAnswer(to_view(address))
+
+
+async def get_address(context: MemberContext, address_id: UUID) -> AddressAnswer:
+    """One address with its registrations."""
+    return AddressAnswer(to_view(await context.services.addresses.get(context.db, context.workspace_id, address_id)))
+
+
+async def delete_address(context: MemberContext, address_id: UUID) -> None:
+    """Deletes an address, at the carriers, too. Refused while a number is held under it."""
+    await context.services.addresses.delete(context.db, context.workspace_id, context.actor, address_id, context.now)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", ADDRESSES, list_addresses, member("viewer"), beyond_spec=True),
+    # Limited, because each is registered with the carriers, which have limits, too.
+    Route(
+        "POST",
+        ADDRESSES,
+        create_address,
+        member("admin"),
+        status=201,
+        idempotent=True,
+        limit=RateLimit("addresses", 20, 60),
+        beyond_spec=True,
+    ),
+    Route("GET", ADDRESS, get_address, member("viewer"), beyond_spec=True),
+    Route("DELETE", ADDRESS, delete_address, member("admin"), beyond_spec=True),
+)

@@ -1,0 +1,88 @@
+"""Addresses and requirement groups at Telnyx (API reference: Addresses, Requirement groups)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from control.carriers.model import BundleStatus, CarrierBundle, CarrierRefused, NumberRequirements, PostalAddress
+from control.carriers.retries import CarrierRequest
+from control.carriers.telnyx_forms import NOT_FOUND, required_text
+
+T = TypeVar("T")
+
+# Countries where an order without a requirement group is refused (docs: numbers/phone-numbers/requirement-groups,
+# "Constraints"). Elsewhere an order waits for what it lacks.
+_GROUP_COUNTRIES: Final = frozenset({"CH", "DK", "IT", "NO", "PT", "SE"})
+_STATUSES: Final[Mapping[str, BundleStatus]] = {
+    "unapproved": "draft",
+    "pending-approval": "in_review",
+    "approved": "approved",
+    "declined": "rejected",
+    "expired": "expired",
+}
+
+
+class TelnyxDocuments:
+    """CarrierDocuments. sdk: the account's client."""
+
+    def __init__(self, sdk: Any, send: CarrierRequest) -> None:
+        self._sdk, self._send = sdk, send
+
+    async def create_address(self, address: PostalAddress, reference: str) -> str:
+        """The reference is the customer reference. Not repeated when it may have been created. The address is for
+        regulatory requirements, so it is not validated for emergency calls."""
+        found = await self.find_address(reference)
+        if found is not None:
+            return found
+        answer = await self._send(
+            lambda: self._sdk.addresses.create(
+                business_name=address.customer_name,
+                first_name="",
+                last_name="",
+                street_address=address.street,
+                extended_address=address.street_secondary,
+                locality=address.city,
+                administrative_area=address.region,
+                postal_code=address.postal_code,
+                country_code=address.country,
+                customer_reference=reference,
+                validate_address=False,
+            ),
+            repeatable=False,
+        )
+        return required_text(answer.data.id if answer.data is not None else None)
+
+    async def find_address(self, reference: str) -> str | None:
+        """By its customer reference."""
+        page = await self._send(
+            lambda: self._sdk.addresses.list(filter={"customer_reference": {"eq": reference}}, page_size=20)
+        )
+        found = (required_text(row.id) for row in page.data or [] if row.customer_reference == reference)
+        return next(found, None)
+
+    async def delete_address(self, carrier_address_id: str) -> None:
+        """No error when it is deleted already."""
+        await self._or_none(lambda: self._sdk.addresses.delete(carrier_address_id))
+
+    async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
+        """A requirement group for orders; one for porting is none."""
+        group = await self._or_none(lambda: self._sdk.requirement_groups.retrieve(carrier_bundle_id))
+        if group is None or group.action != "ordering":
+            return None
+        return CarrierBundle(
+            country=required_text(group.country_code).upper(),
+            number_kind=required_text(group.phone_number_type),
+            status=_STATUSES.get(str(group.status), "in_review"),
+        )
+
+    async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
+        """Only that a group is required from the first; what else an order lacks is known once it is placed."""
+        return NumberRequirements(None, country in _GROUP_COUNTRIES)
+
+    async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:
+        """None where there is no such resource."""
+        try:
+            return await self._send(send)
+        except CarrierRefused as refused:
+            if refused.code not in NOT_FOUND:
+                raise
+            return None

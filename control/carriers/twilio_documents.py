@@ -1,0 +1,149 @@
+"""Addresses and regulatory bundles at Twilio (docs: usage/api/address, phone-numbers/regulatory/api)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar, get_args
+
+from control.carriers.model import (
+    AddressRequirement,
+    BundleStatus,
+    CarrierBundle,
+    CarrierRefused,
+    NumberRequirements,
+    PostalAddress,
+)
+from control.carriers.phone import NumberKind, number_kind
+from control.carriers.retries import CarrierRequest
+from control.carriers.twilio_forms import NOT_FOUND, required_text
+
+T = TypeVar("T")
+
+# Number types of the regulatory API.
+_TYPES: Final[Mapping[NumberKind, str]] = {
+    "local": "local",
+    "mobile": "mobile",
+    "national": "national",
+    "toll_free": "toll-free",
+}
+_KINDS: Final = {name: kind for kind, name in _TYPES.items()}
+# A bundle that is approved provisionally can be used, too; Twilio refuses what it does not accept (21649).
+_STATUSES: Final[Mapping[str, BundleStatus]] = {
+    "draft": "draft",
+    "pending-review": "in_review",
+    "in-review": "in_review",
+    "twilio-rejected": "rejected",
+    "twilio-approved": "approved",
+    "provisionally-approved": "approved",
+}
+_REGULATION_TTL: Final = timedelta(hours=1)
+_MOST_ITEMS: Final = 50
+_DOCUMENT: Final = "RD"
+
+
+class TwilioDocuments:
+    """CarrierDocuments. sdk: the account's client."""
+
+    def __init__(self, sdk: Any, send: CarrierRequest) -> None:
+        self._sdk, self._send = sdk, send
+        self._regulated: dict[tuple[str, str], tuple[datetime, bool]] = {}
+
+    async def create_address(self, address: PostalAddress, reference: str) -> str:
+        """The reference is the friendly name. Not repeated when it may have been created."""
+        found = await self.find_address(reference)
+        if found is not None:
+            return found
+        row = await self._send(
+            lambda: self._sdk.addresses.create_async(
+                customer_name=address.customer_name,
+                street=address.street,
+                street_secondary=address.street_secondary,
+                city=address.city,
+                region=address.region,
+                postal_code=address.postal_code,
+                iso_country=address.country,
+                friendly_name=reference,
+            ),
+            repeatable=False,
+        )
+        return required_text(row.sid)
+
+    async def find_address(self, reference: str) -> str | None:
+        """By its friendly name."""
+        rows = await self._send(lambda: self._sdk.addresses.list_async(friendly_name=reference, limit=20, page_size=20))
+        return next((required_text(row.sid) for row in rows if row.friendly_name == reference), None)
+
+    async def delete_address(self, carrier_address_id: str) -> None:
+        """No error when it is deleted already."""
+        await self._or_none(lambda: self._sdk.addresses(carrier_address_id).delete_async())
+
+    async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
+        """With the addresses of its supporting documents: a number is only bought with one of these (21651)."""
+        compliance = self._sdk.numbers.v2.regulatory_compliance
+        bundle = await self._or_none(lambda: compliance.bundles(carrier_bundle_id).fetch_async())
+        if bundle is None:
+            return None
+        regulation = await self._send(
+            lambda: compliance.regulations(required_text(bundle.regulation_sid)).fetch_async()
+        )
+        addresses = await self._find_addresses(compliance, carrier_bundle_id)
+        return CarrierBundle(
+            country=required_text(regulation.iso_country).upper(),
+            number_kind=_KINDS.get(required_text(regulation.number_type), "local"),
+            status=_STATUSES.get(str(bundle.status), "in_review"),
+            carrier_address_ids=addresses,
+            valid_until=bundle.valid_until,
+        )
+
+    async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
+        """The search tells the address, the regulations tell whether a bundle is needed: some numbers have
+        `address_requirements` none and need one nevertheless."""
+        kind = number_kind(phone_number)
+        address, bundle = await asyncio.gather(
+            self._find_address_requirement(phone_number, country, kind), self._needs_bundle(country, kind)
+        )
+        return NumberRequirements(address, bundle)
+
+    async def _find_address_requirement(
+        self, phone_number: str, country: str, kind: NumberKind
+    ) -> AddressRequirement | None:
+        market = self._sdk.available_phone_numbers(country)
+        rows = await self._or_none(
+            lambda: getattr(market, kind).list_async(contains=phone_number[1:], limit=5, page_size=5)
+        )
+        found = [row.address_requirements for row in rows or [] if row.phone_number == phone_number]
+        return next((known for known in get_args(AddressRequirement) if known in found), None)
+
+    async def _needs_bundle(self, country: str, kind: NumberKind) -> bool:
+        """Whether there is a regulation that names an end user, which only a bundle tells."""
+        now, key = datetime.now(UTC), (country, kind)
+        cached = self._regulated.get(key)
+        if cached is not None and now - cached[0] < _REGULATION_TTL:
+            return cached[1]
+        regulations = self._sdk.numbers.v2.regulatory_compliance.regulations
+        rows = await self._or_none(
+            lambda: regulations.list_async(iso_country=country, number_type=_TYPES[kind], limit=20, page_size=20)
+        )
+        needed = any((row.requirements or {}).get("end_user") for row in rows or [])
+        self._regulated[key] = (now, needed)
+        return needed
+
+    async def _find_addresses(self, compliance: Any, carrier_bundle_id: str) -> tuple[str, ...]:
+        items = await self._send(
+            lambda: compliance.bundles(carrier_bundle_id).item_assignments.list_async(limit=_MOST_ITEMS, page_size=50)
+        )
+        found: list[str] = []
+        for document in [str(one.object_sid) for one in items if str(one.object_sid).startswith(_DOCUMENT)]:
+            row = await self._send(compliance.supporting_documents(document).fetch_async)
+            listed = (row.attributes or {}).get("address_sids")
+            found += [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+        return tuple(dict.fromkeys(found))
+
+    async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:
+        """None where there is no such resource."""
+        try:
+            return await self._send(send)
+        except CarrierRefused as refused:
+            if refused.code not in NOT_FOUND:
+                raise
+            return None

@@ -1,0 +1,75 @@
+"""Takes a number that the platform's account has at a carrier, so that a workspace can have it."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, OwnedNumber
+from control.carriers.registry import NumberPricing
+from control.numbers.model import NumberImport, TakenNumber
+from control.numbers.numbering_plan import country_of
+from shared.errors import Conflict, Invalid, Unavailable
+
+# Numbers of an account that are looked at in one request.
+MOST_LISTED: Final = 1_000
+
+
+async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
+    """Numbers of the account that contain these digits, up to MOST_LISTED. Raises Unavailable (codes carrier_away,
+    carrier_refused)."""
+    try:
+        return list(await carrier.list_numbers(digits, MOST_LISTED))
+    except CarrierUnavailable:
+        raise _away() from None
+    except CarrierRefused:
+        raise _refused() from None
+
+
+async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -> TakenNumber:
+    """Sends the number's calls to us. number_id: ours. May be repeated: a number whose calls go to us is taken again.
+
+    Raises Invalid (code number_not_owned), Conflict (number_elsewhere, number_pending), Unavailable (codes
+    carrier_away, carrier_refused)."""
+    try:
+        owned = await carrier.find_owned(wanted.phone_number)
+        if owned is None:
+            raise Invalid(
+                f"The platform's account at {carrier.name} has no such number.",
+                code="number_not_owned",
+                param="phone_number",
+            )
+        _require_free(owned, wanted)
+        await carrier.configure(replace(owned, reference=str(number_id)))
+        return TakenNumber(number_id, owned, carrier.configuration, await _price_of(carrier, wanted.phone_number))
+    except CarrierUnavailable:
+        raise _away() from None
+    except CarrierRefused:
+        raise _refused() from None
+
+
+def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
+    if owned.pending:
+        raise Conflict(f"The number takes no calls yet. {owned.pending}", code="number_pending", param="phone_number")
+    if owned.target == "elsewhere" and not wanted.take_over:
+        raise Conflict(
+            "The number's calls go elsewhere: take_over sends them to this platform instead.",
+            code="number_elsewhere",
+            param="take_over",
+        )
+
+
+async def _price_of(carrier: Carrier, phone_number: str) -> Decimal:
+    """US dollars a month; 0 where the carrier does not tell, as for numbers that are no longer for sale."""
+    country = country_of(phone_number)
+    if country is None or not isinstance(carrier, NumberPricing):
+        return Decimal(0)
+    return await carrier.monthly_price(phone_number, country) or Decimal(0)
+
+
+def _away() -> Unavailable:
+    return Unavailable("The phone carrier is unavailable. Try again in a moment.", code="carrier_away")
+
+
+def _refused() -> Unavailable:
+    return Unavailable("The phone carrier refused the request.", code="carrier_refused")

@@ -1,0 +1,109 @@
+"""The jobs that register addresses at the carriers and delete them there. A carrier is asked between two transactions,
+never within one. An address's id is the reference that the carriers store, so a repeated job finds what a worker did
+before it died."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from control.carriers.model import CarrierDocuments, CarrierError, CarrierRefused
+from control.carriers.registry import Carriers
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from control.numbers.addresses import BusinessAddresses
+from control.numbers.model import AddressRegistration, BusinessAddress
+
+log = structlog.get_logger()
+
+
+def make_register_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
+    """Registers an address where it is pending. Payload: JSON with address_id."""
+    return _job(_AddressJobs(pool, addresses, carriers).register)
+
+
+def make_delete_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
+    """Deletes an address at the carriers, then here. Payload: JSON with address_id."""
+    return _job(_AddressJobs(pool, addresses, carriers).delete)
+
+
+def _job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
+    async def run(payload: bytes) -> None:
+        try:
+            await act(_address_id(payload))
+        except CarrierError as fault:
+            raise JobFailed(f"{fault.carrier}: {fault.code}") from None
+
+    return run
+
+
+class _AddressJobs:
+    """Both jobs. Raises CarrierError where another try may succeed."""
+
+    def __init__(self, pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> None:
+        self._pool, self._addresses, self._carriers = pool, addresses, carriers
+
+    async def register(self, address_id: UUID) -> None:
+        """One carrier's outage does not keep the address from the others. A carrier that is no longer set up is left
+        out."""
+        address = await self._load(address_id)
+        if address is None or address.status != "active":
+            return
+        fault: CarrierError | None = None
+        known = {carrier.name for carrier in self._carriers}
+        for pending in [one for one in address.registrations if one.status == "pending" and one.carrier in known]:
+            try:
+                await self._register_at(self._carriers.get(pending.carrier).documents, address, pending)
+            except CarrierError as error:
+                fault = error
+        if fault is not None:
+            raise fault
+
+    async def delete(self, address_id: UUID) -> None:
+        address = await self._load(address_id)
+        if address is None or address.status != "deleting":
+            return
+        for registration in address.registrations:
+            documents = self._carriers.get(registration.carrier).documents
+            # A worker may have registered it and died before it stored the carrier's id.
+            found = registration.carrier_address_id or await documents.find_address(str(address.id))
+            if found is not None:
+                await documents.delete_address(found)
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            await self._addresses.record_deletion(db, address)
+
+    async def _register_at(
+        self, documents: CarrierDocuments, address: BusinessAddress, pending: AddressRegistration
+    ) -> None:
+        try:
+            found = await documents.create_address(address.address, str(address.id))
+        except CarrierRefused as refused:
+            log.info("address.rejected", carrier=pending.carrier, code=refused.code)
+            why = f"The carrier refused: {refused.message}."
+            await self._record(address, replace(pending, status="rejected", status_detail=why))
+            return
+        if not await self._record(address, replace(pending, status="registered", carrier_address_id=found)):
+            # It was deleted meanwhile, perhaps before the carrier had it.
+            await documents.delete_address(found)
+
+    async def _record(self, address: BusinessAddress, registration: AddressRegistration) -> bool:
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            return await self._addresses.record_registration(db, address, registration, datetime.now(UTC))
+
+    async def _load(self, address_id: UUID) -> BusinessAddress | None:
+        async with self._pool.transaction() as db:
+            await enter_platform(db)
+            return await self._addresses.load(db, address_id)
+
+
+def _address_id(payload: bytes) -> UUID:
+    try:
+        return UUID(str(json.loads(payload)["address_id"]))
+    except (ValueError, KeyError, TypeError):
+        raise JobFailed("unreadable payload", is_permanent=True) from None

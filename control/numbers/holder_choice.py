@@ -1,0 +1,186 @@
+"""Which address and which documents a number is bought under. Pure.
+
+What the order names has to fit. Otherwise the workspace's only fitting ones are taken where the carrier requires them,
+or does not say; where none fits, or more than one, the order is refused, and the error says what is needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+from control.carriers.model import AddressRequirement
+from control.carriers.phone import NumberKind
+from control.numbers.model import BusinessAddress, NumberOrder, RegulatoryBundle
+from shared.errors import Conflict, Invalid
+
+T = TypeVar("T")
+
+_ADDRESS: Final = "address_id"
+_BUNDLE: Final = "bundle_id"
+# Telnyx reviews the documents of each order, whether their group was approved before or not (docs: numbers/
+# phone-numbers/requirement-groups).
+_USABLE: Final = {"twilio": ("approved",), "telnyx": ("approved", "in_review", "draft")}
+
+
+@dataclass(frozen=True, slots=True)
+class HolderChoice:
+    """None for none."""
+
+    address_id: UUID | None = None
+    bundle_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedNumber:
+    """country: ISO 3166, None for a number without one."""
+
+    order: NumberOrder
+    country: str | None
+    kind: NumberKind
+    now: datetime
+
+
+def choose_holder(
+    wanted: WantedNumber, addresses: Sequence[BusinessAddress], bundles: Sequence[RegulatoryBundle]
+) -> HolderChoice:
+    """addresses, bundles: all of the workspace. Raises Invalid (codes address_ambiguous, address_not_in_bundle,
+    address_rejected, address_required, address_unfit, address_unknown, bundle_ambiguous, bundle_not_usable,
+    bundle_required, bundle_unfit, bundle_unknown), Conflict (address_pending)."""
+    bundle = _choose_bundle(wanted, bundles)
+    address = _choose_address(wanted, addresses, bundle)
+    return HolderChoice(None if address is None else address.id, None if bundle is None else bundle.id)
+
+
+def is_usable(bundle: RegulatoryBundle, now: datetime) -> bool:
+    """Whether the carrier sells numbers under it."""
+    is_valid = bundle.valid_until is None or bundle.valid_until > now
+    return is_valid and bundle.status in _USABLE.get(bundle.carrier, ())
+
+
+def _choose_bundle(wanted: WantedNumber, bundles: Sequence[RegulatoryBundle]) -> RegulatoryBundle | None:
+    order, numbers = wanted.order, f"{wanted.country} {wanted.kind.replace('_', '-')} numbers"
+    if order.bundle_id is not None:
+        named = _find(bundles, order.bundle_id, _BUNDLE, "regulatory bundle")
+        if named.carrier != order.carrier or not _is_for(named, wanted):
+            what = f"{named.country} {named.number_kind.replace('_', '-')} numbers at {named.carrier}"
+            raise Invalid(f"This bundle is for {what}.", code="bundle_unfit", param=_BUNDLE)
+        if not is_usable(named, wanted.now):
+            raise Invalid(
+                f"The carrier has not approved this bundle: it is {named.status}.",
+                code="bundle_not_usable",
+                param=_BUNDLE,
+            )
+        return named
+    if order.requirements.bundle is False:
+        return None
+    fitting = [
+        one for one in bundles if one.carrier == order.carrier and _is_for(one, wanted) and is_usable(one, wanted.now)
+    ]
+    if order.requirements.bundle is None:
+        return fitting[0] if len(fitting) == 1 else None
+    if not fitting:
+        raise Invalid(
+            f"{order.carrier} sells {numbers} only under a regulatory bundle that it has approved for them, and this "
+            "workspace has none. Ask the platform's staff for one: it tells who holds the number, with proof.",
+            code="bundle_required",
+            param=_BUNDLE,
+        )
+    return _only(fitting, "bundle_ambiguous", _BUNDLE, f"bundles of this workspace are for {numbers}")
+
+
+def _choose_address(
+    wanted: WantedNumber, addresses: Sequence[BusinessAddress], bundle: RegulatoryBundle | None
+) -> BusinessAddress | None:
+    order, required = wanted.order, wanted.order.requirements.address
+    if order.address_id is not None:
+        return _check_address(wanted, _find(addresses, order.address_id, _ADDRESS, "address"), bundle)
+    if required == "none":
+        return None
+    registered = [one for one in addresses if _state(one, order.carrier) == "registered"]
+    fitting = [one for one in registered if _is_fit(one, wanted, required or "local") and _is_in(one, bundle, order)]
+    if required is None:
+        return fitting[0] if len(fitting) == 1 else None
+    if fitting:
+        return _only(fitting, "address_ambiguous", _ADDRESS, "addresses of this workspace fit")
+    if bundle is not None and bundle.carrier_address_ids:
+        return None  # that of the bundle is used
+    if any(_state(one, order.carrier) == "pending" and _is_fit(one, wanted, required) for one in addresses):
+        raise _pending()
+    raise Invalid(
+        f"{order.carrier} sells this number only with an address of its holder{_place(required, wanted.country)}, and "
+        "this workspace has none. Create one first: POST …/addresses.",
+        code="address_required",
+        param=_ADDRESS,
+    )
+
+
+def _check_address(wanted: WantedNumber, address: BusinessAddress, bundle: RegulatoryBundle | None) -> BusinessAddress:
+    """An address that the order names."""
+    order, required = wanted.order, wanted.order.requirements.address or "any"
+    state = _state(address, order.carrier)
+    if state == "pending":
+        raise _pending()
+    if state != "registered":
+        raise Invalid(
+            f"{order.carrier} did not accept this address: see its registrations.",
+            code="address_rejected",
+            param=_ADDRESS,
+        )
+    if not _is_fit(address, wanted, required):
+        raise Invalid(
+            f"This number needs an address{_place(required, wanted.country)}.", code="address_unfit", param=_ADDRESS
+        )
+    if not _is_in(address, bundle, order):
+        raise Invalid(
+            "This address is not the one in the documents of the bundle.", code="address_not_in_bundle", param=_ADDRESS
+        )
+    return address
+
+
+def _is_for(bundle: RegulatoryBundle, wanted: WantedNumber) -> bool:
+    return (bundle.country, bundle.number_kind) == (wanted.country, wanted.kind)
+
+
+def _is_fit(address: BusinessAddress, wanted: WantedNumber, required: AddressRequirement) -> bool:
+    is_domestic = address.address.country == wanted.country
+    return {"local": is_domestic, "foreign": not is_domestic}.get(required, True)
+
+
+def _is_in(address: BusinessAddress, bundle: RegulatoryBundle | None, order: NumberOrder) -> bool:
+    """Whether the bundle has the address, or tells of none."""
+    registration = address.registration_at(order.carrier)
+    if bundle is None or not bundle.carrier_address_ids or registration is None:
+        return True
+    return registration.carrier_address_id in bundle.carrier_address_ids
+
+
+def _state(address: BusinessAddress, carrier: str) -> str:
+    registration = address.registration_at(carrier)
+    return "pending" if registration is None else registration.status
+
+
+def _place(required: AddressRequirement, country: str | None) -> str:
+    return {"local": f" in the number's country ({country})", "foreign": f" outside of {country}"}.get(required, "")
+
+
+def _pending() -> Conflict:
+    return Conflict(
+        "The address is being registered with the carrier. Try again in a moment.",
+        code="address_pending",
+        param=_ADDRESS,
+    )
+
+
+def _find(rows: Sequence[T], wanted: UUID, param: str, noun: str) -> T:
+    found = next((one for one in rows if getattr(one, "id", None) == wanted), None)
+    if found is None:
+        code = f"{param.removesuffix('_id')}_unknown"
+        raise Invalid(f"This workspace has no such {noun}.", code=code, param=param)
+    return found
+
+
+def _only(rows: Sequence[T], code: str, param: str, what: str) -> T:
+    if len(rows) > 1:
+        raise Invalid(f"{len(rows)} {what}: name one.", code=code, param=param)
+    return rows[0]

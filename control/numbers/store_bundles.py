@@ -1,0 +1,133 @@
+"""SQL of regulatory bundles."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from control.carriers.model import BundleStatus, CarrierBundle
+from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
+from control.db.pool import Connection
+from control.numbers.model import RegulatoryBundle
+
+_BUNDLE: Final = """
+    SELECT id, workspace_id, carrier, carrier_bundle_id, name, country, number_kind, status, valid_until,
+           carrier_address_ids, created_at, checked_at
+    FROM regulatory_bundles
+"""
+_ORDER: Final = Keyset(
+    ("created_at", "id"), "SELECT created_at, id FROM regulatory_bundles WHERE id = $1 AND workspace_id = $2"
+)
+_INSERT: Final = """
+    INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, name, country, number_kind, status,
+                                    valid_until, carrier_address_ids, created_at, checked_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (carrier, carrier_bundle_id) DO NOTHING
+"""
+# Those that were not checked since $2, or, while they are not approved, since $3.
+_SELECT_UNCHECKED: Final = f"""
+    {_BUNDLE} WHERE carrier = $1 AND (checked_at < $2 OR (status <> 'approved' AND checked_at < $3))
+    ORDER BY checked_at LIMIT $4
+"""
+
+
+async def insert(db: Connection, new: RegulatoryBundle) -> bool:
+    """False: a workspace has it already."""
+    status = await db.execute(
+        _INSERT,
+        new.id,
+        new.workspace_id,
+        new.carrier,
+        new.carrier_bundle_id,
+        new.name,
+        new.country,
+        new.number_kind,
+        new.status,
+        new.valid_until,
+        new.carrier_address_ids,
+        new.created_at,
+        new.checked_at,
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[RegulatoryBundle]:
+    """Newest first. Raises Invalid (code cursor_unknown)."""
+    clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
+    rows = await db.fetch(f"{_BUNDLE} WHERE workspace_id = $1 {clause.tail}", *clause.values)
+    return cut_page([_bundle(row) for row in rows], page)
+
+
+async def count(db: Connection, workspace_id: UUID) -> int:
+    """Counts a workspace's bundles."""
+    found: int = await db.fetchval("SELECT count(*) FROM regulatory_bundles WHERE workspace_id = $1", workspace_id)
+    return found
+
+
+async def select_all(
+    db: Connection, workspace_id: UUID, bundle_id: UUID | None = None, *, lock: str = ""
+) -> list[RegulatoryBundle]:
+    """A workspace's bundles, with an id that one only. lock: SHARE or UPDATE, until this transaction ends; none by
+    default."""
+    rows = await db.fetch(
+        f"{_BUNDLE} WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
+        f"{f' FOR {lock}' if lock else ''}",
+        workspace_id,
+        bundle_id,
+    )
+    return [_bundle(row) for row in rows]
+
+
+async def is_used(db: Connection, workspace_id: UUID, bundle_id: UUID) -> bool:
+    """Whether the workspace has, or is buying or releasing, a number under it."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND bundle_id = $2 "
+        "AND status IN ('buying', 'active', 'releasing'))",
+        workspace_id,
+        bundle_id,
+    )
+    return found
+
+
+async def delete(db: Connection, workspace_id: UUID, bundle_id: UUID) -> None:
+    """Unlinks a bundle; the carrier keeps it."""
+    await db.execute("DELETE FROM regulatory_bundles WHERE workspace_id = $1 AND id = $2", workspace_id, bundle_id)
+
+
+async def select_unchecked(
+    db: Connection, carrier: str, approved_before: datetime, others_before: datetime, most: int
+) -> list[RegulatoryBundle]:
+    """Those whose status is to be read again at the carrier. Needs platform scope."""
+    rows = await db.fetch(_SELECT_UNCHECKED, carrier, approved_before, others_before, most)
+    return [_bundle(row) for row in rows]
+
+
+async def update_checked(db: Connection, bundle: RegulatoryBundle, found: CarrierBundle | None, now: datetime) -> None:
+    """Stores what the carrier has now; expired when it has it no more. Needs platform scope."""
+    status: BundleStatus = "expired" if found is None else found.status
+    await db.execute(
+        """
+        UPDATE regulatory_bundles SET status = $3, valid_until = $4, carrier_address_ids = $5, checked_at = $6
+        WHERE workspace_id = $1 AND id = $2
+        """,
+        bundle.workspace_id,
+        bundle.id,
+        status,
+        bundle.valid_until if found is None else found.valid_until,
+        bundle.carrier_address_ids if found is None else found.carrier_address_ids,
+        now,
+    )
+
+
+async def touch(db: Connection, bundle: RegulatoryBundle, now: datetime) -> None:
+    """Sets checked_at of a bundle that the carrier did not show. Needs platform scope."""
+    await db.execute(
+        "UPDATE regulatory_bundles SET checked_at = $3 WHERE workspace_id = $1 AND id = $2",
+        bundle.workspace_id,
+        bundle.id,
+        now,
+    )
+
+
+def _bundle(row: Any) -> RegulatoryBundle:
+    fields = dict(row)
+    return RegulatoryBundle(**fields | {"carrier_address_ids": tuple(fields["carrier_address_ids"])})
