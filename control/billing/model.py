@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
+from uuid import UUID
 
 from control.billing.prices import LedgerUnit, PriceKey, PriceVersion, Role
 
@@ -73,4 +74,33 @@ class ProviderRoleCost:
     cost: Decimal
     unit: str | None
     usage: Decimal | None
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodCharge:
+    """A row that the closing of a period adds to the ledger. at: within the period that it is for. line_id: of the
+    invoice's line. price: exact, nine decimal places."""
+
+    at: datetime
+    resource_type: str
+    quantity: Decimal
+    unit: str
+    cost: Decimal
+    price: Decimal
+    is_adjustment: bool
+    line_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSum:
+    """Rows of the ledger of one resource and price version. price: what is known; unpriced: rows without."""
+
+    resource_type: str
+    unit: str
+    price_version: int | None
+    entry: str
+    rows: int
+    quantity: Decimal
+    price: Decimal
     unpriced: int

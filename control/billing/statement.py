@@ -37,8 +37,8 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class ChargedUsage:
-    """A row of the ledger's call minutes, or a sum of such. seconds: those that have a price; test calls have none.
-    price: None while it is unknown."""
+    """A row of the ledger's call minutes, or a sum of such. seconds: those that are charged; of test calls none. price:
+    None while it is unknown."""
 
     at: datetime
     seconds: Decimal
@@ -47,7 +47,7 @@ class ChargedUsage:
 
 @dataclass(frozen=True, slots=True)
 class SegmentUsage:
-    """The sums of a segment. unpriced: rows without a known price, which both sums lack."""
+    """The sums of a segment. unpriced: rows whose price is unknown, which `price` lacks."""
 
     seconds: Decimal = _ZERO
     price: Decimal = _ZERO
@@ -86,7 +86,7 @@ class StatementLine:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A period's lines, in the order in which an invoice has them. included_seconds: the pool of included minutes.
-    unpriced: rows of the ledger that no line contains, because their price is unknown."""
+    unpriced: rows of the ledger whose price is unknown; the lines lack it."""
 
     lines: tuple[StatementLine, ...]
     included_seconds: Decimal
@@ -134,10 +134,8 @@ def group_usage(segments: Sequence[PlanSegment], rows: Iterable[ChargedUsage]) -
         if place < 0 or row.at >= segments[place].until:
             continue
         one = sums[place]
-        if row.price is None:
-            sums[place] = SegmentUsage(one.seconds, one.price, one.unpriced + 1)
-        else:
-            sums[place] = SegmentUsage(one.seconds + row.seconds, one.price + row.price, one.unpriced)
+        unpriced = one.unpriced + (row.price is None)
+        sums[place] = SegmentUsage(one.seconds + row.seconds, one.price + (row.price or _ZERO), unpriced)
     return sums
 
 
