@@ -11,6 +11,7 @@ from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
+from control.billing.service import Billing
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.policy import CallPolicy
@@ -44,6 +45,7 @@ class Services:
     templates: Templates
     platform: Platform
     analytics: Analytics
+    billing: Billing
     numbers: Numbers
     calls: Calls
     providers: ProviderAdministration
@@ -102,6 +104,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         templates=Templates(),
         platform=platform,
         analytics=Analytics(),
+        billing=Billing(platform=platform, workspaces=workspaces, email_queue=mailer),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
         providers=ProviderAdministration(sealer, checker),

@@ -104,3 +104,36 @@ class LedgerSum:
     quantity: Decimal
     price: Decimal
     unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class TierRevenue:
+    """What the workspaces that have a tier were charged. workspaces: not deleted ones."""
+
+    tier: str
+    workspaces: int
+    revenue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BillingOverview:
+    """Money of a period. revenue: charged to customers, without tax; cost: ours. paid: of invoices that were paid since
+    its first day; pending, overdue: what is open now."""
+
+    revenue: Decimal
+    cost: Decimal
+    by_tier: list[TierRevenue]
+    paid: Decimal
+    pending: Decimal
+    overdue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceBalance:
+    """What a workspace owes. balance: what is open of its invoices. last_payment: when money last came in."""
+
+    workspace_id: UUID
+    name: str
+    balance: Decimal
+    status: Literal["paid", "pending", "overdue"]
+    last_payment: datetime | None
