@@ -53,6 +53,16 @@ async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredP
     return None if row is None else _period(row)
 
 
+async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
+    """The workspace's periods that are not closed, the earliest first: at most those of ten years."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
+        "ORDER BY period_end LIMIT 120",
+        workspace_id,
+    )
+    return [_period(row) for row in rows]
+
+
 async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
     """Open periods that ended before, the earliest first. Needs platform scope."""
     rows = await db.fetch(

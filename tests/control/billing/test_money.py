@@ -21,7 +21,7 @@ def test_half_is_rounded_away_from_zero(amount: str, currency: str, rounded: str
     assert -round_money(Decimal(amount), currency).as_tuple().exponent == exponent_of(currency)
 
 
-@given(st.decimals(-10**9, 10**9, places=9), st.sampled_from(("usd", "jpy", "kwd")))
+@given(st.decimals(-(10**9), 10**9, places=9), st.sampled_from(("usd", "jpy", "kwd")))
 def test_an_amount_and_its_reversal_cancel_out(amount: Decimal, currency: str) -> None:
     rounded = round_money(amount, currency)
     assert rounded + round_money(-amount, currency) == 0
