@@ -64,7 +64,7 @@ class Services:
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
-    customers' addresses may lead to."""
+    customers' addresses may lead to. invoice_issuer: lines of the platform's name and address on invoices."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -75,6 +75,7 @@ class Policies:
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
+    invoice_issuer: tuple[str, ...] = ("Vocalized",)
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
@@ -104,7 +105,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         templates=Templates(),
         platform=platform,
         analytics=Analytics(),
-        billing=Billing(platform=platform, workspaces=workspaces, email_queue=mailer),
+        billing=Billing(platform=platform, workspaces=workspaces, email_queue=mailer, issuer=policies.invoice_issuer),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
         providers=ProviderAdministration(sealer, checker),

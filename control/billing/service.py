@@ -1,6 +1,6 @@
 """What a workspace sees of its billing, and what it may change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -78,10 +78,13 @@ class InvoiceRecord:
 
 
 class Billing:
-    """Each method runs in the request's transaction, in the workspace's scope or the platform's."""
+    """Each method runs in the request's transaction, in the workspace's scope or the platform's. issuer: lines of the
+    platform's name and address for invoices."""
 
-    def __init__(self, *, platform: Platform, workspaces: Workspaces, email_queue: EmailQueue) -> None:
-        self.platform = platform
+    def __init__(
+        self, *, platform: Platform, workspaces: Workspaces, email_queue: EmailQueue, issuer: Sequence[str]
+    ) -> None:
+        self.platform, self.issuer = platform, issuer
         self._workspaces, self._email_queue = workspaces, email_queue
         self.administration = BillingAdministration()
 

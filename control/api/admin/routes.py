@@ -1,6 +1,6 @@
 """All routes of the admin API."""
 
-from control.api.admin import auth, calls, config, dashboard, logs, providers, templates, users, workspaces
+from control.api.admin import auth, billing, calls, config, dashboard, logs, providers, templates, users, workspaces
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,4 +13,5 @@ ROUTES: tuple[Route, ...] = (
     *providers.ROUTES,
     *templates.ROUTES,
     *calls.ROUTES,
+    *billing.ROUTES,
 )

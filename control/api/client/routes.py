@@ -3,6 +3,7 @@
 from control.api.client import (
     agents,
     auth,
+    billing,
     blocked_callers,
     calls,
     invitations,
@@ -27,4 +28,5 @@ ROUTES: tuple[Route, ...] = (
     *voice.ROUTES,
     *messages.ROUTES,
     *blocked_callers.ROUTES,
+    *billing.ROUTES,
 )
