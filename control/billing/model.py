@@ -137,3 +137,12 @@ class WorkspaceBalance:
     balance: Decimal
     status: Literal["paid", "pending", "overdue"]
     last_payment: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePart:
+    """What a figure is the sum of. rows: of the ledger, or workspaces."""
+
+    name: str
+    rows: int
+    amount: Decimal

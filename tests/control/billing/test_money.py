@@ -18,7 +18,7 @@ from control.billing.money import exponent_of, format_money, round_money
 )  # fmt: skip
 def test_half_is_rounded_away_from_zero(amount: str, currency: str, rounded: str) -> None:
     assert round_money(Decimal(amount), currency) == Decimal(rounded)
-    assert -round_money(Decimal(amount), currency).as_tuple().exponent == exponent_of(currency)
+    assert round_money(Decimal(amount), currency).as_tuple().exponent == -exponent_of(currency)
 
 
 @given(st.decimals(-(10**9), 10**9, places=9), st.sampled_from(("usd", "jpy", "kwd")))
