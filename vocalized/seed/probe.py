@@ -113,6 +113,15 @@ def admin_probes(
         Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
         probe("/admin/logs/activity", "?page=50&limit=200"),
         probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
+        *(probe("/admin/billing/overview", f"?period={one}") for one in ("month", "year")),
+        probe("/admin/billing/workspaces", *_pages(20)),
+        probe("/admin/billing/workspaces", "?status=overdue"),
+        probe("/admin/billing/invoices", *_pages(10)),
+        probe("/admin/billing/invoices", "?status=pending"),
+        Probe(
+            "GET …/invoices?workspace_id=…", token, [f"/admin/billing/invoices?workspace_id={w}" for w in workspaces]
+        ),
+        probe("/admin/billing/tax-rates"),
         *_admin_call_probes(token, workspaces, calls),
     ]
 
@@ -145,7 +154,9 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
-                          "/blocked-callers", "/voice/providers", "/voice/strategy")]  # fmt: skip
+                          "/blocked-callers", "/voice/providers", "/voice/strategy", "/billing/current",
+                          "/billing/history", "/billing/invoices", "/billing/credits",
+                          "/billing/settings")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
