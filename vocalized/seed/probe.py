@@ -147,7 +147,9 @@ def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[st
     ]
 
 
-def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequence[str]) -> list[Probe]:
+def client_probes(
+    token: str, workspace: str, agents: Sequence[str], calls: Sequence[str], invoices: Sequence[str]
+) -> list[Probe]:
     """The probes of the customers' API, as the busiest workspace's owner."""
     here = f"/workspaces/{workspace}"
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
@@ -164,6 +166,7 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
         Probe("GET …/agents/{agentId}", token, [f"{here}/agents/{agent}" for agent in agents]),
         Probe("GET …/agents/{agentId}/versions", token, [f"{here}/agents/{agent}/versions" for agent in agents]),
         Probe("GET /templates", token, ["/templates"]),
+        Probe("GET …/invoices/{invoiceId}", token, [f"{here}/billing/invoices/{invoice}" for invoice in invoices]),
         Probe("GET …/calls?agent_id=…", token, [f"{here}/calls?agent_id={agent}" for agent in agents]),
         Probe(
             "GET …/calls?starting_after=…", token, [f"{here}/calls?limit=200&starting_after={call}" for call in calls]

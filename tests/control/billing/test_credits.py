@@ -24,9 +24,10 @@ def grant(
     )  # fmt: skip
 
 
-def uses(grants: list[CreditGrant], usage: str, total: str) -> list[tuple[int, Decimal]]:
+def uses(grants: list[CreditGrant], usage: str, total: str) -> list[tuple[int, int]]:
+    """Which grants are used, and how much of each in whole units."""
     found = use_credits(grants, Decimal(usage), Decimal(total), START, END)
-    return [(one.grant.id.int, one.amount) for one in found]
+    return [(one.grant.id.int, int(one.amount)) for one in found]
 
 
 def test_the_lowest_priority_then_the_first_to_expire_goes_first() -> None:
@@ -59,7 +60,7 @@ def test_no_grant_goes_below_zero_and_neither_does_the_invoice(
     drawn: list[tuple[Decimal, int, CreditScope]], usage: Decimal, fee: Decimal
 ) -> None:
     grants = [grant(n, amount, priority=first, scope=scope) for n, (amount, first, scope) in enumerate(drawn)]
-    found = use_credits(grants, usage, usage + fee, START, END)
+    zero, found = Decimal(0), use_credits(grants, usage, usage + fee, START, END)
     assert all(0 < one.amount <= one.grant.balance for one in found)
-    assert sum(one.amount for one in found) <= max(usage + fee, 0)
-    assert sum(one.amount for one in found if one.grant.applies_to == "usage") <= max(usage, 0)
+    assert sum((one.amount for one in found), zero) <= max(usage + fee, zero)
+    assert sum((one.amount for one in found if one.grant.applies_to == "usage"), zero) <= max(usage, zero)

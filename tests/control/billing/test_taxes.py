@@ -75,4 +75,4 @@ def test_what_came_late_becomes_a_correction_of_its_period() -> None:
 
 def test_nobody_is_billed_less_than_nothing() -> None:
     found = draft([line("a", "-7.5")], rates=[rate(1_900)])
-    assert (found.total, found.carried_over) == (0, Decimal("7.50"))
+    assert (found.total, found.carried_over) == (Decimal(0), Decimal("7.50"))
