@@ -13,6 +13,10 @@ def _list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _lines(value: Any) -> Any:
+    return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
+
+
 def _figures(value: Any) -> Any:
     """login=20/60,signup=5/3600"""
     if not isinstance(value, str):
@@ -114,6 +118,7 @@ TwilioSharedKeys = Annotated[
         "them sign."
     ),
 ]
+InvoiceIssuer = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), Field(max_length=12)]
 EgressAllow = Annotated[
     Networks,
     Field(

@@ -10,6 +10,7 @@ from config.setting_types import (
     DatabaseUrl,
     EgressAllow,
     Figures,
+    InvoiceIssuer,
     Mailbox,
     Networks,
     OptionalDatabaseUrl,
@@ -168,6 +169,11 @@ class ControlSettings(DatabaseSettings):
         description="Mail server: smtps://user:password@host, smtp://host:587 (STARTTLS) or file:///folder.",
     )
     mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of e-mails.")
+    invoice_issuer: InvoiceIssuer = Field(
+        (),
+        description="Name, address, tax id and bank account on invoices: lines, separated by semicolons; empty: "
+        "Vocalized.",
+    )
     standin_providers: bool = Field(False, description="Whether test providers may answer calls.")
 
     storage_url: StorageUrl = Field(

@@ -25,7 +25,7 @@ from config.settings import (
     database_settings,
     key_settings,
 )
-from control import admin_commands, backup_commands, price_commands, provider_commands
+from control import admin_commands, backup_commands, billing_commands, price_commands, provider_commands
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
@@ -147,6 +147,12 @@ def _prices(arguments: argparse.Namespace) -> int:
     return price_commands.run(arguments, settings.database_url.get_secret_value())
 
 
+def _explain(arguments: argparse.Namespace) -> int:
+    settings = database_settings()
+    configure_logs(settings.log_level)
+    return billing_commands.run(arguments, settings.database_url.get_secret_value())
+
+
 def _admin(arguments: argparse.Namespace) -> int:
     settings = database_settings()
     configure_logs(settings.log_level)
@@ -245,6 +251,7 @@ def _policies(settings: ControlSettings) -> Policies:
         links=settings.portal_url or settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,
+        invoice_issuer=settings.invoice_issuer or ("Vocalized",),
         accounts=AccountPolicy(
             user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
             admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),
@@ -344,6 +351,9 @@ def _parser() -> argparse.ArgumentParser:
     prices = commands.add_parser("prices", help="list prices and set what providers and carriers cost")
     price_commands.add_arguments(prices)
     prices.set_defaults(command=_prices)
+    explain = commands.add_parser("explain", help="the ledger's rows behind an invoice's line or a figure")
+    billing_commands.add_arguments(explain)
+    explain.set_defaults(command=_explain)
     backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
     backup_commands.add_arguments(backups)
     backups.set_defaults(command=_backups)

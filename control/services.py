@@ -11,6 +11,7 @@ from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
+from control.billing.service import Billing
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.policy import CallPolicy
@@ -46,6 +47,7 @@ class Services:
     templates: Templates
     platform: Platform
     analytics: Analytics
+    billing: Billing
     numbers: Numbers
     addresses: BusinessAddresses
     bundles: RegulatoryBundles
@@ -66,7 +68,7 @@ class Services:
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
-    customers' addresses may lead to."""
+    customers' addresses may lead to. invoice_issuer: lines of the platform's name and address on invoices."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -77,6 +79,7 @@ class Policies:
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
+    invoice_issuer: tuple[str, ...] = ("Vocalized",)
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
@@ -106,6 +109,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         templates=Templates(),
         platform=platform,
         analytics=Analytics(),
+        billing=Billing(platform=platform, workspaces=workspaces, email_queue=mailer, issuer=policies.invoice_issuer),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),

@@ -35,10 +35,12 @@ BUILT = {
     "Call Management (Admin)",
     "Voice AI Gateway Management (Admin)",
     "Voice Provider Configuration (Client)",
+    "Billing (Admin)",
+    "Billing (Client)",
     "Webhooks (Platform Receives)",
 }
-# Added with billing.
-LATER = {("POST", "/webhooks/stripe")}
+# Added with Stripe.
+LATER = {("POST", "/webhooks/stripe"), ("POST", "/workspaces/{workspaceId}/billing/payment-method")}
 BEFORE_SIGN_IN = {"/admin/auth/login", "/admin/auth/refresh", "/admin/auth/totp/enrol"}
 ROUTES = {(route.method, route.path): route for route in (*ADMIN, *CLIENT)}
 WEBHOOKS = {(route.method, route.path): route.beyond_spec for route in WEBHOOK_ROUTES}

@@ -19,7 +19,8 @@ batch AS MATERIALIZED (
 """
 
 # Unknown costs and prices count as 0 in sums; usage_daily.unpriced says how many there are. An adjusting row whose cost
-# and price are known was computed from the call's whole, and settles the rows of its kind.
+# and price are known was computed from the call's whole, and settles the rows of its kind. charged_quantity: without
+# what customers never pay, such as test calls, whose rows have the price 0 by no price version.
 # by_…: one JSON object per day from rows (workspace_id, day, what, key, calls).
 _WORKSPACE_DAYS: Final = f"""
 WITH {_BATCH},
@@ -98,6 +99,7 @@ WITH {_BATCH},
 per_call AS (
     SELECT b.workspace_id, b.day, u.resource_type, u.provider, u.call_id, sum(u.quantity) AS quantity,
            sum(u.cost) AS cost, sum(u.price) AS price,
+           sum(u.quantity) FILTER (WHERE u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0) AS charged,
            CASE WHEN bool_or(u.entry = 'adjustment' AND u.call_id IS NOT NULL AND u.cost IS NOT NULL
                              AND u.price IS NOT NULL) THEN 0
                 ELSE count(*) FILTER (WHERE u.cost IS NULL OR u.price IS NULL) END AS unpriced
@@ -105,9 +107,10 @@ per_call AS (
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
     GROUP BY b.workspace_id, b.day, u.resource_type, u.provider, u.call_id, u.model, u.unit
 )
-INSERT INTO usage_daily (workspace_id, day, resource_type, provider, quantity, calls, cost, price, unpriced)
+INSERT INTO usage_daily (workspace_id, day, resource_type, provider, quantity, calls, cost, price, unpriced,
+                         charged_quantity)
 SELECT workspace_id, day, resource_type, provider, sum(quantity), count(DISTINCT call_id), coalesce(sum(cost), 0),
-       coalesce(sum(price), 0), sum(unpriced)
+       coalesce(sum(price), 0), sum(unpriced), coalesce(sum(charged), 0)
 FROM per_call GROUP BY 1, 2, 3, 4
 """
 

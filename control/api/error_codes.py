@@ -49,6 +49,9 @@ _WORKSPACE: Final = "404 workspace_not_found"
 _TIER_CHOICE: Final = "409 tier_unavailable, 409 tier_too_small, 422 tier_unknown"
 _USER: Final = "404 user_not_found"
 
+_INVOICE: Final = "404 invoice_not_found"
+_MONEY: Final = "422 amount_invalid, 422 amount_too_high"
+
 _CODES: Final[Mapping[str, str]] = {
     "sign_up": f"{_NEW_USER}, 403 signup_closed, 401 session_over",
     "log_in": _SIGN_IN,
@@ -149,6 +152,15 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_get_template": _TEMPLATE,
     "admin_update_template": f"{_TEMPLATE}, {_TEMPLATE_CONFIG}",
     "admin_delete_template": _TEMPLATE,
+    "get_invoice": _INVOICE,
+    "change_billing_settings": "422 country_unknown",
+    "admin_void_invoice": f"{_INVOICE}, 409 invoice_not_open",
+    "admin_record_payment": f"{_INVOICE}, {_MONEY}, 409 invoice_not_open",
+    "admin_refund_payment": f"{_INVOICE}, {_MONEY}, 409 invoice_not_paid",
+    "admin_grant_credit": f"{_WORKSPACE}, 422 amount_invalid, 422 expiry_invalid",
+    "admin_void_credit": "404 credit_not_found",
+    "admin_add_tax_rate": "409 tax_rate_exists",
+    "admin_set_tax_exemption": _WORKSPACE,
     "admin_list_calls": "422 too_deep",
     "admin_get_call": _CALL,
     "admin_list_events": _CALL,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
+from uuid import UUID
 
 from control.billing.prices import LedgerUnit, PriceKey, PriceVersion, Role
 
@@ -74,3 +75,74 @@ class ProviderRoleCost:
     unit: str | None
     usage: Decimal | None
     unpriced: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodCharge:
+    """A row that the closing of a period adds to the ledger. at: within the period that it is for. line_id: of the
+    invoice's line. price: exact, nine decimal places."""
+
+    at: datetime
+    resource_type: str
+    quantity: Decimal
+    unit: str
+    cost: Decimal
+    price: Decimal
+    is_adjustment: bool
+    line_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSum:
+    """Rows of the ledger of one resource and price version. price: what is known; unpriced: rows without."""
+
+    resource_type: str
+    unit: str
+    price_version: int | None
+    entry: str
+    rows: int
+    quantity: Decimal
+    price: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class TierRevenue:
+    """What the workspaces that have a tier were charged. workspaces: not deleted ones."""
+
+    tier: str
+    workspaces: int
+    revenue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BillingOverview:
+    """Money of a period. revenue: charged to customers, without tax; cost: ours. paid: of invoices that were paid since
+    its first day; pending, overdue: what is open now."""
+
+    revenue: Decimal
+    cost: Decimal
+    by_tier: list[TierRevenue]
+    paid: Decimal
+    pending: Decimal
+    overdue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceBalance:
+    """What a workspace owes. balance: what is open of its invoices. last_payment: when money last came in."""
+
+    workspace_id: UUID
+    name: str
+    balance: Decimal
+    status: Literal["paid", "pending", "overdue"]
+    last_payment: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePart:
+    """What a figure is the sum of. rows: of the ledger, or workspaces."""
+
+    name: str
+    rows: int
+    amount: Decimal

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from control.billing import read_tiers, store_prices
-from control.billing.model import NewPrice, Source, StoredPrice
+from control.billing import read_tiers, store_plans, store_prices
+from control.billing.model import CURRENCY, NewPrice, Source, StoredPrice
+from control.billing.plans import PlanVersion
 from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey, candidate_keys
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -17,6 +18,8 @@ from shared.errors import Invalid
 # A price that replaces another holds from so long after the change on. The change is committed by then (a transaction
 # may wait for 30 s at most), so no event of the new price's time is priced by the old one.
 LEAD: Final = timedelta(seconds=60)
+# Versions of one plan have different times.
+_TICK: Final = timedelta(microseconds=1)
 HIGHEST_PRICE: Final = Decimal(1_000_000)
 CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
 _SYSTEM: Final = Actor("system")
@@ -36,11 +39,28 @@ async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now:
 
 
 async def follow_tier_prices(db: Connection, now: datetime) -> None:
-    """Opens a version for each tier whose price of a minute is not its newest version's. Needs platform scope."""
+    """Opens a version for each tier whose price of a minute is not its newest version's, and a plan version for each
+    whose fee or included minutes are not. Needs platform scope."""
     await store_prices.lock_prices(db)
+    await _follow_tier_plans(db, now)
     tiers = await read_tiers.select_tier_prices(db)
     prices = {PriceKey("price", tier, "call_minutes", ANY_MODEL, "minute"): price for tier, price in tiers.items()}
     await _open_versions(db, prices, "tier", now)
+
+
+async def _follow_tier_plans(db: Connection, now: datetime) -> None:
+    """A plan version begins at once: nothing but a later statement is computed by it."""
+    tiers = await read_tiers.select_tier_plans(db)
+    newest = {one.tier_name: one for one in await store_plans.select_plans(db, CURRENCY)}
+    new = [
+        PlanVersion(
+            0, tier, fee, minutes, CURRENCY, max(now, newest[tier].valid_from + _TICK) if tier in newest else now
+        )
+        for tier, (fee, minutes) in tiers.items()
+        if tier not in newest or (newest[tier].monthly_fee, newest[tier].included_minutes) != (fee, minutes)
+    ]
+    if new:
+        await store_plans.insert_plans(db, new, now)
 
 
 async def set_costs(

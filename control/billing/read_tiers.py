@@ -1,4 +1,4 @@
-"""Read model: the tiers' prices, and the tier that a workspace had at a moment."""
+"""Read model: the tiers' prices and plans, and the tier that a workspace had at a moment."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -34,3 +34,9 @@ async def select_tier_prices(db: Connection) -> dict[str, Decimal]:
     """The price of a minute by tier."""
     rows = await db.fetch("SELECT tier_name, price_per_minute FROM tiers ORDER BY tier_name LIMIT 1000")
     return {row["tier_name"]: row["price_per_minute"] for row in rows}
+
+
+async def select_tier_plans(db: Connection) -> dict[str, tuple[Decimal, int]]:
+    """Monthly fee and included minutes by tier."""
+    rows = await db.fetch("SELECT tier_name, monthly_fee, included_minutes FROM tiers ORDER BY tier_name LIMIT 1000")
+    return {row["tier_name"]: (row["monthly_fee"], row["included_minutes"]) for row in rows}

@@ -445,6 +445,25 @@ ALTER TABLE public.backup_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
 );
 
 --
+-- Name: billing_accounts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.billing_accounts (
+    workspace_id uuid NOT NULL,
+    currency text DEFAULT 'usd'::text NOT NULL,
+    anchor_day integer DEFAULT 1 NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    legal_name text DEFAULT ''::text NOT NULL,
+    country text,
+    tax_id text DEFAULT ''::text NOT NULL,
+    is_tax_exempt boolean DEFAULT false NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT billing_accounts_anchor_day_check CHECK (((anchor_day >= 1) AND (anchor_day <= 31))),
+    CONSTRAINT billing_accounts_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT billing_accounts_currency_check CHECK ((currency ~ '^[a-z]{3}$'::text))
+);
+
+--
 -- Name: billing_periods; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -456,9 +475,14 @@ CREATE TABLE public.billing_periods (
     tier_name text NOT NULL,
     subscription_fee numeric(12,2) NOT NULL,
     usage_total numeric(18,9) DEFAULT 0 NOT NULL,
-    total_amount numeric(14,2) DEFAULT 0 NOT NULL,
+    total_amount numeric(18,3) DEFAULT 0 NOT NULL,
     status text NOT NULL,
     closed_at timestamp with time zone,
+    full_start timestamp with time zone NOT NULL,
+    full_end timestamp with time zone NOT NULL,
+    timezone text NOT NULL,
+    currency text DEFAULT 'usd'::text NOT NULL,
+    unpriced integer DEFAULT 0 NOT NULL,
     CONSTRAINT billing_periods_check CHECK ((period_end > period_start)),
     CONSTRAINT billing_periods_status_check CHECK ((status = ANY (ARRAY['open'::text, 'closing'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text])))
 );
@@ -548,6 +572,31 @@ CREATE TABLE public.call_words (
     call_id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     words jsonb NOT NULL
+);
+
+--
+-- Name: credit_grants; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.credit_grants (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    amount numeric(18,3) NOT NULL,
+    currency text DEFAULT 'usd'::text NOT NULL,
+    category text NOT NULL,
+    applies_to text NOT NULL,
+    priority integer DEFAULT 50 NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    reason text NOT NULL,
+    granted_by uuid,
+    voided_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT credit_grants_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT credit_grants_applies_to_check CHECK ((applies_to = ANY (ARRAY['usage'::text, 'all'::text]))),
+    CONSTRAINT credit_grants_category_check CHECK ((category = ANY (ARRAY['promotional'::text, 'goodwill'::text, 'prepaid'::text]))),
+    CONSTRAINT credit_grants_check CHECK ((expires_at > effective_at)),
+    CONSTRAINT credit_grants_priority_check CHECK (((priority >= 0) AND (priority <= 100)))
 );
 
 --
@@ -649,6 +698,45 @@ CREATE TABLE public.invitations (
 );
 
 --
+-- Name: invoice_lines; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.invoice_lines (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    is_adjustment boolean DEFAULT false NOT NULL,
+    description text NOT NULL,
+    billing_period_id uuid,
+    since timestamp with time zone,
+    until timestamp with time zone,
+    tier_name text,
+    plan_version bigint,
+    phone_number_id uuid,
+    grant_id uuid,
+    tax_rate bigint,
+    quantity numeric(18,6) NOT NULL,
+    unit text NOT NULL,
+    exact numeric(18,9) NOT NULL,
+    amount numeric(18,3) NOT NULL,
+    tax numeric(18,3) DEFAULT 0 NOT NULL,
+    CONSTRAINT invoice_lines_kind_check CHECK ((kind = ANY (ARRAY['fee'::text, 'minutes'::text, 'included'::text, 'trial'::text, 'number'::text, 'credit'::text, 'tax'::text])))
+);
+
+--
+-- Name: invoice_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.invoice_numbers (
+    series text NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT invoice_numbers_last_check CHECK ((last >= 1))
+);
+
+--
 -- Name: invoices; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -657,7 +745,7 @@ CREATE TABLE public.invoices (
     workspace_id uuid NOT NULL,
     billing_period_id uuid,
     stripe_invoice_id text,
-    amount numeric(14,2) NOT NULL,
+    amount numeric(18,3) NOT NULL,
     currency text DEFAULT 'usd'::text NOT NULL,
     status text NOT NULL,
     period_start timestamp with time zone NOT NULL,
@@ -669,6 +757,18 @@ CREATE TABLE public.invoices (
     voided_why text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    number text,
+    sink text DEFAULT 'own'::text NOT NULL,
+    subtotal numeric(18,3) NOT NULL,
+    tax numeric(18,3) NOT NULL,
+    amount_paid numeric(18,3) DEFAULT 0 NOT NULL,
+    amount_refunded numeric(18,3) DEFAULT 0 NOT NULL,
+    customer_name text NOT NULL,
+    customer_tax_id text DEFAULT ''::text NOT NULL,
+    customer_country text,
+    timezone text NOT NULL,
+    issued_at timestamp with time zone,
+    CONSTRAINT invoices_issued CHECK (((status = 'draft'::text) OR (issued_at IS NOT NULL))),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text, 'uncollectible'::text])))
 );
 
@@ -715,6 +815,27 @@ CREATE TABLE public.one_time_tokens (
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
     CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text])))
+);
+
+--
+-- Name: payments; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.payments (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount numeric(18,3) NOT NULL,
+    currency text NOT NULL,
+    method text NOT NULL,
+    reference text DEFAULT ''::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    recorded_by uuid,
+    at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT payments_check CHECK ((((kind = 'payment'::text) = (amount > (0)::numeric)) AND (amount <> (0)::numeric))),
+    CONSTRAINT payments_kind_check CHECK ((kind = ANY (ARRAY['payment'::text, 'refund'::text])))
 );
 
 --
@@ -874,6 +995,37 @@ CREATE TABLE public.phone_numbers (
     CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
     CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
     CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
+);
+
+--
+-- Name: plan_versions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.plan_versions (
+    id bigint NOT NULL,
+    tier_name text NOT NULL,
+    monthly_fee numeric(12,2) NOT NULL,
+    included_minutes integer NOT NULL,
+    currency text DEFAULT 'usd'::text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT plan_versions_check CHECK ((valid_from >= created_at)),
+    CONSTRAINT plan_versions_currency_check CHECK ((currency ~ '^[a-z]{3}$'::text)),
+    CONSTRAINT plan_versions_included_minutes_check CHECK ((included_minutes >= 0)),
+    CONSTRAINT plan_versions_monthly_fee_check CHECK ((monthly_fee >= (0)::numeric))
+);
+
+--
+-- Name: plan_versions_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.plan_versions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.plan_versions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 --
@@ -1092,6 +1244,35 @@ CREATE TABLE public.settings (
 );
 
 --
+-- Name: tax_rates; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.tax_rates (
+    id bigint NOT NULL,
+    country text NOT NULL,
+    name text NOT NULL,
+    basis_points integer NOT NULL,
+    is_inclusive boolean DEFAULT false NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tax_rates_basis_points_check CHECK (((basis_points >= 0) AND (basis_points <= 10000))),
+    CONSTRAINT tax_rates_country_check CHECK ((country ~ '^[A-Z]{2}$'::text))
+);
+
+--
+-- Name: tax_rates_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tax_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.tax_rates_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: tiers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1151,7 +1332,8 @@ CREATE TABLE public.usage_daily (
     calls integer NOT NULL,
     cost numeric(18,9),
     price numeric(18,9),
-    unpriced integer DEFAULT 0 NOT NULL
+    unpriced integer DEFAULT 0 NOT NULL,
+    charged_quantity numeric(18,6)
 );
 
 --
@@ -1180,7 +1362,7 @@ CREATE TABLE public.usage_records (
     price_version bigint,
     recorded_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT usage_records_entry_check CHECK ((entry = ANY (ARRAY['usage'::text, 'adjustment'::text]))),
-    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text]))),
+    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text, 'included_minutes'::text, 'trial'::text]))),
     CONSTRAINT usage_records_seq_check CHECK ((seq >= 0))
 )
 PARTITION BY RANGE (at);
@@ -1211,7 +1393,7 @@ CREATE TABLE public.usage_records_default (
     price_version bigint,
     recorded_at timestamp with time zone DEFAULT now() CONSTRAINT usage_records_recorded_at_not_null NOT NULL,
     CONSTRAINT usage_records_entry_check CHECK ((entry = ANY (ARRAY['usage'::text, 'adjustment'::text]))),
-    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text]))),
+    CONSTRAINT usage_records_resource_type_check CHECK ((resource_type = ANY (ARRAY['call_minutes'::text, 'telephony'::text, 'stt'::text, 'llm'::text, 'tts'::text, 'phone_number'::text, 'subscription'::text, 'storage'::text, 'credit'::text, 'included_minutes'::text, 'trial'::text]))),
     CONSTRAINT usage_records_seq_check CHECK ((seq >= 0))
 );
 
@@ -1444,6 +1626,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: billing_accounts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: billing_periods; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1472,6 +1658,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: credit_grants; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: failed_sign_ins; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1496,6 +1686,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: invoice_lines; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: invoice_numbers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: invoices; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1509,6 +1707,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: one_time_tokens; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: payments; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1529,6 +1731,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: phone_numbers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: plan_versions; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1604,6 +1810,9 @@ INSERT INTO public.schema_migrations VALUES ('20261126005102');
 INSERT INTO public.schema_migrations VALUES ('20261126006101');
 INSERT INTO public.schema_migrations VALUES ('20261126006102');
 INSERT INTO public.schema_migrations VALUES ('20261126006103');
+INSERT INTO public.schema_migrations VALUES ('20261126007001');
+INSERT INTO public.schema_migrations VALUES ('20261126007002');
+INSERT INTO public.schema_migrations VALUES ('20261126007003');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1611,6 +1820,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126006103');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: tax_rates; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1700,6 +1913,12 @@ SELECT pg_catalog.setval('public.pgqueuer_schedules_id_seq', 1, false);
 SELECT pg_catalog.setval('public.pgqueuer_statistics_id_seq', 1, false);
 
 --
+-- Name: plan_versions_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.plan_versions_id_seq', 1, false);
+
+--
 -- Name: price_versions_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
 --
 
@@ -1710,6 +1929,12 @@ SELECT pg_catalog.setval('public.price_versions_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.rollup_dirty_id_seq', 1, false);
+
+--
+-- Name: tax_rates_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.tax_rates_id_seq', 1, false);
 
 --
 -- Name: address_registrations address_registrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1789,6 +2014,13 @@ ALTER TABLE ONLY public.backup_runs
     ADD CONSTRAINT backup_runs_pkey PRIMARY KEY (id);
 
 --
+-- Name: billing_accounts billing_accounts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.billing_accounts
+    ADD CONSTRAINT billing_accounts_pkey PRIMARY KEY (workspace_id);
+
+--
 -- Name: billing_periods billing_periods_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1866,6 +2098,13 @@ ALTER TABLE ONLY public.calls
     ADD CONSTRAINT calls_pkey PRIMARY KEY (id);
 
 --
+-- Name: credit_grants credit_grants_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (id);
+
+--
 -- Name: failed_sign_ins failed_sign_ins_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1908,6 +2147,27 @@ ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_pkey PRIMARY KEY (id);
 
 --
+-- Name: invoice_lines invoice_lines_invoice_id_position_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_lines
+    ADD CONSTRAINT invoice_lines_invoice_id_position_key UNIQUE (invoice_id, "position");
+
+--
+-- Name: invoice_lines invoice_lines_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_lines
+    ADD CONSTRAINT invoice_lines_pkey PRIMARY KEY (id);
+
+--
+-- Name: invoice_numbers invoice_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_numbers
+    ADD CONSTRAINT invoice_numbers_pkey PRIMARY KEY (series);
+
+--
 -- Name: invoices invoices_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1941,6 +2201,13 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (token_hash);
+
+--
+-- Name: payments payments_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_pkey PRIMARY KEY (id);
 
 --
 -- Name: pgqueuer_log pgqueuer_log_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1983,6 +2250,20 @@ ALTER TABLE ONLY public.pgqueuer_statistics
 
 ALTER TABLE ONLY public.phone_numbers
     ADD CONSTRAINT phone_numbers_pkey PRIMARY KEY (id);
+
+--
+-- Name: plan_versions plan_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.plan_versions
+    ADD CONSTRAINT plan_versions_pkey PRIMARY KEY (id);
+
+--
+-- Name: plan_versions plan_versions_tier_name_currency_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.plan_versions
+    ADD CONSTRAINT plan_versions_tier_name_currency_valid_from_key UNIQUE (tier_name, currency, valid_from);
 
 --
 -- Name: platform_daily platform_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2081,6 +2362,20 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
+-- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tax_rates
+    ADD CONSTRAINT tax_rates_country_name_valid_from_key UNIQUE (country, name, valid_from);
+
+--
+-- Name: tax_rates tax_rates_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tax_rates
+    ADD CONSTRAINT tax_rates_pkey PRIMARY KEY (id);
 
 --
 -- Name: tiers tiers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2272,6 +2567,18 @@ CREATE INDEX audit_log_workspace ON public.audit_log USING btree (workspace_id, 
 CREATE INDEX backup_runs_newest ON public.backup_runs USING btree (kind, finished_at DESC);
 
 --
+-- Name: billing_periods_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX billing_periods_due ON public.billing_periods USING btree (period_end) WHERE (status = 'open'::text);
+
+--
+-- Name: billing_periods_ends; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX billing_periods_ends ON public.billing_periods USING btree (workspace_id, period_end DESC);
+
+--
 -- Name: business_addresses_deleting; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2344,6 +2651,12 @@ CREATE INDEX calls_status ON public.calls USING btree (workspace_id, status, cre
 CREATE INDEX calls_workspace ON public.calls USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: credit_grants_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX credit_grants_workspace ON public.credit_grants USING btree (workspace_id, created_at DESC, id DESC);
+
+--
 -- Name: failed_sign_ins_last; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2386,10 +2699,52 @@ CREATE UNIQUE INDEX invitations_open ON public.invitations USING btree (workspac
 CREATE UNIQUE INDEX invitations_token ON public.invitations USING btree (token_hash);
 
 --
+-- Name: invoice_lines_grant; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoice_lines_grant ON public.invoice_lines USING btree (grant_id) WHERE (grant_id IS NOT NULL);
+
+--
+-- Name: invoice_lines_period; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoice_lines_period ON public.invoice_lines USING btree (billing_period_id, key);
+
+--
+-- Name: invoices_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoices_newest ON public.invoices USING btree (created_at DESC, id DESC);
+
+--
+-- Name: invoices_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX invoices_number ON public.invoices USING btree (number) WHERE (number IS NOT NULL);
+
+--
+-- Name: invoices_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoices_open ON public.invoices USING btree (due_at) WHERE (status = ANY (ARRAY['draft'::text, 'pending'::text]));
+
+--
+-- Name: invoices_period; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX invoices_period ON public.invoices USING btree (billing_period_id) WHERE (billing_period_id IS NOT NULL);
+
+--
 -- Name: invoices_status; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX invoices_status ON public.invoices USING btree (status, period_start DESC);
+
+--
+-- Name: invoices_status_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoices_status_newest ON public.invoices USING btree (status, created_at DESC, id DESC);
 
 --
 -- Name: invoices_stripe; Type: INDEX; Schema: public; Owner: -
@@ -2402,6 +2757,12 @@ CREATE UNIQUE INDEX invoices_stripe ON public.invoices USING btree (stripe_invoi
 --
 
 CREATE INDEX invoices_workspace ON public.invoices USING btree (workspace_id, period_start DESC);
+
+--
+-- Name: invoices_workspace_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX invoices_workspace_newest ON public.invoices USING btree (workspace_id, created_at DESC, id DESC);
 
 --
 -- Name: messages_newest; Type: INDEX; Schema: public; Owner: -
@@ -2420,6 +2781,24 @@ CREATE INDEX one_time_tokens_expiry ON public.one_time_tokens USING btree (expir
 --
 
 CREATE INDEX one_time_tokens_user ON public.one_time_tokens USING btree (user_id, purpose);
+
+--
+-- Name: payments_invoice; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX payments_invoice ON public.payments USING btree (invoice_id);
+
+--
+-- Name: payments_reference; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (method, reference) WHERE (reference <> ''::text);
+
+--
+-- Name: payments_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX payments_workspace ON public.payments USING btree (workspace_id, at DESC);
 
 --
 -- Name: pgqueuer_ep_ea_idx; Type: INDEX; Schema: public; Owner: -
@@ -2806,10 +3185,34 @@ CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions F
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: invoice_lines invoice_lines_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER invoice_lines_append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: payments payments_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER payments_append_only BEFORE DELETE OR UPDATE ON public.payments FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: plan_versions plan_versions_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER plan_versions_append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+--
 -- Name: price_versions price_versions_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER price_versions_append_only BEFORE DELETE OR UPDATE ON public.price_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: tax_rates tax_rates_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER tax_rates_append_only BEFORE DELETE OR UPDATE ON public.tax_rates FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 --
 -- Name: pgqueuer tg_pgqueuer_changed; Type: TRIGGER; Schema: public; Owner: -
@@ -2929,6 +3332,34 @@ ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: invoice_lines invoice_lines_billing_period_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_lines
+    ADD CONSTRAINT invoice_lines_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
+
+--
+-- Name: invoice_lines invoice_lines_grant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_lines
+    ADD CONSTRAINT invoice_lines_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES public.credit_grants(id);
+
+--
+-- Name: invoice_lines invoice_lines_invoice_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_lines
+    ADD CONSTRAINT invoice_lines_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
+
+--
+-- Name: invoice_lines invoice_lines_tax_rate_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invoice_lines
+    ADD CONSTRAINT invoice_lines_tax_rate_fkey FOREIGN KEY (tax_rate) REFERENCES public.tax_rates(id);
+
+--
 -- Name: invoices invoices_billing_period_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2955,6 +3386,13 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: payments payments_invoice_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
 
 --
 -- Name: phone_numbers phone_numbers_workspace_id_address_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -3117,6 +3555,12 @@ ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.backup_runs ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: billing_accounts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.billing_accounts ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: billing_periods; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3165,6 +3609,12 @@ ALTER TABLE public.call_words ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.calls ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: credit_grants; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: integration_sync_logs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3181,6 +3631,18 @@ ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: invoice_lines; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: invoice_numbers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.invoice_numbers ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: invoices; Type: ROW SECURITY; Schema: public; Owner: -
@@ -3201,6 +3663,12 @@ ALTER TABLE public.message_emails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: payments; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: phone_numbers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3211,6 +3679,12 @@ ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY platform ON public.backup_runs FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: invoice_numbers platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.invoice_numbers USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
 -- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
@@ -3285,6 +3759,12 @@ CREATE POLICY tenant ON public.agent_versions USING ((( SELECT (public.current_s
 CREATE POLICY tenant ON public.agents USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: billing_accounts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.billing_accounts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: billing_periods tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3333,6 +3813,12 @@ CREATE POLICY tenant ON public.call_words USING ((( SELECT (public.current_scope
 CREATE POLICY tenant ON public.calls USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: credit_grants tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.credit_grants USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: integration_sync_logs tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3351,6 +3837,12 @@ CREATE POLICY tenant ON public.integrations USING ((( SELECT (public.current_sco
 CREATE POLICY tenant ON public.invitations USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: invoice_lines tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.invoice_lines USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: invoices tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3367,6 +3859,12 @@ CREATE POLICY tenant ON public.message_emails USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: payments tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.payments USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
@@ -3599,6 +4097,12 @@ GRANT SELECT ON TABLE public.backup_runs TO vocalized_app;
 GRANT SELECT,USAGE ON SEQUENCE public.backup_runs_id_seq TO vocalized_app;
 
 --
+-- Name: TABLE billing_accounts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_accounts TO vocalized_app;
+
+--
 -- Name: TABLE billing_periods; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3641,6 +4145,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocaliz
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
 
 --
+-- Name: TABLE credit_grants; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app;
+
+--
 -- Name: TABLE failed_sign_ins; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3677,6 +4187,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integrations TO vocalized_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO vocalized_app;
 
 --
+-- Name: TABLE invoice_lines; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.invoice_lines TO vocalized_app;
+
+--
+-- Name: TABLE invoice_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_numbers TO vocalized_app;
+
+--
 -- Name: TABLE invoices; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3699,6 +4221,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.one_time_tokens TO vocalized_app;
+
+--
+-- Name: TABLE payments; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.payments TO vocalized_app;
 
 --
 -- Name: TABLE pgqueuer; Type: ACL; Schema: public; Owner: -
@@ -3753,6 +4281,18 @@ GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_statistics_id_seq TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_numbers TO vocalized_app;
+
+--
+-- Name: TABLE plan_versions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.plan_versions TO vocalized_app;
+
+--
+-- Name: SEQUENCE plan_versions_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.plan_versions_id_seq TO vocalized_app;
 
 --
 -- Name: TABLE platform_daily; Type: ACL; Schema: public; Owner: -
@@ -3825,6 +4365,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+
+--
+-- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.tax_rates TO vocalized_app;
+
+--
+-- Name: SEQUENCE tax_rates_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.tax_rates_id_seq TO vocalized_app;
 
 --
 -- Name: TABLE tiers; Type: ACL; Schema: public; Owner: -

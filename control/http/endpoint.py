@@ -24,6 +24,7 @@ from control.http.context import AdminContext, Context, MemberContext, UserConte
 from control.http.file_response import FileResponse, make_file_response
 from control.http.hashing_limit import HashingLimit
 from control.http.inputs import read_model, read_path_value, read_query
+from control.http.json_or_pdf import JsonOrPdf, wants_pdf
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
 from control.http.rate_limits import RateLimiter
@@ -223,6 +224,10 @@ class Endpoint:
                 return EndpointResponse(self.route.status, b"", after_commit=work)
             case CheckedChange():
                 return EndpointResponse(self.route.status, b"", change=result)
+            case JsonOrPdf():
+                if wants_pdf(incoming.request.headers.get("Accept", "")):
+                    return EndpointResponse(200, b"", after_commit=result.make)
+                return self._response(result.value)
             case IdempotentAfterCommit(work=named_work):
                 return EndpointResponse(self.route.status, b"", after_commit=partial(named_work, operation_id))
         return self._response(result)

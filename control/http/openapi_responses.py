@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from control.http.api_reference import ErrorCode
 from control.http.error_answer import REQUEST_ID_EXAMPLE
+from control.http.json_or_pdf import PDF
 from control.http.route import HandlerSignature, Route
 from shared.errors import (
     Conflict,
@@ -135,7 +136,9 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
         return _file_responses(headers)
     if schema is None:
         return {"204": {"description": "Done.", "headers": headers}}
-    content = {"application/json": {"schema": schema}}
+    content: Schema = {"application/json": {"schema": schema}}
+    if signature.pdf:
+        content[PDF] = {"schema": {"type": "string", "format": "binary"}}
     return {str(route.status): {"description": "Done.", "headers": headers, "content": content}}
 
 

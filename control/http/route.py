@@ -14,6 +14,7 @@ from control.http.access import Access, AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.context import Context
 from control.http.file_response import FileResponse
+from control.http.json_or_pdf import JsonOrPdf
 
 RouteHandler = Callable[..., Awaitable[object]]
 # The longest body of a route without authorisation: sign-in, sign-up and the like.
@@ -68,7 +69,7 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class HandlerSignature:
     """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
-    204 and for a file. file: the response is a FileResponse."""
+    204 and for a file. file: the response is a FileResponse. pdf: it is a PDF for those who ask for one."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -76,6 +77,7 @@ class HandlerSignature:
     response: TypeAdapter[Any] | None
     summary: str
     file: bool = False
+    pdf: bool = False
 
 
 class InvalidRoute(TypeError):
@@ -86,7 +88,7 @@ class InvalidRoute(TypeError):
 def read_signature(route: Route) -> HandlerSignature:
     """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> response or None`.
 
-    AfterCommit[T], IdempotentAfterCommit[T] and CheckedChange[T] count as T. Raises InvalidRoute."""
+    AfterCommit[T], IdempotentAfterCommit[T], CheckedChange[T] and JsonOrPdf[T] count as T. Raises InvalidRoute."""
     _check(route)
     hints = get_type_hints(route.handler, include_extras=True)
     names = list(inspect.signature(route.handler).parameters)
@@ -108,6 +110,7 @@ def read_signature(route: Route) -> HandlerSignature:
         response=None if response in (type(None), FileResponse) else TypeAdapter(response),
         summary=(inspect.getdoc(route.handler) or "").strip(),
         file=response is FileResponse,
+        pdf=get_origin(hints.get("return")) is JsonOrPdf,
     )
 
 
@@ -139,7 +142,7 @@ def _check(route: Route) -> None:
 
 def _check_storable(route: Route, where: str) -> None:
     returned = get_type_hints(route.handler).get("return")
-    if returned is FileResponse:
+    if returned is FileResponse or get_origin(returned) is JsonOrPdf:
         raise InvalidRoute(f"{where}: a file cannot be stored for an Idempotency-Key")
     if get_origin(returned) is AfterCommit:
         raise InvalidRoute(
@@ -150,7 +153,7 @@ def _check_storable(route: Route, where: str) -> None:
 
 def _response_type(hints: dict[str, Any]) -> Any:
     returned = hints.get("return", type(None))
-    is_wrapped = get_origin(returned) in (AfterCommit, IdempotentAfterCommit, CheckedChange)
+    is_wrapped = get_origin(returned) in (AfterCommit, IdempotentAfterCommit, CheckedChange, JsonOrPdf)
     return get_args(returned)[0] if is_wrapped else returned
 
 

@@ -80,6 +80,11 @@ _SPECS: Final = (
         "provider_probe_cents_per_day", 50, 0, 100_000,
         "US cents that the worker's probes of providers may cost a day, at most; 0: no language model is probed.",
     ),
+    _number(
+        "billing_close_delay_hours", 24, 0, 168,
+        "Hours after a billing period's end in which late usage still becomes part of it; then its invoice is made.",
+    ),
+    _number("invoice_due_days", 14, 0, 120, "Days in which an invoice is to be paid."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

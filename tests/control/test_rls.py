@@ -50,8 +50,19 @@ ROWS = {
     "number_kind, status) VALUES ($2, $1, 'twilio', $2::uuid::text, 'DE', 'local', 'draft')",
     "voice_strategies": "INSERT INTO voice_strategies (workspace_id, strategy) VALUES ($1, $2::uuid::text)",
     "billing_settings": "INSERT INTO billing_settings (workspace_id, billing_email) VALUES ($1, $2::uuid::text)",
-    "invoices": "INSERT INTO invoices (id, workspace_id, amount, status, period_start, period_end) "
-    "VALUES ($2, $1, 1, 'paid', now(), now())",
+    "billing_accounts": "INSERT INTO billing_accounts (workspace_id, opened_at, legal_name) "
+    "VALUES ($1, now(), $2::uuid::text)",
+    "billing_periods": "INSERT INTO billing_periods (id, workspace_id, period_start, period_end, full_start, full_end, "
+    "timezone, tier_name, subscription_fee, status) "
+    "VALUES ($2, $1, now(), now() + interval '1 day', now(), now() + interval '1 day', 'UTC', 't', 0, 'open')",
+    "credit_grants": "INSERT INTO credit_grants (id, workspace_id, amount, category, applies_to, effective_at, reason) "
+    "VALUES ($2, $1, 1, 'goodwill', 'all', now(), 'x')",
+    "invoices": "INSERT INTO invoices (id, workspace_id, amount, subtotal, tax, status, period_start, period_end, "
+    "customer_name, timezone, issued_at) VALUES ($2, $1, 1, 1, 0, 'paid', now(), now(), 'W', 'UTC', now())",
+    "invoice_lines": "INSERT INTO invoice_lines (id, workspace_id, invoice_id, position, kind, key, description, "
+    "quantity, unit, exact, amount) VALUES ($2, $1, $2, 1, 'fee', 'x', 'x', 1, 'period', 1, 1)",
+    "payments": "INSERT INTO payments (id, workspace_id, invoice_id, kind, amount, currency, method, at) "
+    "VALUES ($2, $1, $2, 'payment', 1, 'usd', 'bank_transfer', now())",
 }
 
 
@@ -168,6 +179,8 @@ async def test_ledger_audit_log_and_versions_are_append_only(owner: asyncpg.Conn
     statements = (
         "UPDATE usage_records SET price = 0",
         "DELETE FROM usage_records",
+        "UPDATE invoice_lines SET amount = 0",
+        "DELETE FROM payments",
         "UPDATE audit_log SET action = 'x'",
         "DELETE FROM audit_log",
         "UPDATE agent_versions SET name = 'x'",

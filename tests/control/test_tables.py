@@ -20,7 +20,8 @@ OWNERS: Final = {
     "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
     "backups": "backup_runs",
-    "billing": "price_versions usage_records",
+    "billing": "billing_accounts billing_periods billing_settings credit_grants invoice_lines invoice_numbers invoices "
+    "payments plan_versions price_versions tax_rates usage_records",
     "calls": "blocked_callers call_events call_words calls",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
@@ -30,7 +31,7 @@ OWNERS: Final = {
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",
     "workspaces": "invitations workspace_changes workspace_members workspaces",
-    "": "billing_periods billing_settings integration_sync_logs integration_types integrations invoices",
+    "": "integration_sync_logs integration_types integrations",
 }
 OWNER: Final = {table: room for room, tables in OWNERS.items() for table in tables.split()}
 

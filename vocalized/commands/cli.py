@@ -280,6 +280,22 @@ def prices(
     _run_control_command("prices", state, ctx.args)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def explain(
+    ctx: typer.Context,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="State of the platform that `up` runs.")] = UP,
+) -> None:
+    """Where money comes from, at the platform that `up` runs.
+
+    explain invoice-line ID: the ledger's rows behind a line of an invoice.
+
+    explain figure NAME: what total_revenue_month, total_cost_month or mrr is the sum of.
+
+    Runs `python -m control explain` with that platform's settings. Exit code 1: there is no such line.
+    """
+    _run_control_command("explain", state, ctx.args)
+
+
 def _run_control_command(command: str, state: Path, arguments: list[str]) -> None:
     from vocalized.commands.control_command import run_control_command
     from vocalized.stack.addresses import StackNotRunning

@@ -1,5 +1,5 @@
-"""`vocalized providers` and `prices`: run the control program's commands with the settings of the platform that `up`
-runs."""
+"""`vocalized providers`, `prices` and `explain`: run the control program's commands with the settings of the platform
+that `up` runs."""
 
 import os
 import subprocess

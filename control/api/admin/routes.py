@@ -1,6 +1,18 @@
 """All routes of the admin API."""
 
-from control.api.admin import auth, calls, config, dashboard, logs, numbers, providers, templates, users, workspaces
+from control.api.admin import (
+    auth,
+    billing,
+    calls,
+    config,
+    dashboard,
+    logs,
+    numbers,
+    providers,
+    templates,
+    users,
+    workspaces,
+)
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -14,4 +26,5 @@ ROUTES: tuple[Route, ...] = (
     *providers.ROUTES,
     *templates.ROUTES,
     *calls.ROUTES,
+    *billing.ROUTES,
 )

@@ -4,6 +4,7 @@ from control.api.client import (
     addresses,
     agents,
     auth,
+    billing,
     blocked_callers,
     calls,
     invitations,
@@ -31,4 +32,5 @@ ROUTES: tuple[Route, ...] = (
     *voice.ROUTES,
     *messages.ROUTES,
     *blocked_callers.ROUTES,
+    *billing.ROUTES,
 )

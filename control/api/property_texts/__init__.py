@@ -8,6 +8,7 @@ from typing import Final
 
 from control.api.property_texts.accounts import ACCOUNTS
 from control.api.property_texts.agents import AGENTS
+from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
 from control.api.property_texts.numbers import NUMBERS
@@ -26,4 +27,4 @@ def _joined(*tables: Mapping[str, PropertyText]) -> dict[str, PropertyText]:
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined(COMMON, ACCOUNTS, AGENTS, CALLS, NUMBERS, STAFF, VOICE)
+PROPERTY_TEXTS: Final = _joined(COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, STAFF, VOICE)

@@ -126,6 +126,10 @@ def _count_unpriced(rows: Iterable[Row]) -> int:
     return sum(not is_known(row) and kind(row) not in settled for row in rows)
 
 
+def _is_charged(row: Row) -> bool:
+    return row["price"] is None or row["price_version"] is not None or row["price"] != 0
+
+
 def _agents(calls: list[Row], key: Callable[[Row], Hashable]) -> Table:
     groups = _grouped((call for call in calls if call["agent_id"] is not None), key)
     return {
@@ -149,6 +153,7 @@ def _usage_days(usage: list[Row]) -> Table:
             "cost": _sum_known(rows, "cost"),
             "price": _sum_known(rows, "price"),
             "unpriced": _count_unpriced(rows),
+            "charged_quantity": sum((row["quantity"] for row in rows if _is_charged(row)), Decimal()),
         }
         for key, rows in groups.items()
     }

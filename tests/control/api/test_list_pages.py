@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from tests.platform.clients import Client
 # What names a row, by the list's path; elsewhere its id.
 NAMES = {
     "/workspaces/{workspaceId}/members": "user_id",
+    "/admin/billing/workspaces": "workspace_id",
     "/workspaces/{workspaceId}/agents/{agentId}/versions": "version",
 }
 # The least rows that `rows_everywhere` leaves in each list.
@@ -88,6 +90,23 @@ async def _insert_address(api: Api, workspace_id: str, number: int) -> None:
     )  # fmt: skip
 
 
+async def _bill(api: Api, workspace: CallWorkspace, number: int) -> None:
+    """A closed period and its invoice."""
+    ids = UUID(new_id()), UUID(workspace.workspace_id)
+    start = ago(10_000 * (number + 1))
+    await api.owner.execute(
+        "INSERT INTO billing_periods (id, workspace_id, period_start, period_end, full_start, full_end, timezone, "
+        "tier_name, subscription_fee, status) VALUES ($1, $2, $3, $4, $3, $4, 'UTC', 'starter', 0, 'pending')",
+        *ids, start, start + timedelta(seconds=10_000),
+    )  # fmt: skip
+    await api.owner.execute(
+        "INSERT INTO invoices (id, workspace_id, billing_period_id, amount, subtotal, tax, status, period_start, "
+        "period_end, customer_name, timezone, issued_at, created_at) "
+        "VALUES ($1, $2, $1, 1, 1, 0, 'pending', $3, $3, 'Acme', 'UTC', $3, $4)",
+        *ids, start, ago(number // 2),
+    )  # fmt: skip
+
+
 @pytest.fixture
 async def workspace(api: Api) -> CallWorkspace:
     """With LEAST rows at least in each list."""
@@ -96,6 +115,7 @@ async def workspace(api: Api) -> CallWorkspace:
     for number in range(LEAST):
         call_id = await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
         await _take_message(api, workspace, call_id, number)
+        await _bill(api, workspace, number)
         await workspace.ann.post(f"{workspace.path}/blocked-callers", {"caller": f"+1415557{number:04}"})
         await _insert_bundle(api, workspace.workspace_id, number)
         await _insert_address(api, workspace.workspace_id, number)
@@ -174,6 +194,7 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await other.ann.post(f"{other.path}/blocked-callers", {"caller": "+14155570000"})
     await _insert_bundle(api, other.workspace_id, 0)
     await _insert_address(api, other.workspace_id, 0)
+    await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
     assert len(mine) == 9
     for one in mine:

@@ -37,7 +37,7 @@ def vocalized(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[
     return subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=240)
 
 
-@pytest.mark.parametrize("command", ["providers", "prices"])
+@pytest.mark.parametrize("command", ["providers", "prices", "explain"])
 def test_without_a_running_platform_it_says_what_to_do(tmp_path: Path, command: str) -> None:
     outcome = CliRunner().invoke(app, [command, "--state", str(tmp_path), "list"])
     assert outcome.exit_code == 1

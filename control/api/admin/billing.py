@@ -1,0 +1,232 @@
+"""Routes of billing, for the staff."""
+
+from datetime import UTC
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.api.admin.billing_views import (
+    AdminCreditAnswer,
+    AdminInvoiceAnswer,
+    AdminInvoiceList,
+    BalanceList,
+    BillingOverviewView,
+    TaxRateAnswer,
+    TaxRateList,
+    TaxRateView,
+    to_balance,
+    to_credit,
+    to_invoice,
+    to_listing,
+    to_overview,
+)
+from control.billing.administration import PaymentNotice
+from control.billing.credits import CreditCategory, CreditGrant, CreditScope
+from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
+from control.billing.model import CURRENCY
+from control.billing.taxes import TaxRate
+from control.http.access import admin
+from control.http.body import ONE_LINE, Body, Slug
+from control.http.context import AdminContext
+from control.http.pagination import ListQuery, Query, UtcDatetime, page_fields
+from control.http.route import Route
+from shared.ids import new_id
+
+BILLING = "/admin/billing"
+INVOICE = f"{BILLING}/invoices/{{invoiceId}}"
+READERS = admin("finance", "read_only")
+WRITERS = admin("finance")
+
+Amount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=3)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
+
+
+class OverviewQuery(Query):
+    """The period: a calendar period in UTC, up to now."""
+
+    period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
+
+
+class BalancesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: PaymentStatus | None = Field(
+        None, description="Only workspaces that owe nothing (paid), something (pending), or are late (overdue)."
+    )
+
+
+class AdminInvoicesQuery(ListQuery):
+    """Filters of the list."""
+
+    workspace_id: UUID | None = Field(None, description="Only invoices of this workspace.")
+    status: InvoiceStatus | None = Field(
+        None, description="Only invoices with this status; drafts, which are not issued, are listed only by it."
+    )
+
+
+class VoidReason(Body):
+    """Why it is void, for the staff and the audit log."""
+
+    reason: Reason
+
+
+class PaymentBody(Body):
+    """Money that came in, or was paid back. A payment with the same method and reference is recorded once."""
+
+    amount: Amount | None = Field(None, description="In major units; left out: all that can be.")
+    method: Slug = Field("bank_transfer", description="Such as bank_transfer or cash.")
+    reference: Reference = Field("", description="What the bank calls it.")
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = Field(
+        "", description="For the audit log."
+    )
+
+
+class CreditBody(Body):
+    """A credit. Invoices use credits by priority, then those that expire first."""
+
+    amount: Amount
+    category: CreditCategory = "goodwill"
+    applies_to: CreditScope = "all"
+    priority: int = Field(50, ge=0, le=100, description="The lowest is used first.")
+    effective_at: UtcDatetime | None = Field(None, description="From when on it holds; left out: from now on.")
+    expires_at: UtcDatetime | None = Field(None, description="Until when it holds; null: without end.")
+    reason: Reason
+
+
+class TaxRateBody(Body):
+    """A rate from a moment on. 0 basis points end a tax."""
+
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=ONE_LINE)]
+    basis_points: int = Field(ge=0, le=10_000, description="Hundredths of a percent: 1900 is 19 %.")
+    is_inclusive: bool = Field(False, description="Whether prices contain the tax.")
+    valid_from: UtcDatetime
+
+
+class TaxExemption(Body):
+    """Whether a workspace's invoices have no tax."""
+
+    is_tax_exempt: bool
+
+
+async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
+    """Revenue, cost and profit of the period by tier, and what is open of invoices."""
+    staff, today = context.services.billing.administration, context.now.astimezone(UTC).date()
+    return to_overview(await staff.get_overview(context.db, query.period, today))
+
+
+async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
+    """Workspaces with what they owe, newest first."""
+    staff = context.services.billing.administration
+    found = await staff.list_workspaces(context.db, query.status, page=query.request())
+    return BalanceList([to_balance(one) for one in found.rows], **page_fields(query, found))
+
+
+async def list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
+    """Invoices of all workspaces, newest first."""
+    wanted = InvoiceFilter(query.workspace_id, query.status)
+    staff = context.services.billing.administration
+    found = await staff.list_invoices(context.db, wanted, page=query.request())
+    return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
+
+
+async def void_invoice(context: AdminContext, invoice_id: UUID, body: VoidReason) -> AdminInvoiceAnswer:
+    """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
+    staff = context.services.billing.administration
+    invoice = await staff.void_invoice(context.db, context.actor, invoice_id, body.reason, context.now)
+    return AdminInvoiceAnswer(to_invoice(invoice))
+
+
+async def record_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
+    """Records a payment; an invoice is paid once all of it came in."""
+    staff = context.services.billing.administration
+    invoice = await staff.record_payment(context.db, context.actor, invoice_id, _notice(body), context.now)
+    return AdminInvoiceAnswer(to_invoice(invoice))
+
+
+async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
+    """Records that money of a paid invoice was paid back."""
+    staff = context.services.billing.administration
+    invoice = await staff.refund(context.db, context.actor, invoice_id, _notice(body), context.now)
+    return AdminInvoiceAnswer(to_invoice(invoice))
+
+
+async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBody) -> AdminCreditAnswer:
+    """Grants a workspace a credit, which its next invoices use up."""
+    grant = CreditGrant(
+        id=UUID(new_id()),
+        workspace_id=workspace_id,
+        amount=body.amount,
+        currency=CURRENCY,
+        category=body.category,
+        applies_to=body.applies_to,
+        priority=body.priority,
+        effective_at=body.effective_at or context.now,
+        expires_at=body.expires_at,
+        reason=body.reason,
+        granted_by=context.admin_id,
+        created_at=context.now,
+    )
+    staff = context.services.billing.administration
+    return AdminCreditAnswer(to_credit(await staff.grant_credit(context.db, context.actor, grant)))
+
+
+async def void_credit(context: AdminContext, credit_id: UUID, body: VoidReason) -> AdminCreditAnswer:
+    """Ends a credit; what invoices took from it stays."""
+    staff = context.services.billing.administration
+    return AdminCreditAnswer(
+        to_credit(await staff.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
+    )
+
+
+async def list_tax_rates(context: AdminContext) -> TaxRateList:
+    """All tax rates."""
+    rates = await context.services.billing.administration.list_tax_rates(context.db)
+    return TaxRateList([_to_rate(rate) for rate in rates], has_more=False)
+
+
+async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswer:
+    """Adds a version of a tax rate; invoices of periods that end from then on have it."""
+    rate = TaxRate(0, body.country, body.name, body.basis_points, body.is_inclusive, body.valid_from)
+    staff = context.services.billing.administration
+    return TaxRateAnswer(_to_rate(await staff.add_tax_rate(context.db, context.actor, rate, context.now)))
+
+
+async def set_tax_exemption(context: AdminContext, workspace_id: UUID, body: TaxExemption) -> None:
+    """Says whether a workspace's invoices have no tax, such as under reverse charge."""
+    staff = context.services.billing.administration
+    await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt)
+
+
+def _notice(body: PaymentBody) -> PaymentNotice:
+    return PaymentNotice(body.amount, body.method, body.reference, body.reason)
+
+
+def _to_rate(rate: TaxRate) -> TaxRateView:
+    return TaxRateView(**{name: getattr(rate, name) for name in TaxRateView.__slots__})
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{BILLING}/overview", get_billing_overview, READERS),
+    Route("GET", f"{BILLING}/workspaces", list_balances, READERS),
+    Route("GET", f"{BILLING}/invoices", list_invoices, READERS),
+    Route("POST", f"{INVOICE}/void", void_invoice, WRITERS),
+    Route("POST", f"{INVOICE}/payments", record_payment, WRITERS, idempotent=True, beyond_spec=True),
+    Route("POST", f"{INVOICE}/refunds", refund_payment, WRITERS, idempotent=True, beyond_spec=True),
+    Route(
+        "POST",
+        f"{BILLING}/workspaces/{{workspaceId}}/credits",
+        grant_credit,
+        WRITERS,
+        status=201,
+        idempotent=True,
+        beyond_spec=True,
+    ),
+    Route("POST", f"{BILLING}/credits/{{creditId}}/void", void_credit, WRITERS, beyond_spec=True),
+    Route("GET", f"{BILLING}/tax-rates", list_tax_rates, READERS, beyond_spec=True),
+    Route("POST", f"{BILLING}/tax-rates", add_tax_rate, WRITERS, status=201, idempotent=True, beyond_spec=True),
+    Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/tax-exemption", set_tax_exemption, WRITERS, beyond_spec=True),
+)

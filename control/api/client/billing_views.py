@@ -1,0 +1,262 @@
+"""Response models of billing (client API)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from control.billing.accounts import BillingAccount, BillingSettings, PeriodStatus, PeriodSummary
+from control.billing.credits import CreditCategory, CreditGrant, CreditScope
+from control.billing.invoice_draft import LineKind
+from control.billing.invoices import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentKind
+from control.billing.model import CURRENCY
+from control.billing.service import InvoiceRecord, RunningPeriod
+from control.http.body import Currency, Money
+from control.http.pagination import ListAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPeriodView:
+    """The period that goes on, as if plan and numbers stayed until its end. subtotal: usage so far, without the fee.
+    subscription_fee: of the whole period. total: both; without tax and credits."""
+
+    start: datetime
+    end: datetime
+    subtotal: Money
+    subscription_fee: Money
+    total: Money
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLineView:
+    """A part of the period's cost. resource_type: such as call_minutes; included_minutes and trial are negative.
+    quantity: seconds of calls, days of numbers, the share of the period of a subscription. cost: exact, in major
+    units."""
+
+    resource_type: str
+    quantity: float
+    cost: Money
+    currency: Currency
+
+
+@dataclass(frozen=True, slots=True)
+class BillingNow:
+    """The running period. percentage_of_limit: usage in percent of usage_limit_monthly; null without a limit.
+    included_minutes: of the whole period."""
+
+    current_period: CurrentPeriodView
+    usage_breakdown: list[UsageLineView]
+    percentage_of_limit: float | None
+    included_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodView:
+    """A closed period. status: of its invoice; paid where nothing was to be billed."""
+
+    id: UUID
+    period_start: datetime
+    period_end: datetime
+    total_amount: Money
+    currency: Currency
+    status: PeriodStatus
+    paid_at: datetime | None
+    stripe_invoice_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodList(ListAnswer):
+    """A page of closed periods, newest first."""
+
+    periods: list[PeriodView]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """An invoice. amount: with tax. invoice_pdf_url: where its PDF is; the token is needed there."""
+
+    id: UUID
+    number: str | None
+    amount: Money
+    subtotal: Money
+    tax: Money
+    amount_due: Money
+    amount_paid: Money
+    amount_refunded: Money
+    currency: Currency
+    status: InvoiceStatus
+    period_start: datetime
+    period_end: datetime
+    invoice_pdf_url: str | None
+    issued_at: datetime | None
+    due_at: datetime | None
+    paid_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceList(ListAnswer):
+    """A page of invoices, newest first."""
+
+    invoices: list[InvoiceView]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLineView:
+    """A line. exact_amount: before it was rounded to amount. is_adjustment: of a period that was billed before."""
+
+    id: UUID
+    kind: LineKind
+    description: str
+    quantity: float
+    unit: str
+    since: datetime | None
+    until: datetime | None
+    exact_amount: Money
+    amount: Money
+    tax: Money
+    currency: Currency
+    is_adjustment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """Money that was paid, or paid back (negative)."""
+
+    kind: PaymentKind
+    amount: Money
+    currency: Currency
+    method: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDetails:
+    """An invoice with its lines, whose amounts add up to the invoice's."""
+
+    invoice: InvoiceView
+    lines: list[InvoiceLineView]
+    payments: list[PaymentView]
+
+
+@dataclass(frozen=True, slots=True)
+class CreditView:
+    """A credit of the workspace. balance: what is left. priority: the lowest is used first."""
+
+    id: UUID
+    category: CreditCategory
+    applies_to: CreditScope
+    amount: Money
+    balance: Money
+    currency: Currency
+    priority: int
+    effective_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditList:
+    """The workspace's credits, the newest first."""
+
+    credits: list[CreditView]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillingSettingsView:
+    """Limits and addresses. payment_method_last4: of the card, null without one."""
+
+    usage_limit_monthly: Money | None
+    currency: Currency
+    alert_threshold_percentage: int
+    auto_pause_on_limit: bool
+    payment_method_last4: str | None
+    billing_email: str | None
+    legal_name: str
+    country: str | None
+    tax_id: str
+
+
+def to_now(running: RunningPeriod) -> BillingNow:
+    period = CurrentPeriodView(
+        start=running.period.start,
+        end=running.period.end,
+        subtotal=running.usage,
+        subscription_fee=running.fee,
+        total=running.usage + running.fee,
+        currency=running.currency,
+    )
+    breakdown = [
+        UsageLineView(kind, float(quantity), cost, running.currency)
+        for kind, (quantity, cost) in running.by_resource().items()
+    ]
+    included = round(float(running.statement.included_seconds / 60), 1)
+    return BillingNow(period, breakdown, running.percentage_of_limit, included)
+
+
+def to_period(one: PeriodSummary) -> PeriodView:
+    return PeriodView(
+        id=one.id,
+        period_start=one.period_start,
+        period_end=one.period_end,
+        total_amount=one.total_amount,
+        currency=CURRENCY,
+        status=one.status,
+        paid_at=one.paid_at,
+        stripe_invoice_id=one.stripe_invoice_id,
+    )
+
+
+def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
+    """url: of the invoice."""
+    values = {name: getattr(invoice, name) for name in InvoiceView.__slots__ if name != "invoice_pdf_url"}
+    return InvoiceView(**values, invoice_pdf_url=invoice.invoice_pdf_url or url)
+
+
+def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
+    """url: of the invoice."""
+    currency = record.invoice.currency
+    return InvoiceDetails(
+        to_invoice(record.invoice, url),
+        [_to_line(line, currency) for line in record.lines],
+        [_to_payment(one) for one in record.payments],
+    )
+
+
+def to_credit(grant: CreditGrant) -> CreditView:
+    return CreditView(**{name: getattr(grant, name) for name in CreditView.__slots__})
+
+
+def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSettingsView:
+    return BillingSettingsView(
+        usage_limit_monthly=chosen.usage_limit_monthly,
+        currency=account.currency,
+        alert_threshold_percentage=chosen.alert_threshold_percentage,
+        auto_pause_on_limit=chosen.auto_pause_on_limit,
+        payment_method_last4=chosen.payment_method_last4,
+        billing_email=chosen.billing_email,
+        legal_name=account.legal_name,
+        country=account.country,
+        tax_id=account.tax_id,
+    )
+
+
+def _to_line(line: InvoiceLine, currency: str) -> InvoiceLineView:
+    return InvoiceLineView(
+        id=line.id,
+        kind=line.kind,
+        description=line.description,
+        quantity=float(line.quantity),
+        unit=line.unit,
+        since=line.since,
+        until=line.until,
+        exact_amount=Decimal(line.exact),
+        amount=line.amount,
+        tax=line.tax,
+        currency=currency,
+        is_adjustment=line.is_adjustment,
+    )
+
+
+def _to_payment(payment: Payment) -> PaymentView:
+    return PaymentView(payment.kind, payment.amount, payment.currency, payment.method, payment.at)

@@ -1,0 +1,80 @@
+"""Shows the ledger's rows behind a line of an invoice and behind figures of the dashboard. Needs platform scope."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+from control.analytics.periods import first_day
+from control.billing import read_explained_figures, store_charges, store_invoices
+from control.billing.invoices import Invoice, InvoiceLine
+from control.billing.model import FigurePart, LedgerSum
+from control.billing.statement import RESOURCE_TYPES
+from control.db.pool import Connection
+from shared.errors import NotFound
+
+FigureName = Literal["total_revenue_month", "total_cost_month", "mrr"]
+FIGURES: Final[tuple[FigureName, ...]] = get_args(FigureName)
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LineExplanation:
+    """ledger: the rows behind the line, by price version. billed: what all invoices billed of them; of a tax line, and
+    then `ledger` is empty, what the other lines of its invoice come to."""
+
+    invoice: Invoice
+    line: InvoiceLine
+    ledger: Sequence[LedgerSum]
+    billed: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What came to the ledger and is billed by no invoice yet; 0 for a tax line."""
+        return _ZERO if self.line.kind == "tax" else sum((one.price for one in self.ledger), _ZERO) - self.billed
+
+
+@dataclass(frozen=True, slots=True)
+class FigureExplanation:
+    """shown: the figure of the dashboard, from roll-ups. parts: what it is the sum of, from the records themselves."""
+
+    name: FigureName
+    shown: Decimal
+    parts: Sequence[FigurePart]
+
+    @property
+    def difference(self) -> Decimal:
+        """What the records have more; it goes away with the next roll-up."""
+        return sum((one.amount for one in self.parts), _ZERO) - self.shown
+
+
+async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
+    """Raises NotFound (code line_not_found)."""
+    found = await store_invoices.select_line(db, line_id)
+    if found is None:
+        raise NotFound("There is no such line of an invoice.", code="line_not_found")
+    line, invoice = found
+    if line.kind == "tax" or line.billing_period_id is None or line.since is None or line.until is None:
+        others = await store_invoices.select_lines(db, invoice.id, invoice.workspace_id)
+        return LineExplanation(invoice, line, (), sum((one.amount for one in others if one.kind != "tax"), _ZERO))
+    of_line = None if line.kind == "minutes" else line_id
+    ledger = await store_charges.sum_rows(
+        db, invoice.workspace_id, line.since, line.until, RESOURCE_TYPES[line.kind], of_line
+    )
+    if of_line is not None:
+        return LineExplanation(invoice, line, ledger, line.exact)
+    billed = await store_invoices.select_billed(db, line.billing_period_id)
+    return LineExplanation(invoice, line, ledger, billed[line.key].exact)
+
+
+async def explain_figure(db: Connection, name: FigureName, now: datetime) -> FigureExplanation:
+    """A figure of the dashboard's month (UTC) up to now."""
+    if name == "mrr":
+        parts = await read_explained_figures.select_fees(db)
+        return FigureExplanation(name, await read_explained_figures.select_mrr(db), parts)
+    first = first_day("month", now.astimezone(UTC).date())
+    column: Literal["price", "cost"] = "price" if name == "total_revenue_month" else "cost"
+    parts = await read_explained_figures.sum_ledger(db, column, first)
+    return FigureExplanation(name, await read_explained_figures.sum_platform_days(db, column, first), parts)

@@ -1,0 +1,127 @@
+"""The jobs that close a period and issue its invoice. Each is one transaction and may be repeated at any point."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from control.billing import issuance, store_invoices, store_periods
+from control.billing.closure import close_period, open_accounts, open_periods
+from control.billing.service import Billing
+from control.db.duties import Duty, WorkerTasks
+from control.db.errors import COLLISIONS
+from control.db.jobs import JobFailed, JobHandler, enqueue, is_queued
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+from control.db.transaction import in_transaction
+from shared.errors import Unavailable
+
+CLOSE_PERIOD: Final = "billing.close_period"
+ISSUE_INVOICE: Final = "billing.issue_invoice"
+# What one run of a duty does at most.
+BATCH: Final = 200
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class ClosePeriodJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    period_id: UUID
+
+
+class IssueInvoiceJob(msgspec.Struct, frozen=True):
+    """Payload of the job."""
+
+    invoice_id: UUID
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def period_tasks(pool: Pool, billing: Billing, clock: Clock = utc_now) -> WorkerTasks:
+    """Jobs `billing.close_period` and `billing.issue_invoice`; duties `billing_periods`, which opens periods and
+    enqueues both, and `overdue_invoices`. clock: of the jobs."""
+
+    async def billing_periods(db: Connection, now: datetime) -> int:
+        opened = await open_accounts(db, BATCH) + await open_periods(db, now, BATCH)
+        delay = timedelta(hours=await billing.platform.setting(db, "billing_close_delay_hours"))
+        for period_id in await store_periods.select_due(db, now - delay, BATCH):
+            await _enqueue_once(db, CLOSE_PERIOD, ClosePeriodJob(period_id))
+        for invoice_id in await store_invoices.select_drafts(db, BATCH):
+            await _enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(invoice_id))
+        return opened
+
+    async def overdue_invoices(db: Connection, now: datetime) -> int:
+        return await issuance.mark_overdue(db, now, BATCH)
+
+    return WorkerTasks(
+        handlers={CLOSE_PERIOD: _make_closing(pool, clock), ISSUE_INVOICE: _make_issuing(pool, billing, clock)},
+        duties=[
+            Duty("billing_periods", 60, billing_periods, BATCH),
+            Duty("overdue_invoices", 600, overdue_invoices, BATCH),
+        ],
+    )
+
+
+def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
+    """The invoice's job is part of the transaction that closes the period."""
+
+    async def work(db: Connection, job: ClosePeriodJob) -> None:
+        closed = await close_period(db, job.period_id, clock())
+        if closed is None:
+            return
+        log.info("billing_period.closed", period_id=str(job.period_id), workspace_id=str(closed.workspace_id))
+        if closed.invoice_id is not None:
+            await _enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(closed.invoice_id))
+
+    async def run(payload: bytes) -> None:
+        job = _decode(payload, ClosePeriodJob)
+        await _transact(pool, lambda db: work(db, job))
+
+    return run
+
+
+def _make_issuing(pool: Pool, billing: Billing, clock: Clock) -> JobHandler:
+    """The e-mail's job is part of the transaction that issues the invoice."""
+
+    async def run(payload: bytes) -> None:
+        job = _decode(payload, IssueInvoiceJob)
+        await _transact(pool, lambda db: billing.issue_invoice(db, job.invoice_id, clock()))
+
+    return run
+
+
+async def _enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
+    payload = msgspec.json.encode(job)
+    if not await is_queued(db, name, payload):
+        await enqueue(db, name, payload)
+
+
+async def _transact(pool: Pool, work: Callable[[Connection], Awaitable[object]]) -> None:
+    async def entered(db: Connection) -> None:
+        await enter_platform(db)
+        await work(db)
+
+    try:
+        await in_transaction(pool, entered, _ignore)
+    except (Unavailable, *COLLISIONS):
+        raise JobFailed("database unavailable") from None
+
+
+def _decode(payload: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except msgspec.DecodeError as error:
+        raise JobFailed(type(error).__name__, is_permanent=True) from None
+
+
+def _ignore() -> None:
+    """A retry needs no preparation."""

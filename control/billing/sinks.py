@@ -1,0 +1,99 @@
+"""The port behind which a payment company issues invoices and takes money. Without one the platform issues its own.
+
+Our records are the truth: a sink gets finished invoices, and reports what became of them. Each call carries our id,
+from which the sink derives its idempotency key, so that a repeated call has no second effect. No transaction is open
+meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+from uuid import UUID
+
+# The sink of invoices that the platform issues itself: they are paid by bank transfer, and marked paid by staff.
+OWN: Literal["own"] = "own"
+SinkStatus = Literal["pending", "paid", "void", "uncollectible"]
+
+
+class SinkError(Exception):
+    """The sink refused for good; a repetition would be refused, too. The message is for staff."""
+
+
+class SinkUnavailable(Exception):
+    """Nothing is known of the outcome: the same call may be repeated later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkCustomer:
+    """Who pays. customer_id: the sink's; None before the first call. email: where invoices go."""
+
+    workspace_id: UUID
+    customer_id: str | None
+    name: str
+    email: str | None
+    country: str | None
+    tax_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SinkLine:
+    """A line. amount: major units, rounded to the currency's smallest unit; may be negative."""
+
+    id: UUID
+    description: str
+    amount: Decimal
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkInvoice:
+    """A finished invoice. total: the sum of its lines, taxes included."""
+
+    id: UUID
+    customer_id: str
+    currency: str
+    lines: Sequence[SinkLine]
+    total: Decimal
+    period_start: datetime
+    period_end: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SinkReceipt:
+    """What a sink knows of an invoice. external_id, number: the sink's."""
+
+    external_id: str
+    number: str
+    status: SinkStatus
+    due_at: datetime | None
+    pdf_url: str | None
+
+
+class BillingSink(Protocol):
+    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own."""
+
+    name: str
+
+    async def ensure_customer(self, customer: SinkCustomer) -> str:
+        """Creates or updates the customer; returns the sink's id."""
+        ...
+
+    async def issue_invoice(self, invoice: SinkInvoice) -> SinkReceipt:
+        """Creates the invoice with exactly these lines and finalises it. Idempotent by the invoice's id."""
+        ...
+
+    async def get_invoice(self, external_id: str) -> SinkReceipt:
+        """What became of it."""
+        ...
+
+    async def void_invoice(self, external_id: str, reason: str) -> SinkReceipt:
+        """Declares it void; does nothing if it is."""
+        ...
+
+    async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
+        """Pays back a part of a paid invoice; returns the sink's reference. Idempotent by our refund's id."""
+        ...

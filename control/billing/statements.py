@@ -1,0 +1,104 @@
+"""Reads what a period's statement is computed from: for its closing the ledger, for a running period the roll-ups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from uuid import UUID
+
+from control.billing import read_billed_workspaces, read_usage_days, store_charges, store_plans
+from control.billing.periods import BillingPeriod
+from control.billing.plans import PlanHistory, PlanSegment, split_period
+from control.billing.statement import SegmentUsage, Statement, compute_statement
+from control.db.pool import Connection
+
+_DAY: Final = timedelta(days=1)
+# A stretch of time, from (inclusive), to (exclusive); a span of days, both inclusive.
+Part = tuple[datetime, datetime]
+Span = tuple[date, date]
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Of which parts and spans a segment consists, by their numbers."""
+
+    parts: list[int]
+    spans: list[int]
+
+
+async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
+    """The statement of a whole period by the ledger."""
+    segments = await load_segments(db, workspace_id, period, currency)
+    usage = await store_charges.sum_minutes(db, workspace_id, [(one.since, one.until) for one in segments])
+    return await _compute(db, workspace_id, period, segments, usage)
+
+
+async def load_running_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
+    """The same of a period that is not over, as if plan and numbers stayed until its end.
+
+    Reads roll-ups for whole days (UTC), and the ledger only for the rest of the days in which a segment begins.
+    """
+    segments = await load_segments(db, workspace_id, period, currency)
+    parts, spans, places = split_days(segments)
+    ledger = await store_charges.sum_minutes(db, workspace_id, parts)
+    days = await read_usage_days.sum_days(db, workspace_id, spans)
+    usage = [
+        _add([*(ledger[number] for number in one.parts), *(days[number] for number in one.spans)]) for one in places
+    ]
+    return await _compute(db, workspace_id, period, segments, usage)
+
+
+async def load_segments(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> list[PlanSegment]:
+    """The period's segments, as the plan and the status are now until its end."""
+    states = await read_billed_workspaces.select_states(db, workspace_id, period.start, period.end)
+    plans = PlanHistory(await store_plans.select_plans(db, currency))
+    return split_period(period.start, period.end, states, plans)
+
+
+def split_days(segments: Sequence[PlanSegment]) -> tuple[list[Part], list[Span], list[_Places]]:
+    """Cuts segments at midnight (UTC) into spans of whole days and what is left over before and after."""
+    parts: list[Part] = []
+    spans: list[Span] = []
+    places = []
+    for segment in segments:
+        one = _Places([], [])
+        first, last = _next_midnight(segment.since), _midnight(segment.until)
+        if first < last:
+            one.spans.append(len(spans))
+            spans.append((first.date(), last.date() - _DAY))
+        for part in ((segment.since, min(first, segment.until)), (max(first, last), segment.until)):
+            if part[0] < part[1]:
+                one.parts.append(len(parts))
+                parts.append(part)
+        places.append(one)
+    return parts, spans, places
+
+
+async def _compute(
+    db: Connection,
+    workspace_id: UUID,
+    period: BillingPeriod,
+    segments: Sequence[PlanSegment],
+    usage: Sequence[SegmentUsage],
+) -> Statement:
+    numbers = await read_billed_workspaces.select_numbers(db, workspace_id, period.start, period.end)
+    return compute_statement(period, segments, usage, numbers)
+
+
+def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:
+    empty = SegmentUsage()
+    return SegmentUsage(
+        sum((one.seconds for one in sums), empty.seconds),
+        sum((one.price for one in sums), empty.price),
+        sum(one.unpriced for one in sums),
+    )
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+
+
+def _next_midnight(moment: datetime) -> datetime:
+    """The moment itself if it is midnight."""
+    midnight = _midnight(moment)
+    return midnight if midnight == moment else midnight + _DAY

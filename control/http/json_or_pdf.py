@@ -1,0 +1,48 @@
+"""A response that is JSON or a PDF, as the request's Accept header wants."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from control.http.file_response import FileResponse
+
+PDF: Final = "application/pdf"
+JSON: Final = "application/json"
+# What an Accept header may have; more is not read.
+_MOST_RANGES: Final = 50
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonOrPdf(Generic[T]):
+    """Returned by a handler instead of a T. make: makes the PDF; called after the commit and without a connection."""
+
+    value: T
+    make: Callable[[], Awaitable[FileResponse]]
+
+
+def wants_pdf(accept: str) -> bool:
+    """Whether an Accept header prefers a PDF to JSON (RFC 9110, section 12.5.1); JSON where it does not care."""
+    return _quality(accept, PDF) > _quality(accept, JSON)
+
+
+def _quality(accept: str, kind: str) -> float:
+    """That of the most specific range that matches; 0 for none, 1 without a header."""
+    if not accept.strip():
+        return 1.0
+    found: dict[str, float] = {}
+    for part in accept.split(",")[:_MOST_RANGES]:
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        found[name] = next((_number(one[2:]) for one in parameters if one.startswith("q=")), 1.0)
+    ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return next((found[one] for one in ranges if one in found), 0.0)
+
+
+def _number(text: str) -> float:
+    """A q-value; what is none counts as 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 <= value <= 1 else 0.0

@@ -1,0 +1,109 @@
+"""/admin/billing/…: overview, balances, invoices, payments, refunds, credits, tax rates."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.control.api.billing_workspace import FEE, BillingWorkspace, make_billing_workspace
+from tests.platform.api import Api, running_api
+from tests.platform.clients import Staff
+
+TOTAL = FEE + 12.0
+
+
+@pytest.fixture
+async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
+    async with running_api(database_url, valkey_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def workspace(api: Api, database_url: str) -> BillingWorkspace:
+    return await make_billing_workspace(api, database_url)
+
+
+@pytest.fixture
+async def finance(api: Api) -> Staff:
+    return await api.admin("finance")
+
+
+async def balance(staff: Staff, workspace: BillingWorkspace) -> tuple[float, str]:
+    rows = (await staff.get("/admin/billing/workspaces")).body["workspaces"]
+    (row,) = (one for one in rows if one["workspace_id"] == workspace.workspace_id)
+    return row["current_balance"], row["payment_status"]
+
+
+async def test_invoice_is_paid_in_parts_and_paid_back(workspace: BillingWorkspace, finance: Staff) -> None:
+    invoice = f"/admin/billing/invoices/{workspace.invoice_id}"
+    assert await balance(finance, workspace) == (TOTAL, "pending")
+    before = (await finance.get("/admin/billing/overview")).body["payment_status"]
+    part = await finance.post(f"{invoice}/payments", {"amount": 11, "reference": f"R {workspace.invoice_id}"})
+    assert (part.status, part.body["invoice"]["status"], part.body["invoice"]["amount_paid"]) == (200, "pending", 11)
+    again = await finance.post(f"{invoice}/payments", {"amount": 11, "reference": f"R {workspace.invoice_id}"})
+    assert again.body["invoice"]["amount_paid"] == 11, "the same transfer is recorded once"
+    high = await finance.post(f"{invoice}/payments", {"amount": TOTAL})
+    assert (high.status, high.code, high.param) == (422, "amount_too_high", "amount")
+    rest = (await finance.post(f"{invoice}/payments", {})).body["invoice"]
+    assert (rest["status"], rest["amount_paid"]) == ("paid", TOTAL) and rest["paid_at"]
+    assert await balance(finance, workspace) == (0, "paid")
+    assert (await workspace.get("/history")).body["periods"][0]["status"] == "paid"
+    assert (await finance.post(f"{invoice}/payments", {})).code == "invoice_not_open"
+    assert (await finance.post(f"{invoice}/void", {"reason": "x"})).code == "invoice_not_open"
+    back = (await finance.post(f"{invoice}/refunds", {"amount": 20, "reason": "An outage"})).body["invoice"]
+    assert (back["status"], back["amount_refunded"]) == ("paid", 20)
+    assert (await finance.post(f"{invoice}/refunds", {"amount": TOTAL})).code == "amount_too_high"
+    assert (await finance.post(f"{invoice}/refunds", {})).body["invoice"]["amount_refunded"] == TOTAL
+    assert (await finance.post(f"{invoice}/refunds", {})).code == "invoice_not_paid"
+    assert (await finance.get("/admin/billing/overview")).body["payment_status"]["paid"] == before["paid"]
+
+
+async def test_void_invoice_is_not_owed_and_reversed_in_the_ledger(workspace: BillingWorkspace, finance: Staff) -> None:
+    invoice = f"/admin/billing/invoices/{workspace.invoice_id}"
+    assert (await finance.post(f"{invoice}/void", {})).param == "reason"
+    void = (await finance.post(f"{invoice}/void", {"reason": "Wrong company"})).body["invoice"]
+    assert (void["status"], void["voided_why"]) == ("void", "Wrong company")
+    assert (await finance.post(f"{invoice}/void", {"reason": "Again"})).body["invoice"]["voided_why"] == "Wrong company"
+    assert await balance(finance, workspace) == (0, "paid")
+    left = await workspace.api.owner.fetchval(
+        "SELECT sum(price) FROM usage_records WHERE workspace_id::text = $1", workspace.workspace_id
+    )
+    assert left == 0
+    assert (await workspace.get("/history")).body["periods"][0]["status"] == "void"
+
+
+async def test_invoices_by_workspace_and_status(workspace: BillingWorkspace, finance: Staff) -> None:
+    found = await finance.get("/admin/billing/invoices", params={"workspace_id": workspace.workspace_id})
+    (one,) = found.body["invoices"]
+    assert (one["id"], one["workspace_name"], one["amount"]) == (workspace.invoice_id, "Acme Dental", TOTAL)
+    query = {"workspace_id": workspace.workspace_id, "status": "paid"}
+    assert (await finance.get("/admin/billing/invoices", params=query)).body["total"] == 0
+
+
+async def test_credit_is_granted_listed_and_ended(workspace: BillingWorkspace, finance: Staff) -> None:
+    path = f"/admin/billing/workspaces/{workspace.workspace_id}/credits"
+    made = await finance.post(path, {"amount": 25, "reason": "Welcome", "category": "promotional"})
+    assert made.status == 201
+    (listed,) = (await workspace.get("/credits")).body["credits"]
+    assert (listed["balance"], listed["category"]) == (25, "promotional")
+    ended = await finance.post(f"/admin/billing/credits/{made.body['credit']['id']}/void", {"reason": "A mistake"})
+    assert ended.body["credit"]["balance"] == 0
+    early = {"amount": 1, "reason": "x", "effective_at": "2026-11-02T00:00:00Z", "expires_at": "2026-11-01T00:00:00Z"}
+    assert (await finance.post(path, early)).code == "expiry_invalid"
+    assert (await finance.post(path, {"amount": 0.001, "reason": "x"})).code == "amount_invalid"
+
+
+async def test_tax_rate_is_added_once(workspace: BillingWorkspace, finance: Staff) -> None:
+    rate = {"country": "DE", "name": "VAT", "basis_points": 1900, "valid_from": "2026-01-01T00:00:00Z"}
+    assert (await finance.post("/admin/billing/tax-rates", rate)).status == 201
+    assert (await finance.post("/admin/billing/tax-rates", rate)).code == "tax_rate_exists"
+    (listed,) = (await finance.get("/admin/billing/tax-rates")).body["tax_rates"]
+    assert {name: listed[name] for name in rate} == rate
+    path = f"/admin/billing/workspaces/{workspace.workspace_id}/tax-exemption"
+    assert (await finance.put(path, {"is_tax_exempt": True})).status == 204
+
+
+async def test_overview_has_revenue_by_tier(workspace: BillingWorkspace, finance: Staff) -> None:
+    body = (await finance.get("/admin/billing/overview", params={"period": "year"})).body
+    assert body["profit"] == pytest.approx(body["total_revenue"] - body["total_cost"])
+    assert {one["tier"] for one in body["by_tier"]} >= {"starter"}
+    assert (await (await workspace.api.admin("support")).get("/admin/billing/overview")).status == 403

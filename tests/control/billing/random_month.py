@@ -1,0 +1,143 @@
+"""A workspace with random calls, changes of plan and status, numbers, credits and taxes, written into the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from control.analytics.rollup import WorkspaceDay, mark_days
+from control.db.pool import Connection
+from shared.ids import new_id
+
+OPENED = datetime(2026, 9, 14, 15, 30, tzinfo=UTC)
+# Three periods: of September a part, October with the end of summer time, November.
+ENDS = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_MINUTES = int((ENDS - OPENED) / timedelta(minutes=1))
+# VAT of Germany is added to the price here, that of Austria is contained.
+RATES = (("DE", "VAT", 1900, False), ("AT", "VAT", 2000, True), ("CH", "VAT", 810, False), ("CH", "Levy", 33, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A row of call minutes. price: None for a test call."""
+
+    minute: int
+    seconds: int
+    price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RandomMonth:
+    """minute: of an event, since OPENED. late: rows that come after their period was closed."""
+
+    timezone: str
+    country: str | None
+    usage: Sequence[Usage]
+    late: Sequence[Usage]
+    changes: Sequence[tuple[int, str, str]]
+    numbers: Sequence[tuple[int, int | None, Decimal]]
+    grants: Sequence[tuple[Decimal, str, int, int | None]]
+
+
+_minutes = st.integers(0, _MINUTES - 1)
+_prices = st.decimals(0, 40, places=9)
+_usage = st.builds(Usage, _minutes, st.integers(1, 20_000), st.none() | _prices)
+_late = st.builds(Usage, st.integers(0, _MINUTES // 2), st.integers(-500, 500), st.decimals(-5, 5, places=9))
+months = st.builds(
+    RandomMonth,
+    timezone=st.sampled_from(("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")),
+    country=st.sampled_from((None, "DE", "AT", "CH", "FR")),
+    usage=st.lists(_usage, max_size=12),
+    late=st.lists(_late, max_size=4),
+    changes=st.lists(
+        st.tuples(
+            _minutes, st.sampled_from(("trial", "active", "suspended")), st.sampled_from(("starter", "growth", "trial"))
+        ),
+        max_size=4,
+    ),
+    numbers=st.lists(
+        st.tuples(_minutes, st.none() | st.integers(1, _MINUTES), st.decimals(0, 9, places=2)), max_size=3
+    ),
+    grants=st.lists(
+        st.tuples(
+            st.decimals("0.01", 90, places=2), st.sampled_from(("usage", "all")), st.integers(0, 100),
+            st.none() | st.integers(1, _MINUTES),
+        ),
+        max_size=3,
+    ),
+)  # fmt: skip
+
+
+def moment(minute: int) -> datetime:
+    """So many minutes after the account was opened."""
+    return OPENED + timedelta(minutes=minute)
+
+
+async def insert_rates(db: Connection) -> None:
+    """The tax rates of all months."""
+    await db.executemany(
+        "INSERT INTO tax_rates (country, name, basis_points, is_inclusive, valid_from) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT DO NOTHING",
+        [(*rate, OPENED) for rate in RATES],
+    )
+
+
+async def insert_month(db: Connection, month: RandomMonth) -> UUID:
+    """Returns the new workspace's id. The account is left to the worker."""
+    workspace_id = UUID(new_id())
+    await db.execute(
+        "INSERT INTO workspaces (id, name, timezone, status, tier_name, created_at) "
+        "VALUES ($1, 'Acme', $2, 'active', 'starter', $3)",
+        workspace_id, month.timezone, OPENED,
+    )  # fmt: skip
+    await db.executemany(
+        "INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee) "
+        "VALUES ($1, $2, $3, $4, $5, 0)",
+        [
+            (UUID(new_id()), workspace_id, at, status, tier)
+            for at, status, tier in [
+                (OPENED, "active", "starter"),
+                *sorted((moment(minute), *state) for minute, *state in month.changes),
+            ]
+        ],
+    )
+    await db.executemany(
+        "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at, "
+        "released_at) VALUES ($1, $2, '+1415' || lpad((abs(hashtext($1::uuid::text)) % 10000000)::text, 7, '0'), "
+        "'twilio', 'released', $3, $4, $5)",
+        [
+            (UUID(new_id()), workspace_id, price, moment(since), moment(since + held) if held else None)
+            for since, held, price in month.numbers
+        ],
+    )
+    await db.executemany(
+        "INSERT INTO credit_grants (id, workspace_id, amount, category, applies_to, priority, effective_at, "
+        "expires_at, reason) VALUES ($1, $2, $3, 'goodwill', $4, $5, $6, $7, 'x')",
+        [
+            (UUID(new_id()), workspace_id, amount, scope, priority, OPENED, moment(expires) if expires else None)
+            for amount, scope, priority, expires in month.grants
+        ],
+    )
+    await db.execute(
+        "INSERT INTO billing_accounts (workspace_id, opened_at, country) VALUES ($1, $2, $3)",
+        workspace_id, OPENED, month.country,
+    )  # fmt: skip
+    await insert_usage(db, workspace_id, month.usage)
+    return workspace_id
+
+
+async def insert_usage(db: Connection, workspace_id: UUID, rows: Sequence[Usage]) -> None:
+    """Adds rows to the ledger, and marks their days."""
+    await db.executemany(
+        "INSERT INTO usage_records (id, workspace_id, call_id, at, resource_type, quantity, unit, cost, price, "
+        "price_version) VALUES ($1, $2, $1, $3, 'call_minutes', $4, 'second', 0, $5, $6)",
+        [
+            (UUID(new_id()), workspace_id, moment(one.minute), Decimal(one.seconds), one.price or Decimal(0),
+             None if one.price is None else 1)
+            for one in rows
+        ],
+    )  # fmt: skip
+    await mark_days(db, [WorkspaceDay(workspace_id, moment(one.minute).date()) for one in rows])
