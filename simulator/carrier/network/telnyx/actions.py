@@ -77,11 +77,13 @@ class CallActions:
             return {"result": "ok"}
         if not leg.alive:
             raise ended()
-        self._config.faults.check(command)
+        faults = self._config.faults.of(leg.phone)
+        faults.check(command)
         state = client_state(body)
         result = do(leg, body)
         leg.client_state = state or leg.client_state
         leg.remember(command_id)
+        faults.check_answer(command)
         return {"result": "ok"} | result
 
     # --- Call control ---------------------------------------------------------------------------------------------
@@ -89,7 +91,7 @@ class CallActions:
     def _answer(self, leg: Leg, body: Body) -> Result:
         _require_parked(leg)
         url = web_url(body, "webhook_url", ("http", "https"))
-        leg.options = read_leg_options(body, self._config, takes_token=False)
+        leg.options = read_leg_options(body, self._config, leg.offered, takes_token=False)
         leg.webhook_url = url or leg.webhook_url
         leg.commanded.set()
         return {}

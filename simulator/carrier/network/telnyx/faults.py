@@ -3,29 +3,42 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from simulator.carrier.network.telnyx.errors import forbidden
+from simulator.carrier.network.telnyx.errors import forbidden, gateway_timeout
 
 
 @dataclass(slots=True)
 class TelnyxFaults:
     """refused: commands ("dial" too) that are refused, and the reason's tag. The tags: docs, sip-trunking/
-    troubleshooting/response-codes. silent_closes: no event follows when the customer's side closes a stream; that it
-    does is not documented (docs: voice/programmable-voice/media-streaming).
-    underscores: events have names such as `call_initiated`. changes_ids: a call gets another call_control_id when it is
-    answered; commands take both. Users of Telnyx have seen these two.
+    troubleshooting/response-codes. lost: commands that are executed, but answered by 504 the first time.
+    silent_closes: no event follows when the customer's side closes a stream; that it does is not documented (docs:
+    voice/programmable-voice/media-streaming). underscores: events have names such as `call_initiated`. changes_ids: a
+    call gets another call_control_id when it is answered; commands take both. Users of Telnyx have seen these two.
+    by_phone: of the calls of a phone (E.164), in place of all of these.
     """
 
     refused: Mapping[str, str] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
     silent_closes: bool = False
     underscores: bool = False
     changes_ids: bool = False
+    by_phone: dict[str, "TelnyxFaults"] = field(default_factory=dict)
 
     def set(self, faults: "TelnyxFaults") -> None:
         """Takes over the values of others."""
-        self.refused, self.silent_closes = faults.refused, faults.silent_closes
+        self.refused, self.lost, self.silent_closes = faults.refused, faults.lost, faults.silent_closes
         self.underscores, self.changes_ids = faults.underscores, faults.changes_ids
+        self.by_phone = faults.by_phone
+
+    def of(self, phone: str) -> "TelnyxFaults":
+        """The faults of a phone's calls."""
+        return self.by_phone.get(phone, self)
 
     def check(self, command: str) -> None:
         """Raises TelnyxError for a command that is refused."""
         if command in self.refused:
             raise forbidden(self.refused[command])
+
+    def check_answer(self, command: str) -> None:
+        """Raises TelnyxError for a command that was executed, but whose answer is lost."""
+        if command in self.lost:
+            raise gateway_timeout()

@@ -38,13 +38,13 @@ class TwilioCarrier:
     """One Twilio account: a phone_network.Carrier with the routes of its REST interface.
 
     fail_next: HTTP statuses with which the next REST requests fail, one each. lose_next: the same, but the requests are
-    executed first.
+    executed first. faults: may change while it runs.
     """
 
     name = "twilio"
 
     def __init__(self, network: PhoneNetwork, config: TwilioConfig, client: WebhookClient) -> None:
-        self._network, self._config = network, config
+        self._network, self._config, self.faults = network, config, config.faults
         self._guard = RequestGuard(config)
         self._webhooks = TwilioWebhooks(config, client)
         self._media = TwilioMediaStreams(config, client, self._webhooks)
