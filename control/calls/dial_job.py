@@ -70,7 +70,7 @@ async def _place(
 async def _confirm(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        is_wanted = await calls.placement.confirm(db, call_id, placed.carrier_call_id, utc_now())
+        is_wanted = await calls.placement.confirm(db, call_id, placed, utc_now())
     if not is_wanted:
         await _hang_up(carrier, placed.carrier_call_id)
 
@@ -81,10 +81,9 @@ async def _confirm_found(
     """found: the carrier's calls that the first try may have placed. If none is ours, the call fails and is never
     dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its webhooks are
     answered with a refusal."""
-    ids = [one.carrier_call_id for one in found]
     async with pool.transaction() as db:
         await enter_platform(db)
-        confirmed = await calls.placement.confirm_found(db, call_id, ids, utc_now())
+        confirmed = await calls.placement.confirm_found(db, call_id, found, utc_now())
     if confirmed is None:
         await _fail(pool, calls, call_id, "not_confirmed")
     elif not confirmed[1]:
