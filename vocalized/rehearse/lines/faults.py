@@ -99,6 +99,7 @@ _NOT_REACHED: Final = CallExpectation(turns=False, end_reason="transferred", wor
 _NOT_DIALLED: Final = CallExpectation(
     answered=False, agent=False, turns=False, status="failed", end_reason="carrier_error"
 )
+_BUSY: Final = CallExpectation(answered=False, agent=False, turns=False, status="busy", end_reason="")
 _ODD: Final = {"underscores": True, "changes_ids": True, "silent_closes": True}
 # The workspace ends or transfers these calls.
 ENDINGS: Final = (
@@ -171,26 +172,26 @@ REFUSALS: Final = (
         carriers=TELNYX,
         directions=INBOUND,
         telnyx=TelnyxFaults({"answer": "D1"}),
-        expected=_NOT_DIALLED,
+        expected=_BUSY,
     ),
     LineFault(
         name="answer and reject refused",
         carriers=TELNYX,
         directions=INBOUND,
         telnyx=TelnyxFaults({"answer": "D1", "reject": "D10"}),
-        expected=_NOT_DIALLED,
+        expected=_BUSY,
     ),
     LineFault(
         name="media stream refused",
         carriers=TELNYX,
         telnyx=TelnyxFaults({"streaming_start": "D10"}),
-        expected=CallExpectation(agent=False, turns=False, status="failed", end_reason="media_lost", words="all_busy"),
+        expected=CallExpectation(agent=False, turns=False, status="busy", end_reason="", words="all_busy"),
     ),
     LineFault(
         name="media stream and words refused",
         carriers=TELNYX,
         telnyx=TelnyxFaults({"streaming_start": "D10", "speak": "D10"}),
-        expected=CallExpectation(agent=False, turns=False, status="failed", end_reason="media_lost"),
+        expected=CallExpectation(agent=False, turns=False, status="busy", end_reason=""),
     ),
     LineFault(
         name="dialling refused",
