@@ -1,7 +1,7 @@
 """`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
 
-`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER, in its own environment,
-to this one;
+`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade to this checkout from the one in FOLDER, whose
+programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
 `python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
 each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls.
@@ -23,7 +23,7 @@ from vocalized.rehearse.callers import caller_turns
 from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
-from vocalized.rehearse.lines.scenario import real_lines
+from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import page, table
 from vocalized.rehearse.scenarios import ReportRow, full_load, greeting, lost_node, outages
@@ -47,7 +47,7 @@ SCENARIOS: Final = {
     "greeting": Scenario("Webhook to greeting", PlatformShape(nodes=1), 0, greeting),
     "house": Scenario("200 calls at once", PlatformShape(nodes=1), 8, full_load),
     "lines": Scenario(
-        "Carriers and phones as they behave", PlatformShape(nodes=2, language="de", call_rate=5.0), 3, real_lines
+        "Carriers and phones as they behave", PlatformShape(nodes=2, language=LANGUAGE, call_rate=5.0), 3, real_lines
     ),
     "outages": Scenario("Redis, PostgreSQL and the worker away", PlatformShape(nodes=1, recorded=True), 15, outages),
     "node": Scenario("A media node killed", PlatformShape(nodes=2, recorded=True), 8, lost_node),

@@ -36,10 +36,23 @@ class RecordedCall:
 
 
 async def recorded_calls(platform: Platform, callers: Sequence[RehearsalCaller]) -> dict[str, RecordedCall]:
-    """The records by the carrier's id of the call."""
-    calls = await platform.rows(_CALLS, [scripted_caller.call_id for scripted_caller in callers])
+    """The records by the carrier's first id of the call."""
+    first_ids = first_carrier_ids(platform, callers)
+    calls = await platform.rows(_CALLS, list(first_ids))
     records = await _with_events(platform, calls)
-    return {row["carrier_call_id"]: records[row["id"]] for row in calls}
+    return {first_ids[row["carrier_call_id"]]: records[row["id"]] for row in calls}
+
+
+def first_carrier_ids(platform: Platform, callers: Sequence[RehearsalCaller]) -> dict[str, str]:
+    """The first id of a call at its carrier by each of its ids."""
+    return {one: caller.call_id for caller in callers for one in carrier_ids(platform, caller)}
+
+
+def carrier_ids(platform: Platform, caller: RehearsalCaller) -> list[str]:
+    """The carrier's ids of a call: Telnyx may have changed it."""
+    telnyx = platform.network.telnyx
+    leg = telnyx.calls.legs.get(caller.call_id) if telnyx is not None else None
+    return [caller.call_id] if leg is None else [caller.call_id, leg.control_id]
 
 
 async def records_by_id(platform: Platform, call_ids: Sequence[str]) -> dict[str, RecordedCall]:

@@ -110,8 +110,8 @@ class ProgramFactory:
 async def running_platform(
     root: Path, folder: Path, shape: PlatformShape, python: Path = Path(sys.executable)
 ) -> AsyncIterator[Platform]:
-    """Everything is ready when the block begins. folder: a short path that every user may enter. python: the interpreter
-    that runs the programs of the checkout `root`."""
+    """Everything is ready when the block begins. root, python: the checkout whose programs run, and the interpreter of
+    its environment. folder: a short path that every user may enter."""
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))

@@ -36,7 +36,11 @@ def test_environment_that_is_there_is_used_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("script", "message"),
-    [("echo no network; exit 3", "ended with code 3:\nno network"), ("exec sleep 60", "not done after 0.2 s"), (":", "made no")],
+    [
+        ("echo no network; exit 3", "ended with code 3:\nno network"),
+        ("exec sleep 60", "not done after 0.2 s"),
+        (":", "made no"),
+    ],
 )
 def test_setup_that_fails_is_reported(tmp_path: Path, script: str, message: str) -> None:
     with pytest.raises(SetupFailed, match=message):

@@ -1,11 +1,13 @@
 """What carriers and phones do that a platform would rather not meet, and what must become of such a call."""
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from simulator.carrier.impaired_party import Impairment
+from simulator.carrier.impaired_party import ImpairedParty, Impairment
+from simulator.carrier.media_stream import Party
 from simulator.carrier.network.phone_network import Behaviour
 from simulator.carrier.network.server import RunningNetwork
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
@@ -59,6 +61,10 @@ class LineFault:
     target: Behaviour = "answer"
     expected: CallExpectation = CallExpectation()
 
+    def impair(self, party: Party, seed: int) -> Party:
+        """The party on its line. seed: decides which of its frames are lost."""
+        return party if self.impairment is None else ImpairedParty(party, self.impairment, seed)
+
     def apply(self, network: RunningNetwork, phone: str) -> None:
         """Lets the carriers behave so towards this phone (E.164), from its next call on."""
         if self.delivery is not None:
@@ -100,7 +106,12 @@ _NOT_DIALLED: Final = CallExpectation(
     answered=False, agent=False, turns=False, status="failed", end_reason="carrier_error"
 )
 _BUSY: Final = CallExpectation(answered=False, agent=False, turns=False, status="busy", end_reason="")
-_ODD: Final = {"underscores": True, "changes_ids": True, "silent_closes": True}
+
+
+def _odd(refused: Mapping[str, str] | None = None) -> TelnyxFaults:
+    return TelnyxFaults(refused or {}, silent_closes=True, underscores=True, changes_ids=True)
+
+
 # The workspace ends or transfers these calls.
 ENDINGS: Final = (
     LineFault(name="ended by the workspace", action="end", expected=_ENDED),
@@ -123,7 +134,7 @@ ENDINGS: Final = (
         name="transferred, closed streams not reported, ids and names differ",
         carriers=TELNYX,
         action="transfer",
-        telnyx=TelnyxFaults(**_ODD),
+        telnyx=_odd(),
         expected=_TRANSFERRED,
     ),
     LineFault(
@@ -140,7 +151,7 @@ ENDINGS: Final = (
         carriers=TELNYX,
         action="transfer",
         target="reject",
-        telnyx=TelnyxFaults(**_ODD),
+        telnyx=_odd(),
         expected=_NOT_REACHED,
     ),
 )
@@ -157,7 +168,7 @@ REFUSALS: Final = (
         name="transfer refused, closed streams not reported, ids and names differ",
         carriers=TELNYX,
         action="transfer",
-        telnyx=TelnyxFaults({"transfer": "D1"}, **_ODD),
+        telnyx=_odd({"transfer": "D1"}),
         expected=_NOT_REACHED,
     ),
     LineFault(
@@ -237,3 +248,13 @@ def draw_cases(faults: Sequence[LineFault], calls: int, seed: int) -> list[LineC
     drawn += [plain[index % len(plain)] for index in range(calls - len(drawn))]
     random.Random(seed).shuffle(drawn)
     return drawn
+
+
+def draw_harmless(carriers: Sequence[CarrierName], seed: int) -> list[LineFault]:
+    """A harmless fault for a call over each of these carriers; all of a carrier's in turn, in a random order."""
+    shuffled = random.Random(seed)
+    decks = {name: [fault for fault in HARMLESS if name in fault.carriers] for name in BOTH}
+    for deck in decks.values():
+        shuffled.shuffle(deck)
+    turns = {name: itertools.cycle(deck) for name, deck in decks.items()}
+    return [next(turns[carrier]) for carrier in carriers]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from simulator.carrier.impaired_party import ImpairedParty, Impairment
 from simulator.carrier.media_stream import Party
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.passive_party import PassiveParty, tone
 from simulator.carrier.network.phone_network import CallOutcome, Ring, Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.rehearse.call_records import carrier_ids
 from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
 from vocalized.rehearse.lines.faults import LineCase
 from vocalized.rehearse.platform import Platform
@@ -29,9 +29,12 @@ _STATUS: Final = "SELECT status FROM calls WHERE id::text = $1"
 
 @dataclass(slots=True)
 class LineCall:
-    """A call with its case. call_id: ours, once it is known. rings: how often the carrier rang the phone, of an outbound
-    call. target_answered_at: when the phone was answered that the caller was transferred to. error: why the workspace's
-    action failed."""
+    """A call with its case.
+
+    call_id: ours, once it is known. rings: how often the carrier rang the phone of an outbound call.
+    target_answered_at: when the phone was answered that the caller was transferred to. error: why the workspace's
+    action failed, or the call did not end.
+    """
 
     case: LineCase
     caller: RehearsalCaller
@@ -55,8 +58,7 @@ class LineCall:
 
     def party(self) -> Party:
         """The caller, or callee, on its line."""
-        impairment = self.case.fault.impairment or Impairment()
-        return ImpairedParty(self.caller, impairment, seed=self.number)
+        return self.case.fault.impair(self.caller, self.number)
 
     def answer_transfer(self) -> Party:
         """The person at the target of a transfer."""
@@ -145,15 +147,7 @@ async def _act(platform: Platform, call: LineCall) -> None:
 
 
 async def _wait_for_id(platform: Platform, call: LineCall) -> str:
-    while not (found := await platform.rows(FIND_IDS, carrier_ids(platform, call))):  # noqa: ASYNC110 -- another process writes
+    while not (found := await platform.rows(FIND_IDS, carrier_ids(platform, call.caller))):  # noqa: ASYNC110 -- another process writes
         await asyncio.sleep(_POLL_S)
     call_id: str = found[0]["id"]
     return call_id
-
-
-def carrier_ids(platform: Platform, call: LineCall) -> list[str]:
-    """The carrier's ids of a call: Telnyx may change them."""
-    telnyx = platform.network.telnyx
-    if call.case.carrier != "telnyx" or telnyx is None or not call.caller.call_id:
-        return [call.caller.call_id]
-    return [call.caller.call_id, telnyx.calls.leg(call.caller.call_id).control_id]

@@ -1,4 +1,4 @@
-"""The scene: calls of both carriers, in and out, a share of them with each fault; anything unexpected counts as wrong."""
+"""Calls of both carriers, in and out, a share of them with each fault; what no fault explains counts as wrong."""
 
 import asyncio
 import json
@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from control.calls.model import FINAL
 from simulator.carrier.prepared_turn import PreparedTurn
-from vocalized.rehearse.call_records import RecordedCall, records_by_id
+from vocalized.rehearse.call_records import RecordedCall, carrier_ids, records_by_id
 from vocalized.rehearse.lines.faults import BOTH, ENDINGS, HARMLESS, IN_AND_OUT, REFUSALS, draw_cases
-from vocalized.rehearse.lines.line_call import FIND_IDS, LineCall, carrier_ids, make_line_call, run_line_call
+from vocalized.rehearse.lines.line_call import FIND_IDS, LineCall, make_line_call, run_line_call
 from vocalized.rehearse.lines.verdict import count_calls, find_faults
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.scenarios import ReportRow
 
+# Of the agents, so that words in English show.
+LANGUAGE: Final = "de"
 SEED: Final = 12
 CALLS: Final = 200
 # Calls that begin each second.
@@ -41,11 +43,11 @@ async def real_lines(
         await asyncio.sleep(max(0.0, begun + number / per_s - time.monotonic()))
         tasks.append(asyncio.create_task(run_line_call(platform, call)))
     await asyncio.gather(*tasks)
-    records = await _wait_for_records(platform, line_calls)
+    records = await wait_for_line_records(platform, line_calls)
     return await _report(platform, line_calls, records)
 
 
-async def _wait_for_records(platform: Platform, calls: Sequence[LineCall]) -> dict[str, RecordedCall]:
+async def wait_for_line_records(platform: Platform, calls: Sequence[LineCall]) -> dict[str, RecordedCall]:
     """By our ids, once all calls are over, all events stored and all webhooks handled; after RECORDS_S, as they are."""
     until = time.monotonic() + RECORDS_S
     events = -1
@@ -62,7 +64,7 @@ async def _wait_for_records(platform: Platform, calls: Sequence[LineCall]) -> di
 
 async def _find_ids(platform: Platform, calls: Sequence[LineCall]) -> None:
     """Fills in our ids of the inbound calls."""
-    without = {one: call for call in calls if not call.call_id for one in carrier_ids(platform, call)}
+    without = {one: call for call in calls if not call.call_id for one in carrier_ids(platform, call.caller)}
     for row in await platform.rows(FIND_IDS, list(without)):
         without[row["carrier_call_id"]].call_id = row["id"]
 
@@ -70,13 +72,15 @@ async def _find_ids(platform: Platform, calls: Sequence[LineCall]) -> None:
 async def _report(
     platform: Platform, calls: Sequence[LineCall], records: Mapping[str, RecordedCall]
 ) -> list[ReportRow]:
-    faults = {call.number: find_faults(call, records.get(call.call_id), platform.network) for call in calls}
+    faults = {call.number: find_faults(call, records.get(call.call_id), platform.network, LANGUAGE) for call in calls}
     for call in calls:
         if faults[call.number]:
             place = f"{call.case.carrier} {call.case.direction}, {call.case.fault.name}: {call.call_id}"
             print(f"  wrong: {place}: {'; '.join(faults[call.number])}", flush=True)
     shares = ", ".join(
-        f"{count_calls(calls, carrier, direction)} {carrier} {direction}" for carrier in BOTH for direction in IN_AND_OUT
+        f"{count_calls(calls, carrier, direction)} {carrier} {direction}"
+        for carrier in BOTH
+        for direction in IN_AND_OUT
     )
     [rows] = await platform.rows(_ALL_CALLS)
     [unhandled] = await platform.rows(_UNHANDLED)
@@ -93,7 +97,10 @@ async def _report(
 def _fault_rows(calls: Sequence[LineCall], faults: Mapping[int, Sequence[str]]) -> list[ReportRow]:
     """One row for each fault, and one for all calls."""
     names = dict.fromkeys(call.case.fault.name for call in sorted(calls, key=_table_place))
-    rows = [_wrong_row(f"wrong of those with: {name}", [c for c in calls if c.case.fault.name == name], faults) for name in names]
+    rows = [
+        _wrong_row(f"wrong of those with: {name}", [c for c in calls if c.case.fault.name == name], faults)
+        for name in names
+    ]
     return [*rows, _wrong_row("calls that went wrong", calls, faults)]
 
 

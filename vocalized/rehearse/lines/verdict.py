@@ -1,6 +1,6 @@
 """What went wrong in a call of the scene: everything that differs from what follows from its fault."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from control.calls.announcements import make_refusal, transfer_failed_text
@@ -9,20 +9,13 @@ from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.lines.faults import CarrierWords
 from vocalized.rehearse.lines.line_call import LineCall
 
-# The agents' language, so that words in English would show.
-LANGUAGE: Final = "de"
 NO_EVENTS: Final = "no events"
-_WORDS: Final[Mapping[CarrierWords, list[str]]] = {
-    "": [],
-    "transfer_failed": [transfer_failed_text(LANGUAGE)],
-    "all_busy": [make_refusal("all_busy", LANGUAGE).announcement],
-}
 
 
-def find_faults(call: LineCall, record: RecordedCall | None, network: RunningNetwork) -> list[str]:
-    """What is wrong with a call that is over; empty if nothing is."""
+def find_faults(call: LineCall, record: RecordedCall | None, network: RunningNetwork, language: str) -> list[str]:
+    """What is wrong with a call that is over; empty if nothing is. language: of the agent."""
     found = [call.error] if call.error else []
-    return [*found, *_on_the_phone(call), *_at_the_carrier(call, network), *_in_the_record(call, record)]
+    return [*found, *_on_the_phone(call), *_at_the_carrier(call, network, language), *_in_the_record(call, record)]
 
 
 def _on_the_phone(call: LineCall) -> list[str]:
@@ -57,18 +50,28 @@ def _is_allowed(call: LineCall) -> bool:
     return telnyx is None or "transfer" not in telnyx.refused
 
 
-def _at_the_carrier(call: LineCall, network: RunningNetwork) -> list[str]:
+def _at_the_carrier(call: LineCall, network: RunningNetwork, language: str) -> list[str]:
     outcome = call.caller.outcome
     found = [f"{fault.code}: {fault.detail}" for fault in (outcome.faults if outcome is not None else ())[:3]]
     if not call.caller.call_id:
         return found
     said, is_over = _carrier_view(call, network)
-    wanted = _WORDS[call.case.fault.expected.words]
+    wanted = _words(call.case.fault.expected.words, language)
     if said != wanted:
         found.append(f"the carrier's voice said {said}, not {wanted}")
     if not is_over:
         found.append("its line is still up")
     return found
+
+
+def _words(name: CarrierWords, language: str) -> list[str]:
+    match name:
+        case "transfer_failed":
+            return [transfer_failed_text(language)]
+        case "all_busy":
+            return [make_refusal("all_busy", language).announcement]
+        case "":
+            return []
 
 
 def _carrier_view(call: LineCall, network: RunningNetwork) -> tuple[list[str], bool]:

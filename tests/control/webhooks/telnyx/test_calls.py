@@ -1,6 +1,7 @@
 """Telnyx's calls: events are stored once, commands run after the commit, failed ones are retried."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ async def test_dialled_call_is_found_by_its_session_before_it_rang(platform: Web
     async with platform.pool.transaction() as db:
         await enter_platform(db)
         await platform.services.calls.placement.confirm(db, call_id, placed, platform.clock())
-    state = {"client_state": client_state(str(call_id)), "call_session_id": "session-o", "direction": "outgoing"}
+    state: Any = {"client_state": client_state(str(call_id)), "call_session_id": "session-o", "direction": "outgoing"}
     await platform.post_telnyx("call.answered", "v3:o2", **state)
     assert platform.telnyx_api.actions == ["streaming_start"]
     assert (await platform.call_row("v3:o2"))["id"] == call_id
