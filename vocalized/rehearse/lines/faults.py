@@ -193,6 +193,13 @@ REFUSALS: Final = (
         expected=_BUSY,
     ),
     LineFault(
+        name="hangup refused once",
+        carriers=TELNYX,
+        action="end",
+        telnyx=TelnyxFaults(refused_once={"hangup": "D1"}),
+        expected=_ENDED,
+    ),
+    LineFault(
         name="media stream refused",
         carriers=TELNYX,
         telnyx=TelnyxFaults({"streaming_start": "D10"}),

@@ -90,10 +90,19 @@ async def run_line_call(platform: Platform, call: LineCall) -> None:
                 await _be_called(platform, call)
     except TimeoutError:
         call.error = call.error or f"not over after {CALL_S:g} s"
+    except ApiError as error:
+        call.error = str(error)
     finally:
         if acting is not None:
-            acting.cancel()
-            await asyncio.wait({acting})
+            await _stop(acting, call)
+
+
+async def _stop(acting: asyncio.Task[None], call: LineCall) -> None:
+    acting.cancel()
+    await asyncio.wait({acting})
+    failure = None if acting.cancelled() else acting.exception()
+    if failure is not None:
+        call.error = f"{type(failure).__name__}: {failure}"
 
 
 async def _be_called(platform: Platform, call: LineCall) -> None:
@@ -140,10 +149,7 @@ async def _act(platform: Platform, call: LineCall) -> None:
         platform.network.phone_network.subscribers[call.target] = target
         body = {"number": call.target}
     path = f"{platform.workspace.path}/calls/{call.call_id}/{call.case.fault.action}"
-    try:
-        await platform.workspace.owner.request("POST", path, body)
-    except ApiError as error:
-        call.error = str(error)
+    await platform.workspace.owner.request("POST", path, body)
 
 
 async def _wait_for_id(platform: Platform, call: LineCall) -> str:

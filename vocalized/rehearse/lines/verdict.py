@@ -30,6 +30,8 @@ def _on_the_phone(call: LineCall) -> list[str]:
         found.append("the first turn was not answered")
     if not expected.agent and call.caller.heard_at and not expected.words:
         found.append("something was heard of a call without an agent")
+    if expected.answered and not expected.turns and outcome is not None and outcome.ended_by == "caller":
+        found.append("the caller had to hang up")
     if call.case.direction == "outbound" and call.rings != expected.answered:
         found.append(f"the phone rang {call.rings} times")
     return [*found, *_of_the_transfer(call)]

@@ -6,6 +6,7 @@ from simulator.carrier.network.line import Line
 from simulator.carrier.network.telnyx.calls import Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.errors import (
+    TelnyxError,
     already_streaming,
     ended,
     invalid,
@@ -78,7 +79,11 @@ class CallActions:
         if not leg.alive:
             raise ended()
         faults = self._config.faults.of(leg.phone)
-        faults.check(command)
+        try:
+            faults.check(command, leg.refused)
+        except TelnyxError:
+            leg.refused.add(command)
+            raise
         state = client_state(body)
         result = do(leg, body)
         leg.client_state = state or leg.client_state

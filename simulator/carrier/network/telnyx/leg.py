@@ -44,9 +44,10 @@ class Leg:
     commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
     the task that uses the line. codec: of an answered leg. stream: the media stream that is requested or runs.
     sounding: a sound plays that playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the
-    recording that begins with the answer. said: the texts of its speak commands. faults: after its end, the protocol
-    violations on its streams. offered: codecs that its other side offers, separated by commas. transferred_phone: of a
-    leg that was dialled by a transfer, the phone of the call that is transferred.
+    recording that begins with the answer. said: the texts of its speak commands. refused: commands that the account's
+    faults refused. faults: after its end, the protocol violations on its streams. offered: codecs that its other side
+    offers, separated by commas. transferred_phone: of a leg that was dialled by a transfer, the phone of the call that
+    is transferred.
     """
 
     direction: Direction
@@ -76,6 +77,7 @@ class Leg:
     line_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     recording_id: str = ""
     said: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     faults: tuple[StreamFault, ...] = ()
     _final_s: float = 0.0

@@ -251,6 +251,16 @@ async def test_executed_command_may_be_answered_as_lost_once() -> None:
         assert telnyx.carrier.calls.leg(control_id).said == ["Hello"]
 
 
+async def test_command_may_be_refused_once() -> None:
+    async with account() as telnyx:
+        control_id = await telnyx.place_answered_call(Speaker())
+        telnyx.carrier.faults.refused_once = {"hangup": "D1"}
+        with pytest.raises(PermissionDeniedError, match="D1"):
+            await telnyx.client.calls.actions.hangup(control_id)
+        await telnyx.client.calls.actions.hangup(control_id)
+        await telnyx.customer.event("call.hangup")
+
+
 async def test_faults_and_codecs_may_be_of_one_phone() -> None:
     odd, plain = "+14155550101", "+14155550102"
     async with account(codecs_by_phone={odd: "G722"}) as telnyx:
