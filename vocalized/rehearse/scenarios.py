@@ -61,7 +61,7 @@ def draw_faults(calls: int) -> list[LineFault]:
 def fault_row(faults: Sequence[LineFault]) -> ReportRow:
     """How many calls had which fault."""
     counts = Counter(fault.name for fault in faults if fault is not NONE)
-    names = ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    names = "; ".join(f"{name} ({count})" for name, count in counts.most_common())
     return ReportRow("calls with a fault of carrier or phone", "", f"{counts.total()} of {len(faults)}: {names}", None)
 
 
