@@ -12,6 +12,11 @@ class TwilioFaults:
     too_many: dict[str, int] = field(default_factory=dict)
     not_permitted: set[str] = field(default_factory=set)
 
+    def clear(self) -> None:
+        """Ends all of them."""
+        self.too_many.clear()
+        self.not_permitted.clear()
+
     def take_refusal(self, called: str) -> Literal["too_many", "not_permitted", ""]:
         """Why this request is refused; empty if it is not."""
         if self.too_many.get(called, 0) > 0:
