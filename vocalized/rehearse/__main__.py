@@ -25,8 +25,8 @@ from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_c
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
 from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
-from vocalized.rehearse.report import page, table
-from vocalized.rehearse.scenarios import ReportRow, full_load, greeting, lost_node, outages
+from vocalized.rehearse.report import ReportRow, page, table
+from vocalized.rehearse.scenarios import full_load, greeting, lost_node, outages
 from vocalized.rehearse.upgrade import rolling_upgrade
 
 ROOT: Final = Path(__file__).parents[2]

@@ -123,10 +123,7 @@ async def running_platform(
         bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys)
-        settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
-        settings["VOCALIZED_LOG_LEVEL"] = shape.log_level
-        for carrier in NUMBERS:
-            settings[f"VOCALIZED_{carrier.upper()}_CALL_RATE"] = str(shape.call_rate)
+        settings |= _shape_settings(shape)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings, python)
@@ -158,6 +155,15 @@ async def running_platform(
             workspace=workspace,
             database_url=database_url,
         )
+
+
+def _shape_settings(shape: PlatformShape) -> dict[str, str]:
+    rates = {f"VOCALIZED_{carrier.upper()}_CALL_RATE": str(shape.call_rate) for carrier in NUMBERS}
+    return {
+        "VOCALIZED_MEDIA_DRAIN_TIMEOUT_S": str(shape.drain_s),
+        "VOCALIZED_LOG_LEVEL": shape.log_level,
+        **rates,
+    }
 
 
 def _network_config(ports: Ports, keys: CarrierKeys) -> NetworkConfig:

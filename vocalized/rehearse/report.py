@@ -3,8 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
-
-from vocalized.rehearse.scenarios import ReportRow
+from dataclasses import dataclass
 
 _HEAD = """# The whole stack under load and under loss
 
@@ -19,6 +18,16 @@ are lost, commands that are refused. What must become of a call follows from its
 ([the table](../vocalized/rehearse/lines/faults.py)); anything else counts as wrong, as do messages to the media socket
 that the carrier would reject, and errors in the programs' logs that no fault explains.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """A row of the report. good: None where nothing is demanded."""
+
+    what: str
+    demanded: str
+    found: str
+    good: bool | None
 
 
 def table(rows: Sequence[ReportRow]) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,21 +13,12 @@ from vocalized.rehearse.call_records import RecordedCall, first_carrier_ids, rec
 from vocalized.rehearse.callers import GreetingCaller, RehearsalCaller, scripted_caller
 from vocalized.rehearse.lines.faults import NONE, LineFault, draw_harmless
 from vocalized.rehearse.platform import NUMBERS, Platform
+from vocalized.rehearse.report import ReportRow
 from vocalized.stack.settings import CarrierName
 
 CARRIERS = tuple(NUMBERS)
 # A killed worker's jobs are taken over after 30 s, and are looked for every 15 s.
 RECORDS_S = 90.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRow:
-    """A row of the report. good: None where nothing is demanded."""
-
-    what: str
-    demanded: str
-    found: str
-    good: bool | None
 
 
 def carrier_of(index: int) -> CarrierName:

@@ -377,7 +377,8 @@ async def _outcome(call: IncomingCall, carrier: str) -> CallOutcome:
         return CallOutcome(carrier, call.call_id, False, reason, None, None)
     await call.line.closed()
     line = call.line
-    return CallOutcome(carrier, call.call_id, True, "", line.audio, line.by, line.last_end, tuple(line.faults))
+    answered = CallOutcome(carrier, call.call_id, True, "", line.audio, line.by, line.last_end)
+    return replace(answered, faults=tuple(line.faults))
 
 
 async def _await_answer(subscriber: Subscriber, ring: Ring) -> Party:

@@ -15,7 +15,7 @@ from vocalized.rehearse.lines.faults import BOTH, ENDINGS, HARMLESS, IN_AND_OUT,
 from vocalized.rehearse.lines.line_call import FIND_IDS, LineCall, make_line_call, run_line_call
 from vocalized.rehearse.lines.verdict import count_calls, find_faults
 from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.scenarios import ReportRow
+from vocalized.rehearse.report import ReportRow
 
 # Of the agents, so that words in English show.
 LANGUAGE: Final = "de"
