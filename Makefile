@@ -38,7 +38,7 @@ bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/perf
 	$(PY) -m benchmarks vendors
 	$(PY) -m benchmarks api
 
-rehearse: $(STAMP) ## 200 calls through the whole stack, then outages and a killed node; writes docs/stack.md
+rehearse: $(STAMP) ## 200 calls through the whole stack, then carriers' faults, outages and a killed node; writes docs/stack.md
 	$(PY) -m vocalized.rehearse
 
 seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; measures every list and overview

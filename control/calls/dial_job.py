@@ -74,7 +74,7 @@ async def _place(
 async def _confirm(pool: Pool, calls: Calls, carrier: Carrier, call_id: UUID, placed: PlacedCall) -> None:
     async with pool.transaction() as db:
         await enter_platform(db)
-        is_wanted = await calls.placement.confirm(db, call_id, placed.carrier_call_id, utc_now())
+        is_wanted = await calls.placement.confirm(db, call_id, placed, utc_now())
     if not is_wanted:
         await _hang_up(carrier, placed.carrier_call_id)
 
@@ -86,10 +86,9 @@ async def _confirm_found(
     and is never dialled again, because it may have been dialled without our knowledge. Should it ring all the same, its
     webhooks are answered with a refusal. Raises JobFailed before."""
     call_id, now = UUID(order.dial.call_id), utc_now()
-    ids = [one.carrier_call_id for one in found]
     async with pool.transaction() as db:
         await enter_platform(db)
-        confirmed = await calls.placement.confirm_found(db, call_id, ids, now)
+        confirmed = await calls.placement.confirm_found(db, call_id, found, now)
     if confirmed is not None:
         if not confirmed[1]:
             await _hang_up(carrier, confirmed[0])

@@ -10,7 +10,7 @@ from control.calls import store, store_outbound
 from control.calls.outbound import NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
-from control.carriers.model import CarrierName, DialRequest
+from control.carriers.model import CarrierName, DialRequest, PlacedCall
 from control.db.pool import Connection
 
 # A call that was not dialled for this long is no longer wanted. At one call a second, 600 calls are dialled meanwhile.
@@ -94,29 +94,29 @@ class CallPlacement:
         )
         return DialOrder(carrier, dial, now, is_repeat=False)
 
-    async def confirm(self, db: Connection, call_id: UUID, carrier_call_id: str, now: datetime) -> bool:
-        """Stores the carrier's id of the dialled call. False: the id belongs to another call of ours, or the call is
+    async def confirm(self, db: Connection, call_id: UUID, placed: PlacedCall, now: datetime) -> bool:
+        """Stores the carrier's ids of the dialled call. False: the id belongs to another call of ours, or the call is
         over by now; it is to be hung up."""
         call = await store.lock_one(db, call_id)
-        if call is None or await _belongs_to_another(db, call.state, carrier_call_id):
+        if call is None or await _belongs_to_another(db, call.state, placed.carrier_call_id):
             return False
         dialled = call.state
         if dialled.carrier_call_id is None:
-            dialled = mark_dialled(dialled, carrier_call_id, now)
+            dialled = mark_dialled(dialled, placed, now)
             await store.update_states(db, [dialled])
         return not dialled.is_final
 
     async def confirm_found(
-        self, db: Connection, call_id: UUID, carrier_call_ids: Sequence[str], now: datetime
+        self, db: Connection, call_id: UUID, found: Sequence[PlacedCall], now: datetime
     ) -> tuple[str, bool] | None:
         """Confirms the first of the carrier's calls that is no other call of ours: its id, and the result of `confirm`.
         None if there is none."""
         call = await store.lock_one(db, call_id)
         if call is None:
             return None
-        for one in carrier_call_ids:
-            if not await _belongs_to_another(db, call.state, one):
-                return one, await self.confirm(db, call_id, one, now)
+        for one in found:
+            if not await _belongs_to_another(db, call.state, one.carrier_call_id):
+                return one.carrier_call_id, await self.confirm(db, call_id, one, now)
         return None
 
     async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:

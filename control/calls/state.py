@@ -18,6 +18,7 @@ import msgspec
 from control.calls.details import CallDetails, Gap, StreamLoss, StreamRecording, Transfer
 from control.calls.model import FINAL, CallSource, CarrierStatus, Direction
 from control.calls.policy import TRANSFER_S
+from control.carriers.model import PlacedCall
 from shared.events import CallEnded, CallResumed, CallStatus, EndReason, RecordingReady
 from shared.recording_keys import recordings_prefix
 
@@ -59,10 +60,14 @@ class CallState:
         return self.status in FINAL
 
 
-def mark_dialled(state: CallState, carrier_call_id: str, at: datetime) -> CallState:
+def mark_dialled(state: CallState, placed: PlacedCall, at: datetime) -> CallState:
     """The carrier has the outbound call, under this id."""
+    details = state.details
+    if placed.session_id:
+        details = replace(details, carrier=details.carrier.merge({"session": placed.session_id}))
     started = _earliest(state.started_at, at)
-    return _order_times(replace(state, carrier_call_id=carrier_call_id, started_at=started))
+    after = replace(state, carrier_call_id=placed.carrier_call_id, started_at=started, details=details)
+    return _order_times(after)
 
 
 def mark_answered(state: CallState, at: datetime) -> CallState:

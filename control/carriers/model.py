@@ -136,9 +136,11 @@ class DialRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlacedCall:
-    """A call that the carrier has accepted."""
+    """A call that the carrier has accepted. session_id: the id that stays when carrier_call_id changes (Telnyx), where
+    the carrier told it."""
 
     carrier_call_id: str
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,9 @@ class TelnyxGateway:
         place later (429, docs: error 90103)."""
         params = cast(CallDialParams, call_form(self._options, request))
         answer = await self._command(lambda: self._sdk.calls.dial(**params), queued=True)
-        return PlacedCall(required_text(answer.data.call_control_id if answer.data is not None else None))
+        placed = answer.data
+        call_id = required_text(placed.call_control_id if placed is not None else None)
+        return PlacedCall(call_id, (placed.call_session_id if placed is not None else None) or "")
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
         """Returns the calls that are up and carry the call's id. Those that have ended meanwhile are reported by

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from simulator.carrier.call_audio import CallAudio
 from simulator.carrier.clock import Clock
-from simulator.carrier.mulaw import FRAME, FRAME_MS, RATE
+from simulator.carrier.mulaw import FRAME, FRAME_MS, RATE, SILENT_FRAME
 from simulator.carrier.playout import PlayoutBuffer
 from simulator.carrier.stream_messages import AgentAudio, ClearRequest, MarkRequest, ProtocolFault, StreamMessages
 
@@ -43,13 +43,19 @@ class PartyOutput:
     """What a party does in the next 20 ms.
 
     frame: 160 bytes of mu-law. digits: DTMF keys. hold: the network holds this frame back until a frame without hold.
-    hang_up: the party ends the call.
+    hang_up: the party ends the call. lost: the frame does not reach the carrier, which sends no message in its place.
     """
 
     frame: bytes
     digits: str = ""
     hold: bool = False
     hang_up: bool = False
+    lost: bool = False
+
+    @property
+    def received(self) -> bytes:
+        """The frame as the other side of the line hears it: silence in place of a lost one."""
+        return SILENT_FRAME if self.lost else self.frame
 
 
 class Party(Protocol):
@@ -123,7 +129,7 @@ class MessageExchange:
         self._playout = PlayoutBuffer()
         self._reached_marks: tuple[str, ...] = ()
         self._held: deque[_HeldFrame] = deque()
-        self._number = 0
+        self._number = self._chunk = 0
 
     def finish(self, end: StreamEnd) -> None:
         """Ends the stream, unless it has ended."""
@@ -152,7 +158,9 @@ class MessageExchange:
             await self._send(self._messages.mark(name))
         at_ms = self._number * FRAME_MS
         self._number += 1
-        self._held.append(_HeldFrame(output.frame, self._number, at_ms))
+        if not output.lost:
+            self._chunk += 1
+            self._held.append(_HeldFrame(output.frame, self._chunk, at_ms))
         while self._held and not output.hold:
             held = self._held.popleft()
             await self._send(self._messages.media(held.payload, held.chunk, held.at_ms))
@@ -287,7 +295,7 @@ class MediaStream:
     async def _frame(self, at_ms: int) -> None:
         heard = self._exchange.next_audio()
         output = self._party.tick(at_ms, heard)
-        self.audio.add(output.frame, heard)
+        self.audio.add(output.received, heard)
         await self._exchange.push(output)
         if output.hang_up:
             self._exchange.finish(StreamEnd("caller"))

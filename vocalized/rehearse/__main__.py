@@ -1,6 +1,7 @@
 """`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
 
-`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade from the checkout in FOLDER to this one;
+`python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade to this checkout from the one in FOLDER, whose
+programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
 `python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
 each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls.
@@ -19,11 +20,13 @@ import uvloop
 
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.rehearse.callers import caller_turns
+from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
+from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
-from vocalized.rehearse.report import page, table
-from vocalized.rehearse.scenarios import ReportRow, full_load, greeting, lost_node, outages
+from vocalized.rehearse.report import ReportRow, page, table
+from vocalized.rehearse.scenarios import full_load, greeting, lost_node, outages
 from vocalized.rehearse.upgrade import rolling_upgrade
 
 ROOT: Final = Path(__file__).parents[2]
@@ -43,6 +46,9 @@ class Scenario:
 SCENARIOS: Final = {
     "greeting": Scenario("Webhook to greeting", PlatformShape(nodes=1), 0, greeting),
     "house": Scenario("200 calls at once", PlatformShape(nodes=1), 8, full_load),
+    "lines": Scenario(
+        "Carriers and phones as they behave", PlatformShape(nodes=2, language=LANGUAGE, call_rate=5.0), 3, real_lines
+    ),
     "outages": Scenario("Redis, PostgreSQL and the worker away", PlatformShape(nodes=1, recorded=True), 15, outages),
     "node": Scenario("A media node killed", PlatformShape(nodes=2, recorded=True), 8, lost_node),
 }
@@ -77,9 +83,14 @@ def _upgrade(old: Path) -> int:
     if not (old / "control" / "__main__.py").exists():
         print(f"{old} is no checkout of the platform", file=sys.stderr)
         return 2
+    try:
+        python = find_python(old)
+    except SetupFailed as error:
+        print(error, file=sys.stderr)
+        return 1
     shape = PlatformShape(nodes=2, recorded=True, balanced=True, drain_s=300)
     scenario = Scenario("Rolling upgrade", shape, 22, partial(rolling_upgrade, root=ROOT))
-    rows = uvloop.run(_run(scenario, _folder(), old))
+    rows = uvloop.run(_run(scenario, _folder(), old, python))
     print(table(rows))
     return 0 if all(row.good is not False for row in rows) else 1
 
@@ -114,11 +125,13 @@ def _folder() -> Path:
     return folder
 
 
-async def _run(scenario: Scenario, folder: Path, root: Path = ROOT) -> list[ReportRow]:
-    """root: the checkout whose programs run."""
+async def _run(
+    scenario: Scenario, folder: Path, root: Path = ROOT, python: Path = Path(sys.executable)
+) -> list[ReportRow]:
+    """root, python: the checkout whose programs run, and the interpreter of its environment."""
     words = await caller_turns(ROOT, scenario.turns) if scenario.turns else ()
     print(f"  logs and state: {folder}", flush=True)
-    async with running_platform(root, folder, scenario.shape) as platform:
+    async with running_platform(root, folder, scenario.shape, python) as platform:
         return await scenario.run(platform, words)
 
 

@@ -10,10 +10,9 @@ from shared.events import SEQ_PER_LEG
 from vocalized.rehearse.callers import RehearsalCaller
 from vocalized.rehearse.platform import Platform
 
-_CALLS = """
-SELECT c.id::text AS id, c.carrier_call_id, c.carrier, c.status, c.end_reason, c.duration_seconds, c.details
-FROM calls c WHERE c.carrier_call_id = ANY($1)
-"""
+_COLUMNS = "SELECT c.id::text AS id, c.carrier_call_id, c.carrier, c.status, c.end_reason FROM calls c"
+_CALLS = f"{_COLUMNS} WHERE c.carrier_call_id = ANY($1)"
+_CALLS_BY_ID = f"{_COLUMNS} WHERE c.id = ANY($1::uuid[])"
 # An event's identity is (call, seq). The table's key holds the time as well, so duplicates are possible.
 _EVENTS = """
 SELECT call_id::text AS call_id, array_agg(seq ORDER BY seq) AS seqs,
@@ -37,10 +36,33 @@ class RecordedCall:
 
 
 async def recorded_calls(platform: Platform, callers: Sequence[RehearsalCaller]) -> dict[str, RecordedCall]:
-    """The records by the carrier's id of the call."""
-    calls = await platform.rows(_CALLS, [scripted_caller.call_id for scripted_caller in callers])
+    """The records by the carrier's first id of the call."""
+    first_ids = first_carrier_ids(platform, callers)
+    calls = await platform.rows(_CALLS, list(first_ids))
+    records = await _with_events(platform, calls)
+    return {first_ids[row["carrier_call_id"]]: records[row["id"]] for row in calls}
+
+
+def first_carrier_ids(platform: Platform, callers: Sequence[RehearsalCaller]) -> dict[str, str]:
+    """The first id of a call at its carrier by each of its ids."""
+    return {one: caller.call_id for caller in callers for one in carrier_ids(platform, caller)}
+
+
+def carrier_ids(platform: Platform, caller: RehearsalCaller) -> list[str]:
+    """The carrier's ids of a call: Telnyx may have changed it."""
+    telnyx = platform.network.telnyx
+    leg = telnyx.calls.legs.get(caller.call_id) if telnyx is not None else None
+    return [caller.call_id] if leg is None else [caller.call_id, leg.control_id]
+
+
+async def records_by_id(platform: Platform, call_ids: Sequence[str]) -> dict[str, RecordedCall]:
+    """The records by our id of the call."""
+    return await _with_events(platform, await platform.rows(_CALLS_BY_ID, list(call_ids)))
+
+
+async def _with_events(platform: Platform, calls: Sequence[Any]) -> dict[str, RecordedCall]:
     events = {row["call_id"]: row for row in await platform.rows(_EVENTS, [row["id"] for row in calls])}
-    return {row["carrier_call_id"]: _recorded_call(row, events.get(row["id"])) for row in calls}
+    return {row["id"]: _recorded_call(row, events.get(row["id"])) for row in calls}
 
 
 def unfinished_calls(records: dict[str, RecordedCall], callers: Sequence[RehearsalCaller]) -> list[str]:

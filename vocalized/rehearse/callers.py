@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simulator.carrier.audio_clip import clip_of_pcm, read_clip
 from simulator.carrier.caller import Caller, TurnReport
-from simulator.carrier.media_stream import PartyOutput
+from simulator.carrier.media_stream import Party, PartyOutput
 from simulator.carrier.mulaw import decode
 from simulator.carrier.network.phone_network import CallEvent, CallOutcome, PhoneNetwork
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns
@@ -82,10 +82,10 @@ class RehearsalCaller:
         """Passed on to the party."""
         self.party.cleared(at_ms)
 
-    async def call(self, world: PhoneNetwork, called: str) -> None:
-        """Runs the whole call."""
+    async def call(self, world: PhoneNetwork, called: str, party: Party | None = None) -> None:
+        """Runs the whole call. party: this caller on its line, if the line is not perfect."""
         self.started_at = time.monotonic()
-        self.outcome = await world.call(self.number, called, self, on_event=self._on_event)
+        self.outcome = await world.call(self.number, called, party or self, on_event=self._on_event)
 
     def _on_event(self, event: CallEvent) -> None:
         self.call_id = event.call_id or self.call_id

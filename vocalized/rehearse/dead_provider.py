@@ -30,7 +30,8 @@ from shared.plan import AgentPlan, CallPlan, ProviderPlan
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.rehearse.callers import scripted_caller
 from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.scenarios import ReportRow, check_calls, start_calls, wait_for_records
+from vocalized.rehearse.report import ReportRow
+from vocalized.rehearse.scenarios import check_calls, start_calls, wait_for_records
 from vocalized.services.valkey import running_valkey
 
 CALLS: Final = 100

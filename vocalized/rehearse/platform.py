@@ -5,6 +5,7 @@ A service can be stopped and started again; a node or the worker can be killed.
 """
 
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -40,7 +41,8 @@ class PlatformShape:
     """nodes: number of media nodes. recorded: whether the agents record. recorder: who does, as the setting
     carrier_recordings names it. balanced: whether the API is reached through
     a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
-    language model never answers. log_level: of all programs."""
+    language model never answers. log_level: of all programs. language: of the agents. call_rate: outbound calls a
+    second at each carrier."""
 
     nodes: int = 1
     recorded: bool = False
@@ -49,6 +51,8 @@ class PlatformShape:
     dead_model: bool = False
     drain_s: int = 5
     log_level: str = "warning"
+    language: str = "en"
+    call_rate: float = 1.0
 
 
 @dataclass(slots=True)
@@ -105,8 +109,11 @@ class ProgramFactory:
 
 
 @asynccontextmanager
-async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> AsyncIterator[Platform]:
-    """Everything is ready when the block begins. folder: a short path that every user may enter."""
+async def running_platform(
+    root: Path, folder: Path, shape: PlatformShape, python: Path = Path(sys.executable)
+) -> AsyncIterator[Platform]:
+    """Everything is ready when the block begins. root, python: the checkout whose programs run, and the interpreter of
+    its environment. folder: a short path that every user may enter."""
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))
@@ -118,13 +125,11 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
         bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys)
-        settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
-        settings["VOCALIZED_LOG_LEVEL"] = shape.log_level
-        settings["VOCALIZED_CARRIER_RECORDINGS"] = shape.recorder
+        settings |= _shape_settings(shape)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
-        await migrate_database(root, settings)
-        programs = ProgramFactory(Programs(root, folder), settings)
+        await migrate_database(root, settings, python)
+        programs = ProgramFactory(Programs(root, folder, python), settings)
         api_port = free_port() if shape.balanced else ports.control
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
         api, worker = programs.api(api_port), programs.worker(ports.worker)
@@ -133,7 +138,7 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
             await program.start()
             running.push_async_callback(program.stop)
         staff = await sign_in_staff(session, ports.control_url, database_url)
-        agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model)
+        agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model, language=shape.language)
         workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
         yield Platform(
             folder=folder,
@@ -152,6 +157,16 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
             workspace=workspace,
             database_url=database_url,
         )
+
+
+def _shape_settings(shape: PlatformShape) -> dict[str, str]:
+    rates = {f"VOCALIZED_{carrier.upper()}_CALL_RATE": str(shape.call_rate) for carrier in NUMBERS}
+    return {
+        "VOCALIZED_MEDIA_DRAIN_TIMEOUT_S": str(shape.drain_s),
+        "VOCALIZED_LOG_LEVEL": shape.log_level,
+        "VOCALIZED_CARRIER_RECORDINGS": shape.recorder,
+        **rates,
+    }
 
 
 def _network_config(ports: Ports, keys: CarrierKeys) -> NetworkConfig:

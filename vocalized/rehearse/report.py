@@ -3,8 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
-
-from vocalized.rehearse.scenarios import ReportRow
+from dataclasses import dataclass
 
 _HEAD = """# The whole stack under load and under loss
 
@@ -12,7 +11,23 @@ Written by `make rehearse`. PostgreSQL, Valkey, the API, the worker and the medi
 with stand-in providers (text after 100 ms, first word after 200 ms, first sound after 80 ms); the simulated phone
 network and all callers ran in one more process on the same machine. Callers spoke a human recording, one half over
 Twilio's protocol and the other over Telnyx's, with signed webhooks. What is demanded stands beside what was found.
+
+Where calls have faults of carriers or phones, these are drawn with a fixed seed: media that pauses or is lost, other
+codecs, webhooks that come twice, late, out of order or at the second try only, names and ids that differ, answers that
+are lost, commands that are refused. What must become of a call follows from its fault
+([the table](../vocalized/rehearse/lines/faults.py)); anything else counts as wrong, as do messages to the media socket
+that the carrier would reject, and errors in the programs' logs that no fault explains.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """A row of the report. good: None where nothing is demanded."""
+
+    what: str
+    demanded: str
+    found: str
+    good: bool | None
 
 
 def table(rows: Sequence[ReportRow]) -> str:

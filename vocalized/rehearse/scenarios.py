@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from simulator.carrier.prepared_turn import PreparedTurn
-from vocalized.rehearse.call_records import RecordedCall, recorded_calls, unfinished_calls
+from vocalized.rehearse.call_records import RecordedCall, first_carrier_ids, recorded_calls, unfinished_calls
 from vocalized.rehearse.callers import GreetingCaller, RehearsalCaller, scripted_caller
+from vocalized.rehearse.lines.faults import NONE, LineFault, draw_harmless
 from vocalized.rehearse.platform import NUMBERS, Platform
+from vocalized.rehearse.report import ReportRow
 from vocalized.stack.settings import CarrierName
 
 CARRIERS = tuple(NUMBERS)
@@ -19,30 +21,38 @@ CARRIERS = tuple(NUMBERS)
 RECORDS_S = 90.0
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRow:
-    """A row of the report. good: None where nothing is demanded."""
-
-    what: str
-    demanded: str
-    found: str
-    good: bool | None
-
-
 def carrier_of(index: int) -> CarrierName:
     """Alternates every two calls, so that two nodes that take calls in turn both get calls of both carriers."""
     return CARRIERS[index // 2 % len(CARRIERS)]
 
 
-async def start_calls(platform: Platform, callers: Sequence[RehearsalCaller], per_s: float) -> list[asyncio.Task[None]]:
-    """Starts `per_s` calls a second, half of them over each carrier; returns when the last one has started."""
+async def start_calls(
+    platform: Platform, callers: Sequence[RehearsalCaller], per_s: float, faults: Sequence[LineFault] = ()
+) -> list[asyncio.Task[None]]:
+    """Starts `per_s` calls a second, half of them over each carrier; returns when the last one has started. faults: of
+    each call."""
     begun = time.monotonic()
     tasks = []
     for index, one in enumerate(callers):
         await asyncio.sleep(max(0.0, begun + index / per_s - time.monotonic()))
         number = platform.workspace.agents[carrier_of(index)].number
-        tasks.append(asyncio.create_task(one.call(platform.network.phone_network, number)))
+        fault = faults[index] if faults else NONE
+        fault.apply(platform.network, one.number)
+        call = one.call(platform.network.phone_network, number, fault.impair(one, index))
+        tasks.append(asyncio.create_task(call))
     return tasks
+
+
+def draw_faults(calls: int) -> list[LineFault]:
+    """Faults in spite of which calls take their usual course, the same ones each time."""
+    return draw_harmless([carrier_of(index) for index in range(calls)], seed=calls)
+
+
+def fault_row(faults: Sequence[LineFault]) -> ReportRow:
+    """How many calls had which fault."""
+    counts = Counter(fault.name for fault in faults if fault is not NONE)
+    names = "; ".join(f"{name} ({count})" for name, count in counts.most_common())
+    return ReportRow("calls with a fault of carrier or phone", "", f"{counts.total()} of {len(faults)}: {names}", None)
 
 
 async def wait_for_records(platform: Platform, callers: Sequence[RehearsalCaller]) -> dict[str, RecordedCall]:
@@ -142,8 +152,8 @@ async def outages(
     platform: Platform, words: Sequence[PreparedTurn], *, calls: int = 20, away_s: float = 20.0
 ) -> list[ReportRow]:
     """Stops Redis, then PostgreSQL, then kills the worker, during running calls."""
-    callers = [scripted_caller(words, index) for index in range(calls)]
-    tasks = await start_calls(platform, callers, 10.0)
+    callers, faults = [scripted_caller(words, index) for index in range(calls)], draw_faults(calls)
+    tasks = await start_calls(platform, callers, 10.0, faults)
     await asyncio.sleep(3.0)
     await platform.valkey.stop()
     await asyncio.sleep(away_s)
@@ -160,22 +170,25 @@ async def outages(
     await platform.worker.start()
     await asyncio.gather(*tasks)
     rows = check_calls(callers, await wait_for_records(platform, callers))
-    return [ReportRow("calls that went on through all of it", str(calls), str(together), together == calls), *rows]
+    went_on = ReportRow("calls that went on through all of it", str(calls), str(together), together == calls)
+    return [fault_row(faults), went_on, *rows]
 
 
 async def lost_node(platform: Platform, words: Sequence[PreparedTurn], *, calls: int = 20) -> list[ReportRow]:
     """Kills one of two media nodes during running calls of both carriers."""
-    callers = [scripted_caller(words, index) for index in range(calls)]
-    tasks = await start_calls(platform, callers, 10.0)
+    callers, faults = [scripted_caller(words, index) for index in range(calls)], draw_faults(calls)
+    tasks = await start_calls(platform, callers, 10.0, faults)
     await asyncio.sleep(12.0)
-    on_node = set(await _calls_on(platform, "media-0"))
+    first_ids = first_carrier_ids(platform, callers)
+    on_node = {first_ids.get(one, one) for one in await _calls_on(platform, "media-0")}
     platform.nodes[0].kill()
     killed, killed_at = time.monotonic(), datetime.now(UTC)
     await asyncio.gather(*tasks)
     records = await wait_for_records(platform, callers)
     hit = [one for one in callers if one.call_id in on_node]
-    rows = [ReportRow("calls on the node that was killed", "> 0", str(len(hit)), bool(hit))]
-    resumed_at = await _resumed_at(platform)
+    rows = [fault_row(faults), ReportRow("calls on the node that was killed", "> 0", str(len(hit)), bool(hit))]
+    first_ids = first_carrier_ids(platform, callers)
+    resumed_at = {first_ids.get(one, one): at for one, at in (await _resumed_at(platform)).items()}
     for carrier in CARRIERS:
         own = [one for one in hit if records.get(one.call_id) and records[one.call_id].carrier == carrier]
         gaps = [(resumed_at[one.call_id] - killed_at).total_seconds() for one in own if one.call_id in resumed_at]

@@ -14,7 +14,8 @@ from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
 from vocalized.rehearse.load_balancer import LoadBalancer
 from vocalized.rehearse.platform import Platform, ProgramFactory
-from vocalized.rehearse.scenarios import ReportRow, check_calls, start_calls, wait_for_records
+from vocalized.rehearse.report import ReportRow
+from vocalized.rehearse.scenarios import check_calls, start_calls, wait_for_records
 from vocalized.rehearse.service import Program
 from vocalized.stack.ports import free_port
 from vocalized.stack.process import migrate_database

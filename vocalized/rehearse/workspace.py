@@ -64,9 +64,9 @@ class Workspace:
         return f"/workspaces/{self.id}"
 
 
-def agent_config(*, recorded: bool = False, dead_model: bool = False) -> Mapping[str, Any]:
+def agent_config(*, recorded: bool = False, dead_model: bool = False, language: str = "en") -> Mapping[str, Any]:
     """The config of the agents. dead_model: a model that never answers comes before the one that does."""
-    config: dict[str, Any] = {**CONFIG, "recording": RECORDED} if recorded else dict(CONFIG)
+    config: dict[str, Any] = {**CONFIG, "language": language} | ({"recording": RECORDED} if recorded else {})
     if dead_model:
         config["speech"] = {**SPEECH, "llm": [DEAD_MODEL, *SPEECH["llm"]]}
     return config

@@ -25,10 +25,11 @@ def media_command(port: int, plan: Path, state: Path) -> list[str]:
     return [sys.executable, "-m", "media", "--port", str(port), "--plan", str(plan), "--state", str(state)]
 
 
-async def migrate_database(folder: Path, environment: Mapping[str, str]) -> None:
-    """Brings the database of this environment up to date. Raises ServerFailed with the command's output."""
+async def migrate_database(folder: Path, environment: Mapping[str, str], python: Path = Path(sys.executable)) -> None:
+    """Brings the database of this environment up to date. python: of the checkout in `folder`. Raises ServerFailed with
+    the command's output."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "control", "migrate", cwd=folder, env=dict(environment), start_new_session=True,
+        str(python), "-m", "control", "migrate", cwd=folder, env=dict(environment), start_new_session=True,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:

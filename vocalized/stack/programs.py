@@ -12,11 +12,13 @@ from vocalized.stack.process import running_server
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """root: the checkout. state: the folder for logs and the nodes' state. What a method returns runs a program while
-    it is entered, ready when the block begins; entering raises ServerFailed."""
+    """root: the checkout. state: the folder for logs and the nodes' state. python: the interpreter of the checkout's
+    environment. What a method returns runs a program while it is entered, ready when the block begins; entering raises
+    ServerFailed."""
 
     root: Path
     state: Path
+    python: Path = Path(sys.executable)
 
     def api(self, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
         """The API."""
@@ -45,6 +47,6 @@ class Programs:
     def _server(
         self, name: str, arguments: Sequence[str], port: int, probe: str, settings: Mapping[str, str]
     ) -> AbstractAsyncContextManager[Process]:
-        command = [sys.executable, "-m", *arguments, "--port", str(port)]
+        command = [str(self.python), "-m", *arguments, "--port", str(port)]
         log = self.state / f"{name}.log"
         return running_server(command, self.root, port, log, name=name, probe=probe, environment=settings)

@@ -1,6 +1,7 @@
 """Commands to Telnyx about a call: sent after the commit of the event that led to them; harmless when sent twice."""
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -19,6 +20,7 @@ from control.webhooks.call_routing import CallRouting, transfer_caller_id
 from control.webhooks.locales import locale
 from control.webhooks.telnyx.event import TelnyxEvent, facts_only, stream_key
 from shared.bus.client import BusUnavailable
+from shared.errors import Unavailable
 
 # What is stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
@@ -60,11 +62,11 @@ class CallCommands:
         if current is not None and current.was_answered:
             log.info("call.already_answered", call_id=str(current.call_id))
             return None
+        if isinstance(call, AdmittedCall):
+            # First, because Telnyx's report of the end may come before its answer to the command.
+            await self._routing.record_refusal(make_busy_refusal(call.plan.agent.language, call.call_id), now)
         await self._reject(event, "busy")
-        if isinstance(call, RefusedCall):
-            return None
-        refused = make_busy_refusal(call.plan.agent.language, call.call_id)
-        return lambda db: self._calls.record_refusal(db, call.call_id, refused, now)
+        return None
 
     async def connect_agent(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime, exclude: Collection[str] = ()
@@ -232,6 +234,8 @@ class CallCommands:
         if not refused.announcement:
             await self.hang_up(event.call_control_id)
             return None
+        with suppress(Unavailable):  # The caller hears the words all the same; it is stored when the event is closed.
+            await self._routing.record_refusal(refused, now)
         await self._speak(
             event, event.call_control_id, refused.announcement, refused.language, event.command_id("words")
         )

@@ -142,7 +142,7 @@ class Line:
             self._party.arrived(heard, self.now_ms(), float(self.at_ms))
         output = self._party.tick(self.at_ms, heard)
         self._number += 1
-        self.audio.add(output.frame, heard)
+        self.audio.add(output.received, heard)
         if endpoint is not None:
             await endpoint.push(output)
         if output.hang_up:

@@ -93,7 +93,7 @@ class BridgeEndpoint:
     async def push(self, output: PartyOutput) -> None:
         """Queues the frame for the other line."""
         if self.other is not None:
-            self.other.waiting.append(output.frame)
+            self.other.waiting.append(output.received)
 
     def finish(self, by: EndedBy) -> None:
         """Ends the bridge for both lines."""

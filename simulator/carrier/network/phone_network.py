@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from simulator.carrier.call_audio import CallAudio
 from simulator.carrier.clock import Clock, RealTimeClock
-from simulator.carrier.media_stream import Party, StreamEnd
+from simulator.carrier.media_stream import Party, StreamEnd, StreamFault
 from simulator.carrier.network.interconnect import InterconnectEnd, make_interconnect
 from simulator.carrier.network.inventory import Inventory
 from simulator.carrier.network.line import Line
@@ -91,7 +91,7 @@ class CallOutcome:
     """How a person's call ended.
 
     reason: why it was not answered, "" if it was. audio: None if it was not answered. last_stream: how the last media
-    stream on the line ended.
+    stream on the line ended. faults: protocol violations of the agent's side on its media streams.
     """
 
     carrier: str
@@ -101,6 +101,7 @@ class CallOutcome:
     audio: CallAudio | None
     ended_by: EndedBy | None
     last_stream: StreamEnd | None = None
+    faults: tuple[StreamFault, ...] = ()
 
 
 @dataclass(slots=True)
@@ -375,7 +376,9 @@ async def _outcome(call: IncomingCall, carrier: str) -> CallOutcome:
         call.refuse(reason)
         return CallOutcome(carrier, call.call_id, False, reason, None, None)
     await call.line.closed()
-    return CallOutcome(carrier, call.call_id, True, "", call.line.audio, call.line.by, call.line.last_end)
+    line = call.line
+    answered = CallOutcome(carrier, call.call_id, True, "", line.audio, line.by, line.last_end)
+    return replace(answered, faults=tuple(line.faults))
 
 
 async def _await_answer(subscriber: Subscriber, ring: Ring) -> Party:

@@ -157,6 +157,9 @@ class _ControlApi:
         except (json.JSONDecodeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         self._client.faults = faults
+        self._client.faults_by_phone.clear()
+        if self._twilio is not None:
+            self._twilio.faults.clear()
         if self._telnyx is not None:
             self._telnyx.faults.set(telnyx_faults)
         for name, carrier in (("twilio", self._twilio), ("telnyx", self._telnyx)):

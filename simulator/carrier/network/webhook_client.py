@@ -83,34 +83,42 @@ class DeliveryFailed(Exception):
 
 
 class WebhookClient:
-    """Delivers over an aiohttp session that the caller owns. deliveries: the first 10 000 attempts, in order."""
+    """Delivers over an aiohttp session that the caller owns. deliveries: the first 10 000 attempts, in order.
+
+    faults_by_phone: of webhooks about the calls of a phone (E.164), in place of `faults`.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, faults: DeliveryFaults | None = None, *, seed: int = 0) -> None:
         self.faults = faults or DeliveryFaults()
+        self.faults_by_phone: dict[str, DeliveryFaults] = {}
         self.deliveries: list[DeliveryAttempt] = []
         self.session = session
         self._random = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def deliver(self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy) -> WebhookResponse:
-        """Delivers and returns the response (2xx or 3xx). make: builds attempt n, from 1. Raises DeliveryFailed."""
+    async def deliver(
+        self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str = ""
+    ) -> WebhookResponse:
+        """Delivers and returns the response (2xx or 3xx). make: builds attempt n, from 1. phone: whose call it is
+        about. Raises DeliveryFailed."""
+        faults = self._faults_of(phone)
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._attempt(make(attempt), policy, attempt)
+                return await self._attempt(make(attempt), policy, attempt, faults)
             except DeliveryFailed as failure:
                 if attempt >= policy.attempts or failure.kind not in policy.retry_on:
                     raise
             if policy.pause_s:
                 await asyncio.sleep(policy.pause_s)
 
-    def send(self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy) -> None:
-        """Delivers in the background, with the faults. A failure shows only in `deliveries`."""
-        for _ in range(2 if self.faults.duplicate else 1):
+    def send(self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str = "") -> None:
+        """Delivers in the background, with the faults. A failure shows only in `deliveries`. phone: see `deliver`."""
+        for _ in range(2 if self._faults_of(phone).duplicate else 1):
             if len(self._tasks) >= _MAX_PENDING:
                 return
-            task = asyncio.create_task(self._deliver_in_background(make, policy), name="hook")
+            task = asyncio.create_task(self._deliver_in_background(make, policy, phone), name="hook")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -126,18 +134,26 @@ class WebhookClient:
         if self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    async def _deliver_in_background(self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy) -> None:
-        late = self.faults.delay_s + self._random.uniform(0.0, self.faults.shuffle_s)
+    def _faults_of(self, phone: str) -> DeliveryFaults:
+        return self.faults_by_phone.get(phone, self.faults)
+
+    async def _deliver_in_background(
+        self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str
+    ) -> None:
+        faults = self._faults_of(phone)
+        late = faults.delay_s + self._random.uniform(0.0, faults.shuffle_s)
         if late:
             await asyncio.sleep(late)
         try:
-            await self.deliver(make, policy)
+            await self.deliver(make, policy, phone)
         except DeliveryFailed:
             return
 
-    async def _attempt(self, request: WebhookRequest, policy: DeliveryPolicy, attempt: int) -> WebhookResponse:
+    async def _attempt(
+        self, request: WebhookRequest, policy: DeliveryPolicy, attempt: int, faults: DeliveryFaults
+    ) -> WebhookResponse:
         try:
-            if self.faults.drop_first and attempt == 1:
+            if faults.drop_first and attempt == 1:
                 raise DeliveryFailed("connect", request.url)
             response = await self._request(request, policy)
         except DeliveryFailed as failure:

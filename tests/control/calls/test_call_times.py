@@ -15,6 +15,7 @@ from control.calls import state as states
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.model import CarrierStatus
 from control.calls.state import CallState
+from control.carriers.model import PlacedCall
 from shared.events import CallEnded, CallerSaid, CallResumed, CallStarted, CallUsage, Event
 
 CREATED = datetime(2026, 11, 25, 12, 0, 0, 400_000, tzinfo=UTC)
@@ -33,7 +34,7 @@ def by_media(seq: int, event: Event, at: datetime) -> Step:
 
 
 def by_control(at: datetime) -> Step:
-    return partial(states.mark_dialled, carrier_call_id="C1", at=at)
+    return partial(states.mark_dialled, placed=PlacedCall("C1"), at=at)
 
 
 def reports(carrier: Any, carrier_s: float, media_s: float, control_s: float) -> list[Step]:

@@ -12,6 +12,7 @@ from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.model import AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
 from control.calls.policy import MOST_LEGS
 from control.calls.service import FETCH_RECORDING, FetchRecordingJob
+from control.carriers.model import PlacedCall
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallStatus, CallUsage
 from shared.plan import HeardMessage
@@ -30,7 +31,7 @@ async def place_and_dial(platform: CallPlatform, workspace: LiveWorkspace, name:
     call_id = await platform.place(workspace, "+12125550123")
     order = await platform.in_platform(lambda db: platform.calls.placement.start(db, call_id, NOW))
     assert order is not None
-    assert await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, name, NOW))
+    assert await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, PlacedCall(name), NOW))
     return call_id
 
 

@@ -12,6 +12,7 @@ from control.calls.details import decode_details
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.calls.state import apply_media_end
+from control.carriers.model import PlacedCall
 from control.db.pool import Connection
 from shared.errors import Conflict, Invalid
 from shared.events import CallEnded, CallUsage
@@ -104,7 +105,7 @@ async def transfer_call(platform: CallPlatform, workspace: LiveWorkspace, direct
         call_id = (await platform.admit(workspace, name)).call_id
     else:
         call_id = await platform.place(workspace, CALLEE)
-        await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, name, NOW))
+        await platform.in_platform(lambda db: platform.calls.placement.confirm(db, call_id, PlacedCall(name), NOW))
 
     async def transfer(db: Connection) -> None:
         await platform.calls.apply_carrier_status(db, CarrierStatus("twilio", name, "in_progress", NOW))

@@ -223,7 +223,7 @@ async def test_dial_sends_webhook_and_client_state(telnyx_peer: TelnyxPeer) -> N
         record=True,
     )
     async with open_telnyx(telnyx_options(telnyx_peer.url, records=True)) as gateway:
-        assert await gateway.dial(order) == PlacedCall(telnyx_peer.dialled[CALL_ID])
+        assert await gateway.dial(order) == PlacedCall(telnyx_peer.dialled[CALL_ID], "session")
     assert telnyx_peer.received[0].body == {
         "connection_id": CONNECTION,
         "to": order.called,
@@ -245,7 +245,7 @@ async def test_dial_sends_webhook_and_client_state(telnyx_peer: TelnyxPeer) -> N
 
 async def test_call_whose_answer_was_lost_is_placed_once(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
     telnyx_peer.fail("drop", after=True)
-    assert await telnyx.dial(DIAL_REQUEST) == PlacedCall(telnyx_peer.dialled[CALL_ID])
+    assert await telnyx.dial(DIAL_REQUEST) == PlacedCall(telnyx_peer.dialled[CALL_ID], "session")
     assert len(telnyx_peer.received) == 2 and len(telnyx_peer.dialled) == 1
     assert "record" not in telnyx_peer.received[0].body
     assert await telnyx.find_placed_calls(DIAL_REQUEST, SINCE) == []

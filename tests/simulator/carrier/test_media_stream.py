@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from simulator.carrier.caller import Caller
+from simulator.carrier.impaired_party import ImpairedParty, Impairment
 from simulator.carrier.media_stream import MediaStream, PartyOutput, SocketClosed, StreamEnd
 from simulator.carrier.mulaw import decode
 from simulator.carrier.prepared_turn import PreparedTurn
@@ -108,6 +109,31 @@ async def test_stalled_frames_are_sent_in_one_burst_with_their_timestamps() -> N
     times = {int(m["media"]["timestamp"]): at for at, text in moments if (m := json.loads(text))["event"] == "media"}
     assert [round(times[ms] * 1_000) for ms in (80, 100, 200, 280, 300, 320)] == [80, 300, 300, 300, 300, 320]
     assert list(times) == sorted(times)
+
+
+async def test_lost_frames_are_missing_and_their_times_are_left_out() -> None:
+    call = Call([speech(400, After(0))])
+    party = ImpairedParty(call.caller, Impairment(loss=0.3), seed=1)
+    call.stream = MediaStream(call.socket, TwilioStreamMessages(twilio_identity()), party, call.clock, limit_s=60)
+    await call.stream.run()
+    media = [message["media"] for message in call.messages("media")]
+    assert [part["chunk"] for part in media] == [str(n + 1) for n in range(len(media))]
+    times = [int(part["timestamp"]) for part in media]
+    frames = len(call.stream.audio.caller) // 160
+    assert times == sorted(set(times)) and 0 < party.lost == frames - len(media) < frames / 2
+    missing = next(n for n in range(frames) if n * 20 not in times)
+    assert bytes(call.stream.audio.caller[missing * 160 : missing * 160 + 160]) == b"\xff" * 160
+
+
+async def test_discontinuous_phone_sends_speech_and_keys_only() -> None:
+    keys = PreparedTurn("keys 4", After(200), (b"\xff" * 160,) * 5, range(0, 1), {0: "4"})
+    call = Call([speech(400, After(100)), keys])
+    party = ImpairedParty(call.caller, Impairment(discontinuous=True))
+    call.stream = MediaStream(call.socket, TwilioStreamMessages(twilio_identity()), party, call.clock, limit_s=60)
+    assert await call.stream.run() == StreamEnd("caller")
+    media = [message["media"] for message in call.messages("media")]
+    assert 0 < len(media) * 20 <= 400 and int(media[0]["timestamp"]) >= 100
+    assert call.agent.digits == "4"
 
 
 async def test_keys_reach_the_agent() -> None:

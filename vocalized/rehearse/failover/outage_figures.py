@@ -18,7 +18,7 @@ from vocalized.rehearse.failover.conversation import FILLERS, expected_reply
 from vocalized.rehearse.failover.machine_load import MOST_LAG_MS, MOST_OTHERS, MachineLoad
 from vocalized.rehearse.failover.outage import CHAIN, OutageCall, OutageRun
 from vocalized.rehearse.failover.recording import WordErrors, compare_words, heard_words, measure_answer
-from vocalized.rehearse.scenarios import ReportRow
+from vocalized.rehearse.report import ReportRow
 
 Phase = Literal["before", "during", "after"]
 PHASES: Final[tuple[Phase, ...]] = ("before", "during", "after")

@@ -6,6 +6,7 @@ from simulator.carrier.network.line import Line
 from simulator.carrier.network.telnyx.calls import Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.errors import (
+    TelnyxError,
     already_streaming,
     ended,
     invalid,
@@ -74,15 +75,21 @@ class CallActions:
             raise not_found()
         command_id = text(body, "command_id")
         if leg.repeated(command_id):
-            self._config.faults.check_repeat()
+            self._config.faults.of(leg.phone).check_repeat()
             return {"result": "ok"}
         if not leg.alive:
             raise ended()
-        self._config.faults.check(command)
+        faults = self._config.faults.of(leg.phone)
+        try:
+            faults.check(command, leg.refused)
+        except TelnyxError:
+            leg.refused.add(command)
+            raise
         state = client_state(body)
         result = do(leg, body)
         leg.client_state = state or leg.client_state
         leg.remember(command_id)
+        faults.check_answer(command)
         return {"result": "ok"} | result
 
     # --- Call control ---------------------------------------------------------------------------------------------
@@ -90,7 +97,7 @@ class CallActions:
     def _answer(self, leg: Leg, body: Body) -> Result:
         _require_parked(leg)
         url = web_url(body, "webhook_url", ("http", "https"))
-        leg.options = read_leg_options(body, self._config, takes_token=False)
+        leg.options = read_leg_options(body, self._config, leg.offered, takes_token=False)
         leg.webhook_url = url or leg.webhook_url
         leg.commanded.set()
         return {}

@@ -89,6 +89,7 @@ class Calls:
                 called=call.called,
                 connection_id=self._config.connection_id,
                 webhook_url=self._config.webhook_url,
+                offered=self._config.codecs_of(call.caller),
             )
         )
         call.ringing(leg.control_id)
@@ -134,20 +135,23 @@ class Calls:
             return known
         if text(body, "connection_id") != self._config.connection_id:
             raise no_such_connection()
-        self._config.faults.check("dial")
+        called = phone(_single_destination(body), "to")
+        self._config.faults.of(called).check("dial")
         leg = Leg(
             direction="outgoing",
             caller=phone(body, "from"),
-            called=phone(_single_destination(body), "to"),
+            called=called,
+            offered=self._config.codecs_of(called),
             connection_id=self._config.connection_id,
             webhook_url=web_url(body, "webhook_url", ("http", "https")) or self._config.webhook_url,
             client_state=client_state(body),
         )
-        options = read_leg_options(body, self._config, takes_token=True)
+        options = read_leg_options(body, self._config, leg.offered, takes_token=True)
         leg.recording_id = str(uuid.uuid4()) if options.record is not None else ""
         self._require_channel(leg)
         self._remember_dial(leg, command_id)
         self._start(self._outgoing(self._add(leg), options))
+        self._config.faults.of(called).check_answer("dial")
         return leg
 
     def _remember_dial(self, leg: Leg, command_id: str) -> None:
@@ -158,16 +162,19 @@ class Calls:
 
     def transfer(self, leg: Leg, body: Body) -> None:
         """Dials a new leg and bridges it with this one when it is answered. Raises TelnyxError."""
+        called = phone(body, "to")
         new = Leg(
             direction="outgoing",
             caller=phone(body, "from") if body.get("from") else leg.called,
-            called=phone(body, "to"),
+            called=called,
+            offered=self._config.codecs_of(called),
+            transferred_phone=leg.phone,
             connection_id=leg.connection_id,
             webhook_url=web_url(body, "webhook_url", ("http", "https")) or leg.webhook_url,
             client_state=text(body, "target_leg_client_state") or None,
             session_id=leg.session_id,
         )
-        options = read_leg_options(body, self._config, takes_token=False)
+        options = read_leg_options(body, self._config, new.offered, takes_token=False)
         self._require_channel(new)
         leg.parks = choice(body, "park_after_unbridge", _PARKS, "") == "self"
         self._start(self._outgoing(self._add(new), options, leg))

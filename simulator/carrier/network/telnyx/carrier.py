@@ -22,7 +22,7 @@ class TelnyxCarrier:
     """One Telnyx account: a phone_network.Carrier with the routes of its REST interface.
 
     fail_next: HTTP statuses with which the next requests fail, one each. lose_next: the same, but the requests are
-    executed first. faults: may change while it runs.
+    executed first. faults, codecs_by_phone: of its configuration; they may change while it runs.
     """
 
     name = CARRIER
@@ -44,7 +44,7 @@ class TelnyxCarrier:
         self.webhooks = TelnyxWebhooks(client, config)
         self.recordings = Recordings(config, self.webhooks)
         self.numbers = AccountNumbers(config, inventory or network.inventory, self.webhooks)
-        self._client, self.faults = client, config.faults
+        self._client, self.faults, self.codecs_by_phone = client, config.faults, config.codecs_by_phone
         streams = TelnyxMediaStreams(
             config, self.webhooks, client.session, str(uuid.uuid5(uuid.NAMESPACE_OID, config.api_key))
         )

@@ -14,7 +14,7 @@ class TelnyxConfig:
     connection_id: the Call Control App. webhook_url: of the app. webhook_failover_url: used when webhook_url fails.
     public_url: where this simulator is reached, without a trailing slash; recordings are fetched from there.
     codecs: what the other side of calls offers, separated by commas; a call has the first one unless `preferred_codecs`
-    asks for another of them.
+    asks for another of them. codecs_by_phone: the same, of single phones (E.164).
     webhook_timeout_s: time limit of a webhook. order_s: how long a number order stays pending.
     park_s: how long a call to a number rings before the caller's network gives up.
     detect_s: how long answering machine detection listens. recording_link_s: how long a recording's URL works.
@@ -36,6 +36,7 @@ class TelnyxConfig:
     webhook_failover_url: str = ""
     public_url: str = ""
     codecs: str = "PCMU"
+    codecs_by_phone: dict[str, str] = field(default_factory=dict)
     webhook_timeout_s: float = 2.0
     order_s: float = 0.2
     park_s: float = 60.0
@@ -50,3 +51,7 @@ class TelnyxConfig:
     grouped: tuple[str, ...] = ()
     second_s: float = 1.0
     faults: TelnyxFaults = field(default_factory=TelnyxFaults)
+
+    def codecs_of(self, phone: str) -> str:
+        """The codecs that a phone offers."""
+        return self.codecs_by_phone.get(phone, self.codecs)

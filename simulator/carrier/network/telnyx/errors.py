@@ -41,6 +41,11 @@ def forbidden(tag: str) -> TelnyxError:
     return TelnyxError(403, "10010", "Authorization failed", detail)
 
 
+def gateway_timeout() -> TelnyxError:
+    """The command may have been executed."""
+    return TelnyxError(504, "10007", "Unexpected error", "An unexpected error occurred.")
+
+
 def not_found() -> TelnyxError:
     """The resource does not exist."""
     return TelnyxError(404, "10005", "Resource not found", "The requested resource or URL could not be found.")

@@ -58,13 +58,14 @@ class TelnyxWebhooks:
         """The public key of the signatures, base64."""
         return self._signer.public_key
 
-    def publish(self, url: str, event_type: str, payload: Mapping[str, object]) -> None:
-        """Delivers in the background: three attempts, then three at the failover URL if there is one."""
-        shown_type = event_type.replace(".", "_") if self._config.faults.underscores else event_type
+    def publish(self, url: str, event_type: str, payload: Mapping[str, object], phone: str = "") -> None:
+        """Delivers in the background: three attempts, then three at the failover URL if there is one. phone: whose call
+        it is about."""
+        shown_type = event_type.replace(".", "_") if self._config.faults.of(phone).underscores else event_type
         event = make_event(shown_type, payload)
         self.published.append(event)
         if url:
-            self._client.send(lambda attempt: self._request(event, url, attempt), self._policy())
+            self._client.send(lambda attempt: self._request(event, url, attempt), self._policy(), phone)
 
     def _policy(self) -> DeliveryPolicy:
         attempts = ATTEMPTS * (2 if self._config.webhook_failover_url else 1)

@@ -44,8 +44,10 @@ class Leg:
     commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
     the task that uses the line. codec: of an answered leg. stream: the media stream that is requested or runs.
     sounding: a sound plays that playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the
-    recording that begins with the answer. said: the texts of its speak commands. faults: after its end, the protocol
-    violations on its streams.
+    recording that begins with the answer. said: the texts of its speak commands. refused: commands that the account's
+    faults refused. faults: after its end, the protocol violations on its streams. offered: codecs that its other side
+    offers, separated by commas. transferred_phone: of a leg that was dialled by a transfer, the phone of the call that
+    is transferred.
     """
 
     direction: Direction
@@ -53,7 +55,9 @@ class Leg:
     called: str
     connection_id: str
     webhook_url: str
+    offered: str
     client_state: str | None = None
+    transferred_phone: str = ""
     session_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     control_id: str = field(default_factory=_new_control_id)
     former_id: str = ""
@@ -73,10 +77,16 @@ class Leg:
     line_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     recording_id: str = ""
     said: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     faults: tuple[StreamFault, ...] = ()
     _final_s: float = 0.0
     _commands: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def phone(self) -> str:
+        """The number of the phone that the call is with."""
+        return self.transferred_phone or (self.caller if self.direction == "incoming" else self.called)
 
     @property
     def alive(self) -> bool:
@@ -136,4 +146,4 @@ def publish_event(webhooks: TelnyxWebhooks, leg: Leg, event_type: str, **content
         payload["call_control_id"] = leg.control_id
     if event_type in _EVENTS_WITH_NUMBERS or event_type.startswith("call.machine."):
         payload |= {"from": leg.caller, "to": leg.called}
-    webhooks.publish(leg.webhook_url, event_type, payload | content)
+    webhooks.publish(leg.webhook_url, event_type, payload | content, leg.phone)

@@ -49,7 +49,7 @@ class LegLifecycle:
     async def run(self, leg: Leg, line: Line, options: LegOptions, reached: AnsweredPhone | None = None) -> None:
         """Runs a leg from the answer to its end."""
         leg.line, leg.state, leg.codec = line, "answered", options.codec
-        if self._config.faults.changes_ids:
+        if self._config.faults.of(leg.phone).changes_ids:
             leg.change_id()
         limited = False
         try:
@@ -113,7 +113,7 @@ class LegLifecycle:
             "caller_id_name": leg.caller,
             "calling_party_type": "pstn",
             "connection_codecs": "PCMU,PCMA,G722",
-            "offered_codecs": self._config.codecs,
+            "offered_codecs": leg.offered,
             "tags": [],
         }
         publish_event(self._webhooks, leg, "call.initiated", **content)

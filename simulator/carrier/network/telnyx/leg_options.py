@@ -43,9 +43,9 @@ class LegOptions:
     limit_s: float
 
 
-def read_leg_options(body: Body, config: TelnyxConfig, *, takes_token: bool) -> LegOptions:
-    """Reads the parameters. Raises TelnyxError."""
-    codec = negotiate(text(body, "preferred_codecs"), config.codecs)
+def read_leg_options(body: Body, config: TelnyxConfig, offered: str, *, takes_token: bool) -> LegOptions:
+    """Reads the parameters. offered: codecs of the other side. Raises TelnyxError."""
+    codec = negotiate(text(body, "preferred_codecs"), offered)
     return LegOptions(
         codec,
         read_settings(body, codec, takes_token=takes_token, takes_parameters=False),

@@ -78,7 +78,8 @@ class TelnyxMediaStreams:
 
         The documentation (voice/programmable-voice/media-streaming) names both events, but not which belongs to a
         broken socket. streaming.failed is the default because it carries a reason; `broken_stream` changes it."""
-        if isinstance(outcome, StreamEnd) and outcome.by == "agent" and self._config.faults.silent_closes:
+        silent = self._config.faults.of(leg.phone).silent_closes
+        if isinstance(outcome, StreamEnd) and outcome.by == "agent" and silent:
             return
         if isinstance(outcome, str):
             failure = outcome

@@ -78,6 +78,7 @@ class CallsApi:
             raise RestError(400, 21217, f"Phone number does not appear to be valid: {called}")
         if not self._owns(caller):
             raise RestError(400, 21210, f"From phone number not owned or verified by this account: {caller}")
+        _check_faults(self._config, called)
         call = TwilioCall(fresh_sid("CA"), "outbound-api", caller, called, callback=_callback(fields))
         call_request = _read_call_request(fields)
         if fields.get("MachineDetection") and boolean(fields, "AsyncAmd") and not fields.get("AsyncAmdStatusCallback"):
@@ -119,6 +120,15 @@ class CallsApi:
         if call is None:
             raise not_found(request)
         return call
+
+
+def _check_faults(config: TwilioConfig, called: str) -> None:
+    """Raises RestError for a call that the account may not make, or not now."""
+    match config.faults.take_refusal(called):
+        case "too_many":
+            raise RestError(429, 20429, "Too Many Requests")
+        case "not_permitted":
+            raise RestError(400, 21215, f"Account not authorized to call {called}")
 
 
 def call_json(config: TwilioConfig, call: TwilioCall) -> Json:

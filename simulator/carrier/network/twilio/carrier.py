@@ -41,13 +41,13 @@ class TwilioCarrier:
     """One Twilio account: a phone_network.Carrier with the routes of its REST interface.
 
     fail_next: HTTP statuses with which the next REST requests fail, one each. lose_next: the same, but the requests are
-    executed first. regulation: the account's addresses and bundles.
+    executed first. regulation: the account's addresses and bundles. faults: may change while it runs.
     """
 
     name = "twilio"
 
     def __init__(self, network: PhoneNetwork, config: TwilioConfig, client: WebhookClient) -> None:
-        self._network, self._config = network, config
+        self._network, self._config, self.faults = network, config, config.faults
         self._guard = RequestGuard(config)
         self.regulation = Regulation(config.regulated)
         self._webhooks = TwilioWebhooks(config, client)

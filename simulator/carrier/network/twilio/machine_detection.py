@@ -51,4 +51,4 @@ async def detect_machine(
     call.answered_by = answered_by
     fields = [*webhooks.fields(call), ("MachineDetectionDuration", str(round(after_s * 1_000)))]
     if detection.asynchronous:
-        webhooks.send_callback(detection.callback, fields)
+        webhooks.send_callback(detection.callback, fields, call.phone)

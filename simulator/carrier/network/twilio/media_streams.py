@@ -67,7 +67,8 @@ class TwilioMediaStreams:
         ]
         if error:
             fields.append(("StreamError", error))
-        self._webhooks.send_callback(StatusCallback(verb.status_callback, verb.status_callback_method), fields)
+        callback = StatusCallback(verb.status_callback, verb.status_callback_method)
+        self._webhooks.send_callback(callback, fields, call.phone)
 
 
 def _bad_url_code(url: str) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from simulator.carrier.network.line import Line
+from simulator.carrier.network.twilio.faults import TwilioFaults
 from simulator.carrier.network.twilio.number_rule import NumberRule
 from simulator.carrier.network.twilio.twiml import TwimlDocument
 
@@ -32,7 +33,7 @@ class TwilioConfig:
     Webhook Rule for all URLs names; None without one. goes_on_after_broken_stream: whether the call goes on with its
     next instruction when a media socket breaks; no page of Twilio's says so. Otherwise it is silent until it is
     redirected or ended. regulated: numbers that are not sold to everybody. rated_after_s: how long after its end a call
-    has no price (docs: voice/api/call-resource).
+    has no price (docs: voice/api/call-resource). faults: may change while the network runs.
     """
 
     account_sid: str
@@ -45,6 +46,7 @@ class TwilioConfig:
     goes_on_after_broken_stream: bool = True
     rated_after_s: float = 60.0
     regulated: tuple[NumberRule, ...] = ()
+    faults: TwilioFaults = field(default_factory=TwilioFaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,11 @@ class TwilioCall:
     redirect: DocumentSource | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: Status | None = None
+
+    @property
+    def phone(self) -> str:
+        """The number of the phone at the other end."""
+        return self.caller if self.direction == "inbound" else self.called
 
     @property
     def over(self) -> bool:

@@ -80,14 +80,14 @@ class TwilioWebhooks:
             fields += [("CallDuration", str(call.duration_s)), ("Duration", str(minutes))]
             fields += [("SipResponseCode", str(call.sip_code))]
             fields += _recording_fields(call, self._config)
-        self.send_callback(callback, fields)
+        self.send_callback(callback, fields, call.phone)
 
-    def send_callback(self, callback: StatusCallback, fields: Fields) -> None:
-        """Sends a callback in the background."""
+    def send_callback(self, callback: StatusCallback, fields: Fields, phone: str = "") -> None:
+        """Sends a callback in the background. phone: whose call it is about."""
         if callback.url:
             token = secrets.token_hex(16)
             self._client.send(
-                lambda _: self._request(callback.url, callback.method, fields, token), _policy(callback.url)
+                lambda _: self._request(callback.url, callback.method, fields, token), _policy(callback.url), phone
             )
 
     def fields(self, call: TwilioCall, status: str | None = None) -> list[tuple[str, str]]:
@@ -116,7 +116,9 @@ class TwilioWebhooks:
         fields = [*self.fields(call), *extra]
         token = secrets.token_hex(16)
         try:
-            answer = await self._client.deliver(lambda _: self._request(url, method, fields, token), _policy(url))
+            answer = await self._client.deliver(
+                lambda _: self._request(url, method, fields, token), _policy(url), call.phone
+            )
         except DeliveryFailed as failure:
             raise DocumentUnavailable(11205 if failure.kind == "connect" else 11200, url, failure.kind) from failure
         return _read_document(answer, urldefrag(url).url)

@@ -1,9 +1,12 @@
 """Telnyx's calls: events are stored once, commands run after the commit, failed ones are retried."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from control.carriers.model import PlacedCall
+from control.db.scope import enter_platform
 from control.webhooks.inbox.store import MAX_ATTEMPTS
 from control.webhooks.transactions import is_database_unavailable
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
@@ -18,7 +21,7 @@ from tests.control.webhooks.telnyx.steps import (
     any_failed,
     retry_after,
 )
-from tests.platform.webhooks import CALLER, NODE, WebhookPlatform, running_webhooks
+from tests.platform.webhooks import CALLER, NODE, WebhookPlatform, client_state, running_webhooks
 
 
 async def test_call_is_answered_then_streamed_to_media(platform: WebhookPlatform) -> None:
@@ -67,6 +70,19 @@ async def test_call_is_found_when_its_ids_change(platform: WebhookPlatform) -> N
     await platform.post_telnyx("call.hangup", "v3:i3", hangup_cause="normal_clearing", hangup_source="caller", **state)
     row = await platform.call_row("v3:i3")
     assert (row["id"], row["status"], row["end_reason"]) == (call_id, "completed", "caller_hangup")
+
+
+async def test_dialled_call_is_found_by_its_session_before_it_rang(platform: WebhookPlatform) -> None:
+    """Telnyx keeps no order of events, and the id may have changed by the first one that comes."""
+    call_id = await platform.queue_outbound("telnyx")
+    placed = PlacedCall("v3:o1", "session-o")
+    async with platform.pool.transaction() as db:
+        await enter_platform(db)
+        await platform.services.calls.placement.confirm(db, call_id, placed, platform.clock())
+    state: Any = {"client_state": client_state(str(call_id)), "call_session_id": "session-o", "direction": "outgoing"}
+    await platform.post_telnyx("call.answered", "v3:o2", **state)
+    assert platform.telnyx_api.actions == ["streaming_start"]
+    assert (await platform.call_row("v3:o2"))["id"] == call_id
 
 
 async def test_call_of_another_session_is_not_taken_for_ours(platform: WebhookPlatform) -> None:

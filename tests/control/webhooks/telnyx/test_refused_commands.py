@@ -4,6 +4,7 @@ Telnyx refuses for its limits of concurrent calls, its profiles and its destinat
 sip-trunking/troubleshooting/response-codes).
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -31,6 +32,35 @@ async def test_refused_answer_gives_the_caller_a_tone(platform: WebhookPlatform,
     assert [(command.action, command.call) for command in platform.telnyx_api.carried_out] == [(done, call)]
     row = await platform.call_row(call)
     assert (row["status"], row["end_detail"]) == ("busy", "all_busy")
+    assert await all_handled(platform)
+
+
+@pytest.mark.parametrize(
+    ("first", "refused", "last", "cause"),
+    [
+        ("call.initiated", ["answer"], "reject", "user_busy"),
+        ("call.initiated", ["answer", "reject"], "hangup", "call_rejected"),
+        ("call.answered", ["streaming_start", "speak"], "hangup", "normal_clearing"),
+    ],
+)
+async def test_report_of_the_end_that_comes_first_does_not_change_the_record(
+    platform: WebhookPlatform, first: str, refused: list[str], last: str, cause: str
+) -> None:
+    """Telnyx's report of an end that we have caused may come before the command is answered."""
+    call, telnyx = f"v3:o-{last}-{cause}", platform.telnyx_api
+    if first == "call.answered":
+        await platform.ring_telnyx(call)
+    telnyx.refused |= dict.fromkeys(refused, FORBIDDEN)
+    telnyx.blocked[last] = released = asyncio.Event()
+    handling = asyncio.create_task(platform.post_telnyx(first, call, direction="incoming"))
+    async with asyncio.timeout(10):
+        while last not in [command.action for command in telnyx.received]:  # noqa: ASYNC110 -- set without a signal
+            await asyncio.sleep(0.01)
+    await platform.post_telnyx("call.hangup", call, hangup_cause=cause, hangup_source="callee", direction="incoming")
+    released.set()
+    await handling
+    row = await platform.call_row(call)
+    assert (row["status"], row["end_reason"], row["end_detail"]) == ("busy", None, "all_busy")
     assert await all_handled(platform)
 
 

@@ -19,6 +19,7 @@ from simulator.carrier.media_call import CannotConnect
 from simulator.carrier.network.config import ConfigError, make_config, read_config
 from simulator.carrier.network.passive_party import PassiveParty, tone
 from simulator.carrier.network.server import RunningNetwork, running_network
+from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from simulator.carrier.network.webhook_client import DeliveryFaults
 from tests.platform.twilio_network import (
     ACCOUNT,
@@ -224,9 +225,14 @@ async def test_faults_are_set_over_http() -> None:
         for bad in bads:
             async with session.put(f"{url}/network/faults", json=bad) as answer:
                 assert answer.status == 400
+        network.webhook_client.faults_by_phone["+16465550101"] = DeliveryFaults(drop_first=True)
+        network.telnyx.faults.by_phone["+16465550101"] = TelnyxFaults(underscores=True)
+        network.twilio.faults.not_permitted.add("+16465550101")
         async with session.put(f"{url}/network/faults", json={}) as answer:
             assert answer.status == 204
         assert network.webhook_client.faults == DeliveryFaults() and not network.twilio.fail_next
+        of_phones = (network.webhook_client.faults_by_phone, network.telnyx.faults.by_phone)
+        assert not any(of_phones) and not network.twilio.faults.not_permitted
 
 
 def test_config_error_names_the_field(tmp_path: Path) -> None:

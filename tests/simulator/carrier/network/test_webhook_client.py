@@ -130,6 +130,17 @@ async def test_delivery_faults() -> None:
         assert receiver.bodies == [b"2"]
 
 
+async def test_faults_of_one_phone_leave_others_alone() -> None:
+    async with Receiver().running() as receiver, running_client() as client:
+        client.faults_by_phone["+16465550101"] = DeliveryFaults(duplicate=True, drop_first=True)
+        client.send(lambda attempt: posted(receiver.url, f"odd {attempt}"), DeliveryPolicy(2), "+16465550101")
+        client.send(lambda attempt: posted(receiver.url, f"plain {attempt}"), DeliveryPolicy(2), "+16465550102")
+        await client.drain()
+        with pytest.raises(DeliveryFailed, match="connect"):
+            await client.deliver(lambda _: posted(receiver.url), DeliveryPolicy(), "+16465550101")
+        assert sorted(receiver.bodies) == [b"odd 2", b"odd 2", b"plain 1"]
+
+
 async def test_endless_response_is_cut() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

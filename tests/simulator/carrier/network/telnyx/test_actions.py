@@ -9,6 +9,7 @@ from telnyx import (
     UnprocessableEntityError,
 )
 
+from simulator.carrier.network.telnyx.faults import TelnyxFaults
 from tests.simulator.carrier.network.telnyx.account import NUMBER, RTP, Account, Payload, Speaker, account, eventually
 
 
@@ -247,6 +248,41 @@ async def test_refused_command_has_no_effect_and_may_be_sent_again() -> None:
         telnyx.carrier.faults.refused = {}
         await speak(control_id, payload="Hello", voice="female", command_id="one")
         assert telnyx.carrier.calls.leg(control_id).said == ["Hello"]
+
+
+async def test_executed_command_may_be_answered_as_lost_once() -> None:
+    async with account() as telnyx:
+        control_id = await telnyx.place_answered_call(Speaker())
+        telnyx.carrier.faults.lost = frozenset({"speak"})
+        speak = telnyx.client.calls.actions.speak
+        with pytest.raises(InternalServerError):
+            await speak(control_id, payload="Hello", voice="female", command_id="one")
+        await speak(control_id, payload="Hello", voice="female", command_id="one")
+        assert telnyx.carrier.calls.leg(control_id).said == ["Hello"]
+
+
+async def test_command_may_be_refused_once() -> None:
+    async with account() as telnyx:
+        control_id = await telnyx.place_answered_call(Speaker())
+        telnyx.carrier.faults.refused_once = {"hangup": "D1"}
+        with pytest.raises(PermissionDeniedError, match="D1"):
+            await telnyx.client.calls.actions.hangup(control_id)
+        await telnyx.client.calls.actions.hangup(control_id)
+        await telnyx.customer.event("call.hangup")
+
+
+async def test_faults_and_codecs_may_be_of_one_phone() -> None:
+    odd, plain = "+14155550101", "+14155550102"
+    async with account(codecs_by_phone={odd: "G722"}) as telnyx:
+        telnyx.carrier.faults.by_phone[odd] = TelnyxFaults({"speak": "D10"}, underscores=True)
+        dial = telnyx.client.calls.dial
+        legs = {to: (await dial(connection_id="7001", from_=NUMBER, to=to)).data for to in (odd, plain)}
+        assert (await telnyx.customer.event("call_answered"))["codec"] == "G722"
+        assert (await telnyx.customer.event("call.answered"))["codec"] == "PCMU"
+        ids = {to: leg.call_control_id for to, leg in legs.items() if leg is not None}
+        await telnyx.client.calls.actions.speak(ids[plain], payload="Hello", voice="female")
+        with pytest.raises(PermissionDeniedError, match="D10"):
+            await telnyx.client.calls.actions.speak(ids[odd], payload="Hello", voice="female")
 
 
 async def test_events_may_have_underscored_names() -> None:

@@ -268,3 +268,15 @@ async def test_requests_above_the_accounts_rate_are_refused_and_not_processed() 
         assert sorted(status for status, _ in answers) == [201, 201, 429, 429]
         assert {body["code"] for status, body in answers if status == 429} == {20429}
         assert len(net.carrier.calls.calls) == 2
+
+
+async def test_single_numbers_may_be_refused() -> None:
+    async with Customer().running() as customer, running_twilio_network() as net:
+        add_own_number(net, customer)
+        net.phone_network.subscribers[PERSON] = Subscriber("busy")
+        net.carrier.faults.too_many[PERSON] = 1
+        net.carrier.faults.not_permitted.add("+12125550199")
+        form = {"From": NUMBER, "Url": f"{customer.url}/answered"}
+        answers = [await net.request("POST", "Calls.json", To=to, **form) for to in (PERSON, PERSON, "+12125550199")]
+        assert [(status, body.get("code")) for status, body in answers] == [(429, 20429), (201, None), (400, 21215)]
+        assert len(net.carrier.calls.calls) == 1
