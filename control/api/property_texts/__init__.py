@@ -3,7 +3,7 @@
 A meaning that a property has in one schema only stands in its class's docstring ("start_ms: since the call began.") or
 in pydantic's `Field(description=…, examples=[…])`; an entry "Schema.name" here goes before both."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from control.api.property_texts.accounts import ACCOUNTS
@@ -17,7 +17,7 @@ from control.api.property_texts.voice import VOICE
 from control.http.api_reference import PropertyText
 
 
-def _joined(*tables: Mapping[str, PropertyText]) -> dict[str, PropertyText]:
+def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyText]:
     """Raises ValueError for a name with two meanings."""
     texts: dict[str, PropertyText] = {}
     for table in tables:
@@ -27,4 +27,4 @@ def _joined(*tables: Mapping[str, PropertyText]) -> dict[str, PropertyText]:
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined(COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, STAFF, VOICE)
+PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, STAFF, VOICE])
