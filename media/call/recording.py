@@ -197,15 +197,22 @@ class RecordingWriter:
         self._count_lost(len(pcm) / _BYTES_PER_S)
 
     def _append(self, pcm: bytes) -> None:
-        """Raises OSError, WavError."""
+        """All of it or nothing: what is missing is not made up for before the disk takes sound again, because a full
+        disk takes silence, as a hole of the file. Raises OSError, WavError."""
         writer = self._writer or self._open()
+        kept = writer.frames
+        try:
+            if self._missing:
+                writer.rewind()
+                writer.write_silence(self._missing // 4)
+            writer.write(pcm)
+            writer.sync()
+        except OSError:
+            writer.forget_after(kept)
+            raise
         if self._missing:
-            writer.rewind()
-            writer.write_silence(self._missing // 4)
             log.warning("recording.continued", recording=self.path.stem, lost_s=round(self._missing / _BYTES_PER_S, 1))
             self._missing = 0
-        writer.write(pcm)
-        writer.sync()
 
     def _open(self) -> WavWriter:
         """Unbuffered: a buffer would keep what the disk refused, and write it later in another place. Raises OSError,
