@@ -161,6 +161,11 @@ class RecordingWriter:
         self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = at_ms
 
+    @property
+    def lost_ms(self) -> int:
+        """How much the disk did not take; final once the writer is closed."""
+        return self._lost * 1_000 // _BYTES_PER_S
+
     def discard(self) -> None:
         """Deletes the file, and writes nothing more."""
         self._disk.submit(self._delete)
