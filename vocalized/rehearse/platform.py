@@ -7,7 +7,7 @@ A service can be stopped and started again; a node or the worker can be killed.
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx":
 class PlatformShape:
     """nodes: number of media nodes. recorded: whether the agents record. balanced: whether the API is reached through
     a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
-    language model never answers. log_level: of all programs."""
+    language model never answers. log_level: of all programs. settings: beside the defaults."""
 
     nodes: int = 1
     recorded: bool = False
@@ -47,15 +47,18 @@ class PlatformShape:
     dead_model: bool = False
     drain_s: int = 5
     log_level: str = "warning"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Platform:
-    """The running platform. settings: the environment of control's programs. bus: the stream of media's events.
-    network_config: holds the carriers' secrets. balancer: None when the API is reached directly. staff: an API client
-    signed in as an admin. database_url: as the database's owner."""
+    """The running platform. state: the folder of the logs and of the nodes' state. settings: the environment of
+    control's programs. bus: the stream of media's events. network_config: holds the carriers' secrets. balancer: None
+    when the API is reached directly. staff: an API client signed in as an admin. database_url: as the database's owner.
+    """
 
     folder: Path
+    state: Path
     api_url: str
     settings: Mapping[str, str]
     bus: EventStream
@@ -70,6 +73,10 @@ class Platform:
     staff: ApiClient
     workspace: Workspace
     database_url: str
+
+    def log(self, program: str) -> Path:
+        """The log of a program: api, worker, or a node's name."""
+        return self.state / f"{program}.log"
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
         """A query on the database, as its owner."""
@@ -103,8 +110,11 @@ class ProgramFactory:
 
 
 @asynccontextmanager
-async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> AsyncIterator[Platform]:
-    """Everything is ready when the block begins. folder: a short path that every user may enter."""
+async def running_platform(
+    root: Path, folder: Path, shape: PlatformShape, state: Path | None = None
+) -> AsyncIterator[Platform]:
+    """Everything is ready when the block begins. folder: a short path that every user may enter. state: of the
+    programs' logs and the nodes' state; None: the folder."""
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))
@@ -118,10 +128,11 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
         settings = _settings(folder, database_url, redis_url, ports, keys)
         settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
         settings["VOCALIZED_LOG_LEVEL"] = shape.log_level
+        settings.update(shape.settings)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings)
-        programs = ProgramFactory(Programs(root, folder), settings)
+        programs = ProgramFactory(Programs(root, state or folder), settings)
         api_port = free_port() if shape.balanced else ports.control
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
         api, worker = programs.api(api_port), programs.worker(ports.worker)
@@ -134,6 +145,7 @@ async def running_platform(root: Path, folder: Path, shape: PlatformShape) -> As
         workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
         yield Platform(
             folder=folder,
+            state=state or folder,
             api_url=ports.control_url,
             settings=settings,
             bus=EventStream(bus),
