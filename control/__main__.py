@@ -30,7 +30,7 @@ from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
-from control.app import ApiOptions, HttpOptions, open_app
+from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
 from control.calls.policy import CallPolicy
@@ -101,6 +101,7 @@ def _api(arguments: argparse.Namespace) -> int:
 async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
     stop = stop_signal()
     async with open_app(options) as app:
+        prepare_app(app)
         tune_garbage_collector()
         await serve(app, listen, stop)
 

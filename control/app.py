@@ -1,5 +1,6 @@
 """Composes the API: all routes, the middleware around them, and their dependencies."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -47,6 +49,8 @@ from control.webhooks.sources import WEBHOOK_ROUTES
 from shared.bus.requests import RequestStream
 from shared.secrets import Sealer
 
+log = structlog.get_logger()
+
 VERSION = "0.1.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
 # Requests of the API that wait for a connection at once.
@@ -57,6 +61,7 @@ HEAVY_WAITING: Final = 64
 HEAVY_WAIT_S: Final = 10.0
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
+_SYSTEM: Final = web.AppKey("system", System)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +214,16 @@ def make_app(
         public_url=http.public_url,
         reference=REFERENCE,
     )
-    System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks).add_to(app.router)
+    system = app[_SYSTEM] = System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks)
+    system.add_to(app.router)
     return app
+
+
+def prepare_app(app: web.Application) -> None:
+    """Does what takes the event loop's time and is needed once; to be called before the application is served."""
+    began = time.perf_counter()
+    app[_SYSTEM].prepare()
+    log.info("app.prepared", ms=round((time.perf_counter() - began) * 1_000))
 
 
 def redis_client(url: str, timeout_s: float) -> Redis:
