@@ -191,8 +191,8 @@ async def _check_recordings(platform: Platform, long: Sequence[RehearsalCaller])
 
 
 async def _check_logs(run: _Run) -> list[ReportRow]:
-    """Lines that were lost are counted, and each program goes on writing whole ones. One that writes few may lose none,
-    because the end of its file's last block was still free."""
+    """Lines that were lost are counted, and each program that lost any goes on writing whole ones. One that writes few
+    may lose none, because the end of its file's last block was still free."""
     rows, platform, lost = list[ReportRow](), run.platform, 0.0
     prefixes = {"api": "control", "worker": "worker"}
     ports = {"api": platform.api.port, "worker": platform.worker.port}
@@ -202,7 +202,8 @@ async def _check_logs(run: _Run) -> list[ReportRow]:
         lost += dropped
         whole, torn = _count_lines(platform.log(name), run.freed_at)
         found = f"{whole}, {torn} ({dropped:g} lost)"
-        rows.append(ReportRow(f"log lines of {name} since: whole, torn", "> 0, 0", found, whole > 0 and not torn))
+        is_good = not torn and (whole > 0 or not dropped)
+        rows.append(ReportRow(f"log lines of {name} since: whole, torn", "> 0, 0", found, is_good))
     return [*rows, ReportRow("log lines lost and counted", "> 0", f"{lost:g}", lost > 0)]
 
 
