@@ -34,6 +34,7 @@ from control.http.openapi import make_document
 from control.http.origin import OriginReader
 from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
+from control.http.webhook_activity import WebhookActivity
 from control.media_requests.handler import RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
@@ -110,7 +111,11 @@ async def open_app(
                 async with open_outside(options.outside, sealer) as outside:
                     dependencies = make_dependencies(options, pool, redis, sealer, passwords, outside)
                     webhooks = Webhooks(
-                        pool, dependencies.services, options.webhooks, registry=dependencies.metrics.registry
+                        pool,
+                        dependencies.services,
+                        options.webhooks,
+                        registry=dependencies.metrics.registry,
+                        activity=dependencies.webhook_activity,
                     )
                     handlers = all_request_handlers() if handlers is None else handlers
                     reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
@@ -147,6 +152,7 @@ def make_dependencies(
             options.pool_size - options.pool_size // 4, waiting=MOST_WAITING, wait_s=options.timeouts.acquire
         ),
         heavy_limit=ConcurrencyLimit(HEAVY_CONCURRENCY, waiting=HEAVY_WAITING, wait_s=HEAVY_WAIT_S),
+        webhook_activity=WebhookActivity(),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )
