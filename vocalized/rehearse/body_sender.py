@@ -85,10 +85,9 @@ def list_requests(document: dict[str, object], job: SenderJob) -> Iterator[Worst
         ("POST", "/activate", {}),
         ("POST", "/test", {"phone_number_to_call": "+15005550006"}),
     ]
-    for method, rest, body in life:
-        yield WorstRequest(
-            f"{method} agent{rest}, all bounds used", method, agent + rest, job.owner, msgspec.json.encode(body)
-        )
+    for method, rest, value in life:
+        what, raw = f"{method} agent{rest}, all bounds used", msgspec.json.encode(value)
+        yield WorstRequest(what, method, agent + rest, job.owner, raw)
 
 
 async def send_all(job: SenderJob, stop: asyncio.Event) -> SenderReport:

@@ -125,10 +125,7 @@ async def running_platform(
         running.push_async_callback(valkey.stop)
         bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
-        settings = _settings(folder, database_url, redis_url, ports, keys)
-        settings["VOCALIZED_MEDIA_DRAIN_TIMEOUT_S"] = str(shape.drain_s)
-        settings["VOCALIZED_LOG_LEVEL"] = shape.log_level
-        settings.update(shape.settings)
+        settings = _settings(folder, database_url, redis_url, ports, keys) | _own_settings(shape)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings)
@@ -161,6 +158,11 @@ async def running_platform(
             workspace=workspace,
             database_url=database_url,
         )
+
+
+def _own_settings(shape: PlatformShape) -> dict[str, str]:
+    own = {"VOCALIZED_MEDIA_DRAIN_TIMEOUT_S": str(shape.drain_s), "VOCALIZED_LOG_LEVEL": shape.log_level}
+    return own | dict(shape.settings)
 
 
 def _network_config(ports: Ports, keys: CarrierKeys) -> NetworkConfig:
