@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -30,7 +29,7 @@ from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
-from control.app import ApiOptions, HttpOptions, open_app
+from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
 from control.calls.policy import CallPolicy
@@ -50,6 +49,7 @@ from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
+from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
 from shared.supervisor import Supervisor, worker_count
@@ -101,6 +101,7 @@ def _api(arguments: argparse.Namespace) -> int:
 async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
     stop = stop_signal()
     async with open_app(options) as app:
+        prepare_app(app)
         tune_garbage_collector()
         await serve(app, listen, stop)
 
@@ -108,7 +109,7 @@ async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
 def _supervise(arguments: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
     command += ["--host", arguments.host] if arguments.host else []
-    with tempfile.TemporaryDirectory(prefix="vocalized-metrics-") as metrics:
+    with metrics_folder() as metrics:
         return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 

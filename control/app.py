@@ -1,5 +1,6 @@
 """Composes the API: all routes, the middleware around them, and their dependencies."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import structlog
 from aiohttp import web
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -32,6 +34,7 @@ from control.http.openapi import make_document
 from control.http.origin import OriginReader
 from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
+from control.http.webhook_activity import WebhookActivity
 from control.media_requests.handler import RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
@@ -47,6 +50,8 @@ from control.webhooks.sources import WEBHOOK_ROUTES
 from shared.bus.requests import RequestStream
 from shared.secrets import Sealer
 
+log = structlog.get_logger()
+
 VERSION = "0.1.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
 # Requests of the API that wait for a connection at once.
@@ -57,6 +62,7 @@ HEAVY_WAITING: Final = 64
 HEAVY_WAIT_S: Final = 10.0
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
+_SYSTEM: Final = web.AppKey("system", System)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,11 @@ async def open_app(
                 async with open_outside(options.outside, sealer) as outside:
                     dependencies = make_dependencies(options, pool, redis, sealer, passwords, outside)
                     webhooks = Webhooks(
-                        pool, dependencies.services, options.webhooks, registry=dependencies.metrics.registry
+                        pool,
+                        dependencies.services,
+                        options.webhooks,
+                        registry=dependencies.metrics.registry,
+                        activity=dependencies.webhook_activity,
                     )
                     handlers = all_request_handlers() if handlers is None else handlers
                     reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
@@ -142,6 +152,7 @@ def make_dependencies(
             options.pool_size - options.pool_size // 4, waiting=MOST_WAITING, wait_s=options.timeouts.acquire
         ),
         heavy_limit=ConcurrencyLimit(HEAVY_CONCURRENCY, waiting=HEAVY_WAITING, wait_s=HEAVY_WAIT_S),
+        webhook_activity=WebhookActivity(),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )
@@ -209,8 +220,16 @@ def make_app(
         public_url=http.public_url,
         reference=REFERENCE,
     )
-    System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks).add_to(app.router)
+    system = app[_SYSTEM] = System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks)
+    system.add_to(app.router)
     return app
+
+
+def prepare_app(app: web.Application) -> None:
+    """Does what takes the event loop's time and is needed once; to be called before the application is served."""
+    began = time.perf_counter()
+    app[_SYSTEM].prepare()
+    log.info("app.prepared", ms=round((time.perf_counter() - began) * 1_000))
 
 
 def redis_client(url: str, timeout_s: float) -> Redis:

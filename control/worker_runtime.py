@@ -16,7 +16,7 @@ from control.backups.model import BackupRun
 from control.billing.model import UnpricedUsage
 from control.calls.event_consumer import EventCounts
 from control.calls.metrics import EventMetrics
-from control.db.duties import AnyDuty, BackgroundService, Duty, WorkerTasks
+from control.db.duties import AnyDuty, Duty, WorkerTasks
 from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetries, count_jobs, run_jobs
 from control.db.pool import Connection, Pool
 from control.http.metrics import CONTENT_TYPE
@@ -113,8 +113,8 @@ class BackgroundWorker:
         death of any of its tasks."""
         with self.metrics.process.measured():
             self._supervised = [self._supervise("jobs", self._run_jobs, stop)]
-            for number, service in enumerate(self.tasks.services):
-                self._supervised.append(self._supervise(f"service.{number}", partial(_run_service, service), stop))
+            for name, service in self.tasks.services.items():
+                self._supervised.append(self._supervise(f"service.{name}", service, stop))
             for duty in (*self.tasks.duties, Duty("queue", 15, self.count_queue, 1 << 30)):
                 self._supervised.append(self._supervise(f"duty.{duty.name}", partial(self._repeat, duty), stop))
             try:
@@ -228,16 +228,6 @@ async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncI
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-async def _run_service(service: BackgroundService, stop: asyncio.Event) -> None:
-    """Starts the service again 1 s after an error."""
-    while not stop.is_set():
-        try:
-            await service(stop)
-        except Exception as error:  # must end neither the worker nor the service
-            log.error("background_service.failed", **error_fields(error))
-            await _pause(1.0, stop)
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

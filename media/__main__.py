@@ -17,6 +17,7 @@ from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
+from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
@@ -120,7 +121,7 @@ def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> WorkerBusOpt
 
 
 def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> int:
-    metrics = stack.enter_context(tempfile.TemporaryDirectory(prefix="vocalized-metrics-"))
+    metrics = stack.enter_context(metrics_folder())
     command = [sys.executable, "-m", "media", "--port", str(arguments.port), "--shared-port"]
     command += ["--plan", str(arguments.plan)] if arguments.plan else []
     command += ["--host", arguments.host] if arguments.host else []

@@ -235,6 +235,14 @@ class RecordingReady(_Event, frozen=True, tag="recording.ready"):
     leg: int = 0
 
 
+class RecordingIncomplete(_Event, frozen=True, tag="recording.incomplete"):
+    """The node's disk did not take a part of the recording of one media stream: silence stands for it, or, if nothing
+    of it was stored, there is no `recording.ready`. lost_ms: how much is missing."""
+
+    lost_ms: int
+    leg: int = 0
+
+
 UsageUnit = Literal["ms", "prompt_tokens", "cached_tokens", "completion_tokens", "characters"]
 
 
@@ -303,6 +311,7 @@ Event = (
     | ProviderFailed
     | UsageRecorded
     | RecordingReady
+    | RecordingIncomplete
     | CallEnded
 )
 

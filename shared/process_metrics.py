@@ -1,7 +1,10 @@
 """Prometheus metrics that every program has: whether its event loop, its log and its long-lived tasks work."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -10,6 +13,21 @@ from shared.logs import count_dropped_lines
 from shared.loop_lag import measured_loop_lag
 
 LAG_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+# Linux's file system in memory; containers have 64 MB of it, and a process takes about 1 MB.
+MEMORY: Final = Path("/dev/shm")
+
+
+@contextmanager
+def metrics_folder(memory: Path = MEMORY) -> Iterator[str]:
+    """A folder for the metrics that several processes add up, while the block lasts; in memory where that is possible.
+
+    prometheus_client maps its files into memory, and they have holes: on a full disk the first write into a hole ends
+    the process by SIGBUS, with all its calls.
+    """
+    place = str(memory) if os.access(memory, os.W_OK | os.X_OK) else None
+    with TemporaryDirectory(prefix="vocalized-metrics-", dir=place) as folder:
+        yield folder
 
 
 class ProcessMetrics:

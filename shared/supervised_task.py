@@ -21,7 +21,8 @@ class SupervisedTask:
     """Runs `work` until `stop`, or until it ends once `until` is set. Created on the running loop.
 
     However it ends otherwise (an error, a return, a cancellation by somebody else), it is dead at once, and `work` is
-    called again after a pause, which doubles with each death. on_death: called with the task's name.
+    called again after a pause, which doubles with each death. An error of its end is logged: to start it again would
+    only hold up the end of the program. on_death: called with the task's name.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class SupervisedTask:
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if self._is_stopping or (error is None and self._is_over()):
+        if self._is_stopping or self._is_over():
+            if error is not None and not task.cancelled():
+                log.error("task.end_failed", task=self.name, **error_fields(error))
             self._finish()
             return
         if self._loop.time() - self._started >= STEADY_S:

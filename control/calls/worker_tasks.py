@@ -76,7 +76,7 @@ def calls_tasks(
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
     }
     consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)
-    return WorkerTasks(handlers, duties, [consume], _LIMITS)
+    return WorkerTasks(handlers, duties, {"events": consume}, _LIMITS)
 
 
 async def mark_running(db: Connection, now: datetime) -> int:

@@ -1,9 +1,10 @@
 """What a room has the worker do: jobs by name, duties by the clock, and services that run beside them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from control.db.jobs import JobHandler, JobLimits
 from control.db.pool import Connection, Pool
@@ -42,31 +43,34 @@ class OutsideDuty:
 
 
 AnyDuty = Duty | OutsideDuty
-# Runs beside jobs and duties until the event is set.
-BackgroundService = Callable[[asyncio.Event], Awaitable[None]]
+# Runs beside jobs and duties until the event is set. Should it end earlier, it is started again.
+BackgroundService = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerTasks:
-    """handlers: of jobs, by the job's name. limits: of heavy jobs, by the job's name."""
+    """handlers: of jobs, by the job's name. services: by the name that the health report and the metric of deaths have
+    for them. limits: of heavy jobs, by the job's name."""
 
     handlers: Mapping[str, JobHandler] = field(default_factory=dict)
     duties: Sequence[AnyDuty] = ()
-    services: Sequence[BackgroundService] = ()
+    services: Mapping[str, BackgroundService] = field(default_factory=dict)
     limits: Mapping[str, JobLimits] = field(default_factory=dict)
 
 
 def join_tasks(parts: Iterable[WorkerTasks]) -> WorkerTasks:
-    """The tasks of all parts. Raises ValueError when two parts handle the same job or name the same duty."""
+    """The tasks of all parts. Raises ValueError when two parts handle the same job or name the same duty or service."""
     parts = list(parts)
     joined = WorkerTasks(
         handlers={name: handler for part in parts for name, handler in part.handlers.items()},
         duties=[duty for part in parts for duty in part.duties],
-        services=[service for part in parts for service in part.services],
+        services={name: service for part in parts for name, service in part.services.items()},
         limits={name: limit for part in parts for name, limit in part.limits.items()},
     )
     if len(joined.handlers) < sum(len(part.handlers) for part in parts):
         raise ValueError("two rooms handle a job of the same name")
     if len({duty.name for duty in joined.duties}) < len(joined.duties):
         raise ValueError("two duties have the same name")
+    if len(joined.services) < sum(len(part.services) for part in parts):
+        raise ValueError("two services have the same name")
     return joined

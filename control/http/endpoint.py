@@ -30,6 +30,7 @@ from control.http.pagination import Query
 from control.http.rate_limits import RateLimiter
 from control.http.request import PRINCIPAL, origin_of, read_json_body
 from control.http.route import HandlerSignature, Route, read_signature
+from control.http.webhook_activity import WebhookActivity
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse
 from control.platform.validation_errors import join_invalid
@@ -39,6 +40,9 @@ from shared.errors import Invalid, Unavailable
 # A longer body takes the event loop several milliseconds.
 HEAVY_BODY_BYTES: Final = 16_384
 JSON_HEADERS = {"Content-Type": "application/json"}
+# A body so long is parsed while no webhook is being answered, if there is such a moment within PARSE_WAIT_S.
+LONG_BODY_BYTES: Final = 8_192
+PARSE_WAIT_S: Final = 0.25
 # Marks the stored response to an earlier request under the same Idempotency-Key; the name is Stripe's.
 REPLAYED = "Idempotent-Replayed"
 
@@ -49,8 +53,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class EndpointDependencies:
     """What all endpoints use. connection_limit: of the connections that requests of the API hold at once; webhooks may
-    use the others, too. heavy_limit: of requests whose body or route takes the event loop's time. body_timeout_s:
-    seconds within which a body must arrive."""
+    use the others, too. heavy_limit: of requests whose body or route takes the event loop's time. webhook_activity:
+    what these make way for. body_timeout_s: seconds within which a body must arrive."""
 
     pool: Pool
     services: Services
@@ -60,6 +64,7 @@ class EndpointDependencies:
     hashing_limit: HashingLimit
     connection_limit: ConcurrencyLimit
     heavy_limit: ConcurrencyLimit
+    webhook_activity: WebhookActivity
     clock: Callable[[], datetime]
     body_timeout_s: float
 
@@ -106,7 +111,7 @@ class Endpoint:
         incoming = await self._read(request)
         if self.route.access.kind is AccessKind.OPEN:
             # Other routes check the input after the authorisation: only those who may call learn what is wrong with it.
-            incoming.arguments = self._arguments(incoming)
+            incoming.arguments = await self._parse(incoming)
             await self._limit_account(incoming, incoming.arguments)
         async with self._admitted(incoming):
             response = await self._transact(incoming)
@@ -214,7 +219,7 @@ class Endpoint:
 
     async def _run(self, incoming: EndpointRequest, context: Context, operation_id: str) -> EndpointResponse:
         if incoming.arguments is None:
-            incoming.arguments = self._arguments(incoming)
+            incoming.arguments = await self._parse(incoming)
         if incoming.checked is not None:
             return self._response(await incoming.checked.save(context))
         result = await self.route.handler(context, **incoming.arguments)
@@ -254,6 +259,12 @@ class Endpoint:
         if self.signature.response is None:
             return EndpointResponse(204, b"")
         return EndpointResponse(self.route.status, self.signature.response.dump_json(result))
+
+    async def _parse(self, incoming: EndpointRequest) -> dict[str, Any]:
+        """As `_arguments`, at a moment at which it holds no caller up."""
+        if self.route.is_heavy or len(incoming.raw) > LONG_BODY_BYTES:
+            await self._dependencies.webhook_activity.wait_until_idle(PARSE_WAIT_S)
+        return self._arguments(incoming)
 
     def _arguments(self, incoming: EndpointRequest) -> dict[str, Any]:
         """The handler's keyword arguments. Raises Malformed, NotFound, Invalid."""

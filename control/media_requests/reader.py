@@ -84,14 +84,12 @@ class RequestReader:
         return SupervisedTask(f"media_requests.{name}", lambda: self._repeat(step), self._on_death)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Waits while Redis is unavailable. Raises the step's internal errors: then the task counts as dead."""
         while True:
             try:
                 await step()
             except BusUnavailable as error:
                 await self._pause(str(error))
-            except Exception as error:  # must end neither the API nor the reader
-                log.error("media_requests.failed", **error_fields(error))
-                await asyncio.sleep(self._pace.pause)
 
     async def _read(self) -> None:
         """Reads until Redis fails. A Redis that was emptied has no group: it is created again."""

@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from control.db.pool import Pool
+from control.http.webhook_activity import WebhookActivity
 from control.webhooks.inbox.request import read_request
 from control.webhooks.inbox.source import WebhookSource
 from control.webhooks.inbox.verify import verified_reader
@@ -30,9 +31,12 @@ class Webhooks:
         registry: CollectorRegistry | None = None,
         clock: Callable[[], datetime] | None = None,
         sources: Sequence[SourceDefinition] = SOURCES,
+        activity: WebhookActivity | None = None,
     ) -> None:
-        """registry: of the API's metrics. Raises ValueError for a public key that is none."""
+        """registry: of the API's metrics. activity: learns which webhooks are being answered. Raises ValueError for a
+        public key that is none."""
         self._clock = clock or _now
+        self._activity = activity or WebhookActivity()
         self._parts = make_parts(pool, services, options, WebhookMetrics(registry))
         self._sources = [source.build(self._parts) for source in sources]
 
@@ -55,7 +59,8 @@ class Webhooks:
             now = self._clock()
             request = await read_request(http_request, self._parts.options.body_timeout_s)
             reader = verified_reader(request, readers, self._parts.metrics, now)
-            return await answers[reader.name](reader.parse(request, now), now)
+            with self._activity.answering():  # only now: nobody holds requests up by a forged webhook, or a slow one
+                return await answers[reader.name](reader.parse(request, now), now)
 
         return handle
 

@@ -95,6 +95,10 @@ class WavWriter:
         self._file.seek(HEADER_BYTES + self.data_bytes)
         self._file.flush()
 
+    def forget_after(self, frames: int) -> None:
+        """What came after so many frames does not count any more; `rewind` then removes it from the file."""
+        self.data_bytes = min(self.data_bytes, frames * 2 * self._channels)
+
     def rewind(self) -> None:
         """Removes what a failed `write` has left behind, so that the next one goes on where the last whole one ended.
         Raises OSError."""

@@ -8,7 +8,7 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.call.event_emitter import EventEmitter
 from media.call.playback import Playback
 from media.call.recording import RecordingArchive, RecordingWriter
-from shared.events import RecordingReady
+from shared.events import RecordingIncomplete, RecordingReady
 
 # A recording is written in stretches of this length.
 FLUSH_MS: Final = 1_000.0
@@ -65,16 +65,18 @@ class CallRecording:
             self._writer.flush(now)
 
     async def close(self, now: float) -> None:
-        """Ends the file and archives it. `RecordingReady` is emitted once it is stored, even after the call's end.
-        Without a recording it does nothing."""
+        """Ends the file and archives it. `RecordingReady` is emitted once it is stored, even after the call's end;
+        `RecordingIncomplete` before, if the disk did not take all of it. Without a recording it does nothing."""
         if now < self._since:
             return
         self._playback.settle(now)
         self._writer.flush(now, last=True)
         duration_ms = await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
+        emitter, leg = self._emitter, self._leg
+        if self._writer.lost_ms:  # a log on the same disk may have lost it
+            emitter.emit(RecordingIncomplete(self._writer.lost_ms, leg))
         if not duration_ms:
             return
-        emitter, leg = self._emitter, self._leg
 
         def on_stored(location: str) -> None:
             emitter.emit(RecordingReady(location, duration_ms, leg), late=True)

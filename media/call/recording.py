@@ -161,6 +161,11 @@ class RecordingWriter:
         self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = at_ms
 
+    @property
+    def lost_ms(self) -> int:
+        """How much the disk did not take; final once the writer is closed."""
+        return self._lost * 1_000 // _BYTES_PER_S
+
     def discard(self) -> None:
         """Deletes the file, and writes nothing more."""
         self._disk.submit(self._delete)
@@ -197,15 +202,22 @@ class RecordingWriter:
         self._count_lost(len(pcm) / _BYTES_PER_S)
 
     def _append(self, pcm: bytes) -> None:
-        """Raises OSError, WavError."""
+        """All of it or nothing: what is missing is not made up for before the disk takes sound again, because a full
+        disk takes silence, as a hole of the file. Raises OSError, WavError."""
         writer = self._writer or self._open()
+        kept = writer.frames
+        try:
+            if self._missing:
+                writer.rewind()
+                writer.write_silence(self._missing // 4)
+            writer.write(pcm)
+            writer.sync()
+        except OSError:
+            writer.forget_after(kept)
+            raise
         if self._missing:
-            writer.rewind()
-            writer.write_silence(self._missing // 4)
             log.warning("recording.continued", recording=self.path.stem, lost_s=round(self._missing / _BYTES_PER_S, 1))
             self._missing = 0
-        writer.write(pcm)
-        writer.sync()
 
     def _open(self) -> WavWriter:
         """Unbuffered: a buffer would keep what the disk refused, and write it later in another place. Raises OSError,

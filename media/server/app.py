@@ -71,7 +71,8 @@ class HttpEndpoints:
         return "no_bus" if self._bus_unavailable() else "ready"
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        # In a thread, because it takes long where it adds up several processes.
+        return web.Response(body=await asyncio.to_thread(self._metrics.render), headers={"Content-Type": CONTENT_TYPE})
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         index = self._folder.stream(request.match_info["stream_id"])

@@ -1,5 +1,6 @@
 """Where a call's events and recording go: what differs between stand-alone and bus mode."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Protocol
@@ -43,9 +44,12 @@ class CallRecordStore(Protocol):
 class FolderCallRecordStore:
     """The store of stand-alone mode: everything stays in a folder."""
 
-    def __init__(self, folder: StateFolder, disk: Executor) -> None:
+    def __init__(
+        self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
+    ) -> None:
+        """count_lost: called with the number of events that the disk did not take."""
         self._folder = folder
-        self._files = EventFiles(folder, disk)
+        self._files = EventFiles(folder, disk, count_lost)
 
     def open(self, plan: CallPlan, call_id: str) -> "FolderCallRecord":
         """Opens the record of a stream that starts."""

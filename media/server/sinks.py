@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from concurrent.futures import Executor
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import structlog
 
+from media.server.line_file import append_whole
 from shared.events import CallStarted, EventEnvelope, encode_event
 
 log = structlog.get_logger()
@@ -48,12 +51,18 @@ class EventFiles:
     A call's end is written at once, with all that waits, so that nothing waits when the last call has ended.
     """
 
-    def __init__(self, folder: StateFolder, disk: Executor) -> None:
+    def __init__(
+        self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
+    ) -> None:
+        """count_lost: called on the disk thread with the number of events that the disk did not take."""
         self._folder = folder
         self._disk = disk
+        self._count_lost = count_lost
         self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None: the call's last event was before
         self._timer: asyncio.TimerHandle | None = None
-        self._files: dict[str, BinaryIO] = {}  # of the disk thread
+        # Of the disk thread, by call id: open files, and streams whose index entry is not written yet.
+        self._files: dict[str, FileIO] = {}
+        self._unindexed: dict[str, str] = {}
 
     def append(self, call_id: str, envelope: EventEnvelope) -> None:
         """Has the event written soon."""
@@ -75,30 +84,44 @@ class EventFiles:
 
     def _write_all(self, waiting: list[tuple[str, EventEnvelope | None]]) -> None:
         for call_id, envelope in waiting:
-            try:
-                self._write(call_id, envelope)
-            except OSError as error:  # nobody awaits this work, so the error is logged here
-                seq = envelope.seq if envelope is not None else None
-                log.error("event.lost", call_id=call_id, seq=seq, error=str(error))
+            if envelope is None:
+                self._close(call_id)
+                continue
+            if isinstance(envelope.event, CallStarted):
+                self._unindexed[call_id] = envelope.event.stream_id
+            try:  # nobody awaits this work, so errors are logged here
+                self._write(call_id, encode_event(envelope) + b"\n")
+            except OSError as error:
+                self._count_lost(1)
+                log.error("event.lost", call_id=call_id, seq=envelope.seq, error=str(error))
+            self._index(call_id)
 
-    def _write(self, call_id: str, envelope: EventEnvelope | None) -> None:
+    def _write(self, call_id: str, line: bytes) -> None:
+        """Raises OSError."""
         file = self._files.get(call_id)
-        if envelope is None:
-            if file is not None:
-                self._files.pop(call_id).close()
-            return
         if file is None:
             file = self._files[call_id] = self._folder.events(call_id).open("ab", buffering=0)
-        if isinstance(envelope.event, CallStarted):
-            self._index(call_id, envelope.event.stream_id)
-        file.write(encode_event(envelope) + b"\n")
+        append_whole(file, line)
 
-    def _index(self, call_id: str, stream_id: str) -> None:
-        path = self._folder.stream(stream_id)
-        if path is not None:
-            temporary = path.with_name(f".{call_id}")  # renamed into place, so that a reader never finds an empty entry
-            temporary.write_text(call_id)
-            temporary.replace(path)
+    def _close(self, call_id: str) -> None:
+        file = self._files.pop(call_id, None)
+        if file is not None:
+            file.close()
+        if self._unindexed.pop(call_id, None) is not None:
+            log.error("stream.index_lost", call_id=call_id)
+
+    def _index(self, call_id: str) -> None:
+        """Writes the index entry of the call's stream; while the disk is full, again with each event."""
+        stream_id = self._unindexed.get(call_id)
+        path = self._folder.stream(stream_id) if stream_id is not None else None
+        try:
+            if path is not None:
+                temporary = path.with_name(f".{call_id}")  # renamed, so that a reader never finds an empty entry
+                temporary.write_text(call_id)
+                temporary.replace(path)
+        except OSError:
+            return
+        self._unindexed.pop(call_id, None)
 
 
 class FileSink:

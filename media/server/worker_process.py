@@ -142,12 +142,13 @@ async def _serve(options: WorkerOptions) -> None:
             )
             listener = make_listener(resources, folder, signatures, backend.node)
             shared = options.shared_port
-            async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
-                _tune_collector()
-                log.info("media.ready", host=options.host, port=options.port)
-                with metrics.process.measured():
+            # Measured to the end of the drain: calls wait for the loop then, too.
+            with metrics.process.measured():
+                async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
+                    _tune_collector()
+                    log.info("media.ready", host=options.host, port=options.port)
                     await stop.wait()
-                log.info("media.draining")
+                    log.info("media.draining")
             log.info("media.stopped")
 
 
@@ -186,7 +187,8 @@ async def _stream_backend(
     bus = options.bus
     if options.plan is not None or bus is None:
         assert options.plan is not None, "a plan, or the bus"
-        yield StreamBackend(SinglePlan(options.plan), FolderCallRecordStore(folder, disk))
+        records = FolderCallRecordStore(folder, disk, metrics.events_lost.inc)
+        yield StreamBackend(SinglePlan(options.plan), records)
         return
     storage = Storage(bus.storage_url) if bus.storage_url else None
     redis = bus_client(bus.redis_url, bus.timeout_s)

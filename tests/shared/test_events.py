@@ -30,6 +30,7 @@ NAMES = {
     "provider.failed",
     "usage.recorded",
     "recording.ready",
+    "recording.incomplete",
     "call.ended",
 }
 

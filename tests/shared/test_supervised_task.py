@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.supervised_task import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S, SupervisedTask
 from tests.virtual_time import run_virtual
@@ -114,5 +115,27 @@ def test_a_cancellation_that_is_swallowed_once_is_repeated() -> None:
         await asyncio.sleep(0.1)
         async with asyncio.timeout(1):
             await task.stop()
+
+    run_virtual(scenario())
+
+
+def test_an_error_at_its_end_holds_nothing_up() -> None:
+    """A program that ends would wait out the pause, 30 s at worst, to start a task that has nothing to do."""
+
+    async def scenario() -> None:
+        over, deaths = asyncio.Event(), list[str]()
+
+        async def work() -> None:
+            await over.wait()
+            raise ZeroDivisionError
+
+        task = SupervisedTask("duty", work, deaths.append, until=over)
+        await asyncio.sleep(0.1)
+        over.set()
+        with capture_logs() as logs:
+            async with asyncio.timeout(FIRST_PAUSE_S / 2):
+                await task.wait()
+        assert (deaths, task.is_dead) == ([], False)
+        assert [(entry["event"], entry["fault"]) for entry in logs] == [("task.end_failed", "ZeroDivisionError")]
 
     run_virtual(scenario())

@@ -15,6 +15,7 @@ from shared.events import (
     DigitPressed,
     EventEnvelope,
     ProviderFailed,
+    RecordingIncomplete,
     RecordingRefused,
     ToolRan,
     TurnInterrupted,
@@ -98,6 +99,8 @@ def line_of(envelope: EventEnvelope) -> Text | None:
             return _remark(f"announcement of the {kind} heard to its end")
         case RecordingRefused():
             return _remark("the caller refuses to be recorded")
+        case RecordingIncomplete(lost_ms=lost_ms):
+            return _remark(f"the disk did not take {lost_ms / 1_000:.1f} s of the recording", "yellow")
         case ToolRan(name=name, ok=ok, took_ms=took_ms):
             return _remark(f"tool {name}: {'done' if ok else 'failed'} in {took_ms} ms")
         case ProviderFailed(kind=kind, provider=provider, reason=reason, next=following):

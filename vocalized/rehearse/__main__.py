@@ -4,7 +4,9 @@
 programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
 `python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
-each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls.
+each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls;
+`python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
+`python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls.
 """
 
 import sys
@@ -23,11 +25,17 @@ from vocalized.rehearse.callers import caller_turns
 from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
+from vocalized.rehearse.full_disk import SHAPE as FULL_DISK
+from vocalized.rehearse.full_disk import TURNS as TURNS_ON_FULL_DISK
+from vocalized.rehearse.full_disk import full_disk
 from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import ReportRow, page, table
 from vocalized.rehearse.scenarios import full_load, greeting, lost_node, outages
+from vocalized.rehearse.small_disk import small_disk
 from vocalized.rehearse.upgrade import rolling_upgrade
+from vocalized.rehearse.worst_bodies import SHAPE as WORST_BODIES
+from vocalized.rehearse.worst_bodies import worst_bodies_beside_calls
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "stack.md"
@@ -60,6 +68,8 @@ def main(names: Sequence[str]) -> int:
         return _upgrade(Path(names[1]).resolve())
     if list(names) == ["dead-provider"]:
         return _dead_provider()
+    if len(names) == 1 and names[0] in _PROOFS:
+        return _PROOFS[names[0]]()
     if names and names[0] in _FAILOVERS:
         return _failover(names[0], names[1:])
     unknown = [name for name in names if name not in SCENARIOS]
@@ -106,6 +116,29 @@ def _dead_provider() -> int:
     return 0 if good and all(row.good is not False for row in rows) else 1
 
 
+def _worst_bodies() -> int:
+    scenario = Scenario("Worst bodies beside calls", WORST_BODIES, 0, worst_bodies_beside_calls)
+    return _print_verdict("worst-bodies", uvloop.run(_run(scenario, _folder())))
+
+
+def _full_disk() -> int:
+    folder = _folder()
+    state = folder / "state"
+    state.mkdir()
+    with small_disk(state) as disk:
+        scenario = Scenario("A full disk", FULL_DISK, TURNS_ON_FULL_DISK, partial(full_disk, disk=disk))
+        rows = uvloop.run(_run(scenario, folder, state=state))
+    return _print_verdict("full-disk", rows)
+
+
+def _print_verdict(name: str, rows: Sequence[ReportRow]) -> int:
+    good = all(row.good is not False for row in rows)
+    print(table(rows))
+    print(f"{'PASS' if good else 'FAIL'} {name}")
+    return 0 if good else 1
+
+
+_PROOFS: Final = {"worst-bodies": _worst_bodies, "full-disk": _full_disk}
 _FAILOVERS: Final = {"failover": rehearse_failover, "outage": rehearse_outage}
 
 
@@ -126,12 +159,18 @@ def _folder() -> Path:
 
 
 async def _run(
-    scenario: Scenario, folder: Path, root: Path = ROOT, python: Path = Path(sys.executable)
+    scenario: Scenario,
+    folder: Path,
+    root: Path = ROOT,
+    python: Path = Path(sys.executable),
+    *,
+    state: Path | None = None,
 ) -> list[ReportRow]:
-    """root, python: the checkout whose programs run, and the interpreter of its environment."""
+    """root, python: the checkout whose programs run, and the interpreter of its environment. state: as in
+    running_platform."""
     words = await caller_turns(ROOT, scenario.turns) if scenario.turns else ()
     print(f"  logs and state: {folder}", flush=True)
-    async with running_platform(root, folder, scenario.shape, python) as platform:
+    async with running_platform(root, folder, scenario.shape, python, state=state) as platform:
         return await scenario.run(platform, words)
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -42,7 +42,7 @@ class PlatformShape:
     carrier_recordings names it. balanced: whether the API is reached through
     a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
     language model never answers. log_level: of all programs. language: of the agents. call_rate: outbound calls a
-    second at each carrier."""
+    second at each carrier. settings: beside these."""
 
     nodes: int = 1
     recorded: bool = False
@@ -53,15 +53,18 @@ class PlatformShape:
     log_level: str = "warning"
     language: str = "en"
     call_rate: float = 1.0
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Platform:
-    """The running platform. settings: the environment of control's programs. bus: the stream of media's events.
-    network_config: holds the carriers' secrets. balancer: None when the API is reached directly. staff: an API client
-    signed in as an admin. database_url: as the database's owner."""
+    """The running platform. state: the folder of the logs and of the nodes' state. settings: the environment of
+    control's programs. bus: the stream of media's events. network_config: holds the carriers' secrets. balancer: None
+    when the API is reached directly. staff: an API client signed in as an admin. database_url: as the database's owner.
+    """
 
     folder: Path
+    state: Path
     api_url: str
     settings: Mapping[str, str]
     bus: EventStream
@@ -76,6 +79,10 @@ class Platform:
     staff: ApiClient
     workspace: Workspace
     database_url: str
+
+    def log(self, program: str) -> Path:
+        """The log of a program: api, worker, or a node's name."""
+        return self.state / f"{program}.log"
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
         """A query on the database, as its owner."""
@@ -110,10 +117,16 @@ class ProgramFactory:
 
 @asynccontextmanager
 async def running_platform(
-    root: Path, folder: Path, shape: PlatformShape, python: Path = Path(sys.executable)
+    root: Path,
+    folder: Path,
+    shape: PlatformShape,
+    python: Path = Path(sys.executable),
+    *,
+    state: Path | None = None,
 ) -> AsyncIterator[Platform]:
     """Everything is ready when the block begins. root, python: the checkout whose programs run, and the interpreter of
-    its environment. folder: a short path that every user may enter."""
+    its environment. folder: a short path that every user may enter. state: of the programs' logs and the nodes' state;
+    None: the folder."""
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))
@@ -129,7 +142,7 @@ async def running_platform(
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings, python)
-        programs = ProgramFactory(Programs(root, folder, python), settings)
+        programs = ProgramFactory(Programs(root, state or folder, python), settings)
         api_port = free_port() if shape.balanced else ports.control
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
         api, worker = programs.api(api_port), programs.worker(ports.worker)
@@ -142,6 +155,7 @@ async def running_platform(
         workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
         yield Platform(
             folder=folder,
+            state=state or folder,
             api_url=ports.control_url,
             settings=settings,
             bus=EventStream(bus),
@@ -166,6 +180,7 @@ def _shape_settings(shape: PlatformShape) -> dict[str, str]:
         "VOCALIZED_LOG_LEVEL": shape.log_level,
         "VOCALIZED_CARRIER_RECORDINGS": shape.recorder,
         **rates,
+        **shape.settings,
     }
 
 

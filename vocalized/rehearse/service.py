@@ -40,6 +40,12 @@ class Program(Service[Process]):
         self._process = await super().start()
         return self._process
 
+    @property
+    def pid(self) -> int:
+        """Of the process; it must have been started."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Sends SIGKILL, as if its machine were switched off. It must have been started."""
         assert self._process is not None

@@ -27,6 +27,8 @@ LINGER_S: Final = 0.02
 SEND_TIMEOUT_S: Final = 0.5
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 2.0
+# A disk that refused events is asked again after this time: each attempt writes all that waits.
+DISK_PAUSE_S: Final = 1.0
 # Limit of events in memory while neither Redis nor the disk accepts any; further ones are lost, and counted.
 MAX_WAITING: Final = 50_000
 
@@ -43,6 +45,7 @@ class EventPublisher:
         self._published = self._durable = 0  # numbers of events
         self._pause_s = FIRST_PAUSE_S
         self._next = 0.0  # when the next attempt is due, on the loop's clock
+        self._next_spool = 0.0  # the same, of the disk
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
@@ -66,7 +69,8 @@ class EventPublisher:
             await self._progress.wait()
 
     async def close(self, within_s: float) -> bool:
-        """Sends the rest, within `within_s`; what was not sent stays on disk. Returns whether all was sent."""
+        """Sends the rest, within `within_s`; what was not sent stays on disk, and what the disk does not take either is
+        lost. Returns whether all was sent."""
         try:
             async with asyncio.timeout(within_s):
                 while self._file.has_unsent or self._durable < self._published:
@@ -77,9 +81,13 @@ class EventPublisher:
             pass
         await stop_task(self.task)
         if self._waiting:
+            self._next_spool = 0.0
             await self._spool()
+        is_sent = not self._file.has_unsent and not self._waiting
+        self._count_lost(list(self._waiting))
+        self._waiting.clear()
         self._report_lost()
-        return not self._file.has_unsent and not self._waiting
+        return is_sent
 
     def _retry_soon(self) -> None:
         self._next = min(self._next, asyncio.get_running_loop().time() + FIRST_PAUSE_S)
@@ -88,11 +96,15 @@ class EventPublisher:
     async def _step(self) -> None:
         await wait_and_clear(self._wake, self._until_next() if self._file.has_unsent or self._waiting else None)
         await asyncio.sleep(LINGER_S)
-        if self._waiting and (self._file.has_unsent or not await self._send_waiting()):
+        if self._waiting and (self._must_spool() or not await self._send_waiting()):
             await self._spool()
         self._report_lost()
         if self._file.has_unsent and self._until_next() <= 0:
             await self._send_spooled()
+
+    def _must_spool(self) -> bool:
+        """Whether older events are on disk, or Redis was just unavailable."""
+        return self._file.has_unsent or self._until_next() > 0
 
     def _until_next(self) -> float:
         return max(0.0, self._next - asyncio.get_running_loop().time())
@@ -133,11 +145,15 @@ class EventPublisher:
     async def _spool(self) -> None:
         """Moves events from memory to disk. When the disk fails, they stay in memory; when the file is full, the newest
         are lost."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_spool:
+            return
         lines = list(self._waiting)
         try:
             written = await run_on_disk(self._disk, self._file.append, lines)
         except OSError as error:
-            log.error("spool.write_failed", error=error.strerror)
+            log.error("spool.write_failed", error=error.strerror, waiting=len(lines))
+            self._next_spool = now + DISK_PAUSE_S
             return
         self._metrics.events_spooled.inc(written)
         if written < len(lines):

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from media.server.line_file import append_whole
+
 _CHUNK: Final = 262_144
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -133,11 +135,5 @@ class EventFile:
 
     def _write(self, data: bytes) -> None:
         with self._path.open("ab", buffering=0) as file:
-            try:
-                written = file.write(data)
-                if written != len(data):
-                    raise OSError("the disk wrote only a part")
-            except OSError:
-                file.truncate(self._end)
-                raise
+            append_whole(file, data)
         self._end += len(data)

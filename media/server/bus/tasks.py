@@ -4,13 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
-import structlog
-
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
 from shared.supervised_task import SupervisedTask
-
-log = structlog.get_logger()
 
 PAUSE_S: Final = 0.5
 
@@ -22,15 +18,13 @@ def start_bus_task(part: str, step: Callable[[], Awaitable[None]], metrics: Metr
 
 
 async def run_forever(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> NoReturn:
-    """Repeats a step, which has to wait by itself. Pauses PAUSE_S after a failure. part: name for metrics and logs."""
+    """Repeats a step, which has to wait by itself. Pauses PAUSE_S while Redis is unavailable. part: name for metrics.
+    Raises the step's internal errors: a part that fails at each step works no more than one that has ended."""
     while True:
         try:
             await step()
         except BusUnavailable:
             metrics.bus_failures.labels(part).inc()
-            await asyncio.sleep(PAUSE_S)
-        except Exception:  # an internal error in one part must end neither the calls nor this part
-            log.exception("bus_task.crashed", part=part)
             await asyncio.sleep(PAUSE_S)
 
 

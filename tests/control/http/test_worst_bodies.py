@@ -7,25 +7,19 @@ this machine: so it does not matter whether the machine is busy or slow.
 import asyncio
 import gc
 import json
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
-from uuid import uuid4
 
 import pytest
 
-from control.http.inputs import MOST_NAMES, MOST_VALUES
-from control.http.route import MAX_OPEN_BODY_BYTES
 from control.http.server import tune_garbage_collector
-from tests.platform.api import Api, running_api
+from tests.platform.api import running_api
 from tests.platform.clients import Client
+from vocalized.rehearse.body_bounds import fill_path, list_operations, worst_agent, worst_bodies
 
-# Of routes with authorisation, by default (VOCALIZED_MAX_BODY_BYTES).
-MAX_BODY_BYTES: Final = 1_048_576
 # The longest pause that is allowed, in computations of about 10 ms (on the machine that the figures are from).
 MOST_COMPUTATIONS: Final = 2.0
-AGENT: Final = "/workspaces/{workspaceId}/agents/{agentId}"
 
 
 @pytest.fixture(autouse=True)
@@ -69,50 +63,6 @@ class LongestCallback:
         self.seconds, self.place = 0.0, ""
 
 
-def worst_bodies(schema: Mapping[str, Any], is_open: bool) -> Iterator[tuple[str, bytes]]:
-    """Bodies at the bounds of names, values and bytes, in a field that the route has."""
-    field = next(iter(schema["properties"]))
-    size = MAX_OPEN_BODY_BYTES if is_open else MAX_BODY_BYTES
-    names, values = min(MOST_NAMES - 2, size // 12), min(MOST_VALUES - 2, size // 4)
-    yield "unknown names", json.dumps({f"{number:x}": 1 for number in range(names)}).encode()
-    long = "k" * min(size // names - 20, 300)
-    yield "long unknown names", json.dumps({f"{long}{number:x}": 1 for number in range(names)}).encode()
-    yield "names in a field", json.dumps({field: {f"{number:x}": {} for number in range(names)}}).encode()
-    yield "empty lists", b'{"%s":[%s]}' % (field.encode(), b",".join([b"[]"] * (values // 2)))
-    yield "all empty lists that fit", b'{"%s":[%s]}' % (field.encode(), b",".join([b"[]"] * ((size - 100) // 3)))
-    yield "control characters", b'{"%s":"%s"}' % (field.encode(), b"\\u0001" * ((size - 100) // 6))
-    yield "digits", b'{"%s":%s}' % (field.encode(), b"9" * (size - 100))
-    yield "nesting", b'{"%s":%s}' % (field.encode(), b"[" * (values // 2) + b"]" * (values // 2))
-
-
-def worst_agent() -> dict[str, Any]:
-    """A config at all its bounds that is accepted: each placeholder is short, mentioned often, and has a value."""
-    return {
-        "prompt": "{a}" * 9_999,
-        "greeting": "{a}" * 400,
-        "facts": {"a": "b"} | {f"fact_{number}": "c" * 1_000 for number in range(99)},
-        "variables": {f"variable_{number}": {"default": "d" * 500} for number in range(50)},
-    }
-
-
-def url_of(path: str, known: Mapping[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], str(uuid4())), path)
-
-
-async def operations(api: Api) -> list[tuple[str, str, Mapping[str, Any], bool]]:
-    """Method, path, schema of the body, and whether it is open, of each route with a body, by the OpenAPI document."""
-    document = (await api.anonymous.get("/openapi.json")).body
-    found = []
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            content = operation.get("requestBody", {}).get("content", {})
-            if "application/json" not in content or path.startswith("/webhooks"):
-                continue
-            name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
-            found.append((method.upper(), path, document["components"]["schemas"][name], not operation.get("security")))
-    return found
-
-
 async def test_no_body_that_is_accepted_blocks_the_loop(
     database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,22 +73,27 @@ async def test_no_body_that_is_accepted_blocks_the_loop(
         agent = await ann.post(agents, {"name": "Ann", "config": {"prompt": "Help."}})
         assert agent.status == 201, agent.body
         known = {"workspaceId": workspace, "agentId": agent.body["agent"]["id"], "version": "1", "provider": "openai"}
-        routes = await operations(api)
+        routes = list_operations((await api.anonymous.get("/openapi.json")).body)
         assert len(routes) > 40
         unit, longest, slow, statuses = computation(), LongestCallback(monkeypatch), list[str](), set[int]()
-        for method, path, schema, is_open in routes:
-            client: Client = staff if path.startswith("/admin") and not is_open else ann
-            for kind, raw in worst_bodies(schema, is_open):
+        for route in routes:
+            client: Client = staff if route.is_staff else ann
+            for kind, raw in worst_bodies(route):
                 for _ in range(3):  # what is slow is slow each time
                     longest.reset()
                     reply = await client.ask(
-                        method, url_of(path, known), data=raw, headers={"Content-Type": "application/json"}
+                        route.method,
+                        fill_path(route.path, known),
+                        data=raw,
+                        headers={"Content-Type": "application/json"},
                     )
                     statuses.add(reply.status)
                     if longest.seconds <= MOST_COMPUTATIONS * unit:
                         break
                 else:
-                    slow.append(f"{method} {path}, {kind}: {longest.seconds / unit:.1f} at {longest.place[:150]}")
+                    slow.append(
+                        f"{route.method} {route.path}, {kind}: {longest.seconds / unit:.1f} at {longest.place[:150]}"
+                    )
         assert not slow, "\n".join(slow)
         assert 413 not in statuses and 500 not in statuses, "the bodies are worst *accepted* ones"
         assert 422 in statuses

@@ -1,9 +1,10 @@
 """The recording: two channels on one clock, nothing lost, playable after each flush; its errors do not end the call."""
 
-import resource
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from media.audio import mulaw
 from media.audio.mulaw import BYTES_PER_MS, SILENCE
 from media.audio.wav import read_wav
 from media.call.recording import GAP_MS, SEAM_MS, SETTLE_MS, RecordingWriter, StereoMix
+from tests.full_disk import full_disk
 
 
 def sound(byte: int, ms: int) -> bytes:
@@ -215,17 +217,6 @@ def test_disk_that_never_works_costs_the_recording_and_not_the_call(tmp_path: Pa
     assert sum(lost) == 2.5
 
 
-@contextmanager
-def full_disk(at_bytes: int) -> Iterator[None]:
-    """No file of this process grows beyond so many bytes: writing fails, after a part at first, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (at_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("at_s", [0.0, 1.75], ids=["from the beginning", "in the middle of a piece"])
 def test_recording_goes_on_when_the_disk_works_again(tmp_path: Path, at_s: float) -> None:
     lost = list[float]()
@@ -250,3 +241,41 @@ def test_recording_goes_on_when_the_disk_works_again(tmp_path: Path, at_s: float
     wav = read_wav(recorder.path.read_bytes())
     left, _ = channels((wav.samples * 32_768).astype("<i2").tobytes())
     assert left == sound(0x11, kept) + quiet(3_000 - kept) + sound(0x14, 1_000)
+
+
+class _FullFile(FileIO):
+    """Takes holes, as a file on a full disk does, but no bytes where `refuses` says so of their position."""
+
+    refuses: Callable[[int], bool] = staticmethod(lambda position: False)
+
+    def write(self, data: Any, /) -> int:
+        if _FullFile.refuses(self.tell()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+@pytest.mark.parametrize("refused", [lambda at: True, lambda at: at == 0], ids=["sound", "only the header"])
+def test_a_full_disk_is_reported_once_and_shifts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[[int], bool]
+) -> None:
+    monkeypatch.setattr(Path, "open", lambda self, mode, buffering: _FullFile(self, mode))
+    recorder = RecordingWriter(tmp_path / "a.wav", ImmediateExecutor())
+
+    def record(second: int) -> None:
+        recorder.add_caller(sound(0x10 + second, 1_000), second * 1_000)
+        recorder.flush(second * 1_000 + SETTLE_MS)
+
+    with capture_logs() as logs:
+        record(1)
+        monkeypatch.setattr(_FullFile, "refuses", staticmethod(refused))
+        for second in (2, 3, 4):
+            record(second)
+        monkeypatch.undo()
+        record(5)
+        assert recorder.close() == 5_000
+    events = ["recording.interrupted", "recording.continued", "recording.incomplete"]
+    assert [entry["event"] for entry in logs] == events
+    assert [entry["lost_s"] for entry in logs[1:]] == [3.0, 3.0]
+    wav = read_wav(recorder.path.read_bytes())
+    left, _ = channels((wav.samples * 32_768).astype("<i2").tobytes())
+    assert left == sound(0x11, 1_000) + quiet(3_000) + sound(0x15, 1_000)

@@ -1,7 +1,7 @@
 """The files of a stand-alone server: one line per event, an index by stream, and no path outside of its folder."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from media.server.sinks import FLUSH_S, EventFiles, FileSink, StateFolder
-from shared.events import CallNudged, CallStarted, Event, EventEnvelope, decode_event
+from shared.events import CallNudged, CallStarted, Event, EventEnvelope, decode_event, encode_event
+from tests.full_disk import full_disk
 from tests.virtual_time import run_virtual
 
 
@@ -31,9 +32,14 @@ def folder(tmp_path: Path) -> StateFolder:
     return made
 
 
-def write(folder: StateFolder, disk: ThreadPoolExecutor, *events: Event) -> None:
+def write(
+    folder: StateFolder,
+    disk: ThreadPoolExecutor,
+    *events: Event,
+    count_lost: Callable[[float], object] = lambda count: None,
+) -> None:
     async def main() -> None:
-        sink = FileSink(EventFiles(folder, disk), "call-1")
+        sink = FileSink(EventFiles(folder, disk, count_lost), "call-1")
         for seq, event in enumerate(events, 1):
             sink.write(envelope(seq, event))
         sink.close()
@@ -138,10 +144,59 @@ def test_recording_path(folder: StateFolder) -> None:
     assert folder.recording("call-1") == folder.state / "recordings" / "call-1.wav"
 
 
-def test_event_that_cannot_be_written_is_logged(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+def test_event_that_cannot_be_written_is_logged_and_counted(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+    lost = list[float]()
     with capture_logs() as logs:
-        write(StateFolder(tmp_path / "missing"), disk, CallNudged(1), CallNudged(2))
-    assert [(entry["event"], entry["seq"]) for entry in logs] == [("event.lost", 1), ("event.lost", 2)]
+        write(StateFolder(tmp_path / "missing"), disk, CallNudged(1), CallNudged(2), count_lost=lost.append)
+    assert [(entry["event"], entry["call_id"], entry["seq"]) for entry in logs] == [
+        ("event.lost", "call-1", 1), ("event.lost", "call-1", 2),
+    ]  # fmt: skip
+    assert lost == [1, 1]
+
+
+def test_full_disk_loses_whole_events_and_the_call_is_found_later(
+    folder: StateFolder, disk: ThreadPoolExecutor
+) -> None:
+    events: list[Event] = [CallStarted("twilio", "CA1", "MZ1", "Front desk"), CallNudged(1), CallNudged(2)]
+    lost, path = list[float](), folder.events("call-1")
+    line = len(encode_event(envelope(1, events[0])))
+
+    async def main() -> None:
+        files = EventFiles(folder, disk, lost.append)
+        sink = FileSink(files, "call-1")
+        with full_disk(line + 20):  # the second event fits in part; the index entry would fit
+            sink.write(envelope(1, events[0]))
+            sink.write(envelope(2, events[1]))
+            await asyncio.sleep(FLUSH_S * 1.5)
+            disk.submit(int).result()
+        assert lost == [1]
+        sink.write(envelope(3, events[2]))
+        sink.close()
+
+    run_virtual(main())
+    disk.submit(int).result()
+    assert [decode_event(line).seq for line in path.read_bytes().splitlines()] == [1, 3]
+
+
+def test_index_entry_that_a_full_disk_refused_is_written_with_the_next_event(
+    folder: StateFolder, disk: ThreadPoolExecutor
+) -> None:
+    path = folder.stream("MZ1")
+    assert path is not None
+
+    async def main() -> None:
+        sink = FileSink(EventFiles(folder, disk), "call-1")
+        with full_disk(0):
+            sink.write(envelope(1, CallStarted("twilio", "CA1", "MZ1", "Front desk")))
+            await asyncio.sleep(FLUSH_S * 1.5)
+            disk.submit(int).result()
+        assert not path.exists()
+        sink.write(envelope(2, CallNudged(1)))
+        sink.close()
+
+    run_virtual(main())
+    disk.submit(int).result()
+    assert path.read_text() == "call-1"
 
 
 def test_call_without_events_creates_no_file(folder: StateFolder, disk: ThreadPoolExecutor) -> None:

@@ -4,6 +4,9 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
+from shared.bus.health import ProviderHealthStates
 from shared.supervised_task import FIRST_PAUSE_S
 from tests.platform.bus_node import BusNode, running_bus_node, wait_until
 
@@ -36,3 +39,29 @@ async def test_each_task_that_dies_is_named_by_readiness_and_starts_again(valkey
         await wait_until(is_ready)
         assert {task.get_name() for task in asyncio.all_tasks()} >= PARTS
         assert all(node.metric("vocalized_media_task_deaths_total", task=part) == 1 for part in PARTS)
+
+
+async def test_a_part_that_fails_at_each_step_is_dead_too(
+    valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It records as little as a task that has ended."""
+
+    async def fail(self: ProviderHealthStates) -> list[object]:
+        raise ZeroDivisionError
+
+    async with running_bus_node(valkey_url, tmp_path) as node:
+
+        async def is_ready() -> bool:
+            return (await readiness(node))[0] == 200
+
+        await wait_until(is_ready)
+        with monkeypatch.context() as patched:
+            patched.setattr(ProviderHealthStates, "list_out_of_service", fail)
+
+            async def is_dead() -> bool:
+                status, report = await readiness(node)
+                return status == 503 and report["tasks"] == ["provider_health"]
+
+            await wait_until(is_dead)
+        await wait_until(is_ready)
+        assert node.metric("vocalized_media_task_deaths_total", task="provider_health") >= 1

@@ -1,5 +1,6 @@
 """The state folder is full, and Redis is away: events stay in memory, go on in order, and each loss names its call."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from shared.bus.client import bus_client
 from shared.bus.events import EventStream
 from shared.events import CallNudged, EventEnvelope, decode_event, encode_event
 from tests.platform.bus_node import wait_until
+from tests.virtual_time import run_virtual
 
 
 def lines(call_id: str, count: int) -> list[bytes]:
@@ -44,3 +46,41 @@ async def test_what_memory_cannot_hold_is_named_and_the_rest_is_kept(tmp_path: P
     assert metrics.registry.get_sample_value("vocalized_media_events_lost_total") == 4
     stored = (folder / "events.jsonl").read_bytes().splitlines()
     assert [decode_event(line).seq for line in stored] == list(range(publishing.MAX_WAITING))
+
+
+async def test_what_neither_redis_nor_the_disk_took_is_named_at_the_end(tmp_path: Path) -> None:
+    metrics = Metrics()
+    redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
+    with ThreadPoolExecutor(1) as disk, capture_logs() as logs:
+        file = EventFile(tmp_path / "never-comes" / "events.jsonl", 1 << 30)
+        publisher = EventPublisher(EventStream(redis), file, disk, metrics)
+        publisher.start()
+        for line in (*lines("call-1", 2), *lines("call-2", 1)):
+            publisher.publish(line)
+        assert not await publisher.close(0.1)
+    await redis.aclose()
+    assert {entry["call_id"]: entry["lost"] for entry in logs if entry["event"] == "events.lost"} == {
+        "call-1": 2, "call-2": 1,
+    }  # fmt: skip
+    assert metrics.registry.get_sample_value("vocalized_media_events_lost_total") == 3
+
+
+def test_a_disk_that_refuses_events_is_not_asked_at_each_event(tmp_path: Path) -> None:
+    """Each attempt would write all that waits, 50,000 events at worst."""
+
+    async def scenario() -> None:
+        redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
+        file = EventFile(tmp_path / "never-comes" / "events.jsonl", 1 << 30)
+        publisher = EventPublisher(EventStream(redis), file, disk, Metrics())
+        publisher.start()
+        with capture_logs() as logs:
+            for line in lines("call-1", 500):
+                publisher.publish(line)
+                await asyncio.sleep(0.02)
+        failures = [entry for entry in logs if entry["event"] == "spool.write_failed"]
+        assert 2 <= len(failures) <= 11, "10 s"
+        await publisher.close(0.1)
+        await redis.aclose()
+
+    with ThreadPoolExecutor(1) as disk:
+        run_virtual(scenario())

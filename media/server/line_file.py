@@ -1,0 +1,17 @@
+"""Appends whole lines to a file, also while its disk is full."""
+
+import errno
+import os
+from io import FileIO
+
+
+def append_whole(file: FileIO, data: bytes) -> None:
+    """Appends all of it or nothing: what a full disk took of it is removed, or the next line would go on in the middle
+    of this one. file: opened for appending. Raises OSError."""
+    end = os.fstat(file.fileno()).st_size
+    try:
+        if file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, "the disk took only a part")
+    except OSError:
+        file.truncate(end)
+        raise
