@@ -101,6 +101,11 @@ def admin_probes(
         probe("/admin/workspaces", "?status=suspended"),
         Probe("GET /admin/workspaces?search=…", token, [f"/admin/workspaces{one}" for one in named]),
         Probe("GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{one}" for one in workspaces]),
+        Probe(
+            "GET /admin/workspaces/{workspaceId}/regulatory-bundles",
+            token,
+            [f"/admin/workspaces/{one}/regulatory-bundles" for one in workspaces],
+        ),
         probe("/admin/users", *_pages(60)),
         Probe("GET /admin/users?search=…", token, [f"/admin/users{one}" for one in named]),
         Probe("GET /admin/users/{userId}", token, [f"/admin/users/{one}" for one in users]),

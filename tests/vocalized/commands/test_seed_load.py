@@ -29,7 +29,8 @@ NOT_MEASURED = {
     "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
     "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}",
     "/workspaces/{workspaceId}/phone-numbers/available", "/workspaces/{workspaceId}/phone-numbers/{numberId}",
-    "/workspaces/{workspaceId}/calls/{callId}/recording",
+    "/workspaces/{workspaceId}/addresses/{addressId}", "/workspaces/{workspaceId}/regulatory-bundles/{bundleId}",
+    "/workspaces/{workspaceId}/calls/{callId}/recording", "/admin/phone-numbers",
 }  # fmt: skip
 
 
