@@ -51,6 +51,7 @@ _LACKING: Final = {
     "textual": "details of the business",
     "datetime": "a date",
 }
+ADDRESS_REFUSED: Final = "The carrier did not accept the address for this number."
 _SETTING_UP: Final = "The carrier is still setting this number up."
 
 

@@ -1,13 +1,14 @@
 """Number orders at Telnyx (docs: numbers/phone-numbers/number-orders, regulatory-requirements, requirement-groups)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
 from control.carriers.model import CarrierRefused, NumberHolder, NumberPending, OwnedNumber
 from control.carriers.retries import CarrierRequest
 from control.carriers.telnyx_forms import (
+    ADDRESS_REFUSED,
     INFO_PENDING,
     NAME,
     lacking_words,
@@ -111,23 +112,28 @@ class TelnyxOrders:
 
     async def _submit(self, number: Any, wanted: str, holder: NumberHolder) -> str:
         """Submits the holder's address for each requirement of that type without a value; returns what the number waits
-        for then."""
+        for then, also where Telnyx does not accept the address: the order stays open."""
         if wanted != INFO_PENDING:
             return pending_words(wanted)
         lacking = [one for one in number.regulatory_requirements or [] if not one.field_value]
         addresses = [one for one in lacking if one.field_type == _ADDRESS and holder.carrier_address_id]
-        if addresses:
-            values = [
-                {"requirement_id": required_text(one.requirement_id), "field_value": holder.carrier_address_id}
-                for one in addresses
-            ]
+        if addresses and not await self._submit_address(number, addresses, holder.carrier_address_id):
+            return ADDRESS_REFUSED
+        left = [str(one.field_type) for one in lacking if one not in addresses]
+        return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
+
+    async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
+        """False: Telnyx does not accept it."""
+        values = [{"requirement_id": required_text(one.requirement_id), "field_value": address} for one in requirements]
+        try:
             await self._send(
                 lambda: self._sdk.number_order_phone_numbers.update_requirements(
                     required_text(number.id), regulatory_requirements=values
                 )
             )
-        left = [str(one.field_type) for one in lacking if one not in addresses]
-        return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
+        except CarrierRefused:
+            return False
+        return True
 
     async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
         """Waits until the account lists the number as active, some time after the order. The listed number may lack the

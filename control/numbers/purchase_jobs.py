@@ -128,7 +128,8 @@ class _NumberJobs:
         return True
 
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-        """Buys the number. None: it cannot be had; then the purchase fails."""
+        """Buys the number. None: it cannot be had; then the purchase fails. It does not fail while an order is open: the
+        number would be paid for without our knowledge."""
         try:
             return await carrier.buy(number.phone_number, str(number.id), await self._find_holder(number))
         except NumberPending as pending:
@@ -138,6 +139,8 @@ class _NumberJobs:
             # A number is also unavailable after a purchase of ours whose answer was lost, or another worker's.
             ours = await _find_ours(carrier, number)
             if ours is None:
+                if await _is_order_open(carrier, number):
+                    raise
                 await self._fail(number, refused)
             return ours
 
@@ -202,6 +205,10 @@ async def _find_ours(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | Non
     if not found.reference and isinstance(carrier, NumberOrders) and await carrier.order_status(reference) == "success":
         return replace(found, reference=reference)
     return None
+
+
+async def _is_order_open(carrier: Carrier, number: PhoneNumber) -> bool:
+    return isinstance(carrier, NumberOrders) and await carrier.order_status(str(number.id)) == "pending"
 
 
 async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.carriers.model import PostalAddress
+from control.carriers.model import CarrierRefused, NumberPending, PostalAddress
 from control.db.jobs import JobFailed
 from control.numbers.bundles import APPROVED_FOR, OTHERS_FOR, check_bundles
 from control.numbers.model import RegulatoryBundle
@@ -100,6 +100,44 @@ async def test_telnyx_gets_the_address_and_tells_what_is_left(ours: RegulatedWor
     ours.regulated.telnyx.numbers.approve(order.id)
     await ours.run_buy(ordered)
     assert (await ours.workspace.get(ordered)).status == "active"
+
+
+async def test_an_address_that_telnyx_refuses_for_an_order_fails_no_purchase(ours: RegulatedWorkspace) -> None:
+    """The order stays open at Telnyx: once it is fulfilled there, the number is ours and has to be known."""
+    await ours.register(ABROAD)
+    ordered = await ours.order(f"{LONDON}021", "telnyx")
+    requirements = ours.regulated.telnyx.numbers.requirements
+    requirements.addresses.clear()
+    with pytest.raises(JobFailed):
+        await ours.run_buy(ordered)
+    waiting = await ours.workspace.get(ordered)
+    assert (waiting.status, waiting.status_detail) == (
+        "buying", "The carrier did not accept the address for this number.",
+    )  # fmt: skip
+    (order,) = ours.regulated.telnyx.numbers.orders(customer_reference=str(ordered.id))
+    ours.regulated.telnyx.numbers.approve(order.id)
+    await ours.run_buy(ordered)
+    assert (await ours.workspace.get(ordered)).status == "active"
+
+
+async def test_a_purchase_does_not_fail_while_its_order_is_open(
+    ours: RegulatedWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telnyx refuses a request about the order, for a key without rights, say."""
+    ordered = await ours.order(f"{LONDON}022", "telnyx")
+    carrier = ours.regulated.carriers.get("telnyx")
+    buy = carrier.buy
+
+    async def buy_then_refuse(*values: object) -> None:
+        with pytest.raises(NumberPending):
+            await buy(*values)  # type: ignore[arg-type]
+        ours.regulated.network.phone_network.inventory.remove(f"{LONDON}022")
+        raise CarrierRefused("telnyx", "10010", "refused with HTTP 403")
+
+    monkeypatch.setattr(carrier, "buy", buy_then_refuse)
+    with pytest.raises(JobFailed):
+        await ours.run_buy(ordered)
+    assert (await ours.workspace.get(ordered)).status == "buying"
 
 
 async def test_telnyx_gets_the_requirement_group(ours: RegulatedWorkspace) -> None:
