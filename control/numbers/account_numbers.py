@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, OwnedNumber
 from control.carriers.registry import NumberPricing
 from control.numbers.model import NumberImport, TakenNumber
@@ -13,6 +15,7 @@ from shared.errors import Conflict, Invalid, Unavailable
 
 # Numbers of an account that are looked at in one request.
 MOST_LISTED: Final = 1_000
+log = structlog.get_logger()
 
 
 async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
@@ -40,12 +43,16 @@ async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -
                 param="phone_number",
             )
         _require_free(owned, wanted)
+        # Before the number is configured: whoever had its calls until now loses them for an import that succeeds only.
+        price = await _price_of(carrier, wanted.phone_number)
         await carrier.configure(replace(owned, reference=str(number_id)))
-        return TakenNumber(number_id, owned, carrier.configuration, await _price_of(carrier, wanted.phone_number))
     except CarrierUnavailable:
         raise _away() from None
     except CarrierRefused:
         raise _refused() from None
+    if owned.target == "elsewhere":
+        log.warning("number.taken_over", carrier=carrier.name, phone_number_id=str(number_id))
+    return TakenNumber(number_id, owned, price)
 
 
 def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:

@@ -67,11 +67,10 @@ class NumberImport:
 @dataclass(frozen=True, slots=True)
 class TakenNumber:
     """A number that was configured for import. number_id: ours, which the carrier has as its reference. owned: as it
-    was before. configuration: see Carrier.configuration."""
+    was before."""
 
     number_id: UUID
     owned: OwnedNumber
-    configuration: str
     monthly_price: Decimal
 
 
