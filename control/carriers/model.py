@@ -24,13 +24,21 @@ class CarrierError(Exception):
 
 class CarrierRefused(CarrierError):
     """The carrier refused; a retry would be refused too. number_unavailable: the number cannot be bought (any more).
-    call_ended: the call is over."""
+    call_ended: the call is over. account_refused: our key or account may not do this; what was sent does not matter."""
 
     def __init__(
-        self, carrier: str, code: str, message: str, *, number_unavailable: bool = False, call_ended: bool = False
+        self,
+        carrier: str,
+        code: str,
+        message: str,
+        *,
+        number_unavailable: bool = False,
+        call_ended: bool = False,
+        account_refused: bool = False,
     ) -> None:
         super().__init__(carrier, code, message)
         self.number_unavailable, self.call_ended = number_unavailable, call_ended
+        self.account_refused = account_refused
 
 
 class CarrierUnavailable(CarrierError):

@@ -21,7 +21,7 @@ from control.carriers.model import (
     NumberHolder,
     OwnedNumber,
 )
-from control.carriers.retries import NotProcessed, unavailable_by_status
+from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
 
 NAME: Final[CarrierName] = "twilio"
 # Error codes: no such resource.
@@ -151,7 +151,12 @@ def error_from_response(status: int, code: str) -> CarrierError:
         return NotProcessed(NAME, code, "too many calls at once for this account")
     why = _WHY.get(code, f"refused with HTTP {status}")
     return CarrierRefused(
-        NAME, code, why, number_unavailable=code in _NUMBER_UNAVAILABLE, call_ended=code in _CALL_ENDED
+        NAME,
+        code,
+        why,
+        number_unavailable=code in _NUMBER_UNAVAILABLE,
+        call_ended=code in _CALL_ENDED,
+        account_refused=status in ACCOUNT_REFUSED,
     )
 
 

@@ -104,6 +104,52 @@ async def test_a_registration_that_was_not_stored_is_found_by_the_deletion(ours:
     assert at_carriers(ours) == []
 
 
+async def test_an_address_that_was_deleted_while_it_was_registered_is_deleted_by_a_repeated_job(
+    ours: RegulatedWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The carrier is away when the late registration is to be undone, and no row is left."""
+    address = await ours.create(OFFICE, "twilio")
+    documents = ours.regulated.carriers.get("twilio").documents
+    create = documents.create_address
+
+    async def create_late(*values: object) -> str:
+        await ours.delete(address.id)
+        await ours.run_delete(address.id)
+        found = await create(*values)  # type: ignore[arg-type]
+        ours.regulated.twilio.fail_next.extend([503] * 3)
+        return found
+
+    monkeypatch.setattr(documents, "create_address", create_late)
+    with pytest.raises(JobFailed):
+        await ours.run_register(address.id)
+    await ours.run_register(address.id)
+    assert at_carriers(ours) == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_account_that_may_not_register_rejects_no_address(ours: RegulatedWorkspace, status: int) -> None:
+    """A wrong key is the operator's fault: no customer has to create the address again."""
+    address = await ours.create()
+    ours.regulated.twilio.fail_next.append(status)
+    ours.regulated.telnyx.fail_next.append(status)
+    with pytest.raises(JobFailed):
+        await ours.run_register(address.id)
+    assert states(await ours.get(address.id)) == {"telnyx": "pending", "twilio": "pending"}
+    await ours.run_register(address.id)
+    assert states(await ours.get(address.id)) == {"telnyx": "registered", "twilio": "registered"}
+
+
+async def test_one_carriers_outage_does_not_keep_an_address_at_the_other(ours: RegulatedWorkspace) -> None:
+    address = await ours.register()
+    await ours.delete(address.id)
+    ours.regulated.telnyx.fail_next.extend([503] * 3)
+    with pytest.raises(JobFailed):
+        await ours.run_delete(address.id)
+    assert len(at_carriers(ours)) == 1 and not ours.regulated.twilio.regulation.addresses
+    await ours.run_delete(address.id)
+    assert at_carriers(ours) == []
+
+
 async def test_an_address_of_a_number_is_kept(ours: RegulatedWorkspace) -> None:
     address = await ours.register()
     number = await ours.order(f"{LONDON}100", address=address.id)
