@@ -143,7 +143,7 @@ _CODES: Final[Mapping[str, str]] = {
         f"{_WORKSPACE}, {_CARRIER}, 409 number_elsewhere, 409 number_limit, 409 number_pending, 409 number_taken, "
         "422 number_not_owned, 422 phone_number_invalid"
     ),
-    "admin_link_bundle": f"{_WORKSPACE}, {_CARRIER}, 409 bundle_linked, 422 bundle_unknown",
+    "admin_link_bundle": f"{_WORKSPACE}, {_CARRIER}, 409 bundle_limit, 409 bundle_linked, 422 bundle_unknown",
     "admin_unlink_bundle": f"{_BUNDLE}, 409 bundle_in_use",
     "admin_create_template": _TEMPLATE_CONFIG,
     "admin_get_template": _TEMPLATE,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control.carriers import twilio_documents
 from control.carriers.model import (
     AddressRequirement,
     CarrierBundle,
@@ -110,6 +111,22 @@ async def test_bundles_are_read_with_their_addresses(regulated: RegulatedNetwork
     group = regulated.telnyx.numbers.requirements.add_group("GB", "local", "pending-approval")
     assert await documents.fetch_bundle(group.id) == CarrierBundle("GB", "local", "in_review")
     assert await documents.fetch_bundle("none") is None
+
+
+async def test_a_bundle_for_numbers_that_we_do_not_sell_fits_none(regulated: RegulatedNetwork) -> None:
+    bundle = regulated.twilio.regulation.add_bundle("DE", "machine-to-machine", "twilio-approved")
+    found = await regulated.carriers.get("twilio").documents.fetch_bundle(bundle.sid)
+    assert found is not None and found.number_kind == "machine_to_machine"
+
+
+async def test_a_bundle_of_many_documents_is_read_within_a_time(
+    regulated: RegulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = regulated.twilio.regulation.add_bundle("DE", "local", "twilio-approved")
+    monkeypatch.setattr(twilio_documents, "_BUNDLE_TIMEOUT_S", 0.0)
+    with pytest.raises(CarrierUnavailable) as caught:
+        await regulated.carriers.get("twilio").documents.fetch_bundle(bundle.sid)
+    assert caught.value.code == "timeout"
 
 
 async def test_twilio_sells_a_regulated_number_under_address_and_bundle(regulated: RegulatedNetwork) -> None:

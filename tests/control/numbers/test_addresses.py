@@ -162,6 +162,22 @@ async def test_an_address_of_a_number_is_kept(ours: RegulatedWorkspace) -> None:
     assert (await ours.workspace.get(number)).address_id is None
 
 
+async def test_an_address_that_a_bundle_names_is_kept(ours: RegulatedWorkspace) -> None:
+    """A number may be held under it that was imported, or bought under the bundle alone."""
+    address = await ours.register()
+    registration = address.registration_at("twilio")
+    assert registration is not None and registration.carrier_address_id is not None
+    made = ours.regulated.twilio.regulation.add_bundle(
+        "DE", "local", "twilio-approved", registration.carrier_address_id
+    )
+    bundle = await ours.link("twilio", made.sid)
+    with pytest.raises(Conflict) as caught:
+        await ours.delete(address.id)
+    assert caught.value.code == "address_in_use"
+    await ours.workspace.execute("UPDATE regulatory_bundles SET status = 'expired' WHERE id = $1", bundle.id)
+    await ours.delete(address.id)
+
+
 async def test_the_number_of_addresses_is_bounded(ours: RegulatedWorkspace) -> None:
     await ours.workspace.execute(
         "INSERT INTO business_addresses (id, workspace_id, customer_name, street, city, region, postal_code, country) "
@@ -172,6 +188,12 @@ async def test_the_number_of_addresses_is_bounded(ours: RegulatedWorkspace) -> N
     with pytest.raises(Conflict) as caught:
         await ours.create()
     assert caught.value.code == "address_limit"
+    await ours.workspace.execute(
+        "UPDATE business_addresses SET status = 'deleting' WHERE workspace_id = $1", ours.workspace.workspace_id
+    )
+    with pytest.raises(Conflict) as caught:
+        await ours.create()
+    assert caught.value.code == "address_limit", "carriers have those that are not deleted yet"
 
 
 async def test_stuck_and_missing_registrations_are_taken_up_again(ours: RegulatedWorkspace) -> None:

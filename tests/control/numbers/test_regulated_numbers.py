@@ -8,7 +8,7 @@ import pytest
 
 from control.carriers.model import CarrierRefused, NumberPending, PostalAddress
 from control.db.jobs import JobFailed
-from control.numbers.bundles import APPROVED_FOR, OTHERS_FOR, check_bundles
+from control.numbers.bundles import APPROVED_FOR, MOST_BUNDLES, OTHERS_FOR, check_bundles
 from control.numbers.model import RegulatoryBundle
 from control.services import Services
 from shared.errors import Conflict, Invalid
@@ -178,6 +178,31 @@ async def test_a_bundle_is_of_one_workspace_and_stays_while_it_is_used(
     await unlink()
     assert await ours.audit(bundle.id) == ["bundle.link", "bundle.unlink"]
     assert ours.regulated.twilio.regulation.bundles, "the carrier keeps it"
+
+
+async def test_the_number_of_bundles_is_bounded(ours: RegulatedWorkspace) -> None:
+    await ours.workspace.execute(
+        "INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, country, number_kind, status) "
+        "SELECT gen_random_uuid(), $1, 'twilio', gen_random_uuid()::text, 'DE', 'local', 'draft' "
+        "FROM generate_series(1, $2)",
+        ours.workspace.workspace_id,
+        MOST_BUNDLES,
+    )
+    made = ours.regulated.twilio.regulation.add_bundle("GB", "mobile", "twilio-approved")
+    with pytest.raises(Conflict) as caught:
+        await ours.link("twilio", made.sid)
+    assert caught.value.code == "bundle_limit"
+
+
+async def test_telnyx_gets_an_address_that_is_registered_after_the_order(ours: RegulatedWorkspace) -> None:
+    address = await ours.create(ABROAD, "telnyx")
+    ordered = await ours.order(f"{LONDON}023", "telnyx")
+    for _ in range(2):
+        with pytest.raises(JobFailed):
+            await ours.run_buy(ordered)
+        await ours.run_register(address.id)
+    (order,) = ours.regulated.telnyx.numbers.orders(customer_reference=str(ordered.id))
+    assert list(order.values.values()) == list(ours.regulated.telnyx.numbers.requirements.addresses)
 
 
 async def test_the_statuses_of_bundles_follow_the_carriers(ours: RegulatedWorkspace) -> None:
