@@ -138,6 +138,10 @@ class TelnyxGateway:
         """Returns the state of the order with this reference; None without one, or when it failed."""
         return await self._orders.find_status(reference)
 
+    async def cancel_order(self, reference: str) -> None:
+        """Cancels the order with this reference while it is pending."""
+        await self._orders.cancel(reference)
+
     async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
         """Gives the order what it lacks; returns what it waits for, empty for nothing."""
         return await self._orders.submit_documents(reference, holder)

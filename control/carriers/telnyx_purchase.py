@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from control.carriers.model import CarrierRefused, NumberHolder, NumberPending, OwnedNumber
@@ -69,6 +71,15 @@ class TelnyxOrders:
         except NumberPending as pending:
             return pending.message
         return ""
+
+    async def cancel(self, reference: str) -> None:
+        """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No error
+        where Telnyx refuses: it is being fulfilled."""
+        page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
+        ours = [one for one in page.data or [] if one.customer_reference == reference and one.status == "pending"]
+        for part in [part for order in ours for part in order.sub_number_orders_ids or []]:
+            with suppress(CarrierRefused):
+                await self._send(partial(self._sdk.sub_number_orders.cancel, part))
 
     async def _find_or_order(self, phone_number: str, reference: str, holder: NumberHolder) -> tuple[str, str]:
         """Returns id and status of the existing order, if it has not failed, else of a new one."""

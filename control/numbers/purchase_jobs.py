@@ -212,8 +212,10 @@ async def _is_order_open(carrier: Carrier, number: PhoneNumber) -> bool:
 
 
 async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-    """Like `_find_ours`, but raises CarrierUnavailable while the order may still succeed: the number would be paid for
-    without our knowledge."""
+    """Like `_find_ours`, but cancels the order before, which may wait for documents that never come. Raises
+    CarrierUnavailable while it may still succeed: the number would be paid for without our knowledge."""
+    if isinstance(carrier, NumberOrders):
+        await carrier.cancel_order(str(number.id))
     order = await carrier.order_status(str(number.id)) if isinstance(carrier, NumberOrders) else None
     ours = await _find_ours(carrier, number)
     # A number appears a moment after its order succeeded; if it is missing later, it was released since.

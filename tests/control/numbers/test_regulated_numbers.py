@@ -140,6 +140,22 @@ async def test_a_purchase_does_not_fail_while_its_order_is_open(
     assert (await ours.workspace.get(ordered)).status == "buying"
 
 
+async def test_an_order_that_waits_for_documents_is_cancelled_with_its_number(ours: RegulatedWorkspace) -> None:
+    """Otherwise the number would be in release, and count against the tier, for as long as the order waits."""
+    ordered = await ours.order(f"{LONDON}024", "telnyx")
+    with pytest.raises(JobFailed):
+        await ours.run_buy(ordered)
+    await ours.workspace.set_status(ordered, "releasing")
+    ours.regulated.telnyx.fail_next.extend([503] * 3)
+    with pytest.raises(JobFailed):
+        await ours.run_release(ordered)
+    await ours.run_release(ordered)
+    assert (await ours.workspace.get(ordered)).status == "released"
+    (order,) = ours.regulated.telnyx.numbers.orders(customer_reference=str(ordered.id))
+    assert order.status == "failure"
+    assert ours.regulated.network.phone_network.inventory.get(f"{LONDON}024") is None
+
+
 async def test_telnyx_gets_the_requirement_group(ours: RegulatedWorkspace) -> None:
     group = ours.regulated.telnyx.numbers.requirements.add_group("DE", "local")
     bundle = await ours.link("telnyx", group.id)
