@@ -141,7 +141,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_list_account_numbers": _CARRIER,
     "admin_import_number": (
         f"{_WORKSPACE}, {_CARRIER}, 409 number_elsewhere, 409 number_limit, 409 number_pending, 409 number_taken, "
-        "422 number_not_owned, 422 phone_number_invalid"
+        "422 number_not_owned, 422 phone_number_invalid, 422 price_required"
     ),
     "admin_link_bundle": f"{_WORKSPACE}, {_CARRIER}, 409 bundle_limit, 409 bundle_linked, 422 bundle_unknown",
     "admin_unlink_bundle": f"{_BUNDLE}, 409 bundle_in_use",

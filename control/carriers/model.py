@@ -67,7 +67,8 @@ class AvailableNumber:
 @dataclass(frozen=True, slots=True)
 class OwnedNumber:
     """A number of our account. reference: ours, given when it was bought; empty where it has none. pending: what it
-    waits for before it takes calls, in words for the customer; empty when it takes them. target: where its calls go."""
+    waits for before it takes calls, in words for the customer; empty when it takes them. target: where its calls go;
+    elsewhere, too, for a number whose messages do."""
 
     carrier_number_id: str
     phone_number: str

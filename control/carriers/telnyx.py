@@ -18,6 +18,7 @@ from control.carriers.model import (
     NO_HOLDER,
     ActiveCall,
     AvailableNumber,
+    CallTarget,
     CarrierDocuments,
     CarrierName,
     CarrierRefused,
@@ -288,13 +289,14 @@ class TelnyxGateway:
 
     def _owned(self, row: Any) -> OwnedNumber:
         connection = row.connection_id or ""
+        has_messages = bool(getattr(row, "messaging_profile_id", None))  # another program gets them
         return OwnedNumber(
             required_text(row.id),
             required_text(row.phone_number),
             row.customer_reference or "",
             {"voice": True},
             "" if row.status == ACTIVE else pending_words(row.status),
-            "nowhere" if not connection else "us" if connection == self._options.connection_id else "elsewhere",
+            "elsewhere" if has_messages else _target(connection, self._options.connection_id),
         )
 
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
@@ -327,6 +329,12 @@ class TelnyxGateway:
         if not url:
             raise CarrierUnavailable(NAME, "not_ready", "the recording is not ready yet")
         return url
+
+
+def _target(connection: str, ours: str) -> CallTarget:
+    if not connection:
+        return "nowhere"
+    return "us" if connection == ours else "elsewhere"
 
 
 @asynccontextmanager

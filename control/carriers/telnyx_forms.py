@@ -145,9 +145,7 @@ def error_from_response(status: int, body: object) -> CarrierError:
         return error
     code = _limit_tag(body) or _code(body) or ("10005" if status == 404 else str(status))
     why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
-    return CarrierRefused(
-        NAME, code, why, call_ended=code in _CALL_ENDED, account_refused=status in ACCOUNT_REFUSED
-    )
+    return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED, account_refused=status in ACCOUNT_REFUSED)
 
 
 def required_text(value: object) -> str:

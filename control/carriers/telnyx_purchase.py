@@ -73,8 +73,8 @@ class TelnyxOrders:
         return ""
 
     async def cancel(self, reference: str) -> None:
-        """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No error
-        where Telnyx refuses: it is being fulfilled."""
+        """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No
+        error where Telnyx refuses: it is being fulfilled."""
         page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
         ours = [one for one in page.data or [] if one.customer_reference == reference and one.status == "pending"]
         for part in [part for order in ours for part in order.sub_number_orders_ids or []]:

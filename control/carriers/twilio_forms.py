@@ -187,7 +187,7 @@ def owned_number(row: Any, voice_url: str) -> OwnedNumber:
         required_text(row.phone_number),
         row.friendly_name or "",
         _flags(row.capabilities),
-        target=_target(row, voice_url),
+        target="elsewhere" if _has_messages(row) else _target(row, voice_url),
     )
 
 
@@ -199,6 +199,11 @@ def _target(row: Any, voice_url: str) -> CallTarget:
     if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
         return "nowhere"
     return "us" if row.voice_url == voice_url else "elsewhere"
+
+
+def _has_messages(row: Any) -> bool:
+    """Whether another program gets the number's messages."""
+    return bool(row.sms_application_sid) or urlsplit(row.sms_url or "").hostname not in (None, _DEMO_HOST)
 
 
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:

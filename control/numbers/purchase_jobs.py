@@ -128,8 +128,8 @@ class _NumberJobs:
         return True
 
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-        """Buys the number. None: it cannot be had; then the purchase fails. It does not fail while an order is open: the
-        number would be paid for without our knowledge."""
+        """Buys the number. None: it cannot be had; then the purchase fails, unless an order is open: the number would
+        be paid for without our knowledge."""
         try:
             return await carrier.buy(number.phone_number, str(number.id), await self._find_holder(number))
         except NumberPending as pending:

@@ -184,6 +184,9 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
             {"VoiceUrl": "https://other.example.com/"},
             {"VoiceUrl": ours, "TrunkSid": "TK1"},
             {"VoiceUrl": ours, "VoiceApplicationSid": "AP1"},
+            {"SmsUrl": "https://other.example.com/"},
+            {"VoiceUrl": ours, "SmsApplicationSid": "AP1"},
+            {"VoiceUrl": ours, "SmsUrl": "https://demo.twilio.com/welcome/sms/reply/"},
         )
     ):
         regulated.own("twilio", f"+1415555000{last}", **settings)
@@ -191,6 +194,7 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
     found = {one.phone_number[-1]: one.target for one in await twilio.list_numbers("", 100)}
     assert found == {
         "0": "nowhere", "1": "nowhere", "2": "us", "3": "elsewhere", "4": "elsewhere", "5": "elsewhere",
+        "6": "elsewhere", "7": "elsewhere", "8": "us",
     }  # fmt: skip
     assert [one.phone_number for one in await twilio.list_numbers("50003", 100)] == ["+14155550003"]
     assert len(await twilio.list_numbers("", 2)) == 2
@@ -203,7 +207,9 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
     telnyx = regulated.carriers.get("telnyx")
     for last, connection in enumerate(("", CONNECTION, "7")):
         regulated.own("telnyx", f"+1415555010{last}", connection_id=connection)
+    regulated.own("telnyx", "+14155550103")
+    regulated.network.phone_network.inventory.change(regulated.owned("+14155550103"), {"messaging_profile_id": "4001"})
     assert {one.phone_number[-1]: one.target for one in await telnyx.list_numbers("", 100)} == {
-        "0": "nowhere", "1": "us", "2": "elsewhere",
+        "0": "nowhere", "1": "us", "2": "elsewhere", "3": "elsewhere",
     }  # fmt: skip
     assert len(await telnyx.list_numbers("", 2)) == 2

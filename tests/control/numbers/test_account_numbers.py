@@ -13,13 +13,15 @@ from control.numbers.account_numbers import find_account_numbers, take_number
 from control.numbers.model import NumberImport, PhoneNumber
 from control.numbers.webhook_addresses import configure_numbers
 from control.services import Services
-from shared.errors import Conflict, Problem, Unavailable
+from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.ids import new_id
 from tests.control.numbers.conftest import NOW
 from tests.control.numbers.regulated import RegulatedWorkspace, regulated_workspace
 from tests.platform.regulated_network import CONNECTION, HOOKS, LONDON
 
 ELSEWHERE = {"twilio": {"VoiceUrl": "https://other.example.com/"}, "telnyx": {"connection_id": "7"}}
+# Telnyx tells the price of numbers that are for sale only.
+PRICES = {"twilio": None, "telnyx": Decimal("1.05")}
 BOTH_CARRIERS = pytest.mark.parametrize("name", ["twilio", "telnyx"])
 
 
@@ -31,7 +33,7 @@ async def ours(database_url: str, services: Services) -> AsyncIterator[Regulated
 
 async def take(ours: RegulatedWorkspace, name: str, phone_number: str, *, take_over: bool = False) -> PhoneNumber:
     """Imports a number, as the API does."""
-    it, wanted = ours.workspace, NumberImport(phone_number, "Ours", name, take_over)
+    it, wanted = ours.workspace, NumberImport(phone_number, "Ours", name, take_over, PRICES[name])
     await it.in_platform(lambda db: it.numbers.check_import(db, it.workspace_id, phone_number))
     taken = await take_number(ours.regulated.carriers.get(name), wanted, UUID(new_id()))
     return await it.in_platform(lambda db: it.numbers.import_number(db, it.workspace_id, it.actor, wanted, taken, NOW))
@@ -51,7 +53,7 @@ async def test_a_number_is_taken_and_its_calls_come_to_us(name: str, ours: Regul
     assert (number.status, number.friendly_name, number.country) == ("active", "Ours", "US")
     owned = ours.regulated.owned(phone_number)
     assert number.carrier_number_id == owned.id and number.capabilities["voice"] is True
-    assert number.monthly_price == {"twilio": Decimal("1.15"), "telnyx": Decimal(0)}[name]
+    assert number.monthly_price == {"twilio": Decimal("1.15"), "telnyx": Decimal("1.05")}[name]
     settings = owned.settings
     if name == "twilio":
         assert (settings["VoiceUrl"], settings["FriendlyName"]) == (
@@ -142,6 +144,18 @@ async def test_a_number_is_left_where_it_is_when_its_price_is_not_known(
     with pytest.raises(Unavailable):
         await take_number(carrier, wanted, UUID(new_id()))
     assert ours.regulated.owned("+14155551046").settings["VoiceUrl"] == ELSEWHERE["twilio"]["VoiceUrl"]
+
+
+async def test_a_number_without_a_price_is_not_taken(ours: RegulatedWorkspace) -> None:
+    """Its workspace would never pay for it."""
+    ours.regulated.own("telnyx", "+14155551047")
+    carrier = ours.regulated.carriers.get("telnyx")
+    with pytest.raises(Invalid) as caught:
+        await take_number(carrier, NumberImport("+14155551047", "", "telnyx"), UUID(new_id()))
+    assert (caught.value.code, caught.value.param) == ("price_required", "monthly_price")
+    assert not ours.regulated.owned("+14155551047").settings["connection_id"]
+    free = NumberImport("+14155551047", "", "telnyx", monthly_price=Decimal(0))
+    assert (await take_number(carrier, free, UUID(new_id()))).monthly_price == 0
 
 
 async def test_imported_numbers_are_no_purchases(ours: RegulatedWorkspace) -> None:

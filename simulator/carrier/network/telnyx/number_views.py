@@ -117,7 +117,7 @@ def owned_number_json(owned: OwnedNumber) -> Json:
         "call_recording_enabled": False,
         "caller_id_name_enabled": False,
         "cnam_listing_enabled": False,
-        "messaging_profile_id": None,
+        "messaging_profile_id": settings.get("messaging_profile_id"),
         "purchased_at": purchased_at,
         "created_at": purchased_at,
         "updated_at": purchased_at,
