@@ -166,8 +166,9 @@ class CarrierDocuments(Protocol):
     async def create_address(self, address: PostalAddress, reference: str) -> str:
         """Registers an address, unless there is one with this reference; returns the carrier's id of it."""
 
-    async def find_address(self, reference: str) -> str | None:
-        """Returns the carrier's id of the address with this reference."""
+    async def find_addresses(self, reference: str) -> list[str]:
+        """Returns the carrier's ids of the addresses with this reference. It is one; two after a request that was lost
+        for us, and that the carrier processed only after the next one had looked."""
 
     async def delete_address(self, carrier_address_id: str) -> None:
         """Deletes an address; no error when it is deleted already."""

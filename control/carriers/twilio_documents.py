@@ -51,8 +51,7 @@ class TwilioDocuments:
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
         """The reference is the friendly name. Not repeated when it may have been created."""
-        found = await self.find_address(reference)
-        if found is not None:
+        for found in await self.find_addresses(reference):
             return found
         row = await self._send(
             lambda: self._sdk.addresses.create_async(
@@ -69,10 +68,10 @@ class TwilioDocuments:
         )
         return required_text(row.sid)
 
-    async def find_address(self, reference: str) -> str | None:
+    async def find_addresses(self, reference: str) -> list[str]:
         """By its friendly name."""
         rows = await self._send(lambda: self._sdk.addresses.list_async(friendly_name=reference, limit=20, page_size=20))
-        return next((required_text(row.sid) for row in rows if row.friendly_name == reference), None)
+        return [required_text(row.sid) for row in rows if row.friendly_name == reference]
 
     async def delete_address(self, carrier_address_id: str) -> None:
         """No error when it is deleted already."""

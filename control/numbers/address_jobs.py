@@ -116,10 +116,10 @@ class _AddressJobs:
 
 
 async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_address_id: str | None) -> None:
-    """Without the carrier's id it is looked for: a worker may have died before it stored the id."""
-    found = carrier_address_id or await documents.find_address(str(address_id))
-    if found is not None:
-        await documents.delete_address(found)
+    """It is looked for, too: a worker may have died before it stored the carrier's id, or have registered it twice."""
+    found = await documents.find_addresses(str(address_id))
+    for each in dict.fromkeys([*([carrier_address_id] if carrier_address_id else []), *found]):
+        await documents.delete_address(each)
 
 
 def _address_id(payload: bytes) -> UUID:

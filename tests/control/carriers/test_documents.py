@@ -40,11 +40,11 @@ async def test_an_address_is_registered_once_by_its_reference(name: str, regulat
     documents = regulated.carriers.get(name).documents
     first = await documents.create_address(OFFICE, "one")
     assert await documents.create_address(OFFICE, "one") == first
-    assert await documents.find_address("one") == first and await documents.find_address("two") is None
+    assert await documents.find_addresses("one") == [first] and await documents.find_addresses("two") == []
     assert await documents.create_address(OFFICE, "two") != first
     for _ in range(2):
         await documents.delete_address(first)
-    assert await documents.find_address("one") is None
+    assert await documents.find_addresses("one") == []
 
 
 @BOTH_CARRIERS
@@ -53,14 +53,14 @@ async def test_a_registration_whose_answer_is_lost_is_not_repeated_but_found(
 ) -> None:
     documents = regulated.carriers.get(name).documents
     carrier = regulated.twilio if name == "twilio" else regulated.telnyx
-    find = documents.find_address
+    find = documents.find_addresses
 
-    async def find_then_lose(reference: str) -> str | None:
+    async def find_then_lose(reference: str) -> list[str]:
         found = await find(reference)
         carrier.lose_next.append(500)
         return found
 
-    monkeypatch.setattr(documents, "find_address", find_then_lose)
+    monkeypatch.setattr(documents, "find_addresses", find_then_lose)
     with pytest.raises(CarrierUnavailable):
         await documents.create_address(OFFICE, "one")
     monkeypatch.undo()

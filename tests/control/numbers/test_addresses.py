@@ -150,6 +150,26 @@ async def test_one_carriers_outage_does_not_keep_an_address_at_the_other(ours: R
     assert at_carriers(ours) == []
 
 
+async def test_an_address_that_was_registered_twice_is_deleted_twice(
+    ours: RegulatedWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the first registration was lost, and the carrier did not list it at once."""
+    address = await ours.create()
+    for carrier in ours.regulated.carriers:
+        monkeypatch.setattr(carrier.documents, "find_addresses", _find_none)
+        await carrier.documents.create_address(OFFICE, str(address.id))
+    await ours.run_register(address.id)
+    monkeypatch.undo()
+    assert len(at_carriers(ours)) == 4
+    await ours.delete(address.id)
+    await ours.run_delete(address.id)
+    assert at_carriers(ours) == []
+
+
+async def _find_none(reference: str) -> list[str]:
+    return []
+
+
 async def test_an_address_of_a_number_is_kept(ours: RegulatedWorkspace) -> None:
     address = await ours.register()
     number = await ours.order(f"{LONDON}100", address=address.id)
