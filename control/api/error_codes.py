@@ -85,7 +85,7 @@ _CODES: Final[Mapping[str, str]] = {
         "422 bundle_required, 422 bundle_unfit, 422 bundle_unknown, "
         "422 carrier_not_set_up, 422 phone_number_invalid, 429 number_daily_limit"
     ),
-    "create_address": "409 address_limit, 409 workspace_suspended",
+    "create_address": "409 address_limit, 409 workspace_suspended, 422 country_unknown",
     "get_address": _ADDRESS,
     "delete_address": f"{_ADDRESS}, 409 address_in_use",
     "get_bundle": _BUNDLE,

@@ -12,6 +12,7 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.numbers import read_expired, store_addresses
 from control.numbers.model import AddressRegistration, BusinessAddress
+from control.numbers.numbering_plan import require_area
 from control.numbers.service import STUCK
 from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
@@ -52,8 +53,9 @@ class BusinessAddresses:
         carriers: Sequence[str],
         now: datetime,
     ) -> BusinessAddress:
-        """Stores an address, which a job registers at these carriers. Raises Conflict (codes address_limit,
-        workspace_suspended)."""
+        """Stores an address, which a job registers at these carriers. Raises Invalid (code country_unknown),
+        Conflict (codes address_limit, workspace_suspended)."""
+        require_area(parts.country, "")
         await self._workspaces.require_not_suspended(db, workspace_id)
         await store_addresses.lock_list(db, workspace_id)
         if await store_addresses.count_all(db, workspace_id) >= MOST_ADDRESSES:
