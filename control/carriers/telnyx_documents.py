@@ -64,7 +64,8 @@ class TelnyxDocuments:
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
         """A requirement group for orders; one for porting is none."""
         group = await self._or_none(lambda: self._sdk.requirement_groups.retrieve(carrier_bundle_id))
-        if group is None or group.action != "ordering":
+        # An id in other case names the same group: it could be linked to a second workspace.
+        if group is None or group.id != carrier_bundle_id or group.action != "ordering":
             return None
         return CarrierBundle(
             country=required_text(group.country_code).upper(),

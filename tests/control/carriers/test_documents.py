@@ -111,6 +111,8 @@ async def test_bundles_are_read_with_their_addresses(regulated: RegulatedNetwork
     group = regulated.telnyx.numbers.requirements.add_group("GB", "local", "pending-approval")
     assert await documents.fetch_bundle(group.id) == CarrierBundle("GB", "local", "in_review")
     assert await documents.fetch_bundle("none") is None
+    regulated.telnyx.numbers.requirements.groups[group.id.upper()] = group
+    assert await documents.fetch_bundle(group.id.upper()) is None, "one id for one bundle"
 
 
 async def test_a_bundle_for_numbers_that_we_do_not_sell_fits_none(regulated: RegulatedNetwork) -> None:
