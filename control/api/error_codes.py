@@ -88,7 +88,7 @@ _CODES: Final[Mapping[str, str]] = {
         "422 bundle_required, 422 bundle_unfit, 422 bundle_unknown, "
         "422 carrier_not_set_up, 422 phone_number_invalid, 429 number_daily_limit"
     ),
-    "create_address": "409 address_limit, 409 workspace_suspended",
+    "create_address": "409 address_limit, 409 workspace_suspended, 422 country_unknown",
     "get_address": _ADDRESS,
     "delete_address": f"{_ADDRESS}, 409 address_in_use",
     "get_bundle": _BUNDLE,
@@ -144,9 +144,9 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_list_account_numbers": _CARRIER,
     "admin_import_number": (
         f"{_WORKSPACE}, {_CARRIER}, 409 number_elsewhere, 409 number_limit, 409 number_pending, 409 number_taken, "
-        "422 number_not_owned, 422 phone_number_invalid"
+        "422 number_not_owned, 422 phone_number_invalid, 422 price_required"
     ),
-    "admin_link_bundle": f"{_WORKSPACE}, {_CARRIER}, 409 bundle_linked, 422 bundle_unknown",
+    "admin_link_bundle": f"{_WORKSPACE}, {_CARRIER}, 409 bundle_limit, 409 bundle_linked, 422 bundle_unknown",
     "admin_unlink_bundle": f"{_BUNDLE}, 409 bundle_in_use",
     "admin_create_template": _TEMPLATE_CONFIG,
     "admin_get_template": _TEMPLATE,

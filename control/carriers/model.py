@@ -26,15 +26,24 @@ class CarrierError(Exception):
 
 class CarrierRefused(CarrierError):
     """The carrier refused; a retry would be refused too. number_unavailable: the number cannot be bought (any more).
-    call_ended: the call is over. is_repeat: an earlier attempt of the request may have been carried out."""
+    call_ended: the call is over. account_refused: our key or account may not do this; what was sent does not matter.
+    is_repeat: an earlier attempt of the request may have been carried out."""
 
     is_repeat = False
 
     def __init__(
-        self, carrier: str, code: str, message: str, *, number_unavailable: bool = False, call_ended: bool = False
+        self,
+        carrier: str,
+        code: str,
+        message: str,
+        *,
+        number_unavailable: bool = False,
+        call_ended: bool = False,
+        account_refused: bool = False,
     ) -> None:
         super().__init__(carrier, code, message)
         self.number_unavailable, self.call_ended = number_unavailable, call_ended
+        self.account_refused = account_refused
 
 
 class CarrierUnavailable(CarrierError):
@@ -63,7 +72,8 @@ class AvailableNumber:
 @dataclass(frozen=True, slots=True)
 class OwnedNumber:
     """A number of our account. reference: ours, given when it was bought; empty where it has none. pending: what it
-    waits for before it takes calls, in words for the customer; empty when it takes them. target: where its calls go."""
+    waits for before it takes calls, in words for the customer; empty when it takes them. target: where its calls go;
+    elsewhere, too, for a number whose messages do."""
 
     carrier_number_id: str
     phone_number: str
@@ -163,8 +173,9 @@ class CarrierDocuments(Protocol):
     async def create_address(self, address: PostalAddress, reference: str) -> str:
         """Registers an address, unless there is one with this reference; returns the carrier's id of it."""
 
-    async def find_address(self, reference: str) -> str | None:
-        """Returns the carrier's id of the address with this reference."""
+    async def find_addresses(self, reference: str) -> list[str]:
+        """Returns the carrier's ids of the addresses with this reference. It is one; two after a request that was lost
+        for us, and that the carrier processed only after the next one had looked."""
 
     async def delete_address(self, carrier_address_id: str) -> None:
         """Deletes an address; no error when it is deleted already."""

@@ -53,6 +53,10 @@ class NumberOrders(Protocol):
         """Returns the state of the order with this reference; None without one, or when it failed. Raises
         CarrierRefused and CarrierUnavailable."""
 
+    async def cancel_order(self, reference: str) -> None:
+        """Cancels the order with this reference; no error when it is too late, or there is none. Raises CarrierRefused
+        and CarrierUnavailable."""
+
     async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
         """Gives the order with this reference what it lacks and the holder has; may be repeated. Returns what it waits
         for, in words for the customer; empty for nothing. Raises CarrierRefused and CarrierUnavailable."""

@@ -22,6 +22,9 @@ MAX_RECORDING_BYTES: Final = 4 * 3600 * 32_000 + 4_096
 DOWNLOAD_TIMEOUT_S: Final = 240.0
 _CHUNK: Final = 256 * 1024
 
+# Statuses that are about our key or account: no such key, unpaid, no such right.
+ACCOUNT_REFUSED: Final = frozenset({401, 402, 403})
+
 # At lower levels these log URLs and bodies, which contain phone numbers.
 for _name in ("httpx", "httpcore", "telnyx", "twilio"):
     logging.getLogger(_name).setLevel(logging.WARNING)

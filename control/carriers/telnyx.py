@@ -19,6 +19,7 @@ from control.carriers.model import (
     NO_HOLDER,
     ActiveCall,
     AvailableNumber,
+    CallTarget,
     CarrierDocuments,
     CarrierName,
     CarrierRefused,
@@ -141,6 +142,10 @@ class TelnyxGateway:
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
         """Returns the state of the order with this reference; None without one, or when it failed."""
         return await self._orders.find_status(reference)
+
+    async def cancel_order(self, reference: str) -> None:
+        """Cancels the order with this reference while it is pending."""
+        await self._orders.cancel(reference)
 
     async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
         """Gives the order what it lacks; returns what it waits for, empty for nothing."""
@@ -290,13 +295,14 @@ class TelnyxGateway:
 
     def _owned(self, row: Any) -> OwnedNumber:
         connection = row.connection_id or ""
+        has_messages = bool(getattr(row, "messaging_profile_id", None))  # another program gets them
         return OwnedNumber(
             required_text(row.id),
             required_text(row.phone_number),
             row.customer_reference or "",
             {"voice": True},
             "" if row.status == ACTIVE else pending_words(row.status),
-            "nowhere" if not connection else "us" if connection == self._options.connection_id else "elsewhere",
+            "elsewhere" if has_messages else _target(connection, self._options.connection_id),
         )
 
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
@@ -337,6 +343,12 @@ class TelnyxGateway:
         if urls is None or not (url := urls.wav or urls.mp3):
             raise CarrierUnavailable(NAME, "not_ready", "the recording is not ready yet")
         return url
+
+
+def _target(connection: str, ours: str) -> CallTarget:
+    if not connection:
+        return "nowhere"
+    return "us" if connection == ours else "elsewhere"
 
 
 @asynccontextmanager

@@ -30,8 +30,7 @@ class TelnyxDocuments:
     async def create_address(self, address: PostalAddress, reference: str) -> str:
         """The reference is the customer reference. Not repeated when it may have been created. The address is for
         regulatory requirements, so it is not validated for emergency calls."""
-        found = await self.find_address(reference)
-        if found is not None:
+        for found in await self.find_addresses(reference):
             return found
         answer = await self._send(
             lambda: self._sdk.addresses.create(
@@ -51,13 +50,12 @@ class TelnyxDocuments:
         )
         return required_text(answer.data.id if answer.data is not None else None)
 
-    async def find_address(self, reference: str) -> str | None:
+    async def find_addresses(self, reference: str) -> list[str]:
         """By its customer reference."""
         page = await self._send(
             lambda: self._sdk.addresses.list(filter={"customer_reference": {"eq": reference}}, page_size=20)
         )
-        found = (required_text(row.id) for row in page.data or [] if row.customer_reference == reference)
-        return next(found, None)
+        return [required_text(row.id) for row in page.data or [] if row.customer_reference == reference]
 
     async def delete_address(self, carrier_address_id: str) -> None:
         """No error when it is deleted already."""
@@ -66,7 +64,8 @@ class TelnyxDocuments:
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
         """A requirement group for orders; one for porting is none."""
         group = await self._or_none(lambda: self._sdk.requirement_groups.retrieve(carrier_bundle_id))
-        if group is None or group.action != "ordering":
+        # An id in other case names the same group: it could be linked to a second workspace.
+        if group is None or group.id != carrier_bundle_id or group.action != "ordering":
             return None
         return CarrierBundle(
             country=required_text(group.country_code).upper(),

@@ -15,7 +15,7 @@ from control.carriers.model import (
     CarrierUnavailable,
     DialRequest,
 )
-from control.carriers.retries import unavailable_by_status
+from control.carriers.retries import ACCOUNT_REFUSED, unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
 # client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
@@ -54,6 +54,7 @@ _LACKING: Final = {
     "textual": "details of the business",
     "datetime": "a date",
 }
+ADDRESS_REFUSED: Final = "The carrier did not accept the address for this number."
 _SETTING_UP: Final = "The carrier is still setting this number up."
 
 
@@ -155,7 +156,7 @@ def error_from_response(status: int, body: object) -> CarrierError:
         return error
     code = _limit_tag(body) or _code(body) or ("10005" if status == 404 else str(status))
     why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
-    return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED)
+    return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED, account_refused=status in ACCOUNT_REFUSED)
 
 
 def required_text(value: object) -> str:

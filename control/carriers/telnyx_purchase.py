@@ -1,13 +1,16 @@
 """Number orders at Telnyx (docs: numbers/phone-numbers/number-orders, regulatory-requirements, requirement-groups)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from control.carriers.model import CarrierRefused, NumberHolder, NumberPending, OwnedNumber
 from control.carriers.retries import CarrierRequest
 from control.carriers.telnyx_forms import (
+    ADDRESS_REFUSED,
     INFO_PENDING,
     NAME,
     lacking_words,
@@ -69,6 +72,15 @@ class TelnyxOrders:
             return pending.message
         return ""
 
+    async def cancel(self, reference: str) -> None:
+        """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No
+        error where Telnyx refuses: it is being fulfilled."""
+        page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
+        ours = [one for one in page.data or [] if one.customer_reference == reference and one.status == "pending"]
+        for part in [part for order in ours for part in order.sub_number_orders_ids or []]:
+            with suppress(CarrierRefused):
+                await self._send(partial(self._sdk.sub_number_orders.cancel, part))
+
     async def _find_or_order(self, phone_number: str, reference: str, holder: NumberHolder) -> tuple[str, str]:
         """Returns id and status of the existing order, if it has not failed, else of a new one."""
         found = await self._find_order(reference)
@@ -111,23 +123,28 @@ class TelnyxOrders:
 
     async def _submit(self, number: Any, wanted: str, holder: NumberHolder) -> str:
         """Submits the holder's address for each requirement of that type without a value; returns what the number waits
-        for then."""
+        for then, also where Telnyx does not accept the address: the order stays open."""
         if wanted != INFO_PENDING:
             return pending_words(wanted)
         lacking = [one for one in number.regulatory_requirements or [] if not one.field_value]
         addresses = [one for one in lacking if one.field_type == _ADDRESS and holder.carrier_address_id]
-        if addresses:
-            values = [
-                {"requirement_id": required_text(one.requirement_id), "field_value": holder.carrier_address_id}
-                for one in addresses
-            ]
+        if addresses and not await self._submit_address(number, addresses, holder.carrier_address_id):
+            return ADDRESS_REFUSED
+        left = [str(one.field_type) for one in lacking if one not in addresses]
+        return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
+
+    async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
+        """False: Telnyx does not accept it."""
+        values = [{"requirement_id": required_text(one.requirement_id), "field_value": address} for one in requirements]
+        try:
             await self._send(
                 lambda: self._sdk.number_order_phone_numbers.update_requirements(
                     required_text(number.id), regulatory_requirements=values
                 )
             )
-        left = [str(one.field_type) for one in lacking if one not in addresses]
-        return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
+        except CarrierRefused:
+            return False
+        return True
 
     async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
         """Waits until the account lists the number as active, some time after the order. The listed number may lack the

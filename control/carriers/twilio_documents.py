@@ -10,12 +10,13 @@ from control.carriers.model import (
     BundleStatus,
     CarrierBundle,
     CarrierRefused,
+    CarrierUnavailable,
     NumberRequirements,
     PostalAddress,
 )
 from control.carriers.phone import NumberKind, number_kind
 from control.carriers.retries import CarrierRequest
-from control.carriers.twilio_forms import NOT_FOUND, required_text
+from control.carriers.twilio_forms import NAME, NOT_FOUND, required_text
 
 T = TypeVar("T")
 
@@ -26,7 +27,6 @@ _TYPES: Final[Mapping[NumberKind, str]] = {
     "national": "national",
     "toll_free": "toll-free",
 }
-_KINDS: Final = {name: kind for kind, name in _TYPES.items()}
 # A bundle that is approved provisionally can be used, too; Twilio refuses what it does not accept (21649).
 _STATUSES: Final[Mapping[str, BundleStatus]] = {
     "draft": "draft",
@@ -38,6 +38,7 @@ _STATUSES: Final[Mapping[str, BundleStatus]] = {
 }
 _REGULATION_TTL: Final = timedelta(hours=1)
 _MOST_ITEMS: Final = 50
+_BUNDLE_TIMEOUT_S: Final = 30.0
 _DOCUMENT: Final = "RD"
 
 
@@ -50,8 +51,7 @@ class TwilioDocuments:
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
         """The reference is the friendly name. Not repeated when it may have been created."""
-        found = await self.find_address(reference)
-        if found is not None:
+        for found in await self.find_addresses(reference):
             return found
         row = await self._send(
             lambda: self._sdk.addresses.create_async(
@@ -68,17 +68,25 @@ class TwilioDocuments:
         )
         return required_text(row.sid)
 
-    async def find_address(self, reference: str) -> str | None:
+    async def find_addresses(self, reference: str) -> list[str]:
         """By its friendly name."""
         rows = await self._send(lambda: self._sdk.addresses.list_async(friendly_name=reference, limit=20, page_size=20))
-        return next((required_text(row.sid) for row in rows if row.friendly_name == reference), None)
+        return [required_text(row.sid) for row in rows if row.friendly_name == reference]
 
     async def delete_address(self, carrier_address_id: str) -> None:
         """No error when it is deleted already."""
         await self._or_none(lambda: self._sdk.addresses(carrier_address_id).delete_async())
 
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
-        """With the addresses of its supporting documents: a number is only bought with one of these (21651)."""
+        """With the addresses of its supporting documents: a number is only bought with one of these (21651). Each
+        document is a request: altogether they take as long as _BUNDLE_TIMEOUT_S."""
+        try:
+            async with asyncio.timeout(_BUNDLE_TIMEOUT_S):
+                return await self._read_bundle(carrier_bundle_id)
+        except TimeoutError:
+            raise CarrierUnavailable(NAME, "timeout", "no answer in time") from None
+
+    async def _read_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
         compliance = self._sdk.numbers.v2.regulatory_compliance
         bundle = await self._or_none(lambda: compliance.bundles(carrier_bundle_id).fetch_async())
         if bundle is None:
@@ -89,7 +97,8 @@ class TwilioDocuments:
         addresses = await self._find_addresses(compliance, carrier_bundle_id)
         return CarrierBundle(
             country=required_text(regulation.iso_country).upper(),
-            number_kind=_KINDS.get(required_text(regulation.number_type), "local"),
+            # Kinds that we do not sell, such as machine-to-machine, fit none of our numbers.
+            number_kind=required_text(regulation.number_type).replace("-", "_"),
             status=_STATUSES.get(str(bundle.status), "in_review"),
             carrier_address_ids=addresses,
             valid_until=bundle.valid_until,

@@ -22,7 +22,7 @@ from control.carriers.model import (
     NumberHolder,
     OwnedNumber,
 )
-from control.carriers.retries import NotProcessed, unavailable_by_status
+from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
 
 NAME: Final[CarrierName] = "twilio"
 # Error codes: no such resource.
@@ -160,7 +160,12 @@ def error_from_response(status: int, code: str) -> CarrierError:
         return NotProcessed(NAME, code, "too many calls at once for this account")
     why = _WHY.get(code, f"refused with HTTP {status}")
     return CarrierRefused(
-        NAME, code, why, number_unavailable=code in _NUMBER_UNAVAILABLE, call_ended=code in _CALL_ENDED
+        NAME,
+        code,
+        why,
+        number_unavailable=code in _NUMBER_UNAVAILABLE,
+        call_ended=code in _CALL_ENDED,
+        account_refused=status in ACCOUNT_REFUSED,
     )
 
 
@@ -191,7 +196,7 @@ def owned_number(row: Any, voice_url: str) -> OwnedNumber:
         required_text(row.phone_number),
         row.friendly_name or "",
         _flags(row.capabilities),
-        target=_target(row, voice_url),
+        target="elsewhere" if _has_messages(row) else _target(row, voice_url),
     )
 
 
@@ -203,6 +208,11 @@ def _target(row: Any, voice_url: str) -> CallTarget:
     if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
         return "nowhere"
     return "us" if row.voice_url == voice_url else "elsewhere"
+
+
+def _has_messages(row: Any) -> bool:
+    """Whether another program gets the number's messages."""
+    return bool(row.sms_application_sid) or urlsplit(row.sms_url or "").hostname not in (None, _DEMO_HOST)
 
 
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable, OwnedNumber
 from control.carriers.registry import NumberPricing
 from control.numbers.model import NumberImport, TakenNumber
@@ -13,6 +15,7 @@ from shared.errors import Conflict, Invalid, Unavailable
 
 # Numbers of an account that are looked at in one request.
 MOST_LISTED: Final = 1_000
+log = structlog.get_logger()
 
 
 async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
@@ -29,8 +32,8 @@ async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumbe
 async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -> TakenNumber:
     """Sends the number's calls to us. number_id: ours. May be repeated: a number whose calls go to us is taken again.
 
-    Raises Invalid (code number_not_owned), Conflict (number_elsewhere, number_pending), Unavailable (codes
-    carrier_away, carrier_refused)."""
+    Raises Invalid (codes number_not_owned, price_required), Conflict (number_elsewhere, number_pending), Unavailable
+    (codes carrier_away, carrier_refused)."""
     try:
         owned = await carrier.find_owned(wanted.phone_number)
         if owned is None:
@@ -40,12 +43,16 @@ async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -
                 param="phone_number",
             )
         _require_free(owned, wanted)
+        # Before the number is configured: whoever had its calls until now loses them for an import that succeeds only.
+        price = await _require_price(carrier, wanted)
         await carrier.configure(replace(owned, reference=str(number_id)))
-        return TakenNumber(number_id, owned, carrier.configuration, await _price_of(carrier, wanted.phone_number))
     except CarrierUnavailable:
         raise _away() from None
     except CarrierRefused:
         raise _refused() from None
+    if owned.target == "elsewhere":
+        log.warning("number.taken_over", carrier=carrier.name, phone_number_id=str(number_id))
+    return TakenNumber(number_id, owned, price)
 
 
 def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
@@ -53,18 +60,27 @@ def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
         raise Conflict(f"The number takes no calls yet. {owned.pending}", code="number_pending", param="phone_number")
     if owned.target == "elsewhere" and not wanted.take_over:
         raise Conflict(
-            "The number's calls go elsewhere: take_over sends them to this platform instead.",
+            "The number's calls or messages go elsewhere: take_over sends its calls to this platform instead.",
             code="number_elsewhere",
             param="take_over",
         )
 
 
-async def _price_of(carrier: Carrier, phone_number: str) -> Decimal:
-    """US dollars a month; 0 where the carrier does not tell, as for numbers that are no longer for sale."""
-    country = country_of(phone_number)
-    if country is None or not isinstance(carrier, NumberPricing):
-        return Decimal(0)
-    return await carrier.monthly_price(phone_number, country) or Decimal(0)
+async def _require_price(carrier: Carrier, wanted: NumberImport) -> Decimal:
+    """US dollars a month. Some carriers tell none for numbers that are no longer for sale; at 0 the workspace would
+    never pay for the number, so that is only done when told to."""
+    if wanted.monthly_price is not None:
+        return wanted.monthly_price
+    country, price = country_of(wanted.phone_number), None
+    if country is not None and isinstance(carrier, NumberPricing):
+        price = await carrier.monthly_price(wanted.phone_number, country)
+    if price is None:
+        raise Invalid(
+            f"{carrier.name} does not tell what this number costs: name its price a month in US dollars.",
+            code="price_required",
+            param="monthly_price",
+        )
+    return price
 
 
 def _away() -> Unavailable:

@@ -51,7 +51,10 @@ class _AddressJobs:
         """One carrier's outage does not keep the address from the others. A carrier that is no longer set up is left
         out."""
         address = await self._load(address_id)
-        if address is None or address.status != "active":
+        if address is None:
+            await self._delete_remains(address_id)
+            return
+        if address.status != "active":
             return
         fault: CarrierError | None = None
         known = {carrier.name for carrier in self._carriers}
@@ -67,15 +70,23 @@ class _AddressJobs:
         address = await self._load(address_id)
         if address is None or address.status != "deleting":
             return
+        fault: CarrierError | None = None
         for registration in address.registrations:
-            documents = self._carriers.get(registration.carrier).documents
-            # A worker may have registered it and died before it stored the carrier's id.
-            found = registration.carrier_address_id or await documents.find_address(str(address.id))
-            if found is not None:
-                await documents.delete_address(found)
+            try:
+                documents = self._carriers.get(registration.carrier).documents
+                await _delete_at(documents, address.id, registration.carrier_address_id)
+            except CarrierError as error:
+                fault = error
+        if fault is not None:
+            raise fault
         async with self._pool.transaction() as db:
             await enter_platform(db)
             await self._addresses.record_deletion(db, address)
+
+    async def _delete_remains(self, address_id: UUID) -> None:
+        """Deletes at the carriers what an earlier try registered there while the address was deleted here."""
+        for carrier in self._carriers:
+            await _delete_at(carrier.documents, address_id, None)
 
     async def _register_at(
         self, documents: CarrierDocuments, address: BusinessAddress, pending: AddressRegistration
@@ -83,6 +94,8 @@ class _AddressJobs:
         try:
             found = await documents.create_address(address.address, str(address.id))
         except CarrierRefused as refused:
+            if refused.account_refused:  # nothing is wrong with the address
+                raise
             log.info("address.rejected", carrier=pending.carrier, code=refused.code)
             why = f"The carrier refused: {refused.message}."
             await self._record(address, replace(pending, status="rejected", status_detail=why))
@@ -100,6 +113,13 @@ class _AddressJobs:
         async with self._pool.transaction() as db:
             await enter_platform(db)
             return await self._addresses.load(db, address_id)
+
+
+async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_address_id: str | None) -> None:
+    """It is looked for, too: a worker may have died before it stored the carrier's id, or have registered it twice."""
+    found = await documents.find_addresses(str(address_id))
+    for each in dict.fromkeys([*([carrier_address_id] if carrier_address_id else []), *found]):
+        await documents.delete_address(each)
 
 
 def _address_id(payload: bytes) -> UUID:

@@ -12,6 +12,7 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.numbers import read_expired, store_addresses
 from control.numbers.model import AddressRegistration, BusinessAddress
+from control.numbers.numbering_plan import require_area
 from control.numbers.service import STUCK
 from control.platform.audit import Actor, Change, record_change
 from control.workspaces.service import Workspaces
@@ -52,12 +53,16 @@ class BusinessAddresses:
         carriers: Sequence[str],
         now: datetime,
     ) -> BusinessAddress:
-        """Stores an address, which a job registers at these carriers. Raises Conflict (codes address_limit,
-        workspace_suspended)."""
+        """Stores an address, which a job registers at these carriers. Raises Invalid (code country_unknown),
+        Conflict (codes address_limit, workspace_suspended)."""
+        require_area(parts.country, "")
         await self._workspaces.require_not_suspended(db, workspace_id)
         await store_addresses.lock_list(db, workspace_id)
-        if await store_addresses.count_active(db, workspace_id) >= MOST_ADDRESSES:
-            raise Conflict(f"A workspace has {MOST_ADDRESSES} addresses at most.", code="address_limit")
+        if await store_addresses.count_all(db, workspace_id) >= MOST_ADDRESSES:
+            raise Conflict(
+                f"A workspace has {MOST_ADDRESSES} addresses at most; one that is being deleted counts.",
+                code="address_limit",
+            )
         registrations = tuple(AddressRegistration(carrier, "pending", None, None) for carrier in carriers)
         address = BusinessAddress(UUID(new_id()), workspace_id, parts, "active", now, registrations)
         await store_addresses.insert(db, address, carriers)
@@ -69,7 +74,10 @@ class BusinessAddresses:
         """Has a job delete it at the carriers, then here. Raises NotFound and Conflict (code address_in_use)."""
         address = _require(await store_addresses.select_active(db, workspace_id, address_id, lock="UPDATE"))
         if await store_addresses.is_used(db, workspace_id, address_id):
-            raise Conflict("A phone number of this workspace is held under this address.", code="address_in_use")
+            raise Conflict(
+                "A phone number of this workspace is held under this address, or a regulatory bundle names it.",
+                code="address_in_use",
+            )
         await self._start_deletion(db, actor, address, now)
 
     async def load(self, db: Connection, address_id: UUID) -> BusinessAddress | None:

@@ -23,6 +23,8 @@ from shared.ids import new_id
 # How long a status is relied upon: reviews take days, and an approved bundle may expire.
 APPROVED_FOR: Final = timedelta(hours=6)
 OTHERS_FOR: Final = timedelta(minutes=10)
+# Bundles that one workspace may have.
+MOST_BUNDLES: Final = 50
 log = structlog.get_logger()
 
 
@@ -65,9 +67,11 @@ class RegulatoryBundles:
         found: CarrierBundle | None,
         now: datetime,
     ) -> RegulatoryBundle:
-        """found: what the carrier has; None for nothing. Raises Invalid (bundle_unknown), Conflict (bundle_linked),
-        NotFound."""
+        """found: what the carrier has; None for nothing. Raises Invalid (bundle_unknown), Conflict (bundle_limit,
+        bundle_linked), NotFound."""
         await self.require_workspace(db, workspace_id)
+        if await store_bundles.count(db, workspace_id) >= MOST_BUNDLES:
+            raise Conflict(f"A workspace has {MOST_BUNDLES} regulatory bundles at most.", code="bundle_limit")
         if found is None:
             raise Invalid(
                 f"{wanted.carrier} has no bundle with this id.", code="bundle_unknown", param="carrier_bundle_id"

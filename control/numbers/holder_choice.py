@@ -100,12 +100,14 @@ def _choose_address(
     registered = [one for one in addresses if _state(one, order.carrier) == "registered"]
     fitting = [one for one in registered if _is_fit(one, wanted, required or "local") and _is_in(one, bundle, order)]
     if required is None:
+        # An order at Telnyx waits for an address, and gets one that is registered later.
+        fitting = fitting or [one for one in _pending_at(addresses, order) if _is_fit(one, wanted, "local")]
         return fitting[0] if len(fitting) == 1 else None
     if fitting:
         return _only(fitting, "address_ambiguous", _ADDRESS, "addresses of this workspace fit")
     if bundle is not None and bundle.carrier_address_ids:
         return None  # that of the bundle is used
-    if any(_state(one, order.carrier) == "pending" and _is_fit(one, wanted, required) for one in addresses):
+    if any(_is_fit(one, wanted, required) for one in _pending_at(addresses, order)):
         raise _pending()
     raise Invalid(
         f"{order.carrier} sells this number only with an address of its holder{_place(required, wanted.country)}, and "
@@ -158,6 +160,10 @@ def _is_in(address: BusinessAddress, bundle: RegulatoryBundle | None, order: Num
 def _state(address: BusinessAddress, carrier: str) -> str:
     registration = address.registration_at(carrier)
     return "pending" if registration is None else registration.status
+
+
+def _pending_at(addresses: Sequence[BusinessAddress], order: NumberOrder) -> list[BusinessAddress]:
+    return [one for one in addresses if _state(one, order.carrier) == "pending"]
 
 
 def _place(required: AddressRequirement, country: str | None) -> str:

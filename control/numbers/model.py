@@ -56,22 +56,22 @@ class NumberOrder:
 @dataclass(frozen=True, slots=True)
 class NumberImport:
     """A number of the platform's account at a carrier that a workspace is to have. take_over: also when its calls go
-    elsewhere now."""
+    elsewhere now. monthly_price: in US dollars; None for the carrier's."""
 
     phone_number: str
     friendly_name: str
     carrier: str
     take_over: bool = False
+    monthly_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TakenNumber:
     """A number that was configured for import. number_id: ours, which the carrier has as its reference. owned: as it
-    was before. configuration: see Carrier.configuration."""
+    was before."""
 
     number_id: UUID
     owned: OwnedNumber
-    configuration: str
     monthly_price: Decimal
 
 

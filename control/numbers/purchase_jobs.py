@@ -128,7 +128,8 @@ class _NumberJobs:
         return True
 
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-        """Buys the number. None: it cannot be had; then the purchase fails."""
+        """Buys the number. None: it cannot be had; then the purchase fails, unless an order is open: the number would
+        be paid for without our knowledge."""
         try:
             return await carrier.buy(number.phone_number, str(number.id), await self._find_holder(number))
         except NumberPending as pending:
@@ -138,6 +139,8 @@ class _NumberJobs:
             # A number is also unavailable after a purchase of ours whose answer was lost, or another worker's.
             ours = await _find_ours(carrier, number)
             if ours is None:
+                if await _is_order_open(carrier, number):
+                    raise
                 await self._fail(number, refused)
             return ours
 
@@ -204,9 +207,15 @@ async def _find_ours(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | Non
     return None
 
 
+async def _is_order_open(carrier: Carrier, number: PhoneNumber) -> bool:
+    return isinstance(carrier, NumberOrders) and await carrier.order_status(str(number.id)) == "pending"
+
+
 async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-    """Like `_find_ours`, but raises CarrierUnavailable while the order may still succeed: the number would be paid for
-    without our knowledge."""
+    """Like `_find_ours`, but cancels the order before, which may wait for documents that never come. Raises
+    CarrierUnavailable while it may still succeed: the number would be paid for without our knowledge."""
+    if isinstance(carrier, NumberOrders):
+        await carrier.cancel_order(str(number.id))
     order = await carrier.order_status(str(number.id)) if isinstance(carrier, NumberOrders) else None
     ours = await _find_ours(carrier, number)
     # A number appears a moment after its order succeeded; if it is missing later, it was released since.

@@ -107,7 +107,7 @@ class Numbers:
             capabilities=taken.owned.capabilities,
             monthly_price=taken.monthly_price,
         )
-        if not await store.insert_imported(db, number, taken.configuration):
+        if not await store.insert_imported(db, number):
             raise _taken()
         after = {
             "phone_number": number.phone_number,

@@ -58,15 +58,16 @@ async def insert_number(db: Connection, number: PhoneNumber) -> bool:
     return bool(status == "INSERT 0 1")
 
 
-async def insert_imported(db: Connection, number: PhoneNumber, configured_for: str) -> bool:
-    """Inserts a number that the carrier's account had already. configured_for: see Carrier.configuration. False: a
-    workspace has it already."""
+async def insert_imported(db: Connection, number: PhoneNumber) -> bool:
+    """Inserts a number that the carrier's account had already. False: a workspace has it already. It does not count as
+    configured: another import of the same number, which comes to nothing, may configure it at the same time, and the
+    carrier would keep that one's reference."""
     status = await db.execute(
         """
         INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status, country,
                                    created_at, updated_at, carrier_number_id, capabilities, monthly_price,
-                                   configured_for, configure_tried_at, is_imported)
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $7, $8, $9, $10, $11, $7, true)
+                                   is_imported)
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $7, $8, $9, $10, true)
         ON CONFLICT (phone_number) WHERE status IN ('buying', 'active', 'releasing') DO NOTHING
         """,
         number.id,
@@ -79,7 +80,6 @@ async def insert_imported(db: Connection, number: PhoneNumber, configured_for: s
         number.carrier_number_id,
         dict(number.capabilities),
         number.monthly_price,
-        configured_for,
     )
     return bool(status == "INSERT 0 1")
 

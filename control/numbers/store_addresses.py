@@ -39,6 +39,15 @@ _LOCK_STUCK: Final = """
                                                       AND r.carrier = ANY($3)))
     ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
+# Bundles name addresses by the carrier's ids. Those that are of no use any more keep no address.
+_IS_USED: Final = """
+    SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND address_id = $2
+                   AND status IN ('buying', 'active', 'releasing'))
+        OR EXISTS (SELECT FROM address_registrations r JOIN regulatory_bundles b
+                   ON b.workspace_id = r.workspace_id AND b.carrier = r.carrier
+                   AND r.carrier_address_id = ANY(b.carrier_address_ids)
+                   WHERE r.workspace_id = $1 AND r.address_id = $2 AND b.status NOT IN ('rejected', 'expired'))
+"""
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
@@ -51,6 +60,12 @@ async def count_active(db: Connection, workspace_id: UUID) -> int:
     count: int = await db.fetchval(
         "SELECT count(*) FROM business_addresses WHERE workspace_id = $1 AND status = 'active'", workspace_id
     )
+    return count
+
+
+async def count_all(db: Connection, workspace_id: UUID) -> int:
+    """Counts all, those that are being deleted included."""
+    count: int = await db.fetchval("SELECT count(*) FROM business_addresses WHERE workspace_id = $1", workspace_id)
     return count
 
 
@@ -95,13 +110,8 @@ async def select_active(
 
 
 async def is_used(db: Connection, workspace_id: UUID, address_id: UUID) -> bool:
-    """Whether the workspace has, or is buying or releasing, a number under it."""
-    found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND address_id = $2 "
-        "AND status IN ('buying', 'active', 'releasing'))",
-        workspace_id,
-        address_id,
-    )
+    """Whether the workspace has, or is buying or releasing, a number under it, or has a bundle that names it."""
+    found: bool = await db.fetchval(_IS_USED, workspace_id, address_id)
     return found
 
 

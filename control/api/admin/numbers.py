@@ -1,5 +1,6 @@
 """Routes of phone numbers, for the staff: documents of workspaces, and numbers that the platform's accounts have."""
 
+from decimal import Decimal
 from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
@@ -53,7 +54,12 @@ class ImportBody(Body):
     phone_number: str = Field(pattern=E164, description="As the account has it.", examples=["+14155550123"])
     carrier: CarrierName | None = Field(None, description=_CARRIER)
     friendly_name: ShortName = Field("", description="The workspace's name for the number.")
-    take_over: bool = Field(False, description="Whether to take it, too, when its calls go elsewhere now.")
+    take_over: bool = Field(False, description="Whether to take it, too, when its calls or messages go elsewhere now.")
+    monthly_price: Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=4)] | None = Field(
+        None,
+        description="What it costs a month, in US dollars; by default what the carrier tells. Telnyx tells none.",
+        examples=[1.0],
+    )
 
 
 class BundleLinkBody(Body):
@@ -86,11 +92,11 @@ async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery
 
 
 async def import_number(context: AdminContext, body: ImportBody) -> CheckedChange[ImportedNumberAnswer]:
-    """Gives a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls go
-    elsewhere now, unless `take_over`."""
+    """Gives a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls or
+    messages go elsewhere now, unless `take_over`."""
     carrier = choose_carrier(context.services.carriers, body.carrier)
     await context.services.numbers.check_import(context.db, body.workspace_id, body.phone_number)
-    wanted = NumberImport(body.phone_number, body.friendly_name, carrier.name, body.take_over)
+    wanted = NumberImport(body.phone_number, body.friendly_name, carrier.name, body.take_over, body.monthly_price)
     taken: list[TakenNumber] = []
 
     async def take() -> None:

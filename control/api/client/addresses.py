@@ -75,7 +75,8 @@ async def get_address(context: MemberContext, address_id: UUID) -> AddressAnswer
 
 
 async def delete_address(context: MemberContext, address_id: UUID) -> None:
-    """Deletes an address, at the carriers, too. Refused while a number is held under it."""
+    """Deletes an address, at the carriers, too. Refused while a number is held under it, or a bundle names
+    it."""
     await context.services.addresses.delete(context.db, context.workspace_id, context.actor, address_id, context.now)
 
 

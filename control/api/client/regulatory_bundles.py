@@ -1,5 +1,5 @@
 """Routes of regulatory bundles, for the members of their workspace. The staff links them (control/api/admin/
-regulatory_bundles.py)."""
+numbers.py)."""
 
 from uuid import UUID
 

@@ -36,7 +36,7 @@ NUMBERS: Final = {
     "BundleView.status": Text("Status at the carrier.", "approved"),
     "AdminBundleView.status": Text("Status at the carrier.", "approved"),
     "numbers": Text("The numbers."),
-    "target": Text("Where the number's calls go.", "nowhere"),
+    "target": Text("Where the number's calls go; `elsewhere`, too, for one whose messages do.", "nowhere"),
     "pending": Text("What the number waits for before it takes calls; empty when it takes them.", ""),
     "ImportedNumberAnswer.phone_number": Text("The phone number."),
     "ImportedNumberView.status": Text("Status of the number.", "active"),

@@ -104,6 +104,7 @@ async def test_a_repeated_request_creates_one_address(ours: AddressWorkspace) ->
         ({"customer_name": " "}, "customer_name"),
         ({"street": "a\nb"}, "street"),
         ({"country": "Germany"}, "country"),
+        ({"country": "UK"}, "country"),
         ({"postal_code": "1" * 21}, "postal_code"),
     ],
 )

@@ -78,6 +78,12 @@ async def test_refusals_of_an_import(staff: StaffSide) -> None:
     assert (await staff.take("+14155552011")).code == "number_taken"
     assert (await staff.take("+14155552012")).code == "number_not_owned"
     assert (await staff.take("+14155552012", carrier="telnyx")).code == "number_not_owned"
+    staff.regulated.own("telnyx", "+14155552013")
+    unpriced = await staff.take("+14155552013", carrier="telnyx")
+    assert (unpriced.status, unpriced.code, unpriced.param) == (422, "price_required", "monthly_price")
+    assert (await staff.take("+14155552013", carrier="telnyx", monthly_price=-1)).param == "monthly_price"
+    priced = await staff.take("+14155552013", carrier="telnyx", monthly_price=1.05)
+    assert (priced.status, priced.body["phone_number"]["monthly_price"]) == (201, 1.05)
     body = {"workspace_id": "01890a5d-ac96-774b-bcce-b302099a8057", "phone_number": "+14155552012"}
     assert (await staff.admin.post(f"{NUMBERS}/import", body)).code == "workspace_not_found"
     staff.regulated.twilio.fail_next.extend([503] * 3)

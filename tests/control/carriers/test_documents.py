@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control.carriers import twilio_documents
 from control.carriers.model import (
     AddressRequirement,
     CarrierBundle,
@@ -39,11 +40,11 @@ async def test_an_address_is_registered_once_by_its_reference(name: str, regulat
     documents = regulated.carriers.get(name).documents
     first = await documents.create_address(OFFICE, "one")
     assert await documents.create_address(OFFICE, "one") == first
-    assert await documents.find_address("one") == first and await documents.find_address("two") is None
+    assert await documents.find_addresses("one") == [first] and await documents.find_addresses("two") == []
     assert await documents.create_address(OFFICE, "two") != first
     for _ in range(2):
         await documents.delete_address(first)
-    assert await documents.find_address("one") is None
+    assert await documents.find_addresses("one") == []
 
 
 @BOTH_CARRIERS
@@ -52,14 +53,14 @@ async def test_a_registration_whose_answer_is_lost_is_not_repeated_but_found(
 ) -> None:
     documents = regulated.carriers.get(name).documents
     carrier = regulated.twilio if name == "twilio" else regulated.telnyx
-    find = documents.find_address
+    find = documents.find_addresses
 
-    async def find_then_lose(reference: str) -> str | None:
+    async def find_then_lose(reference: str) -> list[str]:
         found = await find(reference)
         carrier.lose_next.append(500)
         return found
 
-    monkeypatch.setattr(documents, "find_address", find_then_lose)
+    monkeypatch.setattr(documents, "find_addresses", find_then_lose)
     with pytest.raises(CarrierUnavailable):
         await documents.create_address(OFFICE, "one")
     monkeypatch.undo()
@@ -110,6 +111,24 @@ async def test_bundles_are_read_with_their_addresses(regulated: RegulatedNetwork
     group = regulated.telnyx.numbers.requirements.add_group("GB", "local", "pending-approval")
     assert await documents.fetch_bundle(group.id) == CarrierBundle("GB", "local", "in_review")
     assert await documents.fetch_bundle("none") is None
+    regulated.telnyx.numbers.requirements.groups[group.id.upper()] = group
+    assert await documents.fetch_bundle(group.id.upper()) is None, "one id for one bundle"
+
+
+async def test_a_bundle_for_numbers_that_we_do_not_sell_fits_none(regulated: RegulatedNetwork) -> None:
+    bundle = regulated.twilio.regulation.add_bundle("DE", "machine-to-machine", "twilio-approved")
+    found = await regulated.carriers.get("twilio").documents.fetch_bundle(bundle.sid)
+    assert found is not None and found.number_kind == "machine_to_machine"
+
+
+async def test_a_bundle_of_many_documents_is_read_within_a_time(
+    regulated: RegulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = regulated.twilio.regulation.add_bundle("DE", "local", "twilio-approved")
+    monkeypatch.setattr(twilio_documents, "_BUNDLE_TIMEOUT_S", 0.0)
+    with pytest.raises(CarrierUnavailable) as caught:
+        await regulated.carriers.get("twilio").documents.fetch_bundle(bundle.sid)
+    assert caught.value.code == "timeout"
 
 
 async def test_twilio_sells_a_regulated_number_under_address_and_bundle(regulated: RegulatedNetwork) -> None:
@@ -167,6 +186,9 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
             {"VoiceUrl": "https://other.example.com/"},
             {"VoiceUrl": ours, "TrunkSid": "TK1"},
             {"VoiceUrl": ours, "VoiceApplicationSid": "AP1"},
+            {"SmsUrl": "https://other.example.com/"},
+            {"VoiceUrl": ours, "SmsApplicationSid": "AP1"},
+            {"VoiceUrl": ours, "SmsUrl": "https://demo.twilio.com/welcome/sms/reply/"},
         )
     ):
         regulated.own("twilio", f"+1415555000{last}", **settings)
@@ -174,6 +196,7 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
     found = {one.phone_number[-1]: one.target for one in await twilio.list_numbers("", 100)}
     assert found == {
         "0": "nowhere", "1": "nowhere", "2": "us", "3": "elsewhere", "4": "elsewhere", "5": "elsewhere",
+        "6": "elsewhere", "7": "elsewhere", "8": "us",
     }  # fmt: skip
     assert [one.phone_number for one in await twilio.list_numbers("50003", 100)] == ["+14155550003"]
     assert len(await twilio.list_numbers("", 2)) == 2
@@ -186,7 +209,9 @@ async def test_numbers_of_the_account_say_where_their_calls_go(regulated: Regula
     telnyx = regulated.carriers.get("telnyx")
     for last, connection in enumerate(("", CONNECTION, "7")):
         regulated.own("telnyx", f"+1415555010{last}", connection_id=connection)
+    regulated.own("telnyx", "+14155550103")
+    regulated.network.phone_network.inventory.change(regulated.owned("+14155550103"), {"messaging_profile_id": "4001"})
     assert {one.phone_number[-1]: one.target for one in await telnyx.list_numbers("", 100)} == {
-        "0": "nowhere", "1": "us", "2": "elsewhere",
+        "0": "nowhere", "1": "us", "2": "elsewhere", "3": "elsewhere",
     }  # fmt: skip
     assert len(await telnyx.list_numbers("", 2)) == 2

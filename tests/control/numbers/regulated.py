@@ -11,7 +11,7 @@ from control.numbers.address_jobs import make_delete_address_job, make_register_
 from control.numbers.addresses import make_address_payload
 from control.numbers.bundles import BundleLink
 from control.numbers.model import BusinessAddress, NumberOrder, PhoneNumber, RegulatoryBundle
-from control.numbers.purchase_jobs import make_buy_job
+from control.numbers.purchase_jobs import make_buy_job, make_release_job
 from control.numbers.service import make_payload
 from control.services import Services
 from tests.control.numbers.conftest import NOW, NumbersWorkspace, make_workspace
@@ -78,6 +78,10 @@ class RegulatedWorkspace:
     async def run_buy(self, number: PhoneNumber) -> None:
         it = self.workspace
         await make_buy_job(it.pool, it.numbers, self.regulated.carriers)(make_payload(number.id))
+
+    async def run_release(self, number: PhoneNumber) -> None:
+        it = self.workspace
+        await make_release_job(it.pool, it.numbers, self.regulated.carriers)(make_payload(number.id))
 
     async def audit(self, resource_id: UUID) -> list[str]:
         rows = await self.workspace.fetch(

@@ -104,6 +104,72 @@ async def test_a_registration_that_was_not_stored_is_found_by_the_deletion(ours:
     assert at_carriers(ours) == []
 
 
+async def test_an_address_that_was_deleted_while_it_was_registered_is_deleted_by_a_repeated_job(
+    ours: RegulatedWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The carrier is away when the late registration is to be undone, and no row is left."""
+    address = await ours.create(OFFICE, "twilio")
+    documents = ours.regulated.carriers.get("twilio").documents
+    create = documents.create_address
+
+    async def create_late(*values: object) -> str:
+        await ours.delete(address.id)
+        await ours.run_delete(address.id)
+        found = await create(*values)  # type: ignore[arg-type]
+        ours.regulated.twilio.fail_next.extend([503] * 3)
+        return found
+
+    monkeypatch.setattr(documents, "create_address", create_late)
+    with pytest.raises(JobFailed):
+        await ours.run_register(address.id)
+    await ours.run_register(address.id)
+    assert at_carriers(ours) == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_account_that_may_not_register_rejects_no_address(ours: RegulatedWorkspace, status: int) -> None:
+    """A wrong key is the operator's fault: no customer has to create the address again."""
+    address = await ours.create()
+    ours.regulated.twilio.fail_next.append(status)
+    ours.regulated.telnyx.fail_next.append(status)
+    with pytest.raises(JobFailed):
+        await ours.run_register(address.id)
+    assert states(await ours.get(address.id)) == {"telnyx": "pending", "twilio": "pending"}
+    await ours.run_register(address.id)
+    assert states(await ours.get(address.id)) == {"telnyx": "registered", "twilio": "registered"}
+
+
+async def test_one_carriers_outage_does_not_keep_an_address_at_the_other(ours: RegulatedWorkspace) -> None:
+    address = await ours.register()
+    await ours.delete(address.id)
+    ours.regulated.telnyx.fail_next.extend([503] * 3)
+    with pytest.raises(JobFailed):
+        await ours.run_delete(address.id)
+    assert len(at_carriers(ours)) == 1 and not ours.regulated.twilio.regulation.addresses
+    await ours.run_delete(address.id)
+    assert at_carriers(ours) == []
+
+
+async def test_an_address_that_was_registered_twice_is_deleted_twice(
+    ours: RegulatedWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the first registration was lost, and the carrier did not list it at once."""
+    address = await ours.create()
+    for carrier in ours.regulated.carriers:
+        monkeypatch.setattr(carrier.documents, "find_addresses", _find_none)
+        await carrier.documents.create_address(OFFICE, str(address.id))
+    await ours.run_register(address.id)
+    monkeypatch.undo()
+    assert len(at_carriers(ours)) == 4
+    await ours.delete(address.id)
+    await ours.run_delete(address.id)
+    assert at_carriers(ours) == []
+
+
+async def _find_none(reference: str) -> list[str]:
+    return []
+
+
 async def test_an_address_of_a_number_is_kept(ours: RegulatedWorkspace) -> None:
     address = await ours.register()
     number = await ours.order(f"{LONDON}100", address=address.id)
@@ -116,6 +182,22 @@ async def test_an_address_of_a_number_is_kept(ours: RegulatedWorkspace) -> None:
     assert (await ours.workspace.get(number)).address_id is None
 
 
+async def test_an_address_that_a_bundle_names_is_kept(ours: RegulatedWorkspace) -> None:
+    """A number may be held under it that was imported, or bought under the bundle alone."""
+    address = await ours.register()
+    registration = address.registration_at("twilio")
+    assert registration is not None and registration.carrier_address_id is not None
+    made = ours.regulated.twilio.regulation.add_bundle(
+        "DE", "local", "twilio-approved", registration.carrier_address_id
+    )
+    bundle = await ours.link("twilio", made.sid)
+    with pytest.raises(Conflict) as caught:
+        await ours.delete(address.id)
+    assert caught.value.code == "address_in_use"
+    await ours.workspace.execute("UPDATE regulatory_bundles SET status = 'expired' WHERE id = $1", bundle.id)
+    await ours.delete(address.id)
+
+
 async def test_the_number_of_addresses_is_bounded(ours: RegulatedWorkspace) -> None:
     await ours.workspace.execute(
         "INSERT INTO business_addresses (id, workspace_id, customer_name, street, city, region, postal_code, country) "
@@ -126,6 +208,12 @@ async def test_the_number_of_addresses_is_bounded(ours: RegulatedWorkspace) -> N
     with pytest.raises(Conflict) as caught:
         await ours.create()
     assert caught.value.code == "address_limit"
+    await ours.workspace.execute(
+        "UPDATE business_addresses SET status = 'deleting' WHERE workspace_id = $1", ours.workspace.workspace_id
+    )
+    with pytest.raises(Conflict) as caught:
+        await ours.create()
+    assert caught.value.code == "address_limit", "carriers have those that are not deleted yet"
 
 
 async def test_stuck_and_missing_registrations_are_taken_up_again(ours: RegulatedWorkspace) -> None:

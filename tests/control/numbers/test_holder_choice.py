@@ -91,6 +91,14 @@ def test_the_only_ones_are_taken_where_the_carrier_does_not_say() -> None:
     assert choose_holder(wanted(), [local, address()], [right, bundle()]) == NOTHING
 
 
+def test_an_address_that_is_being_registered_is_taken_where_an_order_can_wait_for_it() -> None:
+    late, abroad = address(status="pending"), address("GB", status="pending")
+    assert choose_holder(wanted(), [late, abroad, address(status="rejected")], []) == HolderChoice(late.id)
+    assert choose_holder(wanted(), [late, address(status="pending")], []) == NOTHING
+    registered = address()
+    assert choose_holder(wanted(), [late, registered], []) == HolderChoice(registered.id)
+
+
 def test_what_is_missing_is_named() -> None:
     assert fault(wanted(BOTH), [address()], []) == ("bundle_required", "bundle_id")
     assert fault(wanted(LOCAL), [address("GB")], []) == ("address_required", "address_id")

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from control.carriers.model import PostalAddress
+from control.carriers.model import CarrierRefused, NumberPending, PostalAddress
 from control.db.jobs import JobFailed
-from control.numbers.bundles import APPROVED_FOR, OTHERS_FOR, check_bundles
+from control.numbers.bundles import APPROVED_FOR, MOST_BUNDLES, OTHERS_FOR, check_bundles
 from control.numbers.model import RegulatoryBundle
 from control.services import Services
 from shared.errors import Conflict, Invalid
@@ -102,6 +102,60 @@ async def test_telnyx_gets_the_address_and_tells_what_is_left(ours: RegulatedWor
     assert (await ours.workspace.get(ordered)).status == "active"
 
 
+async def test_an_address_that_telnyx_refuses_for_an_order_fails_no_purchase(ours: RegulatedWorkspace) -> None:
+    """The order stays open at Telnyx: once it is fulfilled there, the number is ours and has to be known."""
+    await ours.register(ABROAD)
+    ordered = await ours.order(f"{LONDON}021", "telnyx")
+    requirements = ours.regulated.telnyx.numbers.requirements
+    requirements.addresses.clear()
+    with pytest.raises(JobFailed):
+        await ours.run_buy(ordered)
+    waiting = await ours.workspace.get(ordered)
+    assert (waiting.status, waiting.status_detail) == (
+        "buying", "The carrier did not accept the address for this number.",
+    )  # fmt: skip
+    (order,) = ours.regulated.telnyx.numbers.orders(customer_reference=str(ordered.id))
+    ours.regulated.telnyx.numbers.approve(order.id)
+    await ours.run_buy(ordered)
+    assert (await ours.workspace.get(ordered)).status == "active"
+
+
+async def test_a_purchase_does_not_fail_while_its_order_is_open(
+    ours: RegulatedWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telnyx refuses a request about the order, for a key without rights, say."""
+    ordered = await ours.order(f"{LONDON}022", "telnyx")
+    carrier = ours.regulated.carriers.get("telnyx")
+    buy = carrier.buy
+
+    async def buy_then_refuse(*values: object) -> None:
+        with pytest.raises(NumberPending):
+            await buy(*values)  # type: ignore[arg-type]
+        ours.regulated.network.phone_network.inventory.remove(f"{LONDON}022")
+        raise CarrierRefused("telnyx", "10010", "refused with HTTP 403")
+
+    monkeypatch.setattr(carrier, "buy", buy_then_refuse)
+    with pytest.raises(JobFailed):
+        await ours.run_buy(ordered)
+    assert (await ours.workspace.get(ordered)).status == "buying"
+
+
+async def test_an_order_that_waits_for_documents_is_cancelled_with_its_number(ours: RegulatedWorkspace) -> None:
+    """Otherwise the number would be in release, and count against the tier, for as long as the order waits."""
+    ordered = await ours.order(f"{LONDON}024", "telnyx")
+    with pytest.raises(JobFailed):
+        await ours.run_buy(ordered)
+    await ours.workspace.set_status(ordered, "releasing")
+    ours.regulated.telnyx.fail_next.extend([503] * 3)
+    with pytest.raises(JobFailed):
+        await ours.run_release(ordered)
+    await ours.run_release(ordered)
+    assert (await ours.workspace.get(ordered)).status == "released"
+    (order,) = ours.regulated.telnyx.numbers.orders(customer_reference=str(ordered.id))
+    assert order.status == "failure"
+    assert ours.regulated.network.phone_network.inventory.get(f"{LONDON}024") is None
+
+
 async def test_telnyx_gets_the_requirement_group(ours: RegulatedWorkspace) -> None:
     group = ours.regulated.telnyx.numbers.requirements.add_group("DE", "local")
     bundle = await ours.link("telnyx", group.id)
@@ -140,6 +194,31 @@ async def test_a_bundle_is_of_one_workspace_and_stays_while_it_is_used(
     await unlink()
     assert await ours.audit(bundle.id) == ["bundle.link", "bundle.unlink"]
     assert ours.regulated.twilio.regulation.bundles, "the carrier keeps it"
+
+
+async def test_the_number_of_bundles_is_bounded(ours: RegulatedWorkspace) -> None:
+    await ours.workspace.execute(
+        "INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, country, number_kind, status) "
+        "SELECT gen_random_uuid(), $1, 'twilio', gen_random_uuid()::text, 'DE', 'local', 'draft' "
+        "FROM generate_series(1, $2)",
+        ours.workspace.workspace_id,
+        MOST_BUNDLES,
+    )
+    made = ours.regulated.twilio.regulation.add_bundle("GB", "mobile", "twilio-approved")
+    with pytest.raises(Conflict) as caught:
+        await ours.link("twilio", made.sid)
+    assert caught.value.code == "bundle_limit"
+
+
+async def test_telnyx_gets_an_address_that_is_registered_after_the_order(ours: RegulatedWorkspace) -> None:
+    address = await ours.create(ABROAD, "telnyx")
+    ordered = await ours.order(f"{LONDON}023", "telnyx")
+    for _ in range(2):
+        with pytest.raises(JobFailed):
+            await ours.run_buy(ordered)
+        await ours.run_register(address.id)
+    (order,) = ours.regulated.telnyx.numbers.orders(customer_reference=str(ordered.id))
+    assert list(order.values.values()) == list(ours.regulated.telnyx.numbers.requirements.addresses)
 
 
 async def test_the_statuses_of_bundles_follow_the_carriers(ours: RegulatedWorkspace) -> None:

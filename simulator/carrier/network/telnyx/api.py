@@ -16,7 +16,7 @@ from simulator.carrier.network.telnyx.events import iso
 from simulator.carrier.network.telnyx.fields import Body
 from simulator.carrier.network.telnyx.leg import Leg
 from simulator.carrier.network.telnyx.number_search import available_number_json, read_number_search, search_numbers
-from simulator.carrier.network.telnyx.number_views import number_order_json, owned_number_json
+from simulator.carrier.network.telnyx.number_views import number_order_json, owned_number_json, sub_number_order_json
 from simulator.carrier.network.telnyx.numbers import AccountNumbers
 from simulator.carrier.network.telnyx.recordings import Recordings
 
@@ -52,6 +52,7 @@ class TelnyxApi:
             ("GET", "/number_orders", self._orders),
             ("GET", "/number_orders/{order}", self._one_order),
             ("PATCH", "/number_order_phone_numbers/{entry}", self._submit),
+            ("PATCH", "/sub_number_orders/{part}/cancel", self._cancel),
             ("GET", "/addresses", self._list_addresses),
             *self._numbers.requirements.handlers(),
             ("GET", "/phone_numbers", self._list_owned),
@@ -120,6 +121,9 @@ class TelnyxApi:
 
     def _one_order(self, request: web.Request, body: Body) -> Json:
         return {"data": number_order_json(self._numbers.find_order(request.match_info["order"]))}
+
+    def _cancel(self, request: web.Request, body: Body) -> Json:
+        return {"data": sub_number_order_json(self._numbers.cancel(request.match_info["part"]))}
 
     def _submit(self, request: web.Request, body: Body) -> Json:
         """Values for the requirements of one number of an order."""

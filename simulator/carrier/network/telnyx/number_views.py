@@ -31,6 +31,26 @@ class NumberOrder:
     values: dict[str, str] = field(default_factory=dict)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @property
+    def part_id(self) -> str:
+        """The id of the order's only part, a sub number order: its numbers are of one country and type."""
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, self.id))
+
+
+def sub_number_order_json(order: NumberOrder) -> Json:
+    """The only part of an order."""
+    return {
+        "record_type": "sub_number_order",
+        "id": order.part_id,
+        "order_request_id": order.id,
+        "status": order.status,
+        "customer_reference": order.customer_reference or None,
+        "phone_numbers_count": len(order.numbers),
+        "requirements_met": not order.requirement,
+        "created_at": iso(order.created_at),
+        "updated_at": iso(order.created_at),
+    }
+
 
 def number_order_json(order: NumberOrder) -> Json:
     """An order as the API and number_order.complete show it."""
@@ -47,7 +67,7 @@ def number_order_json(order: NumberOrder) -> Json:
         "updated_at": moment,
         "requirements_met": not order.requirement,
         "phone_numbers_count": len(order.numbers),
-        "sub_number_orders_ids": [],
+        "sub_number_orders_ids": [order.part_id],
         "phone_numbers": [
             {
                 "record_type": "number_order_phone_number",
@@ -97,7 +117,7 @@ def owned_number_json(owned: OwnedNumber) -> Json:
         "call_recording_enabled": False,
         "caller_id_name_enabled": False,
         "cnam_listing_enabled": False,
-        "messaging_profile_id": None,
+        "messaging_profile_id": settings.get("messaging_profile_id"),
         "purchased_at": purchased_at,
         "created_at": purchased_at,
         "updated_at": purchased_at,

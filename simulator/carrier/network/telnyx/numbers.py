@@ -110,6 +110,21 @@ class AccountNumbers:
             if customer_reference in ("", order.customer_reference) and status in ("", order.status)
         ]
 
+    def cancel(self, part_id: str) -> NumberOrder:
+        """PATCH /sub_number_orders/{id}/cancel: only while it is pending (API reference: Cancel a sub number order).
+        Raises TelnyxError."""
+        order = next((one for one in self._orders.values() if one.part_id == part_id), None)
+        if order is None:
+            raise not_found()
+        if order.status != "pending":
+            raise invalid("status", "The order is not pending.")
+        for entry_id, number in order.numbers:
+            if order.statuses.get(entry_id) == "success":
+                self._inventory.remove(number)
+            order.statuses[entry_id] = "failure"
+        order.status = "failure"
+        return order
+
     def submit(self, entry_id: str, body: Body) -> NumberOrder:
         """PATCH /number_order_phone_numbers/{id}: values for requirements. With all of them the review begins. Raises
         TelnyxError."""
@@ -160,6 +175,8 @@ class AccountNumbers:
 
     async def _settle(self, order: NumberOrder) -> None:
         await asyncio.sleep(self._config.order_s)
+        if order.status != "pending":  # cancelled meanwhile
+            return
         for entry_id, number in order.numbers:
             order.statuses[entry_id] = "success" if self._buy(number, order) else "failure"
         group = self.requirements.groups.get(order.group)

@@ -37,6 +37,8 @@ _SETTINGS = (
     "StatusCallbackMethod",
     "VoiceApplicationSid",
     "TrunkSid",
+    "SmsUrl",
+    "SmsApplicationSid",
     "AddressSid",
     "BundleSid",
 )
@@ -165,6 +167,8 @@ class NumbersApi:
             "status_callback": settings.get("StatusCallback") or "",
             "status_callback_method": settings.get("StatusCallbackMethod") or "POST",
             "voice_application_sid": settings.get("VoiceApplicationSid") or None,
+            "sms_url": settings.get("SmsUrl") or "",
+            "sms_application_sid": settings.get("SmsApplicationSid") or None,
             "trunk_sid": settings.get("TrunkSid") or None,
             "address_sid": settings.get("AddressSid") or None,
             "bundle_sid": settings.get("BundleSid") or None,

@@ -87,6 +87,23 @@ async def test_requirement_groups_are_read_and_used_by_orders() -> None:
         await until(telnyx, await order(telnyx, requirement_group_id=ours.id), "success", "approved")
 
 
+async def test_an_order_is_cancelled_while_it_is_pending() -> None:
+    async with account(documented=("+4420",), order_s=0.0) as telnyx:
+        order_id = await order(telnyx)
+        await until(telnyx, order_id, "pending", "requirement-info-pending")
+        data = (await telnyx.client.number_orders.retrieve(order_id)).data
+        assert data is not None and data.sub_number_orders_ids is not None
+        (part,) = data.sub_number_orders_ids
+        assert not telnyx.carrier.numbers.free(LONDON)
+        cancelled = (await telnyx.client.sub_number_orders.cancel(part)).data
+        assert cancelled is not None and (cancelled.id, cancelled.order_request_id) == (part, order_id)
+        assert telnyx.carrier.numbers.free(LONDON)
+        with pytest.raises(UnprocessableEntityError):
+            await telnyx.client.sub_number_orders.cancel(part)
+        with pytest.raises(NotFoundError):
+            await telnyx.client.sub_number_orders.cancel("none")
+
+
 async def test_an_order_with_an_unapproved_group_is_reviewed() -> None:
     async with account(documented=("+4420",), order_s=0.0) as telnyx:
         group = telnyx.carrier.numbers.requirements.add_group("GB", "local", "unapproved")
