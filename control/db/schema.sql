@@ -1125,6 +1125,19 @@ CREATE TABLE public.refresh_tokens (
 );
 
 --
+-- Name: rented_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rented_numbers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    monthly_price numeric(12,4) NOT NULL
+);
+
+--
 -- Name: rollup_dirty; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1696,6 +1709,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: rented_numbers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: rollup_dirty; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1740,6 +1757,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126005102');
 INSERT INTO public.schema_migrations VALUES ('20261126007001');
 INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
+INSERT INTO public.schema_migrations VALUES ('20261126007401');
+INSERT INTO public.schema_migrations VALUES ('20261126007402');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2221,6 +2240,13 @@ ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
 
 --
+-- Name: rented_numbers rented_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rented_numbers
+    ADD CONSTRAINT rented_numbers_pkey PRIMARY KEY (id);
+
+--
 -- Name: rollup_dirty rollup_dirty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2650,10 +2676,10 @@ CREATE INDEX one_time_tokens_user ON public.one_time_tokens USING btree (user_id
 CREATE INDEX payments_invoice ON public.payments USING btree (invoice_id);
 
 --
--- Name: payments_reference; Type: INDEX; Schema: public; Owner: -
+-- Name: payments_reference_of_invoice; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (method, reference) WHERE (reference <> ''::text);
+CREATE UNIQUE INDEX payments_reference_of_invoice ON public.payments USING btree (invoice_id, kind, method, reference) WHERE (reference <> ''::text);
 
 --
 -- Name: payments_workspace; Type: INDEX; Schema: public; Owner: -
@@ -2792,6 +2818,12 @@ CREATE INDEX refresh_tokens_expiry ON public.refresh_tokens USING btree (expires
 --
 
 CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
+
+--
+-- Name: rented_numbers_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX rented_numbers_workspace ON public.rented_numbers USING btree (workspace_id, until);
 
 --
 -- Name: rollup_dirty_day; Type: INDEX; Schema: public; Owner: -
@@ -3507,6 +3539,12 @@ ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: rented_numbers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rented_numbers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3643,6 +3681,12 @@ CREATE POLICY tenant ON public.payments USING ((( SELECT (public.current_scope()
 --
 
 CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: rented_numbers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.rented_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: rollup_dirty tenant; Type: POLICY; Schema: public; Owner: -
@@ -4089,6 +4133,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.providers TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_app;
+
+--
+-- Name: TABLE rented_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rented_numbers TO vocalized_app;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -

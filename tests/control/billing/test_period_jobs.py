@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.billing import store_invoices
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
+from control.billing.read_billed_workspaces import keep_billing_facts
 from control.db.duties import WorkerTasks
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, open_call_platform
@@ -131,14 +133,46 @@ async def test_a_worker_that_dies_leaves_nothing_half_done(platform: CallPlatfor
     assert len(fees) == 1
 
 
-async def test_a_deleted_workspace_is_billed_once_more(platform: CallPlatform, workspace: LiveWorkspace) -> None:
-    """Also when it was purged before its last period is over: then the invoice has no name."""
+async def test_a_purged_workspace_is_billed_once_more(platform: CallPlatform, workspace: LiveWorkspace) -> None:
+    """Its first period was billed before, with a number; the second one is closed when both are gone."""
+    at = {"workspace": workspace.workspace_id, "bought": NOW + timedelta(days=1), "released": NOW + timedelta(days=10)}
+    await platform.in_platform(
+        lambda db: db.execute(
+            "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at, "
+            "released_at) VALUES (gen_random_uuid(), $1, '+14155550177', 'twilio', 'released', 30, $2, $3)",
+            *at.values(),
+        )
+    )
     await run_duty(platform, "billing_periods", NOW)
-    await platform.in_platform(lambda db: db.execute("DELETE FROM workspaces WHERE id = $1", workspace.workspace_id))
     await run_duty(platform, "billing_periods", NEXT_MONTH)
-    (payload,) = await queued(platform, CLOSE_PERIOD)
-    await tasks_at(platform, NEXT_MONTH).handlers[CLOSE_PERIOD](payload)
-    (invoice,) = await invoices(platform)
-    assert (invoice["workspace_id"], invoice["customer_name"]) == (workspace.workspace_id, "")
+    await close_queued(platform, NEXT_MONTH)
+    await platform.in_platform(lambda db: purge(db, workspace.workspace_id))
+    later = NEXT_MONTH + timedelta(days=31)
+    await run_duty(platform, "billing_periods", later)
+    await close_queued(platform, later)
+    first, second = await invoices(platform)
+    assert second["customer_name"] == first["customer_name"] != ""
+    lines = await platform.in_platform(
+        lambda db: db.fetch(
+            "SELECT invoice_id, quantity, exact, is_adjustment FROM invoice_lines WHERE kind = 'number' "
+            "ORDER BY invoice_id"
+        )
+    )
+    assert [(one["invoice_id"], one["quantity"], one["is_adjustment"]) for one in lines] == [
+        (first["id"], 5, False),
+        (second["id"], 5, False),
+    ], "the days of November and of December, each once, and nothing taken back"
     periods = await platform.in_platform(lambda db: db.fetch("SELECT id FROM billing_periods"))
-    assert len(periods) == 1, "no further period begins"
+    assert len(periods) == 2, "no further period begins"
+
+
+async def close_queued(platform: CallPlatform, now: datetime) -> None:
+    """Runs the queued jobs that close periods; those of closed ones do nothing."""
+    for payload in await queued(platform, CLOSE_PERIOD):
+        await tasks_at(platform, now).handlers[CLOSE_PERIOD](payload)
+
+
+async def purge(db: Connection, workspace_id: UUID) -> None:
+    """As the worker's duty does after the grace period."""
+    await keep_billing_facts(db, workspace_id)
+    await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
