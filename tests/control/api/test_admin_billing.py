@@ -57,6 +57,30 @@ async def test_invoice_is_paid_in_parts_and_paid_back(workspace: BillingWorkspac
     assert (await finance.get("/admin/billing/overview")).body["payment_status"]["paid"] == before["paid"]
 
 
+async def test_what_is_paid_back_before_all_is_paid_is_due_again(workspace: BillingWorkspace, finance: Staff) -> None:
+    """A refund has the reference of its payment, as banks write it."""
+    invoice, sent = f"/admin/billing/invoices/{workspace.invoice_id}", {"amount": 11, "reference": "Transfer 1"}
+    await finance.post(f"{invoice}/payments", sent)
+    other = await finance.post(f"{invoice}/payments", {**sent, "amount": 12})
+    assert (other.status, other.code, other.param) == (409, "reference_used", "reference")
+    for _ in range(2):
+        back = (await finance.post(f"{invoice}/refunds", sent)).body["invoice"]
+        assert (back["status"], back["amount_refunded"]) == ("pending", 11)
+    assert await balance(finance, workspace) == (TOTAL, "pending")
+    paid = (await finance.post(f"{invoice}/payments", {})).body["invoice"]
+    assert (paid["status"], paid["amount_paid"]) == ("paid", TOTAL + 11)
+
+
+async def test_one_transfer_pays_two_invoices(
+    api: Api, database_url: str, workspace: BillingWorkspace, finance: Staff
+) -> None:
+    other = await make_billing_workspace(api, database_url)
+    for one in (workspace, other):
+        sent = {"amount": TOTAL, "reference": f"Both {workspace.invoice_id}"}
+        paid = await finance.post(f"/admin/billing/invoices/{one.invoice_id}/payments", sent)
+        assert paid.body["invoice"]["status"] == "paid"
+
+
 async def test_void_invoice_is_not_owed_and_reversed_in_the_ledger(workspace: BillingWorkspace, finance: Staff) -> None:
     invoice = f"/admin/billing/invoices/{workspace.invoice_id}"
     assert (await finance.post(f"{invoice}/void", {})).param == "reason"
