@@ -54,7 +54,8 @@ _KEEP_NAME: Final = """
 """
 _KEEP_NUMBERS: Final = """
     INSERT INTO rented_numbers (id, workspace_id, phone_number, since, until, monthly_price)
-    SELECT id, workspace_id, phone_number, created_at, coalesce(released_at, updated_at), monthly_price FROM phone_numbers
+    SELECT id, workspace_id, phone_number, created_at, coalesce(released_at, updated_at), monthly_price
+    FROM phone_numbers
     WHERE workspace_id = $1 AND status = 'released' ON CONFLICT DO NOTHING
 """
 

@@ -292,30 +292,6 @@ async def test_failed_duty_runs_again_and_does_not_stop_others(pool: Pool, fresh
     assert 'duty_failures_total{duty="bad"} 2.0' in worker.metrics.render().decode()
 
 
-async def test_duties_that_are_due_at_once_leave_connections_to_others(pool: Pool, fresh_database_url: str) -> None:
-    """Twelve on a pool of four, each until all others that may run at once do, too."""
-    running, most, runs = 0, 0, 0
-    both = asyncio.Barrier(2)
-
-    async def hold(db: Connection, now: datetime) -> int:
-        nonlocal running, most, runs
-        running += 1
-        most = max(most, running)
-        await both.wait()
-        running -= 1
-        runs += 1
-        return 0
-
-    async def all_ran() -> bool:
-        return runs >= 12
-
-    worker = make_worker(pool, fresh_database_url, *(Duty(f"d{number}", 3_600, hold, 1) for number in range(12)))
-    async with running_worker(worker):
-        await wait_until(all_ran)
-    assert (most, runs) == (2, 12)
-    assert "vocalized_worker_duty_failures_total{" not in worker.metrics.render().decode()
-
-
 async def test_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url: str) -> None:
     started, released, finished = asyncio.Event(), asyncio.Event(), []
 
