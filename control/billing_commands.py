@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -16,7 +18,7 @@ from control.billing.explanation import (
     explain_line,
 )
 from control.billing.model import LedgerSum
-from control.db.pool import Timeouts, open_pool
+from control.db.pool import Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
 
 # A figure's parts are summed from all rows of a month.
@@ -87,3 +89,11 @@ async def _explain_figure(database_url: str, name: FigureName) -> int:
         await enter_platform(db)
         print(format_figure(await explain_figure(db, name, datetime.now(UTC))))
     return 0
+
+
+@asynccontextmanager
+async def _transaction(database_url: str) -> AsyncIterator[Connection]:
+    pool = open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain")
+    async with pool as opened, opened.transaction() as db:
+        await enter_platform(db)
+        yield db
