@@ -36,11 +36,14 @@ _SELECT_WITHOUT_PERIOD: Final = """
     LIMIT $2
 """
 
-# Of a workspace that is purged, only rented_numbers has them.
+# Numbers that the carrier gave us; an order that was cancelled or failed is none. Of a workspace that is purged, only
+# rented_numbers has them.
 _SELECT_NUMBERS: Final = """
-    SELECT id, phone_number, created_at AS since, released_at AS until, monthly_price FROM phone_numbers
-    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released') AND created_at < $3
-      AND (released_at IS NULL OR released_at > $2)
+    SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
+    FROM phone_numbers
+    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released')
+      AND (status = 'active' OR carrier_number_id IS NOT NULL)
+      AND coalesce(bought_at, created_at) < $3 AND (released_at IS NULL OR released_at > $2)
     UNION ALL
     SELECT id, phone_number, since, until, monthly_price FROM rented_numbers
     WHERE workspace_id = $1 AND since < $3 AND until > $2
@@ -54,9 +57,10 @@ _KEEP_NAME: Final = """
 """
 _KEEP_NUMBERS: Final = """
     INSERT INTO rented_numbers (id, workspace_id, phone_number, since, until, monthly_price)
-    SELECT id, workspace_id, phone_number, created_at, coalesce(released_at, updated_at), monthly_price
-    FROM phone_numbers
-    WHERE workspace_id = $1 AND status = 'released' ON CONFLICT DO NOTHING
+    SELECT id, workspace_id, phone_number, coalesce(bought_at, created_at), coalesce(released_at, updated_at),
+           monthly_price
+    FROM phone_numbers WHERE workspace_id = $1 AND status = 'released' AND carrier_number_id IS NOT NULL
+    ON CONFLICT DO NOTHING
 """
 
 

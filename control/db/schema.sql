@@ -954,6 +954,7 @@ CREATE TABLE public.phone_numbers (
     status_detail text,
     configured_for text,
     configure_tried_at timestamp with time zone,
+    bought_at timestamp with time zone,
     CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
     CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
     CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
@@ -1759,6 +1760,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
 INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
+INSERT INTO public.schema_migrations VALUES ('20261126007403');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

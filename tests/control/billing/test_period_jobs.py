@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.billing import store_invoices
+from control.billing import period_jobs, store_invoices
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
 from control.billing.read_billed_workspaces import keep_billing_facts
 from control.db.duties import WorkerTasks
@@ -134,12 +134,16 @@ async def test_a_worker_that_dies_leaves_nothing_half_done(platform: CallPlatfor
 
 
 async def test_a_purged_workspace_is_billed_once_more(platform: CallPlatform, workspace: LiveWorkspace) -> None:
-    """Its first period was billed before, with a number; the second one is closed when both are gone."""
+    """Its first period was billed before, with a number, and not with an order that was cancelled; the second one is
+    closed when workspace and numbers are gone."""
     at = {"workspace": workspace.workspace_id, "bought": NOW + timedelta(days=1), "released": NOW + timedelta(days=10)}
     await platform.in_platform(
         lambda db: db.execute(
-            "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at, "
-            "released_at) VALUES (gen_random_uuid(), $1, '+14155550177', 'twilio', 'released', 30, $2, $3)",
+            "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, carrier_number_id, status, "
+            "monthly_price, created_at, bought_at, released_at) "
+            "SELECT gen_random_uuid(), $1, '+14155550177', 'twilio', carrier_id, 'released', 30, "
+            "$2::timestamptz - interval '9 days', $2, $3 "
+            "FROM unnest(ARRAY['PN1', NULL]) AS carrier_id",
             *at.values(),
         )
     )
@@ -176,3 +180,21 @@ async def purge(db: Connection, workspace_id: UUID) -> None:
     """As the worker's duty does after the grace period."""
     await keep_billing_facts(db, workspace_id)
     await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
+
+
+async def test_jobs_that_wait_keep_no_others_from_the_queue(
+    platform: CallPlatform, workspace: LiveWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One at a time: the first workspace's job stays in the queue, the second one's is queued in the next run."""
+    other = await platform.create_workspace()
+    at = NOW + timedelta(minutes=1)
+    await platform.in_platform(
+        lambda db: db.execute("UPDATE workspaces SET created_at = $2 WHERE id = $1", other.workspace_id, at)
+    )
+    await run_duty(platform, "billing_periods", NOW + timedelta(minutes=2))
+    monkeypatch.setattr(period_jobs, "BATCH", 1)
+    found = []
+    for _ in range(3):
+        await run_duty(platform, "billing_periods", NEXT_MONTH)
+        found.append(len(await queued(platform, CLOSE_PERIOD)))
+    assert found == [1, 2, 2]
