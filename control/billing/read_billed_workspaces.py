@@ -9,10 +9,17 @@ from control.billing.plans import WorkspaceState
 from control.billing.statement import RentedNumber
 from control.db.pool import Connection
 
-# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded.
+# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. One that was
+# suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
-        SELECT at, id, status, tier_name FROM workspace_changes
+        SELECT at, id, tier_name, CASE
+            WHEN status IN ('suspended', 'deleted') AND EXISTS (
+                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'trial')
+            AND NOT EXISTS (
+                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'active')
+            THEN 'trial' ELSE status END AS status
+        FROM workspace_changes c
         WHERE workspace_id = $1 AND at < $3 AND at >= coalesce(
             (SELECT max(at) FROM workspace_changes WHERE workspace_id = $1 AND at <= $2), '-infinity')
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
+import msgspec
 import pytest
 
-from control.billing import period_jobs, store_invoices
+from control.billing import issuance, period_jobs, store_invoices
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
 from control.billing.read_billed_workspaces import keep_billing_facts
 from control.db.duties import WorkerTasks
@@ -198,3 +199,49 @@ async def test_jobs_that_wait_keep_no_others_from_the_queue(
         await run_duty(platform, "billing_periods", NEXT_MONTH)
         found.append(len(await queued(platform, CLOSE_PERIOD)))
     assert found == [1, 2, 2]
+
+
+async def test_who_leaves_after_the_trial_is_billed_nothing(platform: CallPlatform, workspace: LiveWorkspace) -> None:
+    """Not even for the number that is kept until the workspace is purged."""
+    number = (
+        "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at) "
+        "VALUES (gen_random_uuid(), $1, '+14155550178', 'twilio', 'active', 30, $2)"
+    )
+    ended = (
+        "INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee) "
+        "VALUES (gen_random_uuid(), $1, $2::timestamptz + interval '1 day', 'suspended', 'trial', 0)"
+    )
+    trial = "UPDATE workspace_changes SET status = 'trial', at = $2 WHERE workspace_id = $1"
+    for statement in (trial, number, ended):
+        await platform.in_platform(lambda db, sql=statement: db.execute(sql, workspace.workspace_id, NOW))
+    await run_duty(platform, "billing_periods", NOW)
+    await run_duty(platform, "billing_periods", NEXT_MONTH)
+    await close_queued(platform, NEXT_MONTH)
+    assert await invoices(platform) == []
+
+
+async def test_invoices_that_are_issued_at_once_have_numbers_without_a_gap(
+    platform: CallPlatform, workspace: LiveWorkspace
+) -> None:
+    """Two of the twelve jobs die before they commit."""
+    made = await platform.in_platform(
+        lambda db: db.fetch(
+            "INSERT INTO invoices (id, workspace_id, amount, subtotal, tax, status, period_start, period_end, "
+            "customer_name, timezone) SELECT gen_random_uuid(), $1, 1, 1, 0, 'draft', $2, $2, 'W', 'UTC' "
+            "FROM generate_series(1, 12) RETURNING id",
+            workspace.workspace_id,
+            NOW,
+        )
+    )
+
+    async def issue_and_die(db: Connection, invoice_id: UUID) -> None:
+        await issuance.issue_own(db, invoice_id, NOW, 14)
+        raise ConnectionResetError
+
+    run = tasks_at(platform, NOW).handlers[ISSUE_INVOICE]
+    dying = [platform.in_platform(lambda db, one=row["id"]: issue_and_die(db, one)) for row in made[:2]]
+    jobs = [run(msgspec.json.encode(period_jobs.IssueInvoiceJob(row["id"]))) for row in made[2:]]
+    results = await asyncio.gather(*dying, *jobs, return_exceptions=True)
+    assert [type(one) for one in results] == [ConnectionResetError] * 2 + [type(None)] * 10
+    numbers = sorted(row["number"] for row in await invoices(platform) if row["number"])
+    assert numbers == [f"2026-{place:06}" for place in range(1, 11)]
