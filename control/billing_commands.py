@@ -2,8 +2,11 @@
 
 import argparse
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from control.billing.explanation import (
@@ -15,8 +18,11 @@ from control.billing.explanation import (
     explain_line,
 )
 from control.billing.model import LedgerSum
-from control.db.pool import open_pool
+from control.db.pool import Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
+
+# A figure's parts are summed from all rows of a month.
+_TIMEOUTS: Final = Timeouts(statement=600.0, command=605.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,14 +72,28 @@ def _conclusion(what: str, amount: Decimal, difference: Decimal, currency: str) 
 
 
 async def _explain_line(database_url: str, line_id: UUID) -> int:
-    async with open_pool(database_url, size=1, name="vocalized-explain") as pool, pool.transaction() as db:
+    async with (
+        open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain") as pool,
+        pool.transaction() as db,
+    ):
         await enter_platform(db)
         print(format_line(await explain_line(db, line_id)))
     return 0
 
 
 async def _explain_figure(database_url: str, name: FigureName) -> int:
-    async with open_pool(database_url, size=1, name="vocalized-explain") as pool, pool.transaction() as db:
+    async with (
+        open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain") as pool,
+        pool.transaction() as db,
+    ):
         await enter_platform(db)
         print(format_figure(await explain_figure(db, name, datetime.now(UTC))))
     return 0
+
+
+@asynccontextmanager
+async def _transaction(database_url: str) -> AsyncIterator[Connection]:
+    pool = open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-explain")
+    async with pool as opened, opened.transaction() as db:
+        await enter_platform(db)
+        yield db

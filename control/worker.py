@@ -17,6 +17,7 @@ from control.accounts.worker_tasks import accounts_tasks
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
+from control.billing.read_billed_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
 from control.calls.deletion import delete_workspace_calls
 from control.calls.worker_tasks import calls_tasks
@@ -78,7 +79,10 @@ def make_worker_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
             workspaces_tasks(
-                services.workspaces, delete_calls=delete_workspace_calls, delete_marks=delete_workspace_marks
+                services.workspaces,
+                delete_calls=delete_workspace_calls,
+                delete_marks=delete_workspace_marks,
+                keep_billing_facts=keep_billing_facts,
             ),
             platform_tasks(services.platform),
             media_requests_tasks(),

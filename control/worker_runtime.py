@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -105,6 +105,9 @@ class BackgroundWorker:
         self.tasks = tasks
         self._pool, self._url, self._retries = pool, database_url, retries or JobRetries()
         self._clock = clock or _now
+        # At the start, and after an outage, all duties are due at once: without a limit they wait for one another's
+        # connections until they fail, and so do jobs and services, which share the pool.
+        self._transactions = asyncio.Semaphore(max(1, pool.size // 2))
         self._last_runs: dict[str, datetime] = {}
         self._supervised: list[SupervisedTask] = []
 
@@ -149,8 +152,11 @@ class BackgroundWorker:
                 return
 
     async def _run_batch(self, duty: AnyDuty) -> int:
-        with self.metrics.seconds.labels(duty.name).time():
-            done = await duty.run_once(self._pool, self._clock())
+        """An outside duty takes no turn: it holds connections only now and then, and may wait long for others."""
+        turn = self._transactions if isinstance(duty, Duty) else nullcontext()
+        async with turn:
+            with self.metrics.seconds.labels(duty.name).time():
+                done = await duty.run_once(self._pool, self._clock())
         self.metrics.done.labels(duty.name).inc(done)
         # Recorded after each batch, so that a duty with a long backlog does not count as overdue.
         self._last_runs[duty.name] = self._clock()

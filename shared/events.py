@@ -246,14 +246,15 @@ class RecordingIncomplete(_Event, frozen=True, tag="recording.incomplete"):
 UsageUnit = Literal["ms", "prompt_tokens", "cached_tokens", "completion_tokens", "characters"]
 
 
-class UsageRecorded(_Event, frozen=True, tag="usage.recorded"):
+class UsageRecorded(_Event, frozen=True, omit_defaults=True, tag="usage.recorded"):
     """One attempt at one provider consumed something. Every cost is calculated from these events.
 
     resource_type: kind of the provider. provider: the configured instance; vendor: its adapter. model: as the vendor
     names it; empty where it has none. quantity: since the provider's previous event of this unit. estimated: counted by
     us, because the provider did not. Of a recogniser: ms of audio sent to it, replayed audio too; of a language model:
     prompt tokens that were not cached, cached ones, and completion tokens, one event each; of a voice: characters sent
-    to it, heard or not.
+    to it, heard or not. own_key: the vendor bills the workspace, whose key or server it was; left out where it was not,
+    and by nodes of the version before.
     """
 
     resource_type: Literal["stt", "llm", "tts"]
@@ -262,7 +263,8 @@ class UsageRecorded(_Event, frozen=True, tag="usage.recorded"):
     model: str
     quantity: int
     unit: UsageUnit
-    estimated: bool = False
+    estimated: bool = msgspec.field(default_factory=bool)  # a factory: so false is sent, as before
+    own_key: bool = False
 
 
 class CallUsage(Struct, frozen=True):

@@ -52,13 +52,14 @@ class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     provider: the configured instance, as events, metrics and health name it. options: of its vendor, which checks them.
     vendor: the adapter that makes it; empty: the one of the provider's own name. guarded: a customer gave its address,
-    so only the public internet may be connected to.
+    so only the public internet may be connected to. own_key: the vendor bills the workspace, whose key or server it is.
     """
 
     provider: Annotated[str, Meta(min_length=1, max_length=60)]
     options: dict[str, Any] = msgspec.field(default_factory=_no_options)
     vendor: Annotated[str, Meta(max_length=60)] = ""
     guarded: bool = False
+    own_key: bool = False
 
     @property
     def vendor_name(self) -> str:

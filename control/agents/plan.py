@@ -79,7 +79,8 @@ def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: P
         options = {**offer.defaults(kind), **voice, **choice.options}
         # Left out for the same reason.
         guarded = {"guarded": True} if offer.is_guarded(kind) else {}
-        providers.append({"provider": choice.provider, "options": options, **vendor, **guarded})
+        own_key = {} if offer.uses_platform_key else {"own_key": True}
+        providers.append({"provider": choice.provider, "options": options, **vendor, **guarded, **own_key})
     return providers[:LONGEST_CHAIN]
 
 

@@ -135,8 +135,9 @@ class BillingAdministration:
         """Whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found)."""
         if await read_billed_workspaces.select_facts(db, workspace_id) is None:
             raise NotFound("There is no such workspace.", code="workspace_not_found")
-        account = await load_account(db, workspace_id)
-        await store_accounts.insert_account(db, account)
+        await store_accounts.insert_account(db, await load_account(db, workspace_id))
+        account = await store_accounts.select_account(db, workspace_id, lock=True)
+        assert account is not None, "it was just inserted"
         await store_accounts.update_account(db, replace(account, is_tax_exempt=exempt))
         values = ({"is_tax_exempt": account.is_tax_exempt}, {"is_tax_exempt": exempt})
         change = Change("billing.tax_exempt", "billing_account", str(workspace_id), workspace_id, *values)

@@ -143,8 +143,10 @@ async def _earlier(db: Connection, stored: StoredPeriod) -> list[BilledPeriod]:
     return [
         BilledPeriod(
             one.id,
+            one.period,
             await load_statement(db, one.workspace_id, one.period, one.currency),
             await store_invoices.select_billed(db, one.id),
+            await store_invoices.select_given_up(db, one.id),
         )
         for one in closed
     ]

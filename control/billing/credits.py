@@ -59,7 +59,8 @@ def use_credits(
     """What a period's invoice takes from the grants, before tax. usage: the invoice's sum of usage; total: with fees.
 
     Grants are used by priority, then those that expire first, then the oldest. No grant is used beyond its balance, and
-    none takes the sum that it applies to below zero.
+    none takes the sum that it applies to below zero. One that applies to all pays fees before usage, so that it leaves
+    as much as it can to those that apply to usage only.
     """
     uses: list[CreditUse] = []
     for grant in sort_grants(one for one in grants if one.is_usable(start, end)):
@@ -68,7 +69,8 @@ def use_credits(
         if amount > 0:
             uses.append(CreditUse(grant, amount))
             total -= amount
-            usage -= amount
+            if grant.applies_to == "usage":
+                usage -= amount
     return uses
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from control.billing.invoice_draft import CARRIED_OVER, DraftLine
+from control.billing.invoice_draft import CARRIED_OVER, GIVEN_UP, DraftLine
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -42,4 +42,4 @@ def _subject(line: DraftLine) -> str:
             assert rate is not None, "a tax line has a rate"
             percent = f"{rate.basis_points / 100:g} %"
             return f"{rate.name} {percent}, included" if rate.is_inclusive else f"{rate.name} {percent}"
-    return "Carried over to the next invoice" if line.key == CARRIED_OVER else "Credit"
+    return {CARRIED_OVER: "Carried over to the next invoice", GIVEN_UP: "Given up before"}.get(line.key, "Credit")

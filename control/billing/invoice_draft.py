@@ -20,6 +20,8 @@ LineKind = Literal["fee", "minutes", "included", "trial", "number", "credit", "t
 USAGE_KINDS: Final = ("minutes", "included", "trial", "number")
 # The line that carries a total below zero over into a credit grant.
 CARRIED_OVER: Final = "credit/carried-over"
+# The line that takes back what late rows would credit of charges that a void invoice gave up.
+GIVEN_UP: Final = "credit/given-up"
 _ZERO: Final = Decimal(0)
 
 
@@ -59,11 +61,14 @@ class BilledLine:
 
 @dataclass(frozen=True, slots=True)
 class BilledPeriod:
-    """A period that an earlier invoice billed. now: its statement by today's ledger; billed: by key."""
+    """A period that an earlier invoice billed. now: its statement by today's ledger; billed: by key. given_up: the part
+    of what was billed that void invoices gave up, and that no later line took back."""
 
     id: UUID
+    period: BillingPeriod
     now: Statement
     billed: Mapping[str, BilledLine]
+    given_up: Decimal = _ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ def draft_invoice(
     """The invoice of a period that ended. earlier: periods billed before; grants: of the workspace, in this currency;
     rates: that hold for the customer."""
     charges = [_charge(period_id, line, currency) for line in statement.lines]
-    charges += [_charge(one.id, line, currency, is_adjustment=True) for one in earlier for line in _differences(one)]
+    for one in earlier:
+        charges += _adjustments(one, currency)
     credits = list(_credit_lines(period_id, period, charges, grants))
     lines, carried = _carry_over(period_id, period, [*charges, *credits], currency)
     taxable = _sum(lines)
@@ -129,6 +135,26 @@ def _charge(period_id: UUID, line: StatementLine, currency: str, *, is_adjustmen
         phone_number_id=line.phone_number_id,
         phone_number=line.phone_number,
     )
+
+
+def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
+    """Nobody is credited for charges that a void invoice gave up: these only become less."""
+    lines = [_charge(period.id, line, currency, is_adjustment=True) for line in _differences(period)]
+    taken_back = min(-sum((line.exact for line in lines), _ZERO), period.given_up)
+    if taken_back > 0:
+        lines.append(
+            DraftLine(
+                kind="credit",
+                key=GIVEN_UP,
+                period_id=period.id,
+                is_adjustment=True,
+                since=period.period.start,
+                until=period.period.end,
+                exact=taken_back,
+                amount=round_money(taken_back, currency),
+            )
+        )
+    return lines
 
 
 def _differences(period: BilledPeriod) -> Iterator[StatementLine]:

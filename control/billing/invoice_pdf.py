@@ -24,6 +24,8 @@ _LINE_MM: Final = 6.0
 _GREY: Final = 110
 _FONT: Final = "Roboto"
 _MISSING: Final = "?"
+# Stands for the number of pages until they are counted, wherever it is written.
+_PAGES: Final = "{nb}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,14 @@ class _Page(FPDF):
         self.add_font(_FONT, "B", str(folder / "Roboto-Bold.ttf"))
         self.set_margin(_MARGIN_MM)
         self.set_auto_page_break(True, _MARGIN_MM)
+        self.alias_nb_pages(_PAGES)
         self.use(10)
 
     def footer(self) -> None:
         """The number of the page."""
         self.set_y(-15)
         self.use(8, grey=True)
-        self.cell(0, 5, f"Page {self.page_no()} of {{nb}}", align="R")
+        self.cell(0, 5, f"Page {self.page_no()} of {_PAGES}", align="R")
 
     def use(self, size: float, *, bold: bool = False, grey: bool = False) -> None:
         """Sets the font for what follows."""
@@ -92,8 +95,8 @@ class _Page(FPDF):
         return height
 
     def write_line(self, text: str, *, align: str = "L") -> None:
-        """A line of text over the whole width, in the font that is set."""
-        self.cell(0, _LINE_MM, self.known(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        """A line of text over the whole width, in the font that is set; a long one continues on further lines."""
+        self.multi_cell(0, _LINE_MM, self.known(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def rule(self) -> None:
         """A thin line over the whole width."""
@@ -102,10 +105,10 @@ class _Page(FPDF):
         self.ln(3)
 
     def known(self, text: str) -> str:
-        """The text without letters that the font lacks."""
+        """The text without letters that the font lacks, and without the word that stands for the number of pages."""
         font = self.fonts[_FONT.lower()]
         assert isinstance(font, TTFFont), "Roboto is a TrueType font"
-        return "".join(letter if ord(letter) in font.cmap else _MISSING for letter in text)
+        return "".join(letter if ord(letter) in font.cmap else _MISSING for letter in text.replace(_PAGES, "(nb)"))
 
 
 def _write_head(page: _Page, document: InvoiceDocument) -> None:

@@ -51,7 +51,7 @@ class Invoice:
     def amount_due(self) -> Decimal:
         """What is still to be paid."""
         is_open = self.status in ("pending", "overdue")
-        return self.amount - self.amount_paid if is_open else self.amount * 0
+        return self.amount - self.amount_paid + self.amount_refunded if is_open else self.amount * 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,8 @@ async def mark_overdue(db: Connection, now: datetime, most: int) -> int:
 
 async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:
     """Records money that came in; the invoice is paid once all of it did. Repeated with the same method and reference
-    it changes nothing. Raises NotFound, Conflict (code invoice_not_open), Invalid (code amount_too_high)."""
+    it changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
+    amount_too_high)."""
     invoice = await lock_invoice(db, payment.invoice_id)
     if not await _insert(db, payment):
         return invoice
@@ -64,7 +65,7 @@ async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invo
     if payment.amount > invoice.amount_due:
         raise Invalid(f"At most {invoice.amount_due} is to be paid.", param="amount", code="amount_too_high")
     paid = replace(invoice, amount_paid=invoice.amount_paid + payment.amount)
-    if paid.amount_paid == paid.amount:
+    if paid.amount_due == 0:
         paid = replace(paid, status="paid", paid_at=payment.at)
     await save_state(db, paid)
     await _audit(db, actor, "invoice.payment", invoice, paid, payment.reason)
@@ -72,8 +73,9 @@ async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invo
 
 
 async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoice:
-    """Records that money was paid back: a payment of its own with a negative amount. The invoice stays paid. Raises
-    NotFound, Conflict (code invoice_not_paid), Invalid (code amount_too_high)."""
+    """Records that money was paid back: a payment of its own with a negative amount. A paid invoice stays paid; of an
+    open one, which was paid in part, as much is due again. Raises NotFound, Conflict (codes invoice_not_paid,
+    reference_used), Invalid (code amount_too_high)."""
     invoice = await lock_invoice(db, refund.invoice_id)
     if not await _insert(db, refund):
         return invoice
@@ -121,9 +123,16 @@ async def save_state(db: Connection, invoice: Invoice) -> None:
 
 
 async def _insert(db: Connection, payment: Payment) -> bool:
+    """Returns False if it was recorded before. Raises Invalid, and Conflict if another amount was."""
     if payment.amount == 0:
         raise Invalid("The amount is 0.", param="amount", code="amount_too_low")
-    return await store_payments.insert_payment(db, payment)
+    if await store_payments.insert_payment(db, payment):
+        return True
+    recorded = await store_payments.select_amount(db, payment)
+    if recorded != payment.amount:
+        message = f"The reference {payment.reference!r} is that of {recorded} already: give this one another."
+        raise Conflict(message, code="reference_used", param="reference")
+    return False
 
 
 async def _reverse(db: Connection, invoice: Invoice) -> None:

@@ -82,7 +82,8 @@ NOTHING_BOOKED: Final = BookedAmounts()
 
 
 def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
-    """Customers pay minutes, so its price is 0."""
+    """Customers pay minutes, so its price is 0. Under a workspace's own key its cost is 0, too: the vendor bills the
+    workspace."""
     used = event.usage
     wanted = Consumption("cost", used.provider, used.resource_type, used.model, used.unit, used.quantity)
     return LedgerRow(
@@ -94,7 +95,7 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
         provider=used.provider,
         quantity=Decimal(used.quantity),
         unit=used.unit,
-        cost=prices.calculate(wanted, event.at),
+        cost=ZERO if used.own_key else prices.calculate(wanted, event.at),
         price=ZERO,
         vendor=used.vendor,
         model=used.model,

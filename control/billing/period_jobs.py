@@ -1,7 +1,8 @@
 """The jobs that close a period and issue its invoice. Each is one transaction and may be repeated at any point."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from control.billing.closure import close_period, open_accounts, open_periods
 from control.billing.service import Billing
 from control.db.duties import Duty, WorkerTasks
 from control.db.errors import COLLISIONS
-from control.db.jobs import JobFailed, JobHandler, enqueue, is_queued
+from control.db.jobs import JobFailed, JobHandler, enqueue, is_queued, list_queued
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
@@ -23,6 +24,9 @@ CLOSE_PERIOD: Final = "billing.close_period"
 ISSUE_INVOICE: Final = "billing.issue_invoice"
 # What one run of a duty does at most.
 BATCH: Final = 200
+# Periods and drafts that it looks at for those whose job is not queued: many more than BATCH, so that jobs which fail
+# again and again keep no others from being queued.
+MOST_WAITING: Final = 20_000
 Clock = Callable[[], datetime]
 T = TypeVar("T")
 
@@ -53,10 +57,10 @@ def period_tasks(pool: Pool, billing: Billing, clock: Clock = utc_now) -> Worker
     async def billing_periods(db: Connection, now: datetime) -> int:
         opened = await open_accounts(db, BATCH) + await open_periods(db, now, BATCH)
         delay = timedelta(hours=await billing.platform.setting(db, "billing_close_delay_hours"))
-        for period_id in await store_periods.select_due(db, now - delay, BATCH):
-            await _enqueue_once(db, CLOSE_PERIOD, ClosePeriodJob(period_id))
-        for invoice_id in await store_invoices.select_drafts(db, BATCH):
-            await _enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(invoice_id))
+        due = await store_periods.select_due(db, now - delay, MOST_WAITING)
+        await _enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due])
+        drafts = await store_invoices.select_drafts(db, MOST_WAITING)
+        await _enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(one) for one in drafts])
         return opened
 
     async def overdue_invoices(db: Connection, now: datetime) -> int:
@@ -102,6 +106,14 @@ def _make_issuing(pool: Pool, billing: Billing, clock: Clock) -> JobHandler:
 async def _enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
     payload = msgspec.json.encode(job)
     if not await is_queued(db, name, payload):
+        await enqueue(db, name, payload)
+
+
+async def _enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct]) -> None:
+    """Enqueues the first BATCH of those that are not queued."""
+    queued = await list_queued(db, name) if wanted else set()
+    payloads = (msgspec.json.encode(one) for one in wanted)
+    for payload in islice((one for one in payloads if one not in queued), BATCH):
         await enqueue(db, name, payload)
 
 

@@ -9,18 +9,25 @@ from control.billing.plans import WorkspaceState
 from control.billing.statement import RentedNumber
 from control.db.pool import Connection
 
-# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded.
+# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. One that was
+# suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
-        SELECT at, id, status, tier_name FROM workspace_changes
+        SELECT at, id, tier_name, CASE
+            WHEN status IN ('suspended', 'deleted') AND EXISTS (
+                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'trial')
+            AND NOT EXISTS (
+                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'active')
+            THEN 'trial' ELSE status END AS status
+        FROM workspace_changes c
         WHERE workspace_id = $1 AND at < $3 AND at >= coalesce(
             (SELECT max(at) FROM workspace_changes WHERE workspace_id = $1 AND at <= $2), '-infinity')
     )
-    SELECT at, status, tier_name FROM known
+    SELECT at, id, status, tier_name FROM known
     UNION ALL
-    SELECT created_at, CASE WHEN deleted_at IS NULL THEN status ELSE 'deleted' END, tier_name FROM workspaces
+    SELECT created_at, id, CASE WHEN deleted_at IS NULL THEN status ELSE 'deleted' END, tier_name FROM workspaces
     WHERE id = $1 AND NOT EXISTS (SELECT FROM known)
-    ORDER BY at LIMIT 10000
+    ORDER BY at, id LIMIT 10000
 """
 
 # Workspaces whose account is missing.
@@ -36,11 +43,31 @@ _SELECT_WITHOUT_PERIOD: Final = """
     LIMIT $2
 """
 
+# Numbers that the carrier gave us; an order that was cancelled or failed is none. Of a workspace that is purged, only
+# rented_numbers has them.
 _SELECT_NUMBERS: Final = """
-    SELECT id, phone_number, created_at AS since, released_at AS until, monthly_price FROM phone_numbers
-    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released') AND created_at < $3
-      AND (released_at IS NULL OR released_at > $2)
-    ORDER BY created_at, id LIMIT 10000
+    SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
+    FROM phone_numbers
+    WHERE workspace_id = $1 AND status IN ('active', 'releasing', 'released')
+      AND (status = 'active' OR carrier_number_id IS NOT NULL)
+      AND coalesce(bought_at, created_at) < $3 AND (released_at IS NULL OR released_at > $2)
+    UNION ALL
+    SELECT id, phone_number, since, until, monthly_price FROM rented_numbers
+    WHERE workspace_id = $1 AND since < $3 AND until > $2
+    ORDER BY since, id LIMIT 10000
+"""
+
+# An invoice of a purged workspace has the name that the workspace had.
+_KEEP_NAME: Final = """
+    UPDATE billing_accounts a SET legal_name = w.name, updated_at = now() FROM workspaces w
+    WHERE w.id = $1 AND a.workspace_id = w.id AND a.legal_name = ''
+"""
+_KEEP_NUMBERS: Final = """
+    INSERT INTO rented_numbers (id, workspace_id, phone_number, since, until, monthly_price)
+    SELECT id, workspace_id, phone_number, coalesce(bought_at, created_at), coalesce(released_at, updated_at),
+           monthly_price
+    FROM phone_numbers WHERE workspace_id = $1 AND status = 'released' AND carrier_number_id IS NOT NULL
+    ON CONFLICT DO NOTHING
 """
 
 
@@ -53,7 +80,7 @@ async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | N
 async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
     """Status and tier between two moments, and before the first, in the order of time."""
     rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)
-    return [WorkspaceState(**row) for row in rows]
+    return [WorkspaceState(row["at"], row["status"], row["tier_name"]) for row in rows]
 
 
 async def select_numbers(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[RentedNumber]:
@@ -69,3 +96,10 @@ async def select_without_account(db: Connection, most: int) -> list[tuple[UUID, 
 async def select_without_period(db: Connection, now: datetime, most: int) -> list[UUID]:
     """Workspaces with an account and no period that goes on beyond `now`. Needs platform scope."""
     return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
+
+
+async def keep_billing_facts(db: Connection, workspace_id: UUID) -> None:
+    """Keeps what later invoices need of a workspace that is about to be purged: its name and its numbers, all of which
+    must be released. Needs platform scope."""
+    await db.execute(_KEEP_NAME, workspace_id)
+    await db.execute(_KEEP_NUMBERS, workspace_id)

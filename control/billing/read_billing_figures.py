@@ -26,13 +26,13 @@ _SELECT_TIERS: Final = """
 """
 _SELECT_OPEN: Final = """
     SELECT (SELECT coalesce(sum(amount), 0) FROM payments WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC') AS paid,
-           coalesce(sum(amount - amount_paid) FILTER (WHERE status = 'pending'), 0) AS pending,
-           coalesce(sum(amount - amount_paid) FILTER (WHERE status = 'overdue'), 0) AS overdue
+           coalesce(sum(amount - amount_paid + amount_refunded) FILTER (WHERE status = 'pending'), 0) AS pending,
+           coalesce(sum(amount - amount_paid + amount_refunded) FILTER (WHERE status = 'overdue'), 0) AS overdue
     FROM invoices WHERE status IN ('pending', 'overdue')
 """
 # Workspaces that owe something, by the worst state of their invoices; the others have paid.
 _OWING: Final = """
-    SELECT workspace_id, sum(amount - amount_paid) AS balance,
+    SELECT workspace_id, sum(amount - amount_paid + amount_refunded) AS balance,
            CASE WHEN bool_or(status = 'overdue') THEN 'overdue' ELSE 'pending' END AS status
     FROM invoices WHERE status IN ('pending', 'overdue') GROUP BY 1
 """

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from control.billing.invoice_draft import BilledLine
+from control.billing.invoice_draft import GIVEN_UP, BilledLine
 from control.billing.invoices import Invoice, InvoiceLine
 from control.billing.statement import StatementLine
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
@@ -33,6 +33,13 @@ _SELECT_BILLED: Final = """
            sum(exact) AS exact, sum(quantity) AS quantity
     FROM invoice_lines WHERE billing_period_id = $1 AND kind NOT IN ('credit', 'tax')
     GROUP BY key, kind ORDER BY key LIMIT 20000
+"""
+
+# What void invoices gave up of the period $1, less what later lines (of the key $2) took back.
+_SELECT_GIVEN_UP: Final = """
+    SELECT coalesce(sum(l.exact) FILTER (WHERE i.status = 'void' AND l.kind NOT IN ('credit', 'tax')), 0)
+           - coalesce(sum(l.exact) FILTER (WHERE i.status <> 'void' AND l.key = $2), 0)
+    FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id WHERE l.billing_period_id = $1
 """
 
 # Takes the next number of the series $1. The row stays locked until the invoice is issued: numbers have no gaps.
@@ -104,6 +111,12 @@ async def select_billed(db: Connection, period_id: UUID) -> Mapping[str, BilledL
     return {row["key"]: _billed(row) for row in await db.fetch(_SELECT_BILLED, period_id)}
 
 
+async def select_given_up(db: Connection, period_id: UUID) -> Decimal:
+    """What void invoices gave up of a period, and no later line took back."""
+    amount: Decimal = await db.fetchval(_SELECT_GIVEN_UP, period_id, GIVEN_UP)
+    return amount
+
+
 async def take_number(db: Connection, series: str) -> int:
     """The next number of a series. Needs platform scope; other invoices of the series wait until the transaction
     ends."""
@@ -148,7 +161,7 @@ async def count_issued(db: Connection, workspace_id: UUID) -> int:
 async def sum_open(db: Connection, workspace_id: UUID) -> Decimal:
     """What a workspace still has to pay of issued invoices."""
     total: Decimal = await db.fetchval(
-        "SELECT coalesce(sum(amount - amount_paid), 0) FROM invoices "
+        "SELECT coalesce(sum(amount - amount_paid + amount_refunded), 0) FROM invoices "
         "WHERE workspace_id = $1 AND status IN ('pending', 'overdue')",
         workspace_id,
     )

@@ -151,6 +151,14 @@ async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
     return queued
 
 
+async def list_queued(db: Connection, job: str) -> set[bytes]:
+    """The payloads of the jobs of this name that are queued or running."""
+    rows = await db.fetch(
+        "SELECT DISTINCT payload FROM pgqueuer WHERE entrypoint = $1 AND status IN ('queued', 'picked')", job
+    )
+    return {row["payload"] for row in rows}
+
+
 async def retry_failed(db: Connection, job: str) -> int:
     """Requeues all permanently failed jobs of this name; returns how many."""
     rows = await db.fetch("SELECT id FROM pgqueuer WHERE status = 'failed' AND entrypoint = $1", job)

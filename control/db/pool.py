@@ -49,11 +49,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
 
 
 class Pool:
-    """A bounded set of connections. driver: asyncpg's pool, for libraries that need one."""
+    """A bounded set of connections. driver: asyncpg's pool, for libraries that need one. size: the most connections."""
 
     def __init__(self, driver: asyncpg.Pool, size: int, timeouts: Timeouts) -> None:
-        self.driver = driver
-        self._size, self._timeouts = size, timeouts
+        self.driver, self.size = driver, size
+        self._timeouts = timeouts
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -61,7 +61,7 @@ class Pool:
         try:
             connection = await self.driver.acquire(timeout=self._timeouts.acquire)
         except TimeoutError:
-            raise PoolExhausted(self._size, self._timeouts.acquire) from None
+            raise PoolExhausted(self.size, self._timeouts.acquire) from None
         try:
             yield connection
         finally:

@@ -992,6 +992,7 @@ CREATE TABLE public.phone_numbers (
     is_imported boolean DEFAULT false NOT NULL,
     address_id uuid,
     bundle_id uuid,
+    bought_at timestamp with time zone,
     CONSTRAINT phone_numbers_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'simulated'::text]))),
     CONSTRAINT phone_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text)),
     CONSTRAINT phone_numbers_status_check CHECK ((status = ANY (ARRAY['buying'::text, 'active'::text, 'releasing'::text, 'released'::text, 'failed'::text])))
@@ -1180,6 +1181,19 @@ CREATE TABLE public.regulatory_bundles (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     checked_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT regulatory_bundles_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'in_review'::text, 'approved'::text, 'rejected'::text, 'expired'::text])))
+);
+
+--
+-- Name: rented_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rented_numbers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    monthly_price numeric(12,4) NOT NULL
 );
 
 --
@@ -1766,6 +1780,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: rented_numbers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: rollup_dirty; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1813,6 +1831,9 @@ INSERT INTO public.schema_migrations VALUES ('20261126006103');
 INSERT INTO public.schema_migrations VALUES ('20261126007001');
 INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
+INSERT INTO public.schema_migrations VALUES ('20261126007401');
+INSERT INTO public.schema_migrations VALUES ('20261126007402');
+INSERT INTO public.schema_migrations VALUES ('20261126007403');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2336,6 +2357,13 @@ ALTER TABLE ONLY public.regulatory_bundles
     ADD CONSTRAINT regulatory_bundles_workspace_id_id_key UNIQUE (workspace_id, id);
 
 --
+-- Name: rented_numbers rented_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rented_numbers
+    ADD CONSTRAINT rented_numbers_pkey PRIMARY KEY (id);
+
+--
 -- Name: rollup_dirty rollup_dirty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2789,10 +2817,10 @@ CREATE INDEX one_time_tokens_user ON public.one_time_tokens USING btree (user_id
 CREATE INDEX payments_invoice ON public.payments USING btree (invoice_id);
 
 --
--- Name: payments_reference; Type: INDEX; Schema: public; Owner: -
+-- Name: payments_reference_of_invoice; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (method, reference) WHERE (reference <> ''::text);
+CREATE UNIQUE INDEX payments_reference_of_invoice ON public.payments USING btree (invoice_id, kind, method, reference) WHERE (reference <> ''::text);
 
 --
 -- Name: payments_workspace; Type: INDEX; Schema: public; Owner: -
@@ -2955,6 +2983,12 @@ CREATE INDEX regulatory_bundles_checked ON public.regulatory_bundles USING btree
 --
 
 CREATE INDEX regulatory_bundles_workspace ON public.regulatory_bundles USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: rented_numbers_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX rented_numbers_workspace ON public.rented_numbers USING btree (workspace_id, until);
 
 --
 -- Name: rollup_dirty_day; Type: INDEX; Schema: public; Owner: -
@@ -3723,6 +3757,12 @@ CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.curr
 ALTER TABLE public.regulatory_bundles ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: rented_numbers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rented_numbers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3877,6 +3917,12 @@ CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_sc
 --
 
 CREATE POLICY tenant ON public.regulatory_bundles USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: rented_numbers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.rented_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: rollup_dirty tenant; Type: POLICY; Schema: public; Owner: -
@@ -4341,6 +4387,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.regulatory_bundles TO vocalized_app;
+
+--
+-- Name: TABLE rented_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rented_numbers TO vocalized_app;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -

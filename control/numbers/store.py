@@ -139,7 +139,8 @@ async def update_bought(
     status = await db.execute(
         """
         UPDATE phone_numbers
-        SET status = 'active', status_detail = NULL, carrier_number_id = $3, capabilities = $4, updated_at = $5
+        SET status = 'active', status_detail = NULL, carrier_number_id = $3, capabilities = $4, updated_at = $5,
+            bought_at = $5
         WHERE workspace_id = $1 AND id = $2 AND status = 'buying'
         """,
         workspace_id,

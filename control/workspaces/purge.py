@@ -16,15 +16,24 @@ CALLS_PER_RUN: Final = 2_000
 DeleteCalls = Callable[[Connection, UUID, int], Awaitable[int]]
 # Deletes the marks of a workspace's days that are to be rolled up.
 DeleteMarks = Callable[[Connection, UUID], Awaitable[None]]
+# Keeps what invoices that are made later need of a workspace.
+KeepBillingFacts = Callable[[Connection, UUID], Awaitable[None]]
 
 
 async def purge_due(
-    db: Connection, now: datetime, most: int, *, delete_calls: DeleteCalls, delete_marks: DeleteMarks
+    db: Connection,
+    now: datetime,
+    most: int,
+    *,
+    delete_calls: DeleteCalls,
+    delete_marks: DeleteMarks,
+    keep_billing_facts: KeepBillingFacts,
 ) -> int:
     """Deletes up to `most` workspaces and CALLS_PER_RUN calls; returns how many of both, 0 when nothing is left to do.
 
     Needs platform scope. Usage records, daily figures and the audit log stay: they name nobody. Billing accounts and
-    invoices stay with the name that they were issued to, as books must be kept. Marks are deleted with the workspace,
+    invoices stay with the name that they were issued to, as books must be kept, and so do its phone numbers: the last
+    period is billed after the purge. Marks are deleted with the workspace,
     so that its days keep their figures though their calls are gone. A workspace that still has phone numbers stays.
     """
     left = CALLS_PER_RUN
@@ -34,6 +43,7 @@ async def purge_due(
         if left <= 0:
             break
         await delete_marks(db, workspace_id)
+        await keep_billing_facts(db, workspace_id)
         await store.delete(db, workspace_id)
         await record_change(
             db, Actor("system"), Change("workspace.purge", "workspace", str(workspace_id), workspace_id)

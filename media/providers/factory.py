@@ -136,8 +136,16 @@ class ProviderFactory:
                 continue
             adapter = adapters[choice.vendor_name]
             made.append(provider)
-            model = adapter.model(options)
-            meters.append(UsageMeter(kind, choice.provider, hooks.on_usage, vendor=choice.vendor_name, model=model))
+            meters.append(
+                UsageMeter(
+                    kind,
+                    choice.provider,
+                    hooks.on_usage,
+                    vendor=choice.vendor_name,
+                    model=adapter.model(options),
+                    own_key=choice.own_key,
+                )
+            )
             seeds.append(adapter.usual_wait(options))
             keys.append(self._health_keys.make(kind, choice, adapter.request_options))
             api_keys.append(str(getattr(options, "api_key", "")))

@@ -14,7 +14,7 @@ class UsageMeter:
     """Reports what the attempts at one provider consumed.
 
     provider: the configured instance; vendor: its adapter. model: the one that is priced; empty where the vendor has
-    none.
+    none. own_key: the vendor bills the workspace.
     """
 
     kind: ProviderKind
@@ -22,6 +22,7 @@ class UsageMeter:
     on_usage: OnUsage
     vendor: str = ""
     model: str = ""
+    own_key: bool = False
 
     def record(self, quantity: int, unit: UsageUnit, *, estimated: bool = False) -> None:
         """Reports a quantity; nothing if there is none."""
@@ -35,6 +36,7 @@ class UsageMeter:
                     quantity=quantity,
                     unit=unit,
                     estimated=estimated,
+                    own_key=self.own_key,
                 )
             )
 

@@ -61,6 +61,8 @@ ROWS = {
     "customer_name, timezone, issued_at) VALUES ($2, $1, 1, 1, 0, 'paid', now(), now(), 'W', 'UTC', now())",
     "invoice_lines": "INSERT INTO invoice_lines (id, workspace_id, invoice_id, position, kind, key, description, "
     "quantity, unit, exact, amount) VALUES ($2, $1, $2, 1, 'fee', 'x', 'x', 1, 'period', 1, 1)",
+    "rented_numbers": "INSERT INTO rented_numbers (id, workspace_id, phone_number, since, until, monthly_price) "
+    "VALUES ($2, $1, '+14155550100', now(), now(), 1)",
     "payments": "INSERT INTO payments (id, workspace_id, invoice_id, kind, amount, currency, method, at) "
     "VALUES ($2, $1, $2, 'payment', 1, 'usd', 'bank_transfer', now())",
 }

@@ -234,3 +234,27 @@ def test_failure_is_read_by_the_version_before_and_with_what_a_later_one_adds() 
     assert msgspec.json.decode(sent, type=_ProviderFailedBefore) == _ProviderFailedBefore("stt", "a", "slow")
     later = sent.replace(b'"late"', b'"too_loud"')
     assert msgspec.json.decode(later, type=ProviderFailed).cause == "too_loud"
+
+
+class _UsageRecordedBefore(msgspec.Struct, frozen=True, tag_field="type", tag="usage.recorded"):
+    """What a program of the version before knows of `UsageRecorded`."""
+
+    resource_type: Literal["stt", "llm", "tts"]
+    provider: str
+    vendor: str
+    model: str
+    quantity: int
+    unit: str
+    estimated: bool = False
+
+
+def test_usage_and_plan_say_only_of_an_own_key_that_it_is_one() -> None:
+    """Nodes of the version before refuse a field of the plan that they do not know."""
+    assert b"own_key" not in msgspec.json.encode(PLAN) + msgspec.json.encode(EVENTS["UsageRecorded"])
+    plan = msgspec.structs.replace(PLAN, llm=[ProviderPlan("openai", own_key=True)])
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=CallPlan) == plan
+    used = UsageRecorded("tts", "a", "a", "", 12, "characters", own_key=True)
+    sent = msgspec.json.encode(used)
+    assert sent.endswith(b'"estimated":false,"own_key":true}')
+    assert msgspec.json.decode(sent, type=UsageRecorded) == used
+    assert msgspec.json.decode(sent, type=_UsageRecordedBefore).quantity == 12

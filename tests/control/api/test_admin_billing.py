@@ -1,10 +1,18 @@
 """/admin/billing/…: overview, balances, invoices, payments, refunds, credits, tax rates."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
-from tests.control.api.billing_workspace import FEE, BillingWorkspace, make_billing_workspace
+from control.billing import closure, store_periods
+from tests.control.api.billing_workspace import (
+    FEE,
+    BillingWorkspace,
+    make_billing_workspace,
+    platform_transaction,
+)
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Staff
 
@@ -57,6 +65,30 @@ async def test_invoice_is_paid_in_parts_and_paid_back(workspace: BillingWorkspac
     assert (await finance.get("/admin/billing/overview")).body["payment_status"]["paid"] == before["paid"]
 
 
+async def test_what_is_paid_back_before_all_is_paid_is_due_again(workspace: BillingWorkspace, finance: Staff) -> None:
+    """A refund has the reference of its payment, as banks write it."""
+    invoice, sent = f"/admin/billing/invoices/{workspace.invoice_id}", {"amount": 11, "reference": "Transfer 1"}
+    await finance.post(f"{invoice}/payments", sent)
+    other = await finance.post(f"{invoice}/payments", {**sent, "amount": 12})
+    assert (other.status, other.code, other.param) == (409, "reference_used", "reference")
+    for _ in range(2):
+        back = (await finance.post(f"{invoice}/refunds", sent)).body["invoice"]
+        assert (back["status"], back["amount_refunded"]) == ("pending", 11)
+    assert await balance(finance, workspace) == (TOTAL, "pending")
+    paid = (await finance.post(f"{invoice}/payments", {})).body["invoice"]
+    assert (paid["status"], paid["amount_paid"]) == ("paid", TOTAL + 11)
+
+
+async def test_one_transfer_pays_two_invoices(
+    api: Api, database_url: str, workspace: BillingWorkspace, finance: Staff
+) -> None:
+    other = await make_billing_workspace(api, database_url)
+    for one in (workspace, other):
+        sent = {"amount": TOTAL, "reference": f"Both {workspace.invoice_id}"}
+        paid = await finance.post(f"/admin/billing/invoices/{one.invoice_id}/payments", sent)
+        assert paid.body["invoice"]["status"] == "paid"
+
+
 async def test_void_invoice_is_not_owed_and_reversed_in_the_ledger(workspace: BillingWorkspace, finance: Staff) -> None:
     invoice = f"/admin/billing/invoices/{workspace.invoice_id}"
     assert (await finance.post(f"{invoice}/void", {})).param == "reason"
@@ -69,6 +101,31 @@ async def test_void_invoice_is_not_owed_and_reversed_in_the_ledger(workspace: Bi
     )
     assert left == 0
     assert (await workspace.get("/history")).body["periods"][0]["status"] == "void"
+
+
+async def test_late_rows_of_a_void_invoice_credit_nothing(
+    api: Api, database_url: str, workspace: BillingWorkspace, finance: Staff
+) -> None:
+    """The carrier corrects 400 minutes to 300, all of which the plan includes."""
+    await finance.post(f"/admin/billing/invoices/{workspace.invoice_id}/void", {"reason": "Wrong company"})
+    first = await api.owner.fetchrow(
+        "SELECT * FROM billing_periods WHERE workspace_id::text = $1 AND status = 'void'", workspace.workspace_id
+    )
+    await workspace.insert_minutes(first["period_start"] + timedelta(days=3), -100)
+    async with platform_transaction(database_url) as db:
+        (second,) = await store_periods.select_open(db, UUID(workspace.workspace_id))
+        assert await closure.close_period(db, second.id, second.period.end) is not None
+    lines = await api.owner.fetch(
+        "SELECT kind, exact FROM invoice_lines WHERE billing_period_id = $1 AND is_adjustment ORDER BY position",
+        first["id"],
+    )
+    assert [tuple(one) for one in lines] == [("minutes", -12), ("credit", 12)]
+    left = await api.owner.fetchval(
+        "SELECT sum(price) FROM usage_records WHERE workspace_id = $1 AND at < $2",
+        UUID(workspace.workspace_id),
+        first["period_end"],
+    )
+    assert left == 0
 
 
 async def test_invoices_by_workspace_and_status(workspace: BillingWorkspace, finance: Staff) -> None:

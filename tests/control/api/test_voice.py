@@ -90,7 +90,7 @@ async def test_a_key_of_ones_own_is_checked_stored_used_and_rotated(tenant: Tena
     assert (saved["is_configured"], saved["has_own_key"], saved["uses_platform_key"]) == (True, True, False)
     first = (await tenant.plan()).llm[0]
     assert (first.provider, first.options["api_key"], first.options["base_url"]) == ("openai", OWN, vendor.url)
-    assert first.guarded
+    assert first.guarded and first.own_key
     vendor.keys = {"vendor-key-2"}
     assert (await tenant.set("openai", {"api_key": "vendor-key-2"})).status == 200
     assert (await tenant.plan()).llm[0].options["api_key"] == "vendor-key-2"
@@ -114,7 +114,7 @@ async def test_the_platforms_key_is_never_sent_to_a_customers_address(tenant: Te
         await tenant.set("openai", {"uses_platform_key": True})
         first = (await tenant.plan()).llm[0]
         assert first.options["api_key"] == "platform-key"
-        assert "base_url" not in first.options and not first.guarded
+        assert "base_url" not in first.options and not first.guarded and not first.own_key
     finally:
         await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider = 'openai'")
 

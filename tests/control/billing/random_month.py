@@ -105,9 +105,10 @@ async def insert_month(db: Connection, month: RandomMonth) -> UUID:
         ],
     )
     await db.executemany(
-        "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at, "
-        "released_at) VALUES ($1, $2, '+1415' || lpad((abs(hashtext($1::uuid::text)) % 10000000)::text, 7, '0'), "
-        "'twilio', 'released', $3, $4, $5)",
+        "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, carrier_number_id, status, "
+        "monthly_price, created_at, released_at) VALUES ($1, $2, "
+        "'+1415' || lpad((abs(hashtext($1::uuid::text)) % 10000000)::text, 7, '0'), "
+        "'twilio', $1::text, 'released', $3, $4, $5)",
         [
             (UUID(new_id()), workspace_id, price, moment(since), moment(since + held) if held else None)
             for since, held, price in month.numbers

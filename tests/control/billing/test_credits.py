@@ -42,6 +42,10 @@ def test_usage_credits_do_not_pay_the_fee() -> None:
     assert uses([grant(1, "30", scope="usage"), grant(2, "10")], "12", "61") == [(1, 12), (2, 10)]
 
 
+def test_a_credit_for_all_pays_the_fee_before_usage() -> None:
+    assert uses([grant(1, "55", priority=1), grant(2, "20", scope="usage")], "12", "61") == [(1, 55), (2, 6)]
+
+
 def test_what_is_used_expired_void_or_not_yet_in_force_is_left_out() -> None:
     grants = [
         grant(1, "5", used="5"), grant(2, "5", expires=START), grant(3, "5", voided=True), grant(4, "5", since=END),

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
+
 from control.billing.invoice_pdf import InvoiceDocument, make_pdf
 from control.billing.invoices import Invoice, InvoiceLine, Payment
 
@@ -84,3 +86,26 @@ def test_long_invoices_take_several_pages() -> None:
 def test_letters_that_the_font_lacks_are_question_marks() -> None:
     shown = texts(pdf(1, "Zahnärzte Łódź Ω Ж 日本"))
     assert "Zahnärzte Łódź Ω Ж ??" in shown
+
+
+def test_a_long_name_continues_on_further_lines() -> None:
+    """A letter of the widest kind takes 3.1 mm of the 170 mm between the margins."""
+    shown = texts(pdf(1, "W" * 200))
+    found = [len(run) for run in re.findall("W{9,}", shown)]
+    assert sum(found) == 200 and max(found) < 60
+
+
+def test_a_name_is_not_read_as_the_number_of_pages() -> None:
+    shown = texts(pdf(60, "{nb}"))
+    assert "(nb)" in shown
+    assert re.findall(r"Page (\d) of [^\n]*\n(\d)/", shown) == [("1", "2"), ("2", "2")], (
+        "the number is a text of its own"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x00\x07\x1b\x7f\ud800b", "\u202eevil\u202c", "👩\u200d👧 Ltd", "شركة", "e\u0301" * 50]
+)
+def test_every_name_gives_a_pdf(name: str) -> None:
+    shown = texts(pdf(1, name))
+    assert "Invoice 2026-000001" in shown and not re.search("[\x00-\x08\u202a-\u202e]", shown)

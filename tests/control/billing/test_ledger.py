@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +132,15 @@ def test_a_row_of_an_event_has_its_facts() -> None:
     assert (row.quantity, row.estimated) == (Decimal(1_200), True)
     assert row.unit == "prompt_tokens"
     assert (row.cost, row.price) == (Amount(None), ZERO), "unknown is not 0"
+
+
+def test_usage_under_a_workspaces_own_key_costs_us_nothing() -> None:
+    key = PriceKey("cost", "openai", "llm", "*", "million_prompt_tokens")
+    prices = PriceList([PriceVersion(7, key, Decimal(2), AT)])
+    ours = UsageRecorded("llm", "openai", "openai", "tiny", 500_000, "prompt_tokens")
+    rows = [
+        make_usage_row(UsageEvent(UUID(int=1), UUID(int=2), None, 1, AT, used), prices)
+        for used in (ours, msgspec.structs.replace(ours, own_key=True))
+    ]
+    assert [row.cost for row in rows] == [Amount(Decimal(1), 7), ZERO]
+    assert [row.quantity for row in rows] == [Decimal(500_000)] * 2

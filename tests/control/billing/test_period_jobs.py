@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
+import msgspec
 import pytest
 
-from control.billing import store_invoices
+from control.billing import issuance, period_jobs, store_invoices
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
+from control.billing.read_billed_workspaces import keep_billing_facts
 from control.db.duties import WorkerTasks
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, open_call_platform
@@ -131,14 +134,114 @@ async def test_a_worker_that_dies_leaves_nothing_half_done(platform: CallPlatfor
     assert len(fees) == 1
 
 
-async def test_a_deleted_workspace_is_billed_once_more(platform: CallPlatform, workspace: LiveWorkspace) -> None:
-    """Also when it was purged before its last period is over: then the invoice has no name."""
+async def test_a_purged_workspace_is_billed_once_more(platform: CallPlatform, workspace: LiveWorkspace) -> None:
+    """Its first period was billed before, with a number, and not with an order that was cancelled; the second one is
+    closed when workspace and numbers are gone."""
+    at = {"workspace": workspace.workspace_id, "bought": NOW + timedelta(days=1), "released": NOW + timedelta(days=10)}
+    await platform.in_platform(
+        lambda db: db.execute(
+            "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, carrier_number_id, status, "
+            "monthly_price, created_at, bought_at, released_at) "
+            "SELECT gen_random_uuid(), $1, '+14155550177', 'twilio', carrier_id, 'released', 30, "
+            "$2::timestamptz - interval '9 days', $2, $3 "
+            "FROM unnest(ARRAY['PN1', NULL]) AS carrier_id",
+            *at.values(),
+        )
+    )
     await run_duty(platform, "billing_periods", NOW)
-    await platform.in_platform(lambda db: db.execute("DELETE FROM workspaces WHERE id = $1", workspace.workspace_id))
     await run_duty(platform, "billing_periods", NEXT_MONTH)
-    (payload,) = await queued(platform, CLOSE_PERIOD)
-    await tasks_at(platform, NEXT_MONTH).handlers[CLOSE_PERIOD](payload)
-    (invoice,) = await invoices(platform)
-    assert (invoice["workspace_id"], invoice["customer_name"]) == (workspace.workspace_id, "")
+    await close_queued(platform, NEXT_MONTH)
+    await platform.in_platform(lambda db: purge(db, workspace.workspace_id))
+    later = NEXT_MONTH + timedelta(days=31)
+    await run_duty(platform, "billing_periods", later)
+    await close_queued(platform, later)
+    first, second = await invoices(platform)
+    assert second["customer_name"] == first["customer_name"] != ""
+    lines = await platform.in_platform(
+        lambda db: db.fetch(
+            "SELECT invoice_id, quantity, exact, is_adjustment FROM invoice_lines WHERE kind = 'number' "
+            "ORDER BY invoice_id"
+        )
+    )
+    assert [(one["invoice_id"], one["quantity"], one["is_adjustment"]) for one in lines] == [
+        (first["id"], 5, False),
+        (second["id"], 5, False),
+    ], "the days of November and of December, each once, and nothing taken back"
     periods = await platform.in_platform(lambda db: db.fetch("SELECT id FROM billing_periods"))
-    assert len(periods) == 1, "no further period begins"
+    assert len(periods) == 2, "no further period begins"
+
+
+async def close_queued(platform: CallPlatform, now: datetime) -> None:
+    """Runs the queued jobs that close periods; those of closed ones do nothing."""
+    for payload in await queued(platform, CLOSE_PERIOD):
+        await tasks_at(platform, now).handlers[CLOSE_PERIOD](payload)
+
+
+async def purge(db: Connection, workspace_id: UUID) -> None:
+    """As the worker's duty does after the grace period."""
+    await keep_billing_facts(db, workspace_id)
+    await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
+
+
+async def test_jobs_that_wait_keep_no_others_from_the_queue(
+    platform: CallPlatform, workspace: LiveWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One at a time: the first workspace's job stays in the queue, the second one's is queued in the next run."""
+    other = await platform.create_workspace()
+    at = NOW + timedelta(minutes=1)
+    await platform.in_platform(
+        lambda db: db.execute("UPDATE workspaces SET created_at = $2 WHERE id = $1", other.workspace_id, at)
+    )
+    await run_duty(platform, "billing_periods", NOW + timedelta(minutes=2))
+    monkeypatch.setattr(period_jobs, "BATCH", 1)
+    found = []
+    for _ in range(3):
+        await run_duty(platform, "billing_periods", NEXT_MONTH)
+        found.append(len(await queued(platform, CLOSE_PERIOD)))
+    assert found == [1, 2, 2]
+
+
+async def test_who_leaves_after_the_trial_is_billed_nothing(platform: CallPlatform, workspace: LiveWorkspace) -> None:
+    """Not even for the number that is kept until the workspace is purged."""
+    number = (
+        "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at) "
+        "VALUES (gen_random_uuid(), $1, '+14155550178', 'twilio', 'active', 30, $2)"
+    )
+    ended = (
+        "INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee) "
+        "VALUES (gen_random_uuid(), $1, $2::timestamptz + interval '1 day', 'suspended', 'trial', 0)"
+    )
+    trial = "UPDATE workspace_changes SET status = 'trial', at = $2 WHERE workspace_id = $1"
+    for statement in (trial, number, ended):
+        await platform.in_platform(lambda db, sql=statement: db.execute(sql, workspace.workspace_id, NOW))
+    await run_duty(platform, "billing_periods", NOW)
+    await run_duty(platform, "billing_periods", NEXT_MONTH)
+    await close_queued(platform, NEXT_MONTH)
+    assert await invoices(platform) == []
+
+
+async def test_invoices_that_are_issued_at_once_have_numbers_without_a_gap(
+    platform: CallPlatform, workspace: LiveWorkspace
+) -> None:
+    """Two of the twelve jobs die before they commit."""
+    made = await platform.in_platform(
+        lambda db: db.fetch(
+            "INSERT INTO invoices (id, workspace_id, amount, subtotal, tax, status, period_start, period_end, "
+            "customer_name, timezone) SELECT gen_random_uuid(), $1, 1, 1, 0, 'draft', $2, $2, 'W', 'UTC' "
+            "FROM generate_series(1, 12) RETURNING id",
+            workspace.workspace_id,
+            NOW,
+        )
+    )
+
+    async def issue_and_die(db: Connection, invoice_id: UUID) -> None:
+        await issuance.issue_own(db, invoice_id, NOW, 14)
+        raise ConnectionResetError
+
+    run = tasks_at(platform, NOW).handlers[ISSUE_INVOICE]
+    dying = [platform.in_platform(lambda db, one=row["id"]: issue_and_die(db, one)) for row in made[:2]]
+    jobs = [run(msgspec.json.encode(period_jobs.IssueInvoiceJob(row["id"]))) for row in made[2:]]
+    results = await asyncio.gather(*dying, *jobs, return_exceptions=True)
+    assert [type(one) for one in results] == [ConnectionResetError] * 2 + [type(None)] * 10
+    numbers = sorted(row["number"] for row in await invoices(platform) if row["number"])
+    assert numbers == [f"2026-{place:06}" for place in range(1, 11)]

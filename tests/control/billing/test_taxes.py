@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.invoice_draft import BilledLine, BilledPeriod, InvoiceDraft, draft_invoice
+from control.billing.invoice_draft import GIVEN_UP, BilledLine, BilledPeriod, InvoiceDraft, draft_invoice
 from control.billing.periods import BillingPeriod
 from control.billing.statement import Statement, StatementLine
 from control.billing.taxes import TaxRate, compute_taxes, find_rates
@@ -66,11 +66,24 @@ def test_each_line_is_rounded_once_and_the_total_is_their_sum() -> None:
 def test_what_came_late_becomes_a_correction_of_its_period() -> None:
     billed = {key: BilledLine(line(key, "10"), Decimal(10), Decimal(60)) for key in ("same", "more", "gone")}
     now = Statement((line("same", "10"), line("more", "12.5"), line("new", "1")), Decimal(0), 0)
-    found = draft([line("same", "3")], earlier=BilledPeriod(UUID(int=9), now, billed))
+    found = draft([line("same", "3")], earlier=BilledPeriod(UUID(int=9), PERIOD, now, billed))
     assert [(one.key, one.exact) for one in found.lines if one.is_adjustment] == [
         ("more", Decimal("2.5")), ("new", Decimal(1)), ("gone", Decimal(-10)),
     ]  # fmt: skip
     assert {one.period_id for one in found.lines if one.is_adjustment} == {UUID(int=9)}
+
+
+@pytest.mark.parametrize(
+    ("now", "given_up", "taken_back"),
+    [("6", "10", ["4"]), ("6", "3", ["3"]), ("6", "0", []), ("12", "10", []), ("10", "10", [])],
+)
+def test_charges_that_a_void_invoice_gave_up_are_not_credited(now: str, given_up: str, taken_back: list[str]) -> None:
+    billed = {"minutes": BilledLine(line("minutes", "10"), Decimal(10), Decimal(60))}
+    statement = Statement((line("minutes", now),), Decimal(0), 0)
+    found = draft([], earlier=BilledPeriod(UUID(int=9), PERIOD, statement, billed, Decimal(given_up)))
+    credits = [one for one in found.lines if one.key == GIVEN_UP]
+    assert [one.exact for one in credits] == [Decimal(amount) for amount in taken_back]
+    assert found.carried_over == max(Decimal(10) - Decimal(now) - sum(one.exact for one in credits), Decimal(0))
 
 
 def test_nobody_is_billed_less_than_nothing() -> None:

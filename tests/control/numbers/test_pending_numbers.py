@@ -4,6 +4,7 @@ import pytest
 
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
+from control.db.scope import enter_platform
 from control.numbers.purchase_jobs import make_buy_job
 from control.numbers.service import make_payload
 from tests.control.carriers.telnyx_peer import TelnyxPeer
@@ -33,4 +34,8 @@ async def test_number_that_waits_for_documents_is_not_active(
     await buy(make_payload(number.id))
     after = await workspace.get(number)
     assert (after.status, after.status_detail) == ("active", None)
+    async with workspace.pool.transaction() as db:
+        await enter_platform(db)
+        waited = await db.fetchval("SELECT bought_at > created_at FROM phone_numbers WHERE id = $1", number.id)
+    assert waited, "its rent begins when it is active"
     assert len(telnyx_peer.requests_to("POST /v2/number_orders")) == 1

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from control.analytics.rollup import delete_workspace_marks
+from control.billing.read_billed_workspaces import keep_billing_facts
 from control.calls.deletion import delete_workspace_calls
 from control.db.pool import Connection
 from control.workspaces import purge as purge_module
@@ -34,7 +35,14 @@ async def purge(platform: WorkspacesPlatform) -> int:
 
 
 async def purge_at(db: Connection, now: datetime) -> int:
-    return await purge_due(db, now, 100, delete_calls=delete_workspace_calls, delete_marks=delete_workspace_marks)
+    return await purge_due(
+        db,
+        now,
+        100,
+        delete_calls=delete_workspace_calls,
+        delete_marks=delete_workspace_marks,
+        keep_billing_facts=keep_billing_facts,
+    )
 
 
 async def test_new_workspace_is_on_trial_and_owned_by_its_creator(platform: WorkspacesPlatform) -> None:

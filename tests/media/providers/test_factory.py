@@ -262,6 +262,21 @@ def test_the_board_is_told_whose_calls_use_a_provider() -> None:
     assert workspaces == ["w1"]
 
 
+def test_usage_says_whose_key_the_plan_gave() -> None:
+    used: list[UsageRecorded] = []
+
+    async def main() -> None:
+        async with aiohttp.ClientSession() as http:
+            factory = ProviderFactory(VENDORS, http)
+            for choice in ({"provider": "standin"}, {"provider": "standin", "own_key": True}):
+                llm = factory.build(plan(llm=[choice]), lambda failed: None, used.append).llm
+                assert [event async for event in llm.stream(ChatRequest("", [Message("user", "Hello.")]))]
+
+    run(main())
+    units = {one.unit for one in used}
+    assert units and units == {one.unit for one in used if one.own_key} == {one.unit for one in used if not one.own_key}
+
+
 @pytest.mark.parametrize(("allow", "is_reached"), [((), False), (("127.0.0.0/8", "::1"), True)])
 async def test_a_customers_address_is_connected_to_only_where_the_guard_allows(
     allow: tuple[str, ...], is_reached: bool
