@@ -14,6 +14,7 @@ from control.analytics.service import Analytics
 from control.billing.service import Billing
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
+from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.carriers.pacer import CallPacer
@@ -51,6 +52,7 @@ class Services:
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
+    phone_codes: PhoneCodes
     messages: CallerMessages
     carriers: Carriers
     call_pacer: CallPacer
@@ -111,6 +113,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
+        phone_codes=PhoneCodes(workspaces, platform, sealer),
         messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,

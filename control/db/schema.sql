@@ -108,6 +108,14 @@ CREATE FUNCTION public.current_workspace() RETURNS uuid
     RETURN (NULLIF(current_setting('vocalized.workspace_id'::text, true), ''::text))::uuid;
 
 --
+-- Name: email_identity(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.email_identity(email text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN sha256(convert_to(CASE WHEN (split_part(lower(email), '@'::text, 2) = ANY (ARRAY['gmail.com'::text, 'googlemail.com'::text])) THEN (replace(split_part(split_part(lower(email), '@'::text, 1), '+'::text, 1), '.'::text, ''::text) || '@gmail.com'::text) ELSE ((split_part(split_part(lower(email), '@'::text, 1), '+'::text, 1) || '@'::text) || split_part(lower(email), '@'::text, 2)) END, 'UTF8'::name));
+
+--
 -- Name: ensure_partitions(integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -197,6 +205,14 @@ BEGIN
 
 END;
 $$;
+
+--
+-- Name: phone_identity(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.phone_identity(phone_number text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN sha256(convert_to(phone_number, 'UTF8'::name));
 
 --
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
@@ -578,6 +594,16 @@ CREATE TABLE public.failed_sign_ins (
 );
 
 --
+-- Name: former_users; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.former_users (
+    user_id uuid NOT NULL,
+    identity bytea NOT NULL,
+    deleted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: idempotency_keys; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -931,6 +957,24 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
 --
 
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
+
+--
+-- Name: phone_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.phone_codes (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    call_id uuid NOT NULL,
+    language text NOT NULL,
+    code bytea NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
 
 --
 -- Name: phone_numbers; Type: TABLE; Schema: public; Owner: -
@@ -1340,6 +1384,17 @@ CREATE TABLE public.usage_records_default (
 );
 
 --
+-- Name: user_trials; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_trials (
+    user_id uuid NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_trials_check CHECK ((ends_at >= began_at))
+);
+
+--
 -- Name: users; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1354,6 +1409,18 @@ CREATE TABLE public.users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT users_email_check CHECK ((email = lower(email)))
+);
+
+--
+-- Name: verified_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.verified_numbers (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    verified_at timestamp with time zone NOT NULL,
+    CONSTRAINT verified_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text))
 );
 
 --
@@ -1600,6 +1667,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: former_users; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: idempotency_keys; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1661,6 +1732,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: pgqueuer_statistics; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: phone_codes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1740,6 +1815,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126005102');
 INSERT INTO public.schema_migrations VALUES ('20261126007001');
 INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
+INSERT INTO public.schema_migrations VALUES ('20261126007201');
+INSERT INTO public.schema_migrations VALUES ('20261126007202');
+INSERT INTO public.schema_migrations VALUES ('20261126007203');
+INSERT INTO public.schema_migrations VALUES ('20261126007204');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1770,7 +1849,15 @@ INSERT INTO public.schema_migrations VALUES ('20261126007003');
 --
 
 --
+-- Data for Name: user_trials; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: verified_numbers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2018,6 +2105,13 @@ ALTER TABLE ONLY public.failed_sign_ins
     ADD CONSTRAINT failed_sign_ins_pkey PRIMARY KEY (audience, address_hash);
 
 --
+-- Name: former_users former_users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.former_users
+    ADD CONSTRAINT former_users_pkey PRIMARY KEY (user_id, identity);
+
+--
 -- Name: idempotency_keys idempotency_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2149,6 +2243,20 @@ ALTER TABLE ONLY public.pgqueuer_schedules
 
 ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
+
+--
+-- Name: phone_codes phone_codes_call_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_codes
+    ADD CONSTRAINT phone_codes_call_id_key UNIQUE (call_id);
+
+--
+-- Name: phone_codes phone_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_codes
+    ADD CONSTRAINT phone_codes_pkey PRIMARY KEY (id);
 
 --
 -- Name: phone_numbers phone_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2298,11 +2406,32 @@ ALTER TABLE ONLY public.usage_records_default
     ADD CONSTRAINT usage_records_default_pkey PRIMARY KEY (id, at);
 
 --
+-- Name: user_trials user_trials_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_trials
+    ADD CONSTRAINT user_trials_pkey PRIMARY KEY (user_id);
+
+--
 -- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+--
+-- Name: verified_numbers verified_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verified_numbers
+    ADD CONSTRAINT verified_numbers_pkey PRIMARY KEY (id);
+
+--
+-- Name: verified_numbers verified_numbers_user_id_phone_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verified_numbers
+    ADD CONSTRAINT verified_numbers_user_id_phone_number_key UNIQUE (user_id, phone_number);
 
 --
 -- Name: voice_routing voice_routing_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2524,6 +2653,12 @@ CREATE INDEX credit_grants_workspace ON public.credit_grants USING btree (worksp
 CREATE INDEX failed_sign_ins_last ON public.failed_sign_ins USING btree (last_at);
 
 --
+-- Name: former_users_identity; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX former_users_identity ON public.former_users USING btree (identity);
+
+--
 -- Name: idempotency_keys_created; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2740,6 +2875,18 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
 --
+-- Name: phone_codes_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_codes_number ON public.phone_codes USING btree (phone_number, created_at);
+
+--
+-- Name: phone_codes_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_codes_workspace ON public.phone_codes USING btree (workspace_id, created_at);
+
+--
 -- Name: phone_numbers_agent; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2890,10 +3037,22 @@ CREATE INDEX users_created ON public.users USING btree (created_at DESC, id DESC
 CREATE UNIQUE INDEX users_email ON public.users USING btree (email);
 
 --
+-- Name: users_identity; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX users_identity ON public.users USING btree (public.email_identity(email)) WHERE (email_verified_at IS NOT NULL);
+
+--
 -- Name: users_search; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX users_search ON public.users USING gin (email public.gin_trgm_ops, name public.gin_trgm_ops);
+
+--
+-- Name: verified_numbers_identity; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX verified_numbers_identity ON public.verified_numbers USING btree (public.phone_identity(phone_number));
 
 --
 -- Name: webhook_events_leg; Type: INDEX; Schema: public; Owner: -
@@ -2942,6 +3101,12 @@ CREATE INDEX workspace_members_user ON public.workspace_members USING btree (use
 --
 
 CREATE INDEX workspaces_created ON public.workspaces USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+--
+-- Name: workspaces_created_by; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_created_by ON public.workspaces USING btree (created_by);
 
 --
 -- Name: workspaces_purge; Type: INDEX; Schema: public; Owner: -
@@ -3218,6 +3383,13 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
 
 --
+-- Name: phone_codes phone_codes_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_codes
+    ADD CONSTRAINT phone_codes_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: phone_numbers phone_numbers_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3272,6 +3444,13 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.tool_runs
     ADD CONSTRAINT tool_runs_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
+-- Name: verified_numbers verified_numbers_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verified_numbers
+    ADD CONSTRAINT verified_numbers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
 -- Name: voice_strategies voice_strategies_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -3459,6 +3638,12 @@ ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: phone_codes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.phone_codes ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: phone_numbers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3637,6 +3822,12 @@ CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope()
 --
 
 CREATE POLICY tenant ON public.payments USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: phone_codes tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.phone_codes USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
@@ -3911,6 +4102,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO vocalized_app;
 
 --
+-- Name: TABLE former_users; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.former_users TO vocalized_app;
+
+--
 -- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4029,6 +4226,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pgqueuer_statistics TO vocaliz
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_statistics_id_seq TO vocalized_app;
+
+--
+-- Name: TABLE phone_codes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_codes TO vocalized_app;
 
 --
 -- Name: TABLE phone_numbers; Type: ACL; Schema: public; Owner: -
@@ -4157,10 +4360,22 @@ GRANT SELECT,INSERT ON TABLE public.usage_records TO vocalized_app;
 GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
 
 --
+-- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_trials TO vocalized_app;
+
+--
 -- Name: TABLE users; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: TABLE verified_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verified_numbers TO vocalized_app;
 
 --
 -- Name: TABLE voice_routing; Type: ACL; Schema: public; Owner: -

@@ -11,6 +11,7 @@ from control.api.client import (
     messages,
     numbers,
     templates,
+    verified_numbers,
     voice,
     workspaces,
 )
@@ -28,5 +29,6 @@ ROUTES: tuple[Route, ...] = (
     *voice.ROUTES,
     *messages.ROUTES,
     *blocked_callers.ROUTES,
+    *verified_numbers.ROUTES,
     *billing.ROUTES,
 )

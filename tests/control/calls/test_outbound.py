@@ -10,6 +10,7 @@ import pytest
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue, PlaceCallJob
 from control.calls.model import AdmittedCall
+from control.calls.outbound_limits import load_limits
 from control.carriers.model import PlacedCall
 from control.db.jobs import JobFailed, JobHandler
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
@@ -119,7 +120,7 @@ async def test_limits_of_calls_per_minute_day_and_number(
     platform: CallPlatform, key: str, code: str, passes_s: int
 ) -> None:
     workspace = await platform.create_workspace()
-    before = (await platform.in_platform(platform.calls._outbound._limits))[key]
+    before = (await platform.in_platform(lambda db: load_limits(db, platform.services.platform)))[key]
     await change_settings(platform, **{key: 2})
     try:
         await platform.place(workspace, CALLEE)
