@@ -27,7 +27,8 @@ _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
 _OUTBOUND_LIMITS: Final = (
-    "429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, 429 outbound_minutes_limit"
+    "429 outbound_rate, 429 outbound_hourly_limit, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
+    "429 outbound_minutes_limit, 429 platform_limit"
 )
 _PLACE: Final = (
     f"{_AGENT}, {_TRIAL_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "

@@ -11,9 +11,16 @@ from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault, require_verified
 from control.agents.variables import PlannedCall
-from control.calls import read_numbers, store, store_outbound
+from control.calls import read_numbers, store, store_outbound, store_platform_calls
 from control.calls.dial_queue import PlaceCallJob, enqueue_dial
-from control.calls.outbound_limits import MINUTE_S, load_limits, require_tests, require_within
+from control.calls.outbound_limits import (
+    MINUTE_S,
+    find_platform_limit,
+    load_limits,
+    require_platform_within,
+    require_tests,
+    require_within,
+)
 from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.read_numbers import OriginNumber
 from control.db.pool import Connection
@@ -99,6 +106,12 @@ class OutboundCalls:
         record = plan is not None and plan.recording and plan.consent is None
         return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record)
 
+    async def is_paused(self, db: Connection) -> bool:
+        """Whether all workspaces together have called as much as the staff allow: then no call is dialled any more, and
+        those that are talked in go on."""
+        used = await store_platform_calls.select_platform_calls(db)
+        return bool(find_platform_limit(used, await load_limits(db, self._platform)))
+
     async def _require_capacity(
         self, db: Connection, request: CallRequest, number: str, agent: AnsweringAgent, now: datetime
     ) -> None:
@@ -106,6 +119,7 @@ class OutboundCalls:
         await store.lock_workspace(db, request.workspace_id)
         usage = await store_outbound.count_usage(db, request.workspace_id, number, now)
         require_within(usage, limits)
+        require_platform_within(await store_platform_calls.select_platform_calls(db), limits)
         if request.is_test:
             of_person = await self._workspaces.lock_person(db, request.workspace_id)
             tests = await read_platform(db, lambda: store_outbound.count_tests(db, of_person, now))

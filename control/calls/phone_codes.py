@@ -12,9 +12,16 @@ from uuid import UUID
 from control.accounts import store_verified_numbers
 from control.accounts.model import VerifiedNumber
 from control.agents.destinations import country_of, parse_destination
-from control.calls import read_numbers, read_verified_numbers, store, store_outbound, store_phone_codes
+from control.calls import (
+    read_numbers,
+    read_verified_numbers,
+    store,
+    store_outbound,
+    store_phone_codes,
+    store_platform_calls,
+)
 from control.calls.dial_queue import PlaceCallJob, enqueue_dial
-from control.calls.outbound_limits import load_limits, require_within, too_many
+from control.calls.outbound_limits import load_limits, require_platform_within, require_within, too_many
 from control.calls.read_numbers import OriginNumber
 from control.calls.store_phone_codes import PhoneCode
 from control.db.pool import Connection
@@ -120,6 +127,7 @@ class PhoneCodes:
         await store.lock_workspace(db, workspace_id)
         usage = await store_outbound.count_usage(db, workspace_id, number, now)
         require_within(usage, limits)
+        require_platform_within(await store_platform_calls.select_platform_calls(db), limits)
         tier = await self._workspaces.limits(db, workspace_id)
         if usage.open >= tier.max_concurrent_calls:
             most = tier.max_concurrent_calls

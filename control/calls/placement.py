@@ -68,6 +68,9 @@ class CallPlacement:
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
             return None
+        if await self._outbound.is_paused(db):
+            await _close(db, queued, "platform_limit", now)
+            return None
         await store.update_states(db, [replace(queued, details=replace(queued.details, placing_at=now))])
         terms = await self._outbound.make_terms(db, call, now)
         dial = DialRequest(

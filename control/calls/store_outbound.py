@@ -11,12 +11,15 @@ from control.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboundUsage:
-    """open: open calls now, inbound ones included. minute: outbound calls within the last minute. Within 24 hours: day:
+    """open: open calls now, inbound ones included. minute, hour: outbound calls within the last minute and hour.
+    hour_seconds: connected seconds of outbound calls that began within the last hour. Within 24 hours: day:
     outbound calls; same: those to this number; seconds: connected ones, including calls in progress, and inbound calls
     since their callers were transferred."""
 
     open: int
     minute: int
+    hour: int
+    hour_seconds: int
     day: int
     same: int
     seconds: int
@@ -53,6 +56,10 @@ _COUNT_USAGE: Final = """
               AND calls.transfer_until::timestamptz > $3::timestamptz) AS open,
            count(*) FILTER (WHERE direction = 'outbound' AND created_at > $3::timestamptz - interval '1 minute')
                AS minute,
+           count(*) FILTER (WHERE direction = 'outbound' AND created_at > $3::timestamptz - interval '1 hour') AS hour,
+           coalesce(sum(seconds) FILTER (WHERE direction = 'outbound'
+                                           AND created_at > $3::timestamptz - interval '1 hour'), 0)::bigint
+               AS hour_seconds,
            count(*) FILTER (WHERE direction = 'outbound') AS day,
            count(*) FILTER (WHERE direction = 'outbound' AND called_number = $2) AS same,
            (coalesce(sum(seconds) FILTER (WHERE direction = 'outbound'), 0)

@@ -7,7 +7,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.calls import read_uncharged, store, store_reaper
+from control.calls import read_uncharged, store, store_platform_calls, store_reaper
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.event_batch import JOIN_RECORDINGS
@@ -62,6 +62,7 @@ def calls_tasks(
         OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
+        Duty("platform_calls", 30, measure_calls, 1 << 30),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
@@ -82,6 +83,12 @@ async def mark_running(db: Connection, now: datetime) -> int:
     days = [WorkspaceDay(workspace_id, day) for workspace_id, day in await store_reaper.select_open_days(db)]
     await mark_days(db, days)
     return len(days)
+
+
+async def measure_calls(db: Connection, now: datetime) -> int:
+    """Measures what all workspaces together called, for the platform's limits."""
+    await store_platform_calls.measure_platform_calls(db, now)
+    return 0
 
 
 async def charge_uncharged(db: Connection, now: datetime) -> int:

@@ -1035,6 +1035,20 @@ ALTER TABLE public.plan_versions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
 );
 
 --
+-- Name: platform_calls; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.platform_calls (
+    id boolean DEFAULT true NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    hour_calls bigint NOT NULL,
+    hour_seconds bigint NOT NULL,
+    day_calls bigint NOT NULL,
+    day_seconds bigint NOT NULL,
+    CONSTRAINT platform_calls_id_check CHECK (id)
+);
+
+--
 -- Name: platform_daily; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1747,6 +1761,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: platform_calls; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: platform_daily; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1819,6 +1837,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007201');
 INSERT INTO public.schema_migrations VALUES ('20261126007202');
 INSERT INTO public.schema_migrations VALUES ('20261126007203');
 INSERT INTO public.schema_migrations VALUES ('20261126007204');
+INSERT INTO public.schema_migrations VALUES ('20261126007205');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2278,6 +2297,13 @@ ALTER TABLE ONLY public.plan_versions
 
 ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_tier_name_currency_valid_from_key UNIQUE (tier_name, currency, valid_from);
+
+--
+-- Name: platform_calls platform_calls_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.platform_calls
+    ADD CONSTRAINT platform_calls_pkey PRIMARY KEY (id);
 
 --
 -- Name: platform_daily platform_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4250,6 +4276,12 @@ GRANT SELECT,INSERT ON TABLE public.plan_versions TO vocalized_app;
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.plan_versions_id_seq TO vocalized_app;
+
+--
+-- Name: TABLE platform_calls; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_calls TO vocalized_app;
 
 --
 -- Name: TABLE platform_daily; Type: ACL; Schema: public; Owner: -

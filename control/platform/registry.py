@@ -48,6 +48,28 @@ _SPECS: Final = (
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
     _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
+    _number("outbound_calls_per_hour", 300, 1, 100_000, "Outbound calls that a workspace may place within an hour."),
+    _number(
+        "outbound_minutes_per_hour", 300, 1, 100_000,
+        "Minutes of the outbound calls of a workspace that began within an hour, after which it places none.",
+    ),
+    _number(
+        "platform_calls_per_hour", 10_000, 0, 10_000_000,
+        "Outbound calls of all workspaces within an hour, after which none is placed or dialled; 0 stops them all.",
+    ),
+    _number(
+        "platform_calls_per_day", 100_000, 0, 100_000_000,
+        "Outbound calls of all workspaces within 24 hours, after which none is placed or dialled.",
+    ),
+    _number(
+        "platform_minutes_per_hour", 20_000, 0, 10_000_000,
+        "Minutes of the outbound calls of all workspaces that began within an hour, after which none is placed or "
+        "dialled.",
+    ),
+    _number(
+        "platform_minutes_per_day", 200_000, 0, 100_000_000,
+        "Minutes of the outbound calls of all workspaces within 24 hours, after which none is placed or dialled.",
+    ),
     _number(
         "outbound_calls_per_day", 1_000, 1, 1_000_000,
         "Outbound calls that a workspace may place within 24 hours.",

@@ -22,8 +22,7 @@ async def seed_catalogue(db: Connection) -> None:
     await enter_platform(db)
     if await db.fetchval("SELECT EXISTS (SELECT FROM tiers) AND EXISTS (SELECT FROM agent_templates)"):
         return
-    await seed_platform(db, shipped_tiers(), shipped_settings())
-    await db.execute("UPDATE settings SET value = 'false' WHERE key = 'trial_calls_verified_only'")
+    await seed_platform(db, shipped_tiers(), {**shipped_settings(), "trial_calls_verified_only": False})
     await seed_providers(db, shipped_providers())
     await seed_prices(db, shipped_prices(), PRICED_FROM)
     await seed_templates(db, shipped_templates(), datetime.now(UTC))

@@ -112,6 +112,7 @@ async def test_trial_tier_has_few_test_calls_only(platform: CallPlatform) -> Non
     ("key", "code", "passes_s"),
     [
         ("outbound_calls_per_minute", "outbound_rate", 61),
+        ("outbound_calls_per_hour", "outbound_hourly_limit", 3_601),
         ("outbound_calls_per_day", "outbound_daily_limit", 86_401),
         ("outbound_repeats_per_day", "outbound_repeat_limit", 86_401),
     ],
@@ -249,7 +250,10 @@ async def test_call_limit_is_what_is_left_of_the_days_minutes(
     before, _ = await place_with_payload(platform, workspace)
     await platform.in_platform(
         lambda db: db.execute(
-            "UPDATE calls SET status = 'completed', duration_seconds = $2 WHERE id = $1", before, used_s
+            "UPDATE calls SET status = 'completed', duration_seconds = $2, "
+            "created_at = created_at - interval '2 hours' WHERE id = $1",
+            before,
+            used_s,
         )
     )
     _, payload = await place_with_payload(platform, workspace)
