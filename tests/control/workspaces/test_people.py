@@ -1,12 +1,14 @@
 """Limits that count people: who is one person, and the trial that a person has once."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 
 from control.accounts import store_people
 from control.accounts.model import User
+from control.accounts.store_verified_numbers import insert_verified
 from control.db.pool import Connection
 from control.workspaces.model import Workspace
 from shared.ids import new_id
@@ -78,11 +80,8 @@ async def test_whoever_shares_a_phone_is_one_person_and_a_deleted_account_still_
     users = [await platform.create_user() for _ in range(3)]
     for user, phone in zip(users, ("+14155550911", "+14155550911", "+14155550912"), strict=True):
         await platform.as_staff(
-            lambda db, user=user, phone=phone: db.execute(
-                "INSERT INTO verified_numbers (id, user_id, phone_number, verified_at) VALUES ($1, $2, $3, $4)",
-                UUID(new_id()), user.id, phone, NOW,
-            )
-        )  # fmt: skip
+            partial(insert_verified, number_id=UUID(new_id()), user_id=user.id, phone_number=phone, now=NOW)
+        )
     both = {users[0].id, users[1].id}
     assert await people_of(platform, users[0]) == both
     await delete_user(platform, users[0])
