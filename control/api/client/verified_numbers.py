@@ -12,6 +12,7 @@ from control.api.client.verified_numbers_views import (
     to_code_view,
     to_view,
 )
+from control.agents.config import LANGUAGE
 from control.calls.phone_codes import DIGITS, CodeRequest
 from control.http.access import member
 from control.http.body import Body
@@ -28,8 +29,8 @@ class NewPhoneCode(Body):
     phone_number: str = Field(max_length=32, description="The phone, in E.164.", examples=["+14155550123"])
     language: str = Field(
         "en",
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
-        max_length=35,
+        pattern=LANGUAGE,
+        max_length=20,
         description="Language in which the code is spoken (BCP 47): en, de, es or fr; English for others.",
     )
 
