@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.agents.config import LANGUAGE
 from control.api.client.verified_numbers_views import (
     PhoneCodeAnswer,
     VerifiedNumberAnswer,
@@ -12,7 +13,6 @@ from control.api.client.verified_numbers_views import (
     to_code_view,
     to_view,
 )
-from control.agents.config import LANGUAGE
 from control.calls.phone_codes import DIGITS, CodeRequest
 from control.http.access import member
 from control.http.body import Body
