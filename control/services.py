@@ -113,7 +113,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
-        phone_codes=PhoneCodes(workspaces, platform, sealer),
+        phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,

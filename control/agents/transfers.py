@@ -15,9 +15,10 @@ PARAM: Final = f"config.{FALLBACK}"
 
 @dataclass(frozen=True, slots=True)
 class DialScope:
-    """Where a workspace's calls may go. own: countries of its numbers. chosen: those set for it, or none. is_ours: the
-    number in question belongs to a workspace here, as far as the transaction's scope sees. trial_numbers: the only ones
-    that a workspace on trial calls; None for others, and while the staff let trials call any."""
+    """Where a workspace's calls may go. own: countries of its numbers, without dangerous ones. chosen: those set for
+    it, or none. is_ours: the number in question belongs to a workspace here, as far as the transaction's scope sees.
+    trial_numbers: the only ones that a workspace on trial calls; None for others, and while the staff let trials call
+    any."""
 
     own: Collection[str]
     chosen: Sequence[str]
@@ -25,10 +26,12 @@ class DialScope:
     trial_numbers: Collection[str] | None = None
 
 
-def make_dial_scope(row: Any) -> DialScope:
+def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
     """From a row with settings, homes (each number's country, or the number where none is stored), is_ours and
-    trial_numbers."""
+    trial_numbers. dangerous: countries that are called only where the staff chose them: whoever wants to be paid for
+    calls to their accomplices can buy a number next to them."""
     own = {country_of(home) or "" if home.startswith("+") else home for home in row["homes"]}
+    own.difference_update(dangerous)
     return DialScope(own, outbound_countries(row["settings"]), bool(row["is_ours"]), row["trial_numbers"])
 
 

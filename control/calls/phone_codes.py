@@ -53,8 +53,12 @@ class CodeRequest:
 class PhoneCodes:
     """Every method works within the current transaction, in the workspace's scope."""
 
-    def __init__(self, workspaces: Workspaces, platform: Platform, sealer: Sealer) -> None:
+    def __init__(
+        self, workspaces: Workspaces, platform: Platform, sealer: Sealer, dangerous_countries: frozenset[str]
+    ) -> None:
+        """dangerous_countries: none of their phones is called with a code."""
         self._workspaces, self._platform, self._sealer = workspaces, platform, sealer
+        self._dangerous_countries = dangerous_countries
 
     async def request(self, db: Connection, actor: Actor, request: CodeRequest, now: datetime) -> PhoneCode:
         """Makes a code and has a job dial the call that speaks it.
@@ -64,6 +68,8 @@ class PhoneCodes:
         outbound calls)."""
         number, country = parse_destination(request.number, PARAM)
         await self._workspaces.require_running(db, request.workspace_id)
+        if country in self._dangerous_countries:
+            raise Invalid(f"Phones in {country} cannot be verified.", code="country_not_allowed", param=PARAM)
         origin = await _choose_origin(db, request.workspace_id, number, country)
         await self._require_capacity(db, request.workspace_id, number, now)
         call = _new_call(request.workspace_id, origin, number, now)
