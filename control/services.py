@@ -17,6 +17,7 @@ from control.calls.media_assignment import MediaAssignment
 from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
+from control.calls.spend_alarms import SpendAlarms
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.messages.model import MessagePolicy
@@ -53,6 +54,7 @@ class Services:
     workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
     phone_codes: PhoneCodes
+    spend_alarms: SpendAlarms
     messages: CallerMessages
     carriers: Carriers
     call_pacer: CallPacer
@@ -113,6 +115,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
+        spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,

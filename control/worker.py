@@ -98,6 +98,8 @@ def make_worker_tasks(
                 event_reader=event_reader,
                 counts=metrics.events,
                 delete_at_carrier=delete_at_carrier,
+                alarms=services.spend_alarms,
+                report_alarms=metrics.report_alarms,
             ),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]

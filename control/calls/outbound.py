@@ -11,7 +11,7 @@ from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault, require_verified
 from control.agents.variables import PlannedCall
-from control.calls import read_numbers, store, store_outbound, store_platform_calls
+from control.calls import read_numbers, store, store_alarms, store_outbound, store_platform_calls
 from control.calls.dial_queue import PlaceCallJob, enqueue_dial
 from control.calls.outbound_limits import (
     MINUTE_S,
@@ -79,6 +79,7 @@ class OutboundCalls:
         _require_plan(agent, new.to_planned())
         await self._require_capacity(db, request, number, agent, now)
         await store.insert_queued(db, new)
+        await store_alarms.insert_country(db, request.workspace_id, country, now)
         await enqueue_dial(db, PlaceCallJob(new.id))
         action = "call.test" if request.is_test else "call.place"
         after = {"agent_id": str(request.agent_id), "country": country}

@@ -15,7 +15,8 @@ LIMITS: Final = (
     "outbound_minutes_per_hour", "outbound_minutes_per_day", "platform_calls_per_hour", "platform_calls_per_day",
     "platform_minutes_per_hour", "platform_minutes_per_day",
     "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s", "phone_codes_per_day",
-    "phone_codes_per_number",
+    "phone_codes_per_number", "alarm_short_calls_per_hour", "alarm_short_call_s", "alarm_test_calls_per_hour",
+    "alarm_new_countries_per_day",
 )  # fmt: skip
 MINUTE_S: Final = 60
 HOUR_S: Final = 3_600

@@ -1,5 +1,6 @@
 """The worker's tasks for calls: dialling, hang-up, recordings, lost calls, and the events of media."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.calls import read_uncharged, store, store_platform_calls, store_reaper
+from control.calls import read_uncharged, store, store_reaper
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.event_batch import JOIN_RECORDINGS
@@ -22,6 +23,7 @@ from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_rec
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.recording_start import START_RECORDING, make_start_recording_job
 from control.calls.service import FETCH_RECORDING, Calls
+from control.calls.spend_alarms import SpendAlarms
 from control.calls.state_changes import charge_calls
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
@@ -35,6 +37,8 @@ _LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2)}
 # Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
 UNCHARGED_FOR: Final = timedelta(days=1)
 CHARGED_AT_ONCE: Final = 200
+# Takes how many alarms of each kind were raised within 24 hours.
+ReportAlarms = Callable[[Mapping[str, int]], None]
 
 
 def calls_tasks(
@@ -48,9 +52,17 @@ def calls_tasks(
     event_reader: Redis,
     counts: EventCounts,
     delete_at_carrier: bool,
+    alarms: SpendAlarms,
+    report_alarms: ReportAlarms,
 ) -> WorkerTasks:
     """event_reader: a client whose timeout is longer than a blocking read. counts: of consumed events.
-    delete_at_carrier: deletes a recording at the carrier once it is in our storage."""
+    delete_at_carrier: deletes a recording at the carrier once it is in our storage. report_alarms: takes the alarms of
+    the last 24 hours, counted by kind."""
+
+    async def raise_alarms(db: Connection, now: datetime) -> int:
+        raised = await alarms.raise_due(db, now)
+        report_alarms(await alarms.count_of_day(db, now))
+        return raised
 
     async def lost_calls(pool: Pool, now: datetime) -> int:
         return await reap_calls(pool, media_assignment, now)
@@ -62,7 +74,7 @@ def calls_tasks(
         OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
-        Duty("platform_calls", 30, measure_calls, 1 << 30),
+        Duty("spend_alarms", 30, raise_alarms, 1 << 30),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
@@ -83,12 +95,6 @@ async def mark_running(db: Connection, now: datetime) -> int:
     days = [WorkspaceDay(workspace_id, day) for workspace_id, day in await store_reaper.select_open_days(db)]
     await mark_days(db, days)
     return len(days)
-
-
-async def measure_calls(db: Connection, now: datetime) -> int:
-    """Measures what all workspaces together called, for the platform's limits."""
-    await store_platform_calls.measure_platform_calls(db, now)
-    return 0
 
 
 async def charge_uncharged(db: Connection, now: datetime) -> int:

@@ -105,6 +105,18 @@ _SPECS: Final = (
     ),
     _number("phone_code_minutes", 10, 1, 120, "Minutes for which a spoken code is good."),
     _number("verified_numbers_per_user", 5, 1, 100, "Phones that one user may have verified."),
+    _number(
+        "alarm_short_calls_per_hour", 30, 1, 1_000_000,
+        "Answered outbound calls of a workspace within an hour, shorter than alarm_short_call_s, that raise an alarm.",
+    ),
+    _number("alarm_short_call_s", 6, 1, 600, "Seconds below which an answered outbound call counts as short."),
+    _number(
+        "alarm_test_calls_per_hour", 15, 1, 1_000_000, "Test calls of a workspace within an hour that raise an alarm."
+    ),
+    _number(
+        "alarm_new_countries_per_day", 3, 1, 300,
+        "Countries that a workspace calls for the first time within 24 hours that raise an alarm.",
+    ),
     _number("test_call_minutes", 10, 1, 240, "Longest test call, minutes."),
     _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
     _number(

@@ -23,7 +23,7 @@ OWNERS: Final = {
     "backups": "backup_runs",
     "billing": "billing_accounts billing_periods billing_settings credit_grants invoice_lines invoice_numbers invoices "
     "payments plan_versions price_versions tax_rates usage_records",
-    "calls": "blocked_callers call_events call_words calls phone_codes platform_calls",
+    "calls": "blocked_callers call_events call_words called_countries calls phone_codes platform_calls spend_alarms",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "phone_numbers",
     "media_requests": "tool_runs",

@@ -6,8 +6,7 @@ from datetime import datetime
 import pytest
 
 from control.calls.outbound_limits import find_platform_limit
-from control.calls.store_platform_calls import PlatformCalls
-from control.calls.worker_tasks import measure_calls
+from control.calls.store_platform_calls import PlatformCalls, measure_platform_calls
 from shared.errors import TooManyRequests
 from tests.control.calls.call_platform import NOW, STAFF, CallPlatform, LiveWorkspace, later
 
@@ -67,14 +66,14 @@ async def test_at_the_platforms_limit_no_call_is_placed_or_dialled_and_calls_in_
         )
     )
     queued = await platform.place(second, CALLEE)
-    await platform.in_platform(lambda db: measure_calls(db, NOW))
+    await platform.in_platform(lambda db: measure_platform_calls(db, NOW))
     refused = await refusal_of(platform, second, "+12125550124")
     assert (refused.code, refused.retry_after_s) == ("platform_limit", 3_600)
     assert await platform.in_platform(lambda db: platform.calls.placement.start(db, queued, NOW)) is None
     row = await platform.call_row(queued)
     assert (row["status"], row["end_detail"]) == ("failed", "platform_limit")
     assert (await platform.call_row(talking))["status"] == "in_progress"
-    await platform.in_platform(lambda db: measure_calls(db, later(3_601)))
+    await platform.in_platform(lambda db: measure_platform_calls(db, later(3_601)))
     assert await platform.place(second, "+12125550124", at=later(3_601))
 
 
@@ -87,9 +86,9 @@ async def test_minutes_of_calls_in_progress_count_for_the_platform(platform: Cal
         )
     )
     await change_settings(platform, platform_minutes_per_day=2)
-    await platform.in_platform(lambda db: measure_calls(db, later(119)))
+    await platform.in_platform(lambda db: measure_platform_calls(db, later(119)))
     assert await platform.place(workspace, CALLEE, at=later(119))
-    await platform.in_platform(lambda db: measure_calls(db, later(120)))
+    await platform.in_platform(lambda db: measure_platform_calls(db, later(120)))
     assert (await refusal_of(platform, workspace, CALLEE, at=later(120))).code == "platform_limit"
 
 
