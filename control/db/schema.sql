@@ -556,6 +556,17 @@ CREATE TABLE public.call_words (
 );
 
 --
+-- Name: called_countries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.called_countries (
+    workspace_id uuid NOT NULL,
+    country text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    CONSTRAINT called_countries_country_check CHECK ((country ~ '^[A-Z]{2}$'::text))
+);
+
+--
 -- Name: credit_grants; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1244,6 +1255,21 @@ CREATE TABLE public.settings (
 );
 
 --
+-- Name: spend_alarms; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.spend_alarms (
+    id uuid NOT NULL,
+    workspace_id uuid,
+    kind text NOT NULL,
+    day date NOT NULL,
+    figure bigint NOT NULL,
+    threshold bigint NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    CONSTRAINT spend_alarms_kind_check CHECK ((kind = ANY (ARRAY['short_calls'::text, 'test_calls'::text, 'new_countries'::text, 'platform_limit'::text])))
+);
+
+--
 -- Name: tax_rates; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1669,6 +1695,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: called_countries; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: calls; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1838,6 +1868,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007202');
 INSERT INTO public.schema_migrations VALUES ('20261126007203');
 INSERT INTO public.schema_migrations VALUES ('20261126007204');
 INSERT INTO public.schema_migrations VALUES ('20261126007205');
+INSERT INTO public.schema_migrations VALUES ('20261126007206');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1845,6 +1876,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126007205');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: spend_alarms; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2101,6 +2136,13 @@ ALTER TABLE ONLY public.call_events_default
 
 ALTER TABLE ONLY public.call_words
     ADD CONSTRAINT call_words_pkey PRIMARY KEY (call_id);
+
+--
+-- Name: called_countries called_countries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.called_countries
+    ADD CONSTRAINT called_countries_pkey PRIMARY KEY (workspace_id, country);
 
 --
 -- Name: calls calls_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2383,6 +2425,20 @@ ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
 
 --
+-- Name: spend_alarms spend_alarms_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alarms
+    ADD CONSTRAINT spend_alarms_pkey PRIMARY KEY (id);
+
+--
+-- Name: spend_alarms spend_alarms_workspace_id_kind_day_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alarms
+    ADD CONSTRAINT spend_alarms_workspace_id_kind_day_key UNIQUE NULLS NOT DISTINCT (workspace_id, kind, day);
+
+--
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2605,6 +2661,12 @@ CREATE INDEX billing_periods_due ON public.billing_periods USING btree (period_e
 --
 
 CREATE INDEX billing_periods_ends ON public.billing_periods USING btree (workspace_id, period_end DESC);
+
+--
+-- Name: called_countries_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX called_countries_newest ON public.called_countries USING btree (first_at);
 
 --
 -- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
@@ -2991,6 +3053,12 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 --
+-- Name: spend_alarms_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX spend_alarms_newest ON public.spend_alarms USING btree (raised_at);
+
+--
 -- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3304,6 +3372,13 @@ ALTER TABLE ONLY public.call_words
     ADD CONSTRAINT call_words_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
+-- Name: called_countries called_countries_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.called_countries
+    ADD CONSTRAINT called_countries_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: calls calls_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3465,6 +3540,13 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
+-- Name: spend_alarms spend_alarms_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alarms
+    ADD CONSTRAINT spend_alarms_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tool_runs tool_runs_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3598,6 +3680,12 @@ ALTER TABLE public.call_events_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.call_words ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: called_countries; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.called_countries ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: calls; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3724,6 +3812,12 @@ CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.curr
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: spend_alarms; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.spend_alarms ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: agent_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3788,6 +3882,12 @@ CREATE POLICY tenant ON public.call_events_default USING ((( SELECT (public.curr
 --
 
 CREATE POLICY tenant ON public.call_words USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: called_countries tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.called_countries USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: calls tenant; Type: POLICY; Schema: public; Owner: -
@@ -3866,6 +3966,12 @@ CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_sc
 --
 
 CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: spend_alarms tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.spend_alarms USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
@@ -4116,6 +4222,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocaliz
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
 
 --
+-- Name: TABLE called_countries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_app;
+
+--
 -- Name: TABLE credit_grants; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4348,6 +4460,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+
+--
+-- Name: TABLE spend_alarms; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alarms TO vocalized_app;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
