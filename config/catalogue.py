@@ -1,4 +1,4 @@
-"""Data that the product ships with, validated: the price list and the initial settings."""
+"""Data that the product ships with, validated: the price list, the initial settings, and dangerous countries."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +28,16 @@ class ShippedTier(BaseModel):
     position: int
 
 
+class ShippedCountry(BaseModel):
+    """A country (ISO 3166) whose numbers are used for toll fraud, and who says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    name: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+
+
 def shipped_tiers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
     """The price list, each tier by column names. Raises OSError, pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedTier]).validate_json((folder / "tiers.json").read_bytes())
@@ -37,3 +47,9 @@ def shipped_tiers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
 def shipped_settings(folder: Path = DATA) -> dict[str, Any]:
     """Initial values by key, which `control/platform/registry.py` validates. Raises as `shipped_tiers`."""
     return TypeAdapter(dict[str, Any]).validate_json((folder / "settings.json").read_bytes())
+
+
+def shipped_dangerous_countries(folder: Path = DATA) -> frozenset[str]:
+    """Countries that a workspace calls only where the staff allow it by name. Raises as `shipped_tiers`."""
+    read = TypeAdapter(list[ShippedCountry]).validate_json((folder / "dangerous_countries.json").read_bytes())
+    return frozenset(one.country for one in read)

@@ -11,7 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 import uvloop
 from pydantic import SecretStr
 
-from config.catalogue import shipped_settings, shipped_tiers
+from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_prices import shipped_prices
 from config.settings import (
@@ -265,7 +265,7 @@ def _policies(settings: ControlSettings) -> Policies:
             workers=settings.password_workers,
             queue_size=settings.password_waiting,
         ),
-        agents=AgentPolicy(standins=settings.standin_providers),
+        agents=AgentPolicy(settings.standin_providers, shipped_dangerous_countries()),
         calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
         access_token_s=settings.access_token_s,
     )

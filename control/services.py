@@ -14,8 +14,10 @@ from control.analytics.service import Analytics
 from control.billing.service import Billing
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
+from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
+from control.calls.spend_alarms import SpendAlarms
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.messages.model import MessagePolicy
@@ -55,6 +57,8 @@ class Services:
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
+    phone_codes: PhoneCodes
+    spend_alarms: SpendAlarms
     messages: CallerMessages
     carriers: Carriers
     call_pacer: CallPacer
@@ -117,6 +121,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
+        spend_alarms=SpendAlarms(platform, mailer),
+        phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,

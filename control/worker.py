@@ -104,6 +104,8 @@ def make_worker_tasks(
                 event_reader=event_reader,
                 counts=metrics.events,
                 delete_at_carrier=delete_at_carrier,
+                alarms=services.spend_alarms,
+                report_alarms=metrics.report_alarms,
                 ends_unknown_calls=ends_unknown_calls,
             ),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -58,6 +58,9 @@ class WorkerMetrics:
             ["provider"],
             registry=registry,
         )
+        self.alarms = Gauge(
+            "vocalized_worker_spend_alarms", "Alarms about unusual calls of the last day", ["kind"], registry=registry
+        )
         self.backup_last = Gauge(
             "vocalized_worker_backup_last", "Unix time of the last successful run", ["kind"], registry=registry
         )
@@ -76,6 +79,12 @@ class WorkerMetrics:
         self.unpriced.clear()
         for one in found:
             self.unpriced.labels(one.provider, one.resource_type, one.unit).set(one.rows)
+
+    def report_alarms(self, counts: Mapping[str, int]) -> None:
+        """Sets how many alarms of each kind were raised within a day; kinds that are not named have none."""
+        self.alarms.clear()
+        for kind, raised in counts.items():
+            self.alarms.labels(kind).set(raised)
 
     def report_refused_keys(self, providers: Iterable[str]) -> None:
         """Sets which providers' keys are refused; those that are not named any more are gone."""

@@ -31,3 +31,13 @@ class Admin:
     role: AdminRole
     is_active: bool
     has_totp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedNumber:
+    """A phone number, in E.164, that a user showed to be theirs."""
+
+    id: UUID
+    user_id: UUID
+    phone_number: str
+    verified_at: datetime

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from control.accounts import store
+from control.accounts import store, store_people
 from control.accounts.model import User
 from control.accounts.sessions import Sessions
 from control.db.keyset import ListPage, PageRequest
@@ -65,6 +65,7 @@ class UserAdministration:
     async def delete(self, db: Connection, actor: Actor, user_id: UUID) -> None:
         """Deletes a user for good, after `Workspaces.leave_all`. Raises NotFound."""
         before = await self._lock(db, user_id)
+        await store_people.insert_former(db, user_id)
         await store.delete(db, user_id)
         await record_change(db, actor, Change("user.delete", "user", str(user_id), before=_audit_values(before)))
 

@@ -138,7 +138,8 @@ class AgentLookup:
 
     async def get_dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
         """Where a workspace's callers may be transferred to; it answers for this number. The workspace must exist."""
-        return make_dial_scope(await read_answering_agent.select_dial_scope(db, workspace_id, number))
+        row = await read_answering_agent.select_dial_scope(db, workspace_id, number)
+        return make_dial_scope(row, self._policy.dangerous_countries)
 
     def _ready(self, row: Any) -> AnsweringAgent:
         offers = [{**offer} for offer in row["offers"]]
@@ -152,7 +153,7 @@ class AgentLookup:
             is_trial=row["workspace_status"] == "trial",
             max_calls=row["max_concurrent_calls"],
             features=row["features"],
-            dial_scope=make_dial_scope(row),
+            dial_scope=make_dial_scope(row, self._policy.dangerous_countries),
             agent_id=row["agent_id"],
             agent_status=row["agent_status"],
             version=_version(row),

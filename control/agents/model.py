@@ -14,9 +14,11 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AgentPolicy:
-    """standins: providers made for tests may answer calls (never in production)."""
+    """standins: providers made for tests may answer calls (never in production). dangerous_countries: those that a
+    workspace calls only where the staff allow it by name; a number of its own there is not enough."""
 
     standins: bool = False
+    dangerous_countries: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,21 @@ _OURS: Final = """
     EXISTS (SELECT FROM phone_numbers n
             WHERE n.phone_number = {number} AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
 """
+# The only numbers that workspace `w` calls while it is on trial: those that its members verified; null: any.
+_TRIAL_NUMBERS: Final = """
+    CASE WHEN w.status = 'trial'
+              AND coalesce((SELECT value FROM settings WHERE key = 'trial_calls_verified_only'), 'true') = 'true'
+         THEN ARRAY(SELECT DISTINCT y.phone_number
+                    FROM verified_numbers y JOIN workspace_members m ON m.user_id = y.user_id
+                    WHERE m.workspace_id = w.id LIMIT 1000) END AS trial_numbers
+"""
 _ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
            EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
                    WHERE m.workspace_id = w.id AND m.role = 'owner' AND u.email_verified_at IS NOT NULL) AS is_verified,
            t.max_concurrent_calls, t.features, w.settings, w.name AS workspace_name, w.timezone,
            a.id AS agent_id, a.status AS agent_status, v.version, v.name, v.config, v.voice_provider, v.voice_config,
-           v.created_at, {_HOMES}, {_OURS.format(number="v.config->>'fallback_number'")},
+           v.created_at, {_HOMES}, {_TRIAL_NUMBERS}, {_OURS.format(number="v.config->>'fallback_number'")},
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'provider', p.provider, 'kinds', p.kinds, 'is_enabled', p.is_enabled, 'priority', p.priority,
                 'needs_key', p.needs_key, 'for_tests', p.for_tests, 'config', p.config, 'options', p.options,
@@ -68,7 +76,7 @@ async def select_dial_scope(db: Connection, workspace_id: UUID, number: str) -> 
     """The row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is one of ours
     that the scope sees."""
     return await db.fetchrow(
-        f"SELECT w.settings, {_HOMES}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",
+        f"SELECT w.settings, {_HOMES}, {_TRIAL_NUMBERS}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",
         workspace_id,
         number,
     )

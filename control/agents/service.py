@@ -139,7 +139,7 @@ class Agents:
         if agent.status == "live":
             return agent
         found = await self._workspace_reasons(db, workspace_id, most)
-        scope = await _get_dial_scope(db, agent)
+        scope = await self._dial_scope(db, agent.workspace_id, stored_fallback(agent.content.config))
         found += find_reasons(_version(agent), agent.number, await self._offers(db, workspace_id), scope)
         if found:
             raise make_refusal(found)
@@ -201,10 +201,12 @@ class Agents:
         require_known(content, config, await self._offers(db, workspace_id))
         await self._require_recipients(db, workspace_id, config, base)
         if config.fallback_number not in ("", fallback):
-            require_not_ours(
-                make_dial_scope(await read_answering_agent.select_dial_scope(db, workspace_id, config.fallback_number))
-            )
+            require_not_ours(await self._dial_scope(db, workspace_id, config.fallback_number))
         return content
+
+    async def _dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
+        row = await read_answering_agent.select_dial_scope(db, workspace_id, number)
+        return make_dial_scope(row, self._policy.dangerous_countries)
 
     async def _require_recipients(
         self, db: Connection, workspace_id: UUID, config: AgentConfig, base: AgentContent
@@ -244,13 +246,13 @@ class Agents:
     async def _require_no_worse(self, db: Connection, before: VoiceAgent, after: VoiceAgent) -> None:
         """Refuses new reasons only: one that existed before (a provider that is gone) must not block other edits."""
         offers = await self._offers(db, before.workspace_id)
-        scope = await _get_dial_scope(db, before)
+        scope = await self._dial_scope(db, before.workspace_id, stored_fallback(before.content.config))
         known = find_reasons(_version(before), before.number, offers, scope)
         if (
             stored_fallback(after.content.config) != stored_fallback(before.content.config)
             or after.number != before.number
         ):
-            scope = await _get_dial_scope(db, after)
+            scope = await self._dial_scope(db, after.workspace_id, stored_fallback(after.content.config))
         now = find_reasons(_version(after), after.number, offers, scope)
         new = [reason for reason in now if reason not in known]
         if new:
@@ -276,11 +278,6 @@ async def _lock(db: Connection, workspace_id: UUID, agent_id: UUID, expected: in
             param="expected_version",
         )
     return agent
-
-
-async def _get_dial_scope(db: Connection, agent: VoiceAgent) -> DialScope:
-    number = stored_fallback(agent.content.config)
-    return make_dial_scope(await read_answering_agent.select_dial_scope(db, agent.workspace_id, number))
 
 
 async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:

@@ -15,18 +15,24 @@ PARAM: Final = f"config.{FALLBACK}"
 
 @dataclass(frozen=True, slots=True)
 class DialScope:
-    """Where a workspace's calls may go. own: countries of its numbers. chosen: those set for it, or none. is_ours: the
-    number in question belongs to a workspace here, as far as the transaction's scope sees."""
+    """Where a workspace's calls may go. own: countries of its numbers, without dangerous ones. chosen: those set for
+    it, or none. is_ours: the number in question belongs to a workspace here, as far as the transaction's scope sees.
+    trial_numbers: the only ones that a workspace on trial calls; None for others, and while the staff let trials call
+    any."""
 
     own: Collection[str]
     chosen: Sequence[str]
     is_ours: bool
+    trial_numbers: Collection[str] | None = None
 
 
-def make_dial_scope(row: Any) -> DialScope:
-    """From a row with settings, homes (each number's country, or the number where none is stored) and is_ours."""
+def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
+    """From a row with settings, homes (each number's country, or the number where none is stored), is_ours and
+    trial_numbers. dangerous: countries that are called only where the staff chose them: whoever wants to be paid for
+    calls to their accomplices can buy a number next to them."""
     own = {country_of(home) or "" if home.startswith("+") else home for home in row["homes"]}
-    return DialScope(own, outbound_countries(row["settings"]), bool(row["is_ours"]))
+    own.difference_update(dangerous)
+    return DialScope(own, outbound_countries(row["settings"]), bool(row["is_ours"]), row["trial_numbers"])
 
 
 def require_not_ours(scope: DialScope, param: str = PARAM) -> None:
@@ -36,13 +42,29 @@ def require_not_ours(scope: DialScope, param: str = PARAM) -> None:
         raise Invalid("This is one of the numbers that agents answer here.", code="number_is_own", param=param)
 
 
+def require_verified(number: str, country: str, scope: DialScope, param: str = PARAM) -> None:
+    """A trial pays nothing, so its calls reach the phones of its members only, and those in the country of the number
+    that it calls from: neither strangers nor foreign networks can be made to ring for free. Raises Invalid (codes
+    number_unverified, country_not_allowed)."""
+    if scope.trial_numbers is None:
+        return
+    if country not in scope.own:
+        text = "On trial, a workspace calls only phones in the country of its own number."
+        raise Invalid(text, code="country_not_allowed", param=param)
+    if number not in scope.trial_numbers:
+        text = "On trial, a workspace calls only phone numbers that its members have verified."
+        raise Invalid(text, code="number_unverified", param=param)
+
+
 def find_fault(number: str, scope: DialScope, param: str = PARAM) -> Invalid | None:
     """Why callers are not transferred to this number; None for one that is allowed, or empty."""
     if not number:
         return None
     try:
-        require_allowed(parse_destination(number, param)[1], scope.own, scope.chosen, param)
+        country = parse_destination(number, param)[1]
+        require_allowed(country, scope.own, scope.chosen, param)
         require_not_ours(scope, param)
+        require_verified(number, country, scope, param)
     except Invalid as fault:
         return fault
     return None

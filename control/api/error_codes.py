@@ -28,10 +28,14 @@ _BUNDLE: Final = "404 bundle_not_found"
 _CARRIER: Final = "409 no_carrier, 422 carrier_not_set_up, 503 carrier_away, 503 carrier_refused"
 _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
+_TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
+_OUTBOUND_LIMITS: Final = (
+    "429 outbound_rate, 429 outbound_hourly_limit, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
+    "429 outbound_minutes_limit, 429 platform_limit"
+)
 _PLACE: Final = (
-    f"{_AGENT}, {_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
-    "409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
-    "429 outbound_minutes_limit, 422 variable_missing, 422 too_long"
+    f"{_AGENT}, {_TRIAL_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
+    f"409 workspace_suspended, {_OUTBOUND_LIMITS}, 422 variable_missing, 422 too_long"
 )
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
@@ -82,10 +86,10 @@ _CODES: Final[Mapping[str, str]] = {
         "503 carrier_refused, 503 market_busy"
     ),
     "buy_number": (
-        "409 no_carrier, 409 number_limit, 409 number_taken, 409 owner_unverified, 409 workspace_suspended, "
-        "409 address_pending, 422 address_ambiguous, 422 address_not_in_bundle, 422 address_rejected, "
-        "422 address_required, 422 address_unfit, 422 address_unknown, 422 bundle_ambiguous, 422 bundle_not_usable, "
-        "422 bundle_required, 422 bundle_unfit, 422 bundle_unknown, "
+        "409 no_carrier, 409 number_limit, 409 number_taken, 409 owner_unverified, 409 trial_number_limit, "
+        "409 workspace_suspended, 409 address_pending, 422 address_ambiguous, 422 address_not_in_bundle, "
+        "422 address_rejected, 422 address_required, 422 address_unfit, 422 address_unknown, 422 bundle_ambiguous, "
+        "422 bundle_not_usable, 422 bundle_required, 422 bundle_unfit, 422 bundle_unknown, "
         "422 carrier_not_set_up, 422 phone_number_invalid, 429 number_daily_limit"
     ),
     "create_address": "409 address_limit, 409 workspace_suspended, 422 country_unknown",
@@ -102,11 +106,19 @@ _CODES: Final[Mapping[str, str]] = {
     "list_events": _CALL,
     "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
     "unblock_caller": "404 blocked_caller_not_found",
+    "request_phone_code": (
+        f"{_DESTINATION}, {_OUTBOUND_LIMITS}, 409 call_limit, 409 no_number, 409 owner_unverified, "
+        "409 workspace_suspended, 429 phone_code_limit"
+    ),
+    "confirm_phone_code": (
+        "404 phone_code_not_found, 409 phone_code_over, 409 verified_number_limit, 422 phone_code_wrong"
+    ),
+    "forget_verified_number": "404 verified_number_not_found",
     "place_call": f"{_PLACE}, 409 agent_not_live, 409 outbound_not_in_tier",
     "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
     "end_call": _COMMAND,
     "say_words": _COMMAND,
-    "transfer_call": f"{_COMMAND}, {_DESTINATION}",
+    "transfer_call": f"{_COMMAND}, {_TRIAL_DESTINATION}",
     "admin_log_in": (
         f"{_SIGN_IN}, 401 totp_required, 401 totp_invalid, 401 recovery_code_invalid, 403 totp_setup_required"
     ),

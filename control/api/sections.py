@@ -16,6 +16,7 @@ SECTIONS: Final = (
     Section("Voice", "Providers that listen, think and speak: keys of one's own, and how they are chosen."),
     Section("Messages", "Messages that callers left with an agent."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
+    Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),
     Section("Billing", "The running period, closed periods, invoices, and the limit of what a workspace may spend."),
     Section("Members", "The people of a workspace and their roles."),
     Section("Invitations", "Invitations to a workspace, for those who sent them and those who got them."),

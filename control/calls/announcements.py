@@ -60,6 +60,16 @@ _TRANSFER_FAILED: Final = {
     "es": "Lo sentimos, nadie pudo atender su llamada. Por favor, inténtelo más tarde. Adiós.",
     "fr": "Désolé, personne n'a pu prendre votre appel. Merci de réessayer plus tard. Au revoir.",
 }
+_CODES: Final = {
+    "en": "This is the call that you asked for on our web pages. Your code is: {code}. Once more: {code}. If you did "
+    "not ask for it, tell it to nobody. Goodbye.",
+    "de": "Dies ist der Anruf, den Sie auf unseren Webseiten angefordert haben. Ihr Code lautet: {code}. Noch einmal: "
+    "{code}. Wenn Sie ihn nicht angefordert haben, sagen Sie ihn niemandem. Auf Wiederhören.",
+    "es": "Esta es la llamada que pidió en nuestra página web. Su código es: {code}. Otra vez: {code}. Si no lo ha "
+    "pedido, no se lo diga a nadie. Adiós.",
+    "fr": "Voici l'appel que vous avez demandé sur notre site. Votre code est : {code}. Encore une fois : {code}. Si "
+    "vous ne l'avez pas demandé, ne le dites à personne. Au revoir.",
+}
 FALLBACK: Final = "en"
 
 
@@ -74,6 +84,13 @@ def make_refusal(
     return RefusedCall(
         reason, _announcement(spoken, reason), language if spoken == language.partition("-")[0] else FALLBACK, call_id
     )
+
+
+def make_code_announcement(code: str, language: str) -> RefusedCall:
+    """What a call says that verifies a phone number: the digits one by one, twice."""
+    spoken = _supported(language)
+    text = _CODES[spoken].format(code=", ".join(code))
+    return RefusedCall("code_call", text, language if spoken == language.partition("-")[0] else FALLBACK)
 
 
 def make_busy_refusal(language: str, call_id: UUID | None = None) -> RefusedCall:

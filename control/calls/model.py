@@ -16,8 +16,9 @@ Direction = Literal["inbound", "outbound"]
 CallSource = Literal["carrier", "media", "control"]
 # Why a call is not answered by an agent; see CallRefused.
 RefusalReason = Literal[
-    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "all_busy", "unusable", "cut_off"
-]
+    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "all_busy", "unusable", "cut_off",
+    "code_call",
+]  # fmt: skip
 # Statuses that a call never leaves.
 FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
 
@@ -54,7 +55,8 @@ class RefusedCall:
     reason: unknown_number (no such number of ours, or without a live agent), suspended, blocked (by the workspace:
     nothing is said), outside_hours (of an agent that hangs up then), over_limit (the workspace's concurrent calls),
     all_busy (no media node has room, or Redis is unavailable), unusable (the agent's plan cannot be made), cut_off (the
-    stream ended while Redis is unavailable, so it is unknown how the call continues).
+    stream ended while Redis is unavailable, so it is unknown how the call continues), code_call (it only speaks the
+    code by which a phone number is verified; nothing went wrong).
     """
 
     reason: RefusalReason

@@ -3,34 +3,35 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from control.agents.destinations import PARAM, parse_destination, require_allowed
+from control.agents.destinations import PARAM, country_of, parse_destination, require_allowed
 from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.plan_texts import TextTooLong
-from control.agents.transfers import find_fault
+from control.agents.transfers import find_fault, require_verified
 from control.agents.variables import PlannedCall
-from control.calls import read_numbers, store, store_outbound
+from control.calls import read_numbers, store, store_alarms, store_outbound, store_platform_calls
 from control.calls.dial_queue import PlaceCallJob, enqueue_dial
+from control.calls.outbound_limits import (
+    MINUTE_S,
+    find_platform_limit,
+    load_limits,
+    require_platform_within,
+    require_tests,
+    require_within,
+)
 from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.read_numbers import OriginNumber
-from control.calls.store_outbound import OutboundUsage
 from control.db.pool import Connection
+from control.db.scope import read_platform
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
-from shared.errors import Conflict, Invalid, NotFound, TooManyRequests
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
-# The platform's settings that limit calls.
-LIMITS: Final = (
-    "outbound_calls_per_minute", "outbound_calls_per_day", "outbound_repeats_per_day", "outbound_minutes_per_day",
-    "trial_test_calls_per_day", "test_calls_per_day", "test_call_minutes", "outbound_ring_s",
-)  # fmt: skip
-MINUTE_S: Final = 60
-DAY_S: Final = 86_400
 # Media ends a call that lasts too long, with a goodbye. The carrier's own bound is this much later.
 GOODBYE_S: Final = 60
 # Missing variables that an error names.
@@ -86,6 +87,7 @@ class OutboundCalls:
         _require_plan(agent, new.to_planned())
         await self._require_capacity(db, request, number, agent, now)
         await store.insert_queued(db, new)
+        await store_alarms.insert_country(db, request.workspace_id, country, now)
         await enqueue_dial(db, PlaceCallJob(new.id))
         action = "call.test" if request.is_test else "call.place"
         after = {"agent_id": str(request.agent_id), "country": country}
@@ -102,31 +104,36 @@ class OutboundCalls:
 
     async def make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
         """How a queued call is dialled. Raises NotDialable: minutes may have passed since the call was asked for."""
-        limits, queued = await self._limits(db), call.state
+        limits, queued = await load_limits(db, self._platform), call.state
         agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
-        _require_dialable(agent, is_test=queued.is_test)
+        if call.agent_id is not None:  # one without an agent speaks a code
+            _require_dialable(agent, is_test=queued.is_test)
         usage = await store_outbound.count_usage(db, queued.workspace_id, call.called, now)
         plan = _make_plan(agent, call.to_planned(now))
         bounds = [_longest_of(plan), MINUTE_S * limits["outbound_minutes_per_day"] - usage.seconds]
         if queued.is_test:
-            bounds.append(MINUTE_S * limits["test_call_minutes"])
+            bounds.append(MINUTE_S * limits["test_call_minutes"] if call.agent_id is not None else MINUTE_S)
         record = plan is not None and plan.recording and plan.consent is None
         return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record)
 
-    async def _limits(self, db: Connection) -> dict[str, int]:
-        """By name, as the staff set them."""
-        stored: dict[str, Any] = {one.key: one.value for one in await self._platform.settings(db)}
-        return {name: int(stored[name]) for name in LIMITS}
+    async def is_paused(self, db: Connection) -> bool:
+        """Whether all workspaces together have called as much as the staff allow: then no call is dialled any more, and
+        those that are talked in go on."""
+        used = await store_platform_calls.select_platform_calls(db)
+        return bool(find_platform_limit(used, await load_limits(db, self._platform)))
 
     async def _require_capacity(
         self, db: Connection, request: CallRequest, number: str, agent: AnsweringAgent, now: datetime
     ) -> None:
-        limits = await self._limits(db)
+        limits = await load_limits(db, self._platform)
         await store.lock_workspace(db, request.workspace_id)
         usage = await store_outbound.count_usage(db, request.workspace_id, number, now)
-        _require_within(usage, limits)
+        require_within(usage, limits)
+        require_platform_within(await store_platform_calls.select_platform_calls(db), limits)
         if request.is_test:
-            _require_tests(usage, limits, agent)
+            of_person = await self._workspaces.lock_person(db, request.workspace_id)
+            tests = await read_platform(db, lambda: store_outbound.count_tests(db, of_person, now))
+            require_tests(tests, limits, is_trial=agent.is_trial)
         if usage.open >= agent.max_calls:
             raise Conflict(f"This workspace's tier allows {agent.max_calls} calls at the same time.", code="call_limit")
 
@@ -158,27 +165,6 @@ def _require_dialable(agent: AnsweringAgent | None, *, is_test: bool) -> None:
         raise NotDialable("agent_not_live")
     if not agent.may_run:
         raise NotDialable("suspended")
-
-
-def _require_within(usage: OutboundUsage, limits: Mapping[str, int]) -> None:
-    """Raises TooManyRequests."""
-    if usage.minute >= limits["outbound_calls_per_minute"]:
-        most = limits["outbound_calls_per_minute"]
-        raise _too_many("outbound_rate", "outbound calls a minute", most, MINUTE_S)
-    if usage.day >= limits["outbound_calls_per_day"]:
-        raise _too_many("outbound_daily_limit", "outbound calls a day", limits["outbound_calls_per_day"])
-    if usage.same >= limits["outbound_repeats_per_day"]:
-        raise _too_many("outbound_repeat_limit", "calls a day to one number", limits["outbound_repeats_per_day"])
-    if usage.seconds >= 60 * limits["outbound_minutes_per_day"]:
-        raise _too_many("outbound_minutes_limit", "connected minutes a day", limits["outbound_minutes_per_day"])
-
-
-def _require_tests(usage: OutboundUsage, limits: Mapping[str, int], agent: AnsweringAgent) -> None:
-    """Raises TooManyRequests."""
-    if agent.is_trial and usage.tests >= limits["trial_test_calls_per_day"]:
-        raise _too_many("trial_test_limit", "test calls a day while on trial", limits["trial_test_calls_per_day"])
-    if not agent.is_trial and usage.tests >= limits["test_calls_per_day"]:
-        raise _too_many("test_limit", "test calls a day", limits["test_calls_per_day"])
 
 
 def _make_plan(agent: AnsweringAgent | None, call: PlannedCall) -> CallPlan | None:
@@ -237,14 +223,13 @@ async def _choose_origin(
     if any(one.phone_number == number for one in origins):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
     require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
-    return origins[0]
+    if agent.dial_scope.trial_numbers is None:
+        return origins[0]
+    require_verified(number, country, agent.dial_scope, PARAM)
+    return next((one for one in origins if country_of(one.phone_number) == country), origins[0])
 
 
 def _require_agent(agent: AnsweringAgent | None) -> AnsweringAgent:
     if agent is None or agent.agent_id is None:
         raise NotFound("There is no such agent.", code="agent_not_found")
     return agent
-
-
-def _too_many(code: str, what: str, most: int, wait_s: int = DAY_S) -> TooManyRequests:
-    return TooManyRequests(f"No more than {most} {what}.", code=code, retry_after_s=wait_s)

@@ -77,6 +77,9 @@ class CallPlacement:
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
             return None
+        if await self._outbound.is_paused(db):
+            await _close(db, queued, "platform_limit", now)
+            return None
         try:
             terms = await self._outbound.make_terms(db, call, now)
         except NotDialable as refused:

@@ -11,9 +11,9 @@ from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
-from control.calls import state, store
+from control.calls import state, store, store_phone_codes
 from control.calls.admission import admit, make_resumed_plan, refuse
-from control.calls.announcements import make_refusal
+from control.calls.announcements import make_code_announcement, make_refusal
 from control.calls.details import StoredCarrierRecording
 from control.calls.hangup import enqueue_hangup
 from control.calls.model import (
@@ -26,6 +26,7 @@ from control.calls.model import (
     RefusedCall,
 )
 from control.calls.outbound import CallRequest, OutboundCalls
+from control.calls.phone_codes import PURPOSE
 from control.calls.placement import CallPlacement
 from control.calls.policy import MOST_LEGS, CallPolicy
 from control.calls.price_job import enqueue_price
@@ -65,8 +66,8 @@ class Calls:
     def __init__(
         self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
     ) -> None:
-        """sealer: opens the providers' keys for plans."""
-        self._policy = policy
+        """sealer: opens the providers' keys for plans, and codes that calls speak."""
+        self._policy, self._sealer = policy, sealer
         self._agents = agents.make_lookup(sealer)
         self._outbound = OutboundCalls(workspaces, self._agents, platform)
         self.placement = CallPlacement(self._outbound)
@@ -116,6 +117,8 @@ class Calls:
             return _repeat_refusal(call, agent)
         after = state.mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
         await save_changes(db, [(before, after)])
+        if call.agent_id is None and before.direction == "outbound":
+            return await self._speak_code(db, after.id)
         if not agent.may_run:
             refusal = make_refusal("suspended", agent.language, after.id)
             await self.record_refusal(db, after.id, refusal, now)
@@ -279,6 +282,13 @@ class Calls:
     async def require_transferable(self, db: Connection, workspace_id: UUID, number: str) -> str:
         """The number, if callers may be transferred to it: the rules of outbound calls hold. Raises Invalid."""
         return await self._outbound.require_transferable(db, workspace_id, number)
+
+    async def _speak_code(self, db: Connection, call_id: UUID) -> RefusedCall:
+        """What a call without an agent says: the code by which a phone number is verified."""
+        code = await store_phone_codes.select_by_call(db, call_id)
+        if code is None:
+            return make_refusal("unusable", "en", call_id)
+        return make_code_announcement(self._sealer.open(code.code, PURPOSE).decode(), code.language)
 
     async def _admit(
         self, db: Connection, call: StoredCall, agent: AnsweringAgent, now: datetime

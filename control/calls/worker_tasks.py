@@ -1,5 +1,6 @@
 """The worker's tasks for calls: dialling, hang-up, recordings, lost calls, and the events of media."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -22,6 +23,7 @@ from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_rec
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.recording_start import START_RECORDING, make_start_recording_job
 from control.calls.service import FETCH_RECORDING, Calls
+from control.calls.spend_alarms import SpendAlarms
 from control.calls.state_changes import charge_calls
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
@@ -35,6 +37,8 @@ _LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2)}
 # Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
 UNCHARGED_FOR: Final = timedelta(days=1)
 CHARGED_AT_ONCE: Final = 200
+# Takes how many alarms of each kind were raised within 24 hours.
+ReportAlarms = Callable[[Mapping[str, int]], None]
 
 
 def calls_tasks(
@@ -48,11 +52,18 @@ def calls_tasks(
     event_reader: Redis,
     counts: EventCounts,
     delete_at_carrier: bool,
+    alarms: SpendAlarms,
+    report_alarms: ReportAlarms,
     ends_unknown_calls: bool = False,
 ) -> WorkerTasks:
     """event_reader: a client whose timeout is longer than a blocking read. counts: of consumed events.
-    delete_at_carrier: deletes a recording at the carrier once it is in our storage. ends_unknown_calls: see
-    OrphanSearch."""
+    delete_at_carrier: deletes a recording at the carrier once it is in our storage. report_alarms: takes the alarms of
+    the last 24 hours, counted by kind. ends_unknown_calls: see OrphanSearch."""
+
+    async def raise_alarms(db: Connection, now: datetime) -> int:
+        raised = await alarms.raise_due(db, now)
+        report_alarms(await alarms.count_of_day(db, now))
+        return raised
 
     async def lost_calls(pool: Pool, now: datetime) -> int:
         return await reap_calls(pool, media_assignment, now)
@@ -64,6 +75,7 @@ def calls_tasks(
         OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
+        Duty("spend_alarms", 30, raise_alarms, 1 << 30),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {

@@ -108,6 +108,14 @@ CREATE FUNCTION public.current_workspace() RETURNS uuid
     RETURN (NULLIF(current_setting('vocalized.workspace_id'::text, true), ''::text))::uuid;
 
 --
+-- Name: email_identity(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.email_identity(email text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN sha256(convert_to(CASE WHEN (split_part(lower(email), '@'::text, 2) = ANY (ARRAY['gmail.com'::text, 'googlemail.com'::text])) THEN (replace(split_part(split_part(lower(email), '@'::text, 1), '+'::text, 1), '.'::text, ''::text) || '@gmail.com'::text) ELSE ((split_part(split_part(lower(email), '@'::text, 1), '+'::text, 1) || '@'::text) || split_part(lower(email), '@'::text, 2)) END, 'UTF8'::name));
+
+--
 -- Name: ensure_partitions(integer); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -197,6 +205,14 @@ BEGIN
 
 END;
 $$;
+
+--
+-- Name: phone_identity(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.phone_identity(phone_number text) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN sha256(convert_to(phone_number, 'UTF8'::name));
 
 --
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
@@ -575,6 +591,17 @@ CREATE TABLE public.call_words (
 );
 
 --
+-- Name: called_countries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.called_countries (
+    workspace_id uuid NOT NULL,
+    country text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    CONSTRAINT called_countries_country_check CHECK ((country ~ '^[A-Z]{2}$'::text))
+);
+
+--
 -- Name: credit_grants; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -610,6 +637,16 @@ CREATE TABLE public.failed_sign_ins (
     last_at timestamp with time zone NOT NULL,
     locked_until timestamp with time zone,
     CONSTRAINT failed_sign_ins_audience_check CHECK ((audience = ANY (ARRAY['user'::text, 'admin'::text])))
+);
+
+--
+-- Name: former_users; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.former_users (
+    user_id uuid NOT NULL,
+    identity bytea NOT NULL,
+    deleted_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 --
@@ -968,6 +1005,24 @@ CREATE SEQUENCE public.pgqueuer_statistics_id_seq
 ALTER SEQUENCE public.pgqueuer_statistics_id_seq OWNED BY public.pgqueuer_statistics.id;
 
 --
+-- Name: phone_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.phone_codes (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    call_id uuid NOT NULL,
+    language text NOT NULL,
+    code bytea NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+--
 -- Name: phone_numbers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1027,6 +1082,20 @@ ALTER TABLE public.plan_versions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+--
+-- Name: platform_calls; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.platform_calls (
+    id boolean DEFAULT true NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    hour_calls bigint NOT NULL,
+    hour_seconds bigint NOT NULL,
+    day_calls bigint NOT NULL,
+    day_seconds bigint NOT NULL,
+    CONSTRAINT platform_calls_id_check CHECK (id)
 );
 
 --
@@ -1258,6 +1327,21 @@ CREATE TABLE public.settings (
 );
 
 --
+-- Name: spend_alarms; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.spend_alarms (
+    id uuid NOT NULL,
+    workspace_id uuid,
+    kind text NOT NULL,
+    day date NOT NULL,
+    figure bigint NOT NULL,
+    threshold bigint NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    CONSTRAINT spend_alarms_kind_check CHECK ((kind = ANY (ARRAY['short_calls'::text, 'test_calls'::text, 'new_countries'::text, 'platform_limit'::text])))
+);
+
+--
 -- Name: tax_rates; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1412,6 +1496,17 @@ CREATE TABLE public.usage_records_default (
 );
 
 --
+-- Name: user_trials; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_trials (
+    user_id uuid NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT user_trials_check CHECK ((ends_at >= began_at))
+);
+
+--
 -- Name: users; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1426,6 +1521,18 @@ CREATE TABLE public.users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT users_email_check CHECK ((email = lower(email)))
+);
+
+--
+-- Name: verified_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.verified_numbers (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    verified_at timestamp with time zone NOT NULL,
+    CONSTRAINT verified_numbers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{1,14}$'::text))
 );
 
 --
@@ -1668,6 +1775,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: called_countries; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: calls; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1677,6 +1788,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 
 --
 -- Data for Name: failed_sign_ins; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: former_users; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1744,11 +1859,19 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: phone_codes; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: phone_numbers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
 -- Data for Name: plan_versions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: platform_calls; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1831,6 +1954,12 @@ INSERT INTO public.schema_migrations VALUES ('20261126006103');
 INSERT INTO public.schema_migrations VALUES ('20261126007001');
 INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
+INSERT INTO public.schema_migrations VALUES ('20261126007201');
+INSERT INTO public.schema_migrations VALUES ('20261126007202');
+INSERT INTO public.schema_migrations VALUES ('20261126007203');
+INSERT INTO public.schema_migrations VALUES ('20261126007204');
+INSERT INTO public.schema_migrations VALUES ('20261126007205');
+INSERT INTO public.schema_migrations VALUES ('20261126007206');
 INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
@@ -1841,6 +1970,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126007403');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: spend_alarms; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -1864,7 +1997,15 @@ INSERT INTO public.schema_migrations VALUES ('20261126007403');
 --
 
 --
+-- Data for Name: user_trials; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: verified_numbers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2112,6 +2253,13 @@ ALTER TABLE ONLY public.call_words
     ADD CONSTRAINT call_words_pkey PRIMARY KEY (call_id);
 
 --
+-- Name: called_countries called_countries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.called_countries
+    ADD CONSTRAINT called_countries_pkey PRIMARY KEY (workspace_id, country);
+
+--
 -- Name: calls calls_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2131,6 +2279,13 @@ ALTER TABLE ONLY public.credit_grants
 
 ALTER TABLE ONLY public.failed_sign_ins
     ADD CONSTRAINT failed_sign_ins_pkey PRIMARY KEY (audience, address_hash);
+
+--
+-- Name: former_users former_users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.former_users
+    ADD CONSTRAINT former_users_pkey PRIMARY KEY (user_id, identity);
 
 --
 -- Name: idempotency_keys idempotency_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2266,6 +2421,20 @@ ALTER TABLE ONLY public.pgqueuer_statistics
     ADD CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id);
 
 --
+-- Name: phone_codes phone_codes_call_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_codes
+    ADD CONSTRAINT phone_codes_call_id_key UNIQUE (call_id);
+
+--
+-- Name: phone_codes phone_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_codes
+    ADD CONSTRAINT phone_codes_pkey PRIMARY KEY (id);
+
+--
 -- Name: phone_numbers phone_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2285,6 +2454,13 @@ ALTER TABLE ONLY public.plan_versions
 
 ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_tier_name_currency_valid_from_key UNIQUE (tier_name, currency, valid_from);
+
+--
+-- Name: platform_calls platform_calls_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.platform_calls
+    ADD CONSTRAINT platform_calls_pkey PRIMARY KEY (id);
 
 --
 -- Name: platform_daily platform_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2392,6 +2568,20 @@ ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
 
 --
+-- Name: spend_alarms spend_alarms_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alarms
+    ADD CONSTRAINT spend_alarms_pkey PRIMARY KEY (id);
+
+--
+-- Name: spend_alarms spend_alarms_workspace_id_kind_day_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alarms
+    ADD CONSTRAINT spend_alarms_workspace_id_kind_day_key UNIQUE NULLS NOT DISTINCT (workspace_id, kind, day);
+
+--
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2441,11 +2631,32 @@ ALTER TABLE ONLY public.usage_records_default
     ADD CONSTRAINT usage_records_default_pkey PRIMARY KEY (id, at);
 
 --
+-- Name: user_trials user_trials_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_trials
+    ADD CONSTRAINT user_trials_pkey PRIMARY KEY (user_id);
+
+--
 -- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+--
+-- Name: verified_numbers verified_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verified_numbers
+    ADD CONSTRAINT verified_numbers_pkey PRIMARY KEY (id);
+
+--
+-- Name: verified_numbers verified_numbers_user_id_phone_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verified_numbers
+    ADD CONSTRAINT verified_numbers_user_id_phone_number_key UNIQUE (user_id, phone_number);
 
 --
 -- Name: voice_routing voice_routing_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2619,6 +2830,12 @@ CREATE INDEX business_addresses_deleting ON public.business_addresses USING btre
 CREATE INDEX business_addresses_workspace ON public.business_addresses USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: called_countries_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX called_countries_newest ON public.called_countries USING btree (first_at);
+
+--
 -- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2689,6 +2906,12 @@ CREATE INDEX credit_grants_workspace ON public.credit_grants USING btree (worksp
 --
 
 CREATE INDEX failed_sign_ins_last ON public.failed_sign_ins USING btree (last_at);
+
+--
+-- Name: former_users_identity; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX former_users_identity ON public.former_users USING btree (identity);
 
 --
 -- Name: idempotency_keys_created; Type: INDEX; Schema: public; Owner: -
@@ -2907,6 +3130,18 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON public.pgqueuer USING btree (d
 CREATE INDEX pgqueuer_updated_id_id1_idx ON public.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::public.pgqueuer_status);
 
 --
+-- Name: phone_codes_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_codes_number ON public.phone_codes USING btree (phone_number, created_at);
+
+--
+-- Name: phone_codes_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX phone_codes_workspace ON public.phone_codes USING btree (workspace_id, created_at);
+
+--
 -- Name: phone_numbers_address; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3015,6 +3250,12 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 --
+-- Name: spend_alarms_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX spend_alarms_newest ON public.spend_alarms USING btree (raised_at);
+
+--
 -- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3087,10 +3328,22 @@ CREATE INDEX users_created ON public.users USING btree (created_at DESC, id DESC
 CREATE UNIQUE INDEX users_email ON public.users USING btree (email);
 
 --
+-- Name: users_identity; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX users_identity ON public.users USING btree (public.email_identity(email)) WHERE (email_verified_at IS NOT NULL);
+
+--
 -- Name: users_search; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX users_search ON public.users USING gin (email public.gin_trgm_ops, name public.gin_trgm_ops);
+
+--
+-- Name: verified_numbers_identity; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX verified_numbers_identity ON public.verified_numbers USING btree (public.phone_identity(phone_number));
 
 --
 -- Name: webhook_events_leg; Type: INDEX; Schema: public; Owner: -
@@ -3139,6 +3392,12 @@ CREATE INDEX workspace_members_user ON public.workspace_members USING btree (use
 --
 
 CREATE INDEX workspaces_created ON public.workspaces USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+--
+-- Name: workspaces_created_by; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspaces_created_by ON public.workspaces USING btree (created_by);
 
 --
 -- Name: workspaces_purge; Type: INDEX; Schema: public; Owner: -
@@ -3324,6 +3583,13 @@ ALTER TABLE ONLY public.call_words
     ADD CONSTRAINT call_words_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
+-- Name: called_countries called_countries_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.called_countries
+    ADD CONSTRAINT called_countries_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: calls calls_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3429,6 +3695,13 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
 
 --
+-- Name: phone_codes phone_codes_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.phone_codes
+    ADD CONSTRAINT phone_codes_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: phone_numbers phone_numbers_workspace_id_address_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3499,11 +3772,25 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
+-- Name: spend_alarms spend_alarms_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alarms
+    ADD CONSTRAINT spend_alarms_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tool_runs tool_runs_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.tool_runs
     ADD CONSTRAINT tool_runs_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
+-- Name: verified_numbers verified_numbers_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.verified_numbers
+    ADD CONSTRAINT verified_numbers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
 -- Name: voice_strategies voice_strategies_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -3637,6 +3924,12 @@ ALTER TABLE public.call_events_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.call_words ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: called_countries; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.called_countries ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: calls; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3703,6 +3996,12 @@ ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: phone_codes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.phone_codes ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: phone_numbers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3767,6 +4066,12 @@ ALTER TABLE public.rented_numbers ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: spend_alarms; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.spend_alarms ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
@@ -3847,6 +4152,12 @@ CREATE POLICY tenant ON public.call_events_default USING ((( SELECT (public.curr
 CREATE POLICY tenant ON public.call_words USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: called_countries tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.called_countries USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: calls tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3907,6 +4218,12 @@ CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope()
 CREATE POLICY tenant ON public.payments USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: phone_codes tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.phone_codes USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: phone_numbers tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3929,6 +4246,12 @@ CREATE POLICY tenant ON public.rented_numbers USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: spend_alarms tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.spend_alarms USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
@@ -4191,6 +4514,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocaliz
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
 
 --
+-- Name: TABLE called_countries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_app;
+
+--
 -- Name: TABLE credit_grants; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4201,6 +4530,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO vocalized_app;
+
+--
+-- Name: TABLE former_users; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.former_users TO vocalized_app;
 
 --
 -- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: -
@@ -4323,6 +4658,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pgqueuer_statistics TO vocaliz
 GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_statistics_id_seq TO vocalized_app;
 
 --
+-- Name: TABLE phone_codes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_codes TO vocalized_app;
+
+--
 -- Name: TABLE phone_numbers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4339,6 +4680,12 @@ GRANT SELECT,INSERT ON TABLE public.plan_versions TO vocalized_app;
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.plan_versions_id_seq TO vocalized_app;
+
+--
+-- Name: TABLE platform_calls; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_calls TO vocalized_app;
 
 --
 -- Name: TABLE platform_daily; Type: ACL; Schema: public; Owner: -
@@ -4419,6 +4766,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
 
 --
+-- Name: TABLE spend_alarms; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alarms TO vocalized_app;
+
+--
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4461,10 +4814,22 @@ GRANT SELECT,INSERT ON TABLE public.usage_records TO vocalized_app;
 GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
 
 --
+-- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_trials TO vocalized_app;
+
+--
 -- Name: TABLE users; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: TABLE verified_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verified_numbers TO vocalized_app;
 
 --
 -- Name: TABLE voice_routing; Type: ACL; Schema: public; Owner: -

@@ -1,5 +1,6 @@
 """Read model: phone numbers with the agent that answers them, and workspaces whose numbers are to be released."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -58,11 +59,32 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None
     await db.execute("SELECT FROM agents WHERE workspace_id = $1 AND id = $2 FOR SHARE", workspace_id, agent_id)
 
 
-async def select_expired_workspaces(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Deleted workspaces past their grace period that still have numbers, the longest overdue first."""
+async def count_purchases(
+    db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
+) -> int:
+    """Counts purchases begun since then for these workspaces, without those that failed, and without numbers that were
+    imported. trials: only for workspaces that are on trial, or were until they were suspended. Needs platform scope."""
+    total: int = await db.fetchval(
+        """
+        SELECT count(*) FROM phone_numbers p JOIN workspaces w ON w.id = p.workspace_id
+        WHERE p.workspace_id = ANY($1::uuid[]) AND p.created_at > $2 AND NOT p.is_imported
+          AND (p.status IN ('buying', 'active', 'releasing') OR p.carrier_number_id IS NOT NULL)
+          AND (NOT $3::boolean OR 'trial' IN (w.status, w.status_before))
+        """,
+        workspace_ids,
+        since,
+        trials,
+    )
+    return total
+
+
+async def select_doomed_workspaces(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Deleted workspaces whose numbers are to be released, and that still have some, the longest overdue first: those
+    past their grace period, and those that were on trial."""
     rows = await db.fetch(
         """
-        SELECT w.id FROM workspaces w WHERE w.purge_after <= $1
+        SELECT w.id FROM workspaces w
+        WHERE (w.purge_after <= $1 OR (w.purge_after IS NOT NULL AND 'trial' IN (w.status, w.status_before)))
         AND EXISTS (SELECT FROM phone_numbers p WHERE p.workspace_id = w.id AND p.status IN ('buying', 'active'))
         ORDER BY w.purge_after LIMIT $2
         """,

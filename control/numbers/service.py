@@ -14,7 +14,7 @@ from control.carriers.phone import number_kind
 from control.db.jobs import enqueue, is_queued
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.db.scope import enter_platform
+from control.db.scope import enter_platform, read_platform
 from control.numbers import read_numbers, store, store_addresses, store_all, store_bundles
 from control.numbers.holder_choice import HolderChoice, WantedNumber, choose_holder
 from control.numbers.model import NumberImport, NumberOrder, PhoneNumber, TakenNumber
@@ -31,6 +31,8 @@ RELEASE: Final = "numbers.release"
 # A purchase or release that has not moved for this long has lost its job.
 STUCK: Final = timedelta(minutes=5)
 DAY: Final = timedelta(days=1)
+# In which purchases of a trial are counted; a carrier charges a month for each.
+MONTH: Final = timedelta(days=30)
 _SYSTEM: Final = Actor("system")
 
 
@@ -61,8 +63,8 @@ class Numbers:
         """Inserts a number with status buying; a job does the rest.
 
         Raises Invalid (code phone_number_invalid, and those of `choose_holder`), Conflict (codes number_taken,
-        number_limit, workspace_suspended, owner_unverified, address_pending) and TooManyRequests (code
-        number_daily_limit)."""
+        number_limit, trial_number_limit, workspace_suspended, owner_unverified, address_pending) and TooManyRequests
+        (code number_daily_limit)."""
         country = country_of(wanted.phone_number)
         await self._workspaces.require_running(db, workspace_id)
         await self._require_capacity(db, workspace_id)
@@ -175,14 +177,17 @@ class Numbers:
             await self._start_release(db, _SYSTEM, number, now)
         return len(numbers)
 
+    async def release_trial(self, db: Connection, workspace_id: UUID, now: datetime) -> int:
+        """Calls `release_all` for a workspace on trial that is being deleted: whoever does not pay keeps no number
+        during the grace period. Raises NotFound."""
+        workspace = await self._workspaces.get(db, workspace_id)
+        return await self.release_all(db, workspace_id, now) if workspace.was_on_trial else 0
+
     async def release_expired(self, db: Connection, now: datetime, most: int) -> int:
-        """Calls `release_all` for up to `most` deleted workspaces past their grace period; these can be purged
-        afterwards."""
+        """Calls `release_all` for up to `most` deleted workspaces that are past their grace period, which can be purged
+        afterwards, or were on trial."""
         return sum(
-            [
-                await self.release_all(db, one, now)
-                for one in await read_numbers.select_expired_workspaces(db, now, most)
-            ]
+            [await self.release_all(db, one, now) for one in await read_numbers.select_doomed_workspaces(db, now, most)]
         )
 
     async def requeue_stuck(self, db: Connection, now: datetime, most: int) -> int:
@@ -240,14 +245,26 @@ class Numbers:
             raise Conflict(f"This workspace's tier allows {tier.max_phone_numbers} phone numbers.", code="number_limit")
 
     async def _require_purchases_left(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
-        """Purchases are limited per day, because each costs a month's price, however soon the number is released."""
+        """Purchases are limited per person, because each costs a month's price, however soon the number is released and
+        the workspace deleted."""
+        of_person = await self._workspaces.lock_person(db, workspace_id)
         most = await self._platform.setting(db, "number_purchases_per_day")
-        if await store.count_purchases(db, workspace_id, now - DAY) >= most:
+        if await self._count_purchases(db, of_person, now - DAY) >= most:
             raise TooManyRequests(
-                f"No more than {most} phone numbers are bought within a day.",
+                f"One person buys no more than {most} phone numbers within a day.",
                 code="number_daily_limit",
                 retry_after_s=int(DAY.total_seconds()),
             )
+        if (await self._workspaces.get(db, workspace_id)).status != "trial":
+            return
+        most = await self._platform.setting(db, "trial_number_purchases")
+        if await self._count_purchases(db, of_person, now - MONTH, trials=True) >= most:
+            raise Conflict(f"On trial, one person buys no more than {most} phone numbers.", code="trial_number_limit")
+
+    async def _count_purchases(
+        self, db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
+    ) -> int:
+        return await read_platform(db, lambda: read_numbers.count_purchases(db, workspace_ids, since, trials=trials))
 
     async def _choose_holder(
         self, db: Connection, workspace_id: UUID, wanted: NumberOrder, country: str | None, now: datetime

@@ -23,19 +23,6 @@ async def count_held(db: Connection, workspace_id: UUID) -> int:
     return total
 
 
-async def count_purchases(db: Connection, workspace_id: UUID, since: datetime) -> int:
-    """Counts purchases begun since then, without those that failed, and without numbers that were imported."""
-    total: int = await db.fetchval(
-        """
-        SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND created_at > $2 AND NOT is_imported
-        AND (status IN ('buying', 'active', 'releasing') OR carrier_number_id IS NOT NULL)
-        """,
-        workspace_id,
-        since,
-    )
-    return total
-
-
 async def insert_number(db: Connection, number: PhoneNumber) -> bool:
     """Inserts a number that is being bought. False: a workspace has it already."""
     status = await db.execute(

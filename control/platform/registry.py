@@ -38,7 +38,7 @@ _SPECS: Final = (
     _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
     _switch("admin_totp_required", False, "Whether staff must have a second factor to sign in."),
     SettingSpec("default_tier", "tier", "trial", "The tier of a new workspace."),
-    _number("trial_days", 14, 0, 365, "Days that a new workspace is on trial; 0 makes it active at once."),
+    _number("trial_days", 14, 0, 365, "Days that a person's workspaces are on trial, from the first one; 0: none is."),
     SettingSpec(
         "trial_end_action", "choice", "suspend",
         "What happens to a workspace whose trial is over: suspend it, or keep it on trial.",
@@ -48,6 +48,28 @@ _SPECS: Final = (
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
     _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
+    _number("outbound_calls_per_hour", 300, 1, 100_000, "Outbound calls that a workspace may place within an hour."),
+    _number(
+        "outbound_minutes_per_hour", 300, 1, 100_000,
+        "Minutes of the outbound calls of a workspace that began within an hour, after which it places none.",
+    ),
+    _number(
+        "platform_calls_per_hour", 10_000, 0, 10_000_000,
+        "Outbound calls of all workspaces within an hour, after which none is placed or dialled; 0 stops them all.",
+    ),
+    _number(
+        "platform_calls_per_day", 100_000, 0, 100_000_000,
+        "Outbound calls of all workspaces within 24 hours, after which none is placed or dialled.",
+    ),
+    _number(
+        "platform_minutes_per_hour", 20_000, 0, 10_000_000,
+        "Minutes of the outbound calls of all workspaces that began within an hour, after which none is placed or "
+        "dialled.",
+    ),
+    _number(
+        "platform_minutes_per_day", 200_000, 0, 100_000_000,
+        "Minutes of the outbound calls of all workspaces within 24 hours, after which none is placed or dialled.",
+    ),
     _number(
         "outbound_calls_per_day", 1_000, 1, 1_000_000,
         "Outbound calls that a workspace may place within 24 hours.",
@@ -61,16 +83,51 @@ _SPECS: Final = (
         "Minutes of outbound calls and of transferred callers within 24 hours, after which no call is placed.",
     ),
     _number(
-        "trial_test_calls_per_day", 20, 0, 1_000, "Test calls that a workspace on trial may place within 24 hours."
+        "trial_test_calls_per_day", 20, 0, 1_000,
+        "Test calls that a person may place within 24 hours in all workspaces, deleted ones included, while on trial.",
     ),
     _number(
-        "test_calls_per_day", 100, 0, 10_000, "Test calls that a workspace not on trial may place within 24 hours."
+        "test_calls_per_day", 100, 0, 10_000,
+        "Test calls that a person may place within 24 hours in all workspaces, deleted ones included.",
+    ),
+    _switch(
+        "trial_calls_verified_only", True,
+        "Whether a workspace on trial calls only phones that its members have verified, in the country of its own "
+        "number.",
+    ),
+    _number(
+        "phone_codes_per_day", 5, 0, 1_000,
+        "Calls with a code, by which a phone is verified, that a person may request within 24 hours.",
+    ),
+    _number(
+        "phone_codes_per_number", 3, 0, 1_000,
+        "Calls with a code to one phone within 24 hours, whoever requests them.",
+    ),
+    _number("phone_code_minutes", 10, 1, 120, "Minutes for which a spoken code is good."),
+    _number("verified_numbers_per_user", 5, 1, 100, "Phones that one user may have verified."),
+    _number(
+        "alarm_short_calls_per_hour", 30, 1, 1_000_000,
+        "Answered outbound calls of a workspace within an hour, shorter than alarm_short_call_s, that raise an alarm.",
+    ),
+    _number("alarm_short_call_s", 6, 1, 600, "Seconds below which an answered outbound call counts as short."),
+    _number(
+        "alarm_test_calls_per_hour", 15, 1, 1_000_000, "Test calls of a workspace within an hour that raise an alarm."
+    ),
+    _number(
+        "alarm_new_countries_per_day", 3, 1, 300,
+        "Countries that a workspace calls for the first time within 24 hours that raise an alarm.",
     ),
     _number("test_call_minutes", 10, 1, 240, "Longest test call, minutes."),
     _number("outbound_ring_s", 45, 10, 120, "Seconds that an outbound call rings."),
     _number(
         "number_purchases_per_day", 10, 0, 10_000,
-        "Phone numbers that a workspace may buy within 24 hours, those given back since included.",
+        "Phone numbers that a person may buy within 24 hours for all workspaces, deleted ones and numbers given back "
+        "included.",
+    ),
+    _number(
+        "trial_number_purchases", 3, 0, 1_000,
+        "Phone numbers that a person may buy within 30 days for workspaces on trial, deleted ones and numbers given "
+        "back included.",
     ),
     _number(
         "number_highest_monthly_price", 10, 1, 10_000,

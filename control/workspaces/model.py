@@ -37,6 +37,11 @@ class Workspace:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def was_on_trial(self) -> bool:
+        """Whether it is on trial, or was until it was suspended."""
+        return "trial" in (self.status, self.status_before)
+
+    @property
     def outbound_countries(self) -> Sequence[str]:
         """See `outbound_countries`."""
         return outbound_countries(self.settings)

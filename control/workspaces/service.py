@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from control.accounts import store_people
 from control.accounts.email_delivery import EmailQueue
 from control.accounts.service import Accounts
 from control.db.pool import Connection
@@ -13,12 +14,13 @@ from control.db.scope import enter_workspace
 from control.platform.audit import Actor, Change, record_change
 from control.platform.model import Tier
 from control.platform.service import Platform
-from control.workspaces import administration, read_members, read_tiers, read_use, store, store_members
+from control.workspaces import administration, read_members, read_tiers, read_use, store, store_members, store_trials
 from control.workspaces.changes import lock_workspace, require_found, save_change
 from control.workspaces.invitations import Invitations
 from control.workspaces.members import Members, require_may_change, require_role
 from control.workspaces.model import Membership, NewWorkspace, Subscription, Workspace
-from control.workspaces.status import require_not_suspended
+from control.workspaces.people import lock_person_workspaces
+from control.workspaces.status import require_not_suspended, suspend
 from control.workspaces.timezones import require_timezone
 from shared.errors import Conflict, Unauthorised
 from shared.ids import new_id
@@ -74,21 +76,28 @@ class Workspaces:
         """Raises NotFound, Conflict (code workspace_suspended)."""
         require_not_suspended(await self.get(db, workspace_id))
 
+    async def lock_person(self, db: Connection, workspace_id: UUID) -> list[UUID]:
+        """See `lock_person_workspaces`."""
+        return await lock_person_workspaces(db, workspace_id)
+
     async def find_confirmed(self, db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
         """Those of these addresses that belong to members who have confirmed them and can sign in."""
         return await read_members.select_confirmed(db, workspace_id, emails)
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
-        """Creates a workspace of that owner and enters its scope.
+        """Creates a workspace of that owner and enters its scope. It joins the owner's trial, if that has begun; once
+        the trial is over, it is suspended like those that were on it, unless the owner has an active one.
 
         Raises Invalid (timezone_unknown), Conflict (code workspace_limit)."""
         require_timezone(new.timezone)
         await self._require_below_limit(db, owner_id)
-        workspace = await self._new_workspace(db, new, now)
+        workspace = await self._new_workspace(db, owner_id, new, now)
         await enter_workspace(db, workspace.id, owner_id)
         await store.insert(db, workspace, owner_id)
         if not await store_members.insert_member(db, workspace.id, owner_id, "owner", None, now):
             raise Unauthorised("This sign-in is over.", code="session_over")
+        if workspace.status == "trial" and workspace.trial_ends_at is not None:
+            await store_trials.insert_trial(db, owner_id, now, workspace.trial_ends_at)
         fee = await read_tiers.select_monthly_fee(db, workspace.tier_name)
         await store.insert_change(db, UUID(new_id()), workspace, fee, now)
         after = {"name": workspace.name, "status": workspace.status, "tier_name": workspace.tier_name}
@@ -128,17 +137,16 @@ class Workspaces:
         if await store.count_owned(db, owner_id) >= most:
             raise Conflict(f"One user may own {most} workspaces.", code="workspace_limit")
 
-    async def _new_workspace(self, db: Connection, new: NewWorkspace, now: datetime) -> Workspace:
-        days = await self._platform.setting(db, "trial_days")
-        return Workspace(
+    async def _new_workspace(self, db: Connection, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
+        fresh = Workspace(
             id=UUID(new_id()),
             name=new.name,
             industry=new.industry,
             timezone=new.timezone,
-            status="trial" if days else "active",
+            status="active",
             status_before=None,
             tier_name=await self._platform.setting(db, "default_tier"),
-            trial_ends_at=now + timedelta(days=days) if days else None,
+            trial_ends_at=None,
             suspended_at=None,
             suspended_why=None,
             deleted_at=None,
@@ -146,3 +154,19 @@ class Workspaces:
             created_at=now,
             updated_at=now,
         )
+        days = await self._platform.setting(db, "trial_days")
+        return await self._with_trial(db, owner_id, fresh, now + timedelta(days=days), now) if days else fresh
+
+    async def _with_trial(
+        self, db: Connection, owner_id: UUID, fresh: Workspace, ends_at: datetime, now: datetime
+    ) -> Workspace:
+        """A person has one trial, whatever became of the workspaces that were on it. ends_at: of a first one."""
+        people = await store_people.select_people(db, [owner_id])
+        await store_people.lock_people(db, people)
+        ends_at = await store_trials.select_trial_end(db, people) or ends_at
+        on_trial = replace(fresh, status="trial", trial_ends_at=ends_at)
+        if ends_at > now or await self._platform.setting(db, "trial_end_action") == "keep":
+            return on_trial
+        if await store.owns_active(db, owner_id):
+            return fresh
+        return suspend(on_trial, "The owner's trial is over.", now)

@@ -33,11 +33,12 @@ async def insert(db: Connection, workspace: Workspace, user_id: UUID) -> None:
     await db.execute(
         """
         INSERT INTO workspaces (id, name, industry, timezone, status, tier_name, trial_ends_at, created_by,
-                                created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+                                created_at, updated_at, status_before, suspended_at, suspended_why)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)
         """,
         *(workspace.id, workspace.name, workspace.industry, workspace.timezone, workspace.status),
         *(workspace.tier_name, workspace.trial_ends_at, user_id, workspace.created_at),
+        *(workspace.status_before, workspace.suspended_at, workspace.suspended_why),
     )
 
 
@@ -81,6 +82,18 @@ async def count_owned(db: Connection, user_id: UUID) -> int:
         user_id,
     )
     return total
+
+
+async def owns_active(db: Connection, user_id: UUID) -> bool:
+    """Whether the user owns a workspace that is active, and so no trial."""
+    found: bool = await db.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM workspace_members m JOIN workspaces w ON w.id = m.workspace_id
+                       WHERE m.user_id = $1 AND m.role = 'owner' AND w.status = 'active' AND w.deleted_at IS NULL)
+        """,
+        user_id,
+    )
+    return found
 
 
 async def select_memberships(db: Connection, user_id: UUID) -> list[Membership]:

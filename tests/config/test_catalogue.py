@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config.catalogue import shipped_settings, shipped_tiers
+from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
+from control.agents.destinations import ALWAYS
 from control.platform.model import Tier
 from control.platform.registry import REGISTRY, check_setting
+from control.workspaces.countries import require_countries
 
 
 def test_every_setting_has_a_valid_initial_value() -> None:
@@ -45,3 +47,10 @@ def test_unknown_field_of_a_tier_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tiers.json").write_text('[{"tier_name": "a", "colour": "red"}]')
     with pytest.raises(ValidationError, match="colour"):
         shipped_tiers(tmp_path)
+
+
+def test_dangerous_countries_have_numbers_and_are_not_open_to_all() -> None:
+    dangerous = shipped_dangerous_countries()
+    require_countries(sorted(dangerous), "dangerous_countries")
+    assert "JM" in dangerous
+    assert not dangerous & ALWAYS

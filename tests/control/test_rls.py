@@ -38,6 +38,12 @@ ROWS = {
     "tool_runs": "INSERT INTO tool_runs (call_id, run_id, workspace_id, name, lease_until) "
     "VALUES ($2, 'r', $1, 'x', now())",
     "blocked_callers": "INSERT INTO blocked_callers (id, workspace_id, caller) VALUES ($2, $1, 'anonymous')",
+    "phone_codes": "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, "
+    "created_at, expires_at) VALUES ($2, $1, $2, '+12125550123', $2, 'en', 'x', now(), now())",
+    "called_countries": "INSERT INTO called_countries (workspace_id, country, first_at) "
+    "SELECT $1, 'US', now() WHERE $2::uuid IS NOT NULL",
+    "spend_alarms": "INSERT INTO spend_alarms (id, workspace_id, kind, day, figure, threshold, raised_at) "
+    "VALUES ($2, $1, 'test_calls', now(), 1, 1, now())",
     "messages": "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, "
     "callback_number, reason, text, is_urgent) VALUES ($2, $1, $2, 'r', $2, now(), '', '', '', 'x', false)",
     "message_emails": "INSERT INTO message_emails (workspace_id, user_id, day, sent) VALUES "

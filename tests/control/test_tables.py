@@ -16,13 +16,14 @@ import control
 
 ROOT: Final = Path(control.__file__).parent
 OWNERS: Final = {
-    "accounts": "admin_recovery_codes admins failed_sign_ins one_time_tokens refresh_tokens sessions users",
+    "accounts": "admin_recovery_codes admins failed_sign_ins former_users one_time_tokens refresh_tokens sessions "
+    "users verified_numbers",
     "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
     "backups": "backup_runs",
     "billing": "billing_accounts billing_periods billing_settings credit_grants invoice_lines invoice_numbers invoices "
     "payments plan_versions price_versions rented_numbers tax_rates usage_records",
-    "calls": "blocked_callers call_events call_words calls",
+    "calls": "blocked_callers call_events call_words called_countries calls phone_codes platform_calls spend_alarms",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
@@ -30,7 +31,7 @@ OWNERS: Final = {
     "platform": "audit_log idempotency_keys settings tiers",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",
-    "workspaces": "invitations workspace_changes workspace_members workspaces",
+    "workspaces": "invitations user_trials workspace_changes workspace_members workspaces",
     "": "integration_sync_logs integration_types integrations",
 }
 OWNER: Final = {table: room for room, tables in OWNERS.items() for table in tables.split()}

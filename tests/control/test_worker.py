@@ -174,7 +174,9 @@ async def test_ended_trial_is_suspended_and_deleted_workspace_is_purged(
         await enter_platform(db)
         expired, deleted = await insert_call(db), await insert_call(db)
         await db.execute("UPDATE workspaces SET trial_ends_at = now() - interval '1 minute' WHERE id = $1", expired)
-        await db.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", deleted)
+        await db.execute(
+            "UPDATE workspaces SET deleted_at = now() - interval '1 day', purge_after = now() WHERE id = $1", deleted
+        )
 
     async def is_done() -> bool:
         async with pool.transaction() as db:

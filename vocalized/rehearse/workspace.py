@@ -115,8 +115,10 @@ async def create_workspace(
 
 HIGH_LIMITS = {
     "outbound_calls_per_minute": 10_000,
+    "outbound_calls_per_hour": 100_000,
     "outbound_calls_per_day": 1_000_000,
     "outbound_repeats_per_day": 1_000,
+    "outbound_minutes_per_hour": 100_000,
     "outbound_minutes_per_day": 1_000_000,
     "trial_test_calls_per_day": 1_000,
     "test_calls_per_day": 10_000,

@@ -161,9 +161,9 @@ def client_probes(
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
-                          "/blocked-callers", "/addresses", "/regulatory-bundles", "/voice/providers",
-                          "/voice/strategy", "/billing/current", "/billing/history", "/billing/invoices",
-                          "/billing/credits", "/billing/settings")]  # fmt: skip
+                          "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
+                          "/voice/providers", "/voice/strategy", "/billing/current", "/billing/history",
+                          "/billing/invoices", "/billing/credits", "/billing/settings")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),

@@ -101,7 +101,9 @@ async def update_workspace(context: AdminContext, workspace_id: UUID, body: Work
 
 
 async def delete_workspace(context: AdminContext, workspace_id: UUID) -> None:
-    """Deletes a workspace. Its members lose access at once; its data is purged after the grace period."""
+    """Deletes a workspace. Its members lose access at once; its data is purged after the grace period. The phone
+    numbers of one on trial are given back at once."""
+    await context.services.numbers.release_trial(context.db, workspace_id, context.now)
     await context.services.workspaces.administration.delete(context.db, context.actor, workspace_id, context.now)
 
 

@@ -13,6 +13,7 @@ from control.api.client import (
     numbers,
     regulatory_bundles,
     templates,
+    verified_numbers,
     voice,
     workspaces,
 )
@@ -32,5 +33,6 @@ ROUTES: tuple[Route, ...] = (
     *voice.ROUTES,
     *messages.ROUTES,
     *blocked_callers.ROUTES,
+    *verified_numbers.ROUTES,
     *billing.ROUTES,
 )

@@ -74,7 +74,9 @@ async def update_workspace(context: MemberContext, body: WorkspaceChange) -> Wor
 
 
 async def delete_workspace(context: MemberContext) -> None:
-    """Deletes a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time."""
+    """Deletes a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time, but
+    not the phone numbers of one on trial, which are given back at once."""
+    await context.services.numbers.release_trial(context.db, context.workspace_id, context.now)
     await context.services.workspaces.delete(context.db, context.actor, context.workspace_id, context.now)
 
 

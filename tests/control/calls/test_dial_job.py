@@ -93,7 +93,10 @@ async def test_call_limit_is_what_is_left_of_the_days_minutes(
     before, _ = await place_with_payload(platform, workspace)
     await platform.in_platform(
         lambda db: db.execute(
-            "UPDATE calls SET status = 'completed', duration_seconds = $2 WHERE id = $1", before, used_s
+            "UPDATE calls SET status = 'completed', duration_seconds = $2, "
+            "created_at = created_at - interval '2 hours' WHERE id = $1",
+            before,
+            used_s,
         )
     )
     _, payload = await place_with_payload(platform, workspace)

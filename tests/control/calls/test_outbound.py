@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from control.calls.dial_queue import PLACE_CALL, PlaceCallJob
+from control.calls.outbound_limits import load_limits
 from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
 from tests.control.calls.call_platform import (
     NOW,
@@ -105,6 +106,7 @@ async def test_trial_tier_has_few_test_calls_only(platform: CallPlatform) -> Non
     ("key", "code", "passes_s"),
     [
         ("outbound_calls_per_minute", "outbound_rate", 61),
+        ("outbound_calls_per_hour", "outbound_hourly_limit", 3_601),
         ("outbound_calls_per_day", "outbound_daily_limit", 86_401),
         ("outbound_repeats_per_day", "outbound_repeat_limit", 86_401),
     ],
@@ -113,7 +115,7 @@ async def test_limits_of_calls_per_minute_day_and_number(
     platform: CallPlatform, key: str, code: str, passes_s: int
 ) -> None:
     workspace = await platform.create_workspace()
-    before = (await platform.in_platform(platform.calls._outbound._limits))[key]
+    before = (await platform.in_platform(lambda db: load_limits(db, platform.services.platform)))[key]
     await change_settings(platform, **{key: 2})
     try:
         await platform.place(workspace, CALLEE)

@@ -219,6 +219,7 @@ async def test_numbers_of_workspaces_past_their_grace_period_are_released(
 ) -> None:
     active_workspace = await make_workspace(pool, services)
     deleted_number, active_number = await workspace.buy(ONE), await active_workspace.buy(TWO)
+    await workspace.execute("UPDATE workspaces SET status = 'active'")
     later = NOW + timedelta(days=30)
     for deleted, purge_after in ((workspace, NOW), (active_workspace, later)):
         await deleted.execute(
@@ -233,6 +234,34 @@ async def test_numbers_of_workspaces_past_their_grace_period_are_released(
         deleted_number.phone_number: "releasing",
         active_number.phone_number: "buying",
     }
+
+
+async def test_numbers_of_a_deleted_trial_are_released_before_its_grace_period_is_over(
+    workspace: NumbersWorkspace,
+) -> None:
+    number = await workspace.buy(ONE)
+    await workspace.execute(
+        "UPDATE workspaces SET deleted_at = $2, purge_after = $3 WHERE id = $1",
+        workspace.workspace_id,
+        NOW,
+        NOW + timedelta(days=30),
+    )
+    assert await workspace.in_platform(lambda db: workspace.numbers.release_expired(db, NOW, 10)) == 1
+    (row,) = await workspace.fetch("SELECT status FROM phone_numbers WHERE id = $1", number.id)
+    assert row["status"] == "releasing"
+
+
+async def test_a_person_buys_a_few_numbers_for_trials(workspace: NumbersWorkspace) -> None:
+    async def change(db: Connection) -> None:
+        await workspace.services.platform.change_settings(db, Actor("system"), {"trial_number_purchases": 1})
+
+    await workspace.in_platform(change)
+    await workspace.set_status(await workspace.buy(ONE), "released", carrier_number_id="PN1")
+    with pytest.raises(Conflict) as caught:
+        await workspace.buy(TWO)
+    assert caught.value.code == "trial_number_limit"
+    await workspace.execute("UPDATE workspaces SET status = 'active'")
+    await workspace.buy(TWO)
 
 
 async def test_stuck_number_gets_its_job_again_but_never_two(workspace: NumbersWorkspace) -> None:
