@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from control.agents.variables import PlannedCall
+from control.billing.spending import SpendTerms
 from control.carriers.model import CarrierName
 from shared.events import CallStatus, EndReason
 from shared.plan import CallPlan
@@ -16,7 +17,15 @@ Direction = Literal["inbound", "outbound"]
 CallSource = Literal["carrier", "media", "control"]
 # Why a call is not answered by an agent; see CallRefused.
 RefusalReason = Literal[
-    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "all_busy", "unusable", "cut_off"
+    "unknown_number",
+    "suspended",
+    "blocked",
+    "outside_hours",
+    "over_limit",
+    "spend_limit",
+    "all_busy",
+    "unusable",
+    "cut_off",
 ]
 # Statuses that a call never leaves.
 FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
@@ -36,7 +45,8 @@ class IncomingCall:
 class AdmittedCall:
     """A call that an agent answers; its plan goes to a media node (control/calls/media_assignment.py). leg: the plan's;
     above 0 the call continues after its stream was lost. records_at_carrier: the carrier records it from its beginning;
-    a recording that has to be announced begins later (control/calls/recording_start.py)."""
+    a recording that has to be announced begins later (control/calls/recording_start.py). spend_terms: what must be
+    reserved before it begins; None: nothing."""
 
     call_id: UUID
     workspace_id: UUID
@@ -45,6 +55,7 @@ class AdmittedCall:
     plan: CallPlan
     leg: int = 0
     records_at_carrier: bool = False
+    spend_terms: SpendTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,9 @@ class RefusedCall:
 
     reason: unknown_number (no such number of ours, or without a live agent), suspended, blocked (by the workspace:
     nothing is said), outside_hours (of an agent that hangs up then), over_limit (the workspace's concurrent calls),
-    all_busy (no media node has room, or Redis is unavailable), unusable (the agent's plan cannot be made), cut_off (the
-    stream ended while Redis is unavailable, so it is unknown how the call continues).
+    spend_limit (the workspace's money of the period), all_busy (no media node has room, or Redis is unavailable),
+    unusable (the agent's plan cannot be made), cut_off (the stream ended while Redis is unavailable, so it is unknown
+    how the call continues).
     """
 
     reason: RefusalReason

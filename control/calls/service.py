@@ -11,6 +11,7 @@ from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
+from control.billing.spending import load_terms
 from control.calls import state, store
 from control.calls.admission import admit, make_resumed_plan, refuse
 from control.calls.announcements import make_refusal
@@ -279,7 +280,11 @@ class Calls:
             return refusal
         carrier: CarrierName = "telnyx" if current.carrier == "telnyx" else "twilio"
         plan = msgspec.structs.replace(plan, leg=current.details.leg)
-        return admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
+        admitted = admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
+        if current.is_test:
+            return admitted
+        terms = await load_terms(db, current.workspace_id, current.id, current.created_at, now)
+        return replace(admitted, spend_terms=terms)
 
 
 def _hangs_up_on_machines(before: CallState) -> bool:

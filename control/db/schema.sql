@@ -1186,6 +1186,21 @@ CREATE TABLE public.settings (
 );
 
 --
+-- Name: spend_alerts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.spend_alerts (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    usage_limit numeric(12,2) NOT NULL,
+    kind text NOT NULL,
+    spent numeric(18,9) NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT spend_alerts_kind_check CHECK ((kind = ANY (ARRAY['threshold'::text, 'limit'::text])))
+);
+
+--
 -- Name: tax_rates; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1740,6 +1755,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126005102');
 INSERT INTO public.schema_migrations VALUES ('20261126007001');
 INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
+INSERT INTO public.schema_migrations VALUES ('20261126007101');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -1747,6 +1763,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126007003');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: spend_alerts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2247,6 +2267,13 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
+-- Name: spend_alerts spend_alerts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alerts
+    ADD CONSTRAINT spend_alerts_pkey PRIMARY KEY (workspace_id, period_start, usage_limit, kind);
 
 --
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3267,6 +3294,13 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
+-- Name: spend_alerts spend_alerts_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alerts
+    ADD CONSTRAINT spend_alerts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tool_runs tool_runs_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3513,6 +3547,12 @@ CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.curr
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: spend_alerts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.spend_alerts ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: agent_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -3649,6 +3689,12 @@ CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_sc
 --
 
 CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: spend_alerts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.spend_alerts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
@@ -4113,6 +4159,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+
+--
+-- Name: TABLE spend_alerts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alerts TO vocalized_app;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -

@@ -55,6 +55,8 @@ ROWS = {
     "customer_name, timezone, issued_at) VALUES ($2, $1, 1, 1, 0, 'paid', now(), now(), 'W', 'UTC', now())",
     "invoice_lines": "INSERT INTO invoice_lines (id, workspace_id, invoice_id, position, kind, key, description, "
     "quantity, unit, exact, amount) VALUES ($2, $1, $2, 1, 'fee', 'x', 'x', 1, 'period', 1, 1)",
+    "spend_alerts": "INSERT INTO spend_alerts (id, workspace_id, period_start, usage_limit, kind, spent, at) "
+    "VALUES ($2, $1, now(), 1, 'limit', 1, now())",
     "payments": "INSERT INTO payments (id, workspace_id, invoice_id, kind, amount, currency, method, at) "
     "VALUES ($2, $1, $2, 'payment', 1, 'usd', 'bank_transfer', now())",
 }

@@ -36,6 +36,7 @@ def check_job(platform: WebhookPlatform, twilio: RedirectingCarrier) -> JobHandl
         carriers = Carriers({"twilio": twilio})
         media_assignment = platform.services.media_assignment
         calls = platform.services.calls
+        spend_guard = platform.services.spend_guard
         deferred_webhooks = platform.services.deferred_webhooks
 
     return make_stream_check_job(platform.pool, Services())

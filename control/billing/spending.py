@@ -1,0 +1,115 @@
+"""Reads what the spending limit of a workspace leaves for its calls. Needs platform scope, because of the prices."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.billing import read_spending, store_alerts, store_prices
+from control.billing.accounts import StoredPeriod
+from control.billing.budget import (
+    MINUTE_S,
+    Budget,
+    CallPrice,
+    ReservationRequest,
+    make_budget,
+    make_request,
+    price_time,
+)
+from control.billing.closing import find_period
+from control.billing.prices import Consumption, PriceList
+from control.billing.read_spending import SpendLimit
+from control.billing.statements import load_exact_statement
+from control.billing.store_alerts import AlertKind
+from control.db.pool import Connection
+
+NEW_CALL_S: Final = 0.0
+
+
+class NoSpendLimit(Exception):
+    """The workspace has no limit at which its calls end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpendTerms:
+    """A call that may begin only if its first minute can be reserved."""
+
+    workspace_id: UUID
+    first: ReservationRequest
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SpendSnapshot:
+    """What a workspace may spend, and what its calls need. finished: calls whose cost the budget contains. unpriced:
+    running calls whose price is unknown. told: the alerts of this period and limit. minute_micros: of a call that
+    begins now."""
+
+    workspace_id: UUID
+    period: StoredPeriod
+    limit: SpendLimit
+    budget: Budget
+    minute_micros: int
+    running: list[ReservationRequest]
+    finished: frozenset[UUID]
+    unpriced: int
+    told: frozenset[AlertKind]
+
+
+async def load_terms(
+    db: Connection, workspace_id: UUID, call_id: UUID, created_at: datetime, now: datetime
+) -> SpendTerms | None:
+    """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price."""
+    limit = await read_spending.select_limit(db, workspace_id)
+    if limit is None or not limit.pauses:
+        return None
+    prices = await _load_prices(db, [limit.tier_name])
+    first = make_request(call_id, NEW_CALL_S, _price_of(prices, limit.tier_name, created_at))
+    return None if first is None or not first.least.micros else SpendTerms(workspace_id, first, now)
+
+
+async def load_snapshot(
+    db: Connection, workspace_id: UUID, reserved: Collection[UUID], now: datetime, *, pausing: bool = True
+) -> SpendSnapshot:
+    """reserved: calls with reservations. pausing: calls must end at the limit. Raises NoSpendLimit.
+
+    The order matters, because each query sees what was committed before it. Calls that are over at the first one are in
+    the ledger at the last; a call that ends in between is counted twice until the next snapshot, never not at all.
+    """
+    limit = await read_spending.select_limit(db, workspace_id)
+    if limit is None or (pausing and not limit.pauses):
+        raise NoSpendLimit
+    is_open = await read_spending.select_open(db, reserved)
+    calls = await read_spending.select_running(db, workspace_id, now)
+    stale = await read_spending.select_marked_days(db, workspace_id)
+    stored = await find_period(db, workspace_id, now)
+    statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
+    prices = await _load_prices(db, {limit.tier_name, *(call.tier_name for call in calls)})
+    minute = price_time(MINUTE_S, _price_of(prices, limit.tier_name, now))
+    requests = [
+        make_request(call.id, call.elapsed_s(now), _price_of(prices, call.tier_name, call.created_at)) for call in calls
+    ]
+    priced = [one for one in requests if one is not None]
+    return SpendSnapshot(
+        workspace_id=workspace_id,
+        period=stored,
+        limit=limit,
+        budget=make_budget(limit.amount, statement, minute),
+        minute_micros=minute.micros if minute else 0,
+        running=priced,
+        finished=frozenset(reserved) - is_open - {call.id for call in calls},
+        unpriced=len(requests) - len(priced),
+        told=frozenset(await store_alerts.select_kinds(db, workspace_id, stored.period.start, limit.amount)),
+    )
+
+
+async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:
+    return PriceList(await store_prices.select_versions(db, "price", tiers))
+
+
+def _price_of(prices: PriceList, tier_name: str, created_at: datetime) -> CallPrice:
+    """As the ledger computes it (control/billing/ledger.py, make_minutes_row)."""
+    return lambda seconds: (
+        prices.calculate(Consumption("price", tier_name, "call_minutes", "", "second", seconds), created_at).value
+    )
