@@ -9,7 +9,7 @@ from control.accounts.email_delivery import Email
 from control.billing import store_alerts
 from control.billing.money import format_money, round_money
 from control.billing.service import Billing
-from control.billing.spending import SpendSnapshot
+from control.billing.spend_snapshot import SpendSnapshot
 from control.billing.store_alerts import AlertKind, SpendAlert
 from control.db.pool import Connection
 from shared.ids import new_id

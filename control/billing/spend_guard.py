@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from control.billing.budget import ReservationRequest
 from control.billing.reservations import Reservations
-from control.billing.spending import NoSpendLimit, SpendSnapshot, SpendTerms
+from control.billing.spend_snapshot import NoSpendLimit, SpendSnapshot, SpendTerms
 from shared.bus.granted_time import NO_LIMIT, GrantedTime, GrantedTimes
 
 # A refusal is final if the budget was read from the database so recently; otherwise it is read again before.

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import structlog
 
-from control.billing import read_spending
+from control.billing import read_spend_limits
 from control.billing.service import Billing
 from control.billing.spend_alerts import find_due, send_alert
 from control.billing.spend_guard import SpendGuard
-from control.billing.spending import NoSpendLimit, SpendSnapshot, load_snapshot
+from control.billing.spend_snapshot import NoSpendLimit, SpendSnapshot, load_snapshot
 from control.db.duties import OutsideDuty
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -69,7 +69,7 @@ class SpendLimitDuty:
         """Of a workspace whose calls go on at its limit, or that has none (any more)."""
         async with pool.transaction() as db:
             await enter_platform(db)
-            calls = await read_spending.select_running(db, workspace_id, now) if has_changed else []
+            calls = await read_spend_limits.select_running(db, workspace_id, now) if has_changed else []
             snapshot = await _load_or_none(db, workspace_id, now)
         if snapshot is not None:
             await self._tell(pool, snapshot, now, is_refusing=False)
@@ -89,7 +89,7 @@ async def _select_spending(pool: Pool, now: datetime) -> dict[UUID, bool]:
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
-            page = await read_spending.select_spending(db, found[-1][0] if found else None, BATCH, now - CHANGED)
+            page = await read_spend_limits.select_spending(db, found[-1][0] if found else None, BATCH, now - CHANGED)
         found += page
         if len(page) < BATCH:
             return dict(found)

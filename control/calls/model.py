@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from control.agents.variables import PlannedCall
-from control.billing.spending import SpendTerms
+from control.billing.spend_snapshot import SpendTerms
 from control.carriers.model import CarrierName
 from shared.events import CallStatus, EndReason
 from shared.plan import CallPlan

@@ -11,7 +11,7 @@ from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
-from control.billing.spending import load_terms
+from control.billing.spend_snapshot import load_terms
 from control.calls import state, store
 from control.calls.admission import admit, make_resumed_plan, refuse
 from control.calls.announcements import make_refusal

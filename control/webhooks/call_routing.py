@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from control.billing.spending import SpendSnapshot, load_snapshot
+from control.billing.spend_snapshot import SpendSnapshot, load_snapshot
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.media_assignment import NoMediaNode, StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall

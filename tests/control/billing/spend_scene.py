@@ -13,7 +13,7 @@ from control.billing.model import NewPrice
 from control.billing.prices import ANY_MODEL, PriceKey
 from control.billing.spend_guard import SpendGuard
 from control.billing.spend_limits import SpendLimitDuty
-from control.billing.spending import SpendSnapshot, SpendTerms, load_snapshot
+from control.billing.spend_snapshot import SpendSnapshot, SpendTerms, load_snapshot
 from control.calls.announcements import make_refusal
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
 from control.db.pool import Connection
@@ -184,14 +184,15 @@ def _away() -> SpendGuard:
 
 async def make_scene(platform: CallPlatform, limit: Decimal, *, tier: str = TIER) -> SpendScene:
     """A paying workspace with this limit."""
-    await platform.in_platform(_add_tier)
+    await platform.in_platform(add_metered_tier)
     workspace = await platform.create_workspace(tier=tier)
     await platform.in_platform(lambda db: _activate(db, workspace.workspace_id))
     await set_limit(platform, workspace, limit)
     return SpendScene(platform, workspace)
 
 
-async def _add_tier(db: Connection) -> None:
+async def add_metered_tier(db: Connection) -> None:
+    """Adds the tier TIER; nothing happens if it exists. In platform scope."""
     if await db.fetchval("SELECT EXISTS (SELECT FROM tiers WHERE tier_name = $1)", TIER):
         return
     await db.execute(

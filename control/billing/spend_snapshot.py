@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from control.billing import read_spending, store_alerts, store_prices
+from control.billing import read_spend_limits, store_alerts, store_prices
 from control.billing.accounts import StoredPeriod
 from control.billing.budget import (
     MINUTE_S,
@@ -19,7 +19,7 @@ from control.billing.budget import (
 )
 from control.billing.closing import find_period
 from control.billing.prices import Consumption, PriceList
-from control.billing.read_spending import SpendLimit
+from control.billing.read_spend_limits import SpendLimit
 from control.billing.statements import load_exact_statement
 from control.billing.store_alerts import AlertKind
 from control.db.pool import Connection
@@ -61,7 +61,7 @@ async def load_terms(
     db: Connection, workspace_id: UUID, call_id: UUID, created_at: datetime, now: datetime
 ) -> SpendTerms | None:
     """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price."""
-    limit = await read_spending.select_limit(db, workspace_id)
+    limit = await read_spend_limits.select_limit(db, workspace_id)
     if limit is None or not limit.pauses:
         return None
     prices = await _load_prices(db, [limit.tier_name])
@@ -77,12 +77,12 @@ async def load_snapshot(
     The order matters, because each query sees what was committed before it. Calls that are over at the first one are in
     the ledger at the last; a call that ends in between is counted twice until the next snapshot, never not at all.
     """
-    limit = await read_spending.select_limit(db, workspace_id)
+    limit = await read_spend_limits.select_limit(db, workspace_id)
     if limit is None or (pausing and not limit.pauses):
         raise NoSpendLimit
-    is_open = await read_spending.select_open(db, reserved)
-    calls = await read_spending.select_running(db, workspace_id, now)
-    stale = await read_spending.select_marked_days(db, workspace_id)
+    is_open = await read_spend_limits.select_open(db, reserved)
+    calls = await read_spend_limits.select_running(db, workspace_id, now)
+    stale = await read_spend_limits.select_marked_days(db, workspace_id)
     stored = await find_period(db, workspace_id, now)
     statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
     prices = await _load_prices(db, {limit.tier_name, *(call.tier_name for call in calls)})

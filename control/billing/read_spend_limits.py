@@ -68,7 +68,7 @@ class SpendLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningCall:
+class ChargedCall:
     """answered_at: None while it rings. tier_name: whose price it has."""
 
     id: UUID
@@ -96,9 +96,9 @@ async def select_spending(
     return [(row["workspace_id"], row["has_changed"]) for row in rows]
 
 
-async def select_running(db: Connection, workspace_id: UUID, now: datetime) -> list[RunningCall]:
+async def select_running(db: Connection, workspace_id: UUID, now: datetime) -> list[ChargedCall]:
     """The workspace's calls that go on, the oldest first; without tests, which cost nothing."""
-    return [RunningCall(**row) for row in await db.fetch(_SELECT_RUNNING, workspace_id, now, MOST_CALLS)]
+    return [ChargedCall(**row) for row in await db.fetch(_SELECT_RUNNING, workspace_id, now, MOST_CALLS)]
 
 
 async def select_open(db: Connection, call_ids: Collection[UUID]) -> set[UUID]:
