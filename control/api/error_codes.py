@@ -27,7 +27,7 @@ _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _PLACE: Final = (
     f"{_AGENT}, {_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
-    "409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
+    "409 spend_limit_reached, 409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
     "429 outbound_minutes_limit, 422 variable_missing, 422 too_long"
 )
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"

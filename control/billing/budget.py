@@ -68,10 +68,8 @@ class ReservationRequest:
 
 def make_budget(limit: Decimal, statement: Statement, minute: PricedTime | None) -> Budget:
     """The budget of a running period. minute: of a call that begins now; None: it has no price."""
-    used = sum((line.quantity for line in statement.lines if line.kind == "included"), Decimal(0))
-    left = max(Decimal(0), statement.included_seconds - used)
     worth = Decimal(minute.micros) / _MICROS / minute.seconds if minute else Decimal(0)
-    return Budget(limit, statement.usage, left * worth)
+    return Budget(limit, statement.usage, statement.included_left * worth)
 
 
 def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> ReservationRequest | None:

@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.billing import issuing, store_invoices, store_periods
-from control.billing.closing import close_period, open_accounts, open_periods
+from control.billing import issuance, store_invoices, store_periods
+from control.billing.closure import close_period, open_accounts, open_periods
 from control.billing.service import Billing
 from control.db.duties import Duty, WorkerTasks
 from control.db.errors import COLLISIONS
@@ -60,7 +60,7 @@ def period_tasks(pool: Pool, billing: Billing, clock: Clock = utc_now) -> Worker
         return opened
 
     async def overdue_invoices(db: Connection, now: datetime) -> int:
-        return await issuing.mark_overdue(db, now, BATCH)
+        return await issuance.mark_overdue(db, now, BATCH)
 
     return WorkerTasks(
         handlers={CLOSE_PERIOD: _make_closing(pool, clock), ISSUE_INVOICE: _make_issuing(pool, billing, clock)},

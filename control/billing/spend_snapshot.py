@@ -1,4 +1,4 @@
-"""Reads what the spending limit of a workspace leaves for its calls. Needs platform scope, because of the prices."""
+"""Reads what the spending limit of a workspace leaves for its calls. Prices are visible in platform scope only."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from control.billing.budget import (
     make_request,
     price_time,
 )
-from control.billing.closing import find_period
+from control.billing.closure import find_period
 from control.billing.prices import Consumption, PriceList
 from control.billing.read_spend_limits import SpendLimit
-from control.billing.statements import load_exact_statement
+from control.billing.statements import load_exact_statement, load_running_statement
 from control.billing.store_alerts import AlertKind
 from control.db.pool import Connection
+from shared.errors import Conflict
 
 NEW_CALL_S: Final = 0.0
 
@@ -60,7 +61,8 @@ class SpendSnapshot:
 async def load_terms(
     db: Connection, workspace_id: UUID, call_id: UUID, created_at: datetime, now: datetime
 ) -> SpendTerms | None:
-    """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price."""
+    """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price.
+    Needs platform scope."""
     limit = await read_spend_limits.select_limit(db, workspace_id)
     if limit is None or not limit.pauses:
         return None
@@ -72,7 +74,8 @@ async def load_terms(
 async def load_snapshot(
     db: Connection, workspace_id: UUID, reserved: Collection[UUID], now: datetime, *, pausing: bool = True
 ) -> SpendSnapshot:
-    """reserved: calls with reservations. pausing: calls must end at the limit. Raises NoSpendLimit.
+    """reserved: calls with reservations. pausing: calls must end at the limit. Needs platform scope. Raises
+    NoSpendLimit.
 
     The order matters, because each query sees what was committed before it. Calls that are over at the first one are in
     the ledger at the last; a call that ends in between is counted twice until the next snapshot, never not at all.
@@ -102,6 +105,18 @@ async def load_snapshot(
         unpriced=len(requests) - len(priced),
         told=frozenset(await store_alerts.select_kinds(db, workspace_id, stored.period.start, limit.amount)),
     )
+
+
+async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> None:
+    """For outbound calls, before they are placed; the first minute is reserved when they are answered. By roll-ups that
+    are seconds old. Raises Conflict (code spend_limit_reached)."""
+    limit = await read_spend_limits.select_limit(db, workspace_id)
+    if limit is None or not limit.pauses:
+        return
+    stored = await find_period(db, workspace_id, now)
+    statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
+    if statement.usage >= limit.amount and not statement.included_left:
+        raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
 
 
 async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:

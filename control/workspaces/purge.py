@@ -23,9 +23,9 @@ async def purge_due(
 ) -> int:
     """Deletes up to `most` workspaces and CALLS_PER_RUN calls; returns how many of both, 0 when nothing is left to do.
 
-    Needs platform scope. Usage records, bills, daily figures and the audit log stay: they name nobody. Marks are
-    deleted with the workspace, so that its days keep their figures though their calls are gone. A workspace that still
-    has phone numbers stays.
+    Needs platform scope. Usage records, daily figures and the audit log stay: they name nobody. Billing accounts and
+    invoices stay with the name that they were issued to, as books must be kept. Marks are deleted with the workspace,
+    so that its days keep their figures though their calls are gone. A workspace that still has phone numbers stays.
     """
     left = CALLS_PER_RUN
     workspaces = 0

@@ -19,8 +19,9 @@ from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.analytics.rollup import mark_all_days, roll_up_days
-from control.db.pool import Timeouts, open_pool
+from control.db.pool import Pool, Timeouts, open_pool
 from control.db.scope import enter_platform
+from vocalized.seed.invoices import bill_periods, compare_invoices
 from vocalized.seed.probe import ProbeFailed, admin_probes, client_probes, measure, print_figures
 from vocalized.seed.rows import SeedSize, insert_rows
 from vocalized.services.postgres import running_postgres
@@ -104,6 +105,7 @@ async def fill(url: str, size: SeedSize, password: str, console: Console) -> Non
                     await insert_rows(db, size, hashed, lambda what: status.update(f"making rows: {what}"))
                 console.print(f"rows made in {time.perf_counter() - began:.0f} s")
                 await _roll_up(url, console)
+                await _bill(url, console)
                 await db.execute("VACUUM (ANALYZE)")
             await create_admin(db, passwords, NewAdmin(_ADMIN, "Load", "super_admin", password), datetime.now(UTC))
         await _compare(db, console)
@@ -111,23 +113,39 @@ async def fill(url: str, size: SeedSize, password: str, console: Console) -> Non
 
 async def _roll_up(url: str, console: Console) -> None:
     """Rolls up all days, as the worker does."""
-    began, days = time.perf_counter(), 0
+    began = time.perf_counter()
     async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-seed-load") as pool:
         with console.status("rolling up"):
             async with pool.transaction() as db:
                 await enter_platform(db)
                 await mark_all_days(db)
-            done = -1
-            while done:
-                async with pool.transaction() as db:
-                    await enter_platform(db)
-                    done = await roll_up_days(db, _DAYS_AT_ONCE)
-                days += done
+            days = await _roll_up_marked(pool)
     console.print(f"{days:,} days of workspaces rolled up in {time.perf_counter() - began:.0f} s")
 
 
+async def _roll_up_marked(pool: Pool) -> int:
+    """Returns the number of days."""
+    days, done = 0, -1
+    while done:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            done = await roll_up_days(db, _DAYS_AT_ONCE)
+        days += done
+    return days
+
+
+async def _bill(url: str, console: Console) -> None:
+    """Closes all billing periods that are over, and rolls up what that adds to the ledger."""
+    began = time.perf_counter()
+    async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-seed-load") as pool:
+        with console.status("billing"):
+            periods = await bill_periods(pool)
+            await _roll_up_marked(pool)
+    console.print(f"{periods:,} periods of workspaces billed in {time.perf_counter() - began:.0f} s")
+
+
 async def _compare(db: asyncpg.Connection, console: Console) -> None:
-    """Raises SeedError when the roll-ups differ from calls and ledger."""
+    """Raises SeedError when the roll-ups differ from calls and ledger, or the ledger from the invoices."""
     row = await db.fetchrow(
         """
         SELECT (SELECT count(*) FROM calls WHERE NOT is_test) AS calls, (SELECT count(*) FROM usage_records) AS records,
@@ -138,6 +156,10 @@ async def _compare(db: asyncpg.Connection, console: Console) -> None:
     console.print(f"{row['calls']:,} calls, {row['records']:,} records of the ledger, {row['price']:,.2f} charged")
     if (row["calls"], row["price"]) != (row["rolled_calls"], row["rolled_price"]):
         raise SeedError(f"the roll-ups hold {row['rolled_calls']} calls and {row['rolled_price']}")
+    invoices, ledger, lines = await compare_invoices(db)
+    console.print(f"{invoices:,} invoices of {lines:,.2f}, without tax")
+    if ledger != lines:
+        raise SeedError(f"the ledger's closed periods hold {ledger}, their invoices {lines}")
 
 
 async def _measure(url: str, database_url: str, password: str, console: Console) -> bool:
@@ -156,7 +178,8 @@ async def _measure(url: str, database_url: str, password: str, console: Console)
         admin = (await api.sign_in(_ADMIN, password, staff=True))["token"]
         owner = (await api.sign_in(email, password))["token"]
         probes = admin_probes(admin, [busiest, *workspaces], users, calls, await _busiest_actor(db))
-        probes += client_probes(owner, busiest, agents, calls)
+        invoices = await _ids(db, f"invoices WHERE workspace_id = '{busiest}'")
+        probes += client_probes(owner, busiest, agents, calls, invoices)
         figures = []
         with console.status("measuring") as status:
             for probe in probes:

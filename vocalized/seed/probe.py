@@ -113,6 +113,15 @@ def admin_probes(
         Probe("GET /admin/logs/activity?admin_id=…", token, [f"/admin/logs/activity?admin_id={actor}"]),
         probe("/admin/logs/activity", "?page=50&limit=200"),
         probe("/admin/logs/activity", "?from=2020-01-01&action=agent.pause&page=200"),
+        *(probe("/admin/billing/overview", f"?period={one}") for one in ("month", "year")),
+        probe("/admin/billing/workspaces", *_pages(20)),
+        probe("/admin/billing/workspaces", "?status=overdue"),
+        probe("/admin/billing/invoices", *_pages(10)),
+        probe("/admin/billing/invoices", "?status=pending"),
+        Probe(
+            "GET …/invoices?workspace_id=…", token, [f"/admin/billing/invoices?workspace_id={w}" for w in workspaces]
+        ),
+        probe("/admin/billing/tax-rates"),
         *_admin_call_probes(token, workspaces, calls),
     ]
 
@@ -138,14 +147,18 @@ def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[st
     ]
 
 
-def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequence[str]) -> list[Probe]:
+def client_probes(
+    token: str, workspace: str, agents: Sequence[str], calls: Sequence[str], invoices: Sequence[str]
+) -> list[Probe]:
     """The probes of the customers' API, as the busiest workspace's owner."""
     here = f"/workspaces/{workspace}"
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
-                          "/blocked-callers", "/voice/providers", "/voice/strategy")]  # fmt: skip
+                          "/blocked-callers", "/voice/providers", "/voice/strategy", "/billing/current",
+                          "/billing/history", "/billing/invoices", "/billing/credits",
+                          "/billing/settings")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
@@ -153,6 +166,7 @@ def client_probes(token: str, workspace: str, agents: Sequence[str], calls: Sequ
         Probe("GET …/agents/{agentId}", token, [f"{here}/agents/{agent}" for agent in agents]),
         Probe("GET …/agents/{agentId}/versions", token, [f"{here}/agents/{agent}/versions" for agent in agents]),
         Probe("GET /templates", token, ["/templates"]),
+        Probe("GET …/invoices/{invoiceId}", token, [f"{here}/billing/invoices/{invoice}" for invoice in invoices]),
         Probe("GET …/calls?agent_id=…", token, [f"{here}/calls?agent_id={agent}" for agent in agents]),
         Probe(
             "GET …/calls?starting_after=…", token, [f"{here}/calls?limit=200&starting_after={call}" for call in calls]

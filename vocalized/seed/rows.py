@@ -111,9 +111,10 @@ _TABLES: Final = (
     FROM made_agents, generate_series(1, 3) AS v
     """,
     """
-    INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, agent_id, country, created_at)
+    INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, agent_id, country, created_at,
+                               monthly_price)
     SELECT pg_temp.id_at(began, 'number', rank * 10 + a), id, '+1555' || lpad((rank * 10 + a)::text, 7, '0'),
-           'simulated', 'active', agent_id, 'US', began
+           'simulated', 'active', agent_id, 'US', began, 1.15
     FROM made_agents WHERE a < 4
     """,
 )

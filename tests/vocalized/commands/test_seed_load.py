@@ -57,6 +57,7 @@ async def test_rows_are_inserted_and_rolled_up(postgres: Postgres) -> None:
         await owner.execute("RESET ROLE")
         assert await owner.fetchval("SELECT count(*) FROM calls") == SMALL_SIZE.calls
         assert await owner.fetchval("SELECT count(DISTINCT workspace_id) FROM calls") > 15
+        assert await owner.fetchval("SELECT count(*) FROM invoices WHERE amount > 0 AND status = 'pending'") > 5
         assert await owner.fetchval("SELECT count(*) FROM usage_records_default") == 0, "each month has its partition"
         rolled_up, expected_rows = await actual(owner), await expected(owner)
         for table in expected_rows:
@@ -78,7 +79,7 @@ async def test_foreign_database_is_refused(postgres: Postgres) -> None:
 
 
 def test_every_list_is_measured() -> None:
-    probes = [*admin_probes("", ["1"], ["1"], ["1"], "1"), *client_probes("", "1", ["1"], ["1"])]
+    probes = [*admin_probes("", ["1"], ["1"], ["1"], "1"), *client_probes("", "1", ["1"], ["1"], ["1"])]
     probed_paths = {path.partition("?")[0] for probe in probes for path in probe.paths}
     for route in ROUTES:
         if route.method == "GET" and route.access.kind is not AccessKind.OPEN and route.path not in NOT_MEASURED:

@@ -1,0 +1,52 @@
+"""Plan versions: one for each change of a tier's fee or included minutes, never changed."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+
+from control.billing.price_changes import follow_tier_prices
+from control.billing.store_plans import select_plans
+from control.db.pool import Connection
+from tests.control.calls.call_platform import CallPlatform
+from tests.platform.catalogue import PRICED_FROM
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+async def starter(db: Connection) -> list[tuple[int, int, datetime]]:
+    """Fee, included minutes and begin of each version."""
+    plans = [one for one in await select_plans(db, "usd") if one.tier_name == "starter"]
+    return [(int(one.monthly_fee), one.included_minutes, one.valid_from) for one in plans]
+
+
+async def change(db: Connection, fee: int, minutes: int, now: datetime) -> None:
+    """As the staff do."""
+    await db.execute(
+        "UPDATE tiers SET monthly_fee = $1, included_minutes = $2 WHERE tier_name = 'starter'", fee, minutes
+    )
+    await follow_tier_prices(db, now)
+
+
+async def execute(db: Connection, statement: str) -> None:
+    await db.execute(statement)
+
+
+async def test_each_change_of_a_tier_opens_one_version(platform: CallPlatform) -> None:
+    before = (49, 300, PRICED_FROM)
+
+    async def check(db: Connection) -> None:
+        assert await starter(db) == [before]
+        await change(db, 49, 300, NOW)
+        assert await starter(db) == [before]
+        await change(db, 59, 300, NOW)
+        # In the same moment: versions have different times.
+        await change(db, 59, 500, NOW)
+        later = NOW + timedelta(microseconds=1)
+        assert await starter(db) == [before, (59, 300, NOW), (59, 500, later)]
+
+    await platform.in_platform(check)
+    for statement in ("UPDATE plan_versions SET monthly_fee = 0", "DELETE FROM plan_versions"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await platform.in_platform(partial(execute, statement=statement))
