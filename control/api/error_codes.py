@@ -27,8 +27,8 @@ _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _PLACE: Final = (
     f"{_AGENT}, {_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
-    "409 spend_limit_reached, 409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
-    "429 outbound_minutes_limit, 422 variable_missing, 422 too_long"
+    "409 spend_limit_reached, 409 workspace_suspended, 429 outbound_rate, 429 outbound_daily_limit, "
+    "429 outbound_repeat_limit, 429 outbound_minutes_limit, 422 variable_missing, 422 too_long"
 )
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
@@ -143,6 +143,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_grant_credit": f"{_WORKSPACE}, 422 amount_invalid, 422 expiry_invalid",
     "admin_void_credit": "404 credit_not_found",
     "admin_add_tax_rate": "409 tax_rate_exists",
+    "admin_set_prepayment": _WORKSPACE,
     "admin_set_tax_exemption": _WORKSPACE,
     "admin_list_calls": "422 too_deep",
     "admin_get_call": _CALL,

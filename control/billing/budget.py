@@ -28,9 +28,9 @@ CallPrice = Callable[[int], Decimal | None]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The money of a period's usage, major units. limit: without the fee. spent: as the ledger has it; minutes that the
-    tier includes are free. included: what the included minutes that are left would cost, which is not spent by using
-    them."""
+    """Money, major units. limit: for a period's usage without the fee, or what prepaid credits have left. spent: of it,
+    as the ledger has it; minutes that the tier includes are free. included: what the included minutes that are left
+    would cost, which is not spent by using them."""
 
     limit: Decimal
     spent: Decimal
@@ -66,10 +66,9 @@ class ReservationRequest:
     ample: PricedTime
 
 
-def make_budget(limit: Decimal, statement: Statement, minute: PricedTime | None) -> Budget:
-    """The budget of a running period. minute: of a call that begins now; None: it has no price."""
-    worth = Decimal(minute.micros) / _MICROS / minute.seconds if minute else Decimal(0)
-    return Budget(limit, statement.usage, statement.included_left * worth)
+def price_included(statement: Statement, minute: PricedTime | None) -> Decimal:
+    """What the included minutes that are left would cost. minute: of a call that begins now; None: it has no price."""
+    return statement.included_left * minute.micros / _MICROS / minute.seconds if minute else Decimal(0)
 
 
 def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> ReservationRequest | None:

@@ -12,23 +12,27 @@ from control.db.pool import Connection
 # Calls of a workspace that are read at once; the largest tier has fewer.
 MOST_CALLS: Final = 5_000
 
+# A trial pays no usage.
 _SELECT_LIMIT: Final = """
-    SELECT s.usage_limit_monthly AS amount, s.alert_threshold_percentage AS threshold,
-           s.auto_pause_on_limit AS pauses, w.tier_name, w.name AS workspace_name
-    FROM billing_settings s JOIN workspaces w ON w.id = s.workspace_id
-    WHERE s.workspace_id = $1 AND s.usage_limit_monthly IS NOT NULL AND w.status <> 'trial'
+    SELECT s.usage_limit_monthly AS amount, coalesce(s.alert_threshold_percentage, 80) AS threshold,
+           coalesce(s.auto_pause_on_limit, false) AS pauses, coalesce(a.is_prepaid, false) AS is_prepaid,
+           w.tier_name, w.name AS workspace_name
+    FROM workspaces w
+    LEFT JOIN billing_settings s ON s.workspace_id = w.id
+    LEFT JOIN billing_accounts a ON a.workspace_id = w.id
+    WHERE w.id = $1 AND w.status <> 'trial' AND (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid)
 """
 
-# Workspaces that have open calls and a limit, or whose settings changed after $3, by id after $1. One query for all: a
-# workspace without a limit has a row only if somebody changed its settings.
-_SELECT_SPENDING: Final = """
-    SELECT s.workspace_id, s.updated_at > $3 AS has_changed
-    FROM billing_settings s JOIN workspaces w ON w.id = s.workspace_id
-    WHERE (s.usage_limit_monthly IS NOT NULL OR s.updated_at > $3) AND w.status <> 'trial'
-      AND ($1::uuid IS NULL OR s.workspace_id > $1)
-      AND EXISTS (SELECT FROM calls c WHERE c.workspace_id = s.workspace_id
-                  AND c.status IN ('queued', 'ringing', 'in_progress'))
-    ORDER BY s.workspace_id LIMIT $2
+# Workspaces that have open calls and a limit, or whose settings changed after $3, by id after $1.
+_SELECT_LIMITED: Final = """
+    SELECT w.id, coalesce(greatest(s.updated_at, a.updated_at) > $3, false) AS has_changed
+    FROM workspaces w
+    LEFT JOIN billing_settings s ON s.workspace_id = w.id
+    LEFT JOIN billing_accounts a ON a.workspace_id = w.id
+    WHERE (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid OR greatest(s.updated_at, a.updated_at) > $3)
+      AND w.status <> 'trial' AND ($1::uuid IS NULL OR w.id > $1)
+      AND EXISTS (SELECT FROM calls c WHERE c.workspace_id = w.id AND c.status IN ('queued', 'ringing', 'in_progress'))
+    ORDER BY w.id LIMIT $2
 """
 
 # What workspace $1 is charged for and goes on at $2, the oldest first, each with the tier whose price it has. A
@@ -57,14 +61,20 @@ _SELECT_MARKED: Final = "SELECT DISTINCT day FROM rollup_dirty WHERE workspace_i
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """amount: of a period's usage, major units. threshold: percentage at which the workspace is warned. pauses: whether
-    calls end at the limit."""
+    """amount: of a period's usage, major units; None: only credits limit it. threshold: percentage at which the
+    workspace is warned. pauses: whether calls end at the amount. is_prepaid: calls end when the credits are used up."""
 
-    amount: Decimal
+    amount: Decimal | None
     threshold: int
     pauses: bool
+    is_prepaid: bool
     tier_name: str
     workspace_name: str
+
+    @property
+    def ends_calls(self) -> bool:
+        """Whether calls may end; otherwise the workspace is only warned."""
+        return self.is_prepaid or self.pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +97,13 @@ async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
     return None if row is None else SpendLimit(**row)
 
 
-async def select_spending(
+async def select_limited(
     db: Connection, after: UUID | None, most: int, changed_after: datetime
 ) -> list[tuple[UUID, bool]]:
     """Workspaces with open calls and a limit, by id, behind the id `after`; also those without a limit whose settings
     were changed later than `changed_after`, which the second value tells. Needs platform scope."""
-    rows = await db.fetch(_SELECT_SPENDING, after, most, changed_after)
-    return [(row["workspace_id"], row["has_changed"]) for row in rows]
+    rows = await db.fetch(_SELECT_LIMITED, after, most, changed_after)
+    return [(row["id"], row["has_changed"]) for row in rows]
 
 
 async def select_running(db: Connection, workspace_id: UUID, now: datetime) -> list[ChargedCall]:

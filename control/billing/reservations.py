@@ -20,6 +20,9 @@ from shared.ids import new_id
 TTL_S: Final = 90
 # After so long somebody else may read a budget whose reader has not come back.
 READER_MS: Final = 2_000
+# A budget that was read longer ago grants nothing to new calls, so that a lower limit holds soon. While calls run, it is
+# read every 10 s (control/billing/spend_limits.py).
+OLDEST_MS: Final = 15_000
 # Beyond least, the ample time is granted as long as all reservations are at most this part of the budget.
 AMPLE_PART: Final = 10
 
@@ -53,17 +56,17 @@ end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 """
-# ARGV: AMPLE_PART, the request. Returns {seconds, age of the budget in ms}; {} if the budget is unknown.
+# ARGV: AMPLE_PART, the request. Returns {seconds, age of the budget in ms}; {} if it is unknown or old.
 _RESERVE: Final = f"""{_GRANT}
-local budget = redis.call('HGET', key, 'budget')
-if not budget then return {{}} end
+local budget, at = redis.call('HGET', key, 'budget'), tonumber(redis.call('HGET', key, 'at') or '0')
+if not budget or now - at > {OLDEST_MS} then return {{}} end
 local n = {{}}
 for i = 3, #ARGV do n[i] = tonumber(ARGV[i]) end
 local had = redis.call('HEXISTS', key, 'time:' .. ARGV[2])
 book_used(ARGV[2], n[3], n[4])
 local seconds = grant(tonumber(budget), ARGV[2], n[5], n[6], n[7], n[8])
 if seconds < n[5] and had == 0 then redis.call('HDEL', key, 'money:' .. ARGV[2], 'time:' .. ARGV[2]) end
-return {{seconds, now - tonumber(redis.call('HGET', key, 'at'))}}
+return {{seconds, now - at}}
 """
 # ARGV: AMPLE_PART, the reader's name, READER_MS, TTL_S. Returns the calls with reservations; nil: somebody else reads.
 _BEGIN: Final = f"""{_GRANT}
@@ -132,7 +135,7 @@ class Reservations:
 
     async def reserve(self, workspace_id: UUID, wanted: ReservationRequest) -> Grant | None:
         """Reserves the time if the budget allows it: atomically, so that no two calls take the same money. A call that
-        got less than `wanted.least` has reserved nothing more. None: the budget is unknown."""
+        got less than `wanted.least` has reserved nothing more. None: the budget is unknown, or was read long ago."""
         async with map_redis_error():
             found: Any = await self._reserve(keys=[_key(workspace_id)], args=[AMPLE_PART, *_arguments(wanted)])
         return Grant(*map(int, found)) if found else None

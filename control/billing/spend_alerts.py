@@ -21,9 +21,9 @@ def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
     """The alert that is due and that the workspace has not had yet; at the limit none of the threshold follows.
     is_refusing: running calls got no more time."""
     limit, budget = snapshot.limit, snapshot.budget
-    is_short = limit.pauses and budget.micros < snapshot.minute_micros
+    is_short = limit.ends_calls and budget.micros < snapshot.minute_micros
     due: AlertKind | None = "threshold" if budget.percentage >= limit.threshold else None
-    if is_refusing or is_short or budget.spent >= limit.amount:
+    if is_refusing or is_short or budget.spent >= budget.limit:
         due = "limit"
     return None if due in snapshot.told or "limit" in snapshot.told else due
 
@@ -47,20 +47,20 @@ def alert_email(to: str, snapshot: SpendSnapshot, kind: AlertKind, link: str) ->
     """What the workspace is told."""
     currency, limit = snapshot.period.currency, snapshot.limit
     spent = format_money(round_money(snapshot.budget.spent, currency), currency)
-    most = format_money(limit.amount, currency)
+    most = format_money(round_money(snapshot.budget.limit, currency), currency)
     if kind == "threshold":
         subject = f"{limit.workspace_name}: {limit.threshold} % of the spending limit is used"
-        what = f"{spent} of the {most} that {limit.workspace_name} may spend in this billing period are used."
-        then = "Calls will end at the limit." if limit.pauses else "Calls will go on beyond the limit."
+        what = f"{spent} of the {most} that {limit.workspace_name} may spend are used."
+        then = "Calls will end at the limit." if limit.ends_calls else "Calls will go on beyond the limit."
     else:
         subject = f"{limit.workspace_name}: the spending limit is reached"
-        what = f"{limit.workspace_name} has used {spent} in this billing period, and may spend {most}."
+        what = f"{limit.workspace_name} has used {spent}, and may spend {most}."
         then = (
-            "Calls end now, and no further ones are answered until the limit is raised or the next period begins."
-            if limit.pauses
+            "Calls end now, and no further ones are answered until there is more money to spend."
+            if limit.ends_calls
             else "Calls go on, as you chose."
         )
-    text = f"Hello,\n\n{what} {then}\n\nYou can change the limit here:\n\n{link}\n"
+    text = f"Hello,\n\n{what} {then}\n\nYou can see and change it here:\n\n{link}\n"
     return Email(to, subject, text)
 
 
@@ -69,7 +69,7 @@ def _make_alert(snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> Spen
         id=UUID(new_id()),
         workspace_id=snapshot.workspace_id,
         period_start=snapshot.period.period.start,
-        usage_limit=snapshot.limit.amount,
+        usage_limit=snapshot.budget.limit,
         kind=kind,
         spent=snapshot.budget.spent,
         at=now,

@@ -39,14 +39,14 @@ class SpendLimitDuty:
 
     async def run(self, pool: Pool, now: datetime) -> int:
         """Returns how many workspaces were looked at. Without Redis only e-mails are sent."""
-        spending = await _select_spending(pool, now)
-        wanted = dict.fromkeys(self._before, False) | spending
+        limited = await _select_limited(pool, now)
+        wanted = dict.fromkeys(self._before, False) | limited
         for workspace_id, has_changed in wanted.items():
             try:
                 await self._look_at(pool, workspace_id, now, has_changed=has_changed)
             except BusUnavailable as error:
                 log.warning("spend_limit.not_renewed", workspace_id=str(workspace_id), error=str(error))
-        self._before = set(spending)
+        self._before = set(limited)
         return len(wanted)
 
     async def _look_at(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
@@ -83,13 +83,13 @@ class SpendLimitDuty:
             await send_alert(db, self._billing, snapshot, now, is_refusing=is_refusing)
 
 
-async def _select_spending(pool: Pool, now: datetime) -> dict[UUID, bool]:
+async def _select_limited(pool: Pool, now: datetime) -> dict[UUID, bool]:
     """Workspaces to look at; whether their settings have changed."""
     found: list[tuple[UUID, bool]] = []
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
-            page = await read_spend_limits.select_spending(db, found[-1][0] if found else None, BATCH, now - CHANGED)
+            page = await read_spend_limits.select_limited(db, found[-1][0] if found else None, BATCH, now - CHANGED)
         found += page
         if len(page) < BATCH:
             return dict(found)

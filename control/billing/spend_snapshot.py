@@ -2,30 +2,33 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from control.billing import read_spend_limits, store_alerts, store_prices
+from control.billing import read_spend_limits, store_alerts, store_credits, store_periods, store_prices
 from control.billing.accounts import StoredPeriod
 from control.billing.budget import (
     MINUTE_S,
     Budget,
     CallPrice,
     ReservationRequest,
-    make_budget,
     make_request,
+    price_included,
     price_time,
 )
 from control.billing.closure import find_period
 from control.billing.prices import Consumption, PriceList
 from control.billing.read_spend_limits import SpendLimit
-from control.billing.statements import load_exact_statement, load_running_statement
+from control.billing.statement import Statement
+from control.billing.statements import load_exact_statement, load_running_statement, load_statement
 from control.billing.store_alerts import AlertKind
 from control.db.pool import Connection
 from shared.errors import Conflict
 
 NEW_CALL_S: Final = 0.0
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 class NoSpendLimit(Exception):
@@ -64,7 +67,7 @@ async def load_terms(
     """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price.
     Needs platform scope."""
     limit = await read_spend_limits.select_limit(db, workspace_id)
-    if limit is None or not limit.pauses:
+    if limit is None or not limit.ends_calls:
         return None
     prices = await _load_prices(db, [limit.tier_name])
     first = make_request(call_id, NEW_CALL_S, _price_of(prices, limit.tier_name, created_at))
@@ -81,7 +84,7 @@ async def load_snapshot(
     the ledger at the last; a call that ends in between is counted twice until the next snapshot, never not at all.
     """
     limit = await read_spend_limits.select_limit(db, workspace_id)
-    if limit is None or (pausing and not limit.pauses):
+    if limit is None or (pausing and not limit.ends_calls):
         raise NoSpendLimit
     is_open = await read_spend_limits.select_open(db, reserved)
     calls = await read_spend_limits.select_running(db, workspace_id, now)
@@ -90,6 +93,7 @@ async def load_snapshot(
     statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
     prices = await _load_prices(db, {limit.tier_name, *(call.tier_name for call in calls)})
     minute = price_time(MINUTE_S, _price_of(prices, limit.tier_name, now))
+    budget = await _load_budget(db, workspace_id, limit, stored, statement, price_included(statement, minute), now)
     requests = [
         make_request(call.id, call.elapsed_s(now), _price_of(prices, call.tier_name, call.created_at)) for call in calls
     ]
@@ -98,12 +102,12 @@ async def load_snapshot(
         workspace_id=workspace_id,
         period=stored,
         limit=limit,
-        budget=make_budget(limit.amount, statement, minute),
+        budget=budget,
         minute_micros=minute.micros if minute else 0,
         running=priced,
         finished=frozenset(reserved) - is_open - {call.id for call in calls},
         unpriced=len(requests) - len(priced),
-        told=frozenset(await store_alerts.select_kinds(db, workspace_id, stored.period.start, limit.amount)),
+        told=frozenset(await store_alerts.select_kinds(db, workspace_id, stored.period.start, budget.limit)),
     )
 
 
@@ -111,12 +115,47 @@ async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> N
     """For outbound calls, before they are placed; the first minute is reserved when they are answered. By roll-ups that
     are seconds old. Raises Conflict (code spend_limit_reached)."""
     limit = await read_spend_limits.select_limit(db, workspace_id)
-    if limit is None or not limit.pauses:
+    if limit is None or not limit.ends_calls:
         return
     stored = await find_period(db, workspace_id, now)
     statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
-    if statement.usage >= limit.amount and not statement.included_left:
+    budget = await _load_budget(db, workspace_id, limit, stored, statement, Decimal(0), now)
+    if budget.micros <= 0 and not statement.included_left:
         raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
+
+
+async def _load_budget(
+    db: Connection,
+    workspace_id: UUID,
+    limit: SpendLimit,
+    stored: StoredPeriod,
+    statement: Statement,
+    included: Decimal,
+    now: datetime,
+) -> Budget:
+    """The one of which less is left, where both the amount and the credits end calls."""
+    budgets = []
+    if limit.amount is not None and (limit.pauses or not limit.is_prepaid):
+        budgets.append(Budget(limit.amount, statement.usage, included))
+    if limit.is_prepaid:
+        budgets.append(await _load_prepaid(db, workspace_id, stored, statement, included, now))
+    return min(budgets, key=lambda one: one.micros)
+
+
+async def _load_prepaid(
+    db: Connection, workspace_id: UUID, stored: StoredPeriod, statement: Statement, included: Decimal, now: datetime
+) -> Budget:
+    """The credits, and what their next invoices will take: the running period's usage and whole fee, and those of
+    periods that are over and not closed. Periods are read before credits: one that is closed in between is counted
+    twice until the next time, never not at all."""
+    owed = statement.usage + statement.fee
+    for one in await store_periods.select_open(db, workspace_id):
+        if one.period.end <= stored.period.start:
+            past = await load_statement(db, workspace_id, one.period, one.currency)
+            owed += past.usage + past.fee
+    grants = await store_credits.select_grants(db, workspace_id)
+    usable = (one.balance for one in grants if one.is_usable(now, now + _INSTANT))
+    return Budget(sum(usable, Decimal(0)), owed, included)
 
 
 async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:

@@ -257,8 +257,8 @@ class Calls:
 
         Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own, variable_missing,
         too_long), NotFound (agent_not_found), Conflict (agent_not_live, outbound_not_in_tier, cannot_answer, no_number,
-        call_limit, spend_limit_reached, workspace_suspended, owner_unverified), TooManyRequests (outbound_rate, outbound_daily_limit,
-        outbound_repeat_limit, outbound_minutes_limit, trial_test_limit, test_limit).
+        call_limit, spend_limit_reached, workspace_suspended, owner_unverified), TooManyRequests (outbound_rate,
+        outbound_daily_limit, outbound_repeat_limit, outbound_minutes_limit, trial_test_limit, test_limit).
         """
         return await self._outbound.place(db, actor, request, now)
 

@@ -443,6 +443,7 @@ CREATE TABLE public.billing_accounts (
     tax_id text DEFAULT ''::text NOT NULL,
     is_tax_exempt boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_prepaid boolean DEFAULT false NOT NULL,
     CONSTRAINT billing_accounts_anchor_day_check CHECK (((anchor_day >= 1) AND (anchor_day <= 31))),
     CONSTRAINT billing_accounts_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT billing_accounts_currency_check CHECK ((currency ~ '^[a-z]{3}$'::text))
@@ -1193,7 +1194,7 @@ CREATE TABLE public.spend_alerts (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     period_start timestamp with time zone NOT NULL,
-    usage_limit numeric(12,2) NOT NULL,
+    usage_limit numeric(18,3) NOT NULL,
     kind text NOT NULL,
     spent numeric(18,9) NOT NULL,
     at timestamp with time zone NOT NULL,

@@ -1,14 +1,20 @@
 """Calls within a spending limit: many at once, with Redis or the workers lost in between."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from uuid import UUID
 
 import pytest
 
+from control.billing.credits import CreditGrant
+from control.billing.spend_snapshot import require_budget
+from shared.errors import Conflict
+from shared.ids import new_id
 from tests.control.billing.spend_scene import PRICE, SpendScene, make_scene, set_limit
-from tests.control.calls.call_platform import CallPlatform, open_call_platform
+from tests.control.calls.call_platform import STAFF, CallPlatform, open_call_platform
 
 # Callers who never hang up.
 FOREVER = 100_000
@@ -149,3 +155,47 @@ async def test_random_calls_with_losses_stay_within_the_limit(platform: CallPlat
     scene.is_worker_up = True
     await run_to_the_end(scene)
     assert 25 * PRICE < await scene.spent() <= 30 * PRICE
+
+
+async def test_prepaid_calls_end_when_the_credits_are_used_up(platform: CallPlatform) -> None:
+    """Two minutes of usage are owed already; a credit that has expired does not count."""
+    scene = await make_scene(platform, 100 * PRICE)
+    assert await scene.ring(120)
+    await run_to_the_end(scene)
+    await platform.in_platform(
+        lambda db: platform.services.billing.administration.set_prepaid(
+            db, STAFF, scene.workspace.workspace_id, prepaid=True
+        )
+    )
+    await grant(scene, 2 * PRICE)
+    await grant(scene, 50 * PRICE, expires_s=-1)
+    await scene.lose_redis()  # which had a budget from a moment ago
+    assert not await scene.ring(FOREVER)
+    await grant(scene, 3 * PRICE)
+    assert await scene.ring(FOREVER)
+    await run_to_the_end(scene)
+    assert 4 * PRICE < await scene.spent() <= 5 * PRICE
+    with pytest.raises(Conflict, match="spending limit"):
+        await platform.in_workspace(
+            scene.workspace, lambda db: require_budget(db, scene.workspace.workspace_id, scene.now)
+        )
+
+
+async def grant(scene: SpendScene, amount: Decimal, expires_s: float | None = None) -> None:
+    """A prepaid credit that holds since yesterday."""
+    credit = CreditGrant(
+        id=UUID(new_id()),
+        workspace_id=scene.workspace.workspace_id,
+        amount=amount,
+        currency="usd",
+        category="prepaid",
+        applies_to="usage",
+        priority=50,
+        effective_at=scene.now - timedelta(days=1),
+        expires_at=None if expires_s is None else scene.now + timedelta(seconds=expires_s),
+        reason="Transfer 17",
+        created_at=scene.now,
+    )
+    await scene.platform.in_platform(
+        lambda db: scene.platform.services.billing.administration.grant_credit(db, STAFF, credit)
+    )
