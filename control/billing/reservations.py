@@ -20,8 +20,8 @@ from shared.ids import new_id
 TTL_S: Final = 90
 # After so long somebody else may read a budget whose reader has not come back.
 READER_MS: Final = 2_000
-# A budget that was read longer ago grants nothing to new calls, so that a lower limit holds soon. While calls run, it is
-# read every 10 s (control/billing/spend_limits.py).
+# A budget that was read longer ago grants nothing to new calls, so that a lower limit holds soon. While calls run, it
+# is read every 10 s (control/billing/spend_limits.py).
 OLDEST_MS: Final = 15_000
 # Beyond least, the ample time is granted as long as all reservations are at most this part of the budget.
 AMPLE_PART: Final = 10

@@ -38,14 +38,16 @@ class SpendLimitDuty:
         return OutsideDuty("spend_limits", EVERY_S, self.run, 1 << 30)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns how many workspaces were looked at. Without Redis only e-mails are sent."""
+        """Returns how many workspaces were looked at. Without Redis it ends at once, and the next run looks at all."""
         limited = await _select_limited(pool, now)
         wanted = dict.fromkeys(self._before, False) | limited
-        for workspace_id, has_changed in wanted.items():
+        self._before = set(wanted)
+        for number, (workspace_id, has_changed) in enumerate(wanted.items()):
             try:
                 await self._look_at(pool, workspace_id, now, has_changed=has_changed)
             except BusUnavailable as error:
-                log.warning("spend_limit.not_renewed", workspace_id=str(workspace_id), error=str(error))
+                log.warning("spend_limits.not_renewed", workspaces=len(wanted) - number, error=str(error))
+                return number
         self._before = set(limited)
         return len(wanted)
 

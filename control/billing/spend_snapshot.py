@@ -22,7 +22,7 @@ from control.billing.closure import find_period
 from control.billing.prices import Consumption, PriceList
 from control.billing.read_spend_limits import SpendLimit
 from control.billing.statement import Statement
-from control.billing.statements import load_exact_statement, load_running_statement, load_statement
+from control.billing.statements import load_exact_statement, load_statement
 from control.billing.store_alerts import AlertKind
 from control.db.pool import Connection
 from shared.errors import Conflict
@@ -112,13 +112,14 @@ async def load_snapshot(
 
 
 async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> None:
-    """For outbound calls, before they are placed; the first minute is reserved when they are answered. By roll-ups that
-    are seconds old. Raises Conflict (code spend_limit_reached)."""
+    """For outbound calls, before they are placed; the first minute is reserved when they are answered. In any
+    scope. Raises Conflict (code spend_limit_reached)."""
     limit = await read_spend_limits.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
         return
+    stale = await read_spend_limits.select_marked_days(db, workspace_id)
     stored = await find_period(db, workspace_id, now)
-    statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
+    statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
     budget = await _load_budget(db, workspace_id, limit, stored, statement, Decimal(0), now)
     if budget.micros <= 0 and not statement.included_left:
         raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")

@@ -1,5 +1,6 @@
 """Calls within a spending limit: many at once, with Redis or the workers lost in between."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from control.accounts.email_delivery import EMAIL_JOB
 from control.billing.credits import CreditGrant
 from control.billing.spend_snapshot import require_budget
 from shared.errors import Conflict
@@ -98,7 +100,7 @@ async def test_two_workers_renew_the_same_calls_without_counting_them_twice(plat
     while scene.running:
         await scene.run(10)
         other.at = scene.at
-        await other.renew()
+        await asyncio.gather(scene.renew(), other.renew())
     assert 11 * PRICE < await scene.spent() <= 12 * PRICE
 
 
@@ -134,12 +136,14 @@ async def test_running_calls_go_on_when_the_limit_no_longer_ends_them(
 
 async def test_a_workspace_is_warned_once_for_a_limit(platform: CallPlatform) -> None:
     scene = await make_scene(platform, 10 * PRICE)
+    before = len(await platform.job_payloads(EMAIL_JOB))
     for _ in range(2):
         assert await scene.ring(240)
         await run_to_the_end(scene)
     for _ in range(3):
         await scene.renew()
     assert await alerts(scene) == ["threshold"]
+    assert len(await platform.job_payloads(EMAIL_JOB)) == before + 1
 
 
 async def test_random_calls_with_losses_stay_within_the_limit(platform: CallPlatform) -> None:
@@ -172,6 +176,7 @@ async def test_prepaid_calls_end_when_the_credits_are_used_up(platform: CallPlat
     await scene.lose_redis()  # which had a budget from a moment ago
     assert not await scene.ring(FOREVER)
     await grant(scene, 3 * PRICE)
+    await scene.lose_redis()
     assert await scene.ring(FOREVER)
     await run_to_the_end(scene)
     assert 4 * PRICE < await scene.spent() <= 5 * PRICE
