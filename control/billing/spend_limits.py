@@ -63,6 +63,8 @@ class SpendLimitDuty:
             await self._warn_only(pool, workspace_id, now, has_changed=has_changed)
             return
         if report is not None:
+            if report.snapshot.unpriced:
+                log.warning("spend_limit.price_unknown", workspace_id=str(workspace_id), calls=report.snapshot.unpriced)
             if report.refused:
                 log.warning("spend_limit.reached", workspace_id=str(workspace_id), calls=len(report.refused))
             await self._tell(pool, report.snapshot, now, is_refusing=bool(report.refused))

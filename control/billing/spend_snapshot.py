@@ -112,17 +112,22 @@ async def load_snapshot(
 
 
 async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> None:
-    """For outbound calls, before they are placed; the first minute is reserved when they are answered. In any
-    scope. Raises Conflict (code spend_limit_reached)."""
+    """For outbound calls before they are placed. Raises Conflict (code spend_limit_reached)."""
+    if not await has_budget(db, workspace_id, now):
+        raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
+
+
+async def has_budget(db: Connection, workspace_id: UUID, now: datetime) -> bool:
+    """Whether anything is left for calls, running ones not counted: before an outbound call is dialled. Its first
+    minute is reserved when it is answered. In any scope."""
     limit = await read_spend_limits.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
-        return
+        return True
     stale = await read_spend_limits.select_marked_days(db, workspace_id)
     stored = await find_period(db, workspace_id, now)
     statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
     budget = await _load_budget(db, workspace_id, limit, stored, statement, Decimal(0), now)
-    if budget.micros <= 0 and not statement.included_left:
-        raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
+    return budget.micros > 0 or statement.included_left > 0
 
 
 async def _load_budget(

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from control.billing.spend_snapshot import has_budget
 from control.calls import store
+from control.calls.admission import refuse
 from control.calls.outbound import OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
@@ -67,6 +69,9 @@ class CallPlacement:
             return DialOrder(carrier, dial, since.astimezone(UTC), is_repeat=True)
         if now - queued.created_at > STALE:
             await _close(db, queued, "too_late", now)
+            return None
+        if not queued.is_test and not await has_budget(db, queued.workspace_id, now):
+            await save_changes(db, [(queued, refuse(queued, "spend_limit", now))])
             return None
         await store.update_states(db, [replace(queued, details=replace(queued.details, placing_at=now))])
         terms = await self._outbound.make_terms(db, call, now)

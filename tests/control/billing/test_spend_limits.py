@@ -12,7 +12,6 @@ import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
 from control.billing.credits import CreditGrant
-from control.billing.spend_snapshot import require_budget
 from shared.errors import Conflict
 from shared.ids import new_id
 from tests.control.billing.spend_scene import PRICE, SpendScene, make_scene, set_limit
@@ -180,10 +179,20 @@ async def test_prepaid_calls_end_when_the_credits_are_used_up(platform: CallPlat
     assert await scene.ring(FOREVER)
     await run_to_the_end(scene)
     assert 4 * PRICE < await scene.spent() <= 5 * PRICE
-    with pytest.raises(Conflict, match="spending limit"):
-        await platform.in_workspace(
-            scene.workspace, lambda db: require_budget(db, scene.workspace.workspace_id, scene.now)
-        )
+
+
+async def test_outbound_calls_are_neither_placed_nor_dialled_beyond_the_limit(platform: CallPlatform) -> None:
+    scene = await make_scene(platform, 2 * PRICE)
+    queued = await platform.place(scene.workspace, "+14155550199")
+    assert await scene.ring(120)
+    await run_to_the_end(scene)
+    with pytest.raises(Conflict) as refusal:
+        await platform.place(scene.workspace, "+14155550199", at=scene.now)
+    assert refusal.value.code == "spend_limit_reached"
+    assert await platform.in_platform(lambda db: platform.calls.placement.start(db, queued, scene.now)) is None
+    row = await platform.call_row(queued)
+    assert (row["status"], row["end_reason"]) == ("failed", "spend_limit")
+    assert await platform.place(scene.workspace, "+14155550198", test=True, at=scene.now)
 
 
 async def grant(scene: SpendScene, amount: Decimal, expires_s: float | None = None) -> None:
