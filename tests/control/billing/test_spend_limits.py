@@ -186,6 +186,7 @@ async def test_outbound_calls_are_neither_placed_nor_dialled_beyond_the_limit(pl
     queued = await platform.place(scene.workspace, "+14155550199")
     assert await scene.ring(120)
     await run_to_the_end(scene)
+    await set_limit(platform, scene.workspace, 1 * PRICE)
     with pytest.raises(Conflict) as refusal:
         await platform.place(scene.workspace, "+14155550199", at=scene.now)
     assert refusal.value.code == "spend_limit_reached"
