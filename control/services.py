@@ -12,6 +12,7 @@ from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
 from control.billing.service import Billing
+from control.billing.spend_guard import SpendGuard
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.phone_codes import PhoneCodes
@@ -50,6 +51,7 @@ class Services:
     platform: Platform
     analytics: Analytics
     billing: Billing
+    spend_guard: SpendGuard
     numbers: Numbers
     addresses: BusinessAddresses
     bundles: RegulatoryBundles
@@ -114,6 +116,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         platform=platform,
         analytics=Analytics(),
         billing=Billing(platform=platform, workspaces=workspaces, email_queue=mailer, issuer=policies.invoice_issuer),
+        spend_guard=SpendGuard(outside.bus),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),

@@ -35,7 +35,7 @@ _OUTBOUND_LIMITS: Final = (
 )
 _PLACE: Final = (
     f"{_AGENT}, {_TRIAL_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
-    f"409 workspace_suspended, {_OUTBOUND_LIMITS}, 422 variable_missing, 422 too_long"
+    f"409 spend_limit_reached, 409 workspace_suspended, {_OUTBOUND_LIMITS}, 422 variable_missing, 422 too_long"
 )
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
@@ -172,6 +172,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_grant_credit": f"{_WORKSPACE}, 422 amount_invalid, 422 expiry_invalid",
     "admin_void_credit": "404 credit_not_found",
     "admin_add_tax_rate": "409 tax_rate_exists",
+    "admin_set_prepayment": _WORKSPACE,
     "admin_set_tax_exemption": _WORKSPACE,
     "admin_list_calls": "422 too_deep",
     "admin_get_call": _CALL,

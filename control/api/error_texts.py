@@ -49,6 +49,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "409 invoice_not_open": "Nothing of this invoice is to be paid: it is paid, void or not issued.",
     "409 invoice_not_paid": "Nothing was paid that could be paid back.",
     "409 reference_used": "A payment or refund of this invoice has the reference already, with another amount.",
+    "409 spend_limit_reached": "The workspace has spent what it may in this billing period (`usage_limit_monthly`).",
     "409 tax_rate_exists": "There is a rate of this country, name and time.",
     "409 call_limit": "The workspace has as many calls at the same time as its tier allows.",
     "409 call_not_live": "The call is not running.",

@@ -133,15 +133,36 @@ class BillingAdministration:
 
     async def set_tax_exempt(self, db: Connection, actor: Actor, workspace_id: UUID, exempt: bool) -> None:
         """Whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found)."""
-        if await read_billed_workspaces.select_facts(db, workspace_id) is None:
-            raise NotFound("There is no such workspace.", code="workspace_not_found")
-        await store_accounts.insert_account(db, await load_account(db, workspace_id))
-        account = await store_accounts.select_account(db, workspace_id, lock=True)
-        assert account is not None, "it was just inserted"
-        await store_accounts.update_account(db, replace(account, is_tax_exempt=exempt))
-        values = ({"is_tax_exempt": account.is_tax_exempt}, {"is_tax_exempt": exempt})
-        change = Change("billing.tax_exempt", "billing_account", str(workspace_id), workspace_id, *values)
-        await record_change(db, actor, change)
+        await _change_account(db, actor, workspace_id, "billing.tax_exempt", is_tax_exempt=exempt)
+
+    async def set_prepaid(self, db: Connection, actor: Actor, workspace_id: UUID, prepaid: bool) -> None:
+        """Whether a workspace's calls end when its credits are used up. Raises NotFound (code workspace_not_found)."""
+        await _change_account(db, actor, workspace_id, "billing.prepaid", is_prepaid=prepaid)
+
+
+async def _change_account(
+    db: Connection,
+    actor: Actor,
+    workspace_id: UUID,
+    action: str,
+    *,
+    is_tax_exempt: bool | None = None,
+    is_prepaid: bool | None = None,
+) -> None:
+    """None: as it is."""
+    if await read_billed_workspaces.select_facts(db, workspace_id) is None:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    await store_accounts.insert_account(db, await load_account(db, workspace_id))
+    before = await store_accounts.select_account(db, workspace_id, lock=True)
+    assert before is not None, "it was just inserted"
+    after = replace(
+        before,
+        is_tax_exempt=before.is_tax_exempt if is_tax_exempt is None else is_tax_exempt,
+        is_prepaid=before.is_prepaid if is_prepaid is None else is_prepaid,
+    )
+    await store_accounts.update_account(db, after)
+    old, new = ({"is_tax_exempt": one.is_tax_exempt, "is_prepaid": one.is_prepaid} for one in (before, after))
+    await record_change(db, actor, Change(action, "billing_account", str(workspace_id), workspace_id, old, new))
 
 
 def _exact(amount: Decimal, currency: str) -> Decimal:

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from control.accounts.email_delivery import EmailQueue
+from control.accounts.email_delivery import Email, EmailQueue
 from control.billing import issuance, store_accounts, store_credits, store_invoices, store_payments, store_periods
 from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary
 from control.billing.administration import BillingAdministration
@@ -149,19 +149,27 @@ class Billing:
         due_days = await self.platform.setting(db, "invoice_due_days")
         invoice = await issuance.issue_own(db, invoice_id, now, due_days)
         if invoice is not None and invoice.status == "pending":
-            to = await self._recipient(db, invoice.workspace_id)
+            to = await self.find_recipient(db, invoice.workspace_id)
             if to is not None:
                 page = f"workspaces/{invoice.workspace_id}/billing/invoices/{invoice.id}"
                 await self._email_queue.enqueue(db, invoice_email(to, invoice, self._email_queue.page(page)))
         return invoice
 
-    async def _recipient(self, db: Connection, workspace_id: UUID) -> str | None:
+    async def find_recipient(self, db: Connection, workspace_id: UUID) -> str | None:
         """The address for invoices, else the longest-standing owner's."""
         chosen = await store_accounts.select_settings(db, workspace_id)
         if chosen.billing_email:
             return chosen.billing_email
         owner = await self._workspaces.administration.owner(db, workspace_id)
         return owner.email if owner else None
+
+    def page(self, path: str) -> str:
+        """Returns the address of a page of the portal."""
+        return self._email_queue.page(path)
+
+    async def send(self, db: Connection, email: Email) -> None:
+        """Sends an e-mail if the current transaction commits."""
+        await self._email_queue.enqueue(db, email)
 
     async def _store(self, db: Connection, account: BillingAccount, changed: Mapping[str, Any]) -> None:
         of_account = {name: value for name, value in changed.items() if name in ACCOUNT_FIELDS}

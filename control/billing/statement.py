@@ -102,6 +102,12 @@ class Statement:
         return self.sum_of("minutes", "included", "trial", "number")
 
     @property
+    def included_left(self) -> Decimal:
+        """Seconds of the included minutes that are not used yet."""
+        used = sum((line.quantity for line in self.lines if line.kind == "included"), _ZERO)
+        return max(_ZERO, self.included_seconds - used)
+
+    @property
     def fee(self) -> Decimal:
         """The subscription fee."""
         return self.sum_of("fee")

@@ -1,6 +1,6 @@
 """Reads what a period's statement is computed from: for its closing the ledger, for a running period the roll-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -38,8 +38,22 @@ async def load_running_statement(db: Connection, workspace_id: UUID, period: Bil
 
     Reads roll-ups for whole days (UTC), and the ledger only for the rest of the days in which a segment begins.
     """
+    return await _load_running(db, workspace_id, period, currency, ())
+
+
+async def load_exact_statement(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date]
+) -> Statement:
+    """The running statement with each call that is over. stale: days whose roll-ups are not up to date, read before, so
+    that no call is missing that was over then; they are read from the ledger."""
+    return await _load_running(db, workspace_id, period, currency, stale)
+
+
+async def _load_running(
+    db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date]
+) -> Statement:
     segments = await load_segments(db, workspace_id, period, currency)
-    parts, spans, places = split_days(segments)
+    parts, spans, places = split_days(segments, stale)
     ledger = await store_charges.sum_minutes(db, workspace_id, parts)
     days = await read_usage_days.sum_days(db, workspace_id, spans)
     usage = [
@@ -55,23 +69,34 @@ async def load_segments(db: Connection, workspace_id: UUID, period: BillingPerio
     return split_period(period.start, period.end, states, plans)
 
 
-def split_days(segments: Sequence[PlanSegment]) -> tuple[list[Part], list[Span], list[_Places]]:
-    """Cuts segments at midnight (UTC) into spans of whole days and what is left over before and after."""
+def split_days(
+    segments: Sequence[PlanSegment], stale: Collection[date] = ()
+) -> tuple[list[Part], list[Span], list[_Places]]:
+    """Cuts segments at midnight (UTC) into spans of whole days and what is left over before and after. stale: days that
+    are parts and in no span."""
     parts: list[Part] = []
     spans: list[Span] = []
     places = []
     for segment in segments:
         one = _Places([], [])
         first, last = _next_midnight(segment.since), _midnight(segment.until)
-        if first < last:
+        whole = [day for day in sorted(stale) if first.date() <= day < last.date()]
+        for span in _cut_span(first.date(), last.date(), whole):
             one.spans.append(len(spans))
-            spans.append((first.date(), last.date() - _DAY))
-        for part in ((segment.since, min(first, segment.until)), (max(first, last), segment.until)):
+            spans.append(span)
+        ends = ((segment.since, min(first, segment.until)), (max(first, last), segment.until))
+        for part in (*ends, *((_begin(day), _begin(day + _DAY)) for day in whole)):
             if part[0] < part[1]:
                 one.parts.append(len(parts))
                 parts.append(part)
         places.append(one)
     return parts, spans, places
+
+
+def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
+    """The days from `first` to the one before `end`, without some of them, which are in order."""
+    starts = [first, *(day + _DAY for day in without)]
+    return [(start, stop - _DAY) for start, stop in zip(starts, (*without, end), strict=True) if start < stop]
 
 
 async def _compute(
@@ -95,7 +120,11 @@ def _add(sums: Sequence[SegmentUsage]) -> SegmentUsage:
 
 
 def _midnight(moment: datetime) -> datetime:
-    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+    return _begin(moment.astimezone(UTC).date())
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _next_midnight(moment: datetime) -> datetime:

@@ -32,15 +32,16 @@ async def insert_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def update_account(db: Connection, account: BillingAccount) -> None:
-    """Stores what invoices say about the customer, and its taxes."""
+    """Stores what invoices say about the customer, its taxes, and whether it pays in advance."""
     await db.execute(
         "UPDATE billing_accounts SET legal_name = $2, country = $3, tax_id = $4, is_tax_exempt = $5, "
-        "updated_at = now() WHERE workspace_id = $1",
+        "is_prepaid = $6, updated_at = now() WHERE workspace_id = $1",
         account.workspace_id,
         account.legal_name,
         account.country,
         account.tax_id,
         account.is_tax_exempt,
+        account.is_prepaid,
     )
 
 

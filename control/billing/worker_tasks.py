@@ -1,5 +1,5 @@
 """The worker's tasks for billing: counts usage without a price, estimates costs, opens and closes periods, issues
-invoices."""
+invoices, keeps calls within spending limits."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,9 @@ from control.billing.cost_estimates import update_estimates
 from control.billing.model import UnpricedUsage
 from control.billing.period_jobs import Clock, period_tasks, utc_now
 from control.billing.service import Billing
-from control.db.duties import Duty, WorkerTasks, join_tasks
+from control.billing.spend_guard import SpendGuard
+from control.billing.spend_limits import SpendLimitDuty
+from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
 
 # Usage without a price is reported for so long.
@@ -18,18 +20,23 @@ REPORTED: Final = timedelta(days=1)
 
 
 def billing_tasks(
-    pool: Pool, billing: Billing, report: Callable[[Sequence[UnpricedUsage]], None], clock: Clock = utc_now
+    pool: Pool,
+    billing: Billing,
+    guard: SpendGuard,
+    report: Callable[[Sequence[UnpricedUsage]], None],
+    clock: Clock = utc_now,
 ) -> WorkerTasks:
-    """Duties `unpriced_usage` and `cost_estimates`, and the tasks of `period_tasks`. report: takes the counts of the
-    last day."""
+    """Duties `unpriced_usage`, `cost_estimates` and `spend_limits`, and the tasks of `period_tasks`. report: takes the
+    counts of the last day."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
         report(found)
         return sum(one.rows for one in found)
 
-    duties = [
+    duties: list[AnyDuty] = [
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
+        SpendLimitDuty(billing, guard).make_duty(),
     ]
     return join_tasks([WorkerTasks(duties=duties), period_tasks(pool, billing, clock)])

@@ -14,7 +14,7 @@ from control.calls.policy import CallPolicy
 from control.calls.state import CallState, close
 from control.carriers.model import CarrierName
 from shared.bus.checkpoints import Checkpoint
-from shared.events import CallUsage
+from shared.events import CallUsage, EndReason
 from shared.plan import CallPlan, ResumePoint
 
 
@@ -66,7 +66,8 @@ def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
         closed = close(state, "failed", "media_lost", reason, now, "control")
     else:
         is_busy = reason in ("all_busy", "over_limit")
-        closed = close(state, "busy" if is_busy else "failed", None, reason, now, "control")
+        end_reason: EndReason | None = "spend_limit" if reason == "spend_limit" else None
+        closed = close(state, "busy" if is_busy else "failed", end_reason, reason, now, "control")
     return replace(closed, details=replace(closed.details, refused=reason))
 
 

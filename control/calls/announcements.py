@@ -49,6 +49,7 @@ _REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {
         "veuillez rappeler dans quelques minutes. Au revoir.",
     },
 }  # fmt: skip
+_AS_SUSPENDED: Final = frozenset({"outside_hours", "spend_limit"})
 _APOLOGIES: Final = {
     "de": "Entschuldigung, wir wurden kurz unterbrochen.",
     "es": "Disculpe, se ha cortado un momento.",
@@ -114,7 +115,8 @@ def _supported(language: str) -> str:
 
 
 def _announcement(language: str, reason: RefusalReason) -> str:
-    """A blocked caller hears nothing; hours are told in the agent's own words, or not at all."""
+    """A blocked caller hears nothing; hours are told in the agent's own words, or not at all. A caller is not told what
+    the business may spend."""
     if reason == "blocked":
         return ""
-    return _REFUSALS[language]["suspended" if reason == "outside_hours" else reason]
+    return _REFUSALS[language]["suspended" if reason in _AS_SUSPENDED else reason]

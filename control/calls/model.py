@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from control.agents.variables import PlannedCall
+from control.billing.spend_snapshot import SpendTerms
 from control.carriers.model import CarrierName
 from shared.events import CallStatus, EndReason
 from shared.plan import CallPlan
@@ -16,8 +17,8 @@ Direction = Literal["inbound", "outbound"]
 CallSource = Literal["carrier", "media", "control"]
 # Why a call is not answered by an agent; see CallRefused.
 RefusalReason = Literal[
-    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "all_busy", "unusable", "cut_off",
-    "code_call",
+    "unknown_number", "suspended", "blocked", "outside_hours", "over_limit", "spend_limit", "all_busy", "unusable",
+    "cut_off", "code_call",
 ]  # fmt: skip
 # Statuses that a call never leaves.
 FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_answer", "canceled"})
@@ -37,7 +38,8 @@ class IncomingCall:
 class AdmittedCall:
     """A call that an agent answers; its plan goes to a media node (control/calls/media_assignment.py). leg: the plan's;
     above 0 the call continues after its stream was lost. records_at_carrier: the carrier records it from its beginning;
-    a recording that has to be announced begins later (control/calls/recording_start.py)."""
+    a recording that has to be announced begins later (control/calls/recording_start.py). spend_terms: what must be
+    reserved before it begins; None: nothing."""
 
     call_id: UUID
     workspace_id: UUID
@@ -46,6 +48,7 @@ class AdmittedCall:
     plan: CallPlan
     leg: int = 0
     records_at_carrier: bool = False
+    spend_terms: SpendTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,10 @@ class RefusedCall:
 
     reason: unknown_number (no such number of ours, or without a live agent), suspended, blocked (by the workspace:
     nothing is said), outside_hours (of an agent that hangs up then), over_limit (the workspace's concurrent calls),
-    all_busy (no media node has room, or Redis is unavailable), unusable (the agent's plan cannot be made), cut_off (the
-    stream ended while Redis is unavailable, so it is unknown how the call continues), code_call (it only speaks the
-    code by which a phone number is verified; nothing went wrong).
+    spend_limit (the workspace's money of the period), all_busy (no media node has room, or Redis is unavailable),
+    unusable (the agent's plan cannot be made), cut_off (the stream ended while Redis is unavailable, so it is unknown
+    how the call continues), code_call (it only speaks the code by which a phone number is verified; nothing went
+    wrong).
     """
 
     reason: RefusalReason

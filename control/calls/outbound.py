@@ -11,6 +11,7 @@ from control.agents.lookup import AgentLookup, AnsweringAgent
 from control.agents.plan_texts import TextTooLong
 from control.agents.transfers import find_fault, require_verified
 from control.agents.variables import PlannedCall
+from control.billing.spend_snapshot import require_budget
 from control.calls import read_numbers, store, store_alarms, store_outbound, store_platform_calls
 from control.calls.dial_queue import PlaceCallJob, enqueue_dial
 from control.calls.outbound_limits import (
@@ -85,6 +86,8 @@ class OutboundCalls:
         origin = await _choose_origin(db, request, number, country, agent)
         new = _new_call(request, agent, origin, number, now)
         _require_plan(agent, new.to_planned())
+        if not request.is_test:
+            await require_budget(db, request.workspace_id, now)
         await self._require_capacity(db, request, number, agent, now)
         await store.insert_queued(db, new)
         await store_alarms.insert_country(db, request.workspace_id, country, now)

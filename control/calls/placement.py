@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from control.billing.spend_snapshot import has_budget
 from control.calls import store, store_outbound
+from control.calls.admission import refuse
 from control.calls.outbound import NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
@@ -79,6 +81,9 @@ class CallPlacement:
             return None
         if await self._outbound.is_paused(db):
             await _close(db, queued, "platform_limit", now)
+            return None
+        if not queued.is_test and not await has_budget(db, queued.workspace_id, now):
+            await save_changes(db, [(queued, refuse(queued, "spend_limit", now))])
             return None
         try:
             terms = await self._outbound.make_terms(db, call, now)

@@ -11,6 +11,7 @@ from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
+from control.billing.spend_snapshot import load_terms
 from control.calls import state, store, store_phone_codes
 from control.calls.admission import admit, make_resumed_plan, refuse
 from control.calls.announcements import make_code_announcement, make_refusal
@@ -274,8 +275,8 @@ class Calls:
 
         Raises Invalid (codes number_invalid, number_refused, country_not_allowed, number_is_own, variable_missing,
         too_long), NotFound (agent_not_found), Conflict (agent_not_live, outbound_not_in_tier, cannot_answer, no_number,
-        call_limit, workspace_suspended, owner_unverified), TooManyRequests (outbound_rate, outbound_daily_limit,
-        outbound_repeat_limit, outbound_minutes_limit, trial_test_limit, test_limit).
+        call_limit, spend_limit_reached, workspace_suspended, owner_unverified), TooManyRequests (outbound_rate,
+        outbound_daily_limit, outbound_repeat_limit, outbound_minutes_limit, trial_test_limit, test_limit).
         """
         return await self._outbound.place(db, actor, request, now)
 
@@ -304,7 +305,11 @@ class Calls:
             return refusal
         carrier: CarrierName = "telnyx" if current.carrier == "telnyx" else "twilio"
         plan = msgspec.structs.replace(plan, leg=current.details.leg)
-        return admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
+        admitted = admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
+        if current.is_test:
+            return admitted
+        terms = await load_terms(db, current.workspace_id, current.id, current.created_at, now)
+        return replace(admitted, spend_terms=terms)
 
 
 def _hangs_up_on_machines(before: CallState) -> bool:

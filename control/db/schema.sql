@@ -474,6 +474,7 @@ CREATE TABLE public.billing_accounts (
     tax_id text DEFAULT ''::text NOT NULL,
     is_tax_exempt boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_prepaid boolean DEFAULT false NOT NULL,
     CONSTRAINT billing_accounts_anchor_day_check CHECK (((anchor_day >= 1) AND (anchor_day <= 31))),
     CONSTRAINT billing_accounts_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT billing_accounts_currency_check CHECK ((currency ~ '^[a-z]{3}$'::text))
@@ -1342,6 +1343,21 @@ CREATE TABLE public.spend_alarms (
 );
 
 --
+-- Name: spend_alerts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.spend_alerts (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    usage_limit numeric(18,3) NOT NULL,
+    kind text NOT NULL,
+    spent numeric(18,9) NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT spend_alerts_kind_check CHECK ((kind = ANY (ARRAY['threshold'::text, 'limit'::text])))
+);
+
+--
 -- Name: tax_rates; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1954,6 +1970,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126006103');
 INSERT INTO public.schema_migrations VALUES ('20261126007001');
 INSERT INTO public.schema_migrations VALUES ('20261126007002');
 INSERT INTO public.schema_migrations VALUES ('20261126007003');
+INSERT INTO public.schema_migrations VALUES ('20261126007101');
 INSERT INTO public.schema_migrations VALUES ('20261126007201');
 INSERT INTO public.schema_migrations VALUES ('20261126007202');
 INSERT INTO public.schema_migrations VALUES ('20261126007203');
@@ -1974,6 +1991,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126007403');
 
 --
 -- Data for Name: spend_alarms; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: spend_alerts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2580,6 +2601,13 @@ ALTER TABLE ONLY public.spend_alarms
 
 ALTER TABLE ONLY public.spend_alarms
     ADD CONSTRAINT spend_alarms_workspace_id_kind_day_key UNIQUE NULLS NOT DISTINCT (workspace_id, kind, day);
+
+--
+-- Name: spend_alerts spend_alerts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alerts
+    ADD CONSTRAINT spend_alerts_pkey PRIMARY KEY (workspace_id, period_start, usage_limit, kind);
 
 --
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3779,6 +3807,13 @@ ALTER TABLE ONLY public.spend_alarms
     ADD CONSTRAINT spend_alarms_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: spend_alerts spend_alerts_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.spend_alerts
+    ADD CONSTRAINT spend_alerts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tool_runs tool_runs_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4074,6 +4109,12 @@ ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.spend_alarms ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: spend_alerts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.spend_alerts ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4252,6 +4293,12 @@ CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_sco
 --
 
 CREATE POLICY tenant ON public.spend_alarms USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: spend_alerts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.spend_alerts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
@@ -4770,6 +4817,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alarms TO vocalized_app;
+
+--
+-- Name: TABLE spend_alerts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alerts TO vocalized_app;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
+from control.billing.spend_snapshot import SpendSnapshot, load_snapshot
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.media_assignment import NoMediaNode, StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
@@ -29,10 +31,13 @@ class CallRouting:
     timeout_s: float
 
     async def assign_media(self, call: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget | RefusedCall:
-        """Returns the media node and ticket for the carrier, or a refusal when no node has room or Redis is
-        unavailable or slow. exclude: ids of nodes that lost the call.
+        """Returns the media node and ticket for the carrier, or a refusal when the spending limit is reached, no node
+        has room, or Redis is unavailable or slow. exclude: ids of nodes that lost the call.
 
         A resumed call is refused as "cut_off" without Redis, because the state of its conversation is unknown then."""
+        refused = await self.reserve(call)
+        if refused is not None:
+            return refused
         reason = "too_slow"
         try:
             async with asyncio.timeout(self.timeout_s):
@@ -46,6 +51,27 @@ class CallRouting:
         if call.leg > 0 and reason != "no_node":
             return make_refusal("cut_off", language, call.call_id)
         return make_busy_refusal(language, call.call_id)
+
+    async def reserve(self, call: AdmittedCall) -> RefusedCall | None:
+        """Reserves the call's first minute, once, where its workspace has a spending limit. Returns a refusal when the
+        limit does not allow it, or Redis is unavailable or slow: nothing begins that nobody has counted."""
+        terms = call.spend_terms
+        if terms is None:
+            return None
+
+        async def read(reserved: frozenset[UUID]) -> SpendSnapshot:
+            return await self.transactions.run(lambda db: load_snapshot(db, terms.workspace_id, reserved, terms.at))
+
+        language = call.plan.agent.language
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                if await self.services.spend_guard.admit(terms, read):
+                    return None
+        except (BusUnavailable, TimeoutError) as error:
+            log.warning("call.not_reserved", reason=type(error).__name__, call_id=str(call.call_id))
+            return make_busy_refusal(language, call.call_id)
+        log.info("call.over_spend_limit", call_id=str(call.call_id), workspace_id=str(call.workspace_id))
+        return make_refusal("spend_limit", language, call.call_id)
 
     async def resume(
         self, call: OpenCall, now: datetime, language: str | None = None

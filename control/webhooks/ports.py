@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from control.billing.spend_guard import SpendGuard
 from control.calls.media_assignment import MediaAssignment
 from control.calls.service import Calls
 from control.carriers.registry import Carriers
@@ -18,6 +19,10 @@ class WebhookServices(Protocol):
     @property
     def media_assignment(self) -> MediaAssignment:
         """Media nodes, tickets, checkpoints and stream outcomes."""
+
+    @property
+    def spend_guard(self) -> SpendGuard:
+        """Keeps calls within their workspace's spending limit."""
 
     @property
     def carriers(self) -> Carriers:

@@ -158,7 +158,8 @@ class Conversation:
         is_saying_goodbye = self._termination.reason is not None and self._agent.is_busy
         self._termination.begin(reason, "", after_speech=True)
         if not is_saying_goodbye:
-            self.say_last(self._components.plan.agent.goodbye)
+            goodbye = self._components.plan.agent.goodbye
+            self.say_last(f"{self._phrases.must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
 
     # --- from the agent ---
 

@@ -13,6 +13,7 @@ class Phrases:
     answered with nothing. apology: a reply failed. cannot_hear: no recogniser works, the call ends. connecting: before
     a transfer because providers failed. closing: before the end of the call because providers failed.
     putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
+    must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit.
     """
 
     nudge: str
@@ -24,6 +25,7 @@ class Phrases:
     closing: str
     putting_through: str
     not_recorded: str
+    must_end: str
 
 
 _PHRASES: Final[Mapping[str, Phrases]] = {
@@ -37,6 +39,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="I'm sorry, I cannot help you at the moment. Please call again later. Goodbye.",
         putting_through="I'll put you through to a colleague.",
         not_recorded="All right, this call is not recorded.",
+        must_end="I'm sorry, I have to end our call now. Please call again later.",
     ),
     "de": Phrases(
         nudge="Sind Sie noch da?",
@@ -48,6 +51,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="Leider kann ich Ihnen gerade nicht helfen. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
         putting_through="Ich verbinde Sie mit einem Kollegen.",
         not_recorded="In Ordnung, dieses Gespräch wird nicht aufgezeichnet.",
+        must_end="Leider muss ich unser Gespräch jetzt beenden. Bitte rufen Sie später noch einmal an.",
     ),
     "es": Phrases(
         nudge="¿Sigue usted ahí?",
@@ -59,6 +63,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="Lo siento, en este momento no puedo ayudarle. Por favor, vuelva a llamar más tarde. Adiós.",
         putting_through="Le paso con un compañero.",
         not_recorded="De acuerdo, esta llamada no se graba.",
+        must_end="Lo siento, tengo que terminar la llamada ahora. Por favor, vuelva a llamar más tarde.",
     ),
     "fr": Phrases(
         nudge="Vous êtes toujours là ?",
@@ -70,6 +75,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="Désolé, je ne peux pas vous aider en ce moment. Merci de rappeler plus tard. Au revoir.",
         putting_through="Je vous passe un collègue.",
         not_recorded="D'accord, cet appel n'est pas enregistré.",
+        must_end="Désolé, je dois mettre fin à notre appel maintenant. Merci de rappeler plus tard.",
     ),
 }
 

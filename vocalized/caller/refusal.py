@@ -16,6 +16,7 @@ _BY_PLATFORM: Final[Mapping[str, str]] = {
     "unknown_number": "no live agent answers this number: it has no agent, or its agent is paused",
     "suspended": "the number's workspace is suspended, or its trial has ended",
     "over_limit": "the workspace has as many calls at once as it may have",
+    "spend_limit": "the workspace has spent what it may in this billing period",
     "all_busy": "no media node has room for the call",
     "unusable": "the agent cannot answer as it is configured",
     "blocked": "the workspace blocks this caller",

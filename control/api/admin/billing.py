@@ -112,6 +112,12 @@ class TaxExemption(Body):
     is_tax_exempt: bool
 
 
+class Prepayment(Body):
+    """Whether a workspace spends what it has paid before, and no more."""
+
+    is_prepaid: bool
+
+
 async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
     """Revenue, cost and profit of the period by tier, and what is open of invoices."""
     staff, today = context.services.billing.administration, context.now.astimezone(UTC).date()
@@ -201,6 +207,12 @@ async def set_tax_exemption(context: AdminContext, workspace_id: UUID, body: Tax
     await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt)
 
 
+async def set_prepayment(context: AdminContext, workspace_id: UUID, body: Prepayment) -> None:
+    """Says whether a workspace pays in advance: its calls end when its credits are used up."""
+    staff = context.services.billing.administration
+    await staff.set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
+
+
 def _notice(body: PaymentBody) -> PaymentNotice:
     return PaymentNotice(body.amount, body.method, body.reference, body.reason)
 
@@ -229,4 +241,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/tax-rates", list_tax_rates, READERS, beyond_spec=True),
     Route("POST", f"{BILLING}/tax-rates", add_tax_rate, WRITERS, status=201, idempotent=True, beyond_spec=True),
     Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/tax-exemption", set_tax_exemption, WRITERS, beyond_spec=True),
+    Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/prepayment", set_prepayment, WRITERS, beyond_spec=True),
 )

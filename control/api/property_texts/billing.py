@@ -80,6 +80,7 @@ BILLING: Final = {
     "basis_points": Text("Hundredths of a percent: 1900 is 19 %.", 1900),
     "is_inclusive": Text("Whether prices contain the tax."),
     "valid_from": Text("From when on it holds (UTC).", "2026-01-01T00:00:00Z"),
+    "is_prepaid": Text("Whether the workspace's calls end when its credits are used up."),
     "is_tax_exempt": Text("Whether the workspace's invoices have no tax."),
     "tax_rate": Text("The tax rate."),
     "tax_rates": Text("The tax rates."),

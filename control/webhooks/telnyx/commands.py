@@ -25,7 +25,7 @@ from shared.errors import Unavailable
 # What is stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
 # Refusals that are spoken; the others are a tone, which costs nothing because the call is not answered.
-_SPOKEN: Final = frozenset({"suspended", "outside_hours", "unusable"})
+_SPOKEN: Final = frozenset({"suspended", "outside_hours", "spend_limit", "unusable"})
 # Refusals whose tone says that the number cannot be reached, and not that it is busy.
 _UNREACHABLE: Final = frozenset({"unknown_number", "blocked"})
 # No voice of Telnyx is slower. The margin is for the command, the event and its retries.
@@ -52,6 +52,11 @@ class CallCommands:
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime
     ) -> Effect | None:
         """Answers a ringing call, also one whose refusal is spoken; rejects others with a tone."""
+        over_limit = await self._routing.reserve(call) if isinstance(call, AdmittedCall) else None
+        if isinstance(call, AdmittedCall) and over_limit is not None:
+            call_id, reserved = call.call_id, over_limit
+            await self.answer_or_reject(event, reserved, now)
+            return lambda db: self._calls.record_refusal(db, call_id, reserved, now)
         if isinstance(call, RefusedCall) and call.reason not in _SPOKEN:
             await self._reject(event, "rejected" if call.reason in _UNREACHABLE else "busy")
             return None

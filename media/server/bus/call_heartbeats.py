@@ -71,6 +71,10 @@ class CallHeartbeats:
         record = self._calls.get(call_id)
         return record.call if record else None
 
+    def running(self) -> dict[str, Call]:
+        """All running calls by their ids."""
+        return {call_id: record.call for call_id, record in self._calls.items() if record.call is not None}
+
     async def _step(self) -> None:
         await self._report()
         await wait_and_clear(self._wake, max(0.0, self._next - asyncio.get_running_loop().time()))

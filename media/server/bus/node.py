@@ -24,12 +24,14 @@ from media.server.bus.requests import MAX_REQUESTS, BusRemoteTools, RequestClien
 from media.server.bus.spool import EventFile, NodeFolder
 from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.bus.tickets import TicketPlans
+from media.server.bus.time_limits import TimeLimits
 from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
 from shared.bus.checkpoints import Checkpoints
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import CommandStream
 from shared.bus.events import EventStream
+from shared.bus.granted_time import GrantedTimes
 from shared.bus.health import ProviderHealthStates
 from shared.bus.live import LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -105,6 +107,7 @@ class NodeServices:
         self._provider_health = ProviderHealthSync(
             resources.provider_health, ProviderHealthStates(redis, options.node_id), metrics
         )
+        self._time_limits = TimeLimits(GrantedTimes(redis), self._heartbeats.running, metrics)
         self.records = BusCallRecordStore(
             RecordServices(
                 node_id=options.node_id,
@@ -120,6 +123,7 @@ class NodeServices:
             self._publisher,
             self._checkpoints,
             self._heartbeats,
+            self._time_limits,
             self._commands,
             self.requests,
             self._recovery,
@@ -148,6 +152,7 @@ class NodeServices:
         """After the last call: sends events and stores recordings, within time limits, and leaves the registry."""
         await self._recovery.close()
         await self._commands.close()
+        await self._time_limits.close()
         await self.requests.close()
         await self._provider_health.close()
         await self._heartbeats.close(LEAVE_S)

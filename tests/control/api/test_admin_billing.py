@@ -159,6 +159,19 @@ async def test_tax_rate_is_added_once(workspace: BillingWorkspace, finance: Staf
     assert (await finance.put(path, {"is_tax_exempt": True})).status == 204
 
 
+async def test_workspace_that_pays_in_advance(workspace: BillingWorkspace, finance: Staff) -> None:
+    path = f"/admin/billing/workspaces/{workspace.workspace_id}/prepayment"
+    assert (await finance.put(path, {"is_prepaid": True})).status == 204
+    row = await workspace.api.owner.fetchrow(
+        "SELECT is_prepaid FROM billing_accounts WHERE workspace_id = $1", UUID(workspace.workspace_id)
+    )
+    assert row["is_prepaid"]
+    assert (await finance.put(path.replace(workspace.workspace_id, str(UUID(int=1))), {"is_prepaid": True})).code == (
+        "workspace_not_found"
+    )
+    assert (await (await workspace.api.admin("support")).put(path, {"is_prepaid": False})).status == 403
+
+
 async def test_overview_has_revenue_by_tier(workspace: BillingWorkspace, finance: Staff) -> None:
     body = (await finance.get("/admin/billing/overview", params={"period": "year"})).body
     assert body["profit"] == pytest.approx(body["total_revenue"] - body["total_cost"])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -213,11 +214,15 @@ async def test_who_leaves_after_the_trial_is_billed_nothing(platform: CallPlatfo
     )
     trial = "UPDATE workspace_changes SET status = 'trial', at = $2 WHERE workspace_id = $1"
     for statement in (trial, number, ended):
-        await platform.in_platform(lambda db, sql=statement: db.execute(sql, workspace.workspace_id, NOW))
+        await platform.in_platform(partial(_execute, statement, workspace.workspace_id))
     await run_duty(platform, "billing_periods", NOW)
     await run_duty(platform, "billing_periods", NEXT_MONTH)
     await close_queued(platform, NEXT_MONTH)
     assert await invoices(platform) == []
+
+
+async def _execute(statement: str, workspace_id: UUID, db: Connection) -> None:
+    await db.execute(statement, workspace_id, NOW)
 
 
 async def test_invoices_that_are_issued_at_once_have_numbers_without_a_gap(
@@ -239,7 +244,7 @@ async def test_invoices_that_are_issued_at_once_have_numbers_without_a_gap(
         raise ConnectionResetError
 
     run = tasks_at(platform, NOW).handlers[ISSUE_INVOICE]
-    dying = [platform.in_platform(lambda db, one=row["id"]: issue_and_die(db, one)) for row in made[:2]]
+    dying = [platform.in_platform(partial(issue_and_die, invoice_id=row["id"])) for row in made[:2]]
     jobs = [run(msgspec.json.encode(period_jobs.IssueInvoiceJob(row["id"]))) for row in made[2:]]
     results = await asyncio.gather(*dying, *jobs, return_exceptions=True)
     assert [type(one) for one in results] == [ConnectionResetError] * 2 + [type(None)] * 10

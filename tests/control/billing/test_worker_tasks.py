@@ -13,7 +13,9 @@ async def test_usage_without_a_price_is_reported_for_a_day(platform: CallPlatfor
     call = await platform.admit(await platform.create_workspace())
     await write_facts(platform, call.carrier_call_id, make_events(call.call_id))
     metrics = WorkerMetrics()
-    tasks = billing_tasks(platform.pool, platform.services.billing, metrics.report_unpriced)
+    tasks = billing_tasks(
+        platform.pool, platform.services.billing, platform.services.spend_guard, metrics.report_unpriced
+    )
     (duty,) = (one for one in tasks.duties if one.name == "unpriced_usage")
     assert await duty.run_once(platform.pool, later(60)) == 2
     lines = metrics.render().decode().splitlines()

@@ -29,7 +29,7 @@ async def test_call_to_a_live_agent_is_admitted_with_its_plan(platform: CallPlat
     )
 
 
-async def test_admission_takes_four_queries(platform: CallPlatform) -> None:
+async def test_admission_takes_five_queries(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     queries: list[str] = []
 
@@ -47,7 +47,7 @@ async def test_admission_takes_four_queries(platform: CallPlatform) -> None:
             )
 
     await platform.in_platform(work)
-    assert len(queries) == 4, queries
+    assert len(queries) == 5, queries
 
 
 async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -> None:

@@ -51,6 +51,7 @@ def check_job(
         carriers = Carriers({"twilio": twilio})
         media_assignment = assignment or platform.services.media_assignment
         calls = platform.services.calls
+        spend_guard = platform.services.spend_guard
         deferred_webhooks = platform.services.deferred_webhooks
 
     return make_stream_check_job(platform.pool, Services())

@@ -52,7 +52,7 @@ async def test_polite_end_plays_the_goodbye(bus_node: BusNode, plan: CallPlan) -
         await phone.wait_for("closed")
     assert phone.close_code == 1000
     assert len(phone.audio) == 600 * 8
-    assert (await bus_node.wait_for_event(AgentSaid)).text == "Goodbye."
+    assert (await bus_node.wait_for_event(AgentSaid)).text.endswith("Please call again later. Goodbye.")
     assert (await bus_node.wait_for_event(CallEnded)).end_reason == "spend_limit"
 
 

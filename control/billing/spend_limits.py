@@ -1,0 +1,106 @@
+"""The duty that renews the reservations of running calls and tells workspaces of their limits."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from control.billing import read_spend_limits
+from control.billing.service import Billing
+from control.billing.spend_alerts import find_due, send_alert
+from control.billing.spend_guard import SpendGuard
+from control.billing.spend_snapshot import NoSpendLimit, SpendSnapshot, load_snapshot
+from control.db.duties import OutsideDuty
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+from shared.bus.client import BusUnavailable
+
+EVERY_S: Final = 10.0
+BATCH: Final = 200
+# For so long after a change of its settings the calls of a workspace without a limit are told that they have none:
+# longer than a granted time that nobody renews.
+CHANGED: Final = timedelta(minutes=10)
+
+log = structlog.get_logger()
+
+
+class SpendLimitDuty:
+    """Renews every EVERY_S. Workspaces whose last call ended since the previous run are looked at once more, because
+    only then all their costs are in the ledger."""
+
+    def __init__(self, billing: Billing, guard: SpendGuard) -> None:
+        self._billing, self._guard = billing, guard
+        self._before: set[UUID] = set()
+
+    def make_duty(self) -> OutsideDuty:
+        """The duty `spend_limits`."""
+        return OutsideDuty("spend_limits", EVERY_S, self.run, 1 << 30)
+
+    async def run(self, pool: Pool, now: datetime) -> int:
+        """Returns how many workspaces were looked at. Without Redis it ends at once, and the next run looks at all."""
+        limited = await _select_limited(pool, now)
+        wanted = dict.fromkeys(self._before, False) | limited
+        self._before = set(wanted)
+        for number, (workspace_id, has_changed) in enumerate(wanted.items()):
+            try:
+                await self._look_at(pool, workspace_id, now, has_changed=has_changed)
+            except BusUnavailable as error:
+                log.warning("spend_limits.not_renewed", workspaces=len(wanted) - number, error=str(error))
+                return number
+        self._before = set(limited)
+        return len(wanted)
+
+    async def _look_at(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
+        async def read(reserved: frozenset[UUID]) -> SpendSnapshot:
+            async with pool.transaction() as db:
+                await enter_platform(db)
+                return await load_snapshot(db, workspace_id, reserved, now)
+
+        try:
+            report = await self._guard.renew(workspace_id, read)
+        except NoSpendLimit:
+            await self._warn_only(pool, workspace_id, now, has_changed=has_changed)
+            return
+        if report is not None:
+            if report.snapshot.unpriced:
+                log.warning("spend_limit.price_unknown", workspace_id=str(workspace_id), calls=report.snapshot.unpriced)
+            if report.refused:
+                log.warning("spend_limit.reached", workspace_id=str(workspace_id), calls=len(report.refused))
+            await self._tell(pool, report.snapshot, now, is_refusing=bool(report.refused))
+
+    async def _warn_only(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
+        """Of a workspace whose calls go on at its limit, or that has none (any more)."""
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            calls = await read_spend_limits.select_running(db, workspace_id, now) if has_changed else []
+            snapshot = await _load_or_none(db, workspace_id, now)
+        if snapshot is not None:
+            await self._tell(pool, snapshot, now, is_refusing=False)
+        await self._guard.lift(call.id for call in calls)
+
+    async def _tell(self, pool: Pool, snapshot: SpendSnapshot, now: datetime, *, is_refusing: bool) -> None:
+        if find_due(snapshot, is_refusing=is_refusing) is None:
+            return
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            await send_alert(db, self._billing, snapshot, now, is_refusing=is_refusing)
+
+
+async def _select_limited(pool: Pool, now: datetime) -> dict[UUID, bool]:
+    """Workspaces to look at; whether their settings have changed."""
+    found: list[tuple[UUID, bool]] = []
+    while True:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            page = await read_spend_limits.select_limited(db, found[-1][0] if found else None, BATCH, now - CHANGED)
+        found += page
+        if len(page) < BATCH:
+            return dict(found)
+
+
+async def _load_or_none(db: Connection, workspace_id: UUID, now: datetime) -> SpendSnapshot | None:
+    try:
+        return await load_snapshot(db, workspace_id, (), now, pausing=False)
+    except NoSpendLimit:
+        return None

@@ -1,0 +1,89 @@
+"""Ends calls whose granted time is over (shared/bus/granted_time.py): politely, with a sentence."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from media.call.call import Call
+from media.server.bus.tasks import start_bus_task, stop_task
+from media.server.metrics import Metrics
+from shared.bus.granted_time import GrantedTime, GrantedTimes
+from shared.supervised_task import SupervisedTask
+
+EVERY_S: Final = 2.0
+# A call's entry is read every time when so much of its granted time is left: control renews it 20 s before its end.
+ASKED_BEFORE_S: Final = 25.0
+# Until then, and of calls without an entry: a limit may be set, or lifted, while they run.
+ASKED_EVERY_S: Final = 15.0
+# Calls asked for at once: more would delay the audio frames of all calls.
+BATCH: Final = 100
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class CallTime:
+    """What is known of one call's time, in seconds from its beginning. ask_s: when its entry is read (again)."""
+
+    granted: GrantedTime | None = None
+    ask_s: float = 0.0
+
+    def update(self, found: GrantedTime | None, elapsed_s: float) -> None:
+        """found: the entry; None if there is none: then what was granted before holds on, because Redis may have been
+        lost."""
+        self.granted = found or self.granted
+        self.ask_s = elapsed_s + ASKED_EVERY_S
+        if self.granted is not None:
+            self.ask_s = min(self.ask_s, max(elapsed_s, self.granted.seconds - ASKED_BEFORE_S))
+
+    def is_over(self, elapsed_s: float) -> bool:
+        """Whether the last words are due."""
+        return self.granted is not None and elapsed_s >= self.granted.ends_s
+
+
+class TimeLimits:
+    """Reads and applies the granted times of a node's calls. calls: those that run, by their ids."""
+
+    def __init__(self, granted: GrantedTimes, calls: Callable[[], Mapping[str, Call]], metrics: Metrics) -> None:
+        self._granted, self._calls, self._metrics = granted, calls, metrics
+        self._times: dict[str, CallTime] = {}
+        self.task: SupervisedTask | None = None
+
+    def start(self) -> None:
+        """Starts the task."""
+        self.task = start_bus_task("time_limits", self._step, self._metrics)
+
+    async def close(self) -> None:
+        """Stops the task."""
+        await stop_task(self.task)
+
+    async def _step(self) -> None:
+        await asyncio.sleep(EVERY_S)
+        await self.apply()
+
+    async def apply(self) -> None:
+        """Ends calls whose time is over, also while Redis is unavailable, and reads the entries that are due. Raises
+        BusUnavailable."""
+        calls = self._calls()
+        self._times = {call_id: self._times.get(call_id) or CallTime() for call_id in calls}
+        self._end_over(calls)
+        due = [call_id for call_id, call in calls.items() if _elapsed_s(call) >= self._times[call_id].ask_s]
+        for start in range(0, len(due), BATCH):
+            batch = due[start : start + BATCH]
+            for call_id, found in zip(batch, await self._granted.read(batch), strict=True):
+                self._times[call_id].update(found, _elapsed_s(calls[call_id]))
+        self._end_over(calls)
+
+    def _end_over(self, calls: Mapping[str, Call]) -> None:
+        for call_id, call in calls.items():
+            if call.termination.is_final or not self._times[call_id].is_over(_elapsed_s(call)):
+                continue
+            log.info("call.time_over", call_id=call_id, elapsed_s=round(_elapsed_s(call)))
+            call.end("spend_limit", polite=True)
+
+
+def _elapsed_s(call: Call) -> float:
+    return call.elapsed_ms / 1000

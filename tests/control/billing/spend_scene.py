@@ -1,0 +1,224 @@
+"""Many calls of a workspace with a spending limit, in virtual time: real admission, ledger, Redis scripts and duty; the
+callers and the media node are simulated, the node with media's own rule of when a call's time is over."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from control.billing import store_prices
+from control.billing.model import NewPrice
+from control.billing.prices import ANY_MODEL, PriceKey
+from control.billing.spend_guard import SpendGuard
+from control.billing.spend_limits import SpendLimitDuty
+from control.billing.spend_snapshot import SpendSnapshot, SpendTerms, load_snapshot
+from control.calls.announcements import make_refusal
+from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
+from control.db.pool import Connection
+from media.server.bus.time_limits import EVERY_S, CallTime
+from shared.bus.client import bus_client
+from shared.bus.granted_time import GrantedTimes
+from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
+from tests.platform.catalogue import PRICED_FROM
+
+# Of a call's last words.
+WORDS_S = 5
+DUTY_S = 10
+# Webhooks that are handled at the same moment: each needs a connection.
+AT_ONCE = 6
+# A tier without included minutes, so that money alone counts, and its price of a minute.
+TIER = "metered"
+PRICE = Decimal("0.12")
+# A Redis that is not there.
+NOWHERE = "unix:///nonexistent/valkey.sock"
+
+
+@dataclass(slots=True)
+class SceneCall:
+    """began: seconds of the scene. hangs_up: when its caller does, in seconds of the call."""
+
+    admitted: AdmittedCall
+    began: int
+    hangs_up: int
+    time: CallTime = field(default_factory=CallTime)
+    last_words_at: int | None = None
+    ended_at: int | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(slots=True)
+class SpendScene:
+    """at: the scene's time in seconds. is_redis_up, is_worker_up: switched by tests. told: what refused callers
+    heard."""
+
+    platform: CallPlatform
+    workspace: LiveWorkspace
+    at: int = 0
+    is_redis_up: bool = True
+    is_worker_up: bool = True
+    calls: list[SceneCall] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    _duty: SpendLimitDuty = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._duty = SpendLimitDuty(self.platform.services.billing, self.guard)
+
+    @property
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.at)
+
+    @property
+    def guard(self) -> SpendGuard:
+        return self.platform.services.spend_guard
+
+    @property
+    def running(self) -> list[SceneCall]:
+        return [one for one in self.calls if one.is_running]
+
+    async def lose_redis(self) -> None:
+        """All that it knew is gone."""
+        await self.platform.redis.flushall()
+
+    async def ring_many(self, hang_ups: Sequence[int]) -> int:
+        """As many calls at once, each with the second in which its caller hangs up; returns how many are admitted."""
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def ring(hangs_up: int) -> bool:
+            async with slots:
+                return await self.ring(hangs_up)
+
+        return sum(await asyncio.gather(*map(ring, hang_ups)))
+
+    async def ring(self, hangs_up: int) -> bool:
+        """A call as webhooks handle it."""
+        call = await self.platform.ring(self.workspace, at=self.now)
+        if isinstance(call, AdmittedCall) and not await self._reserve(call.spend_terms):
+            call = await self._refuse(call)
+        if isinstance(call, RefusedCall):
+            assert call.announcement
+            self.told.append(call.announcement)
+            return False
+        await self._report(call, "in_progress", self.now)
+        self.calls.append(SceneCall(call, self.at, hangs_up))
+        return True
+
+    async def run(self, seconds: int) -> None:
+        """Lets the scene's time pass."""
+        until = self.at + seconds
+        while self.at < until:
+            self.at += 1
+            await self._end_calls()
+            if self.at % round(EVERY_S) == 0:
+                await self._look_at_times()
+            if self.is_worker_up and self.at % DUTY_S == 0:
+                await self.renew()
+
+    async def renew(self) -> None:
+        """A run of the worker's duty."""
+        duty = self._duty if self.is_redis_up else SpendLimitDuty(self.platform.services.billing, _away())
+        await duty.run(self.platform.pool, self.now)
+
+    async def spent(self) -> Decimal:
+        """What the ledger charges for the minutes of all calls."""
+
+        async def total(db: Connection) -> Decimal:
+            found: Decimal = await db.fetchval(
+                "SELECT coalesce(sum(price), 0) FROM usage_records WHERE workspace_id = $1 "
+                "AND resource_type = 'call_minutes'",
+                self.workspace.workspace_id,
+            )
+            return found
+
+        return await self.platform.in_platform(total)
+
+    async def _reserve(self, terms: SpendTerms | None) -> bool:
+        return terms is None or (self.is_redis_up and await self.guard.admit(terms, self._reader(terms)))
+
+    def _reader(self, terms: SpendTerms) -> Callable[[frozenset[UUID]], Awaitable[SpendSnapshot]]:
+        async def read(reserved: frozenset[UUID]) -> SpendSnapshot:
+            return await self.platform.in_platform(lambda db: load_snapshot(db, terms.workspace_id, reserved, terms.at))
+
+        return read
+
+    async def _refuse(self, call: AdmittedCall) -> RefusedCall:
+        refused = make_refusal("spend_limit", call.plan.agent.language, call.call_id)
+        await self.platform.in_platform(
+            lambda db: self.platform.calls.record_refusal(db, call.call_id, refused, self.now)
+        )
+        return refused
+
+    async def _look_at_times(self) -> None:
+        """What the node does every EVERY_S."""
+        running = self.running
+        due = [one for one in running if self.at - one.began >= one.time.ask_s] if self.is_redis_up else []
+        found = await GrantedTimes(self.platform.redis).read([str(one.admitted.call_id) for one in due])
+        for one, granted in zip(due, found, strict=True):
+            one.time.update(granted, self.at - one.began)
+        for one in running:
+            if one.last_words_at is None and one.time.is_over(self.at - one.began):
+                one.last_words_at = self.at
+
+    async def _end_calls(self) -> None:
+        for one in self.running:
+            is_said = one.last_words_at is not None and self.at >= one.last_words_at + WORDS_S
+            if is_said or self.at - one.began >= one.hangs_up:
+                await self._end(one)
+
+    async def _end(self, call: SceneCall) -> None:
+        call.ended_at = self.at
+        await self._report(call.admitted, "completed", self.now, duration_s=self.at - call.began)
+
+    async def _report(self, call: AdmittedCall, status: str, at: datetime, duration_s: int | None = None) -> None:
+        report = CarrierStatus("twilio", call.carrier_call_id, status, at, duration_s=duration_s)  # type: ignore[arg-type]
+        await self.platform.in_platform(lambda db: self.platform.calls.apply_carrier_status(db, report))
+
+
+def _away() -> SpendGuard:
+    return SpendGuard(bus_client(NOWHERE, 0.2))
+
+
+async def make_scene(platform: CallPlatform, limit: Decimal, *, tier: str = TIER) -> SpendScene:
+    """A paying workspace with this limit."""
+    await platform.in_platform(add_metered_tier)
+    workspace = await platform.create_workspace(tier=tier)
+    await platform.in_platform(lambda db: _activate(db, workspace.workspace_id))
+    await set_limit(platform, workspace, limit)
+    return SpendScene(platform, workspace)
+
+
+async def add_metered_tier(db: Connection) -> None:
+    """Adds the tier TIER; nothing happens if it exists. In platform scope."""
+    if await db.fetchval("SELECT EXISTS (SELECT FROM tiers WHERE tier_name = $1)", TIER):
+        return
+    await db.execute(
+        "INSERT INTO tiers SELECT (jsonb_populate_record(t, jsonb_build_object('tier_name', $1::text, "
+        "'included_minutes', 0, 'price_per_minute', $2::numeric, 'max_concurrent_calls', 500))).* "
+        "FROM tiers t WHERE tier_name = 'growth'",
+        TIER,
+        PRICE,
+    )
+    key = PriceKey("price", TIER, "call_minutes", ANY_MODEL, "minute")
+    await store_prices.insert_versions(db, [NewPrice(key, PRICE, "tier", PRICED_FROM)], PRICED_FROM)
+
+
+async def _activate(db: Connection, workspace_id: UUID) -> None:
+    await db.execute("UPDATE workspaces SET status = 'active' WHERE id = $1", workspace_id)
+    await db.execute(
+        "UPDATE workspace_changes SET status = 'active', at = $2 WHERE workspace_id = $1", workspace_id, NOW
+    )
+
+
+async def set_limit(
+    platform: CallPlatform, workspace: LiveWorkspace, limit: Decimal | None, *, pauses: bool = True
+) -> None:
+    """As the workspace's settings do it."""
+    values = {"usage_limit_monthly": limit, "auto_pause_on_limit": pauses}
+    await platform.in_workspace(
+        workspace,
+        lambda db: platform.services.billing.change_settings(db, workspace.actor, workspace.workspace_id, values),
+    )
