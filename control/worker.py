@@ -17,7 +17,7 @@ from control.accounts.worker_tasks import accounts_tasks
 from control.analytics.rollup import delete_workspace_marks
 from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
-from control.billing.read_billed_workspaces import keep_billing_facts
+from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
 from control.calls.deletion import delete_workspace_calls
 from control.calls.worker_tasks import calls_tasks

@@ -98,8 +98,7 @@ async def select_without_period(db: Connection, now: datetime, most: int) -> lis
     return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
 
 
-async def keep_billing_facts(db: Connection, workspace_id: UUID) -> None:
-    """Keeps what later invoices need of a workspace that is about to be purged: its name and its numbers, all of which
-    must be released. Needs platform scope."""
+async def insert_kept_facts(db: Connection, workspace_id: UUID) -> None:
+    """Copies a workspace's name and numbers to billing's own tables. Needs platform scope."""
     await db.execute(_KEEP_NAME, workspace_id)
     await db.execute(_KEEP_NUMBERS, workspace_id)

@@ -162,3 +162,20 @@ class BlockedCaller:
     caller: str
     note: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneCode:
+    """A code that a call speaks. language: BCP 47. code: sealed. failures: wrong codes that were given."""
+
+    id: UUID
+    workspace_id: UUID
+    user_id: UUID
+    phone_number: str
+    call_id: UUID
+    language: str
+    code: bytes
+    failures: int
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.accounts import store_verified_numbers
 from control.accounts.model import VerifiedNumber
+from control.accounts.verified_numbers import add_verified, remove_verified, require_room
 from control.agents.destinations import country_of, parse_destination
 from control.calls import (
     read_numbers,
@@ -21,9 +21,9 @@ from control.calls import (
     store_platform_calls,
 )
 from control.calls.dial_queue import PlaceCallJob, enqueue_dial
+from control.calls.model import PhoneCode
 from control.calls.outbound_limits import load_limits, require_platform_within, require_within, too_many
 from control.calls.read_numbers import OriginNumber
-from control.calls.store_phone_codes import PhoneCode
 from control.db.pool import Connection
 from control.db.scope import read_platform
 from control.platform.audit import Actor, Change, record_change
@@ -110,10 +110,9 @@ class PhoneCodes:
             await store_phone_codes.update_failures(db, code)
             raise Invalid("This is not the code.", code="phone_code_wrong", param="code", commits=True)
         most = await self._platform.setting(db, "verified_numbers_per_user")
-        if await store_verified_numbers.count_others(db, user_id, code.phone_number) >= most:
-            raise Conflict(f"One user verifies {most} phone numbers at most.", code="verified_number_limit")
+        await require_room(db, user_id, code.phone_number, most)
         await store_phone_codes.update_used(db, code, now)
-        verified = await store_verified_numbers.insert_verified(db, UUID(new_id()), user_id, code.phone_number, now)
+        verified = await add_verified(db, user_id, code.phone_number, now)
         await record_change(db, actor, Change("phone_number.verify", "verified_number", str(verified.id), workspace_id))
         return verified
 
@@ -123,8 +122,7 @@ class PhoneCodes:
 
     async def forget(self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, number_id: UUID) -> None:
         """Deletes a verified number of the user's. Raises NotFound (verified_number_not_found)."""
-        if not await store_verified_numbers.delete_verified(db, user_id, number_id):
-            raise NotFound("You have no such verified number.", code="verified_number_not_found")
+        await remove_verified(db, user_id, number_id)
         await record_change(db, actor, Change("phone_number.forget", "verified_number", str(number_id), workspace_id))
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID, number: str, now: datetime) -> None:

@@ -6,25 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from control.calls.model import PhoneCode
 from control.db.pool import Connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneCode:
-    """A code that a call speaks. language: BCP 47. code: sealed. failures: wrong codes that were given."""
-
-    id: UUID
-    workspace_id: UUID
-    user_id: UUID
-    phone_number: str
-    call_id: UUID
-    language: str
-    code: bytes
-    failures: int
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-
 
 _COLUMNS: Final = """
     id, workspace_id, user_id, phone_number, call_id, language, code, failures, created_at, expires_at, used_at

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.accounts import store_people
+from control.accounts.people import lock_people
 from control.db.pool import Connection
 from control.db.scope import read_platform
 from control.workspaces import read_people
@@ -13,8 +13,7 @@ async def lock_person_workspaces(db: Connection, workspace_id: UUID) -> list[UUI
     transaction ends, nobody else counts what these people have in order to add to it. In any scope."""
 
     async def select() -> list[UUID]:
-        people = await store_people.select_people(db, await read_people.select_holders(db, workspace_id))
-        await store_people.lock_people(db, people)
+        people = await lock_people(db, await read_people.select_holders(db, workspace_id))
         return await read_people.select_workspaces(db, people)
 
     return await read_platform(db, select)

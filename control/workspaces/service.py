@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from control.accounts import store_people
 from control.accounts.email_delivery import EmailQueue
+from control.accounts.people import lock_people
 from control.accounts.service import Accounts
 from control.db.pool import Connection
 from control.db.scope import enter_workspace
@@ -161,8 +161,7 @@ class Workspaces:
         self, db: Connection, owner_id: UUID, fresh: Workspace, ends_at: datetime, now: datetime
     ) -> Workspace:
         """A person has one trial, whatever became of the workspaces that were on it. ends_at: of a first one."""
-        people = await store_people.select_people(db, [owner_id])
-        await store_people.lock_people(db, people)
+        people = await lock_people(db, [owner_id])
         ends_at = await store_trials.select_trial_end(db, people) or ends_at
         on_trial = replace(fresh, status="trial", trial_ends_at=ends_at)
         if ends_at > now or await self._platform.setting(db, "trial_end_action") == "keep":

@@ -11,6 +11,7 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.digits import DigitCollector
 from media.call.failure_policy import FailurePolicy
+from media.call.fixed_speech import FixedSpeech
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
@@ -31,7 +32,8 @@ from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
 from media.turn.endpoint import asks_caller, expected_reply
-from media.turn.floor import CALLER_IS_HEARD, Floor, FloorState
+from media.turn.floor import Floor
+from media.turn.floor_state import CALLER_IS_HEARD, FloorState
 from shared import events
 
 
@@ -53,8 +55,7 @@ class Conversation:
     ) -> None:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
-        self._termination = termination
-        self._emit = components.emitter.emit
+        self._termination, self._emit = termination, components.emitter.emit
         self._digits = DigitCollector()
         self._phrases = phrases_in(plan.agent.language)
         late = LateFiller(plan.limits, plan.agent.language)
@@ -83,6 +84,16 @@ class Conversation:
             clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback
         )
         self._silence = SilenceMonitor(plan, observed, late)
+        self._speech = FixedSpeech(
+            agent=self._agent,
+            announcements=self.announcements,
+            silence=self._silence,
+            termination=termination,
+            turns=self.turns,
+            phrases=self._phrase_audio,
+            failures=self._failures,
+            on_begun=self._take_floor,
+        )
 
     # --- the call's life ---
 
@@ -109,7 +120,7 @@ class Conversation:
             self._on_alarm(alarm)
         self._termination.tick(now, not is_silent)
         self._speak_pending()
-        self._fill_silence(now, is_silent)
+        self._speech.fill_silence(now, is_silent=is_silent)
         if not self._agent.is_busy or self._agent.is_made:  # the voice is free
             self._phrase_audio.prepare()
 
@@ -121,6 +132,7 @@ class Conversation:
             last_words = report_last_words(self.turns, self.floor, self.recogniser, self._clock, self._components.track)
             await asyncio.gather(last_words, self._tools.close())
         finally:
+            self._speech.close()
             await self._phrase_audio.close()
             await self.recogniser.close()
 
@@ -148,18 +160,12 @@ class Conversation:
 
     def say_last(self, text: str) -> None:
         """The agent says this at once, as the last words before the line is closed."""
-        self._agent.interrupt()
-        self._say(FixedText(text))
-        if not self._agent.is_busy:  # the caller is speaking and did not let the agent begin
-            self._termination.agent_finished()
+        self._speech.say_last(text)
 
     def end(self, reason: events.EndReason) -> None:
         """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""
-        is_saying_goodbye = self._termination.reason is not None and self._agent.is_busy
-        self._termination.begin(reason, "", after_speech=True)
-        if not is_saying_goodbye:
-            goodbye = self._components.plan.agent.goodbye
-            self.say_last(f"{self._phrases.must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
+        goodbye = self._components.plan.agent.goodbye
+        self._speech.end(reason, f"{self._phrases.must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
 
     # --- from the agent ---
 
@@ -190,7 +196,7 @@ class Conversation:
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
-            return self._say(FixedText(self._phrases.say_again))
+            return self._speech.say(FixedText(self._phrases.say_again))
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
@@ -277,7 +283,7 @@ class Conversation:
         self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
         if interrupted and not self._termination.reason:
-            self._say(FixedText(self._phrases.not_understood))
+            self._speech.say(FixedText(self._phrases.not_understood))
 
     # --- what the agent says ---
 
@@ -288,7 +294,7 @@ class Conversation:
         self.turns.take(text, ended)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
-            self._say(reply)
+            self._speech.say(reply)
         else:
             since = self._silence.heard_since(ended)
             self._reply(TurnTimes(since, max(due, since), decided))
@@ -297,12 +303,16 @@ class Conversation:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
         is_read = self._digits.are_alone and not self._termination.reason
         reply = self._pending.reply_to_keys(keys, now) if is_read else None
-        self._say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
+        self._speech.say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 
     def _reply(self, times: TurnTimes | None) -> None:
         self._silence.reply_due(times)
         self._agent.answer(self.turns.number, times)
-        self.apply(self.floor.agent_thinking(self._clock.audio_ms))
+        self._take_floor()
+
+    def _take_floor(self, interruptible: bool = True) -> None:
+        """Words of the agent are being made."""
+        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=interruptible))
 
     def _speak_pending(self) -> None:
         """Says announcements; once nobody speaks, the greeting, an answer that is still due, the results of tools that
@@ -312,11 +322,11 @@ class Conversation:
         if self._pending.has_announcements:
             is_caller_heard = self.floor.state in CALLER_IS_HEARD
             if text := self._pending.take_announcement(self._clock.now(), is_caller_heard=is_caller_heard):
-                self._say(text)
+                self._speech.say(text)
         elif self.floor.state is not FloorState.LISTENING:
             return
         elif text := self._pending.take_text():
-            self._say(text)
+            self._speech.say(text)
         elif self._pending.is_answer_due:
             self._pending.is_answer_due = False
             now = self._clock.now()
@@ -324,15 +334,6 @@ class Conversation:
         elif self._tools.news:
             self._tools.clear_news(self._tools.news)  # told once, also if the model fails
             self._reply(None)
-
-    def _say(self, one: FixedText) -> None:
-        self._silence.words_due()
-        said = self._agent.say(
-            one.text, self.turns.number, in_transcript=one.in_transcript, interruptible=one.interruptible
-        )
-        if one.is_announcement:
-            self.announcements.began(said)
-        self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=one.interruptible))
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
@@ -345,28 +346,16 @@ class Conversation:
             case RecognisedText(text=text, final=final, token=token):
                 self.apply(self.floor.transcript(self._clock.audio_ms, text, final, token))
             case SpeechToTextFailed(error=error) if not self._termination.reason:
-                self._give_up(self._phrases.cannot_hear, error.provider, can_speak=True)
+                self._speech.give_up(self._phrases.cannot_hear, error.provider, can_speak=True)
 
     # --- limits ---
-
-    def _fill_silence(self, now: float, is_silent: bool) -> None:
-        """Says that the agent is busy, if nobody has been heard for long."""
-        if self._termination.reason or self._pending.has_announcements:
-            return
-        if words := self._silence.tool_filler(now, is_silent=is_silent):
-            self._agent.fill(words) if self._agent.is_waiting else self._say(FixedText(words, in_transcript=False))
-        late = self._silence.late_filler(now, is_silent=is_silent)
-        if late and (spoken := self._phrase_audio.find(late)):
-            self._silence.late_filler_said()
-            coming = not self._agent.is_busy  # the turn is still to be taken
-            self._agent.fill_silence(late, spoken.audio, self.turns.number + coming)
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:
             case Alarm.NUDGE if not self._pending.has_announcements:
                 self._emit(events.CallNudged(round(self._clock.now())))
                 is_greeting = self._pending.is_greeting_due
-                self._say(self._pending.take_greeting() if is_greeting else FixedText(self._phrases.nudge))
+                self._speech.say(self._pending.take_greeting() if is_greeting else FixedText(self._phrases.nudge))
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY | Alarm.NO_SOUND:
@@ -386,16 +375,8 @@ class Conversation:
         if self._termination.reason:
             self._termination.agent_finished()
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
-            self._give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
+            self._speech.give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
         elif self._pending.has_announcements:
             self._speak_pending()
         else:
-            self._say(FixedText(self._phrases.apology))
-
-    def _give_up(self, words: str, provider: str, *, can_speak: bool) -> None:
-        """Transfers the caller to a person if the agent has a number for that, else ends the call, after the words."""
-        words = self._failures.give_up(words, provider)
-        if can_speak or self._phrase_audio.find(words) is not None:
-            self.say_last(words)
-        else:
-            self._termination.agent_finished()
+            self._speech.say(FixedText(self._phrases.apology))

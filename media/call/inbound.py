@@ -14,7 +14,7 @@ from media.call.components import CallComponents
 from media.call.conversation import Conversation
 from media.call.playback import AudioReader, Playback
 from media.call.stream_timeline import StreamTimeline
-from media.turn.floor import CALLER_IS_HEARD
+from media.turn.floor_state import CALLER_IS_HEARD
 
 SILENT_FRAME: Final = mulaw.SILENCE * FRAME
 SILENT_PCM: Final = mulaw.decode(SILENT_FRAME)

@@ -3,7 +3,8 @@
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
 from media.call.recogniser import LAST_WORDS_S, CallRecogniser
-from media.turn.floor import CALLER_IS_HEARD, Floor
+from media.turn.floor import Floor
+from media.turn.floor_state import CALLER_IS_HEARD
 from media.turn.vad import VoiceTrack
 
 

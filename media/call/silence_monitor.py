@@ -12,7 +12,8 @@ from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.silence_filler import SilenceFiller
 from media.call.watchdog import Alarm, Watchdog
-from media.turn.floor import CALLER_IS_HEARD, CALLER_TALKS, Floor, FloorState
+from media.turn.floor import Floor
+from media.turn.floor_state import CALLER_IS_HEARD, CALLER_TALKS, FloorState
 from media.turn.vad import VoiceTrack
 from shared.plan import CallPlan
 

@@ -11,11 +11,12 @@ from aiohttp import ClientSession
 from msgspec import Struct
 
 from media.providers.chain.candidates import OnProviderFailed
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter

@@ -13,8 +13,6 @@ Until then the text is cumulative.
 """
 
 from collections.abc import Callable
-from enum import Enum, auto
-from typing import Final
 
 from media.turn.decisions import (
     CallerDone,
@@ -28,44 +26,14 @@ from media.turn.decisions import (
     ResumeAgent,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules, silence_for
+from media.turn.floor_state import FloorState
 from media.turn.turn_text import TurnText
-
-__all__ = [
-    "CallerDone",
-    "CallerOverlaps",
-    "CallerPaused",
-    "CallerStarted",
-    "Decision",
-    "Decisions",
-    "Floor",
-    "FloorState",
-    "HoldAgent",
-    "InterruptAgent",
-    "NothingSaid",
-    "ResumeAgent",
-]
 
 Decisions = tuple[Decision, ...]
 NOTHING: Decisions = ()
 # After this many false holds the next one needs no more speech than the one before.
 _MAX_FALSE_HOLDS = 4
 _NEVER = -1
-
-
-class FloorState(Enum):
-    """Who has the floor."""
-
-    LISTENING = auto()
-    CALLER = auto()
-    PAUSED = auto()
-    THINKING = auto()
-    SPEAKING = auto()
-    HELD = auto()
-
-
-# Tuples, because a member of an enum costs more to look up than the comparison itself.
-CALLER_TALKS: Final = (FloorState.CALLER, FloorState.PAUSED)
-CALLER_IS_HEARD: Final = (*CALLER_TALKS, FloorState.HELD)
 
 
 class Floor:

@@ -17,7 +17,7 @@ from control.accounts.email_delivery import EMAIL_JOB, Email, EmailQueue
 from control.accounts.policy import HashPolicy
 from control.analytics.rollup import mark_day
 from control.analytics.worker_tasks import REBUILD
-from control.db.duties import Duty, WorkerTasks, join_tasks
+from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobRetries, count_jobs, enqueue
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
@@ -385,17 +385,3 @@ async def test_worker_ends_when_stopped(fresh_database_url: str, pool: Pool, tmp
     stop = asyncio.Event()
     stop.set()
     await run_worker(worker_options(fresh_database_url, tmp_path), stop)
-
-
-def test_two_rooms_cannot_handle_the_same_job() -> None:
-    async def run(payload: bytes) -> None:
-        pass
-
-    with pytest.raises(ValueError, match="job"):
-        join_tasks([WorkerTasks(handlers={"note": run}), WorkerTasks(handlers={"note": run})])
-
-
-def test_two_duties_cannot_have_the_same_name() -> None:
-    duty = Duty("d", 1, CountingDuty(), 1)
-    with pytest.raises(ValueError, match="duties"):
-        join_tasks([WorkerTasks(duties=[duty]), WorkerTasks(duties=[duty])])

@@ -16,8 +16,9 @@ from typing import Final, Literal
 import numpy as np
 from aiohttp import ClientSession
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.factory import ProviderFactory
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_record import HealthPolicy
 from media.providers.ports import ChatRequest, LanguageModel, Message, ProviderError, TextDelta
 from media.providers.vendors import standin

@@ -6,7 +6,7 @@ A service can be stopped and started again; a node or the worker can be killed.
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -131,14 +131,10 @@ async def running_platform(
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))
         valkey = Service(lambda: running_valkey(folder, durable=True))
-        database_url = (await postgres.start()).url
-        running.push_async_callback(postgres.stop)
-        redis_url = (await valkey.start()).url
-        running.push_async_callback(valkey.stop)
+        database_url, redis_url = await _start_service(running, postgres), await _start_service(running, valkey)
         bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
-        settings = _settings(folder, database_url, redis_url, ports, keys)
-        settings |= _shape_settings(shape)
+        settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings, python)
@@ -147,9 +143,7 @@ async def running_platform(
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
         api, worker = programs.api(api_port), programs.worker(ports.worker)
         nodes = [programs.node(f"media-{number}", port) for number, port in enumerate(ports.media)]
-        for program in (api, worker, *nodes):
-            await program.start()
-            running.push_async_callback(program.stop)
+        await _start_programs(running, [api, worker, *nodes])
         staff = await sign_in_staff(session, ports.control_url, database_url)
         agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model, language=shape.language)
         workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
@@ -171,6 +165,19 @@ async def running_platform(
             workspace=workspace,
             database_url=database_url,
         )
+
+
+async def _start_service(running: AsyncExitStack, service: Service[Postgres] | Service[Valkey]) -> str:
+    """Returns its URL."""
+    url = (await service.start()).url
+    running.push_async_callback(service.stop)
+    return url
+
+
+async def _start_programs(running: AsyncExitStack, programs: Sequence[Program]) -> None:
+    for program in programs:
+        await program.start()
+        running.push_async_callback(program.stop)
 
 
 def _shape_settings(shape: PlatformShape) -> dict[str, str]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from control.accounts.model import VerifiedNumber
-from control.calls.store_phone_codes import PhoneCode
+from control.calls.model import PhoneCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.chain.chain_health import ChainHealth
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import LastResort, ProviderBusy, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
 from shared.events import FailureCause, FailureStage, ProviderFailed

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from media.providers.chain.audio_meter import AudioMeter
 from media.providers.chain.candidates import Attempts, Candidates
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.late_recogniser import LostRecogniser, LostRecognisers
 from media.providers.chain.out_of_service import leaving_error
 from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
+from media.providers.chain.recogniser_in_use import RecogniserInUse
 from media.providers.chain.recogniser_session import SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
@@ -46,10 +46,8 @@ class ChainedSession:
         self._meters = meters
         self._loop = asyncio.get_running_loop()
         self._buffer = ReplayBuffer()
-        self._session_sink: SessionSink | None = None
+        self._in_use = RecogniserInUse(meters, self._buffer)
         self._attempts: Attempts[SpeechToText] | None = None
-        self._session: SpeechToTextSession | None = None  # None while another recogniser is being opened
-        self._audio_meter: AudioMeter | None = None  # of that session
         self._switch_task: asyncio.Task[None] | None = None
         self._cleanup = SessionCleanup()
         self._lost = LostRecognisers(deadlines, self._cleanup)
@@ -66,8 +64,7 @@ class ChainedSession:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
         self._attempts = attempts
         opened = await self._opener.open(attempts)
-        self._session, self._session_sink = opened.session, opened.sink
-        self._audio_meter = AudioMeter(self._meters[attempts.index], self._buffer)
+        self._in_use.begin(opened, attempts.index)
         self._replay(opened.session)
 
     def renew_attempts(self) -> None:
@@ -83,14 +80,13 @@ class ChainedSession:
 
     def _leave_service(self) -> None:
         error = leaving_error(self._candidates.health, self._attempts)
-        if error is not None and self._session is not None and self._attempts is not None:
+        if error is not None and self._in_use.session is not None and self._attempts is not None:
             self._attempts = self._candidates.renew(self._attempts)  # by what is in service now
             self._switch(error)
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)
-        if self._session is not None:
-            self._session.push(ulaw)
+        self._in_use.push(ulaw)
         if self._check is not None and self._check.session is not None:
             self._check.session.push(ulaw)
 
@@ -98,8 +94,7 @@ class ChainedSession:
         self._buffer.mark_speech_start()
         self._unheard.started(self._buffer.end)
         self._speech_heard = True
-        if self._session is not None:
-            self._session.started()
+        self._in_use.started()
         if self._check is not None and self._check.session is not None:
             self._check.session.started()
 
@@ -107,9 +102,9 @@ class ChainedSession:
         self._clear_pending()
         self._pending = TextRequest(token, self._buffer.end)
         self._unheard.asked(self._buffer.end)
-        if self._session is not None:
+        if self._in_use.session is not None:
             self._await_text()
-            self._session.finalise(token)
+            self._in_use.session.finalise(token)
         if self._check is not None:
             self._check.finalise(token, self._buffer.end)
 
@@ -120,8 +115,7 @@ class ChainedSession:
         self._unheard.drop()
         self._speech_heard = False
         self._earlier_text = self._final_text = ""
-        if self._session is not None:
-            self._session.next_turn()
+        self._in_use.next_turn()
         if self._check is not None and self._check.has_words:
             self._adopt_answer(self._check)  # as late words
         elif self._check is not None and self._check.answer is not None:
@@ -129,7 +123,7 @@ class ChainedSession:
 
     async def close(self) -> None:
         self._unwatch()
-        self._session_sink = None
+        self._in_use.sink = None
         self._end_check()
         self._lost.end()
         self._clear_pending()
@@ -138,7 +132,7 @@ class ChainedSession:
             await asyncio.gather(self._switch_task, return_exceptions=True)
         if self._attempts:
             self._attempts.release()
-        self._cleanup.close(self._detach_session())
+        self._cleanup.close(self._in_use.detach())
         await self._cleanup.wait()
         self._opener.close()
 
@@ -146,7 +140,7 @@ class ChainedSession:
         """Handles a recogniser's event; ignores one that was replaced or is still being opened."""
         if self._check is not None and sink is self._check.sink:
             self._judge(self._check, event)
-        elif sink is not self._session_sink or self._session is None:
+        elif not self._in_use.is_heard(sink):
             pass
         elif isinstance(event, SpeechToTextFailed):
             self._switch(event.error)
@@ -209,7 +203,7 @@ class ChainedSession:
             self._attempts.split(),
             request,
             cause=cause,
-            in_use=self._attempts.index,
+            checked=self._attempts.index,
             buffer=self._buffer,
             meters=self._meters,
             deadlines=self._deadlines,
@@ -250,12 +244,11 @@ class ChainedSession:
     def _adopt_check(self, check: RecogniserCheck, error: ProviderError) -> None:
         """The recogniser in use is deaf, late or gone: goes on with the one that checks it."""
         if self._attempts:
-            lost = LostRecogniser(self._attempts, self._detach_session(), self._session_sink, self._pending)
+            lost = LostRecogniser(self._attempts, self._in_use.detach(), self._in_use.sink, self._pending)
             self._lost.add(lost, error, check.attempts.index, self._stage)
         self._attempts = check.attempts
         self.renew_attempts()
-        self._session_sink = check.sink
-        self._session, self._audio_meter = check.take()
+        self._in_use.take_over(check.sink, *check.take())
         self._forget_check()
         self._unheard = UnheardSpeech()
         self._earlier_text = self._final_text
@@ -337,7 +330,7 @@ class ChainedSession:
 
     def _on_deadline(self) -> None:
         """Replaces a slow recogniser if another one is left; asking the same one again would only add to its work."""
-        if not (self._attempts and self._attempts.has_other and self._session is not None and self._pending):
+        if not (self._attempts and self._attempts.has_other and self._in_use.session is not None and self._pending):
             return
         if self._check is not None:
             self._pending.is_overdue = True
@@ -358,21 +351,13 @@ class ChainedSession:
                 self._take_text(check.answer)
             return
         self._end_check()
-        self._cleanup.close(self._detach_session())
+        self._cleanup.close(self._in_use.detach())
         cost_s = 0.0
         if self._pending is not None:
             self._pending.stop()
             cost_s = self._pending.cost_s
         self._switch_task = asyncio.create_task(self._replace(error, self._stage, cost_s))
         self._switch_task.add_done_callback(self._report_crash)
-
-    def _detach_session(self) -> SpeechToTextSession | None:
-        """Sends no more audio to the session in use, if any, and returns it."""
-        session, self._session = self._session, None
-        if self._audio_meter is not None:
-            self._audio_meter.stop()
-            self._audio_meter = None
-        return session
 
     async def _replace(self, error: ProviderError, stage: FailureStage, cost_s: float) -> None:
         attempts = self._attempts or self._candidates.new_attempts()
@@ -394,6 +379,6 @@ class ChainedSession:
 
     def _replay(self, session: SpeechToTextSession) -> None:
         replay_into(session, self._buffer)
-        if self._pending and self._session is session:  # it may have failed meanwhile
+        if self._pending and self._in_use.session is session:  # it may have failed meanwhile
             self._await_text(is_learnt=False)
             session.finalise(self._pending.token)

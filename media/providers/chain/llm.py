@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.hedged_requests import HedgedRequests
 from media.providers.chain.model_attempt import ModelAttempt
-from media.providers.health import ChainHealth
 from media.providers.ports import ChatRequest, LanguageModel, LanguageModelEvent, ProviderError, ProviderSlow
 from media.providers.usage import UsageMeter, discarding_meters
 

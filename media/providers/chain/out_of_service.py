@@ -3,7 +3,7 @@
 from typing import Final, TypeVar
 
 from media.providers.chain.candidates import Attempts, NamedProvider
-from media.providers.health import ChainHealth
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.ports import ProviderError
 
 REASON: Final = "taken out of service"

@@ -24,7 +24,7 @@ class RecogniserCheck:
     position: of the text that is asked for. session, sink: None until it is open. is_asked: it has the audio so far.
     cause: why the one in use is checked. answer: of the check, kept while the one in use may still answer.
 
-    in_use: index of the recogniser that is checked. on_error: it failed, or gave no text in time; None: no recogniser
+    checked: index of the recogniser that is checked. on_error: it failed, or gave no text in time; None: no recogniser
     could be opened, which is reported already.
     """
 
@@ -34,7 +34,7 @@ class RecogniserCheck:
         request: TextRequest,
         *,
         cause: CheckCause,
-        in_use: int,
+        checked: int,
         buffer: ReplayBuffer,
         meters: Sequence[UsageMeter],
         deadlines: Deadlines,
@@ -49,7 +49,7 @@ class RecogniserCheck:
         self.session: SpeechToTextSession | None = None
         self.sink: SessionSink | None = None
         self.is_asked = False
-        self._in_use = in_use
+        self._checked = checked
         self._buffer = buffer
         self._meters = meters
         self._deadlines = deadlines
@@ -72,11 +72,11 @@ class RecogniserCheck:
         if self.session is not None and self.is_asked:
             self._ask(self.session)
 
-    def find_fault(self, checked: str, waited_s: float) -> ProviderError:
-        """What is wrong with the recogniser that is checked, if this one takes over. checked: its name."""
+    def find_fault(self, name: str, waited_s: float) -> ProviderError:
+        """What is wrong with the recogniser that is checked, if this one takes over. name: its name."""
         if self.cause == "deaf":
-            return ProviderError(checked, "no text for speech that another one understood", cause="deaf")
-        return ProviderSlow(checked, f"no final text for {waited_s:.2g} s, another one gave it")
+            return ProviderError(name, "no text for speech that another one understood", cause="deaf")
+        return ProviderSlow(name, f"no final text for {waited_s:.2g} s, another one gave it")
 
     def take(self) -> tuple[SpeechToTextSession | None, AudioMeter | None]:
         """Hands the session and its meter over; nothing else of the check goes on."""
@@ -98,7 +98,7 @@ class RecogniserCheck:
         if not self.attempts.has_other:
             return False
         self._stop()
-        self.attempts.fail_over(error, self._in_use, stage="final")
+        self.attempts.fail_over(error, self._checked, stage="final")
         self._task = self._start()
         return True
 
@@ -138,7 +138,7 @@ class RecogniserCheck:
     async def _open(self) -> OpenedSession | None:
         """Opens the next recogniser that can be reached; None when there is none."""
         try:
-            return await self._opener.open(self.attempts, self._in_use)
+            return await self._opener.open(self.attempts, self._checked)
         except ProviderError:
             return None
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from media.providers.chain.candidates import Candidates, OnProviderFailed
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.chained_session import ChainedSession
 from media.providers.chain.deadlines import Deadlines
-from media.providers.health import ChainHealth
 from media.providers.ports import (
     SpeechToText,
     SpeechToTextSession,

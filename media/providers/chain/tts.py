@@ -6,6 +6,7 @@ from functools import partial
 
 from media.providers.chain.audio_deadline import AudioDeadline, AudioLimits
 from media.providers.chain.candidates import Attempts, Candidates, OnProviderFailed
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.hedged_requests import HedgedRequests
 from media.providers.chain.speech_timeline import SpeechTimeline
@@ -13,7 +14,6 @@ from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.voice_attempt import VoiceAttempt
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.chain.whole_words import WholeWords
-from media.providers.health import ChainHealth
 from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk, TextToSpeech
 from media.providers.usage import UsageMeter, discarding_meters
 

@@ -14,7 +14,7 @@ import pytest
 
 from control.billing import issuance, period_jobs, store_invoices
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
-from control.billing.read_billed_workspaces import keep_billing_facts
+from control.billing.purged_workspaces import keep_billing_facts
 from control.db.duties import WorkerTasks
 from control.db.pool import Connection
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, open_call_platform

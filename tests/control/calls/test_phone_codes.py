@@ -9,8 +9,8 @@ import pytest
 
 from control.accounts.model import VerifiedNumber
 from control.calls.dial_queue import PLACE_CALL
+from control.calls.model import PhoneCode
 from control.calls.phone_codes import MOST_FAILURES, PURPOSE, CodeRequest
-from control.calls.store_phone_codes import PhoneCode
 from control.db.pool import Connection
 from shared.errors import Invalid, Problem
 from tests.control.calls.call_platform import NOW, SEALER, STAFF, CallPlatform, LiveWorkspace

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.model import PhoneCode
 from control.calls.phone_codes import PURPOSE, CodeRequest
-from control.calls.store_phone_codes import PhoneCode
 from control.db.scope import enter_workspace
 from control.platform.audit import Actor
 from tests.platform.webhooks import WebhookPlatform, client_state

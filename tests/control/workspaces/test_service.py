@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from control.analytics.rollup import delete_workspace_marks
-from control.billing.read_billed_workspaces import keep_billing_facts
+from control.billing.purged_workspaces import keep_billing_facts
 from control.calls.deletion import delete_workspace_calls
 from control.db.pool import Connection
 from control.workspaces import purge as purge_module

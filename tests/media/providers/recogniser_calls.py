@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.stt import SpeechToTextChain
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import (
     RecognisedText,
     SpeechToTextEvent,

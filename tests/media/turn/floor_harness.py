@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from media.turn.decisions import CallerPaused, Decision
 from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.floor import (
-    CallerPaused,
-    Decision,
-    Floor,
-)
+from media.turn.floor import Floor
 
 STEP = 20
 

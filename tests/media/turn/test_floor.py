@@ -2,19 +2,19 @@
 
 import pytest
 
-from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.floor import (
+from media.turn.decisions import (
     CallerDone,
     CallerPaused,
     CallerStarted,
     Decision,
-    Floor,
-    FloorState,
     HoldAgent,
     InterruptAgent,
     NothingSaid,
     ResumeAgent,
 )
+from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.floor import Floor
+from media.turn.floor_state import FloorState
 from tests.media.turn.floor_harness import STEP, make_floor, make_speaking_agent
 
 # --- the caller's turn ---

@@ -2,14 +2,8 @@
 
 import pytest
 
-from media.turn.floor import (
-    CallerDone,
-    CallerStarted,
-    FloorState,
-    HoldAgent,
-    InterruptAgent,
-    NothingSaid,
-)
+from media.turn.decisions import CallerDone, CallerStarted, HoldAgent, InterruptAgent, NothingSaid
+from media.turn.floor_state import FloorState
 from tests.media.turn.floor_harness import make_floor, make_speaking_agent
 
 

@@ -7,19 +7,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from media.turn.backchannels import split_words, without_backchannels
-from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.floor import (
+from media.turn.decisions import (
     CallerDone,
     CallerPaused,
     CallerStarted,
     Decision,
-    Floor,
-    FloorState,
     HoldAgent,
     InterruptAgent,
     NothingSaid,
     ResumeAgent,
 )
+from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.floor import Floor
+from media.turn.floor_state import FloorState
 
 STEP = 20
 BACKCHANNELS = ("uh-huh", "okay", "yeah", "right")

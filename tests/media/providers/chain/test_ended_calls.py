@@ -7,11 +7,12 @@ from random import Random
 
 import pytest
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.cleanup import close_stream
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,

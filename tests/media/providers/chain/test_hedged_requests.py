@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.cleanup import close_stream
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import (
     ChatRequest,
     LanguageModelEvent,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.cleanup import close_stream
-from media.providers.health import ChainHealth, HealthBoard, HealthKey
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
 from media.providers.usage import UsageMeter
 from media.providers.wait_history import UsualWait

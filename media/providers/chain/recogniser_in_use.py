@@ -1,0 +1,61 @@
+"""The session that hears the caller, with the meter of its audio."""
+
+from collections.abc import Sequence
+
+from media.providers.chain.audio_meter import AudioMeter
+from media.providers.chain.recogniser_session import OpenedSession, SessionSink
+from media.providers.chain.replay_buffer import ReplayBuffer
+from media.providers.ports import SpeechToTextSession
+from media.providers.usage import UsageMeter
+
+
+class RecogniserInUse:
+    """Passes on what the caller does; nothing while another recogniser is being opened.
+
+    session: None meanwhile. sink: of the latest session. meters: one for each recogniser of the chain.
+    """
+
+    def __init__(self, meters: Sequence[UsageMeter], buffer: ReplayBuffer) -> None:
+        self._meters = meters
+        self._buffer = buffer
+        self._meter: AudioMeter | None = None
+        self.session: SpeechToTextSession | None = None
+        self.sink: SessionSink | None = None
+
+    def begin(self, opened: OpenedSession, index: int) -> None:
+        """Uses a new session of the recogniser with this index."""
+        self.session, self.sink = opened.session, opened.sink
+        self._meter = AudioMeter(self._meters[index], self._buffer)
+
+    def take_over(
+        self, sink: SessionSink | None, session: SpeechToTextSession | None, meter: AudioMeter | None
+    ) -> None:
+        """Uses a session that has heard the caller already, and its meter."""
+        self.session, self.sink, self._meter = session, sink, meter
+
+    def is_heard(self, sink: SessionSink) -> bool:
+        """Whether the events of this sink count: it is that of the session in use."""
+        return self.session is not None and sink is self.sink
+
+    def push(self, ulaw: bytes) -> None:
+        """Passes on the next audio."""
+        if self.session is not None:
+            self.session.push(ulaw)
+
+    def started(self) -> None:
+        """Passes on that the caller began to speak."""
+        if self.session is not None:
+            self.session.started()
+
+    def next_turn(self) -> None:
+        """Passes on that the turn's text has been used."""
+        if self.session is not None:
+            self.session.next_turn()
+
+    def detach(self) -> SpeechToTextSession | None:
+        """Sends no more audio to the session, if there is one, and returns it."""
+        session, self.session = self.session, None
+        if self._meter is not None:
+            self._meter.stop()
+            self._meter = None
+        return session

@@ -1,0 +1,20 @@
+"""The states of the floor, and those that belong together."""
+
+from enum import Enum, auto
+from typing import Final
+
+
+class FloorState(Enum):
+    """Who has the floor."""
+
+    LISTENING = auto()
+    CALLER = auto()
+    PAUSED = auto()
+    THINKING = auto()
+    SPEAKING = auto()
+    HELD = auto()
+
+
+# Tuples, because a member of an enum costs more to look up than the comparison itself.
+CALLER_TALKS: Final = (FloorState.CALLER, FloorState.PAUSED)
+CALLER_IS_HEARD: Final = (*CALLER_TALKS, FloorState.HELD)
