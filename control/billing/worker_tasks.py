@@ -10,6 +10,7 @@ from control.billing.cost_estimates import update_estimates
 from control.billing.model import UnpricedUsage
 from control.billing.period_jobs import Clock, period_tasks, utc_now
 from control.billing.service import Billing
+from control.billing.sink_tasks import sink_tasks
 from control.db.duties import Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
 
@@ -20,8 +21,8 @@ REPORTED: Final = timedelta(days=1)
 def billing_tasks(
     pool: Pool, billing: Billing, report: Callable[[Sequence[UnpricedUsage]], None], clock: Clock = utc_now
 ) -> WorkerTasks:
-    """Duties `unpriced_usage` and `cost_estimates`, and the tasks of `period_tasks`. report: takes the counts of the
-    last day."""
+    """Duties `unpriced_usage` and `cost_estimates`, and the tasks of `period_tasks` or `sink_tasks`. report: takes the
+    counts of the last day."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
@@ -32,4 +33,8 @@ def billing_tasks(
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
     ]
-    return join_tasks([WorkerTasks(duties=duties), period_tasks(pool, billing, clock)])
+    if billing.sink is None:
+        periods = period_tasks(pool, billing, clock)
+    else:
+        periods = sink_tasks(pool, billing, billing.sink, clock)
+    return join_tasks([WorkerTasks(duties=duties), periods])

@@ -21,7 +21,7 @@ OWNERS: Final = {
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
     "backups": "backup_runs",
     "billing": "billing_accounts billing_periods billing_settings credit_grants invoice_lines invoice_numbers invoices "
-    "payments plan_versions price_versions tax_rates usage_records",
+    "payments plan_versions price_versions refund_orders sink_customers sink_invoices tax_rates usage_records",
     "calls": "blocked_callers call_events call_words calls",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "phone_numbers",
