@@ -40,7 +40,7 @@ BUILT = {
     "Webhooks (Platform Receives)",
 }
 # Added with Stripe.
-LATER = {("POST", "/webhooks/stripe"), ("POST", "/workspaces/{workspaceId}/billing/payment-method")}
+LATER = {("POST", "/workspaces/{workspaceId}/billing/payment-method")}
 BEFORE_SIGN_IN = {"/admin/auth/login", "/admin/auth/refresh", "/admin/auth/totp/enrol"}
 ROUTES = {(route.method, route.path): route for route in (*ADMIN, *CLIENT)}
 WEBHOOKS = {(route.method, route.path): route.beyond_spec for route in WEBHOOK_ROUTES}

@@ -7,8 +7,9 @@ from typing import Final
 
 from control.billing import store
 from control.billing.cost_estimates import update_estimates
+from control.billing.dunning import resume_paid, suspend_overdue
 from control.billing.model import UnpricedUsage
-from control.billing.period_jobs import Clock, period_tasks, utc_now
+from control.billing.period_jobs import BATCH, Clock, period_tasks, utc_now
 from control.billing.service import Billing
 from control.billing.sink_tasks import sink_tasks
 from control.db.duties import Duty, WorkerTasks, join_tasks
@@ -21,15 +22,20 @@ REPORTED: Final = timedelta(days=1)
 def billing_tasks(
     pool: Pool, billing: Billing, report: Callable[[Sequence[UnpricedUsage]], None], clock: Clock = utc_now
 ) -> WorkerTasks:
-    """Duties `unpriced_usage` and `cost_estimates`, and the tasks of `period_tasks` or `sink_tasks`. report: takes the
-    counts of the last day."""
+    """Duties `unpriced_usage`, `cost_estimates` and `overdue_workspaces`, and the tasks of `period_tasks` or
+    `sink_tasks`. report: takes the counts of the last day."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
         report(found)
         return sum(one.rows for one in found)
 
+    async def overdue_workspaces(db: Connection, now: datetime) -> int:
+        resumed = await resume_paid(db, billing, now, BATCH)
+        return resumed + await suspend_overdue(db, billing, now, BATCH)
+
     duties = [
+        Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH),
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
     ]

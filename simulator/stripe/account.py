@@ -65,13 +65,11 @@ class StripeAccount:
         self._invoices += 1
         return f"SIM{self._number:04}-{self._invoices:04}"
 
-    def emit(self, kind: str, subject: StripeObject) -> None:
-        """Adds an event with the object as it is now."""
-        event = self.add(
-            "evt",
-            "event",
-            {"type": kind, "api_version": API_VERSION, "pending_webhooks": 1, "data": {"object": deepcopy(subject)}},
-        )
+    def emit(self, kind: str, subject: StripeObject, before: StripeObject | None = None) -> None:
+        """Adds an event with the object as it is now. before: attributes that changed, as they were."""
+        data = {"object": deepcopy(subject)} | ({"previous_attributes": before} if before else {})
+        fields = {"type": kind, "api_version": API_VERSION, "pending_webhooks": 1, "data": data}
+        event = self.add("evt", "event", fields)
         self.events.append(event)
         for listener in self._listeners:
             listener(event)

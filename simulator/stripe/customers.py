@@ -108,7 +108,7 @@ def detach_payment_method(account: StripeAccount, params: StripeObject, method_i
     if not customer.get("deleted") and customer["invoice_settings"]["default_payment_method"] == method_id:
         customer["invoice_settings"]["default_payment_method"] = None
     method["customer"], method["metadata"]["was_detached"] = None, "true"
-    account.emit("payment_method.detached", method)
+    account.emit("payment_method.detached", method, {"customer": customer["id"]})
     return method
 
 
