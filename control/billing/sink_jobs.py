@@ -116,9 +116,9 @@ class SinkJobs:
         found = await transact(self._pool, lambda db: self._find_charge(db, job.invoice_id))
         if found is None:
             return
-        external_id, attempt = found
+        external_id, method_id, attempt = found
         try:
-            receipt = await self._sink.pay_invoice(external_id, attempt)
+            receipt = await self._sink.pay_invoice(external_id, method_id, attempt)
         except PaymentDeclined as declined:
             log.info("charge.declined", invoice_id=str(job.invoice_id), reason=declined.reason)
             await transact(self._pool, lambda db: self._record_decline(db, job.invoice_id, attempt))
@@ -216,8 +216,9 @@ class SinkJobs:
             await self._billing.notify(db, issued, invoice_email)
             await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(issued.id))
 
-    async def _find_charge(self, db: Connection, invoice_id: UUID) -> tuple[str, int] | None:
-        """The sink's id and the number of the attempt; None if no charge is due, or there is nothing to charge."""
+    async def _find_charge(self, db: Connection, invoice_id: UUID) -> tuple[str, str, int] | None:
+        """The sink's ids of invoice and payment method, and the number of the attempt; None if no charge is due, or
+        there is nothing to charge."""
         collection = await store_collection.select_collection(db, invoice_id, lock=True)
         invoice = await store_invoices.select_invoice(db, invoice_id)
         if collection is None or invoice is None or invoice.stripe_invoice_id is None:
@@ -228,7 +229,7 @@ class SinkJobs:
         if account is None or account.payment_method_id is None:
             await store_collection.upsert_collection(db, replace(collection, next_attempt_at=None))
             return None
-        return invoice.stripe_invoice_id, collection.attempts
+        return invoice.stripe_invoice_id, account.payment_method_id, collection.attempts
 
     async def _record_decline(self, db: Connection, invoice_id: UUID, attempt: int) -> None:
         """Counts a decline once, however often its job ran."""

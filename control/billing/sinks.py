@@ -115,9 +115,9 @@ class BillingSink(Protocol):
         """What became of it."""
         ...
 
-    async def pay_invoice(self, external_id: str, attempt: int) -> SinkReceipt:
-        """Charges the customer's payment method; does nothing if the invoice is paid. attempt: a repetition with the
-        same number charges once. Raises PaymentDeclined."""
+    async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:
+        """Charges this payment method; does nothing if the invoice is paid. attempt: a repetition with the same number
+        and method charges once, and is declined once. Raises PaymentDeclined."""
         ...
 
     async def settle_invoice(self, external_id: str) -> SinkReceipt:

@@ -82,6 +82,17 @@ async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_ov
     )
 
 
+async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> bool:
+    """Has one invoice tried again that the sink refused; returns whether it had."""
+    tag = await db.execute(
+        "UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL "
+        "WHERE invoice_id = $1 AND last_error IS NOT NULL",
+        invoice_id,
+        now,
+    )
+    return bool(tag == "UPDATE 1")
+
+
 async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) -> int:
     """Has the workspace's open invoices charged again; returns how many."""
     tag = await db.execute(

@@ -146,11 +146,14 @@ class StripeSink:
             )
         return _receipt(found)
 
-    async def pay_invoice(self, external_id: str, attempt: int) -> SinkReceipt:
-        """Charges the default payment method. Raises PaymentDeclined."""
+    async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:
+        """The method is part of the key: a decline that Stripe keeps under it must not meet another card. Raises
+        PaymentDeclined."""
         paid = await self._create(
-            f"pay-{external_id}-{attempt}",
-            lambda options: self._api.invoices.pay_async(external_id, {"off_session": True}, options),
+            f"pay-{external_id}-{attempt}-{method_id}",
+            lambda options: self._api.invoices.pay_async(
+                external_id, {"off_session": True, "payment_method": method_id}, options
+            ),
             lambda: self._find_in_status(external_id, "paid", "void"),
         )
         return _receipt(paid)

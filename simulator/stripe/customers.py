@@ -83,7 +83,7 @@ def list_payment_methods(account: StripeAccount, params: StripeObject) -> Stripe
 def attach_payment_method(account: StripeAccount, params: StripeObject, method_id: str) -> StripeObject:
     """A test card's name makes a new payment method. Attaching does not make it the default one."""
     customer = find_customer(account, read_text(params, "customer"))
-    method = _make_card(account, method_id) if method_id in _CARDS else account.find("payment_method", method_id)
+    method = add_card(account, method_id) if method_id in _CARDS else account.find("payment_method", method_id)
     if method["customer"] is not None and method["customer"] != customer["id"]:
         raise StripeFailure("The payment method you provided has already been attached to a customer.")
     if method["metadata"].get("was_detached"):
@@ -151,7 +151,8 @@ def confirm_setup_intent(account: StripeAccount, params: StripeObject, intent_id
     return intent
 
 
-def _make_card(account: StripeAccount, name: str) -> StripeObject:
+def add_card(account: StripeAccount, name: str) -> StripeObject:
+    """A payment method without a customer, of one of Stripe's test cards."""
     brand, last4 = _CARDS[name]
     card = {"brand": brand, "last4": last4, "exp_month": 12, "exp_year": 2034}
     return account.add("pm", "payment_method", {"type": "card", "card": card, "customer": None, "metadata": {}})

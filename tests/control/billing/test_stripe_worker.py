@@ -75,3 +75,23 @@ async def test_each_request_may_fail(worker: StripeWorker, kind: StripeFaultKind
         await worker.run()
     await check_paid_once(worker, workspace_id, charged)
     assert worker.failures, "the faults came"
+
+
+async def test_a_kept_decline_does_not_meet_another_card(worker: StripeWorker) -> None:
+    """The worker is killed after a decline that it has not recorded; then the owner sets a card that works."""
+    worker.move_to(NOW)
+    workspace_id = await worker.create_workspace()
+    await worker.add_card(workspace_id, "pm_card_chargeCustomerFail")
+    await worker.run()
+    worker.move_to(NEXT_MONTH)
+    charged, worker.transport.kill_at, worker.transport.steps = worker.charged(), None, 0
+    worker.stripe.faults.add(StripeFault("rate_limited", "/pay", "POST"))
+    await worker.run()
+    # The charge is left: it looks for the invoice (two steps), then sends the charge (two).
+    worker.transport.kill_at, worker.transport.steps = 4, 0
+    with pytest.raises(WorkerKilled):
+        await worker.run_jobs()
+    worker.transport.kill_at = None
+    await worker.add_card(workspace_id)
+    await worker.run()
+    await check_paid_once(worker, workspace_id, charged)
