@@ -24,7 +24,6 @@ from uuid import UUID
 import httpx
 import stripe
 
-from control.billing.money import exponent_of
 from control.billing.sinks import (
     PaymentCard,
     PaymentDeclined,
@@ -37,6 +36,7 @@ from control.billing.sinks import (
     SinkStatus,
     SinkUnavailable,
 )
+from control.billing.stripe_amounts import to_minor
 
 NAME: Final = "stripe"
 # Shapes of objects and events; the webhook endpoint at Stripe must have the same.
@@ -45,8 +45,6 @@ API_VERSION: Final = "2026-10-28.endive"
 _MOST_KEYS: Final = 5
 # Clocks differ; and a draft is made after its period's end.
 _SKEW: Final = timedelta(days=1)
-# Two decimal places at Stripe, whatever ISO 4217 says, or other rules (docs.stripe.com/currencies).
-_SPECIAL: Final = frozenset({"huf", "isk", "mga", "twd", "ugx"})
 _STATUSES: Final[Mapping[str, SinkStatus]] = {
     "open": "pending",
     "paid": "paid",
@@ -215,9 +213,11 @@ class StripeSink:
         return SetupSecret(made.id, made.client_secret)
 
     async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
-        """Attaches it, unless it is, and makes it the default."""
+        """Attaches it, unless it is, and makes it the default. Raises SinkError for one of another customer."""
         method = await _call(lambda: self._api.payment_methods.retrieve_async(method_id))
-        if method.customer != customer_id:
+        if method.customer not in (None, customer_id):
+            raise SinkError("the payment method belongs to another customer")
+        if method.customer is None:
             method = await _call(lambda: self._api.payment_methods.attach_async(method_id, {"customer": customer_id}))
         settings: Any = {"invoice_settings": {"default_payment_method": method.id}}
         await _call(lambda: self._api.customers.update_async(customer_id, settings))
@@ -325,18 +325,6 @@ class StripeSink:
 
 class _ReplayedFailure(Exception):
     """A 5xx that Stripe has kept under the idempotency key."""
-
-
-def to_minor(amount: Decimal, currency: str) -> int:
-    """An amount in the currency's smallest unit at Stripe. Raises SinkError for a currency with rules of its own, and
-    an amount that has a smaller part."""
-    places = exponent_of(currency)
-    if currency in _SPECIAL or places not in (0, 2):
-        raise SinkError(f"no amounts in {currency} are sent to Stripe")
-    minor = amount.scaleb(places)
-    if minor != int(minor):
-        raise SinkError(f"{amount} {currency} has parts of the smallest unit")
-    return int(minor)
 
 
 async def _call(send: Callable[[], Awaitable[T]]) -> T:

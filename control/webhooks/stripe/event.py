@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -10,8 +10,9 @@ from control.webhooks.inbox.store import StoredEvent
 from shared.errors import Malformed
 
 _MOST: Final = 255
+EventSubject: TypeAlias = Literal["invoice", "customer"]
 # What an event is about, of all types that have an effect here.
-_SUBJECTS: Final[Mapping[str, Literal["invoice", "customer"]]] = {
+_SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "invoice.finalized": "invoice",
     "invoice.paid": "invoice",
     "invoice.payment_failed": "invoice",
@@ -29,11 +30,12 @@ _SUBJECTS: Final[Mapping[str, Literal["invoice", "customer"]]] = {
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """An event. subject_id: of the invoice or customer that changed; empty: the event has no effect here."""
+    """An event. subject: None: the event has no effect here. subject_id: of the invoice or customer that
+    changed."""
 
     id: str
     type: str
-    subject: Literal["invoice", "customer", ""]
+    subject: EventSubject | None
     subject_id: str
 
 
@@ -54,10 +56,10 @@ def parse_event(body: bytes) -> StripeEvent:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except msgspec.DecodeError:
         raise Malformed("This is not an event of Stripe.", code="not_an_event") from None
-    subject = _SUBJECTS.get(envelope.type, "")
+    subject = _SUBJECTS.get(envelope.type)
     found = _subject_id(envelope, subject) if subject else None
     subject_id = found if isinstance(found, str) and len(found) <= _MOST else ""
-    return StripeEvent(envelope.id[:_MOST], envelope.type[:_MOST], subject if subject_id else "", subject_id)
+    return StripeEvent(envelope.id[:_MOST], envelope.type[:_MOST], subject if subject_id else None, subject_id)
 
 
 def to_stored_event(event: StripeEvent) -> StoredEvent:

@@ -50,7 +50,7 @@ class StripeEvents:
 
     async def receive(self, event: StripeEvent, now: datetime) -> web.Response:
         """Stores an event with its job. Those without an effect are answered and not stored."""
-        if not event.subject:
+        if event.subject is None:
             self._inbox.count("stripe", "other", "passed_over")
             return web.Response(status=200)
         await self._inbox.receive(to_stored_event(event), lambda db: _enqueue_check(db, event), now)

@@ -1,7 +1,7 @@
 """The life of a subscription at a simulated Stripe: trial, active, overdue, suspended, paid, cancelled; its webhooks
 come twice, in the wrong order, late, or never. The clock moves over period ends."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,8 @@ from control.http.origin import OriginReader
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.workspaces.administration import WorkspaceUpdate
-from simulator.stripe import account, invoices
+from simulator.stripe import invoices
+from simulator.stripe.account import StripeObject
 from simulator.stripe.webhooks import StripeWebhooks, sign_payload
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker
 from tests.control.calls.call_platform import STAFF
@@ -165,7 +166,7 @@ async def test_the_object_counts_and_not_the_order_of_events(link: StripeLink) -
 
 
 @pytest.mark.parametrize("change", [invoices.void_invoice, invoices.mark_uncollectible])
-async def test_lost_events_are_made_up_for(link: StripeLink, change: account.StripeObject) -> None:
+async def test_lost_events_are_made_up_for(link: StripeLink, change: Callable[..., StripeObject]) -> None:
     worker = link.worker
     workspace_id, external_id = await make_open_invoice(worker)
     change(worker.account, {}, external_id)

@@ -71,13 +71,13 @@ def test_the_tolerance_has_two_sides() -> None:
         ("customer.updated", {"id": "cus_1", "object": "customer"}, {}, ("customer", "cus_1")),
         ("setup_intent.succeeded", {"id": "seti_1", "customer": "cus_1"}, {}, ("customer", "cus_1")),
         ("payment_method.detached", {"id": "pm_1", "customer": None}, {"customer": "cus_1"}, ("customer", "cus_1")),
-        ("payment_method.detached", {"id": "pm_1", "customer": None}, {}, ("", "")),
-        ("invoice.upcoming", {"object": "invoice"}, {}, ("", "")),
-        ("charge.succeeded", {"id": "ch_1"}, {}, ("", "")),
+        ("payment_method.detached", {"id": "pm_1", "customer": None}, {}, (None, "")),
+        ("invoice.upcoming", {"object": "invoice"}, {}, (None, "")),
+        ("charge.succeeded", {"id": "ch_1"}, {}, (None, "")),
     ],
 )
 def test_events_name_what_changed(
-    kind: str, changed: dict[str, Any], before: dict[str, Any], expected: tuple[str, str]
+    kind: str, changed: dict[str, Any], before: dict[str, Any], expected: tuple[str | None, str]
 ) -> None:
     data = {"object": changed, "previous_attributes": before}
     event = parse_event(json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": data}).encode())
