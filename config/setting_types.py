@@ -118,7 +118,7 @@ TwilioSharedKeys = Annotated[
         "them sign."
     ),
 ]
-InvoiceIssuer = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), Field(min_length=1, max_length=12)]
+InvoiceIssuer = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), Field(max_length=12)]
 EgressAllow = Annotated[
     Networks,
     Field(

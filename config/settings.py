@@ -170,8 +170,9 @@ class ControlSettings(DatabaseSettings):
     )
     mail_from: Mailbox = Field("Vocalized <no-reply@vocalized.app>", description="From address of e-mails.")
     invoice_issuer: InvoiceIssuer = Field(
-        ("Vocalized",),
-        description="Name, address, tax id and bank account on invoices: lines, separated by semicolons.",
+        (),
+        description="Name, address, tax id and bank account on invoices: lines, separated by semicolons; empty: "
+        "Vocalized.",
     )
     stripe_api_key: SecretStr = Field(
         SecretStr(""), description="Stripe's secret key; empty: the platform issues its invoices itself."

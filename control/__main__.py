@@ -251,7 +251,7 @@ def _policies(settings: ControlSettings) -> Policies:
         links=settings.portal_url or settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,
-        invoice_issuer=settings.invoice_issuer,
+        invoice_issuer=settings.invoice_issuer or ("Vocalized",),
         accounts=AccountPolicy(
             user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
             admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from control.analytics.periods import Period, first_day
 from control.billing import (
-    issuing,
+    issuance,
     read_billed_workspaces,
     read_billing_figures,
     read_invoices,
@@ -17,7 +17,7 @@ from control.billing import (
     store_credits,
     store_plans,
 )
-from control.billing.closing import load_account
+from control.billing.closure import load_account
 from control.billing.credits import CreditGrant
 from control.billing.invoices import Invoice, InvoiceFilter, InvoiceListing, PaymentStatus
 from control.billing.model import BillingOverview, WorkspaceBalance
@@ -67,31 +67,31 @@ class BillingAdministration:
         return found.with_total(await read_invoices.count_listings(db, wanted))
 
     async def void_invoice(self, db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
-        """See `issuing.void_invoice`."""
-        return await issuing.void_invoice(db, actor, invoice_id, reason, now)
+        """See `issuance.void_invoice`."""
+        return await issuance.void_invoice(db, actor, invoice_id, reason, now)
 
     async def record_payment(
         self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
     ) -> Invoice:
-        """See `issuing.record_payment`. Without an amount all that is open is paid."""
-        invoice = await issuing.lock_invoice(db, invoice_id)
+        """See `issuance.record_payment`. Without an amount all that is open is paid."""
+        invoice = await issuance.lock_invoice(db, invoice_id)
         amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
         if not amount:
             raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
-        payment = issuing.make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
-        return await issuing.record_payment(db, actor, replace(payment, reason=notice.reason))
+        payment = issuance.make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
+        return await issuance.record_payment(db, actor, replace(payment, reason=notice.reason))
 
     async def refund(
         self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
     ) -> Invoice:
-        """See `issuing.refund_payment`. Without an amount all that was paid is paid back."""
-        invoice = await issuing.lock_invoice(db, invoice_id)
+        """See `issuance.refund_payment`. Without an amount all that was paid is paid back."""
+        invoice = await issuance.lock_invoice(db, invoice_id)
         left = invoice.amount_paid - invoice.amount_refunded
         amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
         if not amount:
             raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
-        refund = issuing.make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
-        return await issuing.refund_payment(db, actor, replace(refund, reason=notice.reason))
+        refund = issuance.make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
+        return await issuance.refund_payment(db, actor, replace(refund, reason=notice.reason))
 
     async def grant_credit(self, db: Connection, actor: Actor, grant: CreditGrant) -> CreditGrant:
         """Raises NotFound (code workspace_not_found), Invalid (codes amount_invalid, expiry_invalid)."""

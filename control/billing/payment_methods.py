@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from control.billing import read_billed_workspaces, store_accounts, store_collection
-from control.billing.closing import load_account
+from control.billing.closure import load_account
 from control.billing.service import Billing
 from control.billing.sinks import (
     BillingSink,

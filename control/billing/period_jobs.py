@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.billing import issuing, store_invoices, store_periods
-from control.billing.closing import close_period, open_accounts, open_periods
+from control.billing import issuance, store_invoices, store_periods
+from control.billing.closure import close_period, open_accounts, open_periods
 from control.billing.invoice_emails import overdue_email
 from control.billing.job_transactions import decode_job, enqueue_once, transact
 from control.billing.service import Billing
@@ -60,7 +60,7 @@ def period_tasks(
         return opened
 
     async def overdue_invoices(db: Connection, now: datetime) -> int:
-        late = await issuing.mark_overdue(db, now, BATCH)
+        late = await issuance.mark_overdue(db, now, BATCH)
         for invoice in late:
             await billing.notify(db, invoice, overdue_email)
         return len(late)

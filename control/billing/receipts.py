@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from control.billing import issuing, store_collection, store_invoices
+from control.billing import issuance, store_collection, store_invoices
 from control.billing.invoices import Invoice
 from control.billing.sinks import SinkReceipt
 from control.db.pool import Connection
@@ -26,7 +26,7 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, 
         case "paid" if invoice.status == "void":
             log.error("invoice.paid_after_void", invoice_id=str(invoice.id), workspace_id=str(invoice.workspace_id))
         case "void" if invoice.status in OPEN and invoice.amount_paid == 0:
-            invoice = await issuing.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
+            invoice = await issuance.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
         case "uncollectible" if invoice.status in OPEN:
             invoice = replace(invoice, status="uncollectible")
             await store_invoices.update_state(db, invoice)
@@ -39,5 +39,5 @@ async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: d
     if invoice.status == "uncollectible":
         invoice = replace(invoice, status="pending")
         await store_invoices.update_state(db, invoice)
-    payment = issuing.make_payment(invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id)
-    return await issuing.record_payment(db, SYSTEM, payment)
+    payment = issuance.make_payment(invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id)
+    return await issuance.record_payment(db, SYSTEM, payment)

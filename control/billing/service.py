@@ -8,10 +8,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.accounts.email_delivery import Email, EmailQueue
-from control.billing import issuing, store_accounts, store_credits, store_invoices, store_payments, store_periods
+from control.billing import issuance, store_accounts, store_credits, store_invoices, store_payments, store_periods
 from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary
 from control.billing.administration import BillingAdministration
-from control.billing.closing import find_period, load_account
+from control.billing.closure import find_period, load_account
 from control.billing.credits import CreditGrant
 from control.billing.invoice_emails import invoice_email
 from control.billing.invoices import Invoice, InvoiceLine, Payment
@@ -154,7 +154,7 @@ class Billing:
         """Issues a draft of the platform's own, and has an e-mail sent if something is to be paid. None: it is issued
         already. Needs platform scope."""
         due_days = await self.platform.setting(db, "invoice_due_days")
-        invoice = await issuing.issue_own(db, invoice_id, now, due_days)
+        invoice = await issuance.issue_own(db, invoice_id, now, due_days)
         if invoice is not None and invoice.status == "pending":
             await self.notify(db, invoice, invoice_email)
         return invoice

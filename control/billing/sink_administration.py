@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from control.billing import issuing, store_collection, store_invoices
+from control.billing import issuance, store_collection, store_invoices
 from control.billing.administration import PaymentNotice, require_exact
 from control.billing.collection import RefundOrder
 from control.billing.invoices import Invoice
@@ -47,7 +47,7 @@ class SinkAdministration:
 
     async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
         """A sink takes no part payments from elsewhere. Raises Invalid (code amount_too_low)."""
-        invoice = await issuing.lock_invoice(db, invoice_id)
+        invoice = await issuance.lock_invoice(db, invoice_id)
         if amount is not None and amount < invoice.amount_due:
             raise Invalid(
                 "The payment company has this invoice: only all of it can be recorded as paid elsewhere.",
@@ -61,7 +61,7 @@ class SinkAdministration:
         """Orders a refund, which a job has the sink pay back to the card; the invoice shows it once that is done. None:
         the invoice is not the sink's. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid
         (codes amount_too_high, amount_invalid)."""
-        invoice = await issuing.lock_invoice(db, invoice_id)
+        invoice = await issuance.lock_invoice(db, invoice_id)
         if invoice.stripe_invoice_id is None:
             return None
         self._require_sink()
@@ -82,7 +82,7 @@ class SinkAdministration:
     async def resume(self, db: Connection, actor: Actor, invoice_id: UUID, now: datetime) -> Invoice:
         """Has an invoice issued or charged again that the sink refused. Raises NotFound, Conflict (code
         invoice_not_refused)."""
-        invoice = await issuing.lock_invoice(db, invoice_id)
+        invoice = await issuance.lock_invoice(db, invoice_id)
         if not await store_collection.resume_invoice(db, invoice_id, now):
             raise Conflict("The payment company has not refused this invoice.", code="invoice_not_refused")
         await record_change(db, actor, Change("invoice.resume", "invoice", str(invoice.id), invoice.workspace_id))

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from control.billing import issuing, store_collection, store_invoices
+from control.billing import issuance, store_collection, store_invoices
 from control.billing.collection import Collection, after_decline
 from control.billing.invoice_emails import declined_email, invoice_email
 from control.billing.invoices import Invoice
@@ -198,7 +198,7 @@ class SinkJobs:
         )
 
     async def _record_issue(self, db: Connection, invoice_id: UUID, receipt: SinkReceipt) -> None:
-        now, draft = self._clock(), await issuing.lock_invoice(db, invoice_id)
+        now, draft = self._clock(), await issuance.lock_invoice(db, invoice_id)
         if draft.status != "draft":
             return
         days = await self._billing.platform.setting(db, "invoice_due_days")
@@ -210,7 +210,7 @@ class SinkJobs:
             issued_at=now,
             due_at=now + timedelta(days=days),
         )
-        await issuing.save_state(db, issued)
+        await issuance.save_state(db, issued)
         await store_collection.upsert_collection(db, Collection(issued.id, issued.workspace_id, 0, now, now))
         if (await apply_receipt(db, issued, receipt, now)).status == "pending":
             await self._billing.notify(db, issued, invoice_email)
@@ -241,17 +241,17 @@ class SinkJobs:
         await self._billing.notify(db, invoice, declined_email)
 
     async def _apply(self, db: Connection, invoice_id: UUID, receipt: SinkReceipt) -> Invoice:
-        return await apply_receipt(db, await issuing.lock_invoice(db, invoice_id), receipt, self._clock())
+        return await apply_receipt(db, await issuance.lock_invoice(db, invoice_id), receipt, self._clock())
 
     async def _record_refund(self, db: Connection, order_id: UUID, reference: str) -> None:
         order = await store_collection.select_order(db, order_id, lock=True)
         if order is None:
             return
-        invoice = await issuing.lock_invoice(db, order.invoice_id)
-        made = issuing.make_payment(
+        invoice = await issuance.lock_invoice(db, order.invoice_id)
+        made = issuance.make_payment(
             invoice, -order.amount, invoice.sink, self._clock(), reference=reference, by=order.ordered_by
         )
-        await issuing.refund_payment(db, SYSTEM, replace(made, id=order.id, reason=order.reason))
+        await issuance.refund_payment(db, SYSTEM, replace(made, id=order.id, reason=order.reason))
         await store_collection.close_order(db, order.id)
 
     async def _refuse(self, invoice_id: UUID, error: SinkError) -> None:
@@ -260,7 +260,7 @@ class SinkJobs:
         log.error("invoice.refused", invoice_id=str(invoice_id), reason=reason)
 
         async def work(db: Connection) -> None:
-            invoice = await issuing.lock_invoice(db, invoice_id)
+            invoice = await issuance.lock_invoice(db, invoice_id)
             stored = await store_collection.select_collection(db, invoice_id, lock=True)
             kept = stored or Collection(invoice_id, invoice.workspace_id, 0, None, now)
             await store_collection.upsert_collection(db, replace(kept, next_attempt_at=None, last_error=reason))

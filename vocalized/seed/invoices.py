@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from control.billing.closing import close_period, open_accounts, open_periods
-from control.billing.issuing import issue_own
+from control.billing.closure import close_period, open_accounts, open_periods
+from control.billing.issuance import issue_own
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 

@@ -167,8 +167,7 @@ async def record_payment(
 
 
 async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
-    """Records that money of a paid invoice was paid back; that of an invoice at Stripe is paid back to the card, and
-    shown once it is."""
+    """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
     billing = context.services.billing
     found = await SinkAdministration(billing.sink).order_refund(
         context.db, context.actor, invoice_id, _notice(body), context.now

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from control.billing import closing, store_periods
-from control.billing.issuing import issue_own
+from control.billing import closure, store_periods
+from control.billing.issuance import issue_own
 from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from shared.ids import new_id
@@ -79,10 +79,10 @@ async def make_billing_workspace(api: Api, database_url: str, *, minutes: int = 
     await insert_minutes(api.owner, workspace_id, start + timedelta(days=3), minutes)
     async with platform_transaction(database_url) as db:
         now = datetime.now(UTC)
-        while await closing.open_periods(db, now, 50):
+        while await closure.open_periods(db, now, 50):
             pass
         first = (await store_periods.select_open(db, UUID(workspace_id)))[0]
-        closed = await closing.close_period(db, first.id, now)
+        closed = await closure.close_period(db, first.id, now)
         assert closed is not None and closed.invoice_id is not None
         await issue_own(db, closed.invoice_id, now, 14)
     return BillingWorkspace(api, owner, workspace_id, str(closed.invoice_id))

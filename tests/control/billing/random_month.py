@@ -48,20 +48,20 @@ _usage = st.builds(Usage, _minutes, st.integers(1, 20_000), st.none() | _prices)
 _late = st.builds(Usage, st.integers(0, _MINUTES // 2), st.integers(-500, 500), st.decimals(-5, 5, places=9))
 months = st.builds(
     RandomMonth,
-    st.sampled_from(("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")),
-    st.sampled_from((None, "DE", "AT", "CH", "FR")),
-    st.lists(_usage, max_size=12),
-    st.lists(_late, max_size=4),
-    st.lists(
+    timezone=st.sampled_from(("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")),
+    country=st.sampled_from((None, "DE", "AT", "CH", "FR")),
+    usage=st.lists(_usage, max_size=12),
+    late=st.lists(_late, max_size=4),
+    changes=st.lists(
         st.tuples(
             _minutes, st.sampled_from(("trial", "active", "suspended")), st.sampled_from(("starter", "growth", "trial"))
         ),
         max_size=4,
     ),
-    st.lists(
+    numbers=st.lists(
         st.tuples(_minutes, st.none() | st.integers(1, _MINUTES), st.decimals(0, 9, places=2)), max_size=3
     ),
-    st.lists(
+    grants=st.lists(
         st.tuples(
             st.decimals("0.01", 90, places=2), st.sampled_from(("usage", "all")), st.integers(0, 100),
             st.none() | st.integers(1, _MINUTES),

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 
 from control.analytics.rollup import roll_up_days
-from control.billing import closing, store_periods
-from control.billing.issuing import issue_own
+from control.billing import closure, store_periods
+from control.billing.issuance import issue_own
 from control.billing.money import round_money
 from control.billing.statements import load_running_statement, load_statement
 from control.db.pool import Connection, Pool, open_pool
@@ -58,7 +58,7 @@ async def check_month(pool: Pool, month: RandomMonth) -> None:
         await enter_platform(db)
         workspace_id = await insert_month(db, month)
         await roll_up(db)
-        while await closing.open_periods(db, ENDS, 10):
+        while await closure.open_periods(db, ENDS, 10):
             pass
         first, second, third = await periods_of(db, workspace_id, 3)
         await check_running(db, workspace_id)
@@ -90,10 +90,10 @@ async def periods_of(db: Connection, workspace_id: UUID, number: int) -> list[An
 async def close(db: Connection, period: Any) -> None:
     """Repeated, it does nothing; before the period's end, too."""
     end = period["period_end"]
-    assert await closing.close_period(db, period["id"], end - timedelta(seconds=1)) is None
-    closed = await closing.close_period(db, period["id"], end)
+    assert await closure.close_period(db, period["id"], end - timedelta(seconds=1)) is None
+    closed = await closure.close_period(db, period["id"], end)
     assert closed is not None
-    assert await closing.close_period(db, period["id"], end) is None
+    assert await closure.close_period(db, period["id"], end) is None
     if closed.invoice_id is not None:
         assert await issue_own(db, closed.invoice_id, end, 14) is not None
         assert await issue_own(db, closed.invoice_id, end, 14) is None
