@@ -174,6 +174,14 @@ class ControlSettings(DatabaseSettings):
         description="Name, address, tax id and bank account on invoices: lines, separated by semicolons; empty: "
         "Vocalized.",
     )
+    stripe_api_key: SecretStr = Field(
+        SecretStr(""), description="Stripe's secret key; empty: the platform issues its invoices itself."
+    )
+    stripe_webhook_secrets: Secrets = Field(
+        (), repr=False, description="Signing secrets of Stripe's webhook endpoint (whsec_…), separated by commas."
+    )
+    stripe_api_url: WebUrl = Field("https://api.stripe.com", description="Stripe's API.")
+    stripe_timeout_s: float = Field(10.0, gt=0, le=60, description="Timeout of one request to Stripe, in seconds.")
     standin_providers: bool = Field(False, description="Whether test providers may answer calls.")
 
     storage_url: StorageUrl = Field(

@@ -32,6 +32,7 @@ from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
+from control.billing.stripe import StripeOptions
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
@@ -284,6 +285,7 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
         storage_url=settings.storage_url,
         bus_timeout_s=settings.bus_timeout_s,
         media_urls=settings.media_urls,
+        stripe=_stripe(settings),
         carriers=CarrierOptions(
             webhook_url=settings.webhook_url or settings.public_url,
             twilio_account_sid=sid,
@@ -302,6 +304,14 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
     )
 
 
+def _stripe(settings: ControlSettings) -> StripeOptions | None:
+    """None without a key. Raises SettingsError."""
+    key = settings.stripe_api_key.get_secret_value()
+    if key and not settings.stripe_webhook_secrets:
+        raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")
+    return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s) if key else None
+
+
 def _webhooks(settings: ControlSettings) -> WebhookOptions:
     """Raises SettingsError."""
     _parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
@@ -312,6 +322,7 @@ def _webhooks(settings: ControlSettings) -> WebhookOptions:
         twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],
         twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
         telnyx_public_keys=settings.telnyx_public_keys,
+        stripe_secrets=settings.stripe_webhook_secrets,
         require_twilio_signature=settings.twilio_require_signature,
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
+from control.billing.sinks import BillingSink
+from control.billing.stripe import StripeOptions, StripeSink
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers
@@ -17,24 +19,27 @@ from shared.storage import Storage
 @dataclass(frozen=True, slots=True)
 class OutsideOptions:
     """redis_url: of the bus. bus_timeout_s: bound of each Redis command. media_urls: the only media addresses that
-    calls are routed to; empty allows every node. storage_url: see shared/storage.py."""
+    calls are routed to; empty allows every node. storage_url: see shared/storage.py. stripe: None: the platform issues
+    its invoices itself."""
 
     redis_url: str = field(repr=False)
     storage_url: str
     carriers: CarrierOptions
     bus_timeout_s: float = 1.0
     media_urls: Sequence[str] = ()
+    stripe: StripeOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideClients:
-    """bus: the Redis client, for readers of streams."""
+    """bus: the Redis client, for readers of streams. billing_sink: None: the platform collects its invoices itself."""
 
     bus: Redis
     media_assignment: MediaAssignment
     carriers: Carriers
     storage: Storage
     call_pacer: CallPacer
+    billing_sink: BillingSink | None = None
 
 
 @asynccontextmanager
@@ -46,6 +51,19 @@ async def open_outside(options: OutsideOptions, sealer: Sealer) -> AsyncIterator
         async with open_carriers(options.carriers) as carriers:
             media_assignment = MediaAssignment(bus, sealer, options.media_urls)
             pacer = CallPacer(bus, options.carriers.calls_per_s)
-            yield OutsideClients(bus, media_assignment, carriers, Storage(options.storage_url), pacer)
+            async with _open_sink(options.stripe) as sink:
+                yield OutsideClients(bus, media_assignment, carriers, Storage(options.storage_url), pacer, sink)
     finally:
         await bus.aclose()
+
+
+@asynccontextmanager
+async def _open_sink(options: StripeOptions | None) -> AsyncIterator[BillingSink | None]:
+    if options is None:
+        yield None
+        return
+    sink = StripeSink(options)
+    try:
+        yield sink
+    finally:
+        await sink.close()

@@ -10,6 +10,7 @@ MODULE_ROOMS = (*CLASS_ROOMS, "simulator", "vocalized", "benchmarks", "tests")
 # Last words of module names that may end in "ing", each with its meaning.
 NOUNS_IN_ING = {
     "billing": "charging for usage",
+    "dunning": "the pursuit of late payments",
     "finding": "a result of a check",
     "packaging": "the build of a package",
     "pending": "an adjective, as in pending sockets",

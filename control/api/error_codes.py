@@ -54,6 +54,7 @@ _TIER_CHOICE: Final = "409 tier_unavailable, 409 tier_too_small, 422 tier_unknow
 _USER: Final = "404 user_not_found"
 
 _INVOICE: Final = "404 invoice_not_found"
+_SINK: Final = "409 no_card_payments, 409 sink_refused"
 _MONEY: Final = "422 amount_invalid, 422 amount_too_high"
 
 _CODES: Final[Mapping[str, str]] = {
@@ -166,9 +167,15 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_delete_template": _TEMPLATE,
     "get_invoice": _INVOICE,
     "change_billing_settings": "422 country_unknown",
-    "admin_void_invoice": f"{_INVOICE}, 409 invoice_not_open",
-    "admin_record_payment": f"{_INVOICE}, {_MONEY}, 409 invoice_not_open, 409 reference_used",
-    "admin_refund_payment": f"{_INVOICE}, {_MONEY}, 409 invoice_not_paid, 409 reference_used",
+    "start_payment_setup": _SINK,
+    "set_payment_method": f"{_SINK}, 422 card_declined",
+    "delete_payment_method": _SINK,
+    "admin_void_invoice": f"{_INVOICE}, {_SINK}, 409 invoice_not_open",
+    "admin_record_payment": (
+        f"{_INVOICE}, {_MONEY}, {_SINK}, 409 invoice_not_open, 409 reference_used, 422 amount_too_low"
+    ),
+    "admin_refund_payment": (f"{_INVOICE}, {_MONEY}, 409 invoice_not_paid, 409 no_card_payments, 409 reference_used"),
+    "admin_resume_invoice": f"{_INVOICE}, 409 invoice_not_refused",
     "admin_grant_credit": f"{_WORKSPACE}, 422 amount_invalid, 422 expiry_invalid",
     "admin_void_credit": "404 credit_not_found",
     "admin_add_tax_rate": "409 tax_rate_exists",

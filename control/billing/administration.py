@@ -75,7 +75,7 @@ class BillingAdministration:
     ) -> Invoice:
         """See `issuance.record_payment`. Without an amount all that is open is paid."""
         invoice = await issuance.lock_invoice(db, invoice_id)
-        amount = invoice.amount_due if notice.amount is None else _exact(notice.amount, invoice.currency)
+        amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
         if not amount:
             raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
         payment = issuance.make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
@@ -87,7 +87,7 @@ class BillingAdministration:
         """See `issuance.refund_payment`. Without an amount all that was paid is paid back."""
         invoice = await issuance.lock_invoice(db, invoice_id)
         left = invoice.amount_paid - invoice.amount_refunded
-        amount = left if notice.amount is None else _exact(notice.amount, invoice.currency)
+        amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
         if not amount:
             raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
         refund = issuance.make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
@@ -97,7 +97,7 @@ class BillingAdministration:
         """Raises NotFound (code workspace_not_found), Invalid (codes amount_invalid, expiry_invalid)."""
         if await read_billed_workspaces.select_facts(db, grant.workspace_id) is None:
             raise NotFound("There is no such workspace.", code="workspace_not_found")
-        _exact(grant.amount, grant.currency)
+        require_exact(grant.amount, grant.currency)
         if grant.expires_at is not None and grant.expires_at <= grant.effective_at:
             raise Invalid("It would expire before it holds.", param="expires_at", code="expiry_invalid")
         await store_credits.insert_grant(db, grant)
@@ -165,7 +165,7 @@ async def _change_account(
     await record_change(db, actor, Change(action, "billing_account", str(workspace_id), workspace_id, old, new))
 
 
-def _exact(amount: Decimal, currency: str) -> Decimal:
+def require_exact(amount: Decimal, currency: str) -> Decimal:
     """Raises Invalid for an amount that the currency cannot express."""
     if amount != round_money(amount, currency):
         raise Invalid(f"{currency.upper()} has no amounts that small.", param="amount", code="amount_invalid")

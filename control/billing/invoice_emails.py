@@ -1,4 +1,4 @@
-"""The text of the e-mail that tells of a new invoice."""
+"""The texts of the e-mails about invoices."""
 
 from zoneinfo import ZoneInfo
 
@@ -24,4 +24,37 @@ You can read it and save it as a PDF here:
 {link}
 """,
         id=str(invoice.id),
+    )
+
+
+def declined_email(to: str, invoice: Invoice, link: str) -> Email:
+    """After a declined charge."""
+    return Email(
+        to,
+        f"Your card was declined for invoice {invoice.number}",
+        f"""Hello,
+
+your card was declined for the invoice {invoice.number}: {format_money(invoice.amount_due, invoice.currency)}.
+
+Please check it, or add another one. The invoice is here:
+
+{link}
+""",
+    )
+
+
+def overdue_email(to: str, invoice: Invoice, link: str) -> Email:
+    """Once the time to pay is over. The id is the invoice's with a suffix, so that a repetition is the same e-mail."""
+    return Email(
+        to,
+        f"Invoice {invoice.number} is overdue",
+        f"""Hello,
+
+the invoice {invoice.number} is overdue: {format_money(invoice.amount_due, invoice.currency)}.
+
+If it stays unpaid, your workspace will be suspended: its agents then answer no calls. The invoice is here:
+
+{link}
+""",
+        id=f"{invoice.id}-overdue",
     )

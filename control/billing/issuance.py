@@ -45,12 +45,12 @@ async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: i
     return issued
 
 
-async def mark_overdue(db: Connection, now: datetime, most: int) -> int:
-    """Pending invoices whose time to pay is over become overdue; returns how many. Needs platform scope."""
-    late = await store_invoices.lock_overdue(db, now, most)
+async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
+    """Pending invoices whose time to pay is over become overdue; returns them. Needs platform scope."""
+    late = [replace(one, status="overdue") for one in await store_invoices.lock_overdue(db, now, most)]
     for invoice in late:
-        await save_state(db, replace(invoice, status="overdue"))
-    return len(late)
+        await save_state(db, invoice)
+    return late
 
 
 async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:

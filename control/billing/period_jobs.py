@@ -1,9 +1,8 @@
 """The jobs that close a period and issue its invoice. Each is one transaction and may be repeated at any point."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -11,14 +10,12 @@ import structlog
 
 from control.billing import issuance, store_invoices, store_periods
 from control.billing.closure import close_period, open_accounts, open_periods
+from control.billing.invoice_emails import overdue_email
+from control.billing.job_transactions import decode_job, enqueue_new, enqueue_once, transact
 from control.billing.service import Billing
 from control.db.duties import Duty, WorkerTasks
-from control.db.errors import COLLISIONS
-from control.db.jobs import JobFailed, JobHandler, enqueue, is_queued, list_queued
+from control.db.jobs import JobHandler
 from control.db.pool import Connection, Pool
-from control.db.scope import enter_platform
-from control.db.transaction import in_transaction
-from shared.errors import Unavailable
 
 CLOSE_PERIOD: Final = "billing.close_period"
 ISSUE_INVOICE: Final = "billing.issue_invoice"
@@ -28,7 +25,6 @@ BATCH: Final = 200
 # again and again keep no others from being queued.
 MOST_WAITING: Final = 20_000
 Clock = Callable[[], datetime]
-T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -50,24 +46,33 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def period_tasks(pool: Pool, billing: Billing, clock: Clock = utc_now) -> WorkerTasks:
+def period_tasks(
+    pool: Pool, billing: Billing, clock: Clock = utc_now, *, issue: JobHandler | None = None
+) -> WorkerTasks:
     """Jobs `billing.close_period` and `billing.issue_invoice`; duties `billing_periods`, which opens periods and
-    enqueues both, and `overdue_invoices`. clock: of the jobs."""
+    enqueues both, and `overdue_invoices`. clock: of the jobs. issue: the second job; by default the platform issues
+    all invoices itself."""
 
     async def billing_periods(db: Connection, now: datetime) -> int:
         opened = await open_accounts(db, BATCH) + await open_periods(db, now, BATCH)
         delay = timedelta(hours=await billing.platform.setting(db, "billing_close_delay_hours"))
         due = await store_periods.select_due(db, now - delay, MOST_WAITING)
-        await _enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due])
+        await enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due], BATCH)
         drafts = await store_invoices.select_drafts(db, MOST_WAITING)
-        await _enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(one) for one in drafts])
+        await enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(one) for one in drafts], BATCH)
         return opened
 
     async def overdue_invoices(db: Connection, now: datetime) -> int:
-        return await issuance.mark_overdue(db, now, BATCH)
+        late = await issuance.mark_overdue(db, now, BATCH)
+        for invoice in late:
+            await billing.notify(db, invoice, overdue_email)
+        return len(late)
 
     return WorkerTasks(
-        handlers={CLOSE_PERIOD: _make_closing(pool, clock), ISSUE_INVOICE: _make_issuing(pool, billing, clock)},
+        handlers={
+            CLOSE_PERIOD: _make_closing(pool, clock),
+            ISSUE_INVOICE: issue or _make_issuing(pool, billing, clock),
+        },
         duties=[
             Duty("billing_periods", 60, billing_periods, BATCH),
             Duty("overdue_invoices", 600, overdue_invoices, BATCH),
@@ -84,11 +89,11 @@ def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
             return
         log.info("billing_period.closed", period_id=str(job.period_id), workspace_id=str(closed.workspace_id))
         if closed.invoice_id is not None:
-            await _enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(closed.invoice_id))
+            await enqueue_once(db, ISSUE_INVOICE, IssueInvoiceJob(closed.invoice_id))
 
     async def run(payload: bytes) -> None:
-        job = _decode(payload, ClosePeriodJob)
-        await _transact(pool, lambda db: work(db, job))
+        job = decode_job(payload, ClosePeriodJob)
+        await transact(pool, lambda db: work(db, job))
 
     return run
 
@@ -97,43 +102,7 @@ def _make_issuing(pool: Pool, billing: Billing, clock: Clock) -> JobHandler:
     """The e-mail's job is part of the transaction that issues the invoice."""
 
     async def run(payload: bytes) -> None:
-        job = _decode(payload, IssueInvoiceJob)
-        await _transact(pool, lambda db: billing.issue_invoice(db, job.invoice_id, clock()))
+        job = decode_job(payload, IssueInvoiceJob)
+        await transact(pool, lambda db: billing.issue_invoice(db, job.invoice_id, clock()))
 
     return run
-
-
-async def _enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
-    payload = msgspec.json.encode(job)
-    if not await is_queued(db, name, payload):
-        await enqueue(db, name, payload)
-
-
-async def _enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct]) -> None:
-    """Enqueues the first BATCH of those that are not queued."""
-    queued = await list_queued(db, name) if wanted else set()
-    payloads = (msgspec.json.encode(one) for one in wanted)
-    for payload in islice((one for one in payloads if one not in queued), BATCH):
-        await enqueue(db, name, payload)
-
-
-async def _transact(pool: Pool, work: Callable[[Connection], Awaitable[object]]) -> None:
-    async def entered(db: Connection) -> None:
-        await enter_platform(db)
-        await work(db)
-
-    try:
-        await in_transaction(pool, entered, _ignore)
-    except (Unavailable, *COLLISIONS):
-        raise JobFailed("database unavailable") from None
-
-
-def _decode(payload: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except msgspec.DecodeError as error:
-        raise JobFailed(type(error).__name__, is_permanent=True) from None
-
-
-def _ignore() -> None:
-    """A retry needs no preparation."""

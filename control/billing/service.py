@@ -1,6 +1,6 @@
 """What a workspace sees of its billing, and what it may change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -17,6 +17,7 @@ from control.billing.invoice_emails import invoice_email
 from control.billing.invoices import Invoice, InvoiceLine, Payment
 from control.billing.money import round_money
 from control.billing.periods import BillingPeriod
+from control.billing.sinks import BillingSink
 from control.billing.statement import RESOURCE_TYPES, Statement
 from control.billing.statements import load_running_statement
 from control.db.keyset import ListPage, PageRequest
@@ -79,13 +80,19 @@ class InvoiceRecord:
 
 class Billing:
     """Each method runs in the request's transaction, in the workspace's scope or the platform's. issuer: lines of the
-    platform's name and address for invoices."""
+    platform's name and address for invoices. sink: who collects them; None: the platform itself."""
 
     def __init__(
-        self, *, platform: Platform, workspaces: Workspaces, email_queue: EmailQueue, issuer: Sequence[str]
+        self,
+        *,
+        platform: Platform,
+        workspaces: Workspaces,
+        email_queue: EmailQueue,
+        issuer: Sequence[str],
+        sink: BillingSink | None = None,
     ) -> None:
-        self.platform, self.issuer = platform, issuer
-        self._workspaces, self._email_queue = workspaces, email_queue
+        self.platform, self.issuer, self.sink = platform, issuer, sink
+        self.workspaces, self._email_queue = workspaces, email_queue
         self.administration = BillingAdministration()
 
     async def get_running(self, db: Connection, workspace_id: UUID, now: datetime) -> RunningPeriod:
@@ -149,18 +156,22 @@ class Billing:
         due_days = await self.platform.setting(db, "invoice_due_days")
         invoice = await issuance.issue_own(db, invoice_id, now, due_days)
         if invoice is not None and invoice.status == "pending":
-            to = await self.find_recipient(db, invoice.workspace_id)
-            if to is not None:
-                page = f"workspaces/{invoice.workspace_id}/billing/invoices/{invoice.id}"
-                await self._email_queue.enqueue(db, invoice_email(to, invoice, self._email_queue.page(page)))
+            await self.notify(db, invoice, invoice_email)
         return invoice
+
+    async def notify(self, db: Connection, invoice: Invoice, write: Callable[[str, Invoice, str], Email]) -> None:
+        """Has an e-mail about an invoice sent. write: makes it of address, invoice and link."""
+        to = await self.find_recipient(db, invoice.workspace_id)
+        if to is not None:
+            page = f"workspaces/{invoice.workspace_id}/billing/invoices/{invoice.id}"
+            await self._email_queue.enqueue(db, write(to, invoice, self._email_queue.page(page)))
 
     async def find_recipient(self, db: Connection, workspace_id: UUID) -> str | None:
         """The address for invoices, else the longest-standing owner's."""
         chosen = await store_accounts.select_settings(db, workspace_id)
         if chosen.billing_email:
             return chosen.billing_email
-        owner = await self._workspaces.administration.owner(db, workspace_id)
+        owner = await self.workspaces.administration.owner(db, workspace_id)
         return owner.email if owner else None
 
     def page(self, path: str) -> str:

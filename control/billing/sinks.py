@@ -6,7 +6,7 @@ meanwhile.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -19,6 +19,14 @@ SinkStatus = Literal["pending", "paid", "void", "uncollectible"]
 
 class SinkError(Exception):
     """The sink refused for good; a repetition would be refused, too. The message is for staff."""
+
+
+class PaymentDeclined(SinkError):
+    """The customer's bank refused. reason: the company's code, such as insufficient_funds; nothing personal."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class SinkUnavailable(Exception):
@@ -73,6 +81,23 @@ class SinkReceipt:
     pdf_url: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentCard:
+    """A payment method. last4: of its number; empty for what is no card. brand: or the kind of what is no card."""
+
+    id: str
+    last4: str
+    brand: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupSecret:
+    """What a browser needs to add a payment method at the payment company. secret: for the workspace's owner only."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
 class BillingSink(Protocol):
     """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own."""
 
@@ -90,10 +115,35 @@ class BillingSink(Protocol):
         """What became of it."""
         ...
 
+    async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:
+        """Charges this payment method; does nothing if the invoice is paid. attempt: a repetition with the same number
+        and method charges once, and is declined once. Raises PaymentDeclined."""
+        ...
+
+    async def settle_invoice(self, external_id: str) -> SinkReceipt:
+        """Marks it as paid elsewhere, such as by bank transfer."""
+        ...
+
     async def void_invoice(self, external_id: str, reason: str) -> SinkReceipt:
         """Declares it void; does nothing if it is."""
         ...
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
         """Pays back a part of a paid invoice; returns the sink's reference. Idempotent by our refund's id."""
+        ...
+
+    async def create_setup(self, customer_id: str) -> SetupSecret:
+        """Begins the addition of a payment method, which the customer's browser finishes."""
+        ...
+
+    async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
+        """Makes it the one that pays. Raises PaymentDeclined for a card that cannot be used."""
+        ...
+
+    async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
+        """The one that pays."""
+        ...
+
+    async def remove_payment_method(self, method_id: str) -> None:
+        """Charges it no more; does nothing if it was removed."""
         ...

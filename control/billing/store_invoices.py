@@ -125,8 +125,15 @@ async def take_number(db: Connection, series: str) -> int:
 
 
 async def select_drafts(db: Connection, most: int) -> list[UUID]:
-    """Invoices that are to be issued, the oldest first. Needs platform scope."""
-    rows = await db.fetch("SELECT id FROM invoices WHERE status = 'draft' ORDER BY created_at, id LIMIT $1", most)
+    """Invoices that are to be issued, the oldest first; not those that a sink refused. Needs platform scope."""
+    rows = await db.fetch(
+        """
+        SELECT id FROM invoices i WHERE status = 'draft' AND NOT EXISTS (
+            SELECT FROM sink_invoices s WHERE s.invoice_id = i.id AND s.last_error IS NOT NULL)
+        ORDER BY created_at, id LIMIT $1
+        """,
+        most,
+    )
     return [row["id"] for row in rows]
 
 

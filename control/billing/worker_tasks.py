@@ -7,9 +7,11 @@ from typing import Final
 
 from control.billing import store
 from control.billing.cost_estimates import update_estimates
+from control.billing.dunning import resume_paid, suspend_overdue
 from control.billing.model import UnpricedUsage
-from control.billing.period_jobs import Clock, period_tasks, utc_now
+from control.billing.period_jobs import BATCH, Clock, period_tasks, utc_now
 from control.billing.service import Billing
+from control.billing.sink_tasks import sink_tasks
 from control.billing.spend_guard import SpendGuard
 from control.billing.spend_limits import SpendLimitDuty
 from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
@@ -26,17 +28,26 @@ def billing_tasks(
     report: Callable[[Sequence[UnpricedUsage]], None],
     clock: Clock = utc_now,
 ) -> WorkerTasks:
-    """Duties `unpriced_usage`, `cost_estimates` and `spend_limits`, and the tasks of `period_tasks`. report: takes the
-    counts of the last day."""
+    """Duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and `spend_limits`, and the tasks of
+    `period_tasks` or `sink_tasks`. report: takes the counts of the last day."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
         report(found)
         return sum(one.rows for one in found)
 
+    async def overdue_workspaces(db: Connection, now: datetime) -> int:
+        resumed = await resume_paid(db, billing, now, BATCH)
+        return resumed + await suspend_overdue(db, billing, now, BATCH)
+
     duties: list[AnyDuty] = [
+        Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH),
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
         SpendLimitDuty(billing, guard).make_duty(),
     ]
-    return join_tasks([WorkerTasks(duties=duties), period_tasks(pool, billing, clock)])
+    if billing.sink is None:
+        periods = period_tasks(pool, billing, clock)
+    else:
+        periods = sink_tasks(pool, billing, billing.sink, clock)
+    return join_tasks([WorkerTasks(duties=duties), periods])

@@ -1234,6 +1234,24 @@ CREATE TABLE public.refresh_tokens (
 );
 
 --
+-- Name: refund_orders; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.refund_orders (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    amount numeric(18,3) NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    ordered_by uuid,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT refund_orders_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT refund_orders_status_check CHECK ((status = ANY (ARRAY['open'::text, 'done'::text, 'failed'::text])))
+);
+
+--
 -- Name: regulatory_bundles; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1325,6 +1343,30 @@ CREATE TABLE public.settings (
     description text DEFAULT ''::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_by uuid
+);
+
+--
+-- Name: sink_customers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sink_customers (
+    workspace_id uuid NOT NULL,
+    customer_id text NOT NULL,
+    payment_method_id text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: sink_invoices; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sink_invoices (
+    invoice_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    checked_at timestamp with time zone NOT NULL,
+    last_error text
 );
 
 --
@@ -1915,6 +1957,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: refund_orders; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: regulatory_bundles; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -1977,6 +2023,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007203');
 INSERT INTO public.schema_migrations VALUES ('20261126007204');
 INSERT INTO public.schema_migrations VALUES ('20261126007205');
 INSERT INTO public.schema_migrations VALUES ('20261126007206');
+INSERT INTO public.schema_migrations VALUES ('20261126007301');
 INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
@@ -1987,6 +2034,14 @@ INSERT INTO public.schema_migrations VALUES ('20261126007403');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sink_customers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sink_invoices; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2533,6 +2588,13 @@ ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash);
 
 --
+-- Name: refund_orders refund_orders_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.refund_orders
+    ADD CONSTRAINT refund_orders_pkey PRIMARY KEY (id);
+
+--
 -- Name: regulatory_bundles regulatory_bundles_carrier_carrier_bundle_id_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2587,6 +2649,27 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
+-- Name: sink_customers sink_customers_customer_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sink_customers
+    ADD CONSTRAINT sink_customers_customer_id_key UNIQUE (customer_id);
+
+--
+-- Name: sink_customers sink_customers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sink_customers
+    ADD CONSTRAINT sink_customers_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: sink_invoices sink_invoices_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sink_invoices
+    ADD CONSTRAINT sink_invoices_pkey PRIMARY KEY (invoice_id);
 
 --
 -- Name: spend_alarms spend_alarms_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3236,6 +3319,18 @@ CREATE INDEX refresh_tokens_expiry ON public.refresh_tokens USING btree (expires
 CREATE INDEX refresh_tokens_session ON public.refresh_tokens USING btree (session_id);
 
 --
+-- Name: refund_orders_invoice; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX refund_orders_invoice ON public.refund_orders USING btree (invoice_id);
+
+--
+-- Name: refund_orders_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX refund_orders_open ON public.refund_orders USING btree (created_at) WHERE (status = 'open'::text);
+
+--
 -- Name: regulatory_bundles_checked; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3276,6 +3371,18 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 --
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
+
+--
+-- Name: sink_invoices_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sink_invoices_due ON public.sink_invoices USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+
+--
+-- Name: sink_invoices_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sink_invoices_workspace ON public.sink_invoices USING btree (workspace_id);
 
 --
 -- Name: spend_alarms_newest; Type: INDEX; Schema: public; Owner: -
@@ -3779,6 +3886,13 @@ ALTER TABLE ONLY public.refresh_tokens
     ADD CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
 
 --
+-- Name: refund_orders refund_orders_invoice_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.refund_orders
+    ADD CONSTRAINT refund_orders_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
+
+--
 -- Name: regulatory_bundles regulatory_bundles_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3798,6 +3912,13 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: sink_invoices sink_invoices_invoice_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sink_invoices
+    ADD CONSTRAINT sink_invoices_invoice_id_fkey FOREIGN KEY (invoice_id) REFERENCES public.invoices(id);
 
 --
 -- Name: spend_alarms spend_alarms_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4085,6 +4206,12 @@ ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: refund_orders; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.refund_orders ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: regulatory_bundles; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4101,6 +4228,18 @@ ALTER TABLE public.rented_numbers ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sink_customers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sink_customers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sink_invoices; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sink_invoices ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: spend_alarms; Type: ROW SECURITY; Schema: public; Owner: -
@@ -4271,6 +4410,12 @@ CREATE POLICY tenant ON public.phone_codes USING ((( SELECT (public.current_scop
 CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: refund_orders tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.refund_orders USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: regulatory_bundles tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4287,6 +4432,18 @@ CREATE POLICY tenant ON public.rented_numbers USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.rollup_dirty USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sink_customers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sink_customers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sink_invoices tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sink_invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: spend_alarms tenant; Type: POLICY; Schema: public; Owner: -
@@ -4777,6 +4934,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.providers TO vocalized_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_app;
 
 --
+-- Name: TABLE refund_orders; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refund_orders TO vocalized_app;
+
+--
 -- Name: TABLE regulatory_bundles; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4811,6 +4974,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+
+--
+-- Name: TABLE sink_customers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sink_customers TO vocalized_app;
+
+--
+-- Name: TABLE sink_invoices; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sink_invoices TO vocalized_app;
 
 --
 -- Name: TABLE spend_alarms; Type: ACL; Schema: public; Owner: -

@@ -142,6 +142,14 @@ _SPECS: Final = (
         "Hours after a billing period's end in which late usage still becomes part of it; then its invoice is made.",
     ),
     _number("invoice_due_days", 14, 0, 120, "Days in which an invoice is to be paid."),
+    SettingSpec(
+        "overdue_action", "choice", "suspend",
+        "What happens to a workspace whose invoice stays overdue: suspend it until it has paid, or keep it.",
+        choices=("suspend", "keep"),
+    ),
+    _number(
+        "overdue_grace_days", 14, 0, 365, "Days for which an invoice may be overdue before its workspace is suspended."
+    ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

@@ -108,6 +108,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[A-Za-z0-9-]{8,64}$": "must be an id of 8 to 64 letters, digits and -",
     r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$": "must be a recovery code, such as k3vq-7ayo-m2fd",
     r"^price_[A-Za-z0-9_]{1,200}$": "must be the id of a price at Stripe, which begins with price_",
+    r"^pm_[A-Za-z0-9_]{1,200}$": "must be the id of a payment method at Stripe, which begins with pm_",
 }
 
 

@@ -18,6 +18,8 @@ class WebhookOptions:
     twilio_shared_keys: Sequence[tuple[str, str]] = field(default=(), repr=False)
     #: Ed25519 public keys, base64 of 32 bytes each; several while they rotate.
     telnyx_public_keys: Sequence[str] = ()
+    #: Signing secrets of Stripe's endpoint; several while they are replaced.
+    stripe_secrets: Sequence[str] = field(default=(), repr=False)
     #: Whether a request of Twilio without any signature is refused; a wrong signature always is.
     require_twilio_signature: bool = True
 

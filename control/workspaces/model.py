@@ -12,7 +12,7 @@ from control.workspaces.roles import Role
 
 WorkspaceStatus = Literal["trial", "active", "suspended"]
 # Why a workspace is suspended, as its members see it.
-SuspensionCause = Literal["trial_over", "staff"]
+SuspensionCause = Literal["trial_over", "invoice_overdue", "staff"]
 
 
 @dataclass(frozen=True, slots=True)

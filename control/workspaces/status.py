@@ -8,7 +8,10 @@ from typing import Final
 from control.workspaces.model import SuspensionCause, Workspace
 from shared.errors import Conflict
 
+# Why the platform itself suspended a workspace (suspended_why).
+OVERDUE_REASON: Final = "An invoice is overdue."
 _MESSAGES: Final[Mapping[SuspensionCause, str]] = {
+    "invoice_overdue": "This workspace is suspended, because an invoice is overdue",
     "trial_over": "This workspace is suspended, because its trial is over",
     "staff": "This workspace was suspended by the platform's staff",
 }
@@ -34,6 +37,8 @@ def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
     """Why the workspace is suspended, for its members; None if it is not. The staff's reason is not for them."""
     if workspace.status != "suspended":
         return None
+    if workspace.suspended_why == OVERDUE_REASON:
+        return "invoice_overdue"
     ends, at = workspace.trial_ends_at, workspace.suspended_at
     trial_over = workspace.status_before == "trial" and ends is not None and at is not None and ends <= at
     return "trial_over" if trial_over else "staff"
@@ -43,7 +48,10 @@ def require_not_suspended(workspace: Workspace) -> None:
     """Raises Conflict (code workspace_suspended), which says who suspended it and what to do."""
     cause = suspension_cause(workspace)
     if cause is not None:
-        text = f"{_MESSAGES[cause]}: nothing in it can be changed, and no calls are made. Ask the platform's support."
+        advice = "Pay it, or ask" if cause == "invoice_overdue" else "Ask"
+        text = (
+            f"{_MESSAGES[cause]}: nothing in it can be changed, and no calls are made. {advice} the platform's support."
+        )
         raise Conflict(text, code="workspace_suspended")
 
 

@@ -1,10 +1,12 @@
 """The tables of docs/control.md list the program's rate limits, staff settings, duties and metrics."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
+from control.billing.stripe import StripeOptions
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
 from control.media_requests.metrics import MediaRequestMetrics
@@ -57,7 +59,7 @@ async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp
         policies=Policies(links="http://127.0.0.1", hashing=CHEAP_HASHING),
         mail_url=tmp_path.as_uri(),
         mail_from="Vocalized <no-reply@example.com>",
-        outside=worker_outside("redis://127.0.0.1:9", tmp_path),
+        outside=replace(worker_outside("redis://127.0.0.1:9", tmp_path), stripe=StripeOptions("sk_test_unused")),
     )
     async with open_worker(options) as worker:
         duties = {(f"`{duty.name}`", f"{duty.every_s:g}") for duty in worker.tasks.duties}

@@ -5,10 +5,10 @@ from datetime import datetime
 import pytest
 
 from control.db.duties import Duty, WorkerTasks, join_tasks
-from control.db.pool import Pool
+from control.db.pool import Connection
 
 
-async def _do_nothing(pool: Pool, now: datetime, most: int) -> int:
+async def _do_nothing(db: Connection, now: datetime) -> int:
     return 0
 
 

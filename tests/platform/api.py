@@ -26,6 +26,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
 from control.agents.model import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
+from control.billing.stripe import StripeOptions
 from control.carriers.registry import CarrierOptions
 from control.db.pool import Connection, Timeouts, open_pool
 from control.http.access import AdminRole, WorkspaceRole
@@ -116,6 +117,7 @@ async def running_api(
     timeouts: Timeouts | None = None,
     carriers: CarrierOptions | None = None,
     webhooks: WebhookOptions | None = None,
+    stripe: StripeOptions | None = None,
     handlers: RequestHandlers | None = None,
     port: int = 0,
     has_portal: bool = True,
@@ -125,8 +127,8 @@ async def running_api(
     """The API until the block ends, with the shipped catalogue in the database.
 
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
-    those of all rooms. carriers: default none. webhooks: an empty `url` is replaced by the API's own. has_portal: False
-    has the API serve the pages behind links in e-mails. egress_allow: networks that
+    those of all rooms. carriers, stripe: default none. webhooks: an empty `url` is replaced by the API's own.
+    has_portal: False has the API serve the pages behind links in e-mails. egress_allow: networks that
     customers' addresses may lead to. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
@@ -148,7 +150,9 @@ async def running_api(
                 agents=AgentPolicy(standins=True),
                 access_token_s=access_token_s,
             ),
-            outside=OutsideOptions(valkey_url, objects.as_uri(), carriers or CarrierOptions(url), bus_timeout_s=30.0),
+            outside=OutsideOptions(
+                valkey_url, objects.as_uri(), carriers or CarrierOptions(url), bus_timeout_s=30.0, stripe=stripe
+            ),
             webhooks=replace(webhooks, url=webhooks.url or url) if webhooks else WebhookOptions(url),
             pool_size=pool_size,
             timeouts=timeouts or LONG_TIMEOUTS,

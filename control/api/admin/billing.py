@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -26,8 +27,10 @@ from control.billing.administration import PaymentNotice
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
 from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
 from control.billing.model import CURRENCY
+from control.billing.sink_administration import SinkAdministration
 from control.billing.taxes import TaxRate
 from control.http.access import admin
+from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, Slug
 from control.http.context import AdminContext
 from control.http.pagination import ListQuery, Query, UtcDatetime, page_fields
@@ -139,25 +142,52 @@ async def list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> Adm
     return AdminInvoiceList([to_listing(one) for one in found.rows], **page_fields(query, found))
 
 
-async def void_invoice(context: AdminContext, invoice_id: UUID, body: VoidReason) -> AdminInvoiceAnswer:
+async def void_invoice(context: AdminContext, invoice_id: UUID, body: VoidReason) -> CheckedChange[AdminInvoiceAnswer]:
     """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
-    staff = context.services.billing.administration
-    invoice = await staff.void_invoice(context.db, context.actor, invoice_id, body.reason, context.now)
-    return AdminInvoiceAnswer(to_invoice(invoice))
+    sink = SinkAdministration(context.services.billing.sink)
+    external_id = await sink.find_open(context.db, invoice_id)
+
+    async def save(again: AdminContext) -> AdminInvoiceAnswer:
+        staff = again.services.billing.administration
+        invoice = await staff.void_invoice(again.db, again.actor, invoice_id, body.reason, again.now)
+        return AdminInvoiceAnswer(to_invoice(invoice))
+
+    return CheckedChange(partial(sink.void, external_id, body.reason) if external_id else None, save)
 
 
-async def record_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
-    """Records a payment; an invoice is paid once all of it came in."""
-    staff = context.services.billing.administration
-    invoice = await staff.record_payment(context.db, context.actor, invoice_id, _notice(body), context.now)
-    return AdminInvoiceAnswer(to_invoice(invoice))
+async def record_payment(
+    context: AdminContext, invoice_id: UUID, body: PaymentBody
+) -> CheckedChange[AdminInvoiceAnswer]:
+    """Records a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
+    sink = SinkAdministration(context.services.billing.sink)
+    external_id = await sink.find_open(context.db, invoice_id)
+    if external_id is not None:
+        await sink.require_whole(context.db, invoice_id, body.amount)
+
+    async def save(again: AdminContext) -> AdminInvoiceAnswer:
+        staff = again.services.billing.administration
+        invoice = await staff.record_payment(again.db, again.actor, invoice_id, _notice(body), again.now)
+        return AdminInvoiceAnswer(to_invoice(invoice))
+
+    return CheckedChange(partial(sink.settle, external_id) if external_id else None, save)
 
 
 async def refund_payment(context: AdminContext, invoice_id: UUID, body: PaymentBody) -> AdminInvoiceAnswer:
-    """Records that money of a paid invoice was paid back."""
-    staff = context.services.billing.administration
-    invoice = await staff.refund(context.db, context.actor, invoice_id, _notice(body), context.now)
-    return AdminInvoiceAnswer(to_invoice(invoice))
+    """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
+    billing = context.services.billing
+    found = await SinkAdministration(billing.sink).order_refund(
+        context.db, context.actor, invoice_id, _notice(body), context.now
+    )
+    if found is None:
+        staff = billing.administration
+        found = await staff.refund(context.db, context.actor, invoice_id, _notice(body), context.now)
+    return AdminInvoiceAnswer(to_invoice(found))
+
+
+async def resume_invoice(context: AdminContext, invoice_id: UUID) -> AdminInvoiceAnswer:
+    """Has an invoice issued or charged again that Stripe refused, once the cause is removed."""
+    sink = SinkAdministration(context.services.billing.sink)
+    return AdminInvoiceAnswer(to_invoice(await sink.resume(context.db, context.actor, invoice_id, context.now)))
 
 
 async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBody) -> AdminCreditAnswer:
@@ -228,6 +258,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{INVOICE}/void", void_invoice, WRITERS),
     Route("POST", f"{INVOICE}/payments", record_payment, WRITERS, idempotent=True, beyond_spec=True),
     Route("POST", f"{INVOICE}/refunds", refund_payment, WRITERS, idempotent=True, beyond_spec=True),
+    Route("POST", f"{INVOICE}/resume", resume_invoice, WRITERS, beyond_spec=True),
     Route(
         "POST",
         f"{BILLING}/workspaces/{{workspaceId}}/credits",

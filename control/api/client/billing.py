@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from control.api.client.billing_views import (
     InvoiceDetails,
     InvoiceList,
     PeriodList,
+    SetupView,
     to_credit,
     to_details,
     to_invoice,
@@ -23,16 +25,33 @@ from control.api.client.billing_views import (
     to_period,
     to_settings,
 )
+from control.billing import store_collection
 from control.billing.invoice_pdf import PDF_TYPE, InvoiceDocument, make_pdf
+from control.billing.payment_methods import (
+    AddedMethod,
+    StartedSetup,
+    add_payment_method,
+    find_payment_method,
+    remove_payment_method,
+    require_sink,
+    save_added,
+    save_removed,
+    sink_customer,
+    start_setup,
+)
 from control.http.access import member
-from control.http.body import ONE_LINE, ChangeBody
+from control.http.after_commit import CheckedChange
+from control.http.body import ONE_LINE, Body, ChangeBody
 from control.http.context import MemberContext
 from control.http.file_response import FileResponse
 from control.http.json_or_pdf import JsonOrPdf
 from control.http.pagination import ListQuery, page_fields
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 
 BILLING = "/workspaces/{workspaceId}/billing"
+METHOD = f"{BILLING}/payment-method"
+# Each request asks Stripe; thieves try stolen cards by the hundred.
+METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
 Limit = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=2)]
@@ -54,6 +73,12 @@ class BillingChange(ChangeBody):
     legal_name: ShortText = Field("", description="The name on invoices; empty: the workspace's name.")
     country: Country | None = Field(None, description="ISO 3166; its taxes are on invoices. null removes it.")
     tax_id: ShortText = Field("", description="The customer's tax number, for invoices.")
+
+
+class PaymentMethodBody(Body):
+    """A payment method that a browser has given to Stripe."""
+
+    stripe_payment_method_id: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
 
 
 async def get_current_period(context: MemberContext) -> BillingNow:
@@ -100,6 +125,51 @@ async def change_billing_settings(context: MemberContext, body: BillingChange) -
     return to_settings(*changed)
 
 
+async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
+    """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
+    …/payment-method."""
+    billing, workspace_id = context.services.billing, context.workspace_id
+    sink, customer = require_sink(billing), await sink_customer(context.db, billing, workspace_id)
+    started: list[StartedSetup] = []
+
+    async def ask() -> None:
+        started.append(await start_setup(sink, customer))
+
+    async def save(again: MemberContext) -> SetupView:
+        await store_collection.insert_account(again.db, workspace_id, started[-1].customer_id)
+        return SetupView(started[-1].secret.id, started[-1].secret.secret)
+
+    return CheckedChange(ask, save)
+
+
+async def set_payment_method(context: MemberContext, body: PaymentMethodBody) -> CheckedChange[BillingSettingsView]:
+    """Has this payment method pay invoices from now on; what is open is charged to it."""
+    billing, workspace_id = context.services.billing, context.workspace_id
+    sink, customer = require_sink(billing), await sink_customer(context.db, billing, workspace_id)
+    added: list[AddedMethod] = []
+
+    async def ask() -> None:
+        added.append(await add_payment_method(sink, customer, body.stripe_payment_method_id))
+
+    async def save(again: MemberContext) -> BillingSettingsView:
+        await save_added(again.db, again.actor, workspace_id, added[-1], again.now)
+        return to_settings(*await billing.get_settings(again.db, workspace_id))
+
+    return CheckedChange(ask, save)
+
+
+async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
+    """Removes the payment method; invoices then wait for another one, and become overdue."""
+    sink = require_sink(context.services.billing)
+    method_id = await find_payment_method(context.db, context.workspace_id)
+
+    async def save(again: MemberContext) -> None:
+        if method_id is not None:
+            await save_removed(again.db, again.actor, again.workspace_id, again.now)
+
+    return CheckedChange(partial(remove_payment_method, sink, method_id), save)
+
+
 async def _make_file(document: InvoiceDocument) -> FileResponse:
     """In a thread: a PDF takes about 0.1 s of a core."""
     content = await asyncio.to_thread(make_pdf, document)
@@ -122,5 +192,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin"), is_heavy=True),
     Route("GET", f"{BILLING}/credits", list_credits, member("admin"), beyond_spec=True),
     Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin")),
+    Route("POST", METHOD, set_payment_method, member("owner"), check_limit=METHOD_LIMIT),
+    Route("POST", f"{METHOD}/setup", start_payment_setup, member("owner"), check_limit=METHOD_LIMIT, beyond_spec=True),
+    Route("DELETE", METHOD, delete_payment_method, member("owner"), check_limit=METHOD_LIMIT, beyond_spec=True),
     Route("PUT", f"{BILLING}/settings", change_billing_settings, member("owner")),
 )

@@ -177,6 +177,14 @@ class BillingSettingsView:
     tax_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class SetupView:
+    """What a browser needs to give a card to Stripe. client_secret: for Stripe's JavaScript, once."""
+
+    setup_intent_id: str
+    client_secret: str
+
+
 def to_now(running: RunningPeriod) -> BillingNow:
     period = CurrentPeriodView(
         start=running.period.start,

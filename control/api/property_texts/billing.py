@@ -20,6 +20,9 @@ BILLING: Final = {
     "stripe_invoice_id": Text(
         "Id of the invoice at Stripe; null for one of the platform's own.", "in_1Pq2Rs3Tu4Vw5Xy6"
     ),
+    "setup_intent_id": Text("Id of the SetupIntent at Stripe.", "seti_1Pq2Rs3Tu4Vw5Xy6"),
+    "client_secret": Text("For Stripe's JavaScript in the owner's browser.", "seti_1Pq2Rs3Tu4Vw5Xy6_secret_a1B2"),
+    "stripe_payment_method_id": Text("Id of the payment method at Stripe.", "pm_1Pq2Rs3Tu4Vw5Xy6"),
     "invoice_id": Text("Id of the invoice."),
     "invoices": Text("The invoices."),
     "invoice": Text("The invoice."),

@@ -1,0 +1,65 @@
+"""The worker's tasks for a sink: jobs, and duties that find what is due."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from control.billing import store_collection
+from control.billing.job_transactions import enqueue_once
+from control.billing.period_jobs import BATCH, Clock, IssueInvoiceJob, period_tasks
+from control.billing.service import Billing
+from control.billing.sink_jobs import (
+    CHARGE_INVOICE,
+    CHECK_CUSTOMER,
+    CHECK_INVOICE,
+    REFUND,
+    ChargeInvoiceJob,
+    CheckCustomerJob,
+    CheckInvoiceJob,
+    RefundJob,
+    SinkJobs,
+)
+from control.billing.sinks import BillingSink
+from control.db.duties import Duty, WorkerTasks, join_tasks
+from control.db.pool import Connection, Pool
+
+# Open invoices are asked about so often, because webhooks may be lost: Stripe gives one up after three days.
+CHECK_AFTER: Final = timedelta(hours=6)
+
+
+def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) -> WorkerTasks:
+    """`period_tasks`, whose invoices the sink issues; jobs `billing.charge_invoice`, `.check_invoice`,
+    `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks` and `refund_orders`."""
+    jobs = SinkJobs(pool, billing, sink, clock)
+
+    async def invoice_charges(db: Connection, now: datetime) -> int:
+        due = await store_collection.select_due(db, now, BATCH)
+        for invoice_id in due:
+            await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(invoice_id))
+        return len(due)
+
+    async def invoice_checks(db: Connection, now: datetime) -> int:
+        old = await store_collection.select_unchecked(db, now - CHECK_AFTER, BATCH)
+        for external_id in old:
+            await enqueue_once(db, CHECK_INVOICE, CheckInvoiceJob(external_id))
+        return len(old)
+
+    async def refund_orders(db: Connection, now: datetime) -> int:
+        open_orders = await store_collection.select_orders(db, BATCH)
+        for order_id in open_orders:
+            await enqueue_once(db, REFUND, RefundJob(order_id))
+        return len(open_orders)
+
+    handlers = {
+        CHARGE_INVOICE: jobs.handler(ChargeInvoiceJob, jobs.charge),
+        CHECK_INVOICE: jobs.handler(CheckInvoiceJob, jobs.check_invoice),
+        CHECK_CUSTOMER: jobs.handler(CheckCustomerJob, jobs.check_customer),
+        REFUND: jobs.handler(RefundJob, jobs.refund),
+    }
+    # A full batch is not repeated at once: what is enqueued stays due until its job has run.
+    duties = [
+        Duty("invoice_charges", 60, invoice_charges, BATCH + 1),
+        Duty("invoice_checks", 600, invoice_checks, BATCH + 1),
+        Duty("refund_orders", 300, refund_orders, BATCH + 1),
+    ]
+    issue = jobs.handler(IssueInvoiceJob, jobs.issue)
+    return join_tasks([period_tasks(pool, billing, clock, issue=issue), WorkerTasks(handlers=handlers, duties=duties)])

@@ -1,0 +1,174 @@
+"""SQL of sink_customers, sink_invoices and refund_orders."""
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.billing.collection import Collection, RefundOrder, SinkAccount
+from control.db.pool import Connection
+
+_COLLECTION: Final = tuple(field.name for field in fields(Collection))
+_ORDER: Final = ", ".join(field.name for field in fields(RefundOrder))
+_ACCOUNT: Final = "workspace_id, customer_id, payment_method_id"
+_MAX_ERROR_LENGTH: Final = 200
+
+
+async def select_account(db: Connection, workspace_id: UUID) -> SinkAccount | None:
+    """The workspace's customer at the sink."""
+    row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE workspace_id = $1", workspace_id)
+    return None if row is None else SinkAccount(**row)
+
+
+async def select_account_of(db: Connection, customer_id: str) -> SinkAccount | None:
+    """By the sink's id. Needs platform scope."""
+    row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE customer_id = $1", customer_id)
+    return None if row is None else SinkAccount(**row)
+
+
+async def insert_account(db: Connection, workspace_id: UUID, customer_id: str) -> SinkAccount:
+    """Returns the account that is stored: an earlier one stays."""
+    await db.execute(
+        "INSERT INTO sink_customers (workspace_id, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        workspace_id,
+        customer_id,
+    )
+    account = await select_account(db, workspace_id)
+    assert account is not None, "the sink gave one customer to two workspaces"
+    return account
+
+
+async def update_method(db: Connection, workspace_id: UUID, method_id: str | None) -> bool:
+    """Returns whether it was another one before."""
+    tag = await db.execute(
+        "UPDATE sink_customers SET payment_method_id = $2, updated_at = now() "
+        "WHERE workspace_id = $1 AND payment_method_id IS DISTINCT FROM $2",
+        workspace_id,
+        method_id,
+    )
+    return bool(tag == "UPDATE 1")
+
+
+async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = False) -> Collection | None:
+    """lock: until the transaction ends."""
+    ending = " FOR UPDATE" if lock else ""
+    row = await db.fetchrow(
+        f"SELECT {', '.join(_COLLECTION)} FROM sink_invoices WHERE invoice_id = $1{ending}", invoice_id
+    )
+    return None if row is None else Collection(**row)
+
+
+async def upsert_collection(db: Connection, collection: Collection) -> None:
+    """Stores all of it. last_error: cut to 200 characters."""
+    places = ", ".join(f"${place}" for place in range(1, len(_COLLECTION) + 1))
+    sets = ", ".join(f"{name} = excluded.{name}" for name in _COLLECTION[2:])
+    values = {name: getattr(collection, name) for name in _COLLECTION}
+    values["last_error"] = collection.last_error and collection.last_error[:_MAX_ERROR_LENGTH]
+    await db.execute(
+        f"INSERT INTO sink_invoices ({', '.join(_COLLECTION)}) VALUES ({places}) "
+        f"ON CONFLICT (invoice_id) DO UPDATE SET {sets}",
+        *values.values(),
+    )
+
+
+async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_over: bool) -> None:
+    """is_over: no further charge is tried."""
+    await db.execute(
+        "UPDATE sink_invoices SET checked_at = $2, next_attempt_at = CASE WHEN NOT $3 THEN next_attempt_at END "
+        "WHERE invoice_id = $1",
+        invoice_id,
+        now,
+        is_over,
+    )
+
+
+async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> bool:
+    """Has one invoice tried again that the sink refused; returns whether it had."""
+    tag = await db.execute(
+        "UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL "
+        "WHERE invoice_id = $1 AND last_error IS NOT NULL",
+        invoice_id,
+        now,
+    )
+    return bool(tag == "UPDATE 1")
+
+
+async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) -> int:
+    """Has the workspace's open invoices charged again; returns how many."""
+    tag = await db.execute(
+        """
+        UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL WHERE workspace_id = $1 AND invoice_id IN (
+            SELECT id FROM invoices WHERE workspace_id = $1 AND status IN ('pending', 'overdue'))
+        """,
+        workspace_id,
+        now,
+    )
+    return int(tag.split()[-1])
+
+
+async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
+    """Invoices of which a charge is due, the longest first. Needs platform scope."""
+    rows = await db.fetch(
+        "SELECT invoice_id FROM sink_invoices WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2", now, most
+    )
+    return [row["invoice_id"] for row in rows]
+
+
+async def select_unchecked(db: Connection, before: datetime, most: int) -> list[str]:
+    """The sink's ids of open invoices that it was last asked about before. Needs platform scope."""
+    rows = await db.fetch(
+        """
+        SELECT i.stripe_invoice_id AS id FROM invoices i JOIN sink_invoices s ON s.invoice_id = i.id
+        WHERE i.status IN ('pending', 'overdue') AND s.checked_at < $1 AND i.stripe_invoice_id IS NOT NULL
+        ORDER BY s.checked_at LIMIT $2
+        """,
+        before,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_invoice_of(db: Connection, external_id: str) -> UUID | None:
+    """Our id of the sink's invoice. Needs platform scope."""
+    found: UUID | None = await db.fetchval("SELECT id FROM invoices WHERE stripe_invoice_id = $1", external_id)
+    return found
+
+
+async def insert_order(db: Connection, order: RefundOrder) -> None:
+    """Inserts an open order."""
+    await db.execute(
+        f"INSERT INTO refund_orders ({_ORDER}) VALUES ($1, $2, $3, $4, $5, $6)",
+        *(getattr(order, field.name) for field in fields(RefundOrder)),
+    )
+
+
+async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) -> RefundOrder | None:
+    """An open order. lock: until the transaction ends. Needs platform scope."""
+    ending = " FOR UPDATE" if lock else ""
+    row = await db.fetchrow(f"SELECT {_ORDER} FROM refund_orders WHERE id = $1 AND status = 'open'{ending}", order_id)
+    return None if row is None else RefundOrder(**row)
+
+
+async def select_open_orders(db: Connection, invoice_id: UUID) -> list[RefundOrder]:
+    """Open orders of an invoice."""
+    rows = await db.fetch(
+        f"SELECT {_ORDER} FROM refund_orders WHERE invoice_id = $1 AND status = 'open' ORDER BY created_at LIMIT 100",
+        invoice_id,
+    )
+    return [RefundOrder(**row) for row in rows]
+
+
+async def select_orders(db: Connection, most: int) -> list[UUID]:
+    """Open orders, the oldest first. Needs platform scope."""
+    rows = await db.fetch("SELECT id FROM refund_orders WHERE status = 'open' ORDER BY created_at LIMIT $1", most)
+    return [row["id"] for row in rows]
+
+
+async def close_order(db: Connection, order_id: UUID, error: str | None = None) -> None:
+    """error: why nothing was paid back."""
+    await db.execute(
+        "UPDATE refund_orders SET status = CASE WHEN $2::text IS NULL THEN 'done' ELSE 'failed' END, last_error = $2 "
+        "WHERE id = $1",
+        order_id,
+        error and error[:_MAX_ERROR_LENGTH],
+    )

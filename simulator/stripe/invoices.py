@@ -1,0 +1,245 @@
+"""Operations on invoice items, invoices, payments of invoices and refunds (docs.stripe.com/invoicing/overview)."""
+
+from typing import Any
+
+from simulator.stripe.account import StripeAccount, StripeObject, make_page, read_integer, read_text
+from simulator.stripe.customers import find_customer
+from simulator.stripe.errors import StripeFailure, declined_card, invalid_parameter
+
+# The smallest charge in US cents (docs.stripe.com/currencies, minimum charge amounts).
+MINIMUM_CHARGE = 50
+
+
+def create_invoice(account: StripeAccount, params: StripeObject) -> StripeObject:
+    customer = find_customer(account, read_text(params, "customer"))
+    method = params.get("collection_method", "charge_automatically")
+    if method == "send_invoice" and not {"days_until_due", "due_date"} & params.keys():
+        raise invalid_parameter("send_invoice needs days_until_due or due_date.", "days_until_due")
+    made = account.add(
+        "in",
+        "invoice",
+        {
+            "customer": customer["id"],
+            "currency": params.get("currency", "usd"),
+            "collection_method": method,
+            "auto_advance": params.get("auto_advance") == "true",
+            "billing_reason": "manual",
+            "description": params.get("description"),
+            "metadata": params.get("metadata", {}),
+            "status": "draft",
+            "number": None,
+            "hosted_invoice_url": None,
+            "invoice_pdf": None,
+            "due_date": None,
+            "amount_paid": 0,
+            "attempt_count": 0,
+            "attempted": False,
+            "parent": None,
+            "status_transitions": dict.fromkeys(("finalized_at", "paid_at", "voided_at", "marked_uncollectible_at")),
+        },
+    )
+    _sum_up(account, made)
+    account.emit("invoice.created", made)
+    return made
+
+
+def get_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
+    return account.find("invoice", invoice_id)
+
+
+def list_invoices(account: StripeAccount, params: StripeObject) -> StripeObject:
+    since = read_integer(params.get("created", {}), "gte", 0)
+    wanted = {name: params[name] for name in ("customer", "status") if name in params}
+    found = [
+        one
+        for one in account.all("invoice")
+        if one["status"] != "deleted"
+        and one["created"] >= since
+        and all(one[name] == value for name, value in wanted.items())
+    ]
+    return make_page(found, params, "/v1/invoices")
+
+
+def delete_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
+    invoice = _find(account, invoice_id, "draft", verb="deleted")
+    invoice["status"] = "deleted"
+    return {"id": invoice_id, "object": "invoice", "deleted": True}
+
+
+def create_invoice_item(account: StripeAccount, params: StripeObject) -> StripeObject:
+    """Only for a draft; without `invoice` it waits for the customer's next one."""
+    customer = find_customer(account, read_text(params, "customer"))
+    invoice_id = params.get("invoice")
+    amount, currency = read_integer(params, "amount"), params.get("currency", "usd")
+    if invoice_id is not None:
+        invoice = _find(account, invoice_id, "draft", verb="edited", status=400)
+        if invoice["customer"] != customer["id"] or invoice["currency"] != currency:
+            raise StripeFailure("The invoice belongs to another customer or has another currency.", param="invoice")
+    period = {name: read_integer(params.get("period", {}), name, int(account.now)) for name in ("start", "end")}
+    made = account.add(
+        "ii",
+        "invoiceitem",
+        {
+            "customer": customer["id"],
+            "invoice": invoice_id,
+            "amount": amount,
+            "currency": currency,
+            "description": params.get("description"),
+            "metadata": params.get("metadata", {}),
+            "period": period,
+        },
+    )
+    if invoice_id is not None:
+        _sum_up(account, account.find("invoice", invoice_id))
+    account.emit("invoiceitem.created", made)
+    return made
+
+
+def list_invoice_items(account: StripeAccount, params: StripeObject) -> StripeObject:
+    found = [one for one in account.all("invoiceitem") if params.get("invoice") in (None, one["invoice"])]
+    return make_page(found, params, "/v1/invoiceitems")
+
+
+def finalize_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
+    """What is less than the minimum charge is added to the customer's balance, and paid with the next invoice
+    (docs.stripe.com/billing/customer/balance)."""
+    invoice = _find(account, invoice_id, "draft", verb="finalized")
+    customer = find_customer(account, invoice["customer"])
+    due = invoice["total"] + customer["balance"]
+    is_small = due < MINIMUM_CHARGE
+    customer["balance"] = due if is_small else 0
+    invoice["amount_due"] = invoice["amount_remaining"] = 0 if is_small else due
+    invoice.update(
+        status="open",
+        number=account.take_invoice_number(),
+        hosted_invoice_url=f"https://invoice.stripe.com/i/{invoice_id}",
+        invoice_pdf=f"https://pay.stripe.com/invoice/{invoice_id}/pdf",
+    )
+    invoice["status_transitions"]["finalized_at"] = int(account.now)
+    account.emit("invoice.finalized", invoice)
+    if is_small:
+        _settle(account, invoice)
+    return invoice
+
+
+def pay_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
+    """Charges the customer's default payment method, or marks it as paid elsewhere (paid_out_of_band)."""
+    if account.find("invoice", invoice_id)["status"] == "paid":
+        raise StripeFailure("Invoice is already paid", code="invoice_already_paid")
+    invoice = _find(account, invoice_id, "open", "uncollectible", verb="paid")
+    if params.get("paid_out_of_band") == "true":
+        _settle(account, invoice)
+        return invoice
+    customer = find_customer(account, invoice["customer"])
+    method = params.get("payment_method") or customer["invoice_settings"]["default_payment_method"]
+    if method is None:
+        raise StripeFailure("There is no default_payment_method set on this Customer or Invoice.", code="missing")
+    _charge(account, invoice, account.find("payment_method", method, status=400))
+    return invoice
+
+
+def void_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
+    return _close(account, invoice_id, "void", "voided_at", "invoice.voided")
+
+
+def mark_uncollectible(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
+    return _close(account, invoice_id, "uncollectible", "marked_uncollectible_at", "invoice.marked_uncollectible")
+
+
+def list_invoice_payments(account: StripeAccount, params: StripeObject) -> StripeObject:
+    found = [one for one in account.all("invoice_payment") if params.get("invoice") in (None, one["invoice"])]
+    return make_page(found, params, "/v1/invoice_payments")
+
+
+def create_refund(account: StripeAccount, params: StripeObject) -> StripeObject:
+    intent = account.find("payment_intent", read_text(params, "payment_intent"), status=400)
+    left = intent["amount_received"] - intent["amount_refunded"]
+    amount = read_integer(params, "amount", left)
+    if left == 0:
+        raise StripeFailure("Charge has already been refunded.", code="charge_already_refunded")
+    if not 0 < amount <= left:
+        raise StripeFailure(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})")
+    intent["amount_refunded"] += amount
+    fields = {"amount": amount, "payment_intent": intent["id"], "currency": intent["currency"], "status": "succeeded"}
+    made = account.add("re", "refund", {**fields, "metadata": params.get("metadata", {})})
+    account.emit("refund.created", made)
+    return made
+
+
+def list_refunds(account: StripeAccount, params: StripeObject) -> StripeObject:
+    intent = params.get("payment_intent")
+    found = [one for one in account.all("refund") if intent in (None, one["payment_intent"])]
+    return make_page(found, params, "/v1/refunds")
+
+
+def list_events(account: StripeAccount, params: StripeObject) -> StripeObject:
+    kind = params.get("type")
+    return make_page([one for one in account.all("event") if kind in (None, one["type"])], params, "/v1/events")
+
+
+def _find(account: StripeAccount, invoice_id: str, *statuses: str, verb: str, status: int = 404) -> StripeObject:
+    invoice = account.find("invoice", invoice_id, status=status)
+    if invoice["status"] not in statuses:
+        raise StripeFailure(f"An invoice with the status {invoice['status']} can't be {verb}.")
+    return invoice
+
+
+def _close(account: StripeAccount, invoice_id: str, status: str, moment: str, event: str) -> StripeObject:
+    invoice = _find(account, invoice_id, "open", "uncollectible", verb=f"marked {status}")
+    invoice["status"] = status
+    invoice["status_transitions"][moment] = int(account.now)
+    account.emit(event, invoice)
+    return invoice
+
+
+def _charge(account: StripeAccount, invoice: StripeObject, method: StripeObject) -> None:
+    invoice["attempted"], invoice["attempt_count"] = True, invoice["attempt_count"] + 1
+    last4 = method["card"]["last4"]
+    if last4 == "3184":
+        account.emit("invoice.payment_action_required", invoice)
+        raise declined_card("authentication_required", "invoice_payment_intent_requires_action")
+    if last4 == "0341" or method["id"] in account.declining:
+        account.emit("invoice.payment_failed", invoice)
+        raise declined_card("generic_decline")
+    amount = invoice["amount_due"]
+    intent = account.add(
+        "pi",
+        "payment_intent",
+        {
+            "customer": invoice["customer"],
+            "amount": amount,
+            "amount_received": amount,
+            "amount_refunded": 0,
+            "currency": invoice["currency"],
+            "payment_method": method["id"],
+            "status": "succeeded",
+        },
+    )
+    paid = {"invoice": invoice["id"], "amount_paid": amount, "status": "paid", "currency": invoice["currency"]}
+    account.add(
+        "inpay",
+        "invoice_payment",
+        {**paid, "payment": {"type": "payment_intent", "payment_intent": intent["id"]}},
+    )
+    _settle(account, invoice)
+
+
+def _settle(account: StripeAccount, invoice: StripeObject) -> None:
+    invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0)
+    invoice["status_transitions"]["paid_at"] = int(account.now)
+    account.emit("invoice.paid", invoice)
+    account.emit("invoice.payment_succeeded", invoice)
+
+
+def _sum_up(account: StripeAccount, invoice: StripeObject) -> None:
+    """The amounts by the invoice's items."""
+    items = [one for one in reversed(account.all("invoiceitem")) if one["invoice"] == invoice["id"]]
+    total = sum(item["amount"] for item in items)
+    due = max(total, 0)
+    lines: list[Any] = [
+        {**{name: item[name] for name in ("amount", "currency", "description", "metadata", "period")},
+         "id": f"il_{item['id']}", "object": "line_item", "invoice": invoice["id"]}
+        for item in items
+    ]  # fmt: skip
+    invoice["lines"] = make_page(lines, {}, f"/v1/invoices/{invoice['id']}/lines")
+    invoice.update(total=total, subtotal=total, amount_due=due, amount_remaining=due)

@@ -1,0 +1,1 @@
+"""Tests of the simulated Stripe, asked by Stripe's own SDK."""
