@@ -82,6 +82,11 @@ async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup
         return StartedSetup(customer_id, await sink.create_setup(customer_id))
 
 
+async def save_customer(db: Connection, workspace_id: UUID, customer_id: str) -> None:
+    """Stores the sink's id of the workspace, if it has none."""
+    await store_collection.insert_account(db, workspace_id, customer_id)
+
+
 async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
     """Outside of a transaction. Raises as `sink_problems` does."""
     with sink_problems("stripe_payment_method_id"):

@@ -34,13 +34,15 @@ from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, Slug
 from control.http.context import AdminContext
 from control.http.pagination import ListQuery, Query, UtcDatetime, page_fields
-from control.http.route import Route
+from control.http.route import RateLimit, Route
 from shared.ids import new_id
 
 BILLING = "/admin/billing"
 INVOICE = f"{BILLING}/invoices/{{invoiceId}}"
 READERS = admin("finance", "read_only")
 WRITERS = admin("finance")
+# Of one of the staff to the payment company.
+_SINK_REQUESTS = RateLimit("sink-requests", 60, 60)
 
 Amount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=3)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
@@ -255,8 +257,16 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/overview", get_billing_overview, READERS),
     Route("GET", f"{BILLING}/workspaces", list_balances, READERS),
     Route("GET", f"{BILLING}/invoices", list_invoices, READERS),
-    Route("POST", f"{INVOICE}/void", void_invoice, WRITERS),
-    Route("POST", f"{INVOICE}/payments", record_payment, WRITERS, idempotent=True, beyond_spec=True),
+    Route("POST", f"{INVOICE}/void", void_invoice, WRITERS, check_limit=_SINK_REQUESTS),
+    Route(
+        "POST",
+        f"{INVOICE}/payments",
+        record_payment,
+        WRITERS,
+        idempotent=True,
+        check_limit=_SINK_REQUESTS,
+        beyond_spec=True,
+    ),
     Route("POST", f"{INVOICE}/refunds", refund_payment, WRITERS, idempotent=True, beyond_spec=True),
     Route("POST", f"{INVOICE}/resume", resume_invoice, WRITERS, beyond_spec=True),
     Route(

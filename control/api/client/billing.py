@@ -25,7 +25,6 @@ from control.api.client.billing_views import (
     to_period,
     to_settings,
 )
-from control.billing import store_collection
 from control.billing.invoice_pdf import PDF_TYPE, InvoiceDocument, make_pdf
 from control.billing.payment_methods import (
     AddedMethod,
@@ -35,6 +34,7 @@ from control.billing.payment_methods import (
     remove_payment_method,
     require_sink,
     save_added,
+    save_customer,
     save_removed,
     sink_customer,
     start_setup,
@@ -136,7 +136,7 @@ async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView
         started.append(await start_setup(sink, customer))
 
     async def save(again: MemberContext) -> SetupView:
-        await store_collection.insert_account(again.db, workspace_id, started[-1].customer_id)
+        await save_customer(again.db, workspace_id, started[-1].customer_id)
         return SetupView(started[-1].secret.id, started[-1].secret.secret)
 
     return CheckedChange(ask, save)

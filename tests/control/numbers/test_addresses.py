@@ -242,7 +242,8 @@ async def test_a_deleted_workspace_is_purged_once_the_carriers_have_no_address_o
     address = await ours.register()
     number = await ours.order(f"{LONDON}101", address=address.id)
     await workspace.execute(
-        "UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", workspace.workspace_id
+        "UPDATE workspaces SET deleted_at = now() - interval '1 day', purge_after = now() WHERE id = $1",
+        workspace.workspace_id,
     )
 
     async def due() -> bool:
