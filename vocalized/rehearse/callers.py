@@ -110,6 +110,15 @@ class RehearsalCaller:
             and all(report.latency_ms is not None for report in self.party.reports)
         )
 
+    @property
+    def fault(self) -> str:
+        """What went wrong with a call that did not succeed."""
+        if self.outcome is None or not self.outcome.answered:
+            return "not answered"
+        reports = self.party.reports
+        silent = [str(turn) for turn, report in enumerate(reports, start=1) if report.latency_ms is None]
+        return f"no answer to turn {', '.join(silent)} of {len(reports)}" if silent else "ended before its last turn"
+
 
 def scripted_caller(performances: Sequence[PreparedTurn], index: int) -> RehearsalCaller:
     """A caller with a number of its own, made from `index`."""

@@ -19,6 +19,8 @@ from vocalized.stack.settings import CarrierName
 CARRIERS = tuple(NUMBERS)
 # A killed worker's jobs are taken over after 30 s, and are looked for every 15 s.
 RECORDS_S = 90.0
+# Wrong calls that a report describes.
+_MOST_NAMED = 3
 
 
 def carrier_of(index: int) -> CarrierName:
@@ -76,8 +78,11 @@ def check_calls(callers: Sequence[RehearsalCaller], records: dict[str, RecordedC
     faults = [f"{one.carrier} {one.call_id}: {fault}" for one in records.values() for fault in one.faults]
     not_completed = [one for one in records.values() if one.status != "completed"]
     missing = len(callers) - len(records)
+    wrong = "".join(f"; call {callers.index(one) + 1} from {one.number}: {one.fault}" for one in bad[:_MOST_NAMED])
     return [
-        ReportRow("calls that went wrong", "0", f"{len(bad)} of {len(callers)}", not bad),
+        ReportRow(
+            "calls that went wrong", "0", f"{len(bad)} of {len(callers)}{': ' + wrong if wrong else ''}", not bad
+        ),
         ReportRow("calls missing in the record", "0", str(missing), missing == 0),
         ReportRow("calls not recorded as completed", "0", str(len(not_completed)), not not_completed),
         ReportRow(
