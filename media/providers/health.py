@@ -34,8 +34,9 @@ class HealthChange:
 
     what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe began.
     "refuted": another process ejected it, but it has worked since. "forgotten": it was ejected, and nobody has used it
-    since. cool_down_s: from now on, 0 when it works. evidence_s: since the first of the failures that ejected it, or
-    since the useful unit that refutes. shared: learned from another process, or of no interest to others.
+    since. cool_down_s: from now on, 0 when it works. evidence_s: since the first of the failures that ejected it,
+    since the ejection after which it is probed, or since the useful unit that refutes. shared: learned from another
+    process, or of no interest to others.
     """
 
     key: HealthKey
@@ -125,7 +126,9 @@ class HealthBoard:
         attempt = ProviderAttempt(self, key, workspace)
         if record is not None and record.is_half_open(now):
             record.start_probe(attempt, now)
-            self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s))
+            # It says nothing of the provider: where that has worked since its ejection, it stays in service.
+            age_s = record.ejected_age(now)
+            self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s, evidence_s=age_s))
         return attempt
 
     def learn(self, key: HealthKey, shared: SharedHealth) -> None:

@@ -73,7 +73,7 @@ class HealthRecord:
         self.last_useful = NEVER  # here or with another process
         self.version = 0
         self._policy = policy
-        self._healed_at = NEVER
+        self._ejected_at = self._healed_at = NEVER
         self._probe: object | None = None
         self._probe_until = NEVER
         self._own_useful = NEVER
@@ -185,6 +185,7 @@ class HealthRecord:
         self.waits, self.gaps = WaitHistory(), WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, 1) if brief else self.ejections + 1
+        self._ejected_at = now
         self._clear()
         return min(policy.busy_s, policy.cool_down_s) if brief else policy.cool_down(self.ejections)
 
@@ -193,6 +194,11 @@ class HealthRecord:
         self.waits, self.gaps = WaitHistory(), WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, ejections)
+        self._ejected_at = now
+
+    def ejected_age(self, now: float) -> float:
+        """Seconds since the latest ejection or failed probe."""
+        return now - self._ejected_at
 
     def heal(self, now: float) -> None:
         """It is in service again."""

@@ -36,6 +36,22 @@ def test_one_request_probes_after_the_cool_down_and_its_useful_unit_heals() -> N
     assert harness.what == ["ejected", "probed", "healed"]
 
 
+def test_a_probe_here_ejects_nothing_where_the_provider_has_worked_since() -> None:
+    """It is reported, so that others do not probe as well, but it is as old as the ejection."""
+    harness = BoardHarness()
+    harness.fail(times=3)
+    harness.wait(20.0)
+    harness.board.start(KEY)
+    (probed,) = [one for one in harness.changes if one.what == "probed"]
+    assert probed.evidence_s == 20.0
+    other = BoardHarness()
+    other.board.start(KEY).mark_useful()
+    other.wait(1.0)
+    other.board.learn(KEY, SharedHealth(1, probed.evidence_s, probed.cool_down_s, probed.ejections))
+    assert other.usable
+    assert other.what == ["refuted"]
+
+
 def test_each_failed_probe_doubles_the_cool_down_up_to_the_limit() -> None:
     harness, seconds = BoardHarness(), []
     harness.fail(times=3)
