@@ -108,6 +108,13 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker = KeyChecker(EgressGuard(policies.egress_allow))
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
+    billing = Billing(
+        platform=platform,
+        workspaces=workspaces,
+        email_queue=mailer,
+        issuer=policies.invoice_issuer,
+        sink=outside.billing_sink,
+    )
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -115,15 +122,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         templates=Templates(),
         platform=platform,
         analytics=Analytics(),
-        billing=Billing(
-            platform=platform,
-            workspaces=workspaces,
-            email_queue=mailer,
-            issuer=policies.invoice_issuer,
-            sink=outside.billing_sink,
-        ),
+        billing=billing,
         spend_guard=SpendGuard(outside.bus),
-        numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform),
+        numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),

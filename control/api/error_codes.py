@@ -87,10 +87,11 @@ _CODES: Final[Mapping[str, str]] = {
         "503 carrier_refused, 503 market_busy"
     ),
     "buy_number": (
-        "409 no_carrier, 409 number_limit, 409 number_taken, 409 owner_unverified, 409 trial_number_limit, "
-        "409 workspace_suspended, 409 address_pending, 422 address_ambiguous, 422 address_not_in_bundle, "
-        "422 address_rejected, 422 address_required, 422 address_unfit, 422 address_unknown, 422 bundle_ambiguous, "
-        "422 bundle_not_usable, 422 bundle_required, 422 bundle_unfit, 422 bundle_unknown, "
+        "409 no_carrier, 409 number_limit, 409 number_taken, 409 owner_unverified, 409 payment_method_required, "
+        "409 trial_number_limit, 409 workspace_suspended, 409 address_pending, 422 address_ambiguous, "
+        "422 address_not_in_bundle, 422 address_rejected, 422 address_required, 422 address_unfit, "
+        "422 address_unknown, 422 bundle_ambiguous, 422 bundle_not_usable, 422 bundle_required, 422 bundle_unfit, "
+        "422 bundle_unknown, "
         "422 carrier_not_set_up, 422 phone_number_invalid, 429 number_daily_limit"
     ),
     "create_address": "409 address_limit, 409 workspace_suspended, 422 country_unknown",
@@ -179,6 +180,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_grant_credit": f"{_WORKSPACE}, 422 amount_invalid, 422 expiry_invalid",
     "admin_void_credit": "404 credit_not_found",
     "admin_add_tax_rate": "409 tax_rate_exists",
+    "admin_set_payment_method_exemption": _WORKSPACE,
     "admin_set_prepayment": _WORKSPACE,
     "admin_set_tax_exemption": _WORKSPACE,
     "admin_list_calls": "422 too_deep",

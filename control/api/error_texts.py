@@ -85,6 +85,8 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "the call's events.",
     "409 own_keys_not_in_tier": "The workspace's tier has no keys of its own.",
     "409 owner_unverified": "None of the workspace's owners has confirmed their e-mail address.",
+    "409 payment_method_required": "The workspace is not on trial and has no payment method: an owner "
+    "adds one first, by `POST /workspaces/{workspaceId}/billing/payment-method/setup`.",
     "409 phone_code_over": "The code was used, is too old, or was given wrongly too often: request a new one.",
     "409 provider_exists": "There is a provider of this name already.",
     "409 provider_in_use": "Live agents name the provider.",

@@ -16,7 +16,8 @@ PeriodStatus = Literal["open", "pending", "paid", "overdue", "void"]
 class BillingAccount:
     """Who is billed. currency: ISO 4217, lower case. anchor_day: of the month on which periods begin. opened_at:
     nothing before it is billed. legal_name: for invoices; empty: the workspace's name. country: ISO 3166, whose tax
-    rates hold. is_prepaid: calls end when its credits are used up."""
+    rates hold. is_prepaid: calls end when its credits are used up. is_payment_method_exempt: it buys numbers without a
+    payment method at the sink."""
 
     workspace_id: UUID
     currency: str = "usd"
@@ -27,6 +28,7 @@ class BillingAccount:
     tax_id: str = ""
     is_tax_exempt: bool = False
     is_prepaid: bool = False
+    is_payment_method_exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from control.analytics.periods import Period, first_day
@@ -139,6 +139,14 @@ class BillingAdministration:
         """Whether a workspace's calls end when its credits are used up. Raises NotFound (code workspace_not_found)."""
         await _change_account(db, actor, workspace_id, "billing.prepaid", is_prepaid=prepaid)
 
+    async def set_payment_method_exempt(self, db: Connection, actor: Actor, workspace_id: UUID, exempt: bool) -> None:
+        """Whether a workspace buys numbers without a payment method. Raises NotFound (code workspace_not_found)."""
+        await _change_account(db, actor, workspace_id, "billing.payment_method_exempt", is_payment_method_exempt=exempt)
+
+
+# Of a BillingAccount: what the staff sets; in the audit log.
+_STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt")
+
 
 async def _change_account(
     db: Connection,
@@ -148,6 +156,7 @@ async def _change_account(
     *,
     is_tax_exempt: bool | None = None,
     is_prepaid: bool | None = None,
+    is_payment_method_exempt: bool | None = None,
 ) -> None:
     """None: as it is."""
     if await read_billed_workspaces.select_facts(db, workspace_id) is None:
@@ -159,9 +168,12 @@ async def _change_account(
         before,
         is_tax_exempt=before.is_tax_exempt if is_tax_exempt is None else is_tax_exempt,
         is_prepaid=before.is_prepaid if is_prepaid is None else is_prepaid,
+        is_payment_method_exempt=(
+            before.is_payment_method_exempt if is_payment_method_exempt is None else is_payment_method_exempt
+        ),
     )
     await store_accounts.update_account(db, after)
-    old, new = ({"is_tax_exempt": one.is_tax_exempt, "is_prepaid": one.is_prepaid} for one in (before, after))
+    old, new = ({name: getattr(one, name) for name in _STAFF_FIELDS} for one in (before, after))
     await record_change(db, actor, Change(action, "billing_account", str(workspace_id), workspace_id, old, new))
 
 

@@ -121,6 +121,21 @@ async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
     return account.payment_method_id if account else None
 
 
+async def require_payment_method(db: Connection, billing: Billing, workspace_id: UUID) -> None:
+    """Whether somebody will pay for what the workspace orders. Without a sink nothing is required, nor of a workspace
+    that the staff exempted. Locks nothing: a payment method may be removed at any later time, too. Raises Conflict
+    (code payment_method_required)."""
+    if billing.sink is None or await find_payment_method(db, workspace_id) is not None:
+        return
+    account = await store_accounts.select_account(db, workspace_id)
+    if account is None or not account.is_payment_method_exempt:
+        raise Conflict(
+            "This workspace has no payment method. An owner adds one first: "
+            f"POST /workspaces/{workspace_id}/billing/payment-method/setup.",
+            code="payment_method_required",
+        )
+
+
 async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
     """Outside of a transaction. Raises as `sink_problems` does."""
     if method_id is not None:

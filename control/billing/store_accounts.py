@@ -32,16 +32,18 @@ async def insert_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def update_account(db: Connection, account: BillingAccount) -> None:
-    """Stores what invoices say about the customer, its taxes, and whether it pays in advance."""
+    """Stores what invoices say about the customer, its taxes, whether it pays in advance, and whether it needs
+    a payment method."""
     await db.execute(
         "UPDATE billing_accounts SET legal_name = $2, country = $3, tax_id = $4, is_tax_exempt = $5, "
-        "is_prepaid = $6, updated_at = now() WHERE workspace_id = $1",
+        "is_prepaid = $6, is_payment_method_exempt = $7, updated_at = now() WHERE workspace_id = $1",
         account.workspace_id,
         account.legal_name,
         account.country,
         account.tax_id,
         account.is_tax_exempt,
         account.is_prepaid,
+        account.is_payment_method_exempt,
     )
 
 

@@ -475,6 +475,7 @@ CREATE TABLE public.billing_accounts (
     is_tax_exempt boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     is_prepaid boolean DEFAULT false NOT NULL,
+    is_payment_method_exempt boolean DEFAULT false NOT NULL,
     CONSTRAINT billing_accounts_anchor_day_check CHECK (((anchor_day >= 1) AND (anchor_day <= 31))),
     CONSTRAINT billing_accounts_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
     CONSTRAINT billing_accounts_currency_check CHECK ((currency ~ '^[a-z]{3}$'::text))
@@ -2027,6 +2028,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007301');
 INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
+INSERT INTO public.schema_migrations VALUES ('20261126007501');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

@@ -9,6 +9,8 @@ from typing import Final
 from uuid import UUID
 
 from control.agents.service import Agents
+from control.billing.payment_methods import require_payment_method
+from control.billing.service import Billing
 from control.carriers.model import NumberHolder, OwnedNumber
 from control.carriers.phone import number_kind
 from control.db.jobs import enqueue, is_queued
@@ -40,8 +42,8 @@ class Numbers:
     """Every method works within the current transaction: the first ones in a workspace's scope, from `load` on in the
     platform's."""
 
-    def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform) -> None:
-        self._workspaces, self._agents, self._platform = workspaces, agents, platform
+    def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform, billing: Billing) -> None:
+        self._workspaces, self._agents, self._platform, self._billing = workspaces, agents, platform, billing
         self.search = NumberSearch()
 
     async def list_page(
@@ -63,10 +65,11 @@ class Numbers:
         """Inserts a number with status buying; a job does the rest.
 
         Raises Invalid (code phone_number_invalid, and those of `choose_holder`), Conflict (codes number_taken,
-        number_limit, trial_number_limit, workspace_suspended, owner_unverified, address_pending) and TooManyRequests
-        (code number_daily_limit)."""
+        number_limit, trial_number_limit, workspace_suspended, owner_unverified, payment_method_required,
+        address_pending) and TooManyRequests (code number_daily_limit)."""
         country = country_of(wanted.phone_number)
         await self._workspaces.require_running(db, workspace_id)
+        await self._require_payment_method(db, workspace_id)
         await self._require_capacity(db, workspace_id)
         await self._require_purchases_left(db, workspace_id, now)
         holder = await self._choose_holder(db, workspace_id, wanted, country, now)
@@ -235,6 +238,11 @@ class Numbers:
     async def record_release(self, db: Connection, number: PhoneNumber, now: datetime) -> None:
         """Marks the number as released."""
         await store.update_released(db, number.workspace_id, number.id, now)
+
+    async def _require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
+        """On trial nothing is billed, so that nothing is required."""
+        if (await self._workspaces.get(db, workspace_id)).status != "trial":
+            await require_payment_method(db, self._billing, workspace_id)
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
         """Locks the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A

@@ -123,6 +123,12 @@ class Prepayment(Body):
     is_prepaid: bool
 
 
+class PaymentMethodExemption(Body):
+    """Whether a workspace buys phone numbers without a payment method."""
+
+    is_payment_method_exempt: bool
+
+
 async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
     """Revenue, cost and profit of the period by tier, and what is open of invoices."""
     staff, today = context.services.billing.administration, context.now.astimezone(UTC).date()
@@ -245,6 +251,12 @@ async def set_prepayment(context: AdminContext, workspace_id: UUID, body: Prepay
     await staff.set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
 
 
+async def set_payment_method_exemption(context: AdminContext, workspace_id: UUID, body: PaymentMethodExemption) -> None:
+    """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
+    staff = context.services.billing.administration
+    await staff.set_payment_method_exempt(context.db, context.actor, workspace_id, body.is_payment_method_exempt)
+
+
 def _notice(body: PaymentBody) -> PaymentNotice:
     return PaymentNotice(body.amount, body.method, body.reference, body.reason)
 
@@ -283,4 +295,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{BILLING}/tax-rates", add_tax_rate, WRITERS, status=201, idempotent=True, beyond_spec=True),
     Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/tax-exemption", set_tax_exemption, WRITERS, beyond_spec=True),
     Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/prepayment", set_prepayment, WRITERS, beyond_spec=True),
+    Route(
+        "PUT",
+        f"{BILLING}/workspaces/{{workspaceId}}/payment-method-exemption",
+        set_payment_method_exemption,
+        WRITERS,
+        beyond_spec=True,
+    ),
 )

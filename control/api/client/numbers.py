@@ -91,7 +91,7 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
 async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[NumberAnswer]:
     """Buys a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
     only with an address of their holder, or with documents: those that the body names, else the workspace's only
-    fitting ones."""
+    fitting ones. Where cards are taken, a workspace that is not on trial needs a payment method first."""
     carrier = choose_carrier(context.services.carriers, body.carrier)
     country_of(body.phone_number)
     requirements: list[NumberRequirements] = []

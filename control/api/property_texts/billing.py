@@ -84,6 +84,7 @@ BILLING: Final = {
     "is_inclusive": Text("Whether prices contain the tax."),
     "valid_from": Text("From when on it holds (UTC).", "2026-01-01T00:00:00Z"),
     "is_prepaid": Text("Whether the workspace's calls end when its credits are used up."),
+    "is_payment_method_exempt": Text("Whether the workspace buys phone numbers without a payment method."),
     "is_tax_exempt": Text("Whether the workspace's invoices have no tax."),
     "tax_rate": Text("The tax rate."),
     "tax_rates": Text("The tax rates."),

@@ -264,6 +264,12 @@ async def test_a_person_buys_a_few_numbers_for_trials(workspace: NumbersWorkspac
     await workspace.buy(TWO)
 
 
+async def test_without_a_sink_no_payment_method_is_required(workspace: NumbersWorkspace) -> None:
+    await workspace.execute("UPDATE workspaces SET status = 'active'")
+    assert (await workspace.buy(ONE)).status == "buying"
+    assert not await workspace.fetch("SELECT FROM sink_customers")
+
+
 async def test_stuck_number_gets_its_job_again_but_never_two(workspace: NumbersWorkspace) -> None:
     buying, releasing = await workspace.buy(ONE), await workspace.buy(TWO)
     await workspace.set_status(releasing, "active")
