@@ -23,12 +23,14 @@ async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
         await enqueue(db, name, payload)
 
 
-async def enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct], most: int) -> None:
-    """Enqueues the first `most` of those that do not wait."""
+async def enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct], most: int) -> int:
+    """Enqueues the first `most` of those that do not wait; returns how many."""
     queued = await list_queued(db, name) if wanted else set()
     payloads = (msgspec.json.encode(one) for one in wanted)
-    for payload in islice((one for one in payloads if one not in queued), most):
+    new = list(islice((one for one in payloads if one not in queued), most))
+    for payload in new:
         await enqueue(db, name, payload)
+    return len(new)
 
 
 async def transact(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from control.billing import store_collection
-from control.billing.job_transactions import enqueue_once
-from control.billing.period_jobs import BATCH, Clock, IssueInvoiceJob, period_tasks
+from control.billing.job_transactions import enqueue_new
+from control.billing.period_jobs import BATCH, MOST_WAITING, Clock, IssueInvoiceJob, period_tasks
 from control.billing.service import Billing
 from control.billing.sink_jobs import (
     CHARGE_INVOICE,
@@ -32,22 +32,16 @@ def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) ->
     jobs = SinkJobs(pool, billing, sink, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
-        due = await store_collection.select_due(db, now, BATCH)
-        for invoice_id in due:
-            await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(invoice_id))
-        return len(due)
+        due = await store_collection.select_due(db, now, MOST_WAITING)
+        return await enqueue_new(db, CHARGE_INVOICE, [ChargeInvoiceJob(one) for one in due], BATCH)
 
     async def invoice_checks(db: Connection, now: datetime) -> int:
-        old = await store_collection.select_unchecked(db, now - CHECK_AFTER, BATCH)
-        for external_id in old:
-            await enqueue_once(db, CHECK_INVOICE, CheckInvoiceJob(external_id))
-        return len(old)
+        old = await store_collection.select_unchecked(db, now - CHECK_AFTER, MOST_WAITING)
+        return await enqueue_new(db, CHECK_INVOICE, [CheckInvoiceJob(one) for one in old], BATCH)
 
     async def refund_orders(db: Connection, now: datetime) -> int:
-        open_orders = await store_collection.select_orders(db, BATCH)
-        for order_id in open_orders:
-            await enqueue_once(db, REFUND, RefundJob(order_id))
-        return len(open_orders)
+        open_orders = await store_collection.select_orders(db, MOST_WAITING)
+        return await enqueue_new(db, REFUND, [RefundJob(one) for one in open_orders], BATCH)
 
     handlers = {
         CHARGE_INVOICE: jobs.handler(ChargeInvoiceJob, jobs.charge),
@@ -55,11 +49,10 @@ def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) ->
         CHECK_CUSTOMER: jobs.handler(CheckCustomerJob, jobs.check_customer),
         REFUND: jobs.handler(RefundJob, jobs.refund),
     }
-    # A full batch is not repeated at once: what is enqueued stays due until its job has run.
     duties = [
-        Duty("invoice_charges", 60, invoice_charges, BATCH + 1),
-        Duty("invoice_checks", 600, invoice_checks, BATCH + 1),
-        Duty("refund_orders", 300, refund_orders, BATCH + 1),
+        Duty("invoice_charges", 60, invoice_charges, BATCH),
+        Duty("invoice_checks", 600, invoice_checks, BATCH),
+        Duty("refund_orders", 300, refund_orders, BATCH),
     ]
     issue = jobs.handler(IssueInvoiceJob, jobs.issue)
     return join_tasks([period_tasks(pool, billing, clock, issue=issue), WorkerTasks(handlers=handlers, duties=duties)])
