@@ -20,6 +20,7 @@ from control.backups.worker_tasks import backups_tasks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
 from control.calls.deletion import delete_workspace_calls
+from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
@@ -88,7 +89,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
-            billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced),
+            billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
             voice_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),

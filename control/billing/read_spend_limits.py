@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from control.db.pool import Connection
 
@@ -23,7 +23,8 @@ _SELECT_LIMIT: Final = """
     WHERE w.id = $1 AND w.status <> 'trial' AND (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid)
 """
 
-# Workspaces that have open calls and a limit, or whose settings changed after $3, by id after $1.
+# Workspaces that have open calls, or callers who are transferred at $4, and a limit, or whose settings changed after
+# $3, by id after $1.
 _SELECT_LIMITED: Final = """
     SELECT w.id, coalesce(greatest(s.updated_at, a.updated_at) > $3, false) AS has_changed
     FROM workspaces w
@@ -31,22 +32,28 @@ _SELECT_LIMITED: Final = """
     LEFT JOIN billing_accounts a ON a.workspace_id = w.id
     WHERE (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid OR greatest(s.updated_at, a.updated_at) > $3)
       AND w.status <> 'trial' AND ($1::uuid IS NULL OR w.id > $1)
-      AND EXISTS (SELECT FROM calls c WHERE c.workspace_id = w.id AND c.status IN ('queued', 'ringing', 'in_progress'))
+      AND (EXISTS (SELECT FROM calls c
+                   WHERE c.workspace_id = w.id AND c.status IN ('queued', 'ringing', 'in_progress'))
+           OR EXISTS (SELECT FROM calls c
+                      WHERE c.workspace_id = w.id AND c.end_reason = 'transferred'
+                        AND c.created_at > $4::timestamptz - interval '6 hours'
+                        AND c.transfer_until::timestamptz > $4::timestamptz))
     ORDER BY w.id LIMIT $2
 """
 
 # What workspace $1 is charged for and goes on at $2, the oldest first, each with the tier whose price it has. A
-# transferred call goes on until transfer_until, unless the carrier reported its end before.
+# transferred call goes on until transfer_until, unless the carrier reported its end before; its seconds before the
+# transfer are in the ledger.
 _SELECT_RUNNING: Final = """
     WITH running AS (
-        SELECT id, created_at, answered_at FROM calls
+        SELECT id, created_at, answered_at, NULL::integer AS charged_s FROM calls
         WHERE workspace_id = $1 AND status IN ('ringing', 'in_progress') AND NOT is_test
         UNION ALL
-        SELECT id, created_at, answered_at FROM calls
+        SELECT id, created_at, answered_at, duration_seconds FROM calls
         WHERE workspace_id = $1 AND end_reason = 'transferred' AND NOT is_test
           AND created_at > $2::timestamptz - interval '6 hours' AND calls.transfer_until::timestamptz > $2::timestamptz
     )
-    SELECT r.id, r.created_at, r.answered_at, coalesce(
+    SELECT r.id, r.created_at, r.answered_at, r.charged_s, coalesce(
         (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = $1 AND c.at <= r.created_at
          ORDER BY c.at DESC, c.id DESC LIMIT 1), w.tier_name) AS tier_name
     FROM running r JOIN workspaces w ON w.id = $1 ORDER BY r.id LIMIT $3
@@ -79,16 +86,30 @@ class SpendLimit:
 
 @dataclass(frozen=True, slots=True)
 class ChargedCall:
-    """answered_at: None while it rings. tier_name: whose price it has."""
+    """answered_at: None while it rings. charged_s: of a transferred call, the seconds before its transfer, which the
+    ledger has; None of others. tier_name: whose price it has."""
 
     id: UUID
     created_at: datetime
     answered_at: datetime | None
+    charged_s: int | None
     tier_name: str
 
+    @property
+    def is_transferred(self) -> bool:
+        """Whether no media node has it any more."""
+        return self.charged_s is not None
+
+    @property
+    def reservation_id(self) -> UUID:
+        """Under which its time is reserved. A transfer has a reservation of its own: that of the conversation before is
+        given up, because the ledger has its cost."""
+        return uuid5(self.id, "transfer") if self.is_transferred else self.id
+
     def elapsed_s(self, now: datetime) -> float:
-        """Seconds that are charged by now."""
-        return max(0.0, (now - self.answered_at).total_seconds()) if self.answered_at else 0.0
+        """Seconds that will be charged by now, without those that are."""
+        since = (now - self.answered_at).total_seconds() if self.answered_at else 0.0
+        return max(0.0, since - (self.charged_s or 0))
 
 
 async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
@@ -98,11 +119,11 @@ async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
 
 
 async def select_limited(
-    db: Connection, after: UUID | None, most: int, changed_after: datetime
+    db: Connection, after: UUID | None, most: int, changed_after: datetime, now: datetime
 ) -> list[tuple[UUID, bool]]:
-    """Workspaces with open calls and a limit, by id, behind the id `after`; also those without a limit whose settings
-    were changed later than `changed_after`, which the second value tells. Needs platform scope."""
-    rows = await db.fetch(_SELECT_LIMITED, after, most, changed_after)
+    """Workspaces with calls that go on and a limit, by id, behind the id `after`; also those without a limit whose
+    settings were changed later than `changed_after`, which the second value tells. Needs platform scope."""
+    rows = await db.fetch(_SELECT_LIMITED, after, most, changed_after, now)
     return [(row["id"], row["has_changed"]) for row in rows]
 
 

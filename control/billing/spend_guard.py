@@ -6,7 +6,7 @@ again from the ledger and the calls that go on before anything is granted.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -33,10 +33,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class SpendReport:
-    """refused: running calls that got no more time, and end within what they have."""
+    """granted: how long each running call may go on, by its reservation."""
 
     snapshot: SpendSnapshot
-    refused: tuple[UUID, ...]
+    granted: Mapping[UUID, GrantedTime]
+
+    @property
+    def refused(self) -> list[UUID]:
+        """Reservations of running calls that got no more time, and end within what they have."""
+        return [one for one, granted in self.granted.items() if granted.is_last]
 
 
 class SpendGuard:
@@ -80,9 +85,11 @@ class SpendGuard:
         if seconds is None:
             log.info("budget.reading_superseded", workspace_id=str(workspace_id))
             return None
-        calls = list(zip(snapshot.running, seconds, strict=True))
-        await self._granted.write({str(call.call_id): _granted_time(call, given) for call, given in calls})
-        return SpendReport(snapshot, tuple(call.call_id for call, given in calls if given < call.least.seconds))
+        calls = zip(snapshot.running, seconds, strict=True)
+        granted = {call.call_id: _granted_time(call, given) for call, given in calls}
+        # No node has the transferred ones.
+        await self._granted.write({str(one): time for one, time in granted.items() if one not in snapshot.transfers})
+        return SpendReport(snapshot, granted)
 
     async def lift(self, call_ids: Iterable[UUID]) -> None:
         """Lets running calls go on without a limit: their workspace has none any more."""

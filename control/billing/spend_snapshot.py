@@ -1,6 +1,6 @@
 """Reads what the spending limit of a workspace leaves for its calls. Prices are visible in platform scope only."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from control.billing.budget import (
 )
 from control.billing.closure import find_period
 from control.billing.prices import Consumption, PriceList
-from control.billing.read_spend_limits import SpendLimit
+from control.billing.read_spend_limits import ChargedCall, SpendLimit
 from control.billing.statement import Statement
 from control.billing.statements import load_exact_statement, load_statement
 from control.billing.store_alerts import AlertKind
@@ -48,7 +48,7 @@ class SpendTerms:
 class SpendSnapshot:
     """What a workspace may spend, and what its calls need. finished: calls whose cost the budget contains. unpriced:
     running calls whose price is unknown. told: the alerts of this period and limit. minute_micros: of a call that
-    begins now."""
+    begins now. transfers: those of the running calls that were transferred and have a price, by their reservations."""
 
     workspace_id: UUID
     period: StoredPeriod
@@ -56,6 +56,7 @@ class SpendSnapshot:
     budget: Budget
     minute_micros: int
     running: list[ReservationRequest]
+    transfers: Mapping[UUID, ChargedCall]
     finished: frozenset[UUID]
     unpriced: int
     told: frozenset[AlertKind]
@@ -94,10 +95,10 @@ async def load_snapshot(
     prices = await _load_prices(db, {limit.tier_name, *(call.tier_name for call in calls)})
     minute = price_time(MINUTE_S, _price_of(prices, limit.tier_name, now))
     budget = await _load_budget(db, workspace_id, limit, stored, statement, price_included(statement, minute), now)
-    requests = [
-        make_request(call.id, call.elapsed_s(now), _price_of(prices, call.tier_name, call.created_at)) for call in calls
-    ]
-    priced = [one for one in requests if one is not None]
+    requests = {
+        call: make_request(call.reservation_id, call.elapsed_s(now), _price_from(prices, call)) for call in calls
+    }
+    priced = [one for one in requests.values() if one is not None]
     return SpendSnapshot(
         workspace_id=workspace_id,
         period=stored,
@@ -105,7 +106,8 @@ async def load_snapshot(
         budget=budget,
         minute_micros=minute.micros if minute else 0,
         running=priced,
-        finished=frozenset(reserved) - is_open - {call.id for call in calls},
+        transfers={call.reservation_id: call for call, one in requests.items() if one and call.is_transferred},
+        finished=frozenset(reserved) - is_open - {call.reservation_id for call in calls},
         unpriced=len(requests) - len(priced),
         told=frozenset(await store_alerts.select_kinds(db, workspace_id, stored.period.start, budget.limit)),
     )
@@ -166,6 +168,18 @@ async def _load_prepaid(
 
 async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:
     return PriceList(await store_prices.select_versions(db, "price", tiers))
+
+
+def _price_from(prices: PriceList, call: ChargedCall) -> CallPrice:
+    """Of the seconds that the ledger does not have yet."""
+    price_of, charged_s = _price_of(prices, call.tier_name, call.created_at), call.charged_s or 0
+    charged = price_of(charged_s) if charged_s else Decimal(0)
+
+    def calculate(seconds: int) -> Decimal | None:
+        whole = price_of(charged_s + seconds)
+        return None if whole is None or charged is None else whole - charged
+
+    return calculate
 
 
 def _price_of(prices: PriceList, tier_name: str, created_at: datetime) -> CallPrice:

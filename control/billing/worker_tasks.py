@@ -14,6 +14,7 @@ from control.billing.service import Billing
 from control.billing.sink_tasks import sink_tasks
 from control.billing.spend_guard import SpendGuard
 from control.billing.spend_limits import SpendLimitDuty
+from control.billing.transfer_limits import EndTransfer, TransferLimits
 from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
 
@@ -26,10 +27,12 @@ def billing_tasks(
     billing: Billing,
     guard: SpendGuard,
     report: Callable[[Sequence[UnpricedUsage]], None],
+    end_transfer: EndTransfer,
     clock: Clock = utc_now,
 ) -> WorkerTasks:
     """Duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and `spend_limits`, and the tasks of
-    `period_tasks` or `sink_tasks`. report: takes the counts of the last day."""
+    `period_tasks` or `sink_tasks`. report: takes the counts of the last day. end_transfer: has a job end a transferred
+    call."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
@@ -44,7 +47,7 @@ def billing_tasks(
         Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH),
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
-        SpendLimitDuty(billing, guard).make_duty(),
+        SpendLimitDuty(billing, guard, TransferLimits(end_transfer)).make_duty(),
     ]
     if billing.sink is None:
         periods = period_tasks(pool, billing, clock)

@@ -61,6 +61,12 @@ _TRANSFER_FAILED: Final = {
     "es": "Lo sentimos, nadie pudo atender su llamada. Por favor, inténtelo más tarde. Adiós.",
     "fr": "Désolé, personne n'a pu prendre votre appel. Merci de réessayer plus tard. Au revoir.",
 }
+_TRANSFER_ENDED: Final = {
+    "en": "Sorry, this call has to end now. Please call again later. Goodbye.",
+    "de": "Leider muss dieses Gespräch jetzt enden. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
+    "es": "Lo sentimos, esta llamada tiene que terminar ahora. Por favor, vuelva a llamar más tarde. Adiós.",
+    "fr": "Désolé, cet appel doit se terminer maintenant. Merci de rappeler plus tard. Au revoir.",
+}
 _CODES: Final = {
     "en": "This is the call that you asked for on our web pages. Your code is: {code}. Once more: {code}. If you did "
     "not ask for it, tell it to nobody. Goodbye.",
@@ -107,6 +113,11 @@ def apology_text(language: str, english: str) -> str:
 def transfer_failed_text(language: str) -> str:
     """Says that the person the caller was transferred to did not answer. language: BCP 47; English where unknown."""
     return _TRANSFER_FAILED.get(language[:2].lower(), _TRANSFER_FAILED[FALLBACK])
+
+
+def transfer_ended_text(language: str) -> str:
+    """Tells a transferred caller that the call has to end. language: BCP 47; English where unknown."""
+    return _TRANSFER_ENDED.get(language[:2].lower(), _TRANSFER_ENDED[FALLBACK])
 
 
 def _supported(language: str) -> str:

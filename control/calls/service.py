@@ -211,6 +211,15 @@ class Calls:
         language = await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
         return call.state.id, language
 
+    async def find_transfer(self, db: Connection, call_id: UUID, now: datetime) -> tuple[CallState, str] | None:
+        """A call whose caller is transferred now, as far as the carrier has told, and the language of its agent; None
+        for others. Its row is locked."""
+        call = await store.lock_one(db, call_id)
+        transfer = call.state.details.transfer if call is not None else None
+        if call is None or transfer is None or transfer.until is None or transfer.until <= now:
+            return None
+        return call.state, await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
+
     async def hang_up_later(self, db: Connection, call_id: UUID, delay_s: float) -> None:
         """Has a job end the call at the carrier, unless the carrier reports its end by then."""
         call = await store.lock_one(db, call_id)

@@ -25,6 +25,7 @@ from control.calls.recording_start import START_RECORDING, make_start_recording_
 from control.calls.service import FETCH_RECORDING, Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.calls.state_changes import charge_calls
+from control.calls.transfer_end import END_TRANSFER, make_end_transfer_job
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
@@ -81,6 +82,7 @@ def calls_tasks(
     handlers: dict[str, JobHandler] = {
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
+        END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
         DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
         READ_PRICE: make_price_job(pool, carriers),
         START_RECORDING: make_start_recording_job(pool, carriers),

@@ -232,6 +232,12 @@ class Carrier(Protocol):
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a call; no error when it is over already."""
 
+    async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
+        """Ends a transfer: speaks to its caller by the carrier's own voice, after which the call ends. Where the
+        carrier does not end it by itself, the event of the words' end leads to its hang-up. carrier_call_id: the
+        caller's. language: BCP 47. command_id: as for CallControl. Raises CarrierRefused with `call_ended` for a call
+        that is over."""
+
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call that is in progress, if settings say that the carrier records; nothing where it is
         recorded already. call_id: ours. Raises CarrierRefused with `call_ended` for a call that is over, and for one

@@ -14,6 +14,7 @@ from telnyx.types.calls.action_answer_params import ActionAnswerParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
 from telnyx.types.calls.action_start_recording_params import ActionStartRecordingParams
 
+from control.carriers.locales import locale
 from control.carriers.model import (
     MOST_ACTIVE,
     NO_HOLDER,
@@ -253,6 +254,10 @@ class TelnyxGateway:
             "command_id": command_id,
         }
         await self._command(lambda: self._calls.speak(carrier_call_id, **params))
+
+    async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
+        """Speaks to the caller; `call.speak.ended` leads to the hang-up, which ends the bridged leg, too."""
+        await self.speak(carrier_call_id, words, locale(language), command_id)
 
     async def transfer(
         self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str

@@ -46,6 +46,7 @@ from control.carriers.twilio_forms import (
     error_from_response,
     holder_form,
     is_routed_elsewhere,
+    last_words,
     number_prices,
     number_webhooks,
     owned_number,
@@ -179,6 +180,12 @@ class TwilioGateway:
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a ringing or answered call; no error when it is over already."""
         await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
+
+    async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
+        """Replaces the instructions of the caller's call, which ends the <Dial> and the leg that it called (docs:
+        voice/api/call-resource, update a call in progress). Repeated, the words begin anew."""
+        document = last_words(words, language)
+        await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(twiml=document))
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
         """In US dollars; None until Twilio has rated the call and its legs. Media streams, recordings and detection of

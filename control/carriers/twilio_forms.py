@@ -8,6 +8,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
+from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]
+
+from control.carriers.locales import locale
 from control.carriers.model import (
     OTHER_CURRENCY,
     ActiveCall,
@@ -23,6 +26,7 @@ from control.carriers.model import (
     OwnedNumber,
 )
 from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
+from control.carriers.twilio_voices import choose_voice
 
 NAME: Final[CarrierName] = "twilio"
 # Error codes: no such resource.
@@ -30,6 +34,7 @@ NOT_FOUND: Final = frozenset({"20404", "404"})
 # The number cannot be bought (any more).
 _NUMBER_UNAVAILABLE: Final = frozenset({"21422", "21452"})
 # The call is not in progress.
+_MAX_SAY_LENGTH: Final = 3_000
 _CALL_ENDED: Final = frozenset({"21220"})
 # By default Twilio repeats a webhook once when it could not connect, and never otherwise. This has it repeat status
 # callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
@@ -258,6 +263,14 @@ def sum_prices(calls: Iterable[Any]) -> Decimal | None:
         except InvalidOperation:
             raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read") from None
     return total
+
+
+def last_words(words: str, language: str) -> str:
+    """TwiML that speaks up to 3,000 characters, then hangs up. language: BCP 47."""
+    voice, document = choose_voice(locale(language)), VoiceResponse()
+    document.say(words[:_MAX_SAY_LENGTH], voice=voice.name, language=voice.language)
+    document.hangup()
+    return str(document)
 
 
 def recording_sid(recording: str) -> str:

@@ -1477,6 +1477,18 @@ CREATE TABLE public.tool_runs (
 );
 
 --
+-- Name: transfer_times; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.transfer_times (
+    call_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    granted_until timestamp with time zone NOT NULL,
+    is_last boolean NOT NULL,
+    ended_at timestamp with time zone
+);
+
+--
 -- Name: usage_daily; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2029,6 +2041,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
+INSERT INTO public.schema_migrations VALUES ('20261127000101');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2064,6 +2077,10 @@ INSERT INTO public.schema_migrations VALUES ('20261126007501');
 
 --
 -- Data for Name: tool_runs; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: transfer_times; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2721,6 +2738,13 @@ ALTER TABLE ONLY public.tiers
 
 ALTER TABLE ONLY public.tool_runs
     ADD CONSTRAINT tool_runs_pkey PRIMARY KEY (call_id, run_id);
+
+--
+-- Name: transfer_times transfer_times_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.transfer_times
+    ADD CONSTRAINT transfer_times_pkey PRIMARY KEY (call_id);
 
 --
 -- Name: usage_daily usage_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3399,6 +3423,12 @@ CREATE INDEX spend_alarms_newest ON public.spend_alarms USING btree (raised_at);
 CREATE INDEX tool_runs_started ON public.tool_runs USING btree (started_at);
 
 --
+-- Name: transfer_times_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX transfer_times_workspace ON public.transfer_times USING btree (workspace_id);
+
+--
 -- Name: usage_daily_day; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3944,6 +3974,20 @@ ALTER TABLE ONLY public.tool_runs
     ADD CONSTRAINT tool_runs_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
+-- Name: transfer_times transfer_times_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.transfer_times
+    ADD CONSTRAINT transfer_times_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
+-- Name: transfer_times transfer_times_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.transfer_times
+    ADD CONSTRAINT transfer_times_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: verified_numbers verified_numbers_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4466,6 +4510,12 @@ CREATE POLICY tenant ON public.spend_alerts USING ((( SELECT (public.current_sco
 CREATE POLICY tenant ON public.tool_runs USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: transfer_times tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.transfer_times USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: usage_daily tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4532,6 +4582,12 @@ CREATE POLICY tenant ON public.workspaces USING ((( SELECT (public.current_scope
 --
 
 ALTER TABLE public.tool_runs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: transfer_times; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.transfer_times ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: usage_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -5024,6 +5080,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiers TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tool_runs TO vocalized_app;
+
+--
+-- Name: TABLE transfer_times; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.transfer_times TO vocalized_app;
 
 --
 -- Name: TABLE usage_daily; Type: ACL; Schema: public; Owner: -

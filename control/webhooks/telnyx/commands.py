@@ -12,12 +12,12 @@ from control.calls.announcements import make_busy_refusal, make_refusal, transfe
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
+from control.carriers.locales import locale
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.carriers.registry import CallControlCarrier
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
 from control.webhooks.call_routing import CallRouting, transfer_caller_id
-from control.webhooks.locales import locale
 from control.webhooks.telnyx.event import TelnyxEvent, facts_only, stream_key
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable

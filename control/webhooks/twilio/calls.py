@@ -13,12 +13,12 @@ from control.calls.announcements import transfer_failed_text
 from control.calls.media_assignment import StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
+from control.carriers.locales import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection
 from control.webhooks.addresses import RECORDING, STREAM
 from control.webhooks.call_routing import transfer_caller_id
 from control.webhooks.inbox.store import store_once
-from control.webhooks.locales import locale
 from control.webhooks.parts import WebhookParts
 from control.webhooks.transactions import is_database_unavailable
 from control.webhooks.twilio import form as forms

@@ -8,18 +8,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
+
 from control.billing import store_prices
 from control.billing.model import NewPrice
 from control.billing.prices import ANY_MODEL, PriceKey
 from control.billing.spend_guard import SpendGuard
 from control.billing.spend_limits import SpendLimitDuty
 from control.billing.spend_snapshot import SpendSnapshot, SpendTerms, load_snapshot
+from control.billing.transfer_limits import TransferLimits
 from control.calls.announcements import make_refusal
+from control.calls.event_batch import parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierStatus, RefusedCall
+from control.calls.transfer_end import EndTransferJob, make_end_transfer_job
 from control.db.pool import Connection
 from media.server.bus.time_limits import EVERY_S, CallTime
 from shared.bus.client import bus_client
 from shared.bus.granted_time import GrantedTimes
+from shared.events import CallEnded, CallUsage, EventEnvelope, encode_event
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
 from tests.platform.catalogue import PRICED_FROM
 
@@ -37,12 +43,14 @@ NOWHERE = "unix:///nonexistent/valkey.sock"
 
 @dataclass(slots=True)
 class SceneCall:
-    """began: seconds of the scene. hangs_up: when its caller does, in seconds of the call."""
+    """began: seconds of the scene. hangs_up: when its caller does, in seconds of the call. transferred_at: of
+    the scene; from then on no node has the call."""
 
     admitted: AdmittedCall
     began: int
     hangs_up: int
     time: CallTime = field(default_factory=CallTime)
+    transferred_at: int | None = None
     last_words_at: int | None = None
     ended_at: int | None = None
 
@@ -64,9 +72,10 @@ class SpendScene:
     calls: list[SceneCall] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     _duty: SpendLimitDuty = field(init=False)
+    _due_transfers: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._duty = SpendLimitDuty(self.platform.services.billing, self.guard)
+        self._duty = self._make_duty(self.guard)
 
     @property
     def now(self) -> datetime:
@@ -120,8 +129,23 @@ class SpendScene:
 
     async def renew(self) -> None:
         """A run of the worker's duty."""
-        duty = self._duty if self.is_redis_up else SpendLimitDuty(self.platform.services.billing, _away())
+        duty = self._duty if self.is_redis_up else self._make_duty(_away())
         await duty.run(self.platform.pool, self.now)
+        run_job = make_end_transfer_job(
+            self.platform.pool, self.platform.calls, self.platform.services.carriers, lambda: self.now
+        )
+        while self._due_transfers:
+            await run_job(msgspec.json.encode(EndTransferJob(self._due_transfers.pop())))
+        self._hear_carrier()
+
+    async def transfer(self, call: SceneCall) -> None:
+        """The agent transfers the caller; media reports the end of its part."""
+        call.transferred_at = self.at
+        talked_ms = (self.at - call.began) * 1_000
+        ended = CallEnded("completed", "transferred", "", talked_ms, CallUsage(call_ms=talked_ms), "+12125550199")
+        envelope = EventEnvelope(str(call.admitted.call_id), 9, self.now.isoformat(), ended)
+        line = parse_event("1-0", encode_event(envelope))
+        await self.platform.in_platform(lambda db: write_events(db, [line]))
 
     async def spent(self) -> Decimal:
         """What the ledger charges for the minutes of all calls."""
@@ -154,13 +178,26 @@ class SpendScene:
 
     async def _look_at_times(self) -> None:
         """What the node does every EVERY_S."""
-        running = self.running
+        running = [one for one in self.running if one.transferred_at is None]
         due = [one for one in running if self.at - one.began >= one.time.ask_s] if self.is_redis_up else []
         found = await GrantedTimes(self.platform.redis).read([str(one.admitted.call_id) for one in due])
         for one, granted in zip(due, found, strict=True):
             one.time.update(granted, self.at - one.began)
         for one in running:
             if one.last_words_at is None and one.time.is_over(self.at - one.began):
+                one.last_words_at = self.at
+
+    def _make_duty(self, guard: SpendGuard) -> SpendLimitDuty:
+        return SpendLimitDuty(self.platform.services.billing, guard, TransferLimits(self._end_transfer))
+
+    async def _end_transfer(self, db: Connection, call_id: UUID) -> None:
+        self._due_transfers.append(call_id)
+
+    def _hear_carrier(self) -> None:
+        """Callers to whom the carrier speaks the last words."""
+        told = {carrier_call_id for carrier_call_id, *_ in self.platform.gateway.spoken}
+        for one in self.running:
+            if one.admitted.carrier_call_id in told and one.last_words_at is None:
                 one.last_words_at = self.at
 
     async def _end_calls(self) -> None:

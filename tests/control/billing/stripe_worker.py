@@ -17,6 +17,7 @@ from control.billing.payment_methods import save_payment_method, sink_customer
 from control.billing.service import Billing
 from control.billing.stripe import HttpxTransport, StripeOptions, StripeSink
 from control.billing.worker_tasks import billing_tasks
+from control.calls.transfer_end import enqueue_transfer_end
 from control.db.duties import WorkerTasks
 from control.db.jobs import JobFailed
 from control.db.pool import Connection
@@ -74,7 +75,9 @@ class StripeWorker:
     @property
     def tasks(self) -> WorkerTasks:
         guard = self.platform.services.spend_guard
-        return billing_tasks(self.platform.pool, self.billing, guard, lambda found: None, lambda: self.now)
+        return billing_tasks(
+            self.platform.pool, self.billing, guard, lambda found: None, enqueue_transfer_end, lambda: self.now
+        )
 
     def move_to(self, now: datetime) -> None:
         """Sets both clocks."""

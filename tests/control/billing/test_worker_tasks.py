@@ -1,6 +1,7 @@
 """The metric of usage without a price."""
 
 from control.billing.worker_tasks import REPORTED, billing_tasks
+from control.calls.transfer_end import enqueue_transfer_end
 from control.worker_runtime import WorkerMetrics
 from tests.control.billing.scripted_call import make_events, write_facts
 from tests.control.calls.call_platform import CallPlatform, later
@@ -14,7 +15,11 @@ async def test_usage_without_a_price_is_reported_for_a_day(platform: CallPlatfor
     await write_facts(platform, call.carrier_call_id, make_events(call.call_id))
     metrics = WorkerMetrics()
     tasks = billing_tasks(
-        platform.pool, platform.services.billing, platform.services.spend_guard, metrics.report_unpriced
+        platform.pool,
+        platform.services.billing,
+        platform.services.spend_guard,
+        metrics.report_unpriced,
+        enqueue_transfer_end,
     )
     (duty,) = (one for one in tasks.duties if one.name == "unpriced_usage")
     assert await duty.run_once(platform.pool, later(60)) == 2

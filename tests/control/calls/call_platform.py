@@ -212,6 +212,7 @@ class FakeCarrier:
     dialled: list[DialRequest] = field(default_factory=list)
     hung_up: list[str] = field(default_factory=list)
     recorded: list[tuple[str, str]] = field(default_factory=list)
+    spoken: list[tuple[str, str, str]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -244,6 +245,10 @@ class FakeCarrier:
     async def hang_up(self, carrier_call_id: str) -> None:
         self.hung_up.append(carrier_call_id)
         self._answer("hang_up")
+
+    async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
+        self.spoken.append((carrier_call_id, words, language))
+        self._answer("speak_last_words")
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         self.recorded.append((carrier_call_id, call_id))

@@ -52,6 +52,7 @@ METHODS: dict[str, GatewayRequest] = {
     "start_stream": lambda gateway: gateway.start_stream(CALL, "wss://media.example.com/media/telnyx/t", COMMAND),
     "reject": lambda gateway: gateway.reject(CALL, "busy", COMMAND),
     "speak": lambda gateway: gateway.speak(CALL, "Sorry.", "en-US", COMMAND),
+    "speak_last_words": lambda gateway: gateway.speak_last_words(CALL, "Sorry.", "de", COMMAND),
     "transfer": lambda gateway: gateway.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=60, known_as=CALL),
 }
 

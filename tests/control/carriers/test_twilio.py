@@ -36,6 +36,7 @@ METHODS: dict[str, GatewayRequest] = {
     "list_active_calls": lambda gateway: gateway.list_active_calls(),
     "find_placed_calls": lambda gateway: gateway.find_placed_calls(DIAL_REQUEST, SINCE),
     "hang_up": lambda gateway: gateway.hang_up("CA1"),
+    "speak_last_words": lambda gateway: gateway.speak_last_words("CA1", "Sorry.", "de", REFERENCE),
     "is_routed_elsewhere": lambda gateway: gateway.is_routed_elsewhere(f"PN{1:032x}"),
     "has_dialled": lambda gateway: gateway.has_dialled("CA1"),
     "redirect": lambda gateway: gateway.redirect("CA1", "/webhooks/calls/continue?call=1&leg=0"),

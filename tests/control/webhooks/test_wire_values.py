@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.calls.announcements import transfer_failed_text
-from control.webhooks.locales import locale
+from control.carriers.locales import locale
+from control.carriers.twilio_voices import choose_voice
 from control.webhooks.telnyx import event as telnyx_event
 from control.webhooks.twilio import form as twilio_form
 from control.webhooks.twilio import twiml
-from control.webhooks.twilio.voices import choose_voice
 from shared.errors import Malformed
 from simulator.carrier.network.twilio.voices import can_speak
 
