@@ -31,6 +31,10 @@ _INSERT_FORMER: Final = """
     ON CONFLICT DO NOTHING
 """
 
+# All transactions together have 64 locks for each of PostgreSQL's connections (max_locks_per_transaction). Somebody
+# with thousands of accounts of one mailbox would take them all, and the requests of everybody would fail.
+MOST_LOCKS: Final = 50
+
 # Sorted, so that two transactions cannot deadlock.
 _LOCK: Final = """
     SELECT pg_advisory_xact_lock(hashtextextended('person ' || person, 0)) FROM unnest($1::text[]) AS person
@@ -44,8 +48,9 @@ async def select_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]
 
 
 async def lock_people(db: Connection, user_ids: Collection[UUID]) -> None:
-    """Serialises transactions that count what these users have in order to add to it."""
-    await db.execute(_LOCK, sorted(map(str, user_ids)))
+    """Serialises transactions that count what these users have in order to add to it: by the first MOST_LOCKS of them,
+    which are the same for all accounts of one mailbox."""
+    await db.execute(_LOCK, sorted(map(str, user_ids))[:MOST_LOCKS])
 
 
 async def insert_former(db: Connection, user_id: UUID) -> None:

@@ -12,6 +12,12 @@ _INSERT: Final = """
     ON CONFLICT (user_id, phone_number) DO UPDATE SET verified_at = excluded.verified_at
     RETURNING id, user_id, phone_number, verified_at
 """
+# Without the digest whoever forgets a phone could verify it for the next account, and be somebody new.
+_DELETE: Final = """
+    WITH forgotten AS (DELETE FROM verified_numbers WHERE user_id = $1 AND id = $2 RETURNING user_id, phone_number)
+    INSERT INTO former_users (user_id, identity) SELECT user_id, phone_identity(phone_number) FROM forgotten
+    ON CONFLICT (user_id, identity) DO UPDATE SET deleted_at = excluded.deleted_at
+"""
 
 
 async def insert_verified(
@@ -30,6 +36,6 @@ async def count_others(db: Connection, user_id: UUID, phone_number: str) -> int:
 
 
 async def delete_verified(db: Connection, user_id: UUID, number_id: UUID) -> bool:
-    """False: the user has no such number."""
-    status = await db.execute("DELETE FROM verified_numbers WHERE user_id = $1 AND id = $2", user_id, number_id)
-    return bool(status == "DELETE 1")
+    """Keeps whose it was for limits that count people (control/accounts/people.py). False: the user has no such
+    number."""
+    return bool(await db.execute(_DELETE, user_id, number_id) == "INSERT 0 1")

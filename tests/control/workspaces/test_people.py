@@ -9,6 +9,7 @@ import pytest
 from control.accounts import store_people
 from control.accounts.model import User
 from control.accounts.store_verified_numbers import insert_verified
+from control.accounts.verified_numbers import add_verified, remove_verified
 from control.db.pool import Connection
 from control.workspaces.model import Workspace
 from shared.ids import new_id
@@ -130,3 +131,43 @@ async def test_what_a_person_has_is_counted_in_the_workspaces_scope_which_stays(
         return set(found), await db.fetchval("SELECT count(*) FROM workspaces")
 
     assert await platform.as_member(owner, second, count) == ({first, second}, 2)
+
+
+async def test_whoever_forgets_a_verified_phone_stays_the_person_who_had_it(platform: WorkspacesPlatform) -> None:
+    """Otherwise the next account would verify the same phone and begin anew."""
+    users = [await platform.create_user() for _ in range(2)]
+    phone = "+14155550913"
+    stored = await platform.as_staff(lambda db: add_verified(db, users[0].id, phone, NOW))
+    await platform.as_staff(lambda db: remove_verified(db, users[0].id, stored.id))
+    await platform.as_staff(lambda db: add_verified(db, users[1].id, phone, NOW))
+    both = {one.id for one in users}
+    assert await people_of(platform, users[0]) == await people_of(platform, users[1]) == both
+
+
+async def test_a_person_with_many_accounts_takes_few_locks(platform: WorkspacesPlatform) -> None:
+    """All transactions together have some thousand locks in PostgreSQL; without one, requests of others fail."""
+
+    async def count(db: Connection) -> int:
+        await store_people.lock_people(db, {UUID(int=one) for one in range(500)})
+        held: int = await db.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        return held
+
+    assert 0 < await platform.as_staff(count) <= store_people.MOST_LOCKS
+
+
+async def test_people_who_overlap_take_turns(platform: WorkspacesPlatform) -> None:
+    """However many accounts each of them has."""
+    accounts = [UUID(int=one) for one in range(500)]
+
+    async def is_free(db: Connection) -> bool:
+        first = min(map(str, accounts))
+        free: bool = await db.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('person ' || $1, 0))", first)
+        return free
+
+    async def hold(db: Connection) -> bool:
+        await store_people.lock_people(db, accounts)
+        return await platform.as_staff(is_free)
+
+    assert not await platform.as_staff(hold)
