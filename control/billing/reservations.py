@@ -2,8 +2,9 @@
 
 Fields: `budget` (micros that all reservations together may take), `at` (when it was read, ms), `money:<call>` and
 `time:<call>` (micros and seconds that a call has reserved), `reader` and `reading` (who reads the budget anew, and
-since when, ms). All times are Redis's own. The hash expires when nobody has read the budget for `TTL_S`: then it is
-unknown, as after a loss of Redis, and nothing is granted before it is read again.
+since when, ms), `since:<reader>` (when a reader began who has not come back, ms). All times are Redis's own. The hash
+expires when nobody has read the budget for `TTL_S`: then it is unknown, as after a loss of Redis, and nothing is
+granted before it is read again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,8 +19,11 @@ from shared.bus.client import map_redis_error, redis_key
 from shared.ids import new_id
 
 TTL_S: Final = 90
-# After so long somebody else may read a budget whose reader has not come back.
+# After so long somebody else may read a budget whose reader has not come back. A reader who takes longer may still
+# write, as long as none who began later has: else a database that takes longer would keep all from writing.
 READER_MS: Final = 2_000
+# Who has not come back for so long writes nothing any more.
+LONGEST_READING_MS: Final = 60_000
 # A budget that was read longer ago grants nothing to new calls, so that a lower limit holds soon. While calls run, it
 # is read every 10 s (control/billing/spend_limits.py).
 OLDEST_MS: Final = 15_000
@@ -28,6 +32,7 @@ AMPLE_PART: Final = 10
 
 # `book_used`: what a call has used counts in any case, and of all calls before any of them is granted more: after a
 # loss of Redis the first ones would get what the others have used. `grant`: the seconds that a call has then reserved.
+# `forget_readers`: those who began at this time or before write nothing any more.
 _GRANT: Final = """
 local key, reserved = KEYS[1], 0
 local function money(call) return tonumber(redis.call('HGET', key, 'money:' .. call) or '0') end
@@ -50,6 +55,13 @@ local function grant(budget, call, least_s, least, ample_s, ample)
   return had_s
 end
 local fields = redis.call('HGETALL', key)
+local function forget_readers(latest)
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 6) == 'since:' and tonumber(fields[i + 1]) <= latest then
+      redis.call('HDEL', key, fields[i])
+    end
+  end
+end
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 6) == 'money:' then reserved = reserved + tonumber(fields[i + 1]) end
 end
@@ -72,8 +84,10 @@ return {{seconds, now - at}}
 _BEGIN: Final = f"""{_GRANT}
 local since = tonumber(redis.call('HGET', key, 'reading') or '0')
 if redis.call('HEXISTS', key, 'reader') == 1 and now - since < tonumber(ARGV[3]) then return false end
-redis.call('HSET', key, 'reader', ARGV[2], 'reading', string.format('%.0f', now))
+local began = string.format('%.0f', now)
+redis.call('HSET', key, 'reader', ARGV[2], 'reading', began, 'since:' .. ARGV[2], began)
 redis.call('EXPIRE', key, ARGV[4])
+forget_readers(now - {LONGEST_READING_MS})
 local calls = {{}}
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 5) == 'time:' then calls[#calls + 1] = string.sub(fields[i], 6) end
@@ -81,16 +95,19 @@ end
 return calls
 """
 # ARGV: AMPLE_PART, the reader's name, TTL_S, the budget, the number of calls that are over, these, then 7 values for
-# each running one. Returns the running calls' seconds; nil if somebody else has read meanwhile, or Redis was lost.
+# each running one. Returns the running calls' seconds; nil if somebody who began later has written meanwhile, or Redis
+# was lost.
 _COMMIT: Final = f"""{_GRANT}
-if redis.call('HGET', key, 'reader') ~= ARGV[2] then return false end
+local began = redis.call('HGET', key, 'since:' .. ARGV[2])
+if not began or tonumber(began) < tonumber(redis.call('HGET', key, 'at') or '0') then return false end
 local first = 6 + tonumber(ARGV[5])
 for i = 6, first - 1 do
   reserved = reserved - money(ARGV[i])
   redis.call('HDEL', key, 'money:' .. ARGV[i], 'time:' .. ARGV[i])
 end
-redis.call('HSET', key, 'budget', ARGV[4], 'at', redis.call('HGET', key, 'reading'))
-redis.call('HDEL', key, 'reader', 'reading')
+redis.call('HSET', key, 'budget', ARGV[4], 'at', began)
+forget_readers(tonumber(began))
+if redis.call('HGET', key, 'reader') == ARGV[2] then redis.call('HDEL', key, 'reader', 'reading') end
 redis.call('EXPIRE', key, ARGV[3])
 local seconds, n = {{}}, {{}}
 for i = first, #ARGV, 7 do
@@ -104,6 +121,7 @@ return seconds
 """
 # ARGV: the reader's name.
 _GIVE_UP: Final = """
+redis.call('HDEL', KEYS[1], 'since:' .. ARGV[1])
 if redis.call('HGET', KEYS[1], 'reader') == ARGV[1] then redis.call('HDEL', KEYS[1], 'reader', 'reading') end
 """
 

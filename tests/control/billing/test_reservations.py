@@ -113,6 +113,28 @@ async def test_only_one_reads_and_the_late_one_writes_nothing(redis: Redis, rese
     assert [await seconds_of(reservations, request()) for _ in range(2)] == [60, 0]
 
 
+async def test_slow_readers_do_not_keep_each_other_from_writing(redis: Redis, reservations: Reservations) -> None:
+    """A database that takes longer than the next reader waits: what was read first is written first."""
+    key = redis_key("reservations", str(WORKSPACE))
+    first = await begin(reservations)
+    await redis.hincrby(key, "reading", -3_000)
+    second = await begin(reservations)
+    assert await reservations.end_reading(first, MINUTE, (), ()) == []
+    assert await reservations.begin_reading(WORKSPACE) is None  # the second one reads
+    assert await reservations.end_reading(second, 2 * MINUTE, (), ()) == []
+    assert await reservations.end_reading(first, 99 * MINUTE, (), ()) is None
+    assert [await seconds_of(reservations, request()) for _ in range(3)] == [60, 60, 0]
+
+
+async def test_readers_who_never_come_back_are_forgotten(redis: Redis, reservations: Reservations) -> None:
+    key = redis_key("reservations", str(WORKSPACE))
+    lost = await begin(reservations)
+    await redis.hset(key, mapping={"reading": "1", f"since:{lost.name}": "1"})
+    await reservations.give_up_reading(await begin(reservations))
+    assert await redis.hkeys(key) == []
+    assert await reservations.end_reading(lost, MINUTE, (), ()) is None
+
+
 async def test_reader_who_was_there_before_a_loss_writes_nothing(redis: Redis, reservations: Reservations) -> None:
     reading = await begin(reservations)
     await redis.flushall()
