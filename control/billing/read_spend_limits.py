@@ -42,11 +42,14 @@ _SELECT_LIMITED: Final = """
 """
 
 # What workspace $1 is charged for and goes on at $2, the oldest first, each with the tier whose price it has. A
+# call is answered when its media stream is assigned, where neither carrier nor media have reported it yet. A
 # transferred call goes on until transfer_until, unless the carrier reported its end before; its seconds before the
 # transfer are in the ledger.
 _SELECT_RUNNING: Final = """
     WITH running AS (
-        SELECT id, created_at, answered_at, NULL::integer AS charged_s FROM calls
+        SELECT id, created_at, coalesce(answered_at, (details #>> '{legs,0,at}')::timestamptz) AS answered_at,
+               NULL::integer AS charged_s
+        FROM calls
         WHERE workspace_id = $1 AND status IN ('ringing', 'in_progress') AND NOT is_test
         UNION ALL
         SELECT id, created_at, answered_at, duration_seconds FROM calls

@@ -12,6 +12,7 @@ import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
 from control.billing.credits import CreditGrant
+from shared.bus.granted_time import GrantedTime
 from shared.errors import Conflict
 from shared.ids import new_id
 from tests.control.billing.spend_scene import PRICE, SpendScene, make_scene, set_limit
@@ -90,6 +91,19 @@ async def test_worker_paused_for_half_a_minute_ends_no_call(platform: CallPlatfo
     assert await scene.spent() == sum((Decimal(200) / 60 * PRICE for _ in range(5)), Decimal(0)).quantize(
         Decimal("1e-9")
     )
+
+
+async def test_a_call_whose_answer_nobody_reported_yet_gets_its_next_minute(platform: CallPlatform) -> None:
+    """Twilio reports no answer of an inbound call. That media has it is an event, which may come late."""
+    scene = await make_scene(platform, 4 * PRICE)
+    assert await scene.ring(FOREVER)
+    (call,) = scene.calls
+    call_id = call.admitted.call_id
+    begun = "UPDATE calls SET status = 'ringing', answered_at = NULL, details = $2 WHERE id = $1"
+    details = {"legs": [{"leg": 0, "node_id": "node-1", "at": scene.now.isoformat()}]}
+    await platform.in_platform(lambda db: db.execute(begun, call_id, details))
+    await scene.run(100)
+    assert call.is_running and call.time.granted == GrantedTime(120)
 
 
 async def test_two_workers_renew_the_same_calls_without_counting_them_twice(platform: CallPlatform) -> None:
