@@ -12,9 +12,11 @@ from control.billing import (
     issuance,
     read_billed_workspaces,
     read_billing_figures,
+    read_exemptions,
     read_invoices,
     store_accounts,
     store_credits,
+    store_exemptions,
     store_plans,
 )
 from control.billing.closure import load_account
@@ -22,11 +24,14 @@ from control.billing.credits import CreditGrant
 from control.billing.invoices import Invoice, InvoiceFilter, InvoiceListing, PaymentStatus
 from control.billing.model import BillingOverview, WorkspaceBalance
 from control.billing.money import round_money
+from control.billing.read_exemptions import ListedExemption
+from control.billing.store_exemptions import Exemption, ExemptionRule
 from control.billing.taxes import TaxRate
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
 
 OverviewPeriod = Literal["month", "quarter", "year"]
 
@@ -131,21 +136,60 @@ class BillingAdministration:
         await record_change(db, actor, Change("tax_rate.add", "tax_rate", f"{rate.country} {rate.name}", after=after))
         return stored
 
-    async def set_tax_exempt(self, db: Connection, actor: Actor, workspace_id: UUID, exempt: bool) -> None:
-        """Whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found)."""
-        await _change_account(db, actor, workspace_id, "billing.tax_exempt", is_tax_exempt=exempt)
+    async def set_tax_exempt(
+        self, db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
+    ) -> None:
+        """Whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found), Invalid (code
+        reason_required)."""
+        await _set_exemption(db, actor, workspace_id, "tax", reason, now, is_granted=exempt)
+        await _change_account(
+            db, actor, workspace_id, "billing.tax_exempt", is_tax_exempt=exempt, reason=reason or None
+        )
+
+    async def list_exemptions(
+        self, db: Connection, workspace_id: UUID | None, rule: ExemptionRule | None
+    ) -> list[ListedExemption]:
+        """Which workspaces are exempt from which rule, newest first. None: of all workspaces, from any rule."""
+        return await read_exemptions.select_exemptions(db, workspace_id, rule)
 
     async def set_prepaid(self, db: Connection, actor: Actor, workspace_id: UUID, prepaid: bool) -> None:
         """Whether a workspace's calls end when its credits are used up. Raises NotFound (code workspace_not_found)."""
         await _change_account(db, actor, workspace_id, "billing.prepaid", is_prepaid=prepaid)
 
-    async def set_payment_method_exempt(self, db: Connection, actor: Actor, workspace_id: UUID, exempt: bool) -> None:
-        """Whether a workspace buys numbers without a payment method. Raises NotFound (code workspace_not_found)."""
-        await _change_account(db, actor, workspace_id, "billing.payment_method_exempt", is_payment_method_exempt=exempt)
+    async def set_payment_method_exempt(
+        self, db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
+    ) -> None:
+        """Whether a workspace buys numbers without a payment method. Raises as `set_tax_exempt`."""
+        await _set_exemption(db, actor, workspace_id, "payment_method", reason, now, is_granted=exempt)
+        action = "billing.payment_method_exempt"
+        await _change_account(db, actor, workspace_id, action, is_payment_method_exempt=exempt, reason=reason or None)
 
 
 # Of a BillingAccount: what the staff sets; in the audit log.
 _STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt")
+
+
+async def _set_exemption(
+    db: Connection,
+    actor: Actor,
+    workspace_id: UUID,
+    rule: ExemptionRule,
+    reason: str,
+    now: datetime,
+    *,
+    is_granted: bool,
+) -> None:
+    """Records who exempted the workspace and why."""
+    if not is_granted:
+        return await store_exemptions.delete_exemption(db, workspace_id, rule)
+    if not reason:
+        raise Invalid("Say why the workspace is exempt.", param="reason", code="reason_required")
+    if await read_billed_workspaces.select_facts(db, workspace_id) is None:
+        raise NotFound("There is no such workspace.", code="workspace_not_found")
+    new = Exemption(
+        id=UUID(new_id()), workspace_id=workspace_id, rule=rule, reason=reason, granted_by=actor.email, granted_at=now
+    )
+    await store_exemptions.upsert_exemption(db, new)
 
 
 async def _change_account(
@@ -157,8 +201,9 @@ async def _change_account(
     is_tax_exempt: bool | None = None,
     is_prepaid: bool | None = None,
     is_payment_method_exempt: bool | None = None,
+    reason: str | None = None,
 ) -> None:
-    """None: as it is."""
+    """None: as it is. reason: for the audit log."""
     if await read_billed_workspaces.select_facts(db, workspace_id) is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     await store_accounts.insert_account(db, await load_account(db, workspace_id))
@@ -174,7 +219,8 @@ async def _change_account(
     )
     await store_accounts.update_account(db, after)
     old, new = ({name: getattr(one, name) for name in _STAFF_FIELDS} for one in (before, after))
-    await record_change(db, actor, Change(action, "billing_account", str(workspace_id), workspace_id, old, new))
+    change = Change(action, "billing_account", str(workspace_id), workspace_id, old, new, reason=reason)
+    await record_change(db, actor, change)
 
 
 def require_exact(amount: Decimal, currency: str) -> Decimal:

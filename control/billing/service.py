@@ -8,7 +8,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.accounts.email_delivery import Email, EmailQueue
-from control.billing import issuance, store_accounts, store_credits, store_invoices, store_payments, store_periods
+from control.billing import (
+    issuance,
+    store_accounts,
+    store_alerts,
+    store_credits,
+    store_invoices,
+    store_payments,
+    store_periods,
+)
 from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary
 from control.billing.administration import BillingAdministration
 from control.billing.closure import find_period, load_account
@@ -20,6 +28,7 @@ from control.billing.periods import BillingPeriod
 from control.billing.sinks import BillingSink
 from control.billing.statement import RESOURCE_TYPES, Statement
 from control.billing.statements import load_running_statement
+from control.billing.store_alerts import SpendAlert
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -127,6 +136,11 @@ class Billing:
     async def list_credits(self, db: Connection, workspace_id: UUID) -> list[CreditGrant]:
         """The workspace's credits, the newest first."""
         return await store_credits.select_grants(db, workspace_id)
+
+    async def list_alerts(self, db: Connection, workspace_id: UUID) -> tuple[list[SpendAlert], str]:
+        """What the workspace was told of its spending limits, the newest first, and its currency."""
+        account = await load_account(db, workspace_id)
+        return await store_alerts.select_alerts(db, workspace_id), account.currency
 
     async def get_settings(self, db: Connection, workspace_id: UUID) -> tuple[BillingSettings, BillingAccount]:
         """Limits and addresses; the defaults if none were stored."""

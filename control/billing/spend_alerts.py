@@ -73,4 +73,6 @@ def _make_alert(snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> Spen
         kind=kind,
         spent=snapshot.budget.spent,
         at=now,
+        threshold_percentage=snapshot.limit.threshold,
+        ends_calls=snapshot.limit.ends_calls,
     )

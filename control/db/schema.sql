@@ -629,6 +629,20 @@ CREATE TABLE public.credit_grants (
 );
 
 --
+-- Name: exemptions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.exemptions (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    rule text NOT NULL,
+    reason text NOT NULL,
+    granted_by text,
+    granted_at timestamp with time zone NOT NULL,
+    CONSTRAINT exemptions_rule_check CHECK ((rule = ANY (ARRAY['tax'::text, 'payment_method'::text])))
+);
+
+--
 -- Name: failed_sign_ins; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1397,6 +1411,8 @@ CREATE TABLE public.spend_alerts (
     kind text NOT NULL,
     spent numeric(18,9) NOT NULL,
     at timestamp with time zone NOT NULL,
+    threshold_percentage integer,
+    ends_calls boolean,
     CONSTRAINT spend_alerts_kind_check CHECK ((kind = ANY (ARRAY['threshold'::text, 'limit'::text])))
 );
 
@@ -1858,6 +1874,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: exemptions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: failed_sign_ins; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2042,6 +2062,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000101');
+INSERT INTO public.schema_migrations VALUES ('20261127000102');
+INSERT INTO public.schema_migrations VALUES ('20261127000103');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2367,6 +2389,20 @@ ALTER TABLE ONLY public.calls
 
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (id);
+
+--
+-- Name: exemptions exemptions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.exemptions
+    ADD CONSTRAINT exemptions_pkey PRIMARY KEY (id);
+
+--
+-- Name: exemptions exemptions_workspace_id_rule_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.exemptions
+    ADD CONSTRAINT exemptions_workspace_id_rule_key UNIQUE (workspace_id, rule);
 
 --
 -- Name: failed_sign_ins failed_sign_ins_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3764,6 +3800,13 @@ ALTER TABLE ONLY public.calls
     ADD CONSTRAINT calls_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: exemptions exemptions_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.exemptions
+    ADD CONSTRAINT exemptions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: integration_sync_logs integration_sync_logs_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4144,6 +4187,12 @@ ALTER TABLE public.calls ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: exemptions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.exemptions ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: integration_sync_logs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4394,6 +4443,12 @@ CREATE POLICY tenant ON public.calls USING ((( SELECT (public.current_scope() = 
 --
 
 CREATE POLICY tenant ON public.credit_grants USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: exemptions tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.exemptions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: integration_sync_logs tenant; Type: POLICY; Schema: public; Owner: -
@@ -4786,6 +4841,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app;
+
+--
+-- Name: TABLE exemptions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.exemptions TO vocalized_app;
 
 --
 -- Name: TABLE failed_sign_ins; Type: ACL; Schema: public; Owner: -

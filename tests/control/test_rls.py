@@ -69,6 +69,8 @@ ROWS = {
     "quantity, unit, exact, amount) VALUES ($2, $1, $2, 1, 'fee', 'x', 'x', 1, 'period', 1, 1)",
     "rented_numbers": "INSERT INTO rented_numbers (id, workspace_id, phone_number, since, until, monthly_price) "
     "VALUES ($2, $1, '+14155550100', now(), now(), 1)",
+    "exemptions": "INSERT INTO exemptions (id, workspace_id, rule, reason, granted_at) "
+    "VALUES ($2, $1, 'tax', 'x', now())",
     "transfer_times": "INSERT INTO transfer_times (call_id, workspace_id, granted_until, is_last) "
     "VALUES ($2, $1, now(), false)",
     "spend_alerts": "INSERT INTO spend_alerts (id, workspace_id, period_start, usage_limit, kind, spent, at) "

@@ -127,6 +127,7 @@ def admin_probes(
             "GET …/invoices?workspace_id=…", token, [f"/admin/billing/invoices?workspace_id={w}" for w in workspaces]
         ),
         probe("/admin/billing/tax-rates"),
+        probe("/admin/billing/exemptions"),
         *_admin_call_probes(token, workspaces, calls),
     ]
 
@@ -163,7 +164,8 @@ def client_probes(
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
                           "/voice/providers", "/voice/strategy", "/billing/current", "/billing/history",
-                          "/billing/invoices", "/billing/credits", "/billing/settings")]  # fmt: skip
+                          "/billing/invoices", "/billing/credits", "/billing/alerts",
+                          "/billing/settings")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),

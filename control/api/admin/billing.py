@@ -14,11 +14,13 @@ from control.api.admin.billing_views import (
     AdminInvoiceList,
     BalanceList,
     BillingOverviewView,
+    ExemptionList,
     TaxRateAnswer,
     TaxRateList,
     TaxRateView,
     to_balance,
     to_credit,
+    to_exemption,
     to_invoice,
     to_listing,
     to_overview,
@@ -27,7 +29,9 @@ from control.billing.administration import PaymentNotice
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
 from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
 from control.billing.model import CURRENCY
+from control.billing.read_exemptions import MOST_EXEMPTIONS
 from control.billing.sink_administration import SinkAdministration
+from control.billing.store_exemptions import ExemptionRule
 from control.billing.taxes import TaxRate
 from control.http.access import admin
 from control.http.after_commit import CheckedChange
@@ -46,6 +50,7 @@ _SINK_REQUESTS = RateLimit("sink-requests", 60, 60)
 
 Amount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=3)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+WhyExempt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
 
 
@@ -115,6 +120,7 @@ class TaxExemption(Body):
     """Whether a workspace's invoices have no tax."""
 
     is_tax_exempt: bool
+    reason: WhyExempt = Field("", description="Why it is exempt; needed to exempt it.")
 
 
 class Prepayment(Body):
@@ -127,6 +133,14 @@ class PaymentMethodExemption(Body):
     """Whether a workspace buys phone numbers without a payment method."""
 
     is_payment_method_exempt: bool
+    reason: WhyExempt = Field("", description="Why it is exempt; needed to exempt it.")
+
+
+class ExemptionsQuery(Query):
+    """Filters of the list."""
+
+    workspace_id: UUID | None = Field(None, description="Only exemptions of this workspace.")
+    rule: ExemptionRule | None = Field(None, description="Only exemptions from this rule.")
 
 
 async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
@@ -242,7 +256,14 @@ async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswe
 async def set_tax_exemption(context: AdminContext, workspace_id: UUID, body: TaxExemption) -> None:
     """Says whether a workspace's invoices have no tax, such as under reverse charge."""
     staff = context.services.billing.administration
-    await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt)
+    await staff.set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
+
+
+async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
+    """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
+    staff = context.services.billing.administration
+    found = await staff.list_exemptions(context.db, query.workspace_id, query.rule)
+    return ExemptionList([to_exemption(one) for one in found], has_more=len(found) == MOST_EXEMPTIONS)
 
 
 async def set_prepayment(context: AdminContext, workspace_id: UUID, body: Prepayment) -> None:
@@ -254,7 +275,9 @@ async def set_prepayment(context: AdminContext, workspace_id: UUID, body: Prepay
 async def set_payment_method_exemption(context: AdminContext, workspace_id: UUID, body: PaymentMethodExemption) -> None:
     """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
     staff = context.services.billing.administration
-    await staff.set_payment_method_exempt(context.db, context.actor, workspace_id, body.is_payment_method_exempt)
+    await staff.set_payment_method_exempt(
+        context.db, context.actor, workspace_id, body.is_payment_method_exempt, body.reason, context.now
+    )
 
 
 def _notice(body: PaymentBody) -> PaymentNotice:
@@ -293,6 +316,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{BILLING}/credits/{{creditId}}/void", void_credit, WRITERS, beyond_spec=True),
     Route("GET", f"{BILLING}/tax-rates", list_tax_rates, READERS, beyond_spec=True),
     Route("POST", f"{BILLING}/tax-rates", add_tax_rate, WRITERS, status=201, idempotent=True, beyond_spec=True),
+    Route("GET", f"{BILLING}/exemptions", list_exemptions, READERS, beyond_spec=True),
     Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/tax-exemption", set_tax_exemption, WRITERS, beyond_spec=True),
     Route("PUT", f"{BILLING}/workspaces/{{workspaceId}}/prepayment", set_prepayment, WRITERS, beyond_spec=True),
     Route(

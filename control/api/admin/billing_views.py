@@ -7,6 +7,8 @@ from uuid import UUID
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
 from control.billing.invoices import Invoice, InvoiceListing, InvoiceStatus, PaymentStatus
 from control.billing.model import CURRENCY, BillingOverview, WorkspaceBalance
+from control.billing.read_exemptions import ListedExemption
+from control.billing.store_exemptions import ExemptionRule
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
 
@@ -139,6 +141,27 @@ class TaxRateView:
 
 
 @dataclass(frozen=True, slots=True)
+class ExemptionView:
+    """A workspace to which a rule does not apply."""
+
+    id: UUID
+    workspace_id: UUID
+    workspace_name: str
+    rule: ExemptionRule
+    reason: str
+    granted_by: str | None
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionList:
+    """Exemptions, newest first."""
+
+    exemptions: list[ExemptionView]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TaxRateList:
     """All versions of tax rates, by country and name."""
 
@@ -179,3 +202,17 @@ def to_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:
 
 def to_credit(grant: CreditGrant) -> AdminCreditView:
     return AdminCreditView(**{name: getattr(grant, name) for name in AdminCreditView.__slots__})
+
+
+def to_exemption(listed: ListedExemption) -> ExemptionView:
+    """An exemption as the API shows it."""
+    one = listed.exemption
+    return ExemptionView(
+        id=one.id,
+        workspace_id=one.workspace_id,
+        workspace_name=listed.workspace_name,
+        rule=one.rule,
+        reason=one.reason,
+        granted_by=one.granted_by,
+        granted_at=one.granted_at,
+    )

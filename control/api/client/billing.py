@@ -18,6 +18,8 @@ from control.api.client.billing_views import (
     InvoiceList,
     PeriodList,
     SetupView,
+    SpendAlertList,
+    to_alert,
     to_credit,
     to_details,
     to_invoice,
@@ -39,6 +41,7 @@ from control.billing.payment_methods import (
     sink_customer,
     start_setup,
 )
+from control.billing.store_alerts import MOST_ALERTS
 from control.http.access import member
 from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, ChangeBody
@@ -111,6 +114,12 @@ async def list_credits(context: MemberContext) -> CreditList:
     """Credits that invoices of the workspace use up."""
     found = await context.services.billing.list_credits(context.db, context.workspace_id)
     return CreditList([to_credit(one) for one in found], has_more=False)
+
+
+async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
+    """When the workspace came near its spending limit and reached it; the same is sent by e-mail."""
+    found, currency = await context.services.billing.list_alerts(context.db, context.workspace_id)
+    return SpendAlertList([to_alert(one, currency) for one in found], has_more=len(found) == MOST_ALERTS)
 
 
 async def get_billing_settings(context: MemberContext) -> BillingSettingsView:
@@ -191,6 +200,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{BILLING}/invoices", list_invoices, member("admin")),
     Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin"), is_heavy=True),
     Route("GET", f"{BILLING}/credits", list_credits, member("admin"), beyond_spec=True),
+    Route("GET", f"{BILLING}/alerts", list_spend_alerts, member("admin"), beyond_spec=True),
     Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin")),
     Route("POST", METHOD, set_payment_method, member("owner"), check_limit=METHOD_LIMIT),
     Route("POST", f"{METHOD}/setup", start_payment_setup, member("owner"), check_limit=METHOD_LIMIT, beyond_spec=True),

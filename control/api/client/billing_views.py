@@ -11,6 +11,7 @@ from control.billing.invoice_draft import LineKind
 from control.billing.invoices import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentKind
 from control.billing.model import CURRENCY
 from control.billing.service import InvoiceRecord, RunningPeriod
+from control.billing.store_alerts import AlertKind, SpendAlert
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
 
@@ -163,6 +164,30 @@ class CreditList:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendAlertView:
+    """That the workspace was told of its spending limit. kind: threshold where alert_threshold_percentage of the limit
+    was used, limit where all of it was. ends_calls: whether calls ended at the limit, and were refused."""
+
+    id: UUID
+    kind: AlertKind
+    at: datetime
+    usage_limit: Money
+    spent: Money
+    currency: Currency
+    alert_threshold_percentage: int | None
+    ends_calls: bool | None
+    period_start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SpendAlertList:
+    """What the workspace was told of its spending limits, the newest first."""
+
+    alerts: list[SpendAlertView]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BillingSettingsView:
     """Limits and addresses. payment_method_last4: of the card, null without one."""
 
@@ -246,6 +271,21 @@ def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSett
         legal_name=account.legal_name,
         country=account.country,
         tax_id=account.tax_id,
+    )
+
+
+def to_alert(alert: SpendAlert, currency: str) -> SpendAlertView:
+    """An alert as the API shows it."""
+    return SpendAlertView(
+        id=alert.id,
+        kind=alert.kind,
+        at=alert.at,
+        usage_limit=alert.usage_limit,
+        spent=alert.spent,
+        currency=currency,
+        alert_threshold_percentage=alert.threshold_percentage,
+        ends_calls=alert.ends_calls,
+        period_start=alert.period_start,
     )
 
 

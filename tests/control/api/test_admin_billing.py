@@ -1,12 +1,13 @@
 """/admin/billing/…: overview, balances, invoices, payments, refunds, credits, tax rates."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from control.billing import closure, store_periods
+from shared.ids import new_id
 from tests.control.api.billing_workspace import (
     FEE,
     BillingWorkspace,
@@ -156,7 +157,7 @@ async def test_tax_rate_is_added_once(workspace: BillingWorkspace, finance: Staf
     (listed,) = (await finance.get("/admin/billing/tax-rates")).body["tax_rates"]
     assert {name: listed[name] for name in rate} == rate
     path = f"/admin/billing/workspaces/{workspace.workspace_id}/tax-exemption"
-    assert (await finance.put(path, {"is_tax_exempt": True})).status == 204
+    assert (await finance.put(path, {"is_tax_exempt": True, "reason": "Reverse charge"})).status == 204
 
 
 async def test_workspace_that_pays_in_advance(workspace: BillingWorkspace, finance: Staff) -> None:
@@ -177,3 +178,42 @@ async def test_overview_has_revenue_by_tier(workspace: BillingWorkspace, finance
     assert body["profit"] == pytest.approx(body["total_revenue"] - body["total_cost"])
     assert {one["tier"] for one in body["by_tier"]} >= {"starter"}
     assert (await (await workspace.api.admin("support")).get("/admin/billing/overview")).status == 403
+
+
+async def test_who_exempted_which_workspace_and_why(workspace: BillingWorkspace, finance: Staff) -> None:
+    path = f"/admin/billing/workspaces/{workspace.workspace_id}"
+    tax, method = f"{path}/tax-exemption", f"{path}/payment-method-exemption"
+    refused = await finance.put(tax, {"is_tax_exempt": True, "reason": "  "})
+    assert (refused.status, refused.code, refused.param) == (422, "reason_required", "reason")
+    for reason in ("Mistaken", "Reverse charge"):
+        assert (await finance.put(tax, {"is_tax_exempt": True, "reason": reason})).status == 204
+    assert (await finance.put(method, {"is_payment_method_exempt": True, "reason": "Transfers"})).status == 204
+    url = f"/admin/billing/exemptions?workspace_id={workspace.workspace_id}"
+    listed = (await finance.get(url)).body["exemptions"]
+    assert [(one["rule"], one["reason"]) for one in listed] == [
+        ("payment_method", "Transfers"), ("tax", "Reverse charge"),
+    ]  # fmt: skip
+    assert "@" in listed[0]["granted_by"] and listed[0]["workspace_name"]
+    assert (await finance.put(method, {"is_payment_method_exempt": False})).status == 204
+    assert [one["rule"] for one in (await finance.get(url)).body["exemptions"]] == ["tax"]
+    assert (await finance.get(f"{url}&rule=payment_method")).body["exemptions"] == []
+    assert [one["rule"] for one in (await finance.get("/admin/billing/exemptions?rule=tax")).body["exemptions"]]
+
+
+async def test_a_workspace_sees_when_it_was_told_of_its_limit(workspace: BillingWorkspace) -> None:
+    await workspace.api.owner.execute(
+        "INSERT INTO spend_alerts (id, workspace_id, period_start, usage_limit, kind, spent, at, threshold_percentage,"
+        " ends_calls) VALUES ($1, $2, $3, 50, 'threshold', 41.5, $4, 80, true), ($5, $2, $3, 50, 'limit', 50, $6, 80,"
+        " true)",
+        UUID(new_id()), UUID(workspace.workspace_id), datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 11, 9, tzinfo=UTC), UUID(new_id()), datetime(2026, 11, 12, tzinfo=UTC),
+    )  # fmt: skip
+    reply = await workspace.get("/alerts")
+    assert [(one["kind"], one["at"][:10], one["spent"]) for one in reply.body["alerts"]] == [
+        ("limit", "2026-11-12", 50), ("threshold", "2026-11-09", 41.5),
+    ]  # fmt: skip
+    assert (
+        reply.body["alerts"][0] | {"usage_limit": 50, "alert_threshold_percentage": 80, "ends_calls": True}
+        == (reply.body["alerts"][0])
+    )
+    assert reply.body["has_more"] is False

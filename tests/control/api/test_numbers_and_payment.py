@@ -85,7 +85,7 @@ async def test_staff_exempt_a_workspace_and_import_numbers_without_a_payment_met
     path = f"/admin/billing/workspaces/{buyer.workspace_id}/payment-method-exemption"
     assert (await support.put(path, {"is_payment_method_exempt": True})).status == 403
     for exempt, answer in ((True, (201, "")), (False, (409, "payment_method_required"))):
-        assert (await finance.put(path, {"is_payment_method_exempt": exempt})).status == 204
+        assert (await finance.put(path, {"is_payment_method_exempt": exempt, "reason": "Transfers"})).status == 204
         settings = await buyer.owner.put(f"{buyer.billing}/settings", {"legal_name": f"Acme {exempt}"})
         assert settings.status == 200, settings.body
         assert await buyer.buy(f"+1415555302{exempt:d}") == answer
@@ -97,4 +97,4 @@ async def test_staff_exempt_a_workspace_and_import_numbers_without_a_payment_met
     changes = [[row["details"][side]["is_payment_method_exempt"] for side in ("before", "after")] for row in rows]
     assert ([row["actor"] for row in rows], changes) == (["admin"] * 2, [[False, True], [True, False]])
     nowhere = path.replace(buyer.workspace_id, str(UUID(int=1)))
-    assert (await finance.put(nowhere, {"is_payment_method_exempt": True})).code == "workspace_not_found"
+    assert (await finance.put(nowhere, {"is_payment_method_exempt": True, "reason": "x"})).code == "workspace_not_found"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.control.billing.spend_scene import PRICE, SpendScene, make_scene, set_limit
 from tests.control.billing.test_spend_limits import FOREVER, alerts, run_to_the_end
-from tests.control.calls.call_platform import CallPlatform, open_call_platform
+from tests.control.calls.call_platform import CallPlatform, carrier_refusal, open_call_platform
 
 
 @pytest.fixture
@@ -112,3 +112,16 @@ async def test_a_worker_that_was_away_ends_no_transfer_that_has_money(platform: 
     scene.is_worker_up = True
     await run_to_the_end(scene)
     assert scene.calls[0].last_words_at is None
+
+
+async def test_a_transfer_that_goes_on_is_ended_again_after_a_minute(platform: CallPlatform) -> None:
+    """The carrier could not be reached for so long that the job gave up."""
+    scene = await make_scene(platform, 2 * PRICE)
+    assert await scene.ring(FOREVER)
+    await scene.run(20)
+    await transfer_all(scene)
+    platform.gateway.answers["speak_last_words"] = carrier_refusal(call_ended=True)  # it is not
+    for _ in range(16):
+        scene.at += 10
+        await scene.renew()
+    assert [one for one, *_ in platform.gateway.spoken] == [scene.calls[0].admitted.carrier_call_id] * 2
