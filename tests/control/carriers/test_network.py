@@ -192,7 +192,12 @@ async def test_telnyx_commands_control_an_inbound_call(simulated_carriers: Simul
     await carrier.transfer(call, CALLED, number, "01927f00-0000-7000-8000-0000000000b3", limit_s=60, known_as=call)
     _, fields = await webhooks.wait(event_type="call.answered", to=CALLED)
     assert fields["client_state"] == b64encode(f"transfer:{call}".encode()).decode()
+    await webhooks.wait(event_type="call.bridged")
+    with pytest.raises(CarrierRefused) as silent:  # as this network does; Telnyx does not document it
+        await carrier.speak_last_words(call, "Sorry.", "en", "01927f00-0000-7000-8000-0000000000b5")
+    assert not silent.value.call_ended
     await carrier.hang_up(call)
+    await webhooks.wait(event_type="call.hangup", to=CALLED)
     await call_task
     with pytest.raises(CarrierRefused) as caught:
         await carrier.start_stream(call, "ws://127.0.0.1:9/media", "01927f00-0000-7000-8000-0000000000b4")
