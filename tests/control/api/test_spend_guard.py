@@ -51,34 +51,6 @@ class Round:
         return [row["status"] for row in rows]
 
 
-async def test_making_and_deleting_workspaces_again_and_again_gains_nothing(database_url: str, valkey_url: str) -> None:
-    """Make a workspace, buy a number, place a test call to a foreign phone, delete it: before, each round had fresh
-    limits, and its number stayed at the carrier for 30 days."""
-    carriers = CarrierOptions("http://127.0.0.1", telnyx_api_key=API_KEY, telnyx_connection_id="1")
-    async with running_api(database_url, valkey_url, carriers=carriers) as api:
-        await change_settings(api, trial_calls_verified_only=True, trial_number_purchases=2)
-        mallory = await api.sign_up("mallory@example.org")
-        ends, bought = [], []
-        for turn in range(3):
-            # The third time with another account of the same mailbox.
-            user = mallory if turn < 2 else await api.sign_up("mallory+again@example.org")
-            made = Round(api, user, await user.workspace())
-            ends.append(
-                await api.owner.fetchval("SELECT trial_ends_at FROM workspaces WHERE id = $1", made.workspace_id)
-            )
-            reply = await made.buy()
-            bought.append(reply.status if reply.status == 201 else reply.code)
-            refused = await made.place_test(OTHERS_PHONE)
-            assert refused.code == ("number_unverified" if turn < 2 else "no_number")
-            assert await made.delete() == (["releasing"] if turn < 2 else [])
-            # As the worker does; the carrier may sell it again.
-            await api.owner.execute("UPDATE phone_numbers SET status = 'released'")
-        assert len(set(ends)) == 1, "one trial"
-        assert bought == [201, 201, "trial_number_limit"]
-        assert await api.owner.fetchval("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'numbers.release'") == 2
-        assert await api.owner.fetchval("SELECT count(*) FROM calls") == 0
-
-
 async def test_test_calls_are_counted_per_person_also_after_their_workspace_was_deleted(
     database_url: str, valkey_url: str
 ) -> None:
