@@ -1,11 +1,12 @@
 """The duty that renews the reservations of running calls and tells workspaces of their limits."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import asyncpg  # type: ignore[import-untyped]
 import structlog
 
 from control.billing import read_spend_limits
@@ -18,6 +19,7 @@ from control.db.duties import OutsideDuty
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from shared.bus.client import BusUnavailable
+from shared.logs import error_fields
 
 EVERY_S: Final = 10.0
 BATCH: Final = 200
@@ -55,7 +57,7 @@ class SpendLimitDuty:
         self._before = set(wanted)
         for number, (workspace_id, has_changed) in enumerate(wanted.items()):
             try:
-                await self._look_at(pool, workspace_id, now, has_changed=has_changed)
+                await _isolate(workspace_id, self._look_at(pool, workspace_id, now, has_changed=has_changed))
             except BusUnavailable as error:
                 log.warning("spend_limits.not_renewed", workspaces=len(wanted) - number, error=str(error))
                 await self._store_unreserved(pool, list(wanted)[number:], now)
@@ -92,12 +94,16 @@ class SpendLimitDuty:
 
     async def _store_unreserved(self, pool: Pool, workspace_ids: Iterable[UUID], now: datetime) -> None:
         """Of the workspaces whose calls were not renewed."""
-        for workspace_id in workspace_ids:
+
+        async def store(workspace_id: UUID) -> None:
             async with pool.transaction() as db:
                 await enter_platform(db)
                 snapshot = await _load_or_none(db, workspace_id, now, pausing=True)
             if snapshot is not None:
                 await self._transfers.store_unreserved(pool, snapshot, now)
+
+        for workspace_id in workspace_ids:
+            await _isolate(workspace_id, store(workspace_id))
 
     async def _warn_only(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
         """Of a workspace whose calls go on at its limit, or that has none (any more)."""
@@ -115,6 +121,17 @@ class SpendLimitDuty:
         async with pool.transaction() as db:
             await enter_platform(db)
             await send_alert(db, self._billing, snapshot, now, is_refusing=is_refusing)
+
+
+async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
+    """Logs a failure of one workspace: its statement takes too long, or its data is wrong. The calls of others are
+    renewed all the same. Raises BusUnavailable, and what a lost database raises."""
+    try:
+        await work
+    except (BusUnavailable, OSError, asyncpg.InterfaceError):
+        raise
+    except Exception as error:
+        log.error("spend_limit.failed", workspace_id=str(workspace_id), **error_fields(error))
 
 
 async def _select_limited(pool: Pool, now: datetime) -> dict[UUID, bool]:

@@ -106,6 +106,18 @@ async def test_a_call_whose_answer_nobody_reported_yet_gets_its_next_minute(plat
     assert call.is_running and call.time.granted == GrantedTime(120)
 
 
+async def test_a_workspace_that_cannot_be_read_keeps_no_other_from_its_next_minute(platform: CallPlatform) -> None:
+    """Its statement may take too long, or its data be wrong: the calls of all workspaces behind it would end."""
+    broken, scene = await make_scene(platform, 4 * PRICE), await make_scene(platform, 4 * PRICE)
+    for one in (broken, scene):
+        assert await one.ring(FOREVER)
+    unreadable = "UPDATE workspaces SET timezone = 'Nowhere/Nothing' WHERE id = $1"
+    await platform.in_platform(lambda db: db.execute(unreadable, broken.workspace.workspace_id))
+    await scene.run(100)
+    (call,) = scene.calls
+    assert call.time.granted == GrantedTime(120)
+
+
 async def test_two_workers_renew_the_same_calls_without_counting_them_twice(platform: CallPlatform) -> None:
     scene = await make_scene(platform, 12 * PRICE)
     assert await scene.ring_many([FOREVER] * 3) == 3
