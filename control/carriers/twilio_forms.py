@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
-
-from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]
+from xml.sax.saxutils import escape, quoteattr
 
 from control.carriers.locales import locale
 from control.carriers.model import (
@@ -267,10 +266,9 @@ def sum_prices(calls: Iterable[Any]) -> Decimal | None:
 
 def last_words(words: str, language: str) -> str:
     """TwiML that speaks up to 3,000 characters, then hangs up. language: BCP 47."""
-    voice, document = choose_voice(locale(language)), VoiceResponse()
-    document.say(words[:_MAX_SAY_LENGTH], voice=voice.name, language=voice.language)
-    document.hangup()
-    return str(document)
+    voice = choose_voice(locale(language))
+    attributes = f"voice={quoteattr(voice.name)} language={quoteattr(voice.language)}"
+    return f"<Response><Say {attributes}>{escape(words[:_MAX_SAY_LENGTH])}</Say><Hangup/></Response>"
 
 
 def recording_sid(recording: str) -> str:
