@@ -32,7 +32,7 @@ AMPLE_PART: Final = 10
 
 # `book_used`: what a call has used counts in any case, and of all calls before any of them is granted more: after a
 # loss of Redis the first ones would get what the others have used. `grant`: the seconds that a call has then reserved.
-# `forget_readers`: those who began at this time or before write nothing any more.
+# `forget_readers`: those who began before this time write nothing any more.
 _GRANT: Final = """
 local key, reserved = KEYS[1], 0
 local function money(call) return tonumber(redis.call('HGET', key, 'money:' .. call) or '0') end
@@ -55,9 +55,9 @@ local function grant(budget, call, least_s, least, ample_s, ample)
   return had_s
 end
 local fields = redis.call('HGETALL', key)
-local function forget_readers(latest)
+local function forget_readers(earliest)
   for i = 1, #fields, 2 do
-    if string.sub(fields[i], 1, 6) == 'since:' and tonumber(fields[i + 1]) <= latest then
+    if string.sub(fields[i], 1, 6) == 'since:' and tonumber(fields[i + 1]) < earliest then
       redis.call('HDEL', key, fields[i])
     end
   end
@@ -106,6 +106,7 @@ for i = 6, first - 1 do
   redis.call('HDEL', key, 'money:' .. ARGV[i], 'time:' .. ARGV[i])
 end
 redis.call('HSET', key, 'budget', ARGV[4], 'at', began)
+redis.call('HDEL', key, 'since:' .. ARGV[2])
 forget_readers(tonumber(began))
 if redis.call('HGET', key, 'reader') == ARGV[2] then redis.call('HDEL', key, 'reader', 'reading') end
 redis.call('EXPIRE', key, ARGV[3])
