@@ -1,15 +1,20 @@
-"""Values of a workspace's billing account, its settings and its periods."""
+"""Values of a workspace's billing account, its settings, its periods, and what it was told of its limit."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from control.billing.periods import BillingPeriod
 
 # pending, paid, overdue, void: as its invoice is; paid also where nothing was to be billed.
 PeriodStatus = Literal["open", "pending", "paid", "overdue", "void"]
+
+# threshold: the workspace's percentage of the limit is spent. limit: all of it, or less than a call's minute is left.
+AlertKind = Literal["threshold", "limit"]
+# Of one workspace, at once. There are two for each limit in a period.
+MOST_ALERTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +81,19 @@ class PeriodSummary:
     status: PeriodStatus
     paid_at: datetime | None
     stripe_invoice_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendAlert:
+    """That a workspace was told of its spending limit. spent: of the period's usage, when it was noticed.
+    threshold_percentage, ends_calls: the workspace's choice then; None where a program of a version before told it."""
+
+    id: UUID
+    workspace_id: UUID
+    period_start: datetime
+    usage_limit: Decimal
+    kind: AlertKind
+    spent: Decimal
+    at: datetime
+    threshold_percentage: int | None
+    ends_calls: bool | None

@@ -21,11 +21,10 @@ from control.billing import (
 )
 from control.billing.closure import load_account
 from control.billing.credits import CreditGrant
+from control.billing.exemptions import Exemption, ExemptionRule, ListedExemption
 from control.billing.invoices import Invoice, InvoiceFilter, InvoiceListing, PaymentStatus
 from control.billing.model import BillingOverview, WorkspaceBalance
 from control.billing.money import round_money
-from control.billing.read_exemptions import ListedExemption
-from control.billing.store_exemptions import Exemption, ExemptionRule
 from control.billing.taxes import TaxRate
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection

@@ -1,14 +1,11 @@
 """Read model: exemptions with the names of their workspaces."""
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from control.billing.store_exemptions import Exemption, ExemptionRule
+from control.billing.exemptions import MOST_EXEMPTIONS, Exemption, ExemptionRule, ListedExemption
 from control.db.pool import Connection
 
-# At once. Exemptions are for few customers.
-MOST_EXEMPTIONS: Final = 1_000
 # Of workspace $1 and rule $2, or of all, newest first.
 _SELECT: Final = """
     SELECT e.id, e.workspace_id, e.rule, e.reason, e.granted_by, e.granted_at, w.name AS workspace_name
@@ -16,14 +13,6 @@ _SELECT: Final = """
     WHERE ($1::uuid IS NULL OR e.workspace_id = $1) AND ($2::text IS NULL OR e.rule = $2)
     ORDER BY e.granted_at DESC, e.id DESC LIMIT $3
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ListedExemption:
-    """An exemption, and the name of its workspace."""
-
-    exemption: Exemption
-    workspace_name: str
 
 
 async def select_exemptions(

@@ -17,7 +17,7 @@ from control.billing import (
     store_payments,
     store_periods,
 )
-from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary
+from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary, SpendAlert
 from control.billing.administration import BillingAdministration
 from control.billing.closure import find_period, load_account
 from control.billing.credits import CreditGrant
@@ -28,7 +28,6 @@ from control.billing.periods import BillingPeriod
 from control.billing.sinks import BillingSink
 from control.billing.statement import RESOURCE_TYPES, Statement
 from control.billing.statements import load_running_statement
-from control.billing.store_alerts import SpendAlert
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change

@@ -7,10 +7,10 @@ import structlog
 
 from control.accounts.email_delivery import Email
 from control.billing import store_alerts
+from control.billing.accounts import AlertKind, SpendAlert
 from control.billing.money import format_money, round_money
 from control.billing.service import Billing
 from control.billing.spend_snapshot import SpendSnapshot
-from control.billing.store_alerts import AlertKind, SpendAlert
 from control.db.pool import Connection
 from shared.ids import new_id
 

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from control.billing import read_spend_limits, store_alerts, store_credits, store_periods, store_prices
-from control.billing.accounts import StoredPeriod
+from control.billing.accounts import AlertKind, StoredPeriod
 from control.billing.budget import (
     MINUTE_S,
     Budget,
@@ -23,7 +23,6 @@ from control.billing.prices import Consumption, PriceList
 from control.billing.read_spend_limits import ChargedCall, SpendLimit
 from control.billing.statement import Statement
 from control.billing.statements import load_exact_statement, load_statement
-from control.billing.store_alerts import AlertKind
 from control.db.pool import Connection
 from shared.errors import Conflict
 

@@ -1,34 +1,14 @@
 """SQL of spend_alerts."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
+from control.billing.accounts import MOST_ALERTS, AlertKind, SpendAlert
 from control.db.pool import Connection
 
-# threshold: the workspace's percentage of the limit is spent. limit: all of it, or less than a call's minute is left.
-AlertKind = Literal["threshold", "limit"]
-# Of one workspace, at once. There are two for each limit in a period.
-MOST_ALERTS: Final = 200
 _COLUMNS: Final = "id, workspace_id, period_start, usage_limit, kind, spent, at, threshold_percentage, ends_calls"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendAlert:
-    """That a workspace was told of its spending limit. spent: of the period's usage, when it was noticed.
-    threshold_percentage, ends_calls: the workspace's choice then; None where a program of a version before told it."""
-
-    id: UUID
-    workspace_id: UUID
-    period_start: datetime
-    usage_limit: Decimal
-    kind: AlertKind
-    spent: Decimal
-    at: datetime
-    threshold_percentage: int | None
-    ends_calls: bool | None
 
 
 async def select_alerts(db: Connection, workspace_id: UUID) -> list[SpendAlert]:

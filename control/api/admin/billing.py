@@ -27,11 +27,10 @@ from control.api.admin.billing_views import (
 )
 from control.billing.administration import PaymentNotice
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
+from control.billing.exemptions import MOST_EXEMPTIONS, ExemptionRule
 from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
 from control.billing.model import CURRENCY
-from control.billing.read_exemptions import MOST_EXEMPTIONS
 from control.billing.sink_administration import SinkAdministration
-from control.billing.store_exemptions import ExemptionRule
 from control.billing.taxes import TaxRate
 from control.http.access import admin
 from control.http.after_commit import CheckedChange

@@ -5,10 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
+from control.billing.exemptions import ExemptionRule, ListedExemption
 from control.billing.invoices import Invoice, InvoiceListing, InvoiceStatus, PaymentStatus
 from control.billing.model import CURRENCY, BillingOverview, WorkspaceBalance
-from control.billing.read_exemptions import ListedExemption
-from control.billing.store_exemptions import ExemptionRule
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
 

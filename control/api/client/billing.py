@@ -27,6 +27,7 @@ from control.api.client.billing_views import (
     to_period,
     to_settings,
 )
+from control.billing.accounts import MOST_ALERTS
 from control.billing.invoice_pdf import PDF_TYPE, InvoiceDocument, make_pdf
 from control.billing.payment_methods import (
     AddedMethod,
@@ -41,7 +42,6 @@ from control.billing.payment_methods import (
     sink_customer,
     start_setup,
 )
-from control.billing.store_alerts import MOST_ALERTS
 from control.http.access import member
 from control.http.after_commit import CheckedChange
 from control.http.body import ONE_LINE, Body, ChangeBody

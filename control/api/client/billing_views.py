@@ -5,13 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from control.billing.accounts import BillingAccount, BillingSettings, PeriodStatus, PeriodSummary
+from control.billing.accounts import AlertKind, BillingAccount, BillingSettings, PeriodStatus, PeriodSummary, SpendAlert
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
 from control.billing.invoice_draft import LineKind
 from control.billing.invoices import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentKind
 from control.billing.model import CURRENCY
 from control.billing.service import InvoiceRecord, RunningPeriod
-from control.billing.store_alerts import AlertKind, SpendAlert
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
 
