@@ -11,4 +11,5 @@ from tests.control.calls.call_platform import CallPlatform, open_call_platform
 @pytest.fixture
 async def platform(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[CallPlatform]:
     async with open_call_platform(database_url, valkey_url, tmp_path / "objects") as opened:
+        await opened.in_platform(lambda db: db.execute("DELETE FROM pgqueuer"))
         yield opened
