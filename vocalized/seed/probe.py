@@ -161,6 +161,7 @@ def client_probes(
     here = f"/workspaces/{workspace}"
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
+                          "/privacy/retention", "/privacy/deletions", "/privacy/accesses", "/privacy/exports",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
