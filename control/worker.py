@@ -113,16 +113,20 @@ def make_worker_tasks(
                 report_alarms=metrics.report_alarms,
                 ends_unknown_calls=ends_unknown_calls,
             ),
-            privacy_tasks(
-                pool,
-                platform=services.platform,
-                deletions=services.caller_deletions,
-                media_assignment=services.media_assignment,
-                storage=services.storage,
-                clear_payloads=clear_caller_payloads,
-            ),
+            _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
+    )
+
+
+def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
+    return privacy_tasks(
+        pool,
+        platform=services.platform,
+        deletions=services.privacy.deletions,
+        media_assignment=services.media_assignment,
+        storage=services.storage,
+        clear_payloads=clear_caller_payloads,
     )
 
 

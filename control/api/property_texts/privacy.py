@@ -7,7 +7,9 @@ from control.http.api_reference import PropertyText as Text
 _CALLER: Final = "deleted-3f2a9c0b7d1e4865"
 
 PRIVACY: Final = {
-    "ContentReadView.reason": Text("Why it was read, as the member of the staff wrote it.", "Ticket 1234: caller heard nothing"),
+    "ContentReadView.reason": Text(
+        "Why it was read, as the member of the staff wrote it.", "Ticket 1234: caller heard nothing"
+    ),
     "retention": Text("How long what calls hold is kept."),
     "recording_days": Text("Days that recordings are kept; null: as long as the tier allows.", 30),
     "transcript_days": Text("Days that transcripts, summaries and messages are kept; null: as the tier allows.", 90),
@@ -25,9 +27,11 @@ PRIVACY: Final = {
     "finished_at": Text("When it was done (UTC); null while it runs."),
     "counts": Text("What was deleted so far, by name.", {"calls": 3, "events": 214, "recordings": 2}),
     "accesses": Text("The reads."),
+    "ContentReadView.at": Text("When it was read (UTC)."),
     "reader": Text("E-mail address of the member of the staff; null if unknown.", "grace@example.com"),
     "content": Text("What was read: `call` (transcription, summary, turns) or `events`."),
     "export": Text("The export."),
+    "export_id": Text("Id of the export."),
     "exports": Text("The exports."),
     "size_bytes": Text("Bytes of the file; null until it is ready.", 1_048_576),
     "is_content_withheld": Text("Whether transcription, summary and turns were left out: no reason was given."),

@@ -153,7 +153,7 @@ def make_handlers(platform: CallPlatform) -> Mapping[str, JobHandler]:
     tasks = privacy_tasks(
         platform.pool,
         platform=services.platform,
-        deletions=services.caller_deletions,
+        deletions=services.privacy.deletions,
         media_assignment=platform.media_assignment,
         storage=platform.storage,
         clear_payloads=clear_caller_payloads,

@@ -41,7 +41,7 @@ PLACES = {
 
 
 async def request(filled: FilledWorkspace, number: str = CALLER, now: datetime | None = None) -> CallerDeletion:
-    deletions, workspace = filled.platform.services.caller_deletions, filled.workspace
+    deletions, workspace = filled.platform.services.privacy.deletions, filled.workspace
     return await filled.platform.in_workspace(
         workspace, lambda db: deletions.request(db, workspace.actor, filled.id, number, now or datetime.now(UTC))
     )
@@ -63,7 +63,7 @@ async def test_nothing_is_left_of_a_caller(
 ) -> None:
     filled, words = fresh_filled, [CALLER, SPOKEN, NOTE, CALLER[3:]]
     calls = await filled.fill(CALLER, BEFORE)
-    exports, workspace = platform.services.exports, filled.workspace
+    exports, workspace = platform.services.privacy.exports, filled.workspace
     await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
     await run_all(platform)
     assert await search_database(database_url, words) == PLACES
@@ -149,7 +149,7 @@ async def test_deletion_is_not_done_while_a_recording_is_left(platform: CallPlat
 async def test_job_goes_on_where_it_was_killed(platform: CallPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     filled = await make_filled_workspace(platform)
     await filled.fill(CALLER, BEFORE)
-    exports, workspace = platform.services.exports, filled.workspace
+    exports, workspace = platform.services.privacy.exports, filled.workspace
     await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
     await run_all(platform)
     deletion = await request(filled)

@@ -35,7 +35,7 @@ LEFT_OUT: Final = {
 
 
 async def request(filled: FilledWorkspace) -> WorkspaceExport:
-    exports, workspace = filled.platform.services.exports, filled.workspace
+    exports, workspace = filled.platform.services.privacy.exports, filled.workspace
     return await filled.platform.in_workspace(
         workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW)
     )
@@ -95,7 +95,7 @@ async def test_archive_holds_all_of_one_workspace(platform: CallPlatform, monkey
 
 async def test_download_is_for_ready_files_and_audited(platform: CallPlatform) -> None:
     filled, other = await make_filled_workspace(platform), await make_filled_workspace(platform)
-    exports, workspace = platform.services.exports, filled.workspace
+    exports, workspace = platform.services.privacy.exports, filled.workspace
     export = await request(filled)
 
     async def open_as(one: FilledWorkspace) -> WorkspaceExport:

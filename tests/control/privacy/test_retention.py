@@ -56,7 +56,7 @@ def test_nothing_is_kept_longer_than_allowed(tier: dict[str, Any], own: dict[str
 
 async def choose(filled: FilledWorkspace, **days: int | None) -> RetentionTerms:
     """days: by kind."""
-    retention, workspace = filled.platform.services.retention, filled.workspace
+    retention, workspace = filled.platform.services.privacy.retention, filled.workspace
     return await filled.platform.in_workspace(
         workspace,
         lambda db: retention.change(db, workspace.actor, filled.id, days, NOW),  # type: ignore[arg-type]
