@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -170,8 +171,12 @@ async def run_queued(platform: CallPlatform, *, only: str | None = None) -> list
     jobs = await platform.in_platform(lambda db: db.fetch(take, names))
     for job in jobs:
         await handlers[job["entrypoint"]](job["payload"])
-        await platform.in_platform(lambda db, job=job: db.execute("DELETE FROM pgqueuer WHERE id = $1", job["id"]))
+        await platform.in_platform(partial(_remove, job_id=job["id"]))
     return [job["entrypoint"] for job in jobs]
+
+
+async def _remove(db: Connection, job_id: int) -> None:
+    await db.execute("DELETE FROM pgqueuer WHERE id = $1", job_id)
 
 
 async def run_all(platform: CallPlatform, *, rounds: int = 6) -> None:

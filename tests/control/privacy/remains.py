@@ -1,8 +1,9 @@
 """Looks for words in all that the platform stores: every column of every table, storage, Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any, cast
 from zipfile import ZipFile, is_zipfile
 
 import asyncpg  # type: ignore[import-untyped]
@@ -63,16 +64,26 @@ async def search_redis(redis: Redis, words: Sequence[str]) -> set[str]:
     """The keys in whose name or value one of the words stands."""
     found = set()
     async for key in redis.scan_iter():
-        kind = (await redis.type(key)).decode()
-        reads = {
-            "string": lambda key: redis.get(key),
-            "hash": lambda key: redis.hgetall(key),
-            "list": lambda key: redis.lrange(key, 0, -1),
-            "set": lambda key: redis.smembers(key),
-            "zset": lambda key: redis.zrange(key, 0, -1),
-            "stream": lambda key: redis.xrange(key),
-        }
-        text = f"{key!r} {await reads[kind](key)!r}"
+        text = f"{key!r} {await _read_value(redis, key)!r}"
         if any(word in text for word in words):
             found.add(repr(key))
     return found
+
+
+async def _read_value(redis: Redis, key: bytes) -> Any:
+    kind: Any = await redis.type(key)
+    match kind.decode():
+        case "string":
+            return await redis.get(key)
+        case "hash":
+            return await cast(Awaitable[Any], redis.hgetall(cast(str, key)))
+        case "list":
+            return await cast(Awaitable[Any], redis.lrange(cast(str, key), 0, -1))
+        case "set":
+            return await cast(Awaitable[Any], redis.smembers(cast(str, key)))
+        case "zset":
+            return await redis.zrange(key, 0, -1)
+        case "stream":
+            return await redis.xrange(key)
+        case other:
+            raise AssertionError(f"a key of kind {other} cannot be read")

@@ -13,7 +13,7 @@ from control.db.jobs import JobFailed
 from control.privacy.caller_deletions import DELETE_CALLER
 from control.privacy.model import CallerDeletion
 from shared.errors import Conflict, Invalid
-from shared.events import CallerSaid, RecordingReady
+from shared.events import CallerSaid, Event, RecordingReady
 from shared.recording_keys import recordings_prefix
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform, carrier_unavailable
@@ -175,7 +175,7 @@ async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
     await run_all(platform)
     key = f"{recordings_prefix(filled.id)}{call_id}-0.wav"
     await platform.storage.put(key, b"RIFF")
-    late = [(50, CallerSaid(9, SPOKEN, 1, 2)), (51, RecordingReady(key, 1_000))]
+    late: list[tuple[int, Event]] = [(50, CallerSaid(9, SPOKEN, 1, 2)), (51, RecordingReady(key, 1_000))]
     lines = [parse_event(str(seq), encoded_event(call_id, seq, event)) for seq, event in late]
     await platform.in_platform(lambda db: write_events(db, lines))
     await run_all(platform)

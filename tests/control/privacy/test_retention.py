@@ -1,5 +1,6 @@
 """Retention: whose days count, and what is deleted of calls that are older."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from control.calls.recording_discard import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.privacy import retention_duty
+from control.privacy.model import RetentionKind
 from control.privacy.retention import KINDS, RetentionTerms, days_name, make_terms
 from control.privacy.retention_duty import apply_retention
 from shared.errors import Invalid
@@ -19,7 +21,7 @@ from tests.control.calls.call_platform import CallPlatform, carrier_unavailable
 from tests.control.privacy.filled_workspace import FilledWorkspace, make_filled_workspace, run_all, run_queued
 
 NOW = datetime.now(UTC)
-PLATFORM = {"recording": 100, "transcript": 100, "event": 100}
+PLATFORM: Mapping[RetentionKind, int] = {"recording": 100, "transcript": 100, "event": 100}
 _DAYS = st.one_of(st.none(), st.integers(1, 400))
 
 
