@@ -68,7 +68,7 @@ EXPORTED: Final = (
     ExportedTable("invoices", "invoices", ("id",), "Invoices.", ("stripe_invoice_id",)),
     ExportedTable("invoice_lines", "invoice_lines", ("id",), "Lines of invoices."),
     ExportedTable("payments", "payments", ("id",), "Payments and refunds.", ("recorded_by",)),
-    ExportedTable("credits", "credit_grants", ("id",), "Credits.", ("granted_by", "voided_by")),
+    ExportedTable("credits", "credit_grants", ("id",), "Credits.", ("granted_by",)),
     ExportedTable("refunds", "refund_orders", ("id",), "Refunds that were ordered.", ("ordered_by", "last_error")),
     ExportedTable("rented_numbers", "rented_numbers", ("id",), "For which time numbers were billed."),
     ExportedTable("spend_alerts", "spend_alerts", ("id",), "Alerts about the spending limit."),
