@@ -29,6 +29,7 @@ from control.numbers.bundles import RegulatoryBundles
 from control.numbers.service import Numbers
 from control.outside import OutsideClients
 from control.platform.service import Platform
+from control.privacy.service import Privacy, make_privacy
 from control.voice.administration import ProviderAdministration
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
@@ -62,6 +63,7 @@ class Services:
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
     messages: CallerMessages
+    privacy: Privacy
     carriers: Carriers
     call_pacer: CallPacer
     media_assignment: MediaAssignment
@@ -134,6 +136,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
+        privacy=make_privacy(workspaces, platform, sealer),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -30,8 +31,11 @@ from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
+from control.privacy.purged_objects import delete_workspace_objects
+from control.privacy.worker_tasks import privacy_tasks
 from control.services import Policies, Services, make_services
 from control.voice.worker_tasks import voice_tasks
+from control.webhooks.deletion import clear_caller_payloads
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
@@ -84,6 +88,7 @@ def make_worker_tasks(
                 delete_calls=delete_workspace_calls,
                 delete_marks=delete_workspace_marks,
                 keep_billing_facts=keep_billing_facts,
+                delete_objects=partial(delete_workspace_objects, services.storage),
             ),
             platform_tasks(services.platform),
             media_requests_tasks(),
@@ -109,8 +114,20 @@ def make_worker_tasks(
                 report_alarms=metrics.report_alarms,
                 ends_unknown_calls=ends_unknown_calls,
             ),
+            _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
+    )
+
+
+def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
+    return privacy_tasks(
+        pool,
+        platform=services.platform,
+        deletions=services.privacy.deletions,
+        media_assignment=services.media_assignment,
+        storage=services.storage,
+        clear_payloads=clear_caller_payloads,
     )
 
 

@@ -89,6 +89,16 @@ class Storage:
         async with _map_storage_error():
             return sorted(one["path"] for page in [page async for page in obstore.list(self._store)] for one in page)
 
+    async def delete_folder(self, folder: str) -> int:
+        """Deletes all objects whose keys begin with `folder/`, page by page; returns how many."""
+        deleted = 0
+        async with _map_storage_error():
+            async for page in obstore.list(self._store, prefix=folder):
+                keys = [one["path"] for one in page]
+                await obstore.delete_async(self._store, keys)
+                deleted += len(keys)
+        return deleted
+
     async def delete(self, key: str) -> None:
         """Deletes an object, if it exists."""
         try:

@@ -116,6 +116,11 @@ _CODES: Final[Mapping[str, str]] = {
         "404 phone_code_not_found, 409 phone_code_over, 409 verified_number_limit, 422 phone_code_wrong"
     ),
     "forget_verified_number": "404 verified_number_not_found",
+    "get_retention": _WORKSPACE,
+    "change_retention": f"{_WORKSPACE}, 409 workspace_suspended, 422 retention_too_long",
+    "delete_caller": "409 deletion_limit, 422 number_is_own",
+    "request_export": "429 export_limit",
+    "download_export": "404 export_not_found, 409 export_not_ready, 503 storage_away",
     "place_call": f"{_PLACE}, 409 agent_not_live, 409 outbound_not_in_tier",
     "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
     "end_call": _COMMAND,

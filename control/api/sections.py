@@ -17,6 +17,7 @@ SECTIONS: Final = (
     Section("Messages", "Messages that callers left with an agent."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
     Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),
+    Section("Privacy", "How long data is kept, its deletion for one caller, exports, and what the staff read."),
     Section("Billing", "The running period, closed periods, invoices, and the limit of what a workspace may spend."),
     Section("Members", "The people of a workspace and their roles."),
     Section("Invitations", "Invitations to a workspace, for those who sent them and those who got them."),

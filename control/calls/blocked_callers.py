@@ -8,7 +8,7 @@ from control.calls import store_blocked
 from control.calls.model import BlockedCaller
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
+from control.platform.audit import Actor, Change, mask_number, record_change
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 
@@ -39,7 +39,9 @@ class BlockedCallers:
         blocked = BlockedCaller(UUID(new_id()), caller, note, now)
         if not await store_blocked.insert_blocked(db, workspace_id, blocked):
             raise Conflict("This caller is blocked already.", code="caller_blocked", param="caller")
-        change = Change("caller.block", "blocked_caller", str(blocked.id), workspace_id, after={"caller": caller})
+        change = Change(
+            "caller.block", "blocked_caller", str(blocked.id), workspace_id, after={"caller": mask_number(caller)}
+        )
         await record_change(db, actor, change)
         return blocked
 
@@ -48,5 +50,7 @@ class BlockedCallers:
         caller = await store_blocked.delete_blocked(db, workspace_id, blocked_id)
         if caller is None:
             raise NotFound("There is no such blocked caller.", code="blocked_caller_not_found")
-        change = Change("caller.unblock", "blocked_caller", str(blocked_id), workspace_id, before={"caller": caller})
+        change = Change(
+            "caller.unblock", "blocked_caller", str(blocked_id), workspace_id, before={"caller": mask_number(caller)}
+        )
         await record_change(db, actor, change)

@@ -161,7 +161,9 @@ class CallDetails(DetailsPart):
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
     recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
     unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
-    carrier_recordings: by the recording's id, or by the leg's where the carrier gave none.
+    carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. recordings_deleted_at: when
+    its recordings were to be deleted, by retention or on the caller's request. contents_deleted_at: when the caller's
+    data was deleted from it.
     """
 
     leg: int = 0
@@ -183,6 +185,13 @@ class CallDetails(DetailsPart):
     refused: RefusalReason | None = None
     placing_at: datetime | None = None
     consent: ConsentRecord = field(default_factory=ConsentRecord)
+    recordings_deleted_at: datetime | None = None
+    contents_deleted_at: datetime | None = None
+
+    @property
+    def discards_recordings(self) -> bool:
+        """Whether every recording of the call is to be deleted, one that comes later, too."""
+        return self.consent.is_refused or self.recordings_deleted_at is not None
 
 
 # How the values of the fields that hold other parts are nested.

@@ -23,13 +23,14 @@ from control.calls.store_events import EventRow
 from control.calls.stream_end import enqueue_stream_ended
 from control.db.jobs import enqueue
 from control.db.pool import Connection
-from control.platform.audit import Actor, Change, record_change
+from control.platform.audit import Actor, Change, mask_number, record_change
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
     CallEnded,
     CallerSaid,
     EventEnvelope,
+    RecordingReady,
     UsageRecorded,
     decode_event,
 )
@@ -103,7 +104,7 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
     rows first, so that two transactions with the same event run one after the other."""
     before = await store.lock_states(db, {one.call_id for one in events})
     events = [_with_plausible_time(one, before.get(one.call_id)) for one in events]
-    known = {(one.call_id, one.seq): one for one in reversed(events) if one.call_id in before}
+    known = {(one.call_id, one.seq): one for one in reversed(events) if _is_stored(one, before.get(one.call_id))}
     unknown = [one.entry for one in events if one.call_id not in before]
     if not known:
         return BatchResult(0, unknown)
@@ -123,7 +124,7 @@ async def _audit_transfers(db: Connection, events: Iterable[IncomingEvent], call
     for one in events:
         ended = one.envelope.event
         if isinstance(ended, CallEnded) and ended.transfer_to:
-            after, workspace_id = {"number": ended.transfer_to}, calls[one.call_id].workspace_id
+            after, workspace_id = {"number": mask_number(ended.transfer_to)}, calls[one.call_id].workspace_id
             reason = ended.detail or None
             change = Change("call.transferred", "call", str(one.call_id), workspace_id, after=after, reason=reason)
             await record_change(db, Actor("system"), change)
@@ -168,7 +169,7 @@ async def _apply(
 async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
     for old, new in changed:
         recordings = new.details.recordings
-        is_kept = not new.details.consent.is_refused
+        is_kept = not new.details.discards_recordings
         if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
 
@@ -186,6 +187,14 @@ def _with_plausible_time(one: IncomingEvent, call: CallState | None) -> Incoming
     if call is None or abs(one.at - call.created_at) <= FURTHEST:
         return one
     return replace(one, at=call.created_at)
+
+
+def _is_stored(one: IncomingEvent, call: CallState | None) -> bool:
+    """Of a call whose caller's data was deleted only what costs money, and recordings, which are deleted, too. A node
+    that could not reach the bus may send the rest of it days later."""
+    if call is None or call.details.contents_deleted_at is None:
+        return call is not None
+    return isinstance(one.envelope.event, UsageRecorded | RecordingReady)
 
 
 def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:

@@ -179,3 +179,12 @@ class PhoneCode:
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedCall:
+    """A call whose number is deleted. carrier_call_id, session: the carrier's ids of it, where it gave any."""
+
+    id: UUID
+    carrier_call_id: str | None
+    session: str | None

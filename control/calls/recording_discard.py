@@ -1,4 +1,4 @@
-"""The job that ends and deletes the recordings of a caller who refused to be recorded."""
+"""The job that ends and deletes the recordings of a call: the caller refused them, or they are kept no longer."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -29,16 +29,21 @@ class DiscardRecordingsJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_discards(db: Connection, changed: Iterable[tuple[CallState, CallState]]) -> None:
-    """For calls whose recording was refused, and for those of which another recording was stored since."""
+    """For calls that discard their recordings since this change, or of which another recording was stored since."""
     for before, after in changed:
-        is_new = after.details.recordings != before.details.recordings or not before.details.consent.is_refused
-        if after.details.consent.is_refused and is_new:
+        is_new = after.details.recordings != before.details.recordings or not before.details.discards_recordings
+        if after.details.discards_recordings and is_new:
             await enqueue_discard(db, after.id)
 
 
 async def enqueue_discard(db: Connection, call_id: UUID) -> None:
     """Has the call's recordings deleted."""
-    await enqueue(db, DISCARD_RECORDINGS, msgspec.json.encode(DiscardRecordingsJob(call_id)))
+    await enqueue(db, DISCARD_RECORDINGS, discard_payload(call_id))
+
+
+def discard_payload(call_id: UUID) -> bytes:
+    """Of the call's job."""
+    return msgspec.json.encode(DiscardRecordingsJob(call_id))
 
 
 def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage) -> JobHandler:
@@ -47,7 +52,7 @@ def make_discard_recordings_job(pool: Pool, carriers: Gateways, storage: Storage
 
     async def run(payload: bytes) -> None:
         current = await load_state(pool, decode_payload(payload, DiscardRecordingsJob).call_id)
-        if current is None or not current.details.consent.is_refused:
+        if current is None or not current.details.discards_recordings:
             return
         try:
             for key in all_keys(current):

@@ -37,7 +37,7 @@ class FindsRecordings(Protocol):
 
 def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> JobHandler:
     """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
-    needed: it is looked up by the leg where the webhook carried none. One that the caller refused is only deleted."""
+    needed: it is looked up by the leg where the webhook carried none. One that is kept no longer is only deleted."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, FetchRecordingJob)
@@ -47,24 +47,24 @@ def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *
             return
         carrier = _get_carrier(carriers, current)
         recording = stored.id or stored.found
-        is_refused = current.details.consent.is_refused
-        if not recording and (stored.storage_key is None or delete or is_refused):
+        is_discarded = current.details.discards_recordings
+        if not recording and (stored.storage_key is None or delete or is_discarded):
             recording = await _find_recording(carrier, stored.leg)
-        if is_refused:
+        if is_discarded:
             await _delete_objects(storage, carrier_keys(current, stored))
-        if stored.storage_key is None and not is_refused:
+        if stored.storage_key is None and not is_discarded:
             key = await _copy(carrier, storage, current, recording, stored)
             copied = replace(stored, storage_key=key, found=recording)
-            is_refused = not await _record_copy(pool, current.id, job.recording_id, copied)
-        if delete or is_refused:
+            is_discarded = not await _record_copy(pool, current.id, job.recording_id, copied)
+        if delete or is_discarded:
             await _delete(carrier, recording)
 
     return run
 
 
 def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call whose recording was
-    refused it deletes what a worker that was killed may have joined."""
+    """Joins the recordings of a call's media streams into one; the parts stay in storage. Of a call that
+    discards its recordings it deletes what a worker that was killed may have joined."""
 
     async def run(payload: bytes) -> None:
         call_id = decode_payload(payload, JoinRecordingsJob).call_id
@@ -72,7 +72,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         parts = current.details.recordings if current else ()
         if current is None or len(parts) < 2:
             return
-        if current.details.consent.is_refused:
+        if current.details.discards_recordings:
             return await _delete_objects(storage, [joined_key(current)])
         keys = tuple(part.storage_key for part in parts)
         key = joined_key(current)
@@ -88,7 +88,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         async with pool.transaction() as db:
             await enter_platform(db)
             call = await store.lock_one(db, call_id)
-            if call is not None and call.state.details.consent.is_refused:
+            if call is not None and call.state.details.discards_recordings:
                 await enqueue_discard(db, call_id)
             elif call is not None:
                 details = replace(call.state.details, joined=keys)
@@ -136,7 +136,7 @@ async def _delete(carrier: Carrier, recording: str) -> None:
 
 
 async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:
-    """Of a recording that was refused: a worker may have been killed between storing one and saying so."""
+    """Of a recording that is discarded: a worker may have been killed between storing one and saying so."""
     try:
         for key in keys:
             await storage.delete(key)
@@ -168,13 +168,13 @@ async def _copy(
 
 async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: StoredCarrierRecording) -> bool:
     """A recording by media stays the call's recording; of the carrier's, the one that is copied first is. False where
-    the caller has refused it meanwhile: the copy is deleted."""
+    it is discarded since: the copy is deleted."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await store.lock_one(db, call_id)
         if call is None:
             return True
-        is_kept = not call.state.details.consent.is_refused
+        is_kept = not call.state.details.discards_recordings
         known = call.state.details.carrier_recordings
         details = replace(call.state.details, carrier_recordings={**known, recording_id: copied})
         after = replace(call.state, details=details)

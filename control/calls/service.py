@@ -26,6 +26,7 @@ from control.calls.model import (
     RefusalReason,
     RefusedCall,
 )
+from control.calls.number_pseudonyms import NumberPseudonyms
 from control.calls.outbound import CallRequest, OutboundCalls
 from control.calls.phone_codes import PURPOSE
 from control.calls.placement import CallPlacement
@@ -67,12 +68,13 @@ class Calls:
     def __init__(
         self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
     ) -> None:
-        """sealer: opens the providers' keys for plans, and codes that calls speak."""
+        """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
         self._policy, self._sealer = policy, sealer
         self._agents = agents.make_lookup(sealer)
         self._outbound = OutboundCalls(workspaces, self._agents, platform)
         self.placement = CallPlacement(self._outbound)
         self.records = CallRecords()
+        self._pseudonyms = NumberPseudonyms(sealer)
 
     async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
         """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.
@@ -84,7 +86,9 @@ class Calls:
         if agent is None:
             return make_refusal("unknown_number", "en")
         await store.lock_workspace(db, agent.workspace_id)
-        call = await store.insert_ringing(db, _new_inbound(incoming, agent, now))
+        new = _new_inbound(incoming, agent, now)
+        pseudonyms = self._pseudonyms.list_all(agent.workspace_id, incoming.caller.strip())
+        call = await store.insert_ringing(db, replace(new, pseudonyms=pseudonyms))
         if call is None:
             return make_refusal("unusable", agent.language)
         if call.is_new:

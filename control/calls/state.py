@@ -162,7 +162,7 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     others = [other for other in state.details.recordings if other.storage_key != event.path]
     recordings = tuple(sorted((*others, one), key=lambda each: each.leg))
     after = replace(state, details=replace(state.details, recordings=recordings))
-    if after.details.consent.is_refused:
+    if after.details.discards_recordings:
         return after  # it is deleted (control/calls/recording_discard.py)
     if after.details.joined or (len(recordings) > 1 and after.recording_key):
         return after

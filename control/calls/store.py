@@ -25,9 +25,9 @@ _CALL: Final = f"{STATE_COLUMNS}, agent_version, caller_number, called_number, v
 _LOCK_WORKSPACE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calls ' || $1::text, 0))"
 
 # An inbound call, unless the carrier's id is stored already: then that call's row. The call is refused as blocked when
-# the workspace blocks caller $15, with reason $13, or as over_limit when $14 or more calls of the workspace are open. A
-# transferred call counts as open until the carrier reports its end, or the transfer's bound has passed; it began within
-# the longest call and the longest transfer (6 h).
+# the workspace blocks one of the names $15 of its caller, with reason $13, or as over_limit when $14 or more calls of
+# the workspace are open. A transferred call counts as open until the carrier reports its end, or the transfer's bound
+# has passed; it began within the longest call and the longest transfer (6 h).
 _INSERT_RINGING: Final = f"""
     WITH existing AS (SELECT {_CALL} FROM calls WHERE carrier = $8 AND carrier_call_id = $9),
     open AS (
@@ -39,7 +39,8 @@ _INSERT_RINGING: Final = f"""
                   AND calls.transfer_until::timestamptz > $12::timestamptz) AS calls
     ),
     decision AS (
-        SELECT CASE WHEN EXISTS (SELECT FROM blocked_callers WHERE workspace_id = $2 AND caller = $15) THEN 'blocked'
+        SELECT CASE WHEN EXISTS (SELECT FROM blocked_callers
+                                 WHERE workspace_id = $2 AND caller = ANY($15)) THEN 'blocked'
                     WHEN $13::text IS NOT NULL THEN $13
                     WHEN $14::integer <= open.calls THEN 'over_limit' END AS refused
         FROM open
@@ -128,7 +129,8 @@ _APPEND_LEG: Final = """
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCall:
     """A call to insert. max_open: open calls that the workspace may have, this one included; None: not counted here.
-    refused: why it is refused, if that is known already. variables, metadata: of an outbound call."""
+    refused: why it is refused, if that is known already. variables, metadata: of an outbound call. pseudonyms: of the
+    caller, by which the caller may be blocked."""
 
     id: UUID
     workspace_id: UUID
@@ -146,6 +148,7 @@ class NewCall:
     refused: RefusalReason | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    pseudonyms: Sequence[str] = ()
 
     def to_planned(self) -> PlannedCall:
         """What a plan is made for, at the time of the call's insertion."""
@@ -195,7 +198,7 @@ async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
         _INSERT_RINGING,
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.direction, new.is_test),
         *(new.carrier, new.carrier_call_id, new.caller, new.called, new.at, new.refused, new.max_open),
-        identify_caller(new.caller),
+        [identify_caller(new.caller), *new.pseudonyms],
     )
     return _call(row)
 

@@ -16,6 +16,13 @@ _INSERT: Final = """
     ON CONFLICT (workspace_id, caller) DO NOTHING
 """
 
+_REPLACE: Final = "UPDATE blocked_callers SET caller = $3, note = '' WHERE workspace_id = $1 AND caller = $2"
+# The caller may have been blocked again after an earlier deletion.
+_DELETE_DOUBLE: Final = """
+    DELETE FROM blocked_callers WHERE workspace_id = $1 AND caller = $3
+      AND EXISTS (SELECT FROM blocked_callers WHERE workspace_id = $1 AND caller = $2)
+"""
+
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
     """Serialises transactions that count a workspace's blocked callers in order to add one."""
@@ -50,3 +57,10 @@ async def delete_blocked(db: Connection, workspace_id: UUID, blocked_id: UUID) -
         "DELETE FROM blocked_callers WHERE workspace_id = $1 AND id = $2 RETURNING caller", workspace_id, blocked_id
     )
     return caller
+
+
+async def replace_caller(db: Connection, workspace_id: UUID, caller: str, pseudonym: str) -> int:
+    """Blocks a caller by the pseudonym from now on, without its note, which may name the person; returns how many."""
+    await db.execute(_DELETE_DOUBLE, workspace_id, caller, pseudonym)
+    status = await db.execute(_REPLACE, workspace_id, caller, pseudonym)
+    return int(status.split()[-1])

@@ -6,7 +6,7 @@ the queue's table as `failed`, where it is counted until `retry_failed` or `dele
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -149,6 +149,17 @@ async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
         payload,
     )
     return queued
+
+
+async def has_unfinished(db: Connection, job: str, payloads: Sequence[bytes]) -> bool:
+    """Returns whether one of these jobs is queued or running, or failed permanently and was not retried yet."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = ANY($2) "
+        "AND status IN ('queued', 'picked', 'failed'))",
+        job,
+        payloads,
+    )
+    return found
 
 
 async def list_queued(db: Connection, job: str) -> set[bytes]:

@@ -604,6 +604,24 @@ CREATE TABLE public.called_countries (
 );
 
 --
+-- Name: caller_deletions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.caller_deletions (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    caller text NOT NULL,
+    sealed_number bytea,
+    status text NOT NULL,
+    requested_by uuid,
+    requested_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT caller_deletions_check CHECK ((((status = 'done'::text) = (finished_at IS NOT NULL)) AND ((status = 'done'::text) = (sealed_number IS NULL)))),
+    CONSTRAINT caller_deletions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text])))
+);
+
+--
 -- Name: credit_grants; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1300,6 +1318,18 @@ CREATE TABLE public.rented_numbers (
 );
 
 --
+-- Name: retention_progress; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.retention_progress (
+    workspace_id uuid NOT NULL,
+    kind text NOT NULL,
+    reached_at timestamp with time zone NOT NULL,
+    reached_id uuid NOT NULL,
+    CONSTRAINT retention_progress_kind_check CHECK ((kind = ANY (ARRAY['recording'::text, 'transcript'::text, 'event'::text])))
+);
+
+--
 -- Name: rollup_dirty; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1695,6 +1725,22 @@ CREATE TABLE public.workspace_daily (
 );
 
 --
+-- Name: workspace_exports; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_exports (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    status text NOT NULL,
+    requested_by uuid,
+    requested_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    size_bytes bigint,
+    CONSTRAINT workspace_exports_status_check CHECK ((status = ANY (ARRAY['running'::text, 'ready'::text, 'failed'::text, 'deleted'::text])))
+);
+
+--
 -- Name: workspace_members; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1866,6 +1912,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: caller_deletions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: calls; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2002,6 +2052,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: retention_progress; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: rollup_dirty; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2064,6 +2118,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000101');
 INSERT INTO public.schema_migrations VALUES ('20261127000102');
 INSERT INTO public.schema_migrations VALUES ('20261127000103');
+INSERT INTO public.schema_migrations VALUES ('20261127000601');
+INSERT INTO public.schema_migrations VALUES ('20261127000602');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2143,6 +2199,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127000103');
 
 --
 -- Data for Name: workspace_daily; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_exports; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2375,6 +2435,13 @@ ALTER TABLE ONLY public.call_words
 
 ALTER TABLE ONLY public.called_countries
     ADD CONSTRAINT called_countries_pkey PRIMARY KEY (workspace_id, country);
+
+--
+-- Name: caller_deletions caller_deletions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.caller_deletions
+    ADD CONSTRAINT caller_deletions_pkey PRIMARY KEY (id);
 
 --
 -- Name: calls calls_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2678,6 +2745,13 @@ ALTER TABLE ONLY public.rented_numbers
     ADD CONSTRAINT rented_numbers_pkey PRIMARY KEY (id);
 
 --
+-- Name: retention_progress retention_progress_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.retention_progress
+    ADD CONSTRAINT retention_progress_pkey PRIMARY KEY (workspace_id, kind);
+
+--
 -- Name: rollup_dirty rollup_dirty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2867,6 +2941,13 @@ ALTER TABLE ONLY public.workspace_daily
     ADD CONSTRAINT workspace_daily_pkey PRIMARY KEY (workspace_id, day);
 
 --
+-- Name: workspace_exports workspace_exports_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_exports
+    ADD CONSTRAINT workspace_exports_pkey PRIMARY KEY (id);
+
+--
 -- Name: workspace_members workspace_members_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2967,6 +3048,12 @@ CREATE INDEX audit_log_actor ON public.audit_log USING btree (actor_id, at DESC)
 CREATE INDEX audit_log_at ON public.audit_log USING btree (at DESC, id DESC);
 
 --
+-- Name: audit_log_call_reads; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_log_call_reads ON public.audit_log USING btree (workspace_id, at DESC, id DESC) WHERE (action = 'call.read'::text);
+
+--
 -- Name: audit_log_workspace; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3007,6 +3094,12 @@ CREATE INDEX business_addresses_workspace ON public.business_addresses USING btr
 --
 
 CREATE INDEX called_countries_newest ON public.called_countries USING btree (first_at);
+
+--
+-- Name: caller_deletions_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX caller_deletions_newest ON public.caller_deletions USING btree (workspace_id, requested_at DESC, id DESC);
 
 --
 -- Name: calls_agent; Type: INDEX; Schema: public; Owner: -
@@ -3579,6 +3672,18 @@ CREATE INDEX workspace_changes_workspace ON public.workspace_changes USING btree
 CREATE INDEX workspace_daily_day ON public.workspace_daily USING btree (day);
 
 --
+-- Name: workspace_exports_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_exports_expiry ON public.workspace_exports USING btree (expires_at) WHERE (status <> 'deleted'::text);
+
+--
+-- Name: workspace_exports_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_exports_newest ON public.workspace_exports USING btree (workspace_id, requested_at DESC, id DESC);
+
+--
 -- Name: workspace_members_owner; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3793,6 +3898,13 @@ ALTER TABLE ONLY public.called_countries
     ADD CONSTRAINT called_countries_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: caller_deletions caller_deletions_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.caller_deletions
+    ADD CONSTRAINT caller_deletions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: calls calls_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3975,6 +4087,13 @@ ALTER TABLE ONLY public.regulatory_bundles
     ADD CONSTRAINT regulatory_bundles_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: retention_progress retention_progress_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.retention_progress
+    ADD CONSTRAINT retention_progress_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: sessions sessions_admin_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4043,6 +4162,13 @@ ALTER TABLE ONLY public.verified_numbers
 
 ALTER TABLE ONLY public.voice_strategies
     ADD CONSTRAINT voice_strategies_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: workspace_exports workspace_exports_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_exports
+    ADD CONSTRAINT workspace_exports_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: workspace_members workspace_members_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4173,6 +4299,12 @@ ALTER TABLE public.call_words ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.called_countries ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: caller_deletions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.caller_deletions ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: calls; Type: ROW SECURITY; Schema: public; Owner: -
@@ -4319,6 +4451,12 @@ ALTER TABLE public.regulatory_bundles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.rented_numbers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: retention_progress; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.retention_progress ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4433,6 +4571,12 @@ CREATE POLICY tenant ON public.call_words USING ((( SELECT (public.current_scope
 CREATE POLICY tenant ON public.called_countries USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: caller_deletions tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.caller_deletions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: calls tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4529,6 +4673,12 @@ CREATE POLICY tenant ON public.regulatory_bundles USING ((( SELECT (public.curre
 CREATE POLICY tenant ON public.rented_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: retention_progress tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.retention_progress USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: rollup_dirty tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4607,6 +4757,12 @@ CREATE POLICY tenant ON public.workspace_changes USING ((( SELECT (public.curren
 CREATE POLICY tenant ON public.workspace_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: workspace_exports tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_exports USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: workspace_members tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4679,6 +4835,12 @@ ALTER TABLE public.workspace_changes ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.workspace_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_exports; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_exports ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: workspace_members; Type: ROW SECURITY; Schema: public; Owner: -
@@ -4835,6 +4997,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_app;
+
+--
+-- Name: TABLE caller_deletions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.caller_deletions TO vocalized_app;
 
 --
 -- Name: TABLE credit_grants; Type: ACL; Schema: public; Owner: -
@@ -5071,6 +5239,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.regulatory_bundles TO vocalize
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rented_numbers TO vocalized_app;
 
 --
+-- Name: TABLE retention_progress; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.retention_progress TO vocalized_app;
+
+--
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5213,6 +5387,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_changes TO vocalized
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_daily TO vocalized_app;
+
+--
+-- Name: TABLE workspace_exports; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_exports TO vocalized_app;
 
 --
 -- Name: TABLE workspace_members; Type: ACL; Schema: public; Owner: -

@@ -1,5 +1,6 @@
 """SQL of runs: requests with an effect, and their outcomes, by idempotency key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -83,4 +84,12 @@ async def finish(db: Connection, key: RunKey, attempt: int, ok: bool, outcome: b
 async def delete_old(db: Connection, now: datetime, limit: int) -> int:
     """Deletes up to `limit` runs older than RETENTION, the oldest first; returns how many. In platform scope."""
     status = await db.execute(_DELETE_OLD, now - RETENTION, limit)
+    return int(status.split()[-1])
+
+
+async def delete_of_calls(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes the runs of these calls; returns how many. In platform scope."""
+    status = await db.execute(
+        "DELETE FROM tool_runs WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
+    )
     return int(status.split()[-1])

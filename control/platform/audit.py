@@ -57,6 +57,12 @@ async def record_change(db: Connection, actor: Actor, change: Change) -> None:
     )
 
 
+def mask_number(number: str) -> str:
+    """A phone number with all but its first four characters and its last two masked: the log is never changed, so what
+    it would hold of a caller could not be deleted."""
+    return number if len(number) < 8 or not number.startswith("+") else f"{number[:4]}{MASK}{number[-2:]}"
+
+
 def mask_secrets(value: Any, name: str = "") -> Any:
     """Returns a copy in which each value under a secret's name is replaced by MASK."""
     if value is not None and any(word in name.lower() for word in SECRET_FIELD_WORDS):

@@ -12,7 +12,13 @@ from hashlib import sha256
 
 from control.db.pool import Connection
 from control.platform.model import StoredRequest, StoredResponse
-from control.platform.store_idempotency import complete_request, find_request, insert_request, lock_key
+from control.platform.store_idempotency import (
+    complete_request,
+    delete_responses_with,
+    find_request,
+    insert_request,
+    lock_key,
+)
 from shared.errors import Conflict, Invalid
 
 MAX_KEY_LENGTH = 255
@@ -57,3 +63,8 @@ class IdempotentRequest:
     async def complete(self, db: Connection, response: StoredResponse) -> None:
         """Stores the response of an open key, unless another repeat has done so."""
         await complete_request(db, self.scope, self.key, response)
+
+
+async def forget_responses(db: Connection, text: str) -> int:
+    """Deletes the stored responses that hold this text, such as a deleted phone number; returns how many."""
+    return await delete_responses_with(db, text)

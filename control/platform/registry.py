@@ -150,6 +150,21 @@ _SPECS: Final = (
     _number(
         "overdue_grace_days", 14, 0, 365, "Days for which an invoice may be overdue before its workspace is suspended."
     ),
+    _number(
+        "recording_days", 365, 1, 3_650,
+        "Days that recordings of calls are kept, where the workspace's tier names none and the workspace no fewer.",
+    ),
+    _number(
+        "transcript_days", 365, 1, 3_650,
+        "Days that transcripts, summaries and messages of calls are kept, where the workspace's tier names none and "
+        "the workspace no fewer.",
+    ),
+    _number(
+        "event_days", 365, 1, 3_650,
+        "Days that events of calls are kept, where the workspace's tier names none and the workspace no fewer; no "
+        "longer than transcripts.",
+    ),
+    _number("export_days", 7, 1, 90, "Days that the file of a workspace's export can be downloaded."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

@@ -67,3 +67,9 @@ async def delete_old_responses(db: Connection, now: datetime, limit: int) -> int
         limit,
     )
     return int(status.split()[-1])
+
+
+async def delete_responses_with(db: Connection, text: str) -> int:
+    """Deletes keys whose response holds the text; returns how many. Reads all responses, which are of one day."""
+    status = await db.execute("DELETE FROM idempotency_keys WHERE position(convert_to($1, 'UTF8') IN answer) > 0", text)
+    return int(status.split()[-1])

@@ -46,6 +46,12 @@ class Workspace:
         """See `outbound_countries`."""
         return outbound_countries(self.settings)
 
+    @property
+    def retention(self) -> Mapping[str, int]:
+        """Days by kind that the workspace chose (control/privacy/retention.py)."""
+        chosen: Mapping[str, int] = self.settings.get("retention", {})
+        return chosen
+
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:

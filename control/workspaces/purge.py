@@ -1,6 +1,6 @@
 """Purge: deletes workspaces for good when their grace period is over."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -28,8 +28,10 @@ async def purge_due(
     delete_calls: DeleteCalls,
     delete_marks: DeleteMarks,
     keep_billing_facts: KeepBillingFacts,
+    among: Sequence[UUID] | None = None,
 ) -> int:
     """Deletes up to `most` workspaces and CALLS_PER_RUN calls; returns how many of both, 0 when nothing is left to do.
+    among: only of these workspaces, whose objects in storage are deleted.
 
     Needs platform scope. Usage records, daily figures and the audit log stay: they name nobody. Billing accounts and
     invoices stay with the name that they were issued to, as books must be kept, and so do its phone numbers: the last
@@ -38,7 +40,7 @@ async def purge_due(
     """
     left = CALLS_PER_RUN
     workspaces = 0
-    for workspace_id in await read_purgeable.lock_due(db, now, most):
+    for workspace_id in await read_purgeable.lock_due(db, now, most, among):
         left -= await delete_calls(db, workspace_id, left)
         if left <= 0:
             break

@@ -117,6 +117,17 @@ class Workspaces:
             require_timezone(changes["timezone"])
         return await save_change(db, actor, "workspace.update", before, replace(before, **changes), now)
 
+    async def change_setting(
+        self, db: Connection, actor: Actor, workspace_id: UUID, name: str, value: Any, now: datetime
+    ) -> Workspace:
+        """Stores a setting of this workspace alone; None removes it. Raises NotFound, Conflict (code
+        workspace_suspended)."""
+        before = await lock_workspace(db, workspace_id)
+        require_not_suspended(before)
+        others = {other: kept for other, kept in before.settings.items() if other != name}
+        after = replace(before, settings=others if value is None else others | {name: value})
+        return await save_change(db, actor, "workspace.update", before, after, now)
+
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
         """Deletes a workspace. Members lose it at once; the staff can restore it during the grace period. Owners only.
 

@@ -41,6 +41,17 @@ async def test_object_is_deleted(storage: Storage) -> None:
         await storage.get(KEY)
 
 
+async def test_folder_is_deleted_with_all_that_is_in_it(storage: Storage) -> None:
+    for number in range(120):  # more than one page of a list
+        await storage.put(f"recordings/a/{number}.wav", b"RIFF")
+    await storage.put("recordings/a/deeper/1.wav", b"RIFF")
+    for key in ("recordings/ab/1.wav", "recordings/b/1.wav"):
+        await storage.put(key, b"RIFF")
+    assert await storage.delete_folder("recordings/a") == 121
+    assert await storage.list_keys() == ["recordings/ab/1.wav", "recordings/b/1.wav"]
+    assert await storage.delete_folder("recordings/a") == 0
+
+
 async def test_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s")
     with pytest.raises((ObjectNotFound, StorageUnavailable, ValueError)):

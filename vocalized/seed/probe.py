@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 LIMIT_MS: Final = 50.0
+# With which the staff reads what was said in a call.
+_REASON: Final = "?reason=Probe+of+latencies"
 _REQUESTS: Final = 200
 _WARM_UP: Final = 5
 # Numbers that the generated callers have.
@@ -147,8 +149,8 @@ def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[st
         probe("/admin/calls", "?status=no_answer"),
         Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
         probe("/admin/calls/live"),
-        Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}" for one in calls]),
-        Probe("GET /admin/calls/{callId}/events", token, [f"/admin/calls/{one}/events" for one in calls]),
+        Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}{_REASON}" for one in calls]),
+        Probe("GET /admin/calls/{callId}/events", token, [f"/admin/calls/{one}/events{_REASON}" for one in calls]),
         probe("/admin/calls", "?carrier_call_id=CA00000000000000000000000000000000"),
     ]
 
@@ -160,6 +162,7 @@ def client_probes(
     here = f"/workspaces/{workspace}"
     lists = [Probe(f"GET /workspaces/{{workspaceId}}{name}", token, [here + name])
              for name in ("", "/members", "/invitations", "/agents", "/agents?status=live", "/phone-numbers",
+                          "/privacy/retention", "/privacy/deletions", "/privacy/accesses", "/privacy/exports",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",

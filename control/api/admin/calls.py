@@ -1,8 +1,10 @@
-"""Routes of all workspaces' calls, for the staff."""
+"""Routes of all workspaces' calls, for the staff. What was said in a call is read with a reason, which the workspace's
+owner sees."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from control.api.admin.calls_views import (
     AdminCallAnswer,
@@ -12,22 +14,39 @@ from control.api.admin.calls_views import (
     to_answer,
     to_live,
     to_row,
+    without_content,
 )
 from control.api.call_queries import CallListQuery, EventsQuery
 from control.http.access import admin
+from control.http.body import ONE_LINE
 from control.http.context import AdminContext
-from control.http.pagination import page_fields
+from control.http.pagination import Query, page_fields
 from control.http.route import Route
+from control.platform.content_reads import ReadContent, record_read
 
 CALLS = "/admin/calls"
 # Calls hold callers' numbers and words, which finance has no need to see.
 READERS = admin("support", "read_only")
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500, pattern=ONE_LINE)]
+_REASON = "Why this is read, such as the number of a ticket; the workspace's owner sees it."
 
 
 class AdminCallsQuery(CallListQuery):
     """Filters of the list."""
 
     workspace_id: UUID | None = Field(None, description="Only calls of this workspace.")
+
+
+class AdminCallQuery(Query):
+    """Whether the content is asked for."""
+
+    reason: Reason | None = Field(None, description=f"{_REASON} Without it the content is withheld.")
+
+
+class AdminEventsQuery(EventsQuery):
+    """Filters of the list."""
+
+    reason: Reason = Field(description=_REASON, examples=["Ticket 1234: caller heard nothing"])
 
 
 async def list_calls(context: AdminContext, query: AdminCallsQuery) -> AdminCallList:
@@ -43,16 +62,28 @@ async def list_live(context: AdminContext) -> AdminLiveCalls:
     return AdminLiveCalls([to_live(call, context.now) for call in found.rows], found.has_more)
 
 
-async def get_call(context: AdminContext, call_id: UUID) -> AdminCallAnswer:
-    """A call with all its data."""
-    return to_answer(await context.services.calls.records.get(context.db, None, call_id))
+async def get_call(context: AdminContext, call_id: UUID, query: AdminCallQuery) -> AdminCallAnswer:
+    """A call with all its data. What was said is answered with a `reason` only, which is written to the audit log."""
+    call = await context.services.calls.records.get(context.db, None, call_id)
+    if query.reason is None:
+        return to_answer(without_content(call), is_content_withheld=True)
+    await _record_read(context, call.summary_line.workspace_id, call_id, "call", query.reason)
+    return to_answer(call, is_content_withheld=False)
 
 
-async def list_events(context: AdminContext, call_id: UUID, query: EventsQuery) -> AdminCallEvents:
-    """All events of the call, in order."""
+async def list_events(context: AdminContext, call_id: UUID, query: AdminEventsQuery) -> AdminCallEvents:
+    """All events of the call, in order. The reason is written to the audit log."""
     records = context.services.calls.records
+    call = await records.find(context.db, None, call_id)
+    await _record_read(context, call.summary_line.workspace_id, call_id, "events", query.reason)
     found = await records.list_events(context.db, None, call_id, after_seq=query.after_seq, most=query.limit)
     return AdminCallEvents(found.rows, found.has_more)
+
+
+async def _record_read(
+    context: AdminContext, workspace_id: UUID, call_id: UUID, content: ReadContent, reason: str
+) -> None:
+    await record_read(context.db, context.actor, workspace_id, call_id, content, reason)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -1,7 +1,7 @@
 """Response models of calls (admin API)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -92,7 +92,8 @@ class AdminCallCost:
 @dataclass(frozen=True, slots=True)
 class AdminCall:
     """A call with all its data. costs: what it consumed by resource, while it runs, too. details: usage, carrier, media
-    streams, gaps and other recorded facts."""
+    streams, gaps and other recorded facts. is_content_withheld: no reason was given, so transcription, summary and
+    turns are left out."""
 
     id: UUID
     agent_version: int | None
@@ -123,6 +124,7 @@ class AdminCall:
     turns: Sequence[ConversationTurn]
     variables: Mapping[str, str]
     metadata: Mapping[str, str]
+    is_content_withheld: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +162,17 @@ def to_live(line: CallSummary, now: datetime) -> AdminLiveCall:
     return AdminLiveCall(**values, duration_so_far=seconds)
 
 
-def to_answer(call: CallReport) -> AdminCallAnswer:
+def without_content(call: CallReport) -> CallReport:
+    """The call without what was said in it."""
+    return replace(call, transcription=None, summary=None, turns=[])
+
+
+def to_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer:
     line = call.summary_line
     values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
-    values |= {"costs": [_to_cost(one) for one in call.costs]}
+    values |= {"costs": [_to_cost(one) for one in call.costs], "is_content_withheld": is_content_withheld}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)
 

@@ -36,7 +36,7 @@ from control.http.context import MemberContext
 from control.http.file_response import FileResponse
 from control.http.pagination import page_fields
 from control.http.route import RateLimit, Route
-from control.platform.audit import Change, record_change
+from control.platform.audit import Change, mask_number, record_change
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
 from shared.errors import Conflict, NotFound, Unavailable
@@ -175,7 +175,7 @@ async def say_words(context: MemberContext, call_id: UUID, body: Saying) -> Idem
 async def transfer_call(context: MemberContext, call_id: UUID, body: TransferBody) -> IdempotentAfterCommit[Done]:
     """Transfers the caller of a running call to another number."""
     number = await context.services.calls.require_transferable(context.db, context.workspace_id, body.number)
-    await _record_command(context, call_id, "call.transfer", {"number": number})
+    await _record_command(context, call_id, "call.transfer", {"number": mask_number(number)})
     command = TransferCall(number)
     return IdempotentAfterCommit(partial(_send_command, context.services.media_assignment, call_id, command))
 

@@ -11,6 +11,7 @@ from control.api.client import (
     members,
     messages,
     numbers,
+    privacy,
     regulatory_bundles,
     templates,
     verified_numbers,
@@ -34,5 +35,6 @@ ROUTES: tuple[Route, ...] = (
     *messages.ROUTES,
     *blocked_callers.ROUTES,
     *verified_numbers.ROUTES,
+    *privacy.ROUTES,
     *billing.ROUTES,
 )

@@ -48,6 +48,16 @@ class OpenEvent:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClearedPayloads:
+    """last: the last event that was read; None at the table's end. cleared: payloads that were emptied. open: events
+    that name the number, too, and are not handled yet."""
+
+    last: EventKey | None
+    cleared: int
+    open: int
+
+
 # Inserts an event. A second request at the same moment waits here until the first one has committed.
 INSERT_EVENT: Final = """
 INSERT INTO webhook_events (source, event_id, event_type, payload, received_at, handled_at)
@@ -86,6 +96,26 @@ DELETE FROM webhook_events WHERE (source, event_id) IN (
     SELECT source, event_id FROM webhook_events
     WHERE source = ANY($4) AND received_at < $1 AND (handled_at IS NOT NULL OR received_at < $2)
     LIMIT $3 FOR UPDATE SKIP LOCKED)
+"""
+
+# No index holds payloads: the page is read by the primary key. Open events are counted only: they are still needed.
+CLEAR_PAYLOADS = """
+WITH page AS MATERIALIZED (
+    SELECT source, event_id, handled_at, payload::text AS payload FROM webhook_events
+    WHERE (source, event_id) > ($1, $2) ORDER BY source, event_id LIMIT $3
+),
+found AS (
+    SELECT source, event_id, handled_at FROM page
+    WHERE strpos(payload, $4) > 0 AND EXISTS (SELECT FROM unnest($5::text[]) r WHERE strpos(payload, r) > 0)
+),
+cleared AS (
+    UPDATE webhook_events w SET payload = '{}' FROM found f
+    WHERE w.source = f.source AND w.event_id = f.event_id AND f.handled_at IS NOT NULL RETURNING true
+)
+SELECT last.source, last.event_id, (SELECT count(*) FROM cleared) AS cleared,
+       (SELECT count(*) FROM found WHERE handled_at IS NULL) AS open
+FROM (SELECT) one
+LEFT JOIN LATERAL (SELECT source, event_id FROM page ORDER BY source DESC, event_id DESC LIMIT 1) last ON true
 """
 
 
@@ -140,3 +170,13 @@ async def delete_old_events(db: Connection, sources: Sequence[str], before: date
     many."""
     status: str = await db.execute(DELETE_OLD, before, before - OPEN_RETENTION, limit, list(sources))
     return int(status.split()[-1])
+
+
+async def clear_payloads(
+    db: Connection, number: str, calls: Sequence[str], after: EventKey, limit: int
+) -> ClearedPayloads:
+    """Empties the payloads of handled events that name the number and one of these calls, among the `limit` events
+    after `after` in the order of their keys. The events stay, so that a repeated delivery is still known."""
+    row = await db.fetchrow(CLEAR_PAYLOADS, after.source, after.event_id, limit, number, list(calls))
+    last = None if row["source"] is None else EventKey(row["source"], row["event_id"])
+    return ClearedPayloads(last, row["cleared"], row["open"])

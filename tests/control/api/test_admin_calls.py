@@ -12,6 +12,7 @@ from tests.platform.api import Api, running_api
 from tests.platform.clients import Staff
 
 CALLS = "/admin/calls"
+REASON = {"reason": "Ticket 1234"}
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ async def test_fields_of_a_call(api: Api, workspaces: tuple[CallWorkspace, CallW
         AgentSaid(0, "Hello.", 200, 900), CallerSaid(1, "Hi.", 1_000, 1_300), details=details, media_node="node-1",
         recording_key="r.wav", transcription="Hello. Hi.", end_detail="twilio",
     )  # fmt: skip
-    body = (await admin.get(f"{CALLS}/{call_id}")).body
+    body = (await admin.get(f"{CALLS}/{call_id}", params=REASON)).body
     assert body["workspace"] == {"id": workspaces[0].workspace_id, "name": "Acme Dental"}
     assert body["agent"] == {"id": workspaces[0].agent_id, "name": "Front desk"}
     call = body["call"]
@@ -119,19 +120,52 @@ async def test_call_is_found_by_its_carriers_id_and_its_events_are_read(
     await workspaces[0].insert_call()
     assert await listed_ids(admin, carrier_call_id="v3:call+1") == ([call_id], 1)
     assert await listed_ids(admin, carrier_call_id="v3:call") == ([], 0)
-    events = (await admin.get(f"{CALLS}/{call_id}/events")).body["events"]
+    events = (await admin.get(f"{CALLS}/{call_id}/events", params=REASON)).body["events"]
     assert [event["event_type"] for event in events] == ["agent.said", "caller.said"]
-    later = (await admin.get(f"{CALLS}/{call_id}/events", params={"after_seq": str(events[0]["seq"])})).body["events"]
+    later = (await admin.get(f"{CALLS}/{call_id}/events", params=REASON | {"after_seq": str(events[0]["seq"])})).body[
+        "events"
+    ]
     assert later == events[1:]
-    assert (await admin.get(f"{CALLS}/{new_id()}/events")).code == "call_not_found"
+    assert (await admin.get(f"{CALLS}/{new_id()}/events", params=REASON)).code == "call_not_found"
 
 
 async def test_finance_cannot_read_calls(api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]) -> None:
     call_id = await workspaces[0].insert_call()
-    paths = (CALLS, f"{CALLS}/live", f"{CALLS}/{call_id}", f"{CALLS}/{call_id}/events")
+    paths = (CALLS, f"{CALLS}/live", f"{CALLS}/{call_id}", f"{CALLS}/{call_id}/events?reason=Ticket+1")
     finance = await api.admin("finance")
     assert {(await finance.get(path)).code for path in paths} == {"role"}
     for role in ("super_admin", "support", "read_only"):
         reader = await api.admin(role)
         assert {(await reader.get(path)).status for path in paths} == {200}
     assert {(await workspaces[0].ann.get(path)).status for path in paths} == {401}
+
+
+async def test_content_is_read_with_a_reason_that_the_owner_sees(
+    api: Api, workspaces: tuple[CallWorkspace, CallWorkspace]
+) -> None:
+    mine, other = workspaces
+    admin = await api.admin("support")
+    said = (AgentSaid(0, "Hello.", 200, 900), CallerSaid(1, "Hi.", 1_000, 1_300))
+    call_id = await mine.insert_call(*said, transcription="Hello. Hi.", summary="Greetings.")
+    path, accesses = f"{CALLS}/{call_id}", f"{mine.path}/privacy/accesses"
+
+    withheld = (await admin.get(path)).body["call"]
+    assert (withheld["is_content_withheld"], withheld["id"]) == (True, call_id)
+    assert (withheld["transcription"], withheld["summary"], withheld["turns"]) == (None, None, [])
+    events = await admin.get(f"{path}/events")
+    assert (events.status, events.param) == (422, "reason")
+    for empty in ("", "  ", "x" * 501, "a\nb"):
+        assert (await admin.get(path, params={"reason": empty})).param == "reason"
+    assert (await mine.ann.get(accesses)).body["accesses"] == []
+
+    read = (await admin.get(path, params=REASON)).body["call"]
+    assert (read["is_content_withheld"], read["transcription"], len(read["turns"])) == (False, "Hello. Hi.", 2)
+    assert (await admin.get(f"{path}/events", params={"reason": " Ticket 5 "})).status == 200
+    listed = (await mine.ann.get(accesses)).body["accesses"]
+    assert [(one["call_id"], one["content"], one["reason"]) for one in listed] == [
+        (call_id, "events", "Ticket 5"), (call_id, "call", "Ticket 1234"),
+    ]  # fmt: skip
+    assert {one["reader"] for one in listed} == {admin.email}
+    assert (await other.ann.get(f"{other.path}/privacy/accesses")).body["total"] == 0
+    log = await api.owner.fetchrow("SELECT * FROM audit_log WHERE action = 'call.read' ORDER BY at LIMIT 1")
+    assert (log["actor"], log["resource_id"], log["details"]["reason"]) == ("admin", call_id, "Ticket 1234")

@@ -65,6 +65,16 @@ async def api(fresh_database_url: str, valkey_url: str) -> AsyncIterator[Api]:
         yield running
 
 
+async def _use_privacy(workspace: CallWorkspace, call_id: str, number: int) -> None:
+    """A deletion of a caller, an export, and a read by the staff."""
+    privacy = f"{workspace.path}/privacy"
+    deleted = await workspace.ann.post(f"{privacy}/deletions", {"phone_number": f"+1415558{number:04}"})
+    exported = await workspace.ann.post(f"{privacy}/exports")
+    staff = await workspace.api.admin("support")
+    read = await staff.get(f"/admin/calls/{call_id}", params={"reason": "Ticket 1"})
+    assert (deleted.status, exported.status, read.status) == (202, 202, 200)
+
+
 async def _take_message(api: Api, workspace: CallWorkspace, call_id: str, number: int) -> None:
     await api.owner.execute(
         "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number,"
@@ -117,6 +127,7 @@ async def workspace(api: Api) -> CallWorkspace:
         await _take_message(api, workspace, call_id, number)
         await _bill(api, workspace, number)
         await workspace.ann.post(f"{workspace.path}/blocked-callers", {"caller": f"+1415557{number:04}"})
+        await _use_privacy(workspace, call_id, number)
         await _insert_bundle(api, workspace.workspace_id, number)
         await _insert_address(api, workspace.workspace_id, number)
         await workspace.ann.put(agent, {"config": {"greeting": f"Hello {number}."}})
@@ -192,11 +203,12 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await other.ann.post(f"{other.path}/members", {"email": "other@example.com", "role": "viewer"})
     await _take_message(api, other, await other.insert_call(), 0)
     await other.ann.post(f"{other.path}/blocked-callers", {"caller": "+14155570000"})
+    await _use_privacy(other, await other.insert_call(), 0)
     await _insert_bundle(api, other.workspace_id, 0)
     await _insert_address(api, other.workspace_id, 0)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 11
+    assert len(mine) == 14
     for one in mine:
         theirs = PagedList(other.ann, one.path, one.path.replace("{workspaceId}", other.workspace_id), one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))

@@ -31,6 +31,7 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/phone-numbers/available", "/workspaces/{workspaceId}/phone-numbers/{numberId}",
     "/workspaces/{workspaceId}/addresses/{addressId}", "/workspaces/{workspaceId}/regulatory-bundles/{bundleId}",
     "/workspaces/{workspaceId}/calls/{callId}/recording", "/admin/phone-numbers",
+    "/workspaces/{workspaceId}/privacy/exports/{exportId}/file",
 }  # fmt: skip
 
 

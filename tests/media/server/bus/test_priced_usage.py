@@ -220,7 +220,10 @@ async def check_ended(bus_node: BusNode, platform: CallPlatform, workspace: Live
     assert all(row["estimated"] == (row["provider"] == "cut") for row in rows if row["resource_type"] == "llm")
 
     report = await get_report(platform, workspace, call_id)
-    view, staff = calls_views.to_answer(report, None).call, staff_views.to_answer(report).call
+    view, staff = (
+        calls_views.to_answer(report, None).call,
+        staff_views.to_answer(report, is_content_withheld=False).call,
+    )
     assert view.usage == report.details.usage, "the ledger's sums are those that media added up"
     assert {(one.provider, one.unit): one.cost for one in staff.costs if one.provider in PRICES} == sums(
         rows, "provider", "unit"

@@ -1,0 +1,139 @@
+"""Routes of personal data, for the owner of its workspace: retention, deletions of callers, exports, reads by staff."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.api.client.privacy_views import (
+    CallerDeletionAnswer,
+    CallerDeletionList,
+    ContentReadList,
+    RetentionAnswer,
+    WorkspaceExportAnswer,
+    WorkspaceExportList,
+    to_deletion,
+    to_export,
+    to_read,
+    to_retention,
+)
+from control.calls.recording_join import read_range
+from control.http.access import member
+from control.http.after_commit import AfterCommit
+from control.http.body import Body, ChangeBody
+from control.http.context import MemberContext
+from control.http.file_response import FileResponse
+from control.http.pagination import ListQuery, page_fields
+from control.http.route import Route
+from control.platform.content_reads import list_reads
+from control.privacy.exports import export_key
+from control.privacy.retention import KINDS, LEAST_DAYS, days_name
+from shared.errors import NotFound, Unavailable
+from shared.storage import ObjectNotFound, Storage, StorageUnavailable
+
+PRIVACY = "/workspaces/{workspaceId}/privacy"
+STORAGE_TIMEOUT_S = 5.0
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$", max_length=16)]
+Days = Annotated[int, Field(ge=LEAST_DAYS, le=3_650)]
+
+
+class RetentionChange(ChangeBody):
+    """Days to keep what calls hold; a field that is left out stays unchanged, null is as long as the tier allows."""
+
+    recording_days: Days | None = None
+    transcript_days: Days | None = None
+    event_days: Days | None = None
+
+
+class NewCallerDeletion(Body):
+    """Whose data is to be deleted."""
+
+    phone_number: PhoneNumber = Field(description="The caller's number, E.164.", examples=["+12025550123"])
+
+
+async def get_retention(context: MemberContext) -> RetentionAnswer:
+    """How long recordings, transcripts and events of calls are kept."""
+    terms = await context.services.privacy.retention.get(context.db, context.workspace_id)
+    return RetentionAnswer(to_retention(terms))
+
+
+async def change_retention(context: MemberContext, body: RetentionChange) -> RetentionAnswer:
+    """Keeps what calls hold for fewer days. What is older is deleted within hours and cannot be restored."""
+    chosen = {kind: getattr(body, days_name(kind)) for kind in KINDS if days_name(kind) in body.model_fields_set}
+    terms = await context.services.privacy.retention.change(
+        context.db, context.actor, context.workspace_id, chosen, context.now
+    )
+    return RetentionAnswer(to_retention(terms))
+
+
+async def list_caller_deletions(context: MemberContext, query: ListQuery) -> CallerDeletionList:
+    """Deletions of callers' data, newest first."""
+    found = await context.services.privacy.deletions.list_page(context.db, context.workspace_id, page=query.request())
+    return CallerDeletionList([to_deletion(one) for one in found.rows], **page_fields(query, found))
+
+
+async def delete_caller(context: MemberContext, body: NewCallerDeletion) -> CallerDeletionAnswer:
+    """Has all that the workspace holds of one caller until now deleted, everywhere. Calls stay, without content and
+    with a pseudonym in place of the number; a running call follows when it is over."""
+    deletion = await context.services.privacy.deletions.request(
+        context.db, context.actor, context.workspace_id, body.phone_number, context.now
+    )
+    return CallerDeletionAnswer(to_deletion(deletion))
+
+
+async def list_content_reads(context: MemberContext, query: ListQuery) -> ContentReadList:
+    """Which calls the platform's staff read, newest first, and why."""
+    found = await list_reads(context.db, context.workspace_id, page=query.request())
+    return ContentReadList([to_read(one) for one in found.rows], **page_fields(query, found))
+
+
+async def list_exports(context: MemberContext, query: ListQuery) -> WorkspaceExportList:
+    """Exports of the workspace, newest first."""
+    found = await context.services.privacy.exports.list_page(context.db, context.workspace_id, page=query.request())
+    return WorkspaceExportList([to_export(one) for one in found.rows], **page_fields(query, found))
+
+
+async def request_export(context: MemberContext) -> WorkspaceExportAnswer:
+    """Has everything that the workspace holds written to a ZIP archive, recordings included."""
+    export = await context.services.privacy.exports.request(
+        context.db, context.actor, context.workspace_id, context.now
+    )
+    return WorkspaceExportAnswer(to_export(export))
+
+
+async def download_export(context: MemberContext, export_id: UUID) -> AfterCommit[FileResponse]:
+    """The archive. Each download is written to the audit log."""
+    export = await context.services.privacy.exports.open(context.db, context.actor, context.workspace_id, export_id)
+    return AfterCommit(partial(_file, context.services.storage, export_key(export), f"{export_id}.zip"))
+
+
+async def _file(storage: Storage, key: str, name: str) -> FileResponse:
+    """Raises NotFound, Unavailable."""
+
+    def read(start: int, length: int) -> AsyncIterator[bytes]:
+        return read_range(storage, key, start, length)
+
+    try:
+        async with asyncio.timeout(STORAGE_TIMEOUT_S):
+            return FileResponse(name, "application/zip", await storage.size(key), read)
+    except ObjectNotFound:
+        raise NotFound("There is no such export, or its file is deleted.", code="export_not_found") from None
+    except (StorageUnavailable, TimeoutError):
+        raise Unavailable("Exports cannot be reached. Try again in a moment.", code="storage_away") from None
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", f"{PRIVACY}/retention", get_retention, member("viewer"), beyond_spec=True),
+    Route("PUT", f"{PRIVACY}/retention", change_retention, member("owner"), beyond_spec=True),
+    Route("GET", f"{PRIVACY}/deletions", list_caller_deletions, member("admin"), beyond_spec=True),
+    Route(
+        "POST", f"{PRIVACY}/deletions", delete_caller, member("admin"), status=202, idempotent=True, beyond_spec=True
+    ),
+    Route("GET", f"{PRIVACY}/accesses", list_content_reads, member("owner"), beyond_spec=True),
+    Route("GET", f"{PRIVACY}/exports", list_exports, member("owner"), beyond_spec=True),
+    Route("POST", f"{PRIVACY}/exports", request_export, member("owner"), status=202, idempotent=True, beyond_spec=True),
+    Route("GET", f"{PRIVACY}/exports/{{exportId}}/file", download_export, member("owner"), beyond_spec=True),
+)

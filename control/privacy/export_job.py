@@ -1,0 +1,121 @@
+"""The job that writes the export of a workspace: a ZIP archive with one file of JSON lines a noun, and the recordings.
+
+It is written to storage as it is read, page by page, so its memory does not grow with the workspace (a page of rows,
+and the parts of 32 MiB that storage takes). Pages are read one after the other while the workspace changes: a row that
+is added meanwhile may be in it or not."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls.job_support import decode_payload, utc_now
+from control.db.jobs import JobFailed, JobHandler
+from control.db.pool import Pool
+from control.db.scope import enter_platform, enter_workspace
+from control.privacy import read_export, store_exports
+from control.privacy.exports import ExportWorkspaceJob, export_key
+from control.privacy.model import WorkspaceExport
+from control.privacy.read_export import EXPORTED, ExportedTable
+from control.privacy.zip_stream import ZipStream
+from shared.storage import ObjectNotFound, Storage, StorageUnavailable
+
+# Rows of one page.
+PAGE: Final = 500
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
+    """An export that was withdrawn while it was written is deleted again."""
+
+    async def run(payload: bytes) -> None:
+        job = decode_payload(payload, ExportWorkspaceJob)
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            export = await store_exports.select_one(db, None, job.export_id)
+        if export is None or export.status != "running":
+            return
+        key = export_key(export)
+        try:
+            writer = _ExportWriter(pool, storage, export)
+            await storage.put_stream(key, writer.write(utc_now()))
+            async with pool.transaction() as db:
+                await enter_platform(db)
+                is_wanted = await store_exports.finish(db, export.id, "ready", utc_now(), writer.size_bytes)
+            if not is_wanted:
+                await storage.delete(key)
+        except StorageUnavailable as fault:
+            raise JobFailed(f"storage: {fault}") from None
+
+    return run
+
+
+class _ExportWriter:
+    """Writes one export. size_bytes: of what was written."""
+
+    def __init__(self, pool: Pool, storage: Storage, export: WorkspaceExport) -> None:
+        self._pool, self._storage, self._workspace_id = pool, storage, export.workspace_id
+        self._fields: dict[str, list[str]] = {}
+        self.size_bytes = 0
+
+    async def write(self, now: datetime) -> AsyncIterator[bytes]:
+        """The archive's bytes. Raises StorageUnavailable."""
+        async for data in self._entries(ZipStream(now), now):
+            self.size_bytes += len(data)
+            yield data
+
+    async def _entries(self, archive: ZipStream, now: datetime) -> AsyncIterator[bytes]:
+        for table in EXPORTED:
+            async for data in archive.add(f"{table.name}.jsonl", self._lines(table)):
+                yield data
+        async for call_id, key in self._recordings():
+            name = f"recordings/{call_id}.{key.rpartition('.')[2]}"
+            async for data in archive.add(name, self._storage.stream(key), is_compressed=False):
+                yield data
+        async for data in archive.add("README.txt", self._readme(now)):
+            yield data
+        yield archive.finish()
+
+    async def _lines(self, table: ExportedTable) -> AsyncIterator[bytes]:
+        after: tuple[Any, ...] = ()
+        while True:
+            async with self._pool.transaction() as db:
+                await enter_workspace(db, self._workspace_id)
+                rows = await read_export.select_rows(db, self._workspace_id, table, after, PAGE)
+            if rows:
+                self._fields.setdefault(table.name, list(rows[0].values))
+                yield _ENCODER.encode_lines([row.values for row in rows])
+                after = rows[-1].key
+            if len(rows) < PAGE:
+                return
+
+    async def _recordings(self) -> AsyncIterator[tuple[UUID, str]]:
+        """Those whose object exists: a recording may be deleted meanwhile."""
+        after = UUID(int=0)
+        while True:
+            async with self._pool.transaction() as db:
+                await enter_workspace(db, self._workspace_id)
+                calls = await read_export.select_recordings(db, self._workspace_id, after, PAGE)
+            for call_id, key in calls:
+                after = call_id
+                try:
+                    await self._storage.size(key)
+                except ObjectNotFound:
+                    continue
+                yield call_id, key
+            if len(calls) < PAGE:
+                return
+
+    async def _readme(self, now: datetime) -> AsyncIterator[bytes]:
+        lines = [
+            f"Export of workspace {self._workspace_id}, made {now:%Y-%m-%d %H:%M} UTC.",
+            "Each file has one JSON object a line; times are UTC, ids are those of the API.",
+            "recordings/ has the recording of each call that has one, under the call's id.",
+            "",
+        ]
+        for table in EXPORTED:
+            fields = ", ".join(self._fields.get(table.name, [])) or "no rows"
+            lines.append(f"{table.name}.jsonl: {table.about} Fields: {fields}")
+        yield "\n".join(lines).encode() + b"\n"

@@ -1,0 +1,119 @@
+"""Read model of exports: what a workspace's export holds, one file a noun, read by pages in a workspace's scope."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTable:
+    """One file of the export. name: of the file. source: the table, or what stands in its place. key: columns that
+    order its rows, unique within a workspace. without: columns that are not the customer's: secrets, our costs, names
+    of our machines, and what the staff noted."""
+
+    name: str
+    source: str
+    key: tuple[str, ...]
+    about: str
+    without: tuple[str, ...] = ()
+    where: str = "workspace_id = $1"
+
+
+EXPORTED: Final = (
+    ExportedTable(
+        "workspace", "workspaces", ("id",), "The workspace and its settings.",
+        ("suspended_why", "stripe_customer_id", "stripe_subscription_id"), "id = $1",
+    ),
+    ExportedTable(
+        "members", "(SELECT m.*, u.email, u.name FROM workspace_members m JOIN users u ON u.id = m.user_id)",
+        ("user_id",), "Members with their roles.",
+    ),
+    ExportedTable("invitations", "invitations", ("id",), "Invitations of members.", ("token_hash",)),
+    ExportedTable("workspace_changes", "workspace_changes", ("id",), "How status and tier changed."),
+    ExportedTable("agents", "agents", ("id",), "Agents, deleted ones included."),
+    ExportedTable("agent_versions", "agent_versions", ("agent_id", "version"), "Each version of each agent's config."),
+    ExportedTable("phone_numbers", "phone_numbers", ("id",), "Phone numbers, released ones included."),
+    ExportedTable("business_addresses", "business_addresses", ("id",), "Addresses that numbers were bought under."),
+    ExportedTable(
+        "address_registrations", "address_registrations", ("address_id", "carrier"), "Their state at the carriers."
+    ),
+    ExportedTable("regulatory_bundles", "regulatory_bundles", ("id",), "Documents that numbers were bought under."),
+    ExportedTable("voice_strategies", "voice_strategies", ("workspace_id",), "How providers are chosen."),
+    ExportedTable(
+        "voice_providers", "workspace_providers", ("provider",), "Settings of providers, without keys.", ("api_key",)
+    ),
+    ExportedTable(
+        "calls", "calls", ("id",), "Calls with transcription and summary; recordings/ has the audio by call id.",
+        ("details", "media_node", "recording_key"),
+    ),
+    ExportedTable("utterances", "call_words", ("call_id",), "What was said in each call, with times."),
+    ExportedTable("call_events", "call_events", ("call_id", "seq", "at"), "The events of calls."),
+    ExportedTable("messages", "messages", ("id",), "Messages that callers left."),
+    ExportedTable("blocked_callers", "blocked_callers", ("id",), "Callers whose calls are rejected."),
+    ExportedTable("called_countries", "called_countries", ("country",), "Countries that were called."),
+    ExportedTable("spend_alarms", "spend_alarms", ("id",), "Alarms about unusual calls."),
+    ExportedTable(
+        "usage", "usage_records", ("id", "at"), "What was used, with its price.",
+        ("cost", "cost_version", "details", "estimated"),
+    ),
+    ExportedTable("billing_account", "billing_accounts", ("workspace_id",), "Who is billed."),
+    ExportedTable(
+        "billing_settings", "billing_settings", ("workspace_id",), "Limits and alerts of spending.",
+        ("stripe_payment_method_id",),
+    ),
+    ExportedTable("billing_periods", "billing_periods", ("id",), "Billing periods."),
+    ExportedTable("invoices", "invoices", ("id",), "Invoices.", ("stripe_invoice_id",)),
+    ExportedTable("invoice_lines", "invoice_lines", ("id",), "Lines of invoices."),
+    ExportedTable("payments", "payments", ("id",), "Payments and refunds.", ("recorded_by",)),
+    ExportedTable("credits", "credit_grants", ("id",), "Credits.", ("granted_by",)),
+    ExportedTable("refunds", "refund_orders", ("id",), "Refunds that were ordered.", ("ordered_by", "last_error")),
+    ExportedTable("rented_numbers", "rented_numbers", ("id",), "For which time numbers were billed."),
+    ExportedTable("spend_alerts", "spend_alerts", ("id",), "Alerts about the spending limit."),
+    ExportedTable("caller_deletions", "caller_deletions", ("id",), "Deletions of callers' data.", ("sealed_number",)),
+    ExportedTable("exports", "workspace_exports", ("id",), "Exports like this one."),
+    ExportedTable(
+        "audit_log", "audit_log", ("id",), "What members did, and which calls the platform's staff read.",
+        ("address",), "workspace_id = $1 AND (actor <> 'admin' OR action = 'call.read')",
+    ),
+)  # fmt: skip
+
+# Calls of workspace $1 with a recording, behind call $2.
+_SELECT_RECORDINGS: Final = """
+    SELECT id, recording_key FROM calls
+    WHERE workspace_id = $1 AND recording_key IS NOT NULL AND id > $2 ORDER BY id LIMIT $3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRow:
+    """key: of the row. values: by column."""
+
+    key: tuple[Any, ...]
+    values: dict[str, Any]
+
+
+async def select_rows(
+    db: Connection, workspace_id: UUID, table: ExportedTable, after: Sequence[Any], most: int
+) -> list[ExportedRow]:
+    """The next rows in the order of the key. after: the key of the last row that was read; empty at the beginning."""
+    key = ", ".join(f"t.{column}" for column in table.key)
+    places = ", ".join(f"${place}" for place in range(4, 4 + len(after)))
+    behind = f"AND ({key}) > ({places})" if after else ""
+    rows = await db.fetch(
+        f"SELECT to_jsonb(t) - $2::text[] AS exported, {key} FROM {table.source} t "
+        f"WHERE {table.where} {behind} ORDER BY {key} LIMIT $3",
+        workspace_id,
+        list(table.without),
+        most,
+        *after,
+    )
+    return [ExportedRow(tuple(row[column] for column in table.key), row["exported"]) for row in rows]
+
+
+async def select_recordings(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
+    """The next calls with a recording, and its key in storage."""
+    rows = await db.fetch(_SELECT_RECORDINGS, workspace_id, after, most)
+    return [(row["id"], row["recording_key"]) for row in rows]

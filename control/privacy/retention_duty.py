@@ -1,0 +1,91 @@
+"""The duty that deletes what calls hold when it is kept no longer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from control.calls.deletion import delete_events, delete_words, discard_recordings, retry_discards
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+from control.messages.deletion import delete_messages
+from control.platform.service import Platform
+from control.privacy import read_retention, store_retention
+from control.privacy.model import RetentionKind
+from control.privacy.read_retention import RetentionTask
+from control.privacy.retention import KINDS, days_name, make_terms
+
+# Calls of one transaction, and of one run of the duty.
+BATCH: Final = 200
+CALLS_PER_RUN: Final = 5_000
+_WORKSPACES_AT_ONCE: Final = 200
+
+Delete = Callable[[Connection, UUID, list[UUID], datetime], Awaitable[None]]
+
+
+async def platform_days(db: Connection, platform: Platform) -> Mapping[RetentionKind, int]:
+    """The platform's own days, by kind."""
+    return {kind: await platform.setting(db, days_name(kind)) for kind in KINDS}
+
+
+async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
+    """Goes through all workspaces and deletes what is due of up to CALLS_PER_RUN calls; returns of how many. A run that
+    is killed has stored how far it came with each batch: the next one goes on there."""
+    left, after = CALLS_PER_RUN, None
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        days = await platform_days(db, platform)
+        await retry_discards(db)
+    while True:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            workspaces = await read_retention.select_workspaces(db, after, _WORKSPACES_AT_ONCE)
+            tasks = [
+                RetentionTask(one.id, kind, make_terms(days, one.features, one.settings).cutoff(kind, now))
+                for one in workspaces
+                for kind in KINDS
+            ]
+            due = await read_retention.select_due(db, tasks)
+        for task in due:
+            left -= await _run_task(pool, task, now, left)
+            if left <= 0:
+                return CALLS_PER_RUN
+        if len(workspaces) < _WORKSPACES_AT_ONCE:
+            return CALLS_PER_RUN - left
+        after = workspaces[-1].id
+
+
+async def _run_task(pool: Pool, task: RetentionTask, now: datetime, most: int) -> int:
+    """Batch by batch; returns of how many calls."""
+    done = 0
+    while done < most:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            calls = await read_retention.select_calls(db, task, min(BATCH, most - done))
+            if calls:
+                await _DELETIONS[task.kind](db, task.workspace_id, [one.id for one in calls], now)
+                await store_retention.advance(db, task.workspace_id, task.kind, calls[-1])
+        done += len(calls)
+        if len(calls) < BATCH:
+            break
+    return done
+
+
+async def _delete_recordings(db: Connection, _: UUID, call_ids: list[UUID], now: datetime) -> None:
+    await discard_recordings(db, call_ids, now)
+
+
+async def _delete_words(db: Connection, workspace_id: UUID, call_ids: list[UUID], _: datetime) -> None:
+    await delete_words(db, workspace_id, call_ids)
+    await delete_messages(db, workspace_id, call_ids)
+
+
+async def _delete_events(db: Connection, workspace_id: UUID, call_ids: list[UUID], _: datetime) -> None:
+    await delete_events(db, workspace_id, call_ids)
+
+
+_DELETIONS: Final[Mapping[RetentionKind, Delete]] = {
+    "recording": _delete_recordings,
+    "transcript": _delete_words,
+    "event": _delete_events,
+}

@@ -1,0 +1,24 @@
+"""The services of the privacy room."""
+
+from dataclasses import dataclass
+
+from control.platform.service import Platform
+from control.privacy.caller_deletions import CallerDeletions
+from control.privacy.exports import WorkspaceExports
+from control.privacy.retention_settings import RetentionSettings
+from control.workspaces.service import Workspaces
+from shared.secrets import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Retention, deletions of callers' data, and exports."""
+
+    retention: RetentionSettings
+    deletions: CallerDeletions
+    exports: WorkspaceExports
+
+
+def make_privacy(workspaces: Workspaces, platform: Platform, sealer: Sealer) -> Privacy:
+    """sealer: seals numbers until they are deleted, and derives their pseudonyms."""
+    return Privacy(RetentionSettings(workspaces, platform), CallerDeletions(sealer), WorkspaceExports(platform))

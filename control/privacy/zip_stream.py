@@ -1,0 +1,53 @@
+"""A ZIP archive that is made piece by piece, so that neither memory nor disk ever holds the whole of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+
+class _Sink:
+    """Takes what the archive writes, until it is passed on. It cannot seek, so the archive writes sizes behind the
+    entries."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        return data
+
+
+class ZipStream:
+    """An archive whose entries are added one after the other. Each method yields the bytes that are ready. at: the time
+    that the entries have."""
+
+    def __init__(self, at: datetime) -> None:
+        self._sink = _Sink()
+        self._archive = ZipFile(self._sink, "w", allowZip64=True)  # type: ignore[call-overload]  # no seek is needed
+        self._at = (at.year, at.month, at.day, at.hour, at.minute, at.second)
+
+    async def add(self, name: str, chunks: AsyncIterator[bytes], *, is_compressed: bool = True) -> AsyncIterator[bytes]:
+        """An entry. is_compressed: False for audio, which hardly gets smaller. Compression runs in a thread."""
+        info = ZipInfo(name, self._at)
+        info.compress_type = ZIP_DEFLATED if is_compressed else ZIP_STORED
+        with self._archive.open(info, "w", force_zip64=True) as entry:
+            async for chunk in chunks:
+                await asyncio.to_thread(entry.write, chunk)
+                if data := self._sink.take():
+                    yield data
+        if data := self._sink.take():
+            yield data
+
+    def finish(self) -> bytes:
+        """The archive's directory, its last bytes."""
+        self._archive.close()
+        return self._sink.take()

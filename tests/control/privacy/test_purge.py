@@ -1,0 +1,131 @@
+"""A purge of a workspace leaves nothing of it: no rows but those of money, no recordings, nothing in Redis."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+
+from control.analytics.rollup import delete_workspace_marks
+from control.billing.purged_workspaces import keep_billing_facts
+from control.calls.deletion import delete_workspace_calls
+from control.db.duties import AnyDuty
+from control.privacy.purged_objects import delete_workspace_objects
+from control.workspaces.worker_tasks import workspaces_tasks
+from shared.storage import StorageUnavailable
+from tests.control.calls.call_platform import CallPlatform
+from tests.control.privacy.filled_workspace import (
+    NOTE,
+    SPOKEN,
+    FilledWorkspace,
+    make_filled_workspace,
+    run_all,
+)
+from tests.control.privacy.remains import search_database, search_files
+
+CALLER: Final = "+491511234567"
+NOW: Final = datetime.now(UTC)
+# What a purge leaves: books, figures without names, and the log of what was done.
+KEPT: Final = {
+    "agent_daily", "agent_totals", "audit_log", "billing_accounts", "billing_periods", "credit_grants",
+    "invoice_lines", "invoices", "payments", "refund_orders", "rented_numbers", "sink_customers", "sink_invoices",
+    "usage_daily", "usage_records", "workspace_changes", "workspace_daily", "workspace_totals",
+}  # fmt: skip
+# What purge_due deletes itself. The tables of the calls' contents go with the calls.
+DELETED: Final = {"call_events", "rollup_dirty"}
+
+
+def duty(platform: CallPlatform) -> AnyDuty:
+    tasks = workspaces_tasks(
+        platform.services.workspaces,
+        delete_calls=delete_workspace_calls,
+        delete_marks=delete_workspace_marks,
+        keep_billing_facts=keep_billing_facts,
+        delete_objects=partial(delete_workspace_objects, platform.storage),
+    )
+    (found,) = (one for one in tasks.duties if one.name == "deleted_workspaces")
+    return found
+
+
+async def delete(filled: FilledWorkspace) -> None:
+    async def mark(db: object) -> None:
+        await db.execute("UPDATE phone_numbers SET status = 'released'")  # type: ignore[attr-defined]
+        await db.execute(  # type: ignore[attr-defined]
+            "UPDATE workspaces SET deleted_at = $2, purge_after = $2 WHERE id = $1", filled.id, NOW - timedelta(days=2)
+        )
+
+    await filled.platform.in_platform(mark)
+
+
+async def tables_of_workspaces(database_url: str) -> dict[str, bool]:
+    """Tables with a workspace_id, and whether their rows are deleted with the workspace's by foreign keys."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch(
+            """
+            WITH RECURSIVE reached (id) AS (
+                SELECT 'workspaces'::regclass::oid
+                UNION SELECT c.conrelid FROM pg_constraint c JOIN reached r ON c.confrelid = r.id
+                WHERE c.contype = 'f' AND c.confdeltype = 'c'
+            )
+            SELECT p.relname, p.oid IN (SELECT id FROM reached) AS cascades
+            FROM pg_attribute a JOIN pg_class p ON p.oid = a.attrelid
+            WHERE a.attname = 'workspace_id' AND p.relkind IN ('r', 'p') AND NOT p.relispartition
+              AND p.relnamespace = 'public'::regnamespace
+            """
+        )
+        return {row["relname"]: row["cascades"] for row in rows}
+    finally:
+        await connection.close()
+
+
+async def test_each_table_of_workspaces_is_purged_or_kept_on_purpose(database_url: str) -> None:
+    tables = await tables_of_workspaces(database_url)
+    assert {name for name, cascades in tables.items() if not cascades} == KEPT | DELETED
+
+
+async def test_nothing_of_a_purged_workspace_is_left(platform: CallPlatform, database_url: str, tmp_path: Path) -> None:
+    filled, other = await make_filled_workspace(platform), await make_filled_workspace(platform)
+    await filled.fill(CALLER, NOW - timedelta(days=5))
+    kept = await other.record(await other.insert_call("+14155550177", at=NOW, word="salad"))
+    exports, workspace = platform.services.privacy.exports, filled.workspace
+    await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
+    await run_all(platform)
+    await delete(filled)
+    assert search_files(tmp_path, [str(filled.id)])
+    while await duty(platform).run_once(platform.pool, NOW):
+        pass
+    left = {column.partition(".")[0] for column in await search_database(database_url, [str(filled.id)])}
+    assert left == {"audit_log"}
+    # Webhooks and stored responses name no workspace: they are deleted after 30 days and after one, and so before a
+    # purge, where deletion_grace_days is 30.
+    words = await search_database(database_url, [SPOKEN, NOTE, CALLER])
+    assert words == {"webhook_events.payload", "idempotency_keys.answer"}
+    assert search_files(tmp_path, [str(filled.id)]) == set()
+    assert await platform.storage.get(kept)
+    connection = await asyncpg.connect(database_url)
+    for table in await tables_of_workspaces(database_url):
+        if table not in KEPT:
+            assert not await connection.fetchval(f"SELECT count(*) FROM {table} WHERE workspace_id = $1", filled.id)
+    await connection.close()
+
+
+async def test_workspace_stays_while_storage_is_away(platform: CallPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = await make_filled_workspace(platform)
+    await filled.record(await filled.insert_call(CALLER, at=NOW - timedelta(days=5)))
+    await delete(filled)
+
+    async def fail(folder: str) -> int:
+        raise StorageUnavailable("ConnectError")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(platform.storage, "delete_folder", fail)
+        with pytest.raises(StorageUnavailable):
+            await duty(platform).run_once(platform.pool, NOW)
+    exists = "SELECT EXISTS (SELECT FROM workspaces WHERE id = $1)"
+    assert await platform.in_platform(lambda db: db.fetchval(exists, filled.id))
+    assert await duty(platform).run_once(platform.pool, NOW)
+    assert not await platform.in_platform(lambda db: db.fetchval(exists, filled.id))
+    assert await platform.storage.list_keys() == []
