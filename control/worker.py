@@ -19,6 +19,7 @@ from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
+from control.calls.analysis.analysis_job import make_analysis_job
 from control.calls.deletion import delete_workspace_calls
 from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
@@ -106,6 +107,7 @@ def make_worker_tasks(
                 delete_at_carrier=delete_at_carrier,
                 alarms=services.spend_alarms,
                 report_alarms=metrics.report_alarms,
+                analyse_call=make_analysis_job(pool, services.agent_lookup, services.call_analyser),
                 ends_unknown_calls=ends_unknown_calls,
             ),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),

@@ -1,4 +1,4 @@
-"""The worker's tasks for calls: dialling, hang-up, recordings, lost calls, and the events of media."""
+"""The worker's tasks for calls: dialling, hang-up, recordings, analyses, lost calls, and the events of media."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import read_uncharged, store, store_reaper
+from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
+from control.calls.analysis.queue import ANALYSE_CALL
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.event_batch import JOIN_RECORDINGS
@@ -33,7 +35,7 @@ from control.db.pool import Connection, Pool
 from shared.storage import Storage
 
 # A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
-_LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2)}
+_LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2), ANALYSE_CALL: ANALYSIS_LIMITS}
 # Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
 UNCHARGED_FOR: Final = timedelta(days=1)
 CHARGED_AT_ONCE: Final = 200
@@ -54,11 +56,12 @@ def calls_tasks(
     delete_at_carrier: bool,
     alarms: SpendAlarms,
     report_alarms: ReportAlarms,
+    analyse_call: JobHandler,
     ends_unknown_calls: bool = False,
 ) -> WorkerTasks:
     """event_reader: a client whose timeout is longer than a blocking read. counts: of consumed events.
     delete_at_carrier: deletes a recording at the carrier once it is in our storage. report_alarms: takes the alarms of
-    the last 24 hours, counted by kind. ends_unknown_calls: see OrphanSearch."""
+    the last 24 hours, counted by kind. analyse_call: see make_analysis_job. ends_unknown_calls: see OrphanSearch."""
 
     async def raise_alarms(db: Connection, now: datetime) -> int:
         raised = await alarms.raise_due(db, now)
@@ -79,6 +82,7 @@ def calls_tasks(
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
+        ANALYSE_CALL: analyse_call,
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
         DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
