@@ -24,6 +24,7 @@ class AnalysisConfig(ConfigPart):
         pattern=PLAIN,
         description="When a call is a success, in words, such as 'An appointment was booked'; up to 1,000 characters; "
         "empty: it is not judged.",
+        examples=["An appointment was booked"],
     )
     language: str = Field(
         default="",
@@ -37,4 +38,5 @@ class AnalysisConfig(ConfigPart):
         description="A JSON Schema of type object: the values that are extracted from the transcript, up to 50 "
         "properties in four levels. It may use type (object, array, string, number, integer, boolean), description, "
         "properties, required, items, and enum for texts; up to 8 KiB. A property that is not required may be null.",
+        examples=[{"type": "object", "properties": {"appointment_day": {"type": "string"}}}],
     )

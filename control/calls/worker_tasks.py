@@ -8,7 +8,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.calls import read_uncharged, store, store_reaper
+from control.calls import read_uncharged, store, store_reaper, store_search
 from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
 from control.calls.analysis.queue import ANALYSE_CALL
 from control.calls.dial_job import make_dial_job
@@ -39,6 +39,8 @@ _LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2), AN
 # Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
 UNCHARGED_FOR: Final = timedelta(days=1)
 CHARGED_AT_ONCE: Final = 200
+# Takes about a second, in which a late event of one of these calls would wait.
+INDEXED_AT_ONCE: Final = 500
 # Takes how many alarms of each kind were raised within 24 hours.
 ReportAlarms = Callable[[Mapping[str, int]], None]
 
@@ -79,6 +81,7 @@ def calls_tasks(
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
+        Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
@@ -100,6 +103,12 @@ async def mark_running(db: Connection, now: datetime) -> int:
     days = [WorkspaceDay(workspace_id, day) for workspace_id, day in await store_reaper.select_open_days(db)]
     await mark_days(db, days)
     return len(days)
+
+
+async def index_older(db: Connection, now: datetime) -> int:
+    """Makes calls searchable that were over before the table of their words was there; returns how many were looked
+    at."""
+    return await store_search.index_older_calls(db, INDEXED_AT_ONCE)
 
 
 async def charge_uncharged(db: Connection, now: datetime) -> int:

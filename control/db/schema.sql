@@ -207,6 +207,25 @@ END;
 $$;
 
 --
+-- Name: index_transcript(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.index_transcript() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF coalesce(NEW.transcription, '') = '' THEN
+        DELETE FROM call_search WHERE call_id = NEW.id;
+    ELSIF NEW.status NOT IN ('queued', 'ringing', 'in_progress') THEN
+        INSERT INTO call_search (call_id, workspace_id, created_at, words)
+        VALUES (NEW.id, NEW.workspace_id, NEW.created_at, to_tsvector('simple', left(NEW.transcription, 200000)))
+        ON CONFLICT (call_id) DO UPDATE SET words = excluded.words;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
 -- Name: phone_identity(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -223,6 +242,52 @@ CREATE FUNCTION public.refuse_change() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+--
+-- Name: search_calls(text, uuid, uuid, text, text, text, text, timestamp with time zone, timestamp with time zone, timestamp with time zone, uuid, boolean, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.search_calls(query text, wanted uuid, agent uuid, call_status text, call_direction text, caller text, carrier_id text, since timestamp with time zone, until timestamp with time zone, cursor_at timestamp with time zone, cursor_id uuid, is_backwards boolean, most integer) RETURNS TABLE(call_id uuid, created_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+DECLARE
+    words_wanted tsquery := websearch_to_tsquery('simple', query);
+    is_filtered boolean := num_nonnulls(agent, call_status, call_direction, caller, carrier_id) > 0;
+BEGIN
+    IF current_scope() IS DISTINCT FROM 'platform' AND coalesce(wanted <> current_workspace(), true) THEN
+        RETURN;
+    END IF;
+    IF is_backwards THEN
+        RETURN QUERY
+        SELECT s.call_id, s.created_at FROM call_search s
+        WHERE s.words @@ words_wanted AND (wanted IS NULL OR s.workspace_id = wanted)
+          AND (since IS NULL OR s.created_at >= since) AND (until IS NULL OR s.created_at < until)
+          AND (cursor_id IS NULL OR (s.created_at, s.call_id) > (cursor_at, cursor_id))
+          AND (NOT is_filtered OR EXISTS (
+              SELECT FROM calls c WHERE c.id = s.call_id
+                AND (agent IS NULL OR c.agent_id = agent) AND (call_status IS NULL OR c.status = call_status)
+                AND (call_direction IS NULL OR c.direction = call_direction)
+                AND (caller IS NULL OR c.caller_number = caller)
+                AND (carrier_id IS NULL OR c.carrier_call_id = carrier_id)))
+        ORDER BY s.created_at, s.call_id LIMIT most;
+    ELSE
+        RETURN QUERY
+        SELECT s.call_id, s.created_at FROM call_search s
+        WHERE s.words @@ words_wanted AND (wanted IS NULL OR s.workspace_id = wanted)
+          AND (since IS NULL OR s.created_at >= since) AND (until IS NULL OR s.created_at < until)
+          AND (cursor_id IS NULL OR (s.created_at, s.call_id) < (cursor_at, cursor_id))
+          AND (NOT is_filtered OR EXISTS (
+              SELECT FROM calls c WHERE c.id = s.call_id
+                AND (agent IS NULL OR c.agent_id = agent) AND (call_status IS NULL OR c.status = call_status)
+                AND (call_direction IS NULL OR c.direction = call_direction)
+                AND (caller IS NULL OR c.caller_number = caller)
+                AND (carrier_id IS NULL OR c.carrier_call_id = carrier_id)))
+        ORDER BY s.created_at DESC, s.call_id DESC LIMIT most;
+    END IF;
 END
 $$;
 
@@ -586,6 +651,27 @@ CREATE TABLE public.call_events_default (
     event_type text CONSTRAINT call_events_event_type_not_null NOT NULL,
     event_data jsonb CONSTRAINT call_events_event_data_not_null NOT NULL,
     CONSTRAINT call_events_seq_check CHECK ((seq >= 0))
+);
+
+--
+-- Name: call_search; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_search (
+    call_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    words tsvector NOT NULL
+);
+
+--
+-- Name: call_search_progress; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_search_progress (
+    id boolean DEFAULT true NOT NULL,
+    below uuid NOT NULL,
+    CONSTRAINT call_search_progress_id_check CHECK (id)
 );
 
 --
@@ -1836,6 +1922,16 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: call_search; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: call_search_progress; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+
+--
 -- Data for Name: call_words; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2037,6 +2133,9 @@ INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000401');
 INSERT INTO public.schema_migrations VALUES ('20261127000402');
+INSERT INTO public.schema_migrations VALUES ('20261127000403');
+INSERT INTO public.schema_migrations VALUES ('20261127000404');
+INSERT INTO public.schema_migrations VALUES ('20261127000405');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2330,6 +2429,20 @@ ALTER TABLE ONLY public.call_events
 
 ALTER TABLE ONLY public.call_events_default
     ADD CONSTRAINT call_events_default_pkey PRIMARY KEY (call_id, seq, at);
+
+--
+-- Name: call_search call_search_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_search
+    ADD CONSTRAINT call_search_pkey PRIMARY KEY (call_id);
+
+--
+-- Name: call_search_progress call_search_progress_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_search_progress
+    ADD CONSTRAINT call_search_progress_pkey PRIMARY KEY (id);
 
 --
 -- Name: call_words call_words_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2949,6 +3062,24 @@ CREATE INDEX business_addresses_deleting ON public.business_addresses USING btre
 --
 
 CREATE INDEX business_addresses_workspace ON public.business_addresses USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: call_search_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_search_newest ON public.call_search USING btree (created_at DESC, call_id DESC) INCLUDE (workspace_id);
+
+--
+-- Name: call_search_words; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_search_words ON public.call_search USING gin (words) WITH (gin_pending_list_limit='1024');
+
+--
+-- Name: call_search_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_search_workspace ON public.call_search USING btree (workspace_id, created_at DESC, call_id DESC);
 
 --
 -- Name: called_countries_newest; Type: INDEX; Schema: public; Owner: -
@@ -3623,6 +3754,18 @@ CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions F
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: calls calls_search_inserted; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER calls_search_inserted AFTER INSERT ON public.calls FOR EACH ROW WHEN ((new.transcription IS NOT NULL)) EXECUTE FUNCTION public.index_transcript();
+
+--
+-- Name: calls calls_search_updated; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER calls_search_updated AFTER UPDATE OF status, transcription ON public.calls FOR EACH ROW WHEN (((new.transcription IS DISTINCT FROM old.transcription) OR ((new.transcription IS NOT NULL) AND (new.status <> old.status)))) EXECUTE FUNCTION public.index_transcript();
+
+--
 -- Name: invoice_lines invoice_lines_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -3719,6 +3862,13 @@ ALTER TABLE ONLY public.blocked_callers
 
 ALTER TABLE ONLY public.business_addresses
     ADD CONSTRAINT business_addresses_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: call_search call_search_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_search
+    ADD CONSTRAINT call_search_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
 -- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4084,6 +4234,12 @@ ALTER TABLE public.call_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.call_events_default ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: call_search; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_search ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: call_words; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4334,6 +4490,12 @@ CREATE POLICY tenant ON public.call_events USING ((( SELECT (public.current_scop
 --
 
 CREATE POLICY tenant ON public.call_events_default USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: call_search tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_search USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_words tenant; Type: POLICY; Schema: public; Owner: -
@@ -4720,6 +4882,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocalized_app;
+
+--
+-- Name: TABLE call_search; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search TO vocalized_app;
+
+--
+-- Name: TABLE call_search_progress; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search_progress TO vocalized_app;
 
 --
 -- Name: TABLE call_words; Type: ACL; Schema: public; Owner: -

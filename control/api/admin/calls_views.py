@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from control.api.call_analysis_views import AdminCallAnalysis, to_admin_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import encode_details
@@ -118,6 +119,8 @@ class AdminCall:
     transcription: str | None
     summary: str | None
     sentiment: str | None
+    success: bool | None
+    analysis: AdminCallAnalysis | None
     details: Mapping[str, Any]
     costs: Sequence[AdminCallCost]
     turns: Sequence[ConversationTurn]
@@ -165,6 +168,7 @@ def to_answer(call: CallReport) -> AdminCallAnswer:
     values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
+    values |= {"analysis": to_admin_analysis(call)}
     values |= {"costs": [_to_cost(one) for one in call.costs]}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)
