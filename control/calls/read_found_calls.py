@@ -29,13 +29,6 @@ async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) ->
     return cut_page([CallSummary(**row) for row in rows], page)
 
 
-async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
-    """The number of matching calls, at most `most`."""
-    values = _values(wanted, (None, None), PageRequest(most), most)
-    total: int = await db.fetchval(f"SELECT count(*) FROM {_FOUND}", *values)
-    return total
-
-
 async def _find_cursor(db: Connection, wanted: CallFilter, page: PageRequest) -> Sequence[Any]:
     """When the call next to the page was created, and its id."""
     if page.cursor is None:

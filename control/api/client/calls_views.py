@@ -68,8 +68,8 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class CallList(ListAnswer):
-    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are reached by starting_after, or
-    by `to`."""
+    """A page of calls, newest first. total: counts up to 100,000 calls; null with `q` and next to a call. Older calls
+    are reached by starting_after, or by `to`."""
 
     calls: list[CallRow]
 

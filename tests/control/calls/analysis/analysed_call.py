@@ -46,16 +46,18 @@ def answering(*answers: Mapping[str, Any] | str) -> ChatVendor:
 
 
 @asynccontextmanager
-async def served(platform: CallPlatform, vendor: ChatVendor) -> AsyncIterator[ChatVendor]:
-    """Runs the vendor as the platform's first language model."""
+async def served(
+    platform: CallPlatform, vendor: ChatVendor, name: str = PROVIDER, priority: int = 1
+) -> AsyncIterator[ChatVendor]:
+    """Runs the vendor as a language model of the platform, by default its first."""
     async with running_vendor(vendor.routes(), None, cancels=True) as address:
-        change = KeyChange(PROVIDER, vendor.state.key, "openai", f"http://{address}/v1", "tiny", priority=1)
+        change = KeyChange(name, vendor.state.key, "openai", f"http://{address}/v1", "tiny", priority=priority)
         await platform.in_platform(lambda db: set_key(db, SEALER, change))
         try:
             yield vendor
         finally:
             await platform.in_platform(
-                lambda db: db.execute("UPDATE providers SET is_enabled = false WHERE provider = $1", PROVIDER)
+                lambda db: db.execute("UPDATE providers SET is_enabled = false WHERE provider = $1", name)
             )
 
 

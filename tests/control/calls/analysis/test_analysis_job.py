@@ -10,6 +10,7 @@ from control.calls.analysis.analyser import AnalysisOutcome, CallAnalyser
 from control.calls.analysis.analysis_job import RETRY_AFTER_S
 from control.calls.analysis.model import AnalysisPolicy, AnalysisTask
 from control.calls.analysis.queue import AnalyseCallJob
+from control.voice.keys import seal_key
 from shared.egress import EgressGuard
 from shared.events import CallerSaid
 from simulator.vendors.faults import Fault, FaultKind
@@ -26,7 +27,7 @@ from tests.control.calls.analysis.analysed_call import (
     served,
     store_late,
 )
-from tests.control.calls.call_platform import CallPlatform
+from tests.control.calls.call_platform import SEALER, CallPlatform
 
 CRITERION = {"success_criterion": "The caller learned the hours"}
 HOURS = {
@@ -231,3 +232,33 @@ async def test_what_a_caller_says_is_data(platform: CallPlatform) -> None:
     assert json.loads(user["content"])[-1] == {"speaker": "caller", "text": attack}, "the whole attack is one text"
     assert "tools" not in vendor.bodies[0]
     assert row["summary"] == "Bad  [2J text"
+
+
+async def test_the_next_model_of_the_chain_is_asked(platform: CallPlatform) -> None:
+    broken = ChatVendor(models=frozenset({"other"}))
+    async with served(platform, broken), served(platform, answering(FINDINGS), name="second", priority=2):
+        call = await end_call(platform)
+        row = await analyse(platform, call)
+    assert (row["analysis_status"], row["analysis"]["provider"]) == ("done", "second")
+
+
+async def test_a_workspaces_own_key_is_used_and_its_address_guarded(platform: CallPlatform) -> None:
+    async with served(platform, answering(FINDINGS)) as vendor:
+        call = await end_call(platform)
+        own = {"llm": {"base_url": "https://127.0.0.1:9/v1"}}
+        await platform.in_platform(
+            lambda db: db.execute(
+                "INSERT INTO workspace_providers (workspace_id, provider, uses_platform_key, api_key, config) "
+                "VALUES ($1, $2, false, $3, $4)",
+                call.workspace_id, PROVIDER, seal_key(SEALER, "own-key"), own,
+            )
+        )  # fmt: skip
+        row = await analyse(platform, call, attempt=len(RETRY_AFTER_S))
+        assert (row["analysis_status"], row["analysis"]["reason"]) == ("failed", "unreachable")
+        assert not vendor.client_ports, "neither the platform's server nor the address was asked"
+        own_key = "UPDATE workspace_providers SET config = '{}' WHERE workspace_id = $1"
+        await platform.in_platform(lambda db: db.execute(own_key, call.workspace_id))
+        vendor.state.key = "own-key"
+        await store_late(platform, call, CallerSaid(2, "Thanks.", 5_000, 6_000))
+        assert (await analyse(platform, call))["analysis_status"] == "done"
+    assert {one["cost"] for one in await ledger_rows(platform, call.call_id)} == {0}, "the vendor bills the workspace"
