@@ -70,14 +70,11 @@ def calls_tasks(
         report_alarms(await alarms.count_of_day(db, now))
         return raised
 
-    async def lost_calls(pool: Pool, now: datetime) -> int:
-        return await reap_calls(pool, media_assignment, now)
-
     async def orphaned_calls(pool: Pool, now: datetime) -> int:
         return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
     duties: list[AnyDuty] = [
-        OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
+        OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, now), 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
