@@ -1,5 +1,5 @@
-"""What a simulated model answers where a JSON Schema is asked for: the least that is valid, with the caller's first words
-as each text."""
+"""What a simulated model answers where a JSON Schema is asked for: the least that is valid, with the first words of the
+caller as each text."""
 
 import json
 from collections.abc import Mapping
