@@ -247,6 +247,18 @@ class ControlSettings(DatabaseSettings):
         "Sorry, we were cut off for a moment.",
         description="What an English agent says when a call is resumed after a loss.",
     )
+    call_analysis: bool = Field(
+        True, description="Whether calls are analysed when they are over, where their agent's config asks for it."
+    )
+    call_analysis_max_tokens: int = Field(
+        60_000,
+        ge=5_000,
+        le=1_000_000,
+        description="Tokens that the analysis of one call may use at language models, repeated requests included.",
+    )
+    call_analysis_timeout_s: float = Field(
+        30.0, gt=0, le=60, description="Timeout of one request of the analysis of a call, in seconds."
+    )
 
     egress_allow: EgressAllow = ()
     control_host: str = Field("127.0.0.1", description="Address that API and worker listen on.")

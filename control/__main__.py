@@ -33,6 +33,7 @@ from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
 from control.billing.stripe import StripeOptions
+from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
@@ -268,6 +269,11 @@ def _policies(settings: ControlSettings) -> Policies:
         ),
         agents=AgentPolicy(settings.standin_providers, shipped_dangerous_countries()),
         calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
+        analysis=AnalysisPolicy(
+            enabled=settings.call_analysis,
+            max_tokens=settings.call_analysis_max_tokens,
+            timeout_s=settings.call_analysis_timeout_s,
+        ),
         access_token_s=settings.access_token_s,
     )
 

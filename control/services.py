@@ -7,12 +7,15 @@ from control.accounts.email_delivery import EmailQueue
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
+from control.agents.lookup import AgentLookup
 from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
+from control.calls.analysis.analyser import CallAnalyser
+from control.calls.analysis.model import AnalysisPolicy
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.phone_codes import PhoneCodes
@@ -57,6 +60,8 @@ class Services:
     addresses: BusinessAddresses
     bundles: RegulatoryBundles
     calls: Calls
+    agent_lookup: AgentLookup
+    call_analyser: CallAnalyser
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
@@ -83,6 +88,7 @@ class Policies:
     hashing: HashPolicy = field(default_factory=HashPolicy)
     agents: AgentPolicy = field(default_factory=AgentPolicy)
     calls: CallPolicy = field(default_factory=CallPolicy)
+    analysis: AnalysisPolicy = field(default_factory=AnalysisPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
     access_token_s: int = 600
     has_portal: bool = True
@@ -95,11 +101,10 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 
-def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
-    """passwords: owns threads; the caller closes it."""
-    platform = Platform()
-    mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
-    accounts = Accounts(
+def _make_accounts(
+    sealer: Sealer, policies: Policies, passwords: Passwords, platform: Platform, mailer: EmailQueue
+) -> Accounts:
+    return Accounts(
         policy=policies.accounts,
         sealer=sealer,
         email_queue=mailer,
@@ -107,6 +112,13 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         tokens=make_tokens(sealer, policies),
         platform=platform,
     )
+
+
+def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
+    """passwords: owns threads; the caller closes it."""
+    platform = Platform()
+    mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
+    accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker = KeyChecker(EgressGuard(policies.egress_allow))
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
@@ -130,6 +142,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        agent_lookup=agents.make_lookup(sealer),
+        call_analyser=CallAnalyser(policies.analysis, EgressGuard(policies.egress_allow)),
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),

@@ -20,6 +20,7 @@ from control.analytics.worker_tasks import analytics_tasks
 from control.backups.worker_tasks import backups_tasks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
+from control.calls.analysis.analysis_job import make_analysis_job
 from control.calls.deletion import delete_workspace_calls
 from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
@@ -83,13 +84,7 @@ def make_worker_tasks(
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
-            workspaces_tasks(
-                services.workspaces,
-                delete_calls=delete_workspace_calls,
-                delete_marks=delete_workspace_marks,
-                keep_billing_facts=keep_billing_facts,
-                delete_objects=partial(delete_workspace_objects, services.storage),
-            ),
+            _make_workspaces_tasks(services),
             platform_tasks(services.platform),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
@@ -112,11 +107,22 @@ def make_worker_tasks(
                 delete_at_carrier=delete_at_carrier,
                 alarms=services.spend_alarms,
                 report_alarms=metrics.report_alarms,
+                analyse_call=make_analysis_job(pool, services.agent_lookup, services.call_analyser),
                 ends_unknown_calls=ends_unknown_calls,
             ),
             _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
+    )
+
+
+def _make_workspaces_tasks(services: Services) -> WorkerTasks:
+    return workspaces_tasks(
+        services.workspaces,
+        delete_calls=delete_workspace_calls,
+        delete_marks=delete_workspace_marks,
+        keep_billing_facts=keep_billing_facts,
+        delete_objects=partial(delete_workspace_objects, services.storage),
     )
 
 

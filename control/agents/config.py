@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from control.accounts.addresses import Address
+from control.agents.analysis_config import AnalysisConfig
 from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
@@ -290,6 +291,11 @@ class AgentConfig(ConfigPart):
         default=MessageDelivery(),
         exclude_if=MessageDelivery().__eq__,
         description="Where callers' messages are sent.",
+    )
+    analysis: AnalysisConfig = Field(
+        default=AnalysisConfig(),
+        exclude_if=AnalysisConfig().__eq__,
+        description="What is made of a call when it is over.",
     )
 
 

@@ -10,10 +10,11 @@ from uuid import UUID
 import msgspec
 
 from control.agents import read_answering_agent
+from control.agents.config import AgentConfig
 from control.agents.facts import missing_variables_of
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
 from control.agents.outside_hours import CallMoment, closing_text
-from control.agents.plan import ANY_CALL, make_plan
+from control.agents.plan import ANY_CALL, make_chain, make_plan
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.agents.variables import PlannedCall
 from control.db.pool import Connection
@@ -93,13 +94,9 @@ class AnsweringAgent:
         if self.version is None:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
-        usable = ProviderOffers(
-            (offer for offer in self.offers if not offer.takes_key or offer.provider in keys),
-            standins=self.standins,
-            rules=self.rules,
-        )
+        version = _allowed(self.version, self.dial_scope)
         try:
-            plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call), moment)
+            plan = make_plan(version, self._usable(keys), self._complete(call), moment)
         except PlanError:
             raise
         except ValueError as error:  # a config that an older schema allowed
@@ -107,6 +104,24 @@ class AnsweringAgent:
         return msgspec.structs.replace(
             plan, stt=_keyed(plan.stt, keys), llm=_keyed(plan.llm, keys), tts=_keyed(plan.tts, keys)
         )
+
+    def list_language_models(self) -> list[ProviderPlan]:
+        """The chain of language models that a call would get, with keys. Raises PlanError when there is no agent, or
+        its config is one that only an older schema allowed."""
+        if self.version is None:
+            raise PlanError("plan: there is no agent")
+        keys, content = self._keys(), self.version.content
+        try:
+            config = AgentConfig.model_validate(content.config)
+        except ValueError as error:
+            raise PlanError(str(error)) from error
+        chain = make_chain(content, config, "llm", self._usable(keys))
+        return _keyed([ProviderPlan(**one) for one in chain], keys)
+
+    def _usable(self, keys: Mapping[str, str]) -> ProviderOffers:
+        """Providers that have the key that they need."""
+        usable = (offer for offer in self.offers if not offer.takes_key or offer.provider in keys)
+        return ProviderOffers(usable, standins=self.standins, rules=self.rules)
 
     def _complete(self, call: PlannedCall) -> PlannedCall:
         return replace(call, workspace_name=self.workspace_name, timezone=self.timezone)

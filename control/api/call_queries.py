@@ -14,6 +14,10 @@ from shared.events import CallStatus
 MAX_EVENTS: Final = 5_000
 
 CarrierCallId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000]*$")]
+# Words in the syntax of web searches; anything can be typed, nothing is an error.
+SearchText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\u0000]*$")
+]
 
 
 def _with_plus(text: str) -> str:
@@ -43,6 +47,11 @@ class CallListQuery(ListQuery):
     since: UtcDatetime | None = Field(None, alias="from", description="Only calls created at or after this time.")
     until: UtcDatetime | None = Field(None, alias="to", description="Only calls created before this time.")
     carrier_call_id: CarrierCallId | None = Field(None, description="Only the call with this id at its carrier.")
+    q: SearchText | None = Field(
+        None,
+        description="Only calls that are over and whose transcript has these words, in any case: all of them; "
+        '"in quotes" next to each other; `or` between two for one of them; `-` before one that it must not have.',
+    )
 
     def to_filter(self, workspace_id: UUID | None) -> CallFilter:
         """workspace_id: None for all workspaces."""
@@ -55,4 +64,5 @@ class CallListQuery(ListQuery):
             carrier_call_id=self.carrier_call_id,
             since=self.since,
             until=self.until,
+            text=self.q,
         )

@@ -20,14 +20,16 @@ CARRIER_MINUTE_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """An event of usage that was not stored before. at: the event's own time."""
+    """An event of usage that was not stored before. at: the event's own time. seq: None for what is not of media's
+    events. purpose: as in LedgerRow."""
 
     call_id: UUID
     workspace_id: UUID
     agent_id: UUID | None
-    seq: int
+    seq: int | None
     at: datetime
     usage: UsageRecorded
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,8 @@ class FinishedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """A row of usage_records. seq: of its event; None without one. price: the customer's."""
+    """A row of usage_records. seq: of its event; None without one. price: the customer's. purpose: `analysis` of what
+    was used for a call that was over; empty for the conversation."""
 
     workspace_id: UUID
     call_id: UUID
@@ -65,6 +68,7 @@ class LedgerRow:
     estimated: bool = False
     seq: int | None = None
     entry: Entry = "usage"
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
         model=used.model,
         estimated=used.estimated,
         seq=event.seq,
+        purpose=event.purpose,
     )
 
 

@@ -17,10 +17,16 @@ _SETTLED: Final = "bool_or(entry = 'adjustment' AND cost IS NOT NULL AND price I
 
 _INSERT: Final = """
     INSERT INTO usage_records (id, workspace_id, call_id, agent_id, at, resource_type, provider, vendor, model,
-                               quantity, unit, cost, price, cost_version, price_version, estimated, seq, entry)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[], $7::text[],
-                         $8::text[], $9::text[], $10::numeric[], $11::text[], $12::numeric[], $13::numeric[],
-                         $14::bigint[], $15::bigint[], $16::boolean[], $17::integer[], $18::text[])
+                               quantity, unit, cost, price, cost_version, price_version, estimated, seq, entry,
+                               details)
+    SELECT n.id, n.workspace_id, n.call_id, n.agent_id, n.at, n.resource_type, n.provider, n.vendor, n.model,
+           n.quantity, n.unit, n.cost, n.price, n.cost_version, n.price_version, n.estimated, n.seq, n.entry,
+           CASE WHEN n.purpose = '' THEN '{}'::jsonb ELSE jsonb_build_object('purpose', n.purpose) END
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[], $7::text[],
+                $8::text[], $9::text[], $10::numeric[], $11::text[], $12::numeric[], $13::numeric[],
+                $14::bigint[], $15::bigint[], $16::boolean[], $17::integer[], $18::text[], $19::text[])
+        AS n (id, workspace_id, call_id, agent_id, at, resource_type, provider, vendor, model, quantity, unit, cost,
+              price, cost_version, price_version, estimated, seq, entry, purpose)
     ON CONFLICT DO NOTHING
 """
 _PLAIN: Final = (
@@ -81,6 +87,7 @@ async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
         [row.estimated for row in rows],
         [row.seq for row in rows],
         [row.entry for row in rows],
+        [row.purpose for row in rows],
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
+from control.calls.analysis.model import decode_record
 from control.calls.details import decode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
@@ -14,42 +15,43 @@ from control.db.pool import Connection
 # A call's turns are made of these events.
 TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
 # The version before stored a start as the carrier rounded it, which may lie before the creation.
-_SUMMARY: Final = """
+SUMMARY_COLUMNS: Final = """
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
     c.direction, c.status, c.end_reason, c.end_detail, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds,
     c.cost_total, c.created_at,
     CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
     c.answered_at, c.ended_at, c.variables, c.metadata
 """
-_NAMES: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
+NAME_JOINS: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
 _DIRECTIONS: Final[Mapping[Direction, str]] = {
     "inbound": "c.direction = 'inbound'",
     "outbound": "c.direction = 'outbound'",
 }
-_ORDER: Final = Keyset(
+CALL_ORDER: Final = Keyset(
     ("c.created_at", "c.id"),
     "SELECT created_at, id FROM calls WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
 )
 
 # One call, of workspace $2 unless that is null.
 _SELECT_CALL: Final = f"""
-    SELECT {_SUMMARY}, c.agent_version, c.phone_number_id, c.media_node, c.recording_key,
-           c.recording_seconds, c.transcription, c.summary, c.sentiment, c.details
-    FROM calls c {_NAMES} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.workspace_id = $2)
+    SELECT {SUMMARY_COLUMNS}, c.agent_version, c.phone_number_id, c.media_node, c.recording_key,
+           c.recording_seconds, c.transcription, c.summary, c.sentiment, c.sentiment_score, c.success,
+           c.analysis_status, c.analysis, c.details
+    FROM calls c {NAME_JOINS} WHERE c.id = $1 AND ($2::uuid IS NULL OR c.workspace_id = $2)
 """
 _REPORT: Final = (
     "agent_version", "phone_number_id", "media_node", "recording_key", "recording_seconds",
-    "transcription", "summary", "sentiment",
+    "transcription", "summary", "sentiment", "sentiment_score", "success", "analysis_status",
 )  # fmt: skip
 
 # Open calls of all workspaces, and of workspace $2, the longest first. Two statements, because one with a condition on
 # a null parameter would not use the index on workspace and status.
 _SELECT_ALL_OPEN: Final = f"""
-    SELECT {_SUMMARY} FROM calls c {_NAMES} WHERE c.status IN ('queued', 'ringing', 'in_progress')
+    SELECT {SUMMARY_COLUMNS} FROM calls c {NAME_JOINS} WHERE c.status IN ('queued', 'ringing', 'in_progress')
     ORDER BY c.created_at, c.id LIMIT $1
 """
 _SELECT_OPEN: Final = f"""
-    SELECT {_SUMMARY} FROM calls c {_NAMES}
+    SELECT {SUMMARY_COLUMNS} FROM calls c {NAME_JOINS}
     WHERE c.workspace_id = $2 AND c.status IN ('queued', 'ringing', 'in_progress')
     ORDER BY c.created_at, c.id LIMIT $1
 """
@@ -65,11 +67,11 @@ async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) ->
     """Newest first. The inner query finds the page's ids in the index, so that the rows before a deep page are not
     read. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
-    clause = await _ORDER.make_clause(db, page, values, (wanted.workspace_id,))
+    clause = await CALL_ORDER.make_clause(db, page, values, (wanted.workspace_id,))
     rows = await db.fetch(
         f"""
-        SELECT {_SUMMARY} FROM (SELECT c.id FROM calls c WHERE {where} {clause.tail}) page
-        JOIN calls c ON c.id = page.id {_NAMES} ORDER BY {clause.order}
+        SELECT {SUMMARY_COLUMNS} FROM (SELECT c.id FROM calls c WHERE {where} {clause.tail}) page
+        JOIN calls c ON c.id = page.id {NAME_JOINS} ORDER BY {clause.order}
         """,
         *clause.values,
     )
@@ -93,6 +95,7 @@ async def select_call(db: Connection, workspace_id: UUID | None, call_id: UUID) 
     return CallReport(
         summary_line=CallSummary(**{one.name: row[one.name] for one in fields(CallSummary)}),
         details=decode_details(row["details"]),
+        analysis=decode_record(row["analysis"]),
         **{name: row[name] for name in _REPORT},
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from control.billing.model import CURRENCY, ResourceCost
+from control.calls.analysis.model import AnalysisRecord, AnalysisStatus
 from control.calls.details import CallDetails
 from control.calls.model import Direction
 from control.calls.turns import ConversationTurn
@@ -16,7 +17,8 @@ from shared.events import CallStatus, EndReason
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are listed. caller_number: E.164. since: from this moment on; until: before it."""
+    """Which calls are listed. caller_number: E.164. since: from this moment on; until: before it. text: what the
+    transcript holds, as `websearch_to_tsquery` reads it."""
 
     workspace_id: UUID | None = None
     agent_id: UUID | None = None
@@ -26,6 +28,7 @@ class CallFilter:
     carrier_call_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class CallSummary:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A call in full. costs: what it consumed so far, by resource."""
+    """A call in full. costs: what it consumed so far, by resource. success, analysis: see control/calls/analysis."""
 
     summary_line: CallSummary
     agent_version: int | None
@@ -74,7 +77,11 @@ class CallReport:
     transcription: str | None
     summary: str | None
     sentiment: str | None
+    sentiment_score: float | None
+    success: bool | None
+    analysis_status: AnalysisStatus | None
     details: CallDetails
+    analysis: AnalysisRecord
     turns: Sequence[ConversationTurn] = field(default_factory=list)
     costs: Sequence[ResourceCost] = ()
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.billing.charges import list_call_costs
-from control.calls import read_calls
+from control.calls import read_calls, read_found_calls
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
 from control.calls.turns import make_turns
 from control.db.keyset import ListPage, PageRequest, cut_page
@@ -15,6 +15,8 @@ from shared.errors import Invalid, NotFound
 
 # Rows that a list counts, and that its counted pages reach at most, because OFFSET reads the rows that it skips.
 DEPTH: Final = 100_000
+# How deep pages of calls reach that are found by their words. They are not counted: that reads all that are found.
+SEARCH_DEPTH: Final = 1_000
 MOST_OPEN: Final = 1_000
 MOST_EVENTS: Final = 100_000
 
@@ -23,15 +25,19 @@ class CallRecords:
     """Reads only, in the workspace's scope or the platform's. workspace_id: None for all workspaces, for the staff."""
 
     async def list_page(self, db: Connection, wanted: CallFilter, *, page: PageRequest) -> ListPage[CallSummary]:
-        """Newest first; the total is counted up to DEPTH. Raises Invalid (codes too_deep, cursor_unknown)."""
-        if page.offset + page.limit > DEPTH:
+        """Newest first; the total is counted up to DEPTH, and not with a text. Raises Invalid (codes too_deep,
+        cursor_unknown)."""
+        depth = DEPTH if wanted.text is None else SEARCH_DEPTH
+        if page.offset + page.limit > depth:
             raise Invalid(
-                f"Pages reach {DEPTH} calls deep: narrow the list by from and to.", param="page", code="too_deep"
+                f"Pages reach {depth} calls deep: narrow the list by from and to.", param="page", code="too_deep"
             )
+        if wanted.text is not None:
+            return await read_found_calls.select_calls(db, wanted, page)
         found = await read_calls.select_calls(db, wanted, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await read_calls.count_calls(db, wanted, DEPTH))
+        return found.with_total(await read_calls.count_calls(db, wanted, depth))
 
     async def get(self, db: Connection, workspace_id: UUID | None, call_id: UUID) -> CallReport:
         """A call with its turns and costs. Raises NotFound."""

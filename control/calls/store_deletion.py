@@ -35,9 +35,11 @@ _REPLACE_NUMBER: Final = """
 _DELETE_WORDS: Final = """
     WITH words AS (DELETE FROM call_words WHERE workspace_id = $1 AND call_id = ANY($2::uuid[]) RETURNING call_id),
     texts AS (
-        UPDATE calls SET transcription = NULL, summary = NULL, sentiment = NULL
+        UPDATE calls SET transcription = NULL, summary = NULL, sentiment = NULL, sentiment_score = NULL, success = NULL,
+                         analysis_status = NULL, analysis = NULL
         WHERE workspace_id = $1 AND id = ANY($2::uuid[])
-          AND (transcription IS NOT NULL OR summary IS NOT NULL OR sentiment IS NOT NULL) RETURNING id
+          AND (transcription IS NOT NULL OR summary IS NOT NULL OR sentiment IS NOT NULL OR success IS NOT NULL
+               OR analysis IS NOT NULL) RETURNING id
     )
     SELECT count(*) FROM (SELECT call_id FROM words UNION SELECT id FROM texts) deleted
 """

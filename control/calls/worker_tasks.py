@@ -1,4 +1,4 @@
-"""The worker's tasks for calls: dialling, hang-up, recordings, lost calls, and the events of media."""
+"""The worker's tasks for calls: dialling, hang-up, recordings, analyses, lost calls, and the events of media."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -8,7 +8,9 @@ from typing import Final
 from redis.asyncio import Redis
 
 from control.analytics.rollup import WorkspaceDay, mark_days
-from control.calls import read_uncharged, store, store_reaper
+from control.calls import read_uncharged, store, store_reaper, store_search
+from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
+from control.calls.analysis.queue import ANALYSE_CALL
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.event_batch import JOIN_RECORDINGS
@@ -34,10 +36,12 @@ from control.db.pool import Connection, Pool
 from shared.storage import Storage
 
 # A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
-_LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2)}
+_LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2), ANALYSE_CALL: ANALYSIS_LIMITS}
 # Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
 UNCHARGED_FOR: Final = timedelta(days=1)
 CHARGED_AT_ONCE: Final = 200
+# Takes about a second, in which a late event of one of these calls would wait.
+INDEXED_AT_ONCE: Final = 500
 # Takes how many alarms of each kind were raised within 24 hours.
 ReportAlarms = Callable[[Mapping[str, int]], None]
 
@@ -55,31 +59,31 @@ def calls_tasks(
     delete_at_carrier: bool,
     alarms: SpendAlarms,
     report_alarms: ReportAlarms,
+    analyse_call: JobHandler,
     ends_unknown_calls: bool = False,
 ) -> WorkerTasks:
     """event_reader: a client whose timeout is longer than a blocking read. counts: of consumed events.
     delete_at_carrier: deletes a recording at the carrier once it is in our storage. report_alarms: takes the alarms of
-    the last 24 hours, counted by kind. ends_unknown_calls: see OrphanSearch."""
+    the last 24 hours, counted by kind. analyse_call: see make_analysis_job. ends_unknown_calls: see OrphanSearch."""
 
     async def raise_alarms(db: Connection, now: datetime) -> int:
         raised = await alarms.raise_due(db, now)
         report_alarms(await alarms.count_of_day(db, now))
         return raised
 
-    async def lost_calls(pool: Pool, now: datetime) -> int:
-        return await reap_calls(pool, media_assignment, now)
-
     async def orphaned_calls(pool: Pool, now: datetime) -> int:
         return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
     duties: list[AnyDuty] = [
-        OutsideDuty("lost_calls", 10, lost_calls, 1 << 30),
+        OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, now), 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
+        Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
+        ANALYSE_CALL: analyse_call,
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
         END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
@@ -98,6 +102,12 @@ async def mark_running(db: Connection, now: datetime) -> int:
     days = [WorkspaceDay(workspace_id, day) for workspace_id, day in await store_reaper.select_open_days(db)]
     await mark_days(db, days)
     return len(days)
+
+
+async def index_older(db: Connection, now: datetime) -> int:
+    """Makes calls searchable that were over before the table of their words was there; returns how many were looked
+    at."""
+    return await store_search.index_older_calls(db, INDEXED_AT_ONCE)
 
 
 async def charge_uncharged(db: Connection, now: datetime) -> int:

@@ -207,6 +207,25 @@ END;
 $$;
 
 --
+-- Name: index_transcript(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.index_transcript() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF coalesce(NEW.transcription, '') = '' THEN
+        DELETE FROM call_search WHERE call_id = NEW.id;
+    ELSIF NEW.status NOT IN ('queued', 'ringing', 'in_progress') THEN
+        INSERT INTO call_search (call_id, workspace_id, created_at, words)
+        VALUES (NEW.id, NEW.workspace_id, NEW.created_at, to_tsvector('simple', left(NEW.transcription, 200000)))
+        ON CONFLICT (call_id) DO UPDATE SET words = excluded.words;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
 -- Name: phone_identity(text); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -225,6 +244,64 @@ BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END
 $$;
+
+--
+-- Name: search_calls(text, uuid, uuid, text, text, text, text, timestamp with time zone, timestamp with time zone, timestamp with time zone, uuid, boolean, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.search_calls(query text, wanted uuid, agent uuid, call_status text, call_direction text, caller text, carrier_id text, since timestamp with time zone, until timestamp with time zone, cursor_at timestamp with time zone, cursor_id uuid, is_backwards boolean, most integer) RETURNS TABLE(call_id uuid, created_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    window_rows CONSTANT integer := 8000;
+    found_rows integer;
+    edge record;
+    -- $1 words, $2 workspace, $3 since, $4 until, $5 and $6 cursor, $7 agent, $8 status, $9 direction, $10 caller,
+    -- $11 carrier's id, $12 rows, $13 and $14 the window's edge
+    beyond text := CASE WHEN is_backwards THEN '>' ELSE '<' END;
+    sorted text := CASE WHEN is_backwards THEN ' ORDER BY created_at, call_id' ELSE ' ORDER BY created_at DESC, call_id DESC' END;
+    place text := 'true'
+        || CASE WHEN wanted IS NOT NULL THEN ' AND s.workspace_id = $2' ELSE '' END
+        || CASE WHEN since IS NOT NULL THEN ' AND s.created_at >= $3' ELSE '' END
+        || CASE WHEN until IS NOT NULL THEN ' AND s.created_at < $4' ELSE '' END
+        || CASE WHEN cursor_id IS NOT NULL THEN ' AND (s.created_at, s.call_id) ' || beyond || ' ($5, $6)' ELSE '' END;
+    matches text := ' AND s.words @@ $1' || CASE
+        WHEN num_nonnulls(agent, call_status, call_direction, caller, carrier_id) = 0 THEN ''
+        ELSE ' AND EXISTS (SELECT FROM calls c WHERE c.id = s.call_id'
+            || CASE WHEN agent IS NOT NULL THEN ' AND c.agent_id = $7' ELSE '' END
+            || CASE WHEN call_status IS NOT NULL THEN ' AND c.status = $8' ELSE '' END
+            || CASE WHEN call_direction IS NOT NULL THEN ' AND c.direction = $9' ELSE '' END
+            || CASE WHEN caller IS NOT NULL THEN ' AND c.caller_number = $10' ELSE '' END
+            || CASE WHEN carrier_id IS NOT NULL THEN ' AND c.carrier_call_id = $11' ELSE '' END || ')' END;
+    words_wanted tsquery := websearch_to_tsquery('simple', query);
+BEGIN
+    IF current_scope() IS DISTINCT FROM 'platform' AND coalesce(wanted <> current_workspace(), true) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT s.call_id, s.created_at FROM (SELECT s.* FROM call_search s WHERE ' || place || sorted
+        || ' LIMIT ' || window_rows || ') s WHERE true' || matches || sorted || ' LIMIT $12'
+        USING words_wanted, wanted, since, until, cursor_at, cursor_id, agent, call_status, call_direction, caller,
+              carrier_id, most;
+    GET DIAGNOSTICS found_rows = ROW_COUNT;
+    IF found_rows >= most THEN
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT s.created_at, s.call_id FROM call_search s WHERE ' || place || sorted
+        || ' OFFSET ' || (window_rows - 1) || ' LIMIT 1'
+        INTO edge USING words_wanted, wanted, since, until, cursor_at, cursor_id;
+    IF edge.call_id IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE
+        'WITH found AS MATERIALIZED (SELECT s.call_id, s.created_at FROM call_search s WHERE ' || place
+        || ' AND (s.created_at, s.call_id) ' || beyond || ' ($13, $14)' || matches
+        || ') SELECT call_id, created_at FROM found' || sorted || ' LIMIT $12'
+        USING words_wanted, wanted, since, until, cursor_at, cursor_id, agent, call_status, call_direction, caller,
+              carrier_id, most - found_rows, edge.created_at, edge.call_id;
+END
+$_$;
 
 SET default_tablespace = '';
 
@@ -264,10 +341,16 @@ CREATE TABLE public.calls (
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
     variables jsonb DEFAULT '{}'::jsonb NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    sentiment_score real,
+    success boolean,
+    analysis_status text,
+    analysis jsonb,
+    CONSTRAINT calls_analysis_status_check CHECK ((analysis_status = ANY (ARRAY['pending'::text, 'done'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
     CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
     CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'member'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
     CONSTRAINT calls_sentiment_check CHECK ((sentiment = ANY (ARRAY['positive'::text, 'neutral'::text, 'negative'::text]))),
+    CONSTRAINT calls_sentiment_score_check CHECK (((sentiment_score >= ('-1'::integer)::double precision) AND (sentiment_score <= (1)::double precision))),
     CONSTRAINT calls_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text])))
 );
 
@@ -580,6 +663,27 @@ CREATE TABLE public.call_events_default (
     event_type text CONSTRAINT call_events_event_type_not_null NOT NULL,
     event_data jsonb CONSTRAINT call_events_event_data_not_null NOT NULL,
     CONSTRAINT call_events_seq_check CHECK ((seq >= 0))
+);
+
+--
+-- Name: call_search; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_search (
+    call_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    words tsvector NOT NULL
+);
+
+--
+-- Name: call_search_progress; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_search_progress (
+    id boolean DEFAULT true NOT NULL,
+    below uuid NOT NULL,
+    CONSTRAINT call_search_progress_id_check CHECK (id)
 );
 
 --
@@ -1904,6 +2008,16 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: call_search; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: call_search_progress; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+
+--
 -- Data for Name: call_words; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2118,6 +2232,11 @@ INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000101');
 INSERT INTO public.schema_migrations VALUES ('20261127000102');
 INSERT INTO public.schema_migrations VALUES ('20261127000103');
+INSERT INTO public.schema_migrations VALUES ('20261127000401');
+INSERT INTO public.schema_migrations VALUES ('20261127000402');
+INSERT INTO public.schema_migrations VALUES ('20261127000403');
+INSERT INTO public.schema_migrations VALUES ('20261127000404');
+INSERT INTO public.schema_migrations VALUES ('20261127000405');
 INSERT INTO public.schema_migrations VALUES ('20261127000601');
 INSERT INTO public.schema_migrations VALUES ('20261127000602');
 
@@ -2421,6 +2540,20 @@ ALTER TABLE ONLY public.call_events
 
 ALTER TABLE ONLY public.call_events_default
     ADD CONSTRAINT call_events_default_pkey PRIMARY KEY (call_id, seq, at);
+
+--
+-- Name: call_search call_search_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_search
+    ADD CONSTRAINT call_search_pkey PRIMARY KEY (call_id);
+
+--
+-- Name: call_search_progress call_search_progress_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_search_progress
+    ADD CONSTRAINT call_search_progress_pkey PRIMARY KEY (id);
 
 --
 -- Name: call_words call_words_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3088,6 +3221,24 @@ CREATE INDEX business_addresses_deleting ON public.business_addresses USING btre
 --
 
 CREATE INDEX business_addresses_workspace ON public.business_addresses USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: call_search_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_search_newest ON public.call_search USING btree (created_at DESC, call_id DESC) INCLUDE (workspace_id);
+
+--
+-- Name: call_search_words; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_search_words ON public.call_search USING gin (words) WITH (gin_pending_list_limit='1024');
+
+--
+-- Name: call_search_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_search_workspace ON public.call_search USING btree (workspace_id, created_at DESC, call_id DESC);
 
 --
 -- Name: called_countries_newest; Type: INDEX; Schema: public; Owner: -
@@ -3786,6 +3937,18 @@ CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions F
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: calls calls_search_inserted; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER calls_search_inserted AFTER INSERT ON public.calls FOR EACH ROW WHEN ((new.transcription IS NOT NULL)) EXECUTE FUNCTION public.index_transcript();
+
+--
+-- Name: calls calls_search_updated; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER calls_search_updated AFTER UPDATE OF status, transcription ON public.calls FOR EACH ROW WHEN (((new.transcription IS DISTINCT FROM old.transcription) OR ((new.transcription IS NOT NULL) AND (new.status <> old.status)))) EXECUTE FUNCTION public.index_transcript();
+
+--
 -- Name: invoice_lines invoice_lines_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -3882,6 +4045,13 @@ ALTER TABLE ONLY public.blocked_callers
 
 ALTER TABLE ONLY public.business_addresses
     ADD CONSTRAINT business_addresses_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: call_search call_search_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_search
+    ADD CONSTRAINT call_search_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
 -- Name: call_words call_words_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4289,6 +4459,12 @@ ALTER TABLE public.call_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.call_events_default ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: call_search; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_search ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: call_words; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4557,6 +4733,12 @@ CREATE POLICY tenant ON public.call_events USING ((( SELECT (public.current_scop
 --
 
 CREATE POLICY tenant ON public.call_events_default USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: call_search tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_search USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: call_words tenant; Type: POLICY; Schema: public; Owner: -
@@ -4985,6 +5167,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocalized_app;
+
+--
+-- Name: TABLE call_search; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search TO vocalized_app;
+
+--
+-- Name: TABLE call_search_progress; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search_progress TO vocalized_app;
 
 --
 -- Name: TABLE call_words; Type: ACL; Schema: public; Owner: -

@@ -147,7 +147,7 @@ async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> 
     named = options.get("dialect")
     dialect = named if named in DIALECTS else detect_dialect(base_url)
     url = make_chat_url(dialect, base_url, str(options.get("model", "")), str(options.get("api_version", "")))
-    body = {**_body_options(options, dialect), "messages": _QUESTION, "stream": True}
+    body = {**make_body_options(options, dialect), "messages": _QUESTION, "stream": True}
     headers = make_key_headers(dialect, provider.key)
     while True:
         try:
@@ -172,7 +172,7 @@ async def _ask(
     raise ProbeFailed("the answer had no word")
 
 
-def _body_options(options: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+def make_body_options(options: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """The options that are fields of the request, by the names that the server wants."""
     fields = {name: value for name, value in options.items() if name in _BODY_OPTIONS}
     limit = RULES[dialect].completion_limit

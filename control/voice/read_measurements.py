@@ -29,7 +29,7 @@ _SELECT: Final = """
     used AS (
         SELECT u.call_id, r.workspace_id, u.provider, u.resource_type AS role
         FROM usage_records u JOIN recent r ON r.id = u.call_id
-        WHERE u.at >= $1 AND u.resource_type IN ('stt', 'llm', 'tts')
+        WHERE u.at >= $1 AND u.resource_type IN ('stt', 'llm', 'tts') AND u.details ->> 'purpose' IS NULL
           AND NOT EXISTS (SELECT FROM own o WHERE o.call_id = u.call_id AND o.provider = u.provider)
         GROUP BY 1, 2, 3, 4
     ),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from simulator.vendors.faults import FaultCut, FaultInjector
+from simulator.vendors.openai_completion import FORMATS, check_format, make_completion
 from simulator.vendors.openai_request import (
     Flavour,
     Refusal,
@@ -42,7 +43,8 @@ def greet(body: Mapping[str, Any]) -> ChatReply:
 class ChatVendor:
     """One vendor. reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens: of each
     prompt. models: None if every name is one. fixed_temperature: models that take no temperature of the client's.
-    bodies: of the requests that were accepted. client_ports: of all requests, by method; a connection has one port."""
+    formats: types of `response_format` that are taken. bodies: of the requests that were accepted. client_ports: of all
+    requests, by method; a connection has one port."""
 
     flavour: Flavour = "openai"
     state: VendorState = field(default_factory=VendorState)
@@ -52,6 +54,7 @@ class ChatVendor:
     cached_tokens: int = 0
     models: frozenset[str] | None = None
     fixed_temperature: frozenset[str] = frozenset()
+    formats: frozenset[str] = FORMATS
     bodies: list[dict[str, Any]] = field(default_factory=list)
     client_ports: dict[str, list[int]] = field(default_factory=dict)
 
@@ -77,7 +80,9 @@ class ChatVendor:
         except Refusal as refusal:
             headers = {"retry-after": "2"} if refusal.status == 429 else {}
             return web.json_response(refusal.body(self.flavour), status=refusal.status, headers=headers)
-        return await self._stream(request, stream, faults)
+        if stream.body.get("stream"):
+            return await self._stream(request, stream, faults)
+        return await self._answer(request, stream, faults)
 
     async def _drop(self, request: web.Request, faults: FaultInjector) -> web.StreamResponse:
         """Resets the connection, or keeps it without a word."""
@@ -105,8 +110,26 @@ class ChatVendor:
         if self.models is not None and model not in self.models:
             raise unknown_model(self.flavour, model)
         check_body(self.flavour, body, fixed_temperature=model in self.fixed_temperature)
+        check_format(body, self.formats)
         self.bodies.append(body)
         return ReplyStream(self.flavour, body, self.reply(body), model, cached=self.cached_tokens)
+
+    async def _answer(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
+        """The whole reply at once."""
+        if faults.has("error"):
+            failed = {"message": "The server had an error.", "type": "server_error", "param": None, "code": None}
+            return web.json_response({"error": failed}, status=500)
+        await faults.wait(self.first_token_s)
+        try:
+            is_garbage = await faults.begin_unit()
+        except FaultCut:
+            reset_connection(request)
+            return web.Response()
+        completion = make_completion(stream)
+        self._bill(stream)
+        if is_garbage:
+            return web.Response(body=b'{"choices":[{"mess', content_type="application/json")
+        return web.json_response(completion)
 
     async def _stream(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})

@@ -26,11 +26,13 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """What the model answers. finish: its finish_reason, by default `stop` or `tool_calls`."""
+    """What the model answers. finish: its finish_reason, by default `stop` or `tool_calls`. refusal: what it says in
+    place of an answer, where it declines; only of replies that are not streamed."""
 
     text: str
     tools: tuple[ToolUse, ...] = ()
     finish: str = ""
+    refusal: str = ""
 
 
 @dataclass(slots=True)
@@ -63,9 +65,8 @@ class ReplyStream:
 
     def tokens(self) -> Iterator[bytes]:
         """An event a token; the first also brings the role. Each counts when it is taken."""
-        limit = self.body.get("max_completion_tokens") or self.body.get("max_tokens") or len(self.reply.text) + 1
         role: dict[str, Any] = {"role": "assistant", "content": ""}
-        for word in re.findall(r"\S+\s*|\s+", self.reply.text)[:limit]:
+        for word in self._words():
             self.completion_tokens += 1
             yield self._delta({**role, "content": word})
             role = {}
@@ -75,9 +76,8 @@ class ReplyStream:
 
     def end(self) -> Iterator[bytes]:
         """The reason of the end, the usage if it is wanted, and the mark of the end."""
-        finish = self.reply.finish or ("tool_calls" if self.reply.tools else self._finish_of_text())
         usage = self.usage()
-        last = self._chunk([{"index": 0, "delta": {}, "finish_reason": finish, "logprobs": None}])
+        last = self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish, "logprobs": None}])
         yield _event({**last, "x_groq": {"id": f"req_{self.id}", "usage": usage}} if self.flavour == "groq" else last)
         wanted = bool((self.body.get("stream_options") or {}).get("include_usage")) or self.flavour == "openrouter"
         if wanted:
@@ -106,6 +106,20 @@ class ReplyStream:
             "prompt_tokens_details": {"cached_tokens": self.cached},
             "completion_tokens_details": {"reasoning_tokens": 0},
         }
+
+    @property
+    def finish(self) -> str:
+        """Why the reply ends."""
+        return self.reply.finish or ("tool_calls" if self.reply.tools else self._finish_of_text())
+
+    @property
+    def sent_text(self) -> str:
+        """The reply's text up to its limit."""
+        return "".join(self._words())
+
+    def _words(self) -> list[str]:
+        limit = self.body.get("max_completion_tokens") or self.body.get("max_tokens") or len(self.reply.text) + 1
+        return re.findall(r"\S+\s*|\s+", self.reply.text)[:limit]
 
     def _finish_of_text(self) -> str:
         return "stop" if self.completion_tokens == len(re.findall(r"\S+\s*|\s+", self.reply.text)) else "length"

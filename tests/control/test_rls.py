@@ -26,6 +26,7 @@ ROWS = {
     "calls": "INSERT INTO calls (id, workspace_id, direction, carrier, status) "
     "VALUES ($2, $1, 'inbound', 'twilio', 'completed')",
     "call_words": "INSERT INTO call_words (call_id, workspace_id, words) VALUES ($2, $1, '[]')",
+    "call_search": "INSERT INTO call_search (call_id, workspace_id, created_at, words) VALUES ($2, $1, now(), 'x')",
     "call_events": "INSERT INTO call_events (call_id, seq, workspace_id, at, event_type, event_data) "
     "VALUES ($2, 0, $1, now(), 'x', '{}')",
     "usage_records": "INSERT INTO usage_records (id, workspace_id, at, resource_type, quantity, unit, cost, price) "

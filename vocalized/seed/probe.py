@@ -17,6 +17,8 @@ LIMIT_MS: Final = 50.0
 _REASON: Final = "?reason=Probe+of+latencies"
 _REQUESTS: Final = 200
 _WARM_UP: Final = 5
+# Words of the generated transcripts: in all of them, in each tenth, in each thousandth, and none with both of two.
+SEARCHES: Final = ("hello", "group3", "subject17", "%22group3+subject17%22", "hello+-group3+or+subject5", "absent")
 # Numbers that the generated callers have.
 CALLERS: Final = [f"%2B1444{number:07}" for number in range(1, 200, 7)]
 
@@ -147,6 +149,7 @@ def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[st
         probe("/admin/calls", "?direction=outbound"),
         Probe("GET /admin/calls?caller_number=…", token, [f"/admin/calls?caller_number={one}" for one in CALLERS]),
         probe("/admin/calls", "?status=no_answer"),
+        *(probe("/admin/calls", f"?q={words}") for words in SEARCHES),
         Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
         probe("/admin/calls/live"),
         Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}{_REASON}" for one in calls]),
@@ -182,6 +185,7 @@ def client_probes(
             "GET …/calls?starting_after=…", token, [f"{here}/calls?limit=200&starting_after={call}" for call in calls]
         ),
         Probe("GET …/calls?caller_number=…", token, [f"{here}/calls?caller_number={one}" for one in CALLERS]),
+        *(Probe(f"GET …/calls?q={words}", token, [f"{here}/calls?q={words}"]) for words in SEARCHES),
         *(
             Probe(f"GET …/calls/{{callId}}{part}", token, [f"{here}/calls/{call}{part}" for call in calls])
             for part in ("", "/transcription", "/events")

@@ -6,12 +6,15 @@ from typing import Any
 from media.providers.ports import ChatRequest, Message, TextDelta, ToolCall, ToolSpec
 from media.providers.receptionist.llm import ReceptionistLanguageModel
 from simulator.vendors.openai_stream import ChatReply, ToolUse
+from vocalized.vendors.schema_reply import answer_by_schema, wants_schema
 
 _MODEL = ReceptionistLanguageModel()
 
 
 def answer_by_rules(body: Mapping[str, Any]) -> ChatReply:
     """The reply to a request of chat completions."""
+    if wants_schema(body):
+        return answer_by_schema(body)
     system, messages = _read_messages(body["messages"])
     request = ChatRequest(system, messages, [_read_tool(tool["function"]) for tool in body.get("tools") or ()])
     events = list(_MODEL.events(request))

@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
+from control.api.call_analysis_views import AdminCallAnalysis, to_admin_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import encode_details
@@ -43,8 +46,8 @@ class AdminCallRow:
 
 @dataclass(frozen=True, slots=True)
 class AdminCallList(ListAnswer):
-    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are reached by starting_after, or
-    by `to`."""
+    """A page of calls, newest first. total: counts up to 100,000 calls; null with `q` and next to a call. Older calls
+    are reached by starting_after, or by `to`."""
 
     calls: list[AdminCallRow]
 
@@ -119,6 +122,8 @@ class AdminCall:
     transcription: str | None
     summary: str | None
     sentiment: str | None
+    success: bool | None
+    analysis: AdminCallAnalysis | None
     details: Mapping[str, Any]
     costs: Sequence[AdminCallCost]
     turns: Sequence[ConversationTurn]
@@ -163,8 +168,9 @@ def to_live(line: CallSummary, now: datetime) -> AdminLiveCall:
 
 
 def without_content(call: CallReport) -> CallReport:
-    """The call without what was said in it."""
-    return replace(call, transcription=None, summary=None, turns=[])
+    """The call without what was said in it, and what was concluded from it in words."""
+    analysis = structs.replace(call.analysis, success_reason="", extracted=None)
+    return replace(call, transcription=None, summary=None, turns=[], analysis=analysis)
 
 
 def to_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer:
@@ -172,6 +178,7 @@ def to_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer
     values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
+    values |= {"analysis": to_admin_analysis(call)}
     values |= {"costs": [_to_cost(one) for one in call.costs], "is_content_withheld": is_content_withheld}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from control.api.call_analysis_views import CallAnalysisView, to_analysis
 from control.billing.model import CURRENCY, ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import ConsentRecord, encode_details
@@ -67,8 +68,8 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class CallList(ListAnswer):
-    """A page of calls, newest first. total: counts up to 100,000 calls; older calls are reached by starting_after, or
-    by `to`."""
+    """A page of calls, newest first. total: counts up to 100,000 calls; null with `q` and next to a call. Older calls
+    are reached by starting_after, or by `to`."""
 
     calls: list[CallRow]
 
@@ -152,6 +153,8 @@ class CallView:
     cost_total: Money
     currency: Currency
     sentiment: str | None
+    success: bool | None
+    analysis: CallAnalysisView | None
     answered_by: str | None
     interruptions: int
     usage: Mapping[str, int] | None
@@ -234,6 +237,8 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         phone_number_id=call.phone_number_id,
         recording_seconds=_float(call.recording_seconds),
         sentiment=call.sentiment,
+        success=call.success,
+        analysis=to_analysis(call),
         answered_by=details.answered_by,
         transferred_to=(details.transfer.number or None) if details.transfer else None,
         interruptions=details.interruptions,

@@ -13,6 +13,10 @@ _LATENCY: Final = {
     "tts_first_byte": 80,
     "playback": 40,
 }
+_METHOD: Final = Text("`model`: by a language model. `heuristic`: sentences of the call. Null without a result.")
+_REASON: Final = Text(
+    "Why it failed, waits for another attempt or was skipped, or why no language model was asked; else empty.", "busy"
+)
 _EVENT: Final = {"type": "caller.said", "turn": 1, "text": "I need an appointment.", "start_ms": 4_200, "end_ms": 5_900}
 
 CALLS: Final = {
@@ -50,6 +54,26 @@ CALLS: Final = {
     "transcription": Text("What was heard, as text; null if nothing was said.", "Agent: Hello.\nCaller: Good morning."),
     "summary": Text("A summary of the conversation; null without one.", "The caller booked a check-up for Friday."),
     "sentiment": Text("The caller's mood; null while it is unknown.", "positive"),
+    "success": Text("Whether the agent's criterion of success was met; null while that is unknown.", True),
+    "CallView.analysis": Text("What was made of the call after its end; null before, and if nothing was said."),
+    "sentiment_score": Text("The caller's mood from -1, very negative, to 1; null while it is unknown.", 0.4),
+    "success_reason": Text("Why the criterion was met or not; empty where that is not judged.", "A time was agreed."),
+    "extracted": Text(
+        "What was extracted by the agent's `analysis.extraction`; null without one, or without a language model.",
+        {"appointment_day": "Friday"},
+    ),
+    "analysed_at": Text("When the last attempt ended (UTC); null before the first."),
+    "CallAnalysisView.method": _METHOD,
+    "AdminCallAnalysis.method": _METHOD,
+    "CallAnalysisView.status": Text("`pending`: it waits. `skipped`: it is not made.", "done"),
+    "AdminCallAnalysis.status": Text("`pending`: it waits. `skipped`: it is not made.", "done"),
+    "CallAnalysisView.reason": _REASON,
+    "AdminCallAnalysis.reason": _REASON,
+    "AdminCallAnalysis.provider": Text("The provider that answered; empty without a language model.", "openai"),
+    "AdminCallAnalysis.model": Text("The model that answered; empty without one.", "llama-3.3-70b"),
+    "tokens": Text("Tokens that all attempts used.", 1_240),
+    "attempts": Text("Attempts so far.", 1),
+    "AdminCall.analysis": Text("What was made of the call after its end; null before, and if nothing was said."),
     "transferred_to": Text("Where the caller was transferred to, in E.164; null without a transfer.", "+12025550199"),
     "answered_by": Text("Result of answering-machine detection; null without one.", "human"),
     "interruptions": Text("How often the caller interrupted the agent.", 1),

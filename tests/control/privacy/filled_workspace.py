@@ -47,7 +47,9 @@ class FilledWorkspace:
             "phone_number_id": self.workspace.number_id, "direction": "inbound", "carrier": "twilio",
             "carrier_call_id": f"CA{call_id.hex}", "caller_number": number, "called_number": self.workspace.number,
             "status": "completed", "created_at": at, "ended_at": at, "transcription": f"I like {word}.",
-            "summary": f"About {word}.", "sentiment": "positive",
+            "summary": f"About {word}.", "sentiment": "positive", "sentiment_score": 0.5, "success": True,
+            "analysis_status": "done",
+            "analysis": {"success_reason": f"Got {word}.", "extracted": {"taste": word}},
         } | columns  # fmt: skip
         said = (AgentSaid(0, "Hello.", 0, 900), CallerSaid(1, f"I like {word}.", 1_000, 2_000))
 

@@ -14,7 +14,7 @@ _COLUMNS = """
     SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
     JOIN pg_class p ON p.oid = format('public.%I', c.table_name)::regclass AND NOT p.relispartition
     WHERE c.table_schema = 'public' AND p.relkind IN ('r', 'p')
-      AND c.data_type IN ('text', 'json', 'jsonb', 'bytea', 'ARRAY', 'character varying', 'inet')
+      AND c.data_type IN ('text', 'json', 'jsonb', 'bytea', 'ARRAY', 'character varying', 'inet', 'tsvector')
     ORDER BY 1, 2
 """
 

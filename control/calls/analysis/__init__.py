@@ -1,0 +1,1 @@
+"""What is made of a call when it is over: summary, sentiment, success, extracted values."""

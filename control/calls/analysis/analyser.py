@@ -1,0 +1,104 @@
+"""Analyses a conversation: asks the models of the agent's chain, or summarises it without one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from control.calls.analysis.heuristics import summarise
+from control.calls.analysis.model import (
+    AnalysisMethod,
+    AnalysisPolicy,
+    AnalysisTask,
+    CallFindings,
+)
+from control.calls.analysis.questions import AnswerInvalid, make_messages, make_repair, make_schema, read_answer
+from control.voice.chat_completion import ChatFailed, ChatQuestion, ChatUsage, complete, estimate_prompt
+from shared.egress import EgressGuard
+from shared.plan import ProviderPlan
+
+# Of a reply: a summary and extracted values take a few hundred, a model's reasoning more.
+MOST_REPLY_TOKENS: Final = 4_000
+MOST_MODELS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What one reply of a model used."""
+
+    provider: ProviderPlan
+    usage: ChatUsage
+
+    @property
+    def model(self) -> str:
+        """As the vendor names it."""
+        return str(self.provider.options.get("model", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOutcome:
+    """findings: None without a result. reason: why there is none, or why no model was asked. is_temporary: another
+    attempt may have one. uses: of all replies, also of those without a result."""
+
+    findings: CallFindings | None
+    reason: str = ""
+    method: AnalysisMethod | None = None
+    is_temporary: bool = False
+    uses: Sequence[ModelUse] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Of all replies together."""
+        return sum(use.usage.total for use in self.uses)
+
+
+@dataclass(slots=True)
+class CallAnalyser:
+    """policy: bounds of one call's analysis. guard: passes connections to addresses that customers gave."""
+
+    policy: AnalysisPolicy
+    guard: EgressGuard = field(repr=False)
+
+    async def analyse(self, task: AnalysisTask) -> AnalysisOutcome:
+        """One attempt. The models are asked in their order, until one answers: two at most, because a third would
+        hardly do what two did not, and each is paid for. An answer that is invalid may be repaired once."""
+        if not task.models:
+            summary = summarise(task.transcript.utterances)
+            return AnalysisOutcome(CallFindings(summary=summary), "no_language_model", "heuristic")
+        uses: list[ModelUse] = []
+        failures: list[ChatFailed] = []
+        for provider in task.models[:MOST_MODELS]:
+            try:
+                return AnalysisOutcome(await self._ask(provider, task, uses), "", "model", uses=uses)
+            except ChatFailed as failed:
+                failures.append(failed)
+                if failed.ends_chain:
+                    break
+        is_temporary = any(one.is_temporary for one in failures) and not failures[-1].ends_chain
+        return AnalysisOutcome(None, failures[-1].code, is_temporary=is_temporary, uses=uses)
+
+    async def _ask(self, provider: ProviderPlan, task: AnalysisTask, uses: list[ModelUse]) -> CallFindings:
+        """Raises ChatFailed."""
+        schema = make_schema(task)
+        messages = make_messages(task, schema)
+        for is_repair in (False, True):
+            question = ChatQuestion(messages, schema, MOST_REPLY_TOKENS, self.policy.timeout_s)
+            self._require_tokens(question, task, uses)
+            try:
+                answer = await complete(provider, question, self.guard.of(str(task.workspace_id)))
+            except ChatFailed as failed:
+                uses.append(ModelUse(provider, failed.usage))
+                raise
+            uses.append(ModelUse(provider, answer.usage))
+            try:
+                return read_answer(answer.text, task, schema)
+            except AnswerInvalid as fault:
+                if is_repair:
+                    break
+                messages = make_repair(messages, answer.text, fault)
+        raise ChatFailed("answer_invalid", ends_chain=True)
+
+    def _require_tokens(self, question: ChatQuestion, task: AnalysisTask, uses: Sequence[ModelUse]) -> None:
+        """Raises ChatFailed where the request could exceed what the call's analysis may use."""
+        used = task.record.tokens + sum(use.usage.total for use in uses)
+        if used + estimate_prompt(question) + question.max_tokens > self.policy.max_tokens:
+            raise ChatFailed("token_limit", ends_chain=True)
