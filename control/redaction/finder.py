@@ -1,0 +1,183 @@
+"""Finds what must not be kept in a conversation, and puts placeholders in its place. Pure."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from control.redaction import cards, contexts, email_addresses, national_ids
+from control.redaction.contexts import Context
+from control.redaction.digit_runs import DigitRun, correct_run, split_runs
+from control.redaction.number_words import LANGUAGES, DigitGroup, may_be_number, read_digits
+from control.redaction.tokens import Token, tokenize
+
+RedactionKind = Literal["card_number", "security_code", "national_id", "email"]
+KINDS: Final[tuple[RedactionKind, ...]] = get_args(RedactionKind)
+# A shorter run of digits is none of the numbers that are looked for.
+_FEWEST_DIGITS: Final = 3
+# Turns before a new one that are read with it: what was begun earlier is not continued any more.
+WINDOW: Final = 24
+_MARK: Final = "[redacted: "
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenText:
+    """What one speaker said in one turn, or any other text. speaker: texts of one speaker are read as one."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A stretch of one text that must not be kept. place: of the text. start, end: characters in it."""
+
+    place: int
+    start: int
+    end: int
+    kind: RedactionKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Contexts:
+    """Where the talk is of what."""
+
+    card: Context
+    security_code: Context
+    national_id: Context
+
+
+# First and last place of the tokens of a finding in a stream.
+_Span = tuple[int, int]
+
+
+def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[Finding]:
+    """What must not be kept, in the order of the texts, without overlaps. kinds: of KINDS; others are ignored.
+
+    The texts of each speaker are read as one stream, because numbers are given in several turns. Takes time linear in
+    their length."""
+    everything = tokenize(enumerate(one.text for one in texts))
+    known = _Contexts(*(Context(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID)))
+    found: list[Finding] = []
+    for speaker in dict.fromkeys(one.speaker for one in texts):
+        stream = [token for token in everything if texts[token.utterance].speaker == speaker]
+        found += _find_in_stream(stream, known, kinds)
+    return _without_overlaps(found)
+
+
+def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
+    """The texts with a placeholder in place of each finding, such as "[redacted: card number]"."""
+    redacted = [one.text for one in texts]
+    for one in reversed(find_sensitive(texts, kinds)):
+        text = redacted[one.place]
+        redacted[one.place] = text[: one.start] + placeholder(one.kind) + text[one.end :]
+    return redacted
+
+
+def redact_text(text: str, kinds: Collection[str]) -> str:
+    """The same for a text on its own."""
+    return redact([SpokenText("", text)], kinds)[0] if text and kinds else text
+
+
+def placeholder(kind: RedactionKind) -> str:
+    """What stands in the place of a finding."""
+    return f"{_MARK}{kind.replace('_', ' ')}]"
+
+
+def is_redacted(text: str) -> bool:
+    """Whether something was left out of a text."""
+    return _MARK in text
+
+
+def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection[str]) -> Iterator[Finding]:
+    if "email" in kinds:
+        yield from _findings(stream, email_addresses.find_email_addresses(stream), "email")
+    if not any(map(may_be_number, stream)):
+        return
+    has_digits = any(map(_has_digit, stream))
+    readings: set[tuple[DigitGroup, ...]] = set()
+    for language in LANGUAGES:
+        groups = tuple(read_digits(stream, language))
+        size = sum(len(group.digits) for group in groups)
+        if groups not in readings and (has_digits or size >= _FEWEST_DIGITS):
+            readings.add(groups)
+            yield from _find_numbers(stream, groups, known, kinds)
+
+
+def _has_digit(token: Token) -> bool:
+    return any(map(str.isdigit, token.text))
+
+
+def _find_numbers(
+    stream: Sequence[Token], groups: Sequence[DigitGroup], known: _Contexts, kinds: Collection[str]
+) -> Iterator[Finding]:
+    card_spans = list(_card_spans(stream, groups, known.card))
+    if "card_number" in kinds:
+        yield from _findings(stream, card_spans, "card_number")
+    if "national_id" in kinds:
+        spans = national_ids.find_national_ids(stream, groups, known.national_id)
+        yield from _findings(stream, spans, "national_id")
+    if "security_code" in kinds:
+        spans = _security_code_spans(stream, groups, card_spans, known.security_code)
+        yield from _findings(stream, spans, "security_code")
+
+
+def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: Context) -> Iterator[_Span]:
+    for run in split_runs(stream, groups):
+        found = [span for meant in correct_run(stream, run) for span in cards.find_card_numbers(meant)]
+        yield from found
+        if not found and cards.may_be_card_number(run) and context.holds(stream[run.groups[0].first]):
+            yield run.groups[0].first, run.groups[-1].last
+
+
+def _security_code_spans(
+    stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: Context
+) -> Iterator[_Span]:
+    """In runs without the card numbers: people give both in one breath."""
+    free = [one for one in groups if not any(first <= one.first <= last for first, last in taken)]
+    for run in split_runs(stream, free):
+        for part in _split_at(run, taken, stream):
+            if context.holds(stream[part[0].first]):
+                yield from cards.find_security_codes(part)
+
+
+def _split_at(run: DigitRun, taken: Sequence[_Span], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
+    """A run's groups, split where a card number or another turn lies between them."""
+    part: list[DigitGroup] = []
+    for group in run.groups:
+        if part and _is_apart(part[-1], group, taken, stream):
+            yield part
+            part = []
+        part.append(group)
+    yield part
+
+
+def _is_apart(before: DigitGroup, group: DigitGroup, taken: Sequence[_Span], stream: Sequence[Token]) -> bool:
+    if any(before.last < first < group.first for first, _ in taken):
+        return True
+    between = stream[before.last + 1 : group.first]
+    return sum(token.is_word for token in between) > 1
+
+
+def _findings(stream: Sequence[Token], spans: Iterator[_Span] | Sequence[_Span], kind: RedactionKind) -> Iterator[Finding]:
+    """One for each text that a span touches, from its first to its last token there."""
+    for first, last in spans:
+        ends: dict[int, tuple[int, int]] = {}
+        for token in stream[first : last + 1]:
+            start, _ = ends.get(token.utterance, (token.start, 0))
+            ends[token.utterance] = (start, token.end)
+        for place, (start, end) in ends.items():
+            yield Finding(place, start, end, kind)
+
+
+def _without_overlaps(found: Sequence[Finding]) -> list[Finding]:
+    """Findings that overlap become one, because each would leave a part of the other; of the kind that comes first in
+    KINDS, because a card number's parts may look like an id."""
+    merged: list[Finding] = []
+    for one in sorted(set(found)):
+        last = merged[-1] if merged else None
+        if last is not None and last.place == one.place and one.start < last.end:
+            kind = min(last.kind, one.kind, key=KINDS.index)
+            merged[-1] = Finding(last.place, last.start, max(last.end, one.end), kind)
+        else:
+            merged.append(one)
+    return merged
