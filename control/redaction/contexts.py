@@ -17,16 +17,17 @@ CARD: Final = _phrases(
     "creditcardnummer,kaartnummer,betaalkaart,cartão,karte"
 )
 SECURITY_CODE: Final = _phrases(
-    "cvv,cvc,cvn,csc,cvv2,cvc2,c v v,c v c,c v two,cv v,security code,security number,card code,back of the card,back of"
-    " my card,on the back,prüfnummer,prüfziffer,kartenprüfnummer,sicherheitscode,sicherheitsnummer,código de seguridad,"
+    "cvv,cvc,cvn,csc,cvv2,cvc2,c v v,c v c,c v two,cv v,security code,security number,card code,"
+    "back of the card,back of my card,on the back,prüfnummer,prüfziffer,kartenprüfnummer,sicherheitscode,"
+    "sicherheitsnummer,código de seguridad,"
     "código seguridad,cryptogramme,code de sécurité,numéro au dos,codice di sicurezza,codice sicurezza,codice cvv,"
     "beveiligingscode,veiligheidscode,código de segurança"
 )
 NATIONAL_ID: Final = _phrases(
     "social security,social,ssn,s s n,national insurance,ni number,tax id,tax number,taxpayer,itin,steuer id,steuer"
     " identifikationsnummer,steueridentifikationsnummer,steuernummer,sozialversicherungsnummer,dni,nie,nif,sécurité"
-    " sociale,numéro de sécu,codice fiscale,bsn,burgerservicenummer,sofinummer,cpf,contribuinte,identity number,national"
-    " id"
+    " sociale,numéro de sécu,codice fiscale,bsn,burgerservicenummer,sofinummer,cpf,contribuinte,identity number,"
+    "national id"
 )
 # So many turns of both speakers after the words, a number counts as theirs.
 REACH: Final = 3
@@ -49,7 +50,9 @@ class Context:
         heads = {phrase[0] for phrase in self._phrases}
         words = [token for token in self._tokens if token.is_word]
         return frozenset(
-            word.utterance for at, word in enumerate(words) if word.text in heads and self._begins(words[at:][:_LONGEST])
+            word.utterance
+            for at, word in enumerate(words)
+            if word.text in heads and self._begins(words[at:][:_LONGEST])
         )
 
     def _begins(self, words: Sequence[Token]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from control.redaction.number_words import DigitGroup
-from control.redaction.tokens import Token
+from control.redaction.tokens import Token, word_set
 
 # So many other words may lie between two numbers of one run, in one text ("and then", "wait a moment"), and between the
 # end of one turn and the next of the same speaker ("yes, got it, the next ones are").
@@ -13,10 +13,10 @@ MOST_BETWEEN: Final = 4
 MOST_BETWEEN_TURNS: Final = 12
 # A correction names at most so many digits: "one two, no, one three".
 LONGEST_CORRECTION: Final = 4
-_CORRECTIONS: Final = frozenset(
+_CORRECTIONS: Final = word_set(
     "no nope sorry correction mean rather actually scratch nein quatsch falsch sondern korrektur entschuldigung perdon"
-    " perdona corrijo mejor digo non pardon erreur plutot scusi scusa anzi errore nee fout pardon bedoel nao desculpe"
-    " desculpa aliás alias digo".split()
+    " perdona corrijo mejor digo non pardon erreur plutot scusi scusa anzi errore nee fout bedoel nao desculpe"
+    " desculpa alias"
 )
 
 

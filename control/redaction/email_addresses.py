@@ -3,36 +3,44 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from control.redaction.tokens import Token
+from control.redaction.tokens import Token, word_set
 
-_AT: Final = frozenset("at arroba arobase arobas chiocciola chiocciolina apenstaartje apestaartje aapstaartje klammeraffe et".split())
-# "at" as the recogniser writes it in other languages, or the name of the sign there: "ät", "arobase".
-_DOT: Final = frozenset("dot period point punkt punto punt ponto".split())
-_JOINT: Final = _DOT | frozenset(
-    "underscore dash hyphen minus unterstrich bindestrich guion tiret trattino streepje sublinhado plus".split()
+# The sign as it is called, or as a recogniser writes that: "et" for the German "ät".
+_AT: Final = word_set(
+    "at arroba arobase arobas chiocciola chiocciolina apenstaartje apestaartje aapstaartje klammeraffe et"
+)
+_DOT: Final = word_set("dot period point punkt punto punt ponto")
+_JOINT: Final = _DOT | word_set(
+    "underscore dash hyphen minus unterstrich bindestrich guion tiret trattino streepje sublinhado plus"
 )
 _JOINT_SIGNS: Final = frozenset("._+-")
-_TLDS: Final = frozenset(
+_TLDS: Final = word_set(
     "com org net edu gov info biz io co me de es fr it nl pt uk us eu ch at be br mx ca au ie in app dev ai tv email"
-    " online cloud".split()
+    " online cloud"
 )
 # Words before the address: where it begins, if no joint continues it. Also verbs after which "at" names a web site.
-_BEFORE: Final = frozenset(
-    "is its it s that thats my your our the an a to and or so yes yeah okay ok um uh er hi hello well email mail e address adresse"
+_BEFORE: Final = word_set(
+    "is its it s that thats my your our the an a to and or so yes yeah okay ok um uh er hi hello well email mail e"
+    " address adresse"
     " write send me us at on in under ist lautet meine die an und ja es mi correo la el y si est mon adresse le et oui"
     " mia e mail indirizzo sono si il mijn is het adres en ja meu minha endereco o sim"
     " look looking looked find found visit check go going order ordered shop shopping buy bought work works working"
-    " website site page online was were are be store here there up out app account them him her you again".split()
+    " website site page online was were are be store here there up out app account them him her you again"
 )
 # Further words of the name before "at": first name and last name that were said without "dot".
 _MOST_NAMES: Final = 1
 _MOST_PARTS: Final = 24
 
 
+def is_at(token: Token) -> bool:
+    """Whether it is the sign, or one of the words for it."""
+    return token.text == "@" or token.text in _AT
+
+
 def find_email_addresses(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """The tokens (first, last) of each address. Each "at" is looked at once, with a bounded number of tokens around."""
     for place, token in enumerate(tokens):
-        if token.text == "@" or token.text in _AT:
+        if is_at(token):
             end = _domain_end(tokens, place + 1, is_sign=token.text == "@")
             start = _local_start(tokens, place, is_sign=token.text == "@") if end else place
             if end and start < place:

@@ -56,7 +56,9 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
     The texts of each speaker are read as one stream, because numbers are given in several turns. Takes time linear in
     their length."""
     everything = tokenize(enumerate(one.text for one in texts))
-    known = _Contexts(*(Context(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID)))
+    known = _Contexts(
+        *(Context(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
+    )
     found: list[Finding] = []
     for speaker in dict.fromkeys(one.speaker for one in texts):
         stream = [token for token in everything if texts[token.utterance].speaker == speaker]
@@ -76,6 +78,11 @@ def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
 def redact_text(text: str, kinds: Collection[str]) -> str:
     """The same for a text on its own."""
     return redact([SpokenText("", text)], kinds)[0] if text and kinds else text
+
+
+def may_hold_any(text: str) -> bool:
+    """Whether a text has a part of anything that is looked for: a number or an "at"; most turns have none."""
+    return any(may_be_number(token) or email_addresses.is_at(token) for token in tokenize([(0, text)]))
 
 
 def placeholder(kind: RedactionKind) -> str:
@@ -158,7 +165,9 @@ def _is_apart(before: DigitGroup, group: DigitGroup, taken: Sequence[_Span], str
     return sum(token.is_word for token in between) > 1
 
 
-def _findings(stream: Sequence[Token], spans: Iterator[_Span] | Sequence[_Span], kind: RedactionKind) -> Iterator[Finding]:
+def _findings(
+    stream: Sequence[Token], spans: Iterator[_Span] | Sequence[_Span], kind: RedactionKind
+) -> Iterator[Finding]:
     """One for each text that a span touches, from its first to its last token there."""
     for first, last in spans:
         ends: dict[int, tuple[int, int]] = {}

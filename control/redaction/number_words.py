@@ -1,6 +1,6 @@
 """How the numbers 0 to 999 are spoken in each language, made by rule, and how digits are read from words."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from control.redaction.tokens import Token, normalize

@@ -46,3 +46,8 @@ def normalize(word: str) -> str:
         return word.lower()
     plain = (one for one in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(one))
     return "".join(str(unicodedata.decimal(one, one)) for one in plain)
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, normalized."""
+    return frozenset(map(normalize, text.split()))

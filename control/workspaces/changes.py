@@ -23,6 +23,7 @@ _AUDITED_FIELDS: Final = (
     "deleted_at",
     "purge_after",
     "outbound_countries",
+    "redaction",
 )
 
 

@@ -46,6 +46,11 @@ class Workspace:
         """See `outbound_countries`."""
         return outbound_countries(self.settings)
 
+    @property
+    def redaction(self) -> Sequence[str]:
+        """See `redaction_kinds`."""
+        return redaction_kinds(self.settings)
+
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:
@@ -163,3 +168,9 @@ def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
     """Returns the countries that calls may go to (ISO 3166, two letters); empty when not restricted."""
     chosen = settings.get("outbound_countries")
     return [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []
+
+
+def redaction_kinds(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what is left out of what is kept of calls: kinds of control/redaction/finder.py; empty: nothing."""
+    chosen = settings.get("redaction")
+    return tuple(one for one in chosen if isinstance(one, str)) if isinstance(chosen, list) else ()
