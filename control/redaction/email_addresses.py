@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from control.redaction.number_words import may_be_number
 from control.redaction.tokens import Token, word_set
 
 # The sign as it is called, or as a recogniser writes that: "et" for the German "ät".
@@ -26,6 +27,7 @@ _BEFORE: Final = word_set(
     " mia e mail indirizzo sono si il mijn is het adres en ja meu minha endereco o sim"
     " look looking looked find found visit check go going order ordered shop shopping buy bought work works working"
     " website site page online was were are be store here there up out app account them him her you again"
+    " we i met meet saw see seen registered signed"
 )
 # Further words of the name before "at": first name and last name that were said without "dot".
 _MOST_NAMES: Final = 1
@@ -85,8 +87,9 @@ def _local_start(tokens: Sequence[Token], at: int, *, is_sign: bool) -> int:
                 break
             needs_name = True
             continue
-        is_spelled = len(token.text) == 1 or token.text.isdigit()
-        if not is_sign and token.text in _BEFORE and not (is_spelled and names == 0 and needs_name and start < at):
+        is_spelled = len(token.text) == 1 or may_be_number(token)
+        continues = start < at and (needs_name or len(tokens[start].text) == 1)
+        if not is_sign and token.text in _BEFORE and not (is_spelled and continues):
             break
         if not needs_name and not is_spelled:
             names += 1

@@ -1,6 +1,6 @@
 """Finds what must not be kept in a conversation, and puts placeholders in its place. Pure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -119,20 +119,22 @@ def _find_numbers(
 ) -> Iterator[Finding]:
     card_spans = list(_card_spans(stream, groups, known.card))
     if "card_number" in kinds:
-        yield from _findings(stream, card_spans, "card_number")
+        yield from _findings(stream, card_spans, "card_number", groups)
     if "national_id" in kinds:
         spans = national_ids.find_national_ids(stream, groups, known.national_id)
         yield from _findings(stream, spans, "national_id")
     if "security_code" in kinds:
         spans = _security_code_spans(stream, groups, card_spans, known.security_code)
-        yield from _findings(stream, spans, "security_code")
+        yield from _findings(stream, spans, "security_code", groups)
 
 
 def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: Context) -> Iterator[_Span]:
     for run in split_runs(stream, groups):
         found = [span for meant in correct_run(stream, run) for span in cards.find_card_numbers(meant)]
         yield from found
-        if not found and cards.may_be_card_number(run) and context.holds(stream[run.groups[0].first]):
+        start = run.groups[0].first
+        is_begun = any(first == start for first, _ in found)
+        if not is_begun and cards.may_be_card_number(run) and context.holds(stream[start]):
             yield run.groups[0].first, run.groups[-1].last
 
 
@@ -166,14 +168,17 @@ def _is_apart(before: DigitGroup, group: DigitGroup, taken: Sequence[_Span], str
 
 
 def _findings(
-    stream: Sequence[Token], spans: Iterator[_Span] | Sequence[_Span], kind: RedactionKind
+    stream: Sequence[Token], spans: Iterable[_Span], kind: RedactionKind, groups: Sequence[DigitGroup] | None = None
 ) -> Iterator[Finding]:
-    """One for each text that a span touches, from its first to its last token there."""
+    """One for each text that a span touches, from its first to its last token there: of these groups, if given, so that
+    the words before the second half of a number stay."""
+    taken = None if groups is None else {at for one in groups for at in range(one.first, one.last + 1)}
     for first, last in spans:
         ends: dict[int, tuple[int, int]] = {}
-        for token in stream[first : last + 1]:
-            start, _ = ends.get(token.utterance, (token.start, 0))
-            ends[token.utterance] = (start, token.end)
+        for at, token in enumerate(stream[first : last + 1], first):
+            if taken is None or at in taken:
+                start, _ = ends.get(token.utterance, (token.start, 0))
+                ends[token.utterance] = (start, token.end)
         for place, (start, end) in ends.items():
             yield Finding(place, start, end, kind)
 
