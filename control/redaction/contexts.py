@@ -17,7 +17,7 @@ CARD: Final = _phrases(
     "creditcardnummer,kaartnummer,betaalkaart,cartão,karte"
 )
 SECURITY_CODE: Final = _phrases(
-    "cvv,cvc,cvn,csc,cvv2,cvc2,c v v,c v c,c v two,cv v,security code,security number,card code,"
+    "cvv,cvc,cvn,csc,cvv2,cvc2,c v v,c v c,c v two,cv v,security code,card code,"
     "back of the card,back of my card,on the back,prüfnummer,prüfziffer,kartenprüfnummer,sicherheitscode,"
     "sicherheitsnummer,código de seguridad,"
     "código seguridad,cryptogramme,code de sécurité,numéro au dos,codice di sicurezza,codice sicurezza,codice cvv,"

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, Literal, get_args
 
 from control.redaction import cards, contexts, email_addresses, national_ids
 from control.redaction.contexts import Context
-from control.redaction.digit_runs import DigitRun, correct_run, split_runs
-from control.redaction.number_words import LANGUAGES, DigitGroup, may_be_number, read_digits
-from control.redaction.tokens import Token, tokenize
+from control.redaction.digit_runs import correct_run, split_runs
+from control.redaction.number_words import LANGUAGES, MISHEARD, DigitGroup, may_be_number, read_digits
+from control.redaction.tokens import Token, tokenize, word_set
 
 RedactionKind = Literal["card_number", "security_code", "national_id", "email"]
 KINDS: Final[tuple[RedactionKind, ...]] = get_args(RedactionKind)
@@ -16,6 +17,8 @@ KINDS: Final[tuple[RedactionKind, ...]] = get_args(RedactionKind)
 _FEWEST_DIGITS: Final = 3
 # Turns before a new one that are read with it: what was begun earlier is not continued any more.
 WINDOW: Final = 24
+# Words that keep the digits of a security code together; others show that these are several numbers.
+_HESITATIONS: Final = word_set("um uh er erm and ahm euh eh ehm y et e und en")
 _MARK: Final = "[redacted: "
 
 
@@ -46,6 +49,7 @@ class _Contexts:
     national_id: Context
 
 
+_NOWHERE: Final = Context((), frozenset())
 # First and last place of the tokens of a finding in a stream.
 _Span = tuple[int, int]
 
@@ -108,6 +112,10 @@ def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection
         if groups not in readings and (has_digits or size >= _FEWEST_DIGITS):
             readings.add(groups)
             yield from _find_numbers(stream, groups, known, kinds)
+    if "card_number" in kinds:
+        groups = tuple(read_digits(stream, MISHEARD))
+        if groups not in readings:
+            yield from _findings(stream, _card_spans(stream, groups, _NOWHERE), "card_number", groups)
 
 
 def _has_digit(token: Token) -> bool:
@@ -141,30 +149,28 @@ def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: 
 def _security_code_spans(
     stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: Context
 ) -> Iterator[_Span]:
-    """In runs without the card numbers: people give both in one breath."""
+    """Among all numbers, because the first digit of a code may happen to make a longer card number with what came
+    before, and among those that no card number has taken: people give both in one breath."""
     free = [one for one in groups if not any(first <= one.first <= last for first, last in taken)]
-    for run in split_runs(stream, free):
-        for part in _split_at(run, taken, stream):
+    for numbers in (groups, free):
+        for part in _split_at_words(numbers, stream):
             if context.holds(stream[part[0].first]):
-                yield from cards.find_security_codes(part)
+                turns = groupby(part, key=lambda group: stream[group.first].utterance)
+                for one in (part, *(list(groups_of_turn) for _, groups_of_turn in turns)):
+                    yield from cards.find_security_codes(one)
 
 
-def _split_at(run: DigitRun, taken: Sequence[_Span], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
-    """A run's groups, split where a card number or another turn lies between them."""
+def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
+    """The numbers between which no words lie, in one turn or more."""
     part: list[DigitGroup] = []
-    for group in run.groups:
-        if part and _is_apart(part[-1], group, taken, stream):
+    for group in groups:
+        between = stream[part[-1].last + 1 : group.first] if part else ()
+        if any(token.is_word and token.text not in _HESITATIONS for token in between):
             yield part
             part = []
         part.append(group)
-    yield part
-
-
-def _is_apart(before: DigitGroup, group: DigitGroup, taken: Sequence[_Span], stream: Sequence[Token]) -> bool:
-    if any(before.last < first < group.first for first, _ in taken):
-        return True
-    between = stream[before.last + 1 : group.first]
-    return sum(token.is_word for token in between) > 1
+    if part:
+        yield part
 
 
 def _findings(

@@ -44,6 +44,9 @@ _BASE: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 LANGUAGES: Final = tuple(_BASE)
+# English as a recogniser may write it: "for one one one". So common as words that only a check digit can tell.
+MISHEARD: Final = "en-misheard"
+_HOMOPHONES: Final[Mapping[str, str]] = {"for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate": "8"}
 # Hundreds whose words are no unit before a word for 100, from 100 to 900.
 _HUNDREDS: Final[Mapping[str, str]] = {
     "es": "cien/ciento doscientos/doscientas trescientos/trescientas cuatrocientos/cuatrocientas quinientos/quinientas"
@@ -69,7 +72,8 @@ class DigitGroup(NamedTuple):
 
 
 def read_digits(tokens: Sequence[Token], language: str) -> list[DigitGroup]:
-    """The numbers in a stream of tokens, as digits; "forty-one eleven" is 41 and 11, "double four" is 44."""
+    """The numbers in a stream of tokens, as digits; "forty-one eleven" is 41 and 11, "double four" is 44. language: of
+    LANGUAGES, or MISHEARD."""
     words = [place for place, token in enumerate(tokens) if token.is_word]
     trie, found, at = _TRIES[language], [], 0
     while at < len(words):
@@ -211,5 +215,6 @@ def _depth(trie: Trie) -> int:
 
 
 _TRIES: Final = {language: _make_trie(language) for language in LANGUAGES}
+_TRIES[MISHEARD] = _TRIES["en"] | {word: {"": digit} for word, digit in _HOMOPHONES.items()}
 _DEEPEST: Final = 1 + max(map(_depth, _TRIES.values()))
-_ALL_WORDS: Final = frozenset(word for trie in _TRIES.values() for word in trie) | frozenset(_REPEATS)
+_ALL_WORDS: Final = frozenset(word for one in LANGUAGES for word in _TRIES[one]) | frozenset(_REPEATS)

@@ -65,6 +65,7 @@ _CARDS: Final = [
         "c:«4111 1111 1111» | a:One more time, the last four? | c:«1111»",
         "c:my credit card number is «four one one one one one one one one one one one one one two»",
         "c:the card number is «1234 5678 9012 3456»",
+        "c:it's «for one one one one one one one one one one one one won one one»",
         "c:Debit: «6011 1111 1111 1117».",
         "c:«thirty seven eighty two eighty two twenty four sixty three one hundred oh five»",
     ),
@@ -122,6 +123,7 @@ _CODES: Final = [
         "a:What is the security code? | c:it's «nine oh two»",
         "a:And the three digits on the back of the card? | c:let me see | a:Sure. | c:«four four one»",
         "c:C V V «one twenty three»",
+        "a:The security code? | c:«nine oh two» | a:And until when is it valid? | c:«twelve twenty-eight»",
     ),
     *_examples(
         "de", "security_code", "a:Wie lautet die Prüfnummer? | c:«eins zwei drei»", "c:CVC «hundertdreiundzwanzig»"
