@@ -27,7 +27,7 @@ from control.calls.stream_end import enqueue_stream_ended
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
-from control.workspaces.read_redaction import select_redaction
+from control.workspaces.redaction import find_redaction
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
@@ -202,7 +202,7 @@ async def _enqueue_hangups(db: Connection, changed: Iterable[tuple[CallState, Ca
 async def _find_redaction(db: Connection, calls: Mapping[UUID, CallState]) -> Mapping[UUID, tuple[str, ...]]:
     """By call, the kinds that are left out: those of its workspace now, and those that were when it had events
     before."""
-    chosen = await select_redaction(db, {call.workspace_id for call in calls.values()})
+    chosen = await find_redaction(db, {call.workspace_id for call in calls.values()})
     return {
         call_id: tuple(sorted({*call.details.redaction.kinds, *chosen.get(call.workspace_id, ())}))
         for call_id, call in calls.items()

@@ -22,7 +22,7 @@ from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform
-from control.workspaces.read_redaction import select_redaction
+from control.workspaces.redaction import find_redaction
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 log = structlog.get_logger()
@@ -107,7 +107,7 @@ async def _is_redacted(pool: Pool, call: CallState) -> bool:
         return True
     async with pool.transaction() as db:
         await enter_platform(db)
-        return bool(await select_redaction(db, [call.workspace_id]))
+        return bool(await find_redaction(db, [call.workspace_id]))
 
 
 async def _find_recording(carrier: Carrier, leg_id: str) -> str:

@@ -17,7 +17,7 @@ from control.media_requests.tool import RemoteTool
 from control.messages import store
 from control.messages.store import NewMessage
 from control.redaction.finder import redact_text
-from control.workspaces.read_redaction import select_redaction
+from control.workspaces.redaction import find_redaction
 from shared.errors import Conflict, Invalid
 from shared.ids import new_id
 
@@ -87,7 +87,7 @@ async def store_message(db: Connection, new: NewMessage) -> None:
 
 async def _redact(db: Connection, new: NewMessage) -> NewMessage:
     """The message without what its workspace does not keep; the e-mail is made of it."""
-    kinds = (await select_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
+    kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
     texts = (new.caller_name, new.callback_number, new.reason, new.text)
     name, number, reason, text = (redact_text(one, kinds) for one in texts)
     return replace(new, caller_name=name, callback_number=number, reason=reason, text=text)

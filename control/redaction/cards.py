@@ -46,7 +46,7 @@ def find_card_numbers(run: DigitRun) -> Iterator[tuple[int, int]]:
             yield group.first, group.last
             continue
         digits = ""
-        for end in run.groups[start:]:
+        for end in run.groups[start : start + LONGEST]:
             digits += end.digits
             if len(digits) > LONGEST:
                 break

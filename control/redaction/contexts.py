@@ -34,7 +34,7 @@ REACH: Final = 3
 _LONGEST: Final = 4
 
 
-class Context:
+class KeywordContext:
     """Where the words of one concept stand in a conversation, both speakers' turns. Looked for when first asked."""
 
     def __init__(self, tokens: Sequence[Token], phrases: frozenset[tuple[str, ...]]) -> None:
@@ -52,7 +52,7 @@ class Context:
         return frozenset(
             word.utterance
             for at, word in enumerate(words)
-            if word.text in heads and self._begins(words[at:][:_LONGEST])
+            if word.text in heads and self._begins(words[at : at + _LONGEST])
         )
 
     def _begins(self, words: Sequence[Token]) -> bool:

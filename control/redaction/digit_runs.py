@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from control.redaction.number_words import DigitGroup
@@ -67,7 +68,7 @@ def _is_corrected(tokens: Sequence[Token], groups: Sequence[DigitGroup], place: 
 
 def _size_of_correction(groups: Sequence[DigitGroup], place: int) -> int:
     size = len(groups[place].digits)
-    for before, group in zip(groups[place:], groups[place + 1 :], strict=False):
+    for before, group in pairwise(groups[place : place + LONGEST_CORRECTION]):
         if group.first - before.last > 1 or size + len(group.digits) > LONGEST_CORRECTION:
             break
         size += len(group.digits)

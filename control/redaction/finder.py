@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final, Literal, get_args
 
 from control.redaction import cards, contexts, email_addresses, national_ids
-from control.redaction.contexts import Context
+from control.redaction.contexts import KeywordContext
 from control.redaction.digit_runs import correct_run, split_runs
 from control.redaction.number_words import LANGUAGES, MISHEARD, DigitGroup, may_be_number, read_digits
 from control.redaction.tokens import Token, tokenize, word_set
@@ -31,7 +31,7 @@ class SpokenText:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class SensitiveSpan:
     """A stretch of one text that must not be kept. place: of the text. start, end: characters in it."""
 
     place: int
@@ -44,26 +44,26 @@ class Finding:
 class _Contexts:
     """Where the talk is of what."""
 
-    card: Context
-    security_code: Context
-    national_id: Context
+    card: KeywordContext
+    security_code: KeywordContext
+    national_id: KeywordContext
 
 
-_NOWHERE: Final = Context((), frozenset())
+_NOWHERE: Final = KeywordContext((), frozenset())
 # First and last place of the tokens of a finding in a stream.
 _Span = tuple[int, int]
 
 
-def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[Finding]:
+def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[SensitiveSpan]:
     """What must not be kept, in the order of the texts, without overlaps. kinds: of KINDS; others are ignored.
 
     The texts of each speaker are read as one stream, because numbers are given in several turns. Takes time linear in
     their length."""
     everything = tokenize(enumerate(one.text for one in texts))
     known = _Contexts(
-        *(Context(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
+        *(KeywordContext(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
     )
-    found: list[Finding] = []
+    found: list[SensitiveSpan] = []
     for speaker in dict.fromkeys(one.speaker for one in texts):
         stream = [token for token in everything if texts[token.utterance].speaker == speaker]
         found += _find_in_stream(stream, known, kinds)
@@ -99,7 +99,7 @@ def is_redacted(text: str) -> bool:
     return _MARK in text
 
 
-def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection[str]) -> Iterator[Finding]:
+def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection[str]) -> Iterator[SensitiveSpan]:
     if "email" in kinds:
         yield from _findings(stream, email_addresses.find_email_addresses(stream), "email")
     if not any(map(may_be_number, stream)):
@@ -124,7 +124,7 @@ def _has_digit(token: Token) -> bool:
 
 def _find_numbers(
     stream: Sequence[Token], groups: Sequence[DigitGroup], known: _Contexts, kinds: Collection[str]
-) -> Iterator[Finding]:
+) -> Iterator[SensitiveSpan]:
     card_spans = list(_card_spans(stream, groups, known.card))
     if "card_number" in kinds:
         yield from _findings(stream, card_spans, "card_number", groups)
@@ -136,7 +136,7 @@ def _find_numbers(
         yield from _findings(stream, spans, "security_code", groups)
 
 
-def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: Context) -> Iterator[_Span]:
+def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext) -> Iterator[_Span]:
     for run in split_runs(stream, groups):
         found = [span for meant in correct_run(stream, run) for span in cards.find_card_numbers(meant)]
         yield from found
@@ -147,11 +147,12 @@ def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: 
 
 
 def _security_code_spans(
-    stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: Context
+    stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: KeywordContext
 ) -> Iterator[_Span]:
     """Among all numbers, because the first digit of a code may happen to make a longer card number with what came
     before, and among those that no card number has taken: people give both in one breath."""
-    free = [one for one in groups if not any(first <= one.first <= last for first, last in taken)]
+    covered = {place for first, last in taken for place in range(first, last + 1)}
+    free = [one for one in groups if one.first not in covered]
     for numbers in (groups, free):
         for part in _split_at_words(numbers, stream):
             if context.holds(stream[part[0].first]):
@@ -175,7 +176,7 @@ def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> It
 
 def _findings(
     stream: Sequence[Token], spans: Iterable[_Span], kind: RedactionKind, groups: Sequence[DigitGroup] | None = None
-) -> Iterator[Finding]:
+) -> Iterator[SensitiveSpan]:
     """One for each text that a span touches, from its first to its last token there: of these groups, if given, so that
     the words before the second half of a number stay."""
     taken = None if groups is None else {at for one in groups for at in range(one.first, one.last + 1)}
@@ -186,18 +187,18 @@ def _findings(
                 start, _ = ends.get(token.utterance, (token.start, 0))
                 ends[token.utterance] = (start, token.end)
         for place, (start, end) in ends.items():
-            yield Finding(place, start, end, kind)
+            yield SensitiveSpan(place, start, end, kind)
 
 
-def _without_overlaps(found: Sequence[Finding]) -> list[Finding]:
+def _without_overlaps(found: Sequence[SensitiveSpan]) -> list[SensitiveSpan]:
     """Findings that overlap become one, because each would leave a part of the other; of the kind that comes first in
     KINDS, because a card number's parts may look like an id."""
-    merged: list[Finding] = []
+    merged: list[SensitiveSpan] = []
     for one in sorted(set(found)):
         last = merged[-1] if merged else None
         if last is not None and last.place == one.place and one.start < last.end:
             kind = min(last.kind, one.kind, key=KINDS.index)
-            merged[-1] = Finding(last.place, last.start, max(last.end, one.end), kind)
+            merged[-1] = SensitiveSpan(last.place, last.start, max(last.end, one.end), kind)
         else:
             merged.append(one)
     return merged

@@ -15,7 +15,7 @@ from stdnum.nl import bsn
 from stdnum.pt import nif
 from stdnum.us import ssn
 
-from control.redaction.contexts import Context
+from control.redaction.contexts import KeywordContext
 from control.redaction.number_words import DigitGroup
 from control.redaction.tokens import Token
 
@@ -61,13 +61,13 @@ _SSN_WRITTEN: Final = ("3", "2", "4")
 
 
 def find_national_ids(
-    tokens: Sequence[Token], groups: Sequence[DigitGroup], context: Context
+    tokens: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext
 ) -> Iterator[tuple[int, int]]:
     """The tokens (first, last) of each id. context: where the talk is of an id."""
     pieces = _pieces(tokens, groups)
     for start, piece in enumerate(pieces):
         text, before = "", piece
-        for end in pieces[start:]:
+        for end in pieces[start : start + LONGEST]:
             text += end.digits
             if len(text) > LONGEST or end.first - before.last > 1 + 2 * _MOST_BETWEEN:
                 break

@@ -14,6 +14,6 @@ _SELECT: Final = """
 
 
 async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, tuple[str, ...]]:
-    """By workspace, the kinds (control/redaction/finder.py) that it redacts; those that redact nothing are left out."""
+    """By workspace, the kinds that it redacts; those that redact nothing are left out."""
     rows = await db.fetch(_SELECT, list(set(workspace_ids)))
     return {row["id"]: kinds for row in rows if (kinds := redaction_kinds(row["settings"]))}

@@ -31,4 +31,4 @@ async def test_recording_that_must_be_redacted_is_withheld(workspace: CallWorksp
     call_id = await workspace.insert_call(details=details)
     reply = await workspace.ann.get(f"{workspace.calls_path}/{call_id}/recording")
     assert (reply.status, reply.code) == (404, "recording_withheld")
-    assert (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]["recording_url"] is None
+    assert (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["recording_url"] is None
