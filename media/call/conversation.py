@@ -56,7 +56,7 @@ class Conversation:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
         self._termination, self._emit = termination, components.emitter.emit
-        self._digits = DigitCollector()
+        self._digits = DigitCollector(lambda is_collecting: consent.set_paused(is_collecting, clock.now()))
         self._phrases = phrases_in(plan.agent.language)
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
