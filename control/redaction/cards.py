@@ -60,6 +60,11 @@ def may_be_card_number(run: DigitRun) -> bool:
     return SHORTEST <= run.size <= LONGEST + 4
 
 
+def may_be_rest(run: DigitRun) -> bool:
+    """Whether a run may be the end of a card number that was begun before; one digit alone may be any number."""
+    return 2 <= run.size <= LONGEST - SHORTEST
+
+
 def find_security_codes(groups: Sequence[DigitGroup]) -> Iterator[tuple[int, int]]:
     """The tokens (first, last) of a run that has exactly as many digits as a security code: three, or four at American
     Express."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final, Literal, get_args
 
 from control.redaction import cards, contexts, email_addresses, national_ids
 from control.redaction.contexts import KeywordContext
-from control.redaction.digit_runs import correct_run, split_runs
+from control.redaction.digit_runs import MOST_BETWEEN, correct_run, split_runs
 from control.redaction.number_words import LANGUAGES, MISHEARD, DigitGroup, may_be_number, read_digits
 from control.redaction.tokens import Token, tokenize, word_set
 
@@ -49,6 +49,7 @@ class _Contexts:
     national_id: KeywordContext
 
 
+_CARD_MARK: Final = f"{_MARK}card number]"
 _NOWHERE: Final = KeywordContext((), frozenset())
 # First and last place of the tokens of a finding in a stream.
 _Span = tuple[int, int]
@@ -67,6 +68,10 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
     for speaker in dict.fromkeys(one.speaker for one in texts):
         stream = [token for token in everything if texts[token.utterance].speaker == speaker]
         found += _find_in_stream(stream, known, kinds)
+        if "card_number" in kinds:
+            found += _find_continuations(
+                stream, [place for place, one in enumerate(texts) if one.speaker == speaker], texts
+            )
     return _without_overlaps(found)
 
 
@@ -116,6 +121,25 @@ def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection
         groups = tuple(read_digits(stream, MISHEARD))
         if groups not in readings:
             yield from _findings(stream, _card_spans(stream, groups, _NOWHERE), "card_number", groups)
+
+
+def _find_continuations(
+    stream: Sequence[Token], places: Sequence[int], texts: Sequence[SpokenText]
+) -> Iterator[SensitiveSpan]:
+    """The rest of a card number whose beginning was redacted before its end came: the digits with which a turn begins,
+    if the speaker's turn before ended in one. places: of the speaker's texts."""
+    ended = {at for before, at in pairwise(places) if texts[before].text.rstrip(" .,;!?-").endswith(_CARD_MARK)}
+    turns = {place: list(tokens) for place, tokens in groupby(stream, key=lambda token: token.utterance)}
+    for place in sorted(ended & turns.keys()):
+        turn = turns[place]
+        for groups in {tuple(read_digits(turn, language)) for language in LANGUAGES}:
+            run = next(split_runs(turn, groups), None)
+            if run is not None and cards.may_be_rest(run) and _begins(turn, run.groups[0]):
+                yield from _findings(turn, [(run.groups[0].first, run.groups[-1].last)], "card_number", groups)
+
+
+def _begins(turn: Sequence[Token], group: DigitGroup) -> bool:
+    return sum(token.is_word for token in turn[: group.first]) <= MOST_BETWEEN
 
 
 def _has_digit(token: Token) -> bool:

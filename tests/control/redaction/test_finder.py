@@ -83,6 +83,19 @@ def test_card_number_is_found_however_it_is_split(digits: str, cuts: list[int], 
     assert all(is_redacted(text) for text in redact(turns, KINDS)[::2])
 
 
+@settings(max_examples=60)
+@given(st.text("0123456789", min_size=14, max_size=14), st.lists(st.integers(2, 14), max_size=4, unique=True))
+def test_no_part_of_a_card_number_stays_when_its_turns_come_one_by_one(digits: str, cuts: list[int]) -> None:
+    """Turns are redacted as they come: the first twelve digits may be redacted before the last four are said."""
+    number = with_check_digit("4" + digits)
+    ends = [0, *(cut for cut in sorted(cuts) if all(abs(cut - other) > 1 for other in cuts if other < cut)), 16]
+    texts = [SpokenText("a", "Your card number, please?")]
+    for start, end in pairwise(ends):
+        texts += [SpokenText("c", " ".join(DIGITS[int(one)] for one in number[start:end])), SpokenText("a", "Go on.")]
+        texts = [SpokenText(one.speaker, text) for one, text in zip(texts, redact(texts, KINDS), strict=True)]
+    assert all(is_redacted(one.text) for one in texts if one.speaker == "c")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_number_below_1000_has_a_reading(language: str) -> None:
     """The numbers of the tables themselves: those up to 100, which people use, are read as one number."""
