@@ -10,7 +10,7 @@ from control.redaction.tokens import Token, word_set
 
 # So many other words may lie between two numbers of one run, in one text ("and then", "wait a moment"), and between the
 # end of one turn and the next of the same speaker ("yes, got it, the next ones are").
-MOST_BETWEEN: Final = 4
+MOST_BETWEEN: Final = 6
 MOST_BETWEEN_TURNS: Final = 12
 # A correction names at most so many digits: "one two, no, one three".
 LONGEST_CORRECTION: Final = 4

@@ -120,7 +120,9 @@ def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection
     if "card_number" in kinds:
         groups = tuple(read_digits(stream, MISHEARD))
         if groups not in readings:
-            yield from _findings(stream, _card_spans(stream, groups, _NOWHERE), "card_number", groups)
+            spans = _card_spans(stream, groups, _NOWHERE)
+            in_talk = [span for span in spans if known.card.holds(stream[span[0]])]
+            yield from _findings(stream, in_talk, "card_number", groups)
 
 
 def _find_continuations(

@@ -67,15 +67,29 @@ def find_national_ids(
     pieces = _pieces(tokens, groups)
     for start, piece in enumerate(pieces):
         text, before = "", piece
-        for end in pieces[start : start + LONGEST]:
+        for place, end in enumerate(pieces[start : start + LONGEST], start):
             text += end.digits
-            if len(text) > LONGEST or end.first - before.last > 1 + 2 * _MOST_BETWEEN:
+            if len(text) > LONGEST or not _is_next(before, end):
                 break
             before = end
-            if _ANY_SHAPE.fullmatch(text) and _is_id(text, context.holds(tokens[piece.first])):
-                yield piece.first, end.last
+            if _ANY_SHAPE.fullmatch(text):
+                known = context.holds(tokens[piece.first])
+                if (known or _is_apart(pieces, start, place)) and _is_id(text, known):
+                    yield piece.first, end.last
         if _is_written_ssn(tokens, pieces[start : start + 3]):
             yield piece.first, pieces[start + 2].last
+
+
+def _is_next(before: Piece, piece: Piece) -> bool:
+    return piece.first - before.last <= 1 + 2 * _MOST_BETWEEN
+
+
+def _is_apart(pieces: Sequence[Piece], start: int, end: int) -> bool:
+    """Whether no further digits lie beside these pieces: otherwise they are a part of a longer number, such as a
+    card's, of which one stretch in a hundred would pass for an id."""
+    before = start > 0 and pieces[start - 1].digits.isdigit() and _is_next(pieces[start - 1], pieces[start])
+    after = end + 1 < len(pieces) and pieces[end + 1].digits.isdigit() and _is_next(pieces[end], pieces[end + 1])
+    return not before and not after
 
 
 def _is_id(text: str, in_context: bool) -> bool:

@@ -66,7 +66,7 @@ _CARDS: Final = [
             "c:«4111 1111 1111» | a:One more time, the last four? | c:«1111»",
             "c:my credit card number is «four one one one one one one one one one one one one one two»",
             "c:the card number is «1234 5678 9012 3456»",
-            "c:it's «for one one one one one one one one one one one one won one one»",
+            "a:Your card number? | c:it's «for one one one one one one one one one one one one won one one»",
             "c:Debit: «6011 1111 1111 1117».",
             "c:«thirty seven eighty two eighty two twenty four sixty three one hundred oh five»",
         ],
