@@ -33,15 +33,19 @@ class DigitRun:
         return sum(len(group.digits) for group in self.groups)
 
 
-def split_runs(tokens: Sequence[Token], groups: Sequence[DigitGroup]) -> Iterator[DigitRun]:
-    """The runs in a stream of one speaker's tokens. groups: in order."""
+def split_runs(
+    tokens: Sequence[Token], groups: Sequence[DigitGroup], most_between: int | None = None
+) -> Iterator[DigitRun]:
+    """The runs in a stream of one speaker's tokens. groups: in order. most_between: words between two numbers of a run,
+    in one turn or two; None: the usual."""
     run: list[DigitGroup] = []
     words = _count_words(tokens)
     for group in groups:
         if run:
             end = run[-1].last
             is_same = tokens[end].utterance == tokens[group.first].utterance
-            most = MOST_BETWEEN if is_same else MOST_BETWEEN_TURNS
+            usual = MOST_BETWEEN if is_same else MOST_BETWEEN_TURNS
+            most = usual if most_between is None else most_between
             if words[group.first] - words[end + 1] > most:
                 yield DigitRun(run)
                 run = []

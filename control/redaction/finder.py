@@ -120,7 +120,7 @@ def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection
     if "card_number" in kinds:
         groups = tuple(read_digits(stream, MISHEARD))
         if groups not in readings:
-            spans = _card_spans(stream, groups, _NOWHERE)
+            spans = _card_spans(stream, groups, _NOWHERE, most_between=1)
             in_talk = [span for span in spans if known.card.holds(stream[span[0]])]
             yield from _findings(stream, in_talk, "card_number", groups)
 
@@ -162,8 +162,10 @@ def _find_numbers(
         yield from _findings(stream, spans, "security_code", groups)
 
 
-def _card_spans(stream: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext) -> Iterator[_Span]:
-    for run in split_runs(stream, groups):
+def _card_spans(
+    stream: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext, most_between: int | None = None
+) -> Iterator[_Span]:
+    for run in split_runs(stream, groups, most_between):
         found = [span for meant in correct_run(stream, run) for span in cards.find_card_numbers(meant)]
         yield from found
         start = run.groups[0].first
