@@ -17,10 +17,18 @@ import structlog
 
 from control.calls import store, store_redaction
 from control.calls.details import StreamRecording
+from control.calls.event_effects import Utterances
 from control.calls.job_support import decode_payload, load_state
 from control.calls.recording_join import RecordingsNotJoinable, join_recordings, read_range, read_wav_layout
 from control.calls.recording_keys import joined_key, redacted_key, stream_key
-from control.calls.recording_silence import Stretch, find_stretches, silence_stretches
+from control.calls.recording_silence import (
+    Stretch,
+    WithholdingReason,
+    find_doubt,
+    find_stretches,
+    require_plain_wav,
+    silence_stretches,
+)
 from control.calls.state import CallState
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
@@ -32,7 +40,6 @@ log = structlog.get_logger()
 REDACT_RECORDINGS: Final = "calls.redact_recordings"
 # The last turns and the recordings of a call arrive one after the other: they are redacted when no more are likely.
 REDACT_AFTER_S: Final = 5.0
-NO_TIMES: Final = "no_times"
 
 
 class RedactRecordingsJob(msgspec.Struct, frozen=True):
@@ -64,7 +71,7 @@ async def enqueue_redactions(
 
 def make_redact_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
     """Redacts each recording under a key of its own, joins them, makes the result the call's recording, and deletes the
-    originals. May be repeated: what is silent stays so. A turn without times withholds the recording for good."""
+    originals. May be repeated: what is silent stays so. Where nobody can tell what must be silent, it is withheld."""
 
     async def run(payload: bytes) -> None:
         current = await load_state(pool, decode_payload(payload, RedactRecordingsJob).call_id)
@@ -72,13 +79,13 @@ def make_redact_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
             return
         if not current.is_final:
             raise JobFailed("the call is not over yet")
-        stretches = await _load_stretches(pool, current)
-        if stretches is None:
-            log.warning("recording.withheld", call_id=str(current.id), reason=NO_TIMES)
-            return await _save(pool, current, None, None)
+        said = await _load_utterances(pool, current)
+        reason = find_doubt(said, max(part.duration_ms for part in current.details.recordings))
+        if reason:
+            log.warning("recording.withheld", call_id=str(current.id), reason=reason)
+            return await _save(pool, current, said, reason)
         try:
-            redacted = await _redact(storage, current, stretches)
-            await _save(pool, current, stretches, redacted)
+            await _save(pool, current, said, await _redact(storage, current, find_stretches(said)))
             for part in current.details.recordings:
                 await storage.delete(stream_key(current, part.leg))
         except RecordingsNotJoinable as fault:
@@ -94,10 +101,10 @@ def _is_to_be_redacted(call: CallState) -> bool:
     return bool(details.redaction.kinds and details.recordings and not details.consent.is_refused)
 
 
-async def _load_stretches(pool: Pool, call: CallState) -> Sequence[Stretch] | None:
+async def _load_utterances(pool: Pool, call: CallState) -> Utterances:
     async with pool.transaction() as db:
         await enter_platform(db)
-        return find_stretches(await store_redaction.select_utterances(db, call.workspace_id, call.id))
+        return await store_redaction.select_utterances(db, call.workspace_id, call.id)
 
 
 async def _redact(storage: Storage, call: CallState, stretches: Sequence[Stretch]) -> _Redacted:
@@ -118,6 +125,7 @@ async def _redact_part(
     """Through a file, because a recording may have hundreds of megabytes."""
     layout = await read_wav_layout(storage, part.storage_key)
     size = await storage.size(part.storage_key)
+    require_plain_wav(layout, size)
     with TemporaryDirectory(prefix="vocalized-redact-") as folder:
         path = Path(folder) / "part.wav"
         with path.open("w+b") as file:
@@ -129,24 +137,24 @@ async def _redact_part(
     return replace(part, storage_key=key, is_redacted=True)
 
 
-async def _save(pool: Pool, read: CallState, stretches: Sequence[Stretch] | None, redacted: _Redacted | None) -> None:
-    """Makes the redacted recording the call's; None: it is withheld. Raises JobFailed if turns or recordings came
-    meanwhile: the job is tried again with them."""
+async def _save(pool: Pool, read: CallState, said: Utterances, redacted: _Redacted | WithholdingReason) -> None:
+    """Makes the redacted recording the call's, or stores why it is withheld. said: what it was made by. Raises
+    JobFailed if turns or recordings came meanwhile: the job is tried again with them."""
     async with pool.transaction() as db:
         await enter_platform(db)
         call = await store.lock_one(db, read.id)
         if call is None or not _is_to_be_redacted(call.state):
             return
-        now = find_stretches(await store_redaction.select_utterances(db, read.workspace_id, read.id))
-        if call.state.details.recordings != read.details.recordings or now != stretches:
+        now = await store_redaction.select_utterances(db, read.workspace_id, read.id)
+        if call.state.details.recordings != read.details.recordings or now != said:
             raise JobFailed("the call's record changed meanwhile")
         await store.update_states(db, [_redacted_state(call.state, redacted)])
 
 
-def _redacted_state(call: CallState, redacted: _Redacted | None) -> CallState:
+def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) -> CallState:
     details = call.details
-    if redacted is None:
-        record = replace(details.redaction, withheld=NO_TIMES)
+    if isinstance(redacted, str):
+        record = replace(details.redaction, withheld=redacted)
         return replace(call, recording_key=None, recording_seconds=None, details=replace(details, redaction=record))
     joined = tuple(part.storage_key for part in redacted.recordings) if len(redacted.recordings) > 1 else ()
     record = replace(details.redaction, withheld="")

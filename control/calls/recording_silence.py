@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 from control.calls.recording_join import RecordingsNotJoinable, WavLayout
 from control.redaction.finder import is_redacted
 
+# no_transcript: nothing of the caller's was understood. no_times: it is not known when a turn was said.
+# not_in_recording: it was said after the end of what was recorded, so that one or the other has wrong times.
+WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
 # Before and after what was said: times of speech are of whole turns and exact to some frames, and a word must not be
 # heard by its edges.
 PADDING_MS: Final = 250
@@ -23,16 +26,36 @@ class Stretch:
     end_ms: int
 
 
-def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch] | None:
-    """What must be silent: the turns of which something was left out, whole, with PADDING_MS on both sides. None if the
-    times of one are not known: then nobody can tell where it was said."""
-    stretches = []
+def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> WithholdingReason | Literal[""]:
+    """Why nobody can tell what must be silent, so that the recording stays withheld; "" if it is known. recorded_ms:
+    the length of the longest recording.
+
+    A call without a turn of the caller's was not understood: what was said in it is in no text."""
+    if not any(one["speaker"] == "caller" for one in utterances):
+        return "no_transcript"
     for one in utterances:
         if is_redacted(one["text"]):
             if one["end_ms"] <= one["start_ms"]:
-                return None
-            stretches.append(Stretch(max(0, one["start_ms"] - PADDING_MS), one["end_ms"] + PADDING_MS))
-    return stretches
+                return "no_times"
+            if one["start_ms"] >= recorded_ms:
+                return "not_in_recording"
+    return ""
+
+
+def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch]:
+    """What must be silent: the turns of which something was left out, whole, with PADDING_MS on both sides."""
+    return [
+        Stretch(max(0, one["start_ms"] - PADDING_MS), one["end_ms"] + PADDING_MS)
+        for one in utterances
+        if is_redacted(one["text"])
+    ]
+
+
+def require_plain_wav(layout: WavLayout, size: int) -> None:
+    """Checks that a file has nothing behind the samples that would be silenced, such as more samples: a header that is
+    older than the file states too few. size: of the file. Raises RecordingsNotJoinable."""
+    if size - layout.start - layout.size >= _frame_bytes(layout):
+        raise RecordingsNotJoinable("more behind the samples")
 
 
 def silence_stretches(file: BinaryIO, layout: WavLayout, stretches: Iterable[Stretch]) -> None:

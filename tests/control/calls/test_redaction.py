@@ -220,20 +220,40 @@ async def test_recordings_of_a_resumed_call_are_redacted_and_joined(platform: Ca
     assert len(content) == len(make_wav())
 
 
-async def test_turn_without_times_withholds_the_recording(platform: CallPlatform) -> None:
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (CallerSaid(1, "4111 1111 1111 1111", 3_000, 3_000), "no_times"),
+        (CallerSaid(1, "4111 1111 1111 1111", LENGTH_MS, LENGTH_MS + 900), "not_in_recording"),
+        (AgentSaid(0, "Hello?", 100, 900), "no_transcript"),
+    ],
+)
+async def test_recording_is_withheld_where_nobody_can_tell_what_must_be_silent(
+    platform: CallPlatform, said: Event, reason: str
+) -> None:
     _, call = await admit(platform)
-    said = CallerSaid(1, "4111 1111 1111 1111", 3_000, 3_000)
     await write(platform, call, 1, said, await put_recording(platform, call), ENDED)
     await run_job(platform, call)
     row = await platform.call_row(call.call_id)
     assert row["recording_key"] is None
-    assert row["details"]["redaction"] == {"kinds": sorted(KINDS), "withheld": "no_times"}
+    assert row["details"]["redaction"] == {"kinds": sorted(KINDS), "withheld": reason}
 
 
-async def test_recording_that_cannot_be_silenced_stays_withheld(platform: CallPlatform) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"RIFF of another kind",
+        make_wav() + b"data" + (8_000).to_bytes(4, "little") + b"\x01" * 8_000,  # samples in a second chunk
+        make_wav() + b"\x01" * 8_000,  # more than the header states
+        make_wav().replace(b"\x01\x00\x02\x00", b"\x07\x00\x02\x00", 1),  # mu-law
+        b"",
+    ],
+    ids=["no WAV", "two chunks", "stale header", "mu-law", "empty"],
+)
+async def test_recording_that_cannot_be_silenced_stays_withheld(platform: CallPlatform, content: bytes) -> None:
     _, call = await admit(platform)
     await write(platform, call, 1, *HALVES, await put_recording(platform, call), ENDED)
-    await platform.storage.put(stream_key(call), b"RIFF of another kind")
+    await platform.storage.put(stream_key(call), content)
     with pytest.raises(JobFailed) as raised:
         await run_job(platform, call)
     assert raised.value.is_permanent

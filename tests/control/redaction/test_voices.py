@@ -95,7 +95,7 @@ def test_nothing_is_left_in_texts_and_recording(script: tuple[tuple[str, str, se
     before = recognise_again(recording)
     assert len(_NUMBERS & before) >= 4, "they were in the recording"
     stretches = find_stretches([{**turn, "text": text} for turn, text in zip(call.turns, kept, strict=True)])
-    assert stretches
+    assert stretches, "something must be silent"
     file = io.BytesIO(recording)
     form = recording[20:36]
     silence_stretches(file, WavLayout(form, 44, len(recording) - 44), stretches)
