@@ -247,7 +247,8 @@ class Conversation:
         self._agent.stop_filler()
         self._silence.caller_spoke()
         self.recogniser.started()
-        self.turns.began(self._clock.at_audio(self._components.track.onset_ms))
+        onset_ms = self._components.track.onset_ms
+        self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
 
     def _caller_paused(self, token: int) -> None:
         self.recogniser.finalise(token)
@@ -291,7 +292,7 @@ class Conversation:
         """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
-        self.turns.take(text, ended)
+        self.turns.take(text, ended, self._clock.at_audio)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

@@ -23,9 +23,10 @@ def heard_outside(side: NDArray[np.float32], turns: list[tuple[int, int]]) -> li
     return [int(place) // 8 for place in np.flatnonzero(loud)]
 
 
-@pytest.mark.parametrize("late_ms", [0, 400, 1_500])
+@pytest.mark.parametrize("late_ms", [0, 400, 900])
 def test_all_sound_lies_in_the_turns_that_events_report(tmp_path: Path, late_ms: int) -> None:
-    """late_ms: the second turn's audio comes so much later than it was spoken, all at once."""
+    """late_ms: the second turn's audio comes so much later than it was spoken, all at once. Of what is delayed by more
+    than BURST_MS the recording itself does not know where it belongs."""
     writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor())
 
     async def run() -> None:
@@ -34,7 +35,9 @@ def test_all_sound_lies_in_the_turns_that_events_report(tmp_path: Path, late_ms:
         await scripted.silence(700)
         await scripted.say("Four one one one.", 1_200)
         await scripted.listen_until_quiet()
+        scripted.recogniser.text = ""
         if late_ms:
+            scripted.track.voice = True
             await scripted.burst(VOICE * (late_ms // 20), "One one one one.")
         else:
             await scripted.say("One one one one.", 900)
