@@ -103,7 +103,7 @@ _CODES: Final[Mapping[str, str]] = {
     "release_number": f"{_NUMBER}, 409 number_buying, 409 number_in_use",
     "list_calls": "422 too_deep",
     "get_call": _CALL,
-    "get_recording": f"{_CALL}, 404 no_recording, 503 storage_away",
+    "get_recording": f"{_CALL}, 404 no_recording, 404 recording_withheld, 503 storage_away",
     "get_transcription": _CALL,
     "list_events": _CALL,
     "block_caller": "409 blocked_caller_limit, 409 caller_blocked",

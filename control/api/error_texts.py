@@ -27,6 +27,8 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "404 invoice_not_found": "There is no such invoice.",
     "404 invitation_not_found": "There is no such open invitation.",
     "404 member_not_found": "There is no such member.",
+    "404 recording_withheld": "The call was recorded, but what the workspace redacts is in the recording still, or "
+    "cannot be found in it.",
     "404 no_recording": "The call has no recording, or it is not there any more.",
     "404 number_not_found": "There is no such phone number, or it was released.",
     "404 phone_code_not_found": "The user requested no such code in this workspace.",

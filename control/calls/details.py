@@ -84,11 +84,13 @@ class Gap(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRecording(DetailsPart):
-    """A recording by media of one stream. storage_key: in object storage."""
+    """A recording by media of one stream. storage_key: in object storage. is_redacted: it is silent where something
+    was said that the workspace does not keep."""
 
     storage_key: str = field(metadata={_KEY: "key"})
     leg: int
     duration_ms: int
+    is_redacted: bool = field(default=False, metadata={_KEY: "redacted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,15 @@ class ConsentRecord(DetailsPart):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedactionRecord(DetailsPart):
+    """What is left out of what is kept of the call. kinds: of control/redaction/finder.py; empty: nothing.
+    withheld: why its recording stays withheld for good; empty while it may still be redacted."""
+
+    kinds: tuple[str, ...] = ()
+    withheld: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDetails(DetailsPart):
     """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
@@ -187,11 +198,17 @@ class CallDetails(DetailsPart):
     consent: ConsentRecord = field(default_factory=ConsentRecord)
     recordings_deleted_at: datetime | None = None
     contents_deleted_at: datetime | None = None
+    redaction: RedactionRecord = field(default_factory=RedactionRecord)
 
     @property
     def discards_recordings(self) -> bool:
         """Whether every recording of the call is to be deleted, one that comes later, too."""
         return self.consent.is_refused or self.recordings_deleted_at is not None
+
+    @property
+    def is_recording_withheld(self) -> bool:
+        """Whether the call was recorded, and no recording of it may be read as it is."""
+        return bool(self.redaction.kinds and (self.recordings or self.carrier_recordings))
 
 
 # How the values of the fields that hold other parts are nested.
@@ -201,6 +218,7 @@ _ONE: Final[Mapping[str, type[DetailsPart]]] = {
     "lost": StreamLoss,
     "missing": Absence,
     "consent": ConsentRecord,
+    "redaction": RedactionRecord,
 }
 _LISTS: Final[Mapping[str, type[DetailsPart]]] = {"legs": MediaLeg, "gaps": Gap, "recordings": StreamRecording}
 

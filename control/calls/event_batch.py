@@ -12,18 +12,22 @@ import msgspec
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing.charges import record_usage
 from control.billing.ledger import UsageEvent
-from control.calls import store, store_events
+from control.calls import store, store_events, store_redaction
 from control.calls.event_effects import NewEvent, apply_events
+from control.calls.event_redaction import redact_event, redact_utterances, with_redacted_texts, with_redaction
 from control.calls.hangup import enqueue_hangup
 from control.calls.recording_discard import enqueue_discards
+from control.calls.recording_redaction import enqueue_redactions
 from control.calls.recording_start import enqueue_recording_starts
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store_events import EventRow
+from control.calls.store_redaction import RedactedText
 from control.calls.stream_end import enqueue_stream_ended
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, mask_number, record_change
+from control.workspaces.redaction import find_redaction
 from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
@@ -108,11 +112,13 @@ async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> Batch
     unknown = [one.entry for one in events if one.call_id not in before]
     if not known:
         return BatchResult(0, unknown)
+    redaction = await _find_redaction(db, before)
+    known = {key: _redacted(one, redaction[one.call_id]) for key, one in known.items()}
     rows = [_row(one, before[one.call_id].workspace_id) for one in known.values()]
     new = [known[key] for key in await store_events.insert_events(db, rows)]
     usage = _usage_events(new, before)
     await record_usage(db, usage)
-    after = await _apply(db, before, new) if new else before
+    after = await _apply(db, before, new, redaction) if new else before
     await _audit_transfers(db, new, after)
     await mark_days(db, _usage_days(usage, after))
     return BatchResult(len(new), unknown, _ended_calls(known.values(), after))
@@ -136,27 +142,38 @@ def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState
 
 
 async def _apply(
-    db: Connection, before: Mapping[UUID, CallState], events: Sequence[IncomingEvent]
+    db: Connection,
+    before: Mapping[UUID, CallState],
+    events: Sequence[IncomingEvent],
+    redaction: Mapping[UUID, tuple[str, ...]],
 ) -> Mapping[UUID, CallState]:
-    """All the calls' states afterwards."""
+    """All the calls' states afterwards. redaction: by call, the kinds that are left out."""
     by_call: dict[UUID, list[IncomingEvent]] = defaultdict(list)
     for one in events:
         by_call[one.call_id].append(one)
     speaking = [call_id for call_id, mine in by_call.items() if any(map(_is_speech, mine))]
     stored = await store_events.select_utterances(db, speaking) if speaking else {}
     changed, spoken = [], []
+    redacted: list[RedactedText] = []
     for call_id, mine in by_call.items():
-        old, said = before[call_id], stored.get(call_id, [])
-        new, now_said = apply_events(old, said, [NewEvent(one.seq, one.at, one.envelope.event) for one in mine])
+        old, said, kinds = before[call_id], stored.get(call_id, []), redaction[call_id]
+        new_events = [NewEvent(one.seq, one.at, one.envelope.event) for one in mine]
+        new, now_said = apply_events(with_redaction(old, kinds), said, new_events)
         if now_said is not said:
+            read_before = said if old.details.redaction.kinds else ()
+            now_said, texts = redact_utterances(call_id, read_before, now_said, kinds)
+            new = with_redacted_texts(new, now_said) if texts else new
+            redacted += texts
             spoken.append((call_id, old.workspace_id, now_said))
         if new != old:
             changed.append((old, new))
     await store_events.upsert_utterances(db, spoken)
+    await store_redaction.update_texts(db, redacted)
     await save_changes(db, changed)
     await _enqueue_joins(db, changed)
     await _enqueue_hangups(db, changed)
     await enqueue_discards(db, changed)
+    await enqueue_redactions(db, changed, {one.call_id for one in redacted})
     await enqueue_recording_starts(db, changed)
     after = {**before, **{new.id: new for _, new in changed}}
     for one in events:
@@ -170,6 +187,7 @@ async def _enqueue_joins(db: Connection, changed: Iterable[tuple[CallState, Call
     for old, new in changed:
         recordings = new.details.recordings
         is_kept = not new.details.discards_recordings
+        is_kept = is_kept and not new.details.redaction.kinds  # joined once they are redacted
         if is_kept and len(recordings) > 1 and recordings != old.details.recordings:
             await enqueue(db, JOIN_RECORDINGS, msgspec.json.encode(JoinRecordingsJob(new.id)), delay_s=JOIN_AFTER_S)
 
@@ -180,6 +198,23 @@ async def _enqueue_hangups(db: Connection, changed: Iterable[tuple[CallState, Ca
         is_over = new.is_final and not old.is_final and new.end_reason != "transferred"
         if is_over and new.carrier == "telnyx":
             await enqueue_hangup(db, new, None, delay_s=HANG_UP_AFTER_S)
+
+
+async def _find_redaction(db: Connection, calls: Mapping[UUID, CallState]) -> Mapping[UUID, tuple[str, ...]]:
+    """By call, the kinds that are left out: those of its workspace now, and those that were when it had events
+    before."""
+    chosen = await find_redaction(db, {call.workspace_id for call in calls.values()})
+    return {
+        call_id: tuple(sorted({*call.details.redaction.kinds, *chosen.get(call.workspace_id, ())}))
+        for call_id, call in calls.items()
+    }
+
+
+def _redacted(one: IncomingEvent, kinds: tuple[str, ...]) -> IncomingEvent:
+    if not kinds:
+        return one
+    event = redact_event(one.envelope.event, kinds)
+    return replace(one, envelope=msgspec.structs.replace(one.envelope, event=event))
 
 
 def _with_plausible_time(one: IncomingEvent, call: CallState | None) -> IncomingEvent:

@@ -22,6 +22,7 @@ from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Pool
 from control.db.scope import enter_platform
+from control.workspaces.redaction import find_redaction
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 log = structlog.get_logger()
@@ -37,7 +38,9 @@ class FindsRecordings(Protocol):
 
 def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *, delete: bool = True) -> JobHandler:
     """Copies a carrier's recording into our storage. delete: deletes it at the carrier afterwards, for which its id is
-    needed: it is looked up by the leg where the webhook carried none. One that is kept no longer is only deleted."""
+    needed: it is looked up by the leg where the webhook carried none. One that is kept no longer is only deleted, and
+    so is that of a call that is redacted: it begins at another time than the call's clock, so nobody can tell where in
+    it something was said."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, FetchRecordingJob)
@@ -47,7 +50,7 @@ def make_fetch_recording_job(pool: Pool, carriers: Gateways, storage: Storage, *
             return
         carrier = _get_carrier(carriers, current)
         recording = stored.id or stored.found
-        is_discarded = current.details.discards_recordings
+        is_discarded = current.details.discards_recordings or await _is_redacted(pool, current)
         if not recording and (stored.storage_key is None or delete or is_discarded):
             recording = await _find_recording(carrier, stored.leg)
         if is_discarded:
@@ -70,8 +73,8 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
         call_id = decode_payload(payload, JoinRecordingsJob).call_id
         current = await load_state(pool, call_id)
         parts = current.details.recordings if current else ()
-        if current is None or len(parts) < 2:
-            return
+        if current is None or len(parts) < 2 or current.details.redaction.kinds:
+            return  # redacted ones are joined by the job that redacts them
         if current.details.discards_recordings:
             return await _delete_objects(storage, [joined_key(current)])
         keys = tuple(part.storage_key for part in parts)
@@ -90,12 +93,21 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
             call = await store.lock_one(db, call_id)
             if call is not None and call.state.details.discards_recordings:
                 await enqueue_discard(db, call_id)
-            elif call is not None:
+            elif call is not None and not call.state.details.redaction.kinds:
                 details = replace(call.state.details, joined=keys)
                 joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
                 await store.update_states(db, [joined])
 
     return run
+
+
+async def _is_redacted(pool: Pool, call: CallState) -> bool:
+    """Also where no event of the call has come yet."""
+    if call.details.redaction.kinds:
+        return True
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        return bool(await find_redaction(db, [call.workspace_id]))
 
 
 async def _find_recording(carrier: Carrier, leg_id: str) -> str:
@@ -178,7 +190,7 @@ async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: Sto
         known = call.state.details.carrier_recordings
         details = replace(call.state.details, carrier_recordings={**known, recording_id: copied})
         after = replace(call.state, details=details)
-        if call.state.recording_key is None and is_kept:
+        if call.state.recording_key is None and is_kept and not details.redaction.kinds:
             after = replace(after, recording_key=copied.storage_key, recording_seconds=copied.duration_s)
         await store.update_states(db, [after])
         if not is_kept:

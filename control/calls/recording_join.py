@@ -29,6 +29,12 @@ class WavLayout:
     size: int
 
     @property
+    def sample_format(self) -> tuple[int, int, int]:
+        """Kind of the samples (1: PCM), bytes of one of all channels, bits of one."""
+        kind, _, _, _, width, bits = _FORMAT.unpack(self.form[: _FORMAT.size])
+        return kind, width, bits
+
+    @property
     def bytes_per_s(self) -> int:
         """All channels together."""
         return int(_FORMAT.unpack(self.form[: _FORMAT.size])[3])

@@ -159,14 +159,21 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     if not event.path.startswith(recordings_prefix(state.workspace_id)) or ".." in event.path:
         return state
     one = StreamRecording(storage_key=event.path, leg=event.leg, duration_ms=event.duration_ms)
-    others = [other for other in state.details.recordings if other.storage_key != event.path]
+    others = [other for other in state.details.recordings if not _is_same_stream(other, one, state)]
     recordings = tuple(sorted((*others, one), key=lambda each: each.leg))
     after = replace(state, details=replace(state.details, recordings=recordings))
+    if after.details.redaction.kinds:
+        return after  # nobody reads it before it is redacted (control/calls/recording_redaction.py)
     if after.details.discards_recordings:
         return after  # it is deleted (control/calls/recording_discard.py)
     if after.details.joined or (len(recordings) > 1 and after.recording_key):
         return after
     return replace(after, recording_key=event.path, recording_seconds=event.duration_ms / 1000)
+
+
+def _is_same_stream(other: StreamRecording, one: StreamRecording, state: CallState) -> bool:
+    """A node that uploads a recording again reports it under its first key, which a redacted one has lost."""
+    return other.storage_key == one.storage_key or bool(state.details.redaction.kinds and other.leg == one.leg)
 
 
 def _store_transfer(state: CallState, talked_s: int, until: datetime | None, number: str) -> CallState:

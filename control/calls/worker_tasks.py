@@ -23,6 +23,7 @@ from control.calls.price_job import READ_PRICE, make_price_job
 from control.calls.reaper import reap_calls
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
+from control.calls.recording_redaction import REDACT_RECORDINGS, make_redact_recordings_job
 from control.calls.recording_start import START_RECORDING, make_start_recording_job
 from control.calls.service import FETCH_RECORDING, Calls
 from control.calls.spend_alarms import SpendAlarms
@@ -36,7 +37,11 @@ from control.db.pool import Connection, Pool
 from shared.storage import Storage
 
 # A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
-_LIMITS: Final = {FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2), ANALYSE_CALL: ANALYSIS_LIMITS}
+_LIMITS: Final = {
+    FETCH_RECORDING: JobLimits(timeout_s=900.0, concurrency=2),
+    REDACT_RECORDINGS: JobLimits(timeout_s=900.0, concurrency=2),
+    ANALYSE_CALL: ANALYSIS_LIMITS,
+}
 # Calls that a program of the version before ended are charged within so long; a rolling upgrade takes less.
 UNCHARGED_FOR: Final = timedelta(days=1)
 CHARGED_AT_ONCE: Final = 200
@@ -91,6 +96,7 @@ def calls_tasks(
         READ_PRICE: make_price_job(pool, carriers),
         START_RECORDING: make_start_recording_job(pool, carriers),
         FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
+        REDACT_RECORDINGS: make_redact_recordings_job(pool, storage),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
     }
     consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)

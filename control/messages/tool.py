@@ -1,6 +1,7 @@
 """The tool `take_message`: stores what a caller wants to be passed on, once for each run, and has it sent."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -15,6 +16,8 @@ from control.media_requests.handler import HandlerContext, MediaRequestHandler, 
 from control.media_requests.tool import RemoteTool
 from control.messages import store
 from control.messages.store import NewMessage
+from control.redaction.finder import redact_text
+from control.workspaces.redaction import find_redaction
 from shared.errors import Conflict, Invalid
 from shared.ids import new_id
 
@@ -78,8 +81,16 @@ async def store_message(db: Connection, new: NewMessage) -> None:
     (message_limit) for more than MOST_PER_CALL in one call."""
     if await store.count_of_call(db, new.workspace_id, new.call_id, but=new.run_id) >= MOST_PER_CALL:
         raise Conflict(f"A call takes {MOST_PER_CALL} messages at most.", code="message_limit")
-    if await store.insert_message(db, new):
+    if await store.insert_message(db, await _redact(db, new)):
         await enqueue(db, SEND_MESSAGE, msgspec.json.encode(SendMessageJob(new.id)))
+
+
+async def _redact(db: Connection, new: NewMessage) -> NewMessage:
+    """The message without what its workspace does not keep; the e-mail is made of it."""
+    kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
+    texts = (new.caller_name, new.callback_number, new.reason, new.text)
+    name, number, reason, text = (redact_text(one, kinds) for one in texts)
+    return replace(new, caller_name=name, callback_number=number, reason=reason, text=text)
 
 
 def _parse(text: str) -> MessageArguments:

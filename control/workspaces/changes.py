@@ -24,6 +24,7 @@ _AUDITED_FIELDS: Final = (
     "purge_after",
     "outbound_countries",
     "retention",
+    "redaction",
 )
 
 

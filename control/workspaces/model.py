@@ -52,6 +52,11 @@ class Workspace:
         chosen: Mapping[str, int] = self.settings.get("retention", {})
         return chosen
 
+    @property
+    def redaction(self) -> Sequence[str]:
+        """See `redaction_kinds`."""
+        return redaction_kinds(self.settings)
+
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:
@@ -169,3 +174,9 @@ def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:
     """Returns the countries that calls may go to (ISO 3166, two letters); empty when not restricted."""
     chosen = settings.get("outbound_countries")
     return [one for one in chosen if isinstance(one, str)] if isinstance(chosen, list) else []
+
+
+def redaction_kinds(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what is left out of what is kept of calls: kinds of control/redaction/finder.py; empty: nothing."""
+    chosen = settings.get("redaction")
+    return tuple(one for one in chosen if isinstance(one, str)) if isinstance(chosen, list) else ()

@@ -14,6 +14,7 @@ from control.db.scope import enter_workspace
 from control.platform.audit import Actor, Change, record_change
 from control.platform.model import Tier
 from control.platform.service import Platform
+from control.redaction.finder import KINDS
 from control.workspaces import administration, read_members, read_tiers, read_use, store, store_members, store_trials
 from control.workspaces.changes import lock_workspace, require_found, save_change
 from control.workspaces.invitations import Invitations
@@ -109,13 +110,13 @@ class Workspaces:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Workspace:
-        """Changes a workspace. changes: any of name, industry, timezone. Raises NotFound, Invalid (timezone_unknown),
-        Conflict (code workspace_suspended)."""
+        """Changes a workspace. changes: any of name, industry, timezone, redaction. Raises NotFound, Invalid
+        (timezone_unknown), Conflict (code workspace_suspended)."""
         before = await lock_workspace(db, workspace_id)
         require_not_suspended(before)
         if "timezone" in changes:
             require_timezone(changes["timezone"])
-        return await save_change(db, actor, "workspace.update", before, replace(before, **changes), now)
+        return await save_change(db, actor, "workspace.update", before, _changed(before, changes), now)
 
     async def change_setting(
         self, db: Connection, actor: Actor, workspace_id: UUID, name: str, value: Any, now: datetime
@@ -180,3 +181,13 @@ class Workspaces:
         if await store.owns_active(db, owner_id):
             return fresh
         return suspend(on_trial, "The owner's trial is over.", now)
+
+
+def _changed(before: Workspace, changes: Mapping[str, Any]) -> Workspace:
+    """redaction: an empty list turns it off."""
+    columns = {name: value for name, value in changes.items() if name != "redaction"}
+    if "redaction" not in changes:
+        return replace(before, **columns)
+    settings = {name: value for name, value in before.settings.items() if name != "redaction"}
+    chosen = [kind for kind in KINDS if kind in changes["redaction"]]
+    return replace(before, **columns, settings=settings | ({"redaction": chosen} if chosen else {}))

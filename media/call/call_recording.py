@@ -2,9 +2,10 @@
 
 import asyncio
 import math
+from dataclasses import dataclass
 from typing import Final
 
-from media.audio.mulaw import BYTES_PER_MS
+from media.audio.mulaw import BYTES_PER_MS, SILENCE
 from media.call.event_emitter import EventEmitter
 from media.call.playback import Playback
 from media.call.recording import RecordingArchive, RecordingWriter
@@ -12,6 +13,17 @@ from shared.events import RecordingIncomplete, RecordingReady
 
 # A recording is written in stretches of this length.
 FLUSH_MS: Final = 1_000.0
+# After a pause the recording stays silent for so long: the tone of the last key may sound on while its digit is already
+# reported, and its audio comes after it.
+PAUSE_TAIL_MS: Final = 1_000.0
+
+
+@dataclass(slots=True)
+class _Pause:
+    """In ms on the call's clock. Agent audio is reported after it was heard: a pause that is over still counts."""
+
+    start_ms: float
+    end_ms: float = math.inf
 
 
 class CallRecording:
@@ -32,6 +44,7 @@ class CallRecording:
         self._playback, self._leg = playback, leg
         self._flushed_at = now
         self._since = math.inf
+        self._pauses: list[_Pause] = []
 
     def begin(self) -> None:
         """The whole stream is recorded."""
@@ -47,15 +60,34 @@ class CallRecording:
         self._since = math.inf
         self._writer.discard()
 
+    def pause(self, now: float) -> None:
+        """Silence takes the place of both sides from now on; the length of the recording does not change."""
+        if not self._pauses or self._pauses[-1].end_ms < math.inf:
+            self._pauses.append(_Pause(now))
+
+    def resume(self, now: float) -> None:
+        """Both sides are recorded again, PAUSE_TAIL_MS from now. Without a pause it does nothing."""
+        if self._pauses and self._pauses[-1].end_ms == math.inf:
+            self._pauses[-1].end_ms = now + PAUSE_TAIL_MS
+
     def add_caller(self, ulaw: bytes, now: float) -> None:
         """Takes caller audio received at `now`."""
-        if now - len(ulaw) / BYTES_PER_MS >= self._since:
-            self._writer.add_caller(ulaw, now)
+        start = now - len(ulaw) / BYTES_PER_MS
+        if start >= self._since:
+            self._writer.add_caller(self._without_pauses(ulaw, start), now)
 
     def add_agent(self, ulaw: bytes, at_ms: float) -> None:
         """Takes agent audio that the caller heard from `at_ms` on."""
         if at_ms >= self._since:
-            self._writer.add_agent(ulaw, at_ms)
+            self._writer.add_agent(self._without_pauses(ulaw, at_ms), at_ms)
+
+    def _without_pauses(self, ulaw: bytes, start: float) -> bytes:
+        """Silence of the same length, if any of the audio lies in a pause."""
+        if not self._pauses:
+            return ulaw
+        end = start + len(ulaw) / BYTES_PER_MS
+        is_silent = any(pause.start_ms < end and start < pause.end_ms for pause in self._pauses)
+        return SILENCE * len(ulaw) if is_silent else ulaw
 
     def tick(self, now: float) -> None:
         """Flushes once a second; called a few times a second."""

@@ -162,7 +162,7 @@ class CallTools:
 
     async def _run_one(self, sequence: ToolSequence, result: ToolResult, tool: Tool | None) -> None:
         def take(outcome: ToolOutcome) -> None:
-            result.text = outcome.text
+            result.text, result.is_secret = outcome.text, outcome.ok and tool is not None and tool.secret
             is_last = outcome.ok and tool is not None and tool.ends_call
             sequence.can_end_reply = sequence.can_end_reply and is_last
             if is_last and not sequence.is_abandoned:

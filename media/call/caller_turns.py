@@ -18,6 +18,7 @@ class CallerTurns:
         self._emit = emit
         self._began: float | None = None
         self._went_on: float | None = None  # after the end of the pending turn
+        self._onset_ms: float | None = None  # of the turn, on the audio clock
         self._entry: TranscriptEntry | None = None
         self._text = ""  # all words of the floor's turn
         self._settled: list[str] = []  # those of them that were reported already
@@ -33,8 +34,10 @@ class CallerTurns:
         """How many turns were reported in events."""
         return self.number - self.is_pending
 
-    def began(self, at: float) -> None:
-        """The caller began to speak, or continues."""
+    def began(self, at: float, onset_ms: float | None = None) -> None:
+        """The caller began to speak, or continues. onset_ms: the same moment on the audio clock."""
+        if self._onset_ms is None:
+            self._onset_ms = onset_ms
         if self._began is None:
             self._began = at
         elif self._pending is not None and self._went_on is None:
@@ -46,17 +49,22 @@ class CallerTurns:
 
     def discard(self) -> None:
         """The detected speech had no words: its start does not count."""
-        self._began = self._went_on = None
+        self._began = self._went_on = self._onset_ms = None
         self._settled = []
 
     def discard_overlap(self) -> None:
         """The speech over the agent was no turn: its start does not count. The start of a pending turn stays."""
-        self._went_on = None
+        self._went_on = self._onset_ms = None
         if self._pending is None:
             self._began = None
 
-    def take(self, text: str, ended: float) -> None:
-        """A turn ended, or was continued and ended again. text: all its words so far."""
+    def take(self, text: str, ended: float, at_audio: Callable[[float], float] | None = None) -> None:
+        """A turn ended, or was continued and ended again. text: all its words so far. at_audio: converts the audio
+        clock to the call's, now that all audio of the turn is there: what was delayed and comes at once seemed to
+        begin when it came."""
+        if at_audio is not None and self._onset_ms is not None and self._began is not None:
+            self._began = min(self._began, at_audio(self._onset_ms))
+        self._onset_ms = None
         self._text, text = text, self._without_settled(text)
         self._went_on = None
         if self._entry is None:

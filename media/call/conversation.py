@@ -56,7 +56,7 @@ class Conversation:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
         self._termination, self._emit = termination, components.emitter.emit
-        self._digits = DigitCollector()
+        self._digits = DigitCollector(lambda is_collecting: consent.set_paused(is_collecting, clock.now()))
         self._phrases = phrases_in(plan.agent.language)
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
@@ -247,7 +247,8 @@ class Conversation:
         self._agent.stop_filler()
         self._silence.caller_spoke()
         self.recogniser.started()
-        self.turns.began(self._clock.at_audio(self._components.track.onset_ms))
+        onset_ms = self._components.track.onset_ms
+        self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
 
     def _caller_paused(self, token: int) -> None:
         self.recogniser.finalise(token)
@@ -291,7 +292,7 @@ class Conversation:
         """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
-        self.turns.take(text, ended)
+        self.turns.take(text, ended, self._clock.at_audio)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 # Unrequested digits become a turn after this pause.
@@ -27,7 +28,9 @@ class _Collection:
 class DigitCollector:
     """Collects a call's digits. Times are in ms on the call's clock; `tick` drives the time-outs."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_collecting: Callable[[bool], None] = lambda is_collecting: None) -> None:
+        """on_collecting: called when a tool begins to wait for digits, and when none does any more."""
+        self._on_collecting = on_collecting
         self._keys = ""
         self._pressed_at = -math.inf
         self._since_others = math.inf
@@ -51,6 +54,7 @@ class DigitCollector:
         card number or a PIN, and must not become the caller's words."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         collection = self._collection = _Collection(most, terminator, timeout_ms, future, now + timeout_ms)
+        self._on_collecting(True)
         self._check_complete()
         try:
             return await future
@@ -58,6 +62,8 @@ class DigitCollector:
             if self._collection is collection:
                 self._collection = None
                 self._keys = ""
+            if not self.is_collecting:
+                self._on_collecting(False)
 
     def press(self, digit: str, now: float) -> None:
         """A key was pressed."""

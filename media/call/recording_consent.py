@@ -38,6 +38,11 @@ class RecordingConsent:
         if self._recording is not None and not self.is_refused:
             self._recording.begin_at(now)
 
+    def set_paused(self, is_paused: bool, now: float) -> None:
+        """While the caller presses keys for a tool, nothing is recorded: they may be a card number or a PIN."""
+        if self._recording is not None:
+            (self._recording.pause if is_paused else self._recording.resume)(now)
+
     def refuse(self, now: float, by: Literal["words", "key"]) -> bool:
         """The caller does not want to be recorded: what was recorded is deleted. False where nothing was announced, or
         the caller has said so before."""

@@ -10,18 +10,22 @@ from media.providers.ports import Message, ToolCall
 RUNNING_RESULT: Final = (
     "Still running. Don't call it again: you will get its result when it is done. Until then go on with the caller."
 )
+# The result of a secret tool, for the model of a call that was resumed: digits may be a card number or a PIN.
+SECRET_RESULT: Final = "The result was not kept, because it is secret. If you still need it, ask the caller again."
 
 
 @dataclass(slots=True, eq=False)
 class ToolResult:
     """The place of a tool's result in the transcript, directly after the answer that called the tool.
 
-    number: of the call among all of the conversation, from 1. text: None until the run has ended.
+    number: of the call among all of the conversation, from 1. text: None until the run has ended. is_secret: the text
+    is for the model of this stream only, and part of no checkpoint.
     """
 
     call: ToolCall
     number: int
     text: str | None = None
+    is_secret: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +106,7 @@ class Transcript:
     def settled(self) -> list[Message]:
         """Returns the messages for a checkpoint: without the words of the utterance under way, because what will be
         heard of them is not known yet, but with its tool calls, so that none of them is run twice. A tool that still
-        runs has no result."""
+        runs has no result, and that of a secret one is SECRET_RESULT."""
         return [message for entry in self._entries for message in _for_checkpoint(entry)]
 
     def unfinished_results(self) -> list[ToolResult]:
@@ -145,4 +149,5 @@ def _for_checkpoint(entry: TranscriptEntry) -> Iterator[Message]:
         yield message
     for result in entry.results:
         if result.text is not None:
-            yield Message("tool", result.text, tool_call_id=result.call.id)
+            text = SECRET_RESULT if result.is_secret else result.text
+            yield Message("tool", text, tool_call_id=result.call.id)

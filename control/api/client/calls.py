@@ -113,6 +113,8 @@ async def get_recording(context: MemberContext, call_id: UUID) -> AfterCommit[Fi
     """The call's recording: the caller on the left channel, the agent on the right one."""
     call = await context.services.calls.records.find(context.db, context.workspace_id, call_id)
     key = call.recording_key
+    if key is None and call.details.is_recording_withheld:
+        raise NotFound("The recording holds what the workspace redacts.", code="recording_withheld")
     if key is None:
         raise NotFound("This call has no recording.", code="no_recording")
     return AfterCommit(partial(_recording, context.services.storage, key, f"{call_id}.{key.rpartition('.')[2]}"))

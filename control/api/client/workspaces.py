@@ -17,6 +17,7 @@ from control.http.body import Body, ChangeBody, Name, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route
+from control.redaction.finder import KINDS, RedactionKind
 from control.workspaces.model import NewWorkspace
 
 WORKSPACES = "/workspaces"
@@ -39,6 +40,9 @@ class WorkspaceChange(ChangeBody):
     name: Name = Field("", description="The new name.")
     industry: Slug | None = Field(None, description="null removes it.")
     timezone: Timezone = ""
+    redaction: list[RedactionKind] = Field(
+        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
+    )
 
 
 async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> WorkspaceAnswer:
@@ -65,7 +69,8 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
-    """Changes name, industry or time zone."""
+    """Changes name, industry, time zone, or what is redacted in calls from now on: those that run are redacted whole,
+    those that are over stay as they are."""
     changes = body.model_dump(exclude_unset=True)
     workspace = await context.services.workspaces.update(
         context.db, context.actor, context.workspace_id, changes, context.now

@@ -1,5 +1,6 @@
 """Response models of workspaces (client API)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,12 +14,13 @@ from control.workspaces.status import suspension_cause
 @dataclass(frozen=True, slots=True)
 class WorkspaceView:
     """A workspace. role: the caller's role in it. trial_ends_at: end of its current or past trial; null without one.
-    suspension_cause: why it is suspended; null unless it is."""
+    suspension_cause: why it is suspended; null unless it is. redaction: what is left out of what is kept of calls."""
 
     id: UUID
     name: str
     industry: str | None
     timezone: str
+    redaction: Sequence[str]
     role: Role
     status: WorkspaceStatus
     subscription_tier: str
@@ -91,6 +93,7 @@ def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
         name=workspace.name,
         industry=workspace.industry,
         timezone=workspace.timezone,
+        redaction=workspace.redaction,
         role=role,
         status=workspace.status,
         subscription_tier=workspace.tier_name,

@@ -39,6 +39,11 @@ ACCOUNTS: Final = {
     "subscription_tier": Text("Name of the tier.", "starter"),
     "trial_ends_at": Text("End of the current or past trial (UTC); null without one."),
     "suspended_at": Text("When it was suspended (UTC); null while it is not."),
+    "redaction": Text(
+        "What is left out of transcripts, events, messages and recordings of calls: card_number, security_code, "
+        "national_id, email.",
+        ["card_number", "security_code"],
+    ),
     "suspension_cause": Text("Why it is suspended; null while it is not."),
     "members": Text("The workspace's members."),
     "member": Text("The member."),

@@ -6,7 +6,7 @@ import pytest
 from media.server.bus.requests import BusRemoteTools
 from media.tools.remote import ToolRequest
 from media.tools.tool import ToolError
-from tests.control.calls.call_platform import CallPlatform
+from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.media_requests.ends import reference, running_node
 from tests.control.messages.message_call import CALLER, MessageTaking, begin_call
 from tests.platform.api import running_api
@@ -47,3 +47,21 @@ async def test_message_is_stored_once_and_listed(platform: CallPlatform, databas
         "agent_name": "Desk",
     }  # fmt: skip
     assert (message["is_urgent"], message["emailed_at"]) == (True, None)
+
+
+async def test_message_is_kept_without_what_its_workspace_redacts(platform: CallPlatform) -> None:
+    call = await begin_call(platform)
+    workspace = call.workspace
+    await platform.in_workspace(
+        workspace,
+        lambda db: platform.services.workspaces.update(
+            db, workspace.actor, workspace.workspace_id, {"redaction": ["card_number"]}, NOW
+        ),
+    )
+    message_id = await call.leave("Charge my card,\n4111 1111 1111 1111.", reason="4111111111111111")
+    row = await platform.in_platform(lambda db: db.fetchrow("SELECT * FROM messages WHERE id = $1", message_id))
+    assert (row["text"], row["reason"]) == (
+        "Charge my card,\n[redacted: card number].",
+        "[redacted: card number]",
+    )
+    assert row["callback_number"] == CALLER

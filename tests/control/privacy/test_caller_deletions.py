@@ -33,8 +33,8 @@ NOW = datetime.now(UTC)
 BEFORE = NOW - timedelta(days=3)
 # Where the generic search finds the caller before.
 PLACES = {
-    "blocked_callers.caller", "blocked_callers.note", "call_events.event_data", "call_search.words",
-    "call_words.words", "calls.analysis", "calls.called_number", "calls.caller_number", "calls.details", "calls.metadata", "calls.summary",
+    "blocked_callers.caller", "blocked_callers.note", "call_events.event_data", "call_search.words", "call_words.words",
+    "calls.analysis", "calls.called_number", "calls.caller_number", "calls.details", "calls.metadata", "calls.summary",
     "calls.transcription", "calls.variables", "idempotency_keys.answer", "messages.callback_number", "messages.text",
     "phone_codes.phone_number", "tool_runs.outcome", "webhook_events.payload",
 }  # fmt: skip

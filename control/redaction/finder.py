@@ -1,0 +1,232 @@
+"""Finds what must not be kept in a conversation, and puts placeholders in its place. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Final, Literal, get_args
+
+from control.redaction import cards, contexts, email_addresses, national_ids
+from control.redaction.contexts import KeywordContext
+from control.redaction.digit_runs import MOST_BETWEEN, correct_run, split_runs
+from control.redaction.number_words import LANGUAGES, MISHEARD, DigitGroup, may_be_number, read_digits
+from control.redaction.tokens import Token, tokenize, word_set
+
+RedactionKind = Literal["card_number", "security_code", "national_id", "email"]
+KINDS: Final[tuple[RedactionKind, ...]] = get_args(RedactionKind)
+# A shorter run of digits is none of the numbers that are looked for.
+_FEWEST_DIGITS: Final = 3
+# Turns before a new one that are read with it: what was begun earlier is not continued any more.
+WINDOW: Final = 24
+# Words that keep the digits of a security code together; others show that these are several numbers.
+_HESITATIONS: Final = word_set("um uh er erm and ahm euh eh ehm y et e und en")
+_MARK: Final = "[redacted: "
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenText:
+    """What one speaker said in one turn, or any other text. speaker: texts of one speaker are read as one."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SensitiveSpan:
+    """A stretch of one text that must not be kept. place: of the text. start, end: characters in it."""
+
+    place: int
+    start: int
+    end: int
+    kind: RedactionKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Contexts:
+    """Where the talk is of what."""
+
+    card: KeywordContext
+    security_code: KeywordContext
+    national_id: KeywordContext
+
+
+_CARD_MARK: Final = f"{_MARK}card number]"
+_NOWHERE: Final = KeywordContext((), frozenset())
+# First and last place of the tokens of a finding in a stream.
+_Span = tuple[int, int]
+
+
+def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[SensitiveSpan]:
+    """What must not be kept, in the order of the texts, without overlaps. kinds: of KINDS; others are ignored.
+
+    The texts of each speaker are read as one stream, because numbers are given in several turns. Takes time linear in
+    their length."""
+    everything = tokenize(enumerate(one.text for one in texts))
+    known = _Contexts(
+        *(KeywordContext(everything, one) for one in (contexts.CARD, contexts.SECURITY_CODE, contexts.NATIONAL_ID))
+    )
+    found: list[SensitiveSpan] = []
+    for speaker in dict.fromkeys(one.speaker for one in texts):
+        stream = [token for token in everything if texts[token.utterance].speaker == speaker]
+        found += _find_in_stream(stream, known, kinds)
+        if "card_number" in kinds:
+            found += _find_continuations(
+                stream, [place for place, one in enumerate(texts) if one.speaker == speaker], texts
+            )
+    return _without_overlaps(found)
+
+
+def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
+    """The texts with a placeholder in place of each finding, such as "[redacted: card number]"."""
+    redacted = [one.text for one in texts]
+    for one in reversed(find_sensitive(texts, kinds)):
+        text = redacted[one.place]
+        redacted[one.place] = text[: one.start] + placeholder(one.kind) + text[one.end :]
+    return redacted
+
+
+def redact_text(text: str, kinds: Collection[str]) -> str:
+    """The same for a text on its own."""
+    return redact([SpokenText("", text)], kinds)[0] if text and kinds else text
+
+
+def may_hold_any(text: str) -> bool:
+    """Whether a text has a part of anything that is looked for: a number or an "at"; most turns have none."""
+    return any(may_be_number(token) or email_addresses.is_at(token) for token in tokenize([(0, text)]))
+
+
+def placeholder(kind: RedactionKind) -> str:
+    """What stands in the place of a finding."""
+    return f"{_MARK}{kind.replace('_', ' ')}]"
+
+
+def is_redacted(text: str) -> bool:
+    """Whether something was left out of a text."""
+    return _MARK in text
+
+
+def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection[str]) -> Iterator[SensitiveSpan]:
+    if "email" in kinds:
+        yield from _findings(stream, email_addresses.find_email_addresses(stream), "email")
+    if not any(map(may_be_number, stream)):
+        return
+    has_digits = any(map(_has_digit, stream))
+    readings: set[tuple[DigitGroup, ...]] = set()
+    for language in LANGUAGES:
+        groups = tuple(read_digits(stream, language))
+        size = sum(len(group.digits) for group in groups)
+        if groups not in readings and (has_digits or size >= _FEWEST_DIGITS):
+            readings.add(groups)
+            yield from _find_numbers(stream, groups, known, kinds)
+    if "card_number" in kinds:
+        groups = tuple(read_digits(stream, MISHEARD))
+        if groups not in readings:
+            spans = _card_spans(stream, groups, _NOWHERE, most_between=1)
+            in_talk = [span for span in spans if known.card.holds(stream[span[0]])]
+            yield from _findings(stream, in_talk, "card_number", groups)
+
+
+def _find_continuations(
+    stream: Sequence[Token], places: Sequence[int], texts: Sequence[SpokenText]
+) -> Iterator[SensitiveSpan]:
+    """The rest of a card number whose beginning was redacted before its end came: the digits with which a turn begins,
+    if the speaker's turn before ended in one. places: of the speaker's texts."""
+    ended = {at for before, at in pairwise(places) if texts[before].text.rstrip(" .,;!?-").endswith(_CARD_MARK)}
+    turns = {place: list(tokens) for place, tokens in groupby(stream, key=lambda token: token.utterance)}
+    for place in sorted(ended & turns.keys()):
+        turn = turns[place]
+        for groups in {tuple(read_digits(turn, language)) for language in LANGUAGES}:
+            run = next(split_runs(turn, groups), None)
+            if run is not None and cards.may_be_rest(run) and _begins(turn, run.groups[0]):
+                yield from _findings(turn, [(run.groups[0].first, run.groups[-1].last)], "card_number", groups)
+
+
+def _begins(turn: Sequence[Token], group: DigitGroup) -> bool:
+    return sum(token.is_word for token in turn[: group.first]) <= MOST_BETWEEN
+
+
+def _has_digit(token: Token) -> bool:
+    return any(map(str.isdigit, token.text))
+
+
+def _find_numbers(
+    stream: Sequence[Token], groups: Sequence[DigitGroup], known: _Contexts, kinds: Collection[str]
+) -> Iterator[SensitiveSpan]:
+    card_spans = list(_card_spans(stream, groups, known.card))
+    if "card_number" in kinds:
+        yield from _findings(stream, card_spans, "card_number", groups)
+    if "national_id" in kinds:
+        spans = national_ids.find_national_ids(stream, groups, known.national_id)
+        yield from _findings(stream, spans, "national_id")
+    if "security_code" in kinds:
+        spans = _security_code_spans(stream, groups, card_spans, known.security_code)
+        yield from _findings(stream, spans, "security_code", groups)
+
+
+def _card_spans(
+    stream: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext, most_between: int | None = None
+) -> Iterator[_Span]:
+    for run in split_runs(stream, groups, most_between):
+        found = [span for meant in correct_run(stream, run) for span in cards.find_card_numbers(meant)]
+        yield from found
+        start = run.groups[0].first
+        is_begun = any(first == start for first, _ in found)
+        if not is_begun and cards.may_be_card_number(run) and context.holds(stream[start]):
+            yield run.groups[0].first, run.groups[-1].last
+
+
+def _security_code_spans(
+    stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: KeywordContext
+) -> Iterator[_Span]:
+    """Among all numbers, because the first digit of a code may happen to make a longer card number with what came
+    before, and among those that no card number has taken: people give both in one breath."""
+    covered = {place for first, last in taken for place in range(first, last + 1)}
+    free = [one for one in groups if one.first not in covered]
+    for numbers in (groups, free):
+        for part in _split_at_words(numbers, stream):
+            if context.holds(stream[part[0].first]):
+                turns = groupby(part, key=lambda group: stream[group.first].utterance)
+                for one in (part, *(list(groups_of_turn) for _, groups_of_turn in turns)):
+                    yield from cards.find_security_codes(one)
+
+
+def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
+    """The numbers between which no words lie, in one turn or more."""
+    part: list[DigitGroup] = []
+    for group in groups:
+        between = stream[part[-1].last + 1 : group.first] if part else ()
+        if any(token.is_word and token.text not in _HESITATIONS for token in between):
+            yield part
+            part = []
+        part.append(group)
+    if part:
+        yield part
+
+
+def _findings(
+    stream: Sequence[Token], spans: Iterable[_Span], kind: RedactionKind, groups: Sequence[DigitGroup] | None = None
+) -> Iterator[SensitiveSpan]:
+    """One for each text that a span touches, from its first to its last token there: of these groups, if given, so that
+    the words before the second half of a number stay."""
+    taken = None if groups is None else {at for one in groups for at in range(one.first, one.last + 1)}
+    for first, last in spans:
+        ends: dict[int, tuple[int, int]] = {}
+        for at, token in enumerate(stream[first : last + 1], first):
+            if taken is None or at in taken:
+                start, _ = ends.get(token.utterance, (token.start, 0))
+                ends[token.utterance] = (start, token.end)
+        for place, (start, end) in ends.items():
+            yield SensitiveSpan(place, start, end, kind)
+
+
+def _without_overlaps(found: Sequence[SensitiveSpan]) -> list[SensitiveSpan]:
+    """Findings that overlap become one, because each would leave a part of the other; of the kind that comes first in
+    KINDS, because a card number's parts may look like an id."""
+    merged: list[SensitiveSpan] = []
+    for one in sorted(set(found)):
+        last = merged[-1] if merged else None
+        if last is not None and last.place == one.place and one.start < last.end:
+            kind = min(last.kind, one.kind, key=KINDS.index)
+            merged[-1] = SensitiveSpan(last.place, last.start, max(last.end, one.end), kind)
+        else:
+            merged.append(one)
+    return merged
