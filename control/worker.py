@@ -88,7 +88,13 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
-            billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced),
+            billing_tasks(
+                pool,
+                services.billing,
+                services.spend_guard,
+                metrics.report_unpriced,
+                report_unopened=metrics.unopened.set,
+            ),
             voice_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),

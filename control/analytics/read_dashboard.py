@@ -83,11 +83,11 @@ async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[i
         """
         WITH earlier AS (
             SELECT DISTINCT ON (workspace_id) workspace_id, status FROM workspace_changes
-            WHERE at < $1 ORDER BY workspace_id, at DESC, id DESC
+            WHERE at < $1 ORDER BY workspace_id, at DESC, seq DESC
         ),
         since AS (
             SELECT DISTINCT ON (workspace_id) workspace_id, status FROM workspace_changes
-            WHERE at >= $1 AND at <= $2 ORDER BY workspace_id, at DESC, id DESC
+            WHERE at >= $1 AND at <= $2 ORDER BY workspace_id, at DESC, seq DESC
         )
         SELECT count(*) AS before, count(*) FILTER (WHERE since.status <> 'active') AS lost
         FROM earlier LEFT JOIN since USING (workspace_id)

@@ -15,6 +15,9 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing import (
     read_billed_workspaces,
@@ -39,11 +42,16 @@ from control.billing.statements import load_statement
 from control.billing.taxes import TaxRate, find_rates
 from control.db.pool import Connection
 from shared.ids import new_id
+from shared.logs import error_fields
 
 # Closed periods that are computed again when the next one closes. The ledger takes no row of a call that is older than
 # 40 days, so that two would do; the third covers a worker that stood still.
 RECHECKED: Final = 3
 _INSTANT: Final = timedelta(microseconds=1)
+# What one workspace's data may cause. A lost connection is none of them: it ends the whole run.
+_FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueError)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,14 @@ class ClosedPeriod:
     invoice_id: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedPeriods:
+    """opened: number of periods. failed: accounts whose next period could not be opened."""
+
+    opened: int
+    failed: int
+
+
 async def open_accounts(db: Connection, most: int) -> int:
     """Opens accounts of workspaces that have none; returns how many. Needs platform scope."""
     new = await read_billed_workspaces.select_without_account(db, most)
@@ -62,14 +78,21 @@ async def open_accounts(db: Connection, most: int) -> int:
     return len(new)
 
 
-async def open_periods(db: Connection, now: datetime, most: int) -> int:
-    """Opens the next period of accounts whose last one is over; returns how many. Needs platform scope."""
-    opened = 0
-    for workspace_id in await read_billed_workspaces.select_without_period(db, now, most):
-        account = await store_accounts.select_account(db, workspace_id, lock=True)
-        if account is not None:
-            opened += await _open_next(db, account)
-    return opened
+async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
+    """Opens the next period of accounts whose last one is over. looked_at: accounts that are tried for `most` periods;
+    at least as many as these. Each is opened in a savepoint: one that fails is logged, and keeps no other from being
+    opened. Needs platform scope."""
+    opened = failed = 0
+    for workspace_id in await read_billed_workspaces.select_without_period(db, now, max(most, looked_at)):
+        if opened >= most:
+            break
+        try:
+            async with db.transaction():
+                opened += await _lock_and_open(db, workspace_id)
+        except _FAULTS as error:
+            failed += 1
+            log.error("billing_period.open_failed", workspace_id=str(workspace_id), **error_fields(error))
+    return OpenedPeriods(opened, failed)
 
 
 async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
@@ -263,6 +286,11 @@ def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> C
         reason=CARRIED_OVER,
         created_at=now,
     )
+
+
+async def _lock_and_open(db: Connection, workspace_id: UUID) -> int:
+    account = await store_accounts.select_account(db, workspace_id, lock=True)
+    return 0 if account is None else await _open_next(db, account)
 
 
 async def _open_next(db: Connection, account: BillingAccount) -> int:

@@ -13,21 +13,23 @@ from control.db.pool import Connection
 # suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
-        SELECT at, id, tier_name, CASE
+        SELECT at, seq, tier_name, CASE
             WHEN status IN ('suspended', 'deleted') AND EXISTS (
-                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'trial')
+                SELECT FROM workspace_changes b
+                WHERE b.workspace_id = $1 AND (b.at, b.seq) <= (c.at, c.seq) AND b.status = 'trial')
             AND NOT EXISTS (
-                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'active')
+                SELECT FROM workspace_changes b
+                WHERE b.workspace_id = $1 AND (b.at, b.seq) <= (c.at, c.seq) AND b.status = 'active')
             THEN 'trial' ELSE status END AS status
         FROM workspace_changes c
         WHERE workspace_id = $1 AND at < $3 AND at >= coalesce(
             (SELECT max(at) FROM workspace_changes WHERE workspace_id = $1 AND at <= $2), '-infinity')
     )
-    SELECT at, id, status, tier_name FROM known
+    SELECT at, seq, status, tier_name FROM known
     UNION ALL
-    SELECT created_at, id, CASE WHEN deleted_at IS NULL THEN status ELSE 'deleted' END, tier_name FROM workspaces
+    SELECT created_at, 0, CASE WHEN deleted_at IS NULL THEN status ELSE 'deleted' END, tier_name FROM workspaces
     WHERE id = $1 AND NOT EXISTS (SELECT FROM known)
-    ORDER BY at, id LIMIT 10000
+    ORDER BY at, seq LIMIT 10000
 """
 
 # Workspaces whose account is missing.

@@ -48,7 +48,7 @@ _SELECT_RUNNING: Final = """
     )
     SELECT r.id, r.created_at, r.answered_at, coalesce(
         (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = $1 AND c.at <= r.created_at
-         ORDER BY c.at DESC, c.id DESC LIMIT 1), w.tier_name) AS tier_name
+         ORDER BY c.at DESC, c.seq DESC LIMIT 1), w.tier_name) AS tier_name
     FROM running r JOIN workspaces w ON w.id = $1 ORDER BY r.id LIMIT $3
 """
 

@@ -12,7 +12,7 @@ from control.db.pool import Connection
 _SELECT_TIERS: Final = """
     SELECT asked.call_id, coalesce(
         (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = asked.workspace_id AND c.at <= asked.at
-         ORDER BY c.at DESC, c.id DESC LIMIT 1), w.tier_name) AS tier
+         ORDER BY c.at DESC, c.seq DESC LIMIT 1), w.tier_name) AS tier
     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS asked (call_id, workspace_id, at)
     LEFT JOIN workspaces w ON w.id = asked.workspace_id
 """

@@ -1644,7 +1644,21 @@ CREATE TABLE public.workspace_changes (
     at timestamp with time zone DEFAULT now() NOT NULL,
     status text NOT NULL,
     tier_name text NOT NULL,
-    monthly_fee numeric(12,2) NOT NULL
+    monthly_fee numeric(12,2) NOT NULL,
+    seq bigint NOT NULL
+);
+
+--
+-- Name: workspace_changes_seq_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.workspace_changes_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 --
@@ -2029,6 +2043,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
+INSERT INTO public.schema_migrations VALUES ('20261127000301');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2175,6 +2190,12 @@ SELECT pg_catalog.setval('public.rollup_dirty_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.tax_rates_id_seq', 1, false);
+
+--
+-- Name: workspace_changes_seq_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.workspace_changes_seq_seq', 1, false);
 
 --
 -- Name: address_registrations address_registrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -5084,6 +5105,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_events TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_changes TO vocalized_app;
+
+--
+-- Name: SEQUENCE workspace_changes_seq_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.workspace_changes_seq_seq TO vocalized_app;
 
 --
 -- Name: TABLE workspace_daily; Type: ACL; Schema: public; Owner: -

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from control.billing.credits import CreditCategory, CreditGrant, CreditScope
-from control.billing.invoices import Invoice, InvoiceListing, InvoiceStatus, PaymentStatus
+from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
+from control.billing.credits import CreditGrant
+from control.billing.invoices import Invoice, InvoiceListing, PaymentStatus
 from control.billing.model import CURRENCY, BillingOverview, WorkspaceBalance
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
@@ -66,23 +67,11 @@ class BalanceList(ListAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class AdminInvoiceView:
+class AdminInvoiceView(InvoiceFacts):
     """An invoice. amount: with tax."""
 
-    id: UUID
     workspace_id: UUID
     workspace_name: str
-    number: str | None
-    amount: Money
-    amount_paid: Money
-    amount_refunded: Money
-    currency: Currency
-    status: InvoiceStatus
-    period_start: datetime
-    period_end: datetime
-    issued_at: datetime | None
-    due_at: datetime | None
-    paid_at: datetime | None
     voided_at: datetime | None
     voided_why: str | None
 
@@ -102,19 +91,10 @@ class AdminInvoiceAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminCreditView:
+class AdminCreditView(CreditFacts):
     """A credit. balance: what is left. priority: the lowest is used first. reason: for the staff."""
 
-    id: UUID
     workspace_id: UUID
-    category: CreditCategory
-    applies_to: CreditScope
-    amount: Money
-    balance: Money
-    currency: Currency
-    priority: int
-    effective_at: datetime
-    expires_at: datetime | None
     voided_at: datetime | None
     reason: str
 
@@ -173,9 +153,8 @@ def to_listing(one: InvoiceListing) -> AdminInvoiceView:
 
 
 def to_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:
-    values = {name: getattr(invoice, name) for name in AdminInvoiceView.__slots__ if name != "workspace_name"}
-    return AdminInvoiceView(**values, workspace_name=workspace_name or invoice.customer_name)
+    return copy_fields(AdminInvoiceView, invoice, workspace_name=workspace_name or invoice.customer_name)
 
 
 def to_credit(grant: CreditGrant) -> AdminCreditView:
-    return AdminCreditView(**{name: getattr(grant, name) for name in AdminCreditView.__slots__})
+    return copy_fields(AdminCreditView, grant)

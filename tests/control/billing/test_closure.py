@@ -58,7 +58,7 @@ async def check_month(pool: Pool, month: RandomMonth) -> None:
         await enter_platform(db)
         workspace_id = await insert_month(db, month)
         await roll_up(db)
-        while await closure.open_periods(db, ENDS, 10):
+        while (await closure.open_periods(db, ENDS, 10)).opened:
             pass
         first, second, third = await periods_of(db, workspace_id, 3)
         await check_running(db, workspace_id)
