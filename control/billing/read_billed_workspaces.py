@@ -79,6 +79,30 @@ async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | N
     return None if row is None else WorkspaceFacts(**row)
 
 
+async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
+    """The tier of a workspace, which does not change until the transaction ends; None: there is no such workspace, or
+    it is deleted."""
+    tier_name: str | None = await db.fetchval(
+        "SELECT tier_name FROM workspaces WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", workspace_id
+    )
+    return tier_name
+
+
+async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
+    """Whether anything of it has an amount of money, or will have one: calls, invoices, credits, a spending limit."""
+    found: bool = await db.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM calls WHERE workspace_id = $1)
+            OR EXISTS (SELECT FROM usage_records WHERE workspace_id = $1 AND price <> 0)
+            OR EXISTS (SELECT FROM invoices WHERE workspace_id = $1)
+            OR EXISTS (SELECT FROM credit_grants WHERE workspace_id = $1)
+            OR EXISTS (SELECT FROM billing_settings WHERE workspace_id = $1 AND usage_limit_monthly IS NOT NULL)
+        """,
+        workspace_id,
+    )
+    return found
+
+
 async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
     """Status and tier between two moments, and before the first, in the order of time."""
     rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)

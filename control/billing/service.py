@@ -10,7 +10,7 @@ from uuid import UUID
 from control.accounts.email_delivery import Email, EmailQueue
 from control.billing import issuance, store_accounts, store_credits, store_invoices, store_payments, store_periods
 from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary
-from control.billing.administration import BillingAdministration
+from control.billing.administration import BillingAdministration, require_exact
 from control.billing.closure import find_period, load_account
 from control.billing.credits import CreditGrant
 from control.billing.invoice_emails import invoice_email
@@ -133,15 +133,22 @@ class Billing:
         account = await load_account(db, workspace_id)
         return await store_accounts.select_settings(db, workspace_id), account
 
+    async def get_currency(self, db: Connection, workspace_id: UUID) -> str:
+        """In which a workspace is billed."""
+        return (await load_account(db, workspace_id)).currency
+
     async def change_settings(
         self, db: Connection, actor: Actor, workspace_id: UUID, values: Mapping[str, Any]
     ) -> tuple[BillingSettings, BillingAccount]:
-        """Changes these fields of settings and account. Raises Invalid (code country_unknown)."""
+        """Changes these fields of settings and account. Raises Invalid (codes amount_invalid,
+        country_unknown)."""
         if values.get("country") is not None:
             require_countries([values["country"]], "country")
         await store_accounts.insert_account(db, await load_account(db, workspace_id))
         account = await store_accounts.select_account(db, workspace_id, lock=True)
         assert account is not None, "it was just inserted"
+        if (limit := values.get("usage_limit_monthly")) is not None:
+            require_exact(limit, account.currency, "usage_limit_monthly")
         chosen = await store_accounts.select_settings(db, workspace_id)
         before = {name: getattr(account if name in ACCOUNT_FIELDS else chosen, name) for name in values}
         changed = {name: value for name, value in values.items() if value != before[name]}

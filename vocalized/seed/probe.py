@@ -127,6 +127,7 @@ def admin_probes(
             "GET …/invoices?workspace_id=…", token, [f"/admin/billing/invoices?workspace_id={w}" for w in workspaces]
         ),
         probe("/admin/billing/tax-rates"),
+        probe("/admin/billing/exchange-rates"),
         *_admin_call_probes(token, workspaces, calls),
     ]
 

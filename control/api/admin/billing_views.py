@@ -145,7 +145,7 @@ def to_overview(found: BillingOverview) -> BillingOverviewView:
 
 
 def to_balance(one: WorkspaceBalance) -> WorkspaceBalanceView:
-    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, CURRENCY, one.status, one.last_payment)
+    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, one.currency, one.status, one.last_payment)
 
 
 def to_listing(one: InvoiceListing) -> AdminInvoiceView:

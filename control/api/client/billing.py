@@ -54,7 +54,8 @@ METHOD = f"{BILLING}/payment-method"
 METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-Limit = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=2)]
+# Some currencies have units that are worth 0.00004 US dollars; reservations count micros, up to nine billion units.
+Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
 
 
 class BillingChange(ChangeBody):

@@ -10,7 +10,6 @@ from control.billing.accounts import BillingAccount, BillingSettings, PeriodStat
 from control.billing.credits import CreditGrant
 from control.billing.invoice_draft import LineKind
 from control.billing.invoices import Invoice, InvoiceLine, Payment, PaymentKind
-from control.billing.model import CURRENCY
 from control.billing.service import InvoiceRecord, RunningPeriod
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
@@ -187,7 +186,7 @@ def to_period(one: PeriodSummary) -> PeriodView:
         period_start=one.period_start,
         period_end=one.period_end,
         total_amount=one.total_amount,
-        currency=CURRENCY,
+        currency=one.currency,
         status=one.status,
         paid_at=one.paid_at,
         stripe_invoice_id=one.stripe_invoice_id,

@@ -7,7 +7,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.analytics.read_dashboard import count_churn
-from control.billing.ledger import FinishedCall
+from control.billing.ledger import CallTier, FinishedCall
 from control.billing.price_changes import follow_tier_prices
 from control.billing.read_billed_workspaces import select_states
 from control.billing.read_tiers import select_call_tiers
@@ -73,7 +73,7 @@ async def test_of_changes_at_one_moment_the_last_one_holds(platform: CallPlatfor
         assert [one.tier_name for one in states[-len(tiers) :]] == tiers
         ids = {"call_id": workspace_id, "workspace_id": workspace_id, "agent_id": None}
         call = FinishedCall(**ids, at=at, seconds=1, is_test=False, carrier="twilio", direction="inbound")
-        assert await select_call_tiers(db, [call]) == {workspace_id: "business"}
+        assert await select_call_tiers(db, [call]) == {workspace_id: CallTier("business", "usd")}
         assert await count_churn(db, at + timedelta(hours=1), at + timedelta(hours=2)) == (1, 0), "active at last"
 
     await platform.in_platform(check)
