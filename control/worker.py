@@ -88,13 +88,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
-            billing_tasks(
-                pool,
-                services.billing,
-                services.spend_guard,
-                metrics.report_unpriced,
-                report_unopened=metrics.unopened.set,
-            ),
+            _make_billing_tasks(pool, services, metrics),
             voice_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),
@@ -116,6 +110,16 @@ def make_worker_tasks(
             ),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
+    )
+
+
+def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics) -> WorkerTasks:
+    return billing_tasks(
+        pool,
+        services.billing,
+        services.spend_guard,
+        metrics.report_unpriced,
+        report_unopened=metrics.unopened.set,
     )
 
 
