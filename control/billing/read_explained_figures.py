@@ -10,17 +10,25 @@ from control.billing.model import CURRENCY, FigurePart
 from control.db.pool import Connection
 
 Column = Literal["price", "cost"]
-_AMOUNTS: Final = {
-    "cost": "sum(u.cost)",
-    "price": "sum(CASE WHEN coalesce(a.currency, $2) = $2 THEN u.price ELSE u.price * usd_rate(a.currency, "
-    "date_trunc('day', u.at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') END)",
-}
-# Since the day $1; $2: the platform's currency.
-_SUM_LEDGER: Final = """
-    SELECT u.resource_type AS name, count(*) AS rows, coalesce({amount}, 0) AS amount
-    FROM usage_records u LEFT JOIN billing_accounts a ON a.workspace_id = u.workspace_id AND a.currency <> $2
-    WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
+# Costs since the day $1; they are in the platform's currency, $2.
+_SUM_COSTS: Final = """
+    SELECT resource_type AS name, count(*) AS rows, coalesce(sum(cost), 0) AS amount FROM usage_records
+    WHERE $2::text IS NOT NULL AND at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
 """
+# Prices since the day $1, by the day's rate where they are not in the platform's currency, $2.
+_SUM_PRICES: Final = """
+    WITH days AS (
+        SELECT u.resource_type AS name, a.currency, CASE WHEN a.currency IS NOT NULL
+                   THEN date_trunc('day', u.at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' END AS day,
+               count(*) AS rows, coalesce(sum(u.price), 0) AS amount
+        FROM usage_records u LEFT JOIN billing_accounts a ON a.workspace_id = u.workspace_id AND a.currency <> $2
+        WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1, 2, 3
+    )
+    SELECT name, sum(rows)::bigint AS rows,
+           sum(CASE WHEN currency IS NULL THEN amount ELSE amount * usd_rate(currency, day) END) AS amount
+    FROM days GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
+"""
+_SUMS: Final = {"cost": _SUM_COSTS, "price": _SUM_PRICES}
 
 
 async def sum_platform_days(db: Connection, column: Column, first: date) -> Decimal:
@@ -32,7 +40,7 @@ async def sum_platform_days(db: Connection, column: Column, first: date) -> Deci
 async def sum_ledger(db: Connection, column: Column, first: date) -> list[FigurePart]:
     """The ledger's sums since that day (UTC) by resource; reads all rows. Prices in another currency are converted by
     the rate that held when their day began."""
-    rows = await db.fetch(_SUM_LEDGER.format(amount=_AMOUNTS[column]), first, CURRENCY)
+    rows = await db.fetch(_SUMS[column], first, CURRENCY)
     return [FigurePart(**row) for row in rows]
 
 

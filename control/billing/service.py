@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -80,7 +81,8 @@ class InvoiceRecord:
 
 class Billing:
     """Each method runs in the request's transaction, in the workspace's scope or the platform's. issuer: lines of the
-    platform's name and address for invoices. sink: who collects them; None: the platform itself."""
+    platform's name and address for invoices. fonts: files of further fonts for their PDF. sink: who collects them;
+    None: the platform itself."""
 
     def __init__(
         self,
@@ -89,9 +91,10 @@ class Billing:
         workspaces: Workspaces,
         email_queue: EmailQueue,
         issuer: Sequence[str],
+        fonts: Sequence[Path] = (),
         sink: BillingSink | None = None,
     ) -> None:
-        self.platform, self.issuer, self.sink = platform, issuer, sink
+        self.platform, self.issuer, self.fonts, self.sink = platform, issuer, fonts, sink
         self.workspaces, self._email_queue = workspaces, email_queue
         self.administration = BillingAdministration()
 

@@ -102,9 +102,9 @@ async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList
 
 async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[InvoiceDetails]:
     """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
-    record = await context.services.billing.get_invoice(context.db, context.workspace_id, invoice_id)
-    issuer = context.services.billing.issuer
-    document = InvoiceDocument(issuer, record.invoice, record.lines, record.payments)
+    billing = context.services.billing
+    record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
+    document = InvoiceDocument(billing.issuer, record.invoice, record.lines, record.payments, billing.fonts)
     return JsonOrPdf(to_details(record, _url(context, invoice_id)), lambda: _make_file(document))
 
 

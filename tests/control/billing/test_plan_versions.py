@@ -71,8 +71,16 @@ async def test_of_changes_at_one_moment_the_last_one_holds(platform: CallPlatfor
             )
         states = await select_states(db, workspace_id, at - timedelta(minutes=1), at + timedelta(days=1))
         assert [one.tier_name for one in states[-len(tiers) :]] == tiers
-        ids = {"call_id": workspace_id, "workspace_id": workspace_id, "agent_id": None}
-        call = FinishedCall(**ids, at=at, seconds=1, is_test=False, carrier="twilio", direction="inbound")
+        call = FinishedCall(
+            call_id=workspace_id,
+            workspace_id=workspace_id,
+            agent_id=None,
+            at=at,
+            seconds=1,
+            is_test=False,
+            carrier="twilio",
+            direction="inbound",
+        )
         assert await select_call_tiers(db, [call]) == {workspace_id: CallTier("business", "usd")}
         assert await count_churn(db, at + timedelta(hours=1), at + timedelta(hours=2)) == (1, 0), "active at last"
 
