@@ -174,6 +174,11 @@ class ControlSettings(DatabaseSettings):
         description="Name, address, tax id and bank account on invoices: lines, separated by semicolons; empty: "
         "Vocalized.",
     )
+    invoice_fonts: str = Field(
+        "",
+        description="Folder of fonts (.ttf, .otf, .ttc) for letters on invoices that Roboto lacks, such as Chinese and "
+        "Arabic ones; the first by name that has a letter is taken.",
+    )
     stripe_api_key: SecretStr = Field(
         SecretStr(""), description="Stripe's secret key; empty: the platform issues its invoices itself."
     )

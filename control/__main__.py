@@ -5,6 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -31,6 +32,7 @@ from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
+from control.billing.invoice_pdf import list_fonts
 from control.billing.price_changes import seed_prices
 from control.billing.stripe import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
@@ -249,12 +251,17 @@ def _optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
     return _parse_setting(name, lambda: parse_keys(keys.get_secret_value())) if keys else ()
 
 
+def _fonts(folder: str) -> tuple[Path, ...]:
+    return _parse_setting("INVOICE_FONTS", lambda: list_fonts(Path(folder))) if folder else ()
+
+
 def _policies(settings: ControlSettings) -> Policies:
     return Policies(
         links=settings.portal_url or settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,
         invoice_issuer=settings.invoice_issuer or ("Vocalized",),
+        invoice_fonts=_fonts(settings.invoice_fonts),
         accounts=AccountPolicy(
             user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
             admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),

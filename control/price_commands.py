@@ -45,7 +45,7 @@ def format_prices(prices: Iterable[StoredPrice]) -> str:
     for one in prices:
         key, version = one.version.key, one.version
         begins = version.valid_from.astimezone(UTC).isoformat(timespec="seconds")
-        price = f"{version.price.normalize():f} {one.currency}"
+        price = f"{version.price.normalize():f} {key.currency.upper()}"
         rows.append((key.side, key.provider, key.role, key.model, key.unit, price, begins, one.source))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -1,6 +1,7 @@
 """Makes the services of the domain rooms, for the API and the worker alike."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from control.accounts.access_tokens import KEY_PURPOSE, AccessTokens
 from control.accounts.email_delivery import EmailQueue
@@ -81,7 +82,8 @@ class Services:
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
-    customers' addresses may lead to. invoice_issuer: lines of the platform's name and address on invoices."""
+    customers' addresses may lead to. invoice_issuer: lines of the platform's name and address on invoices;
+    invoice_fonts: files of further fonts for them."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -94,6 +96,7 @@ class Policies:
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
     invoice_issuer: tuple[str, ...] = ("Vocalized",)
+    invoice_fonts: tuple[Path, ...] = ()
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
@@ -127,6 +130,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         workspaces=workspaces,
         email_queue=mailer,
         issuer=policies.invoice_issuer,
+        fonts=policies.invoice_fonts,
         sink=outside.billing_sink,
     )
     return Services(

@@ -89,7 +89,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
-            billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
+            _make_billing_tasks(pool, services, metrics),
             voice_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),
@@ -134,6 +134,17 @@ def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
         media_assignment=services.media_assignment,
         storage=services.storage,
         clear_payloads=clear_caller_payloads,
+    )
+
+
+def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics) -> WorkerTasks:
+    return billing_tasks(
+        pool,
+        services.billing,
+        services.spend_guard,
+        metrics.report_unpriced,
+        enqueue_transfer_end,
+        report_unopened=metrics.unopened.set,
     )
 
 

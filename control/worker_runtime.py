@@ -52,6 +52,11 @@ class WorkerMetrics:
             ["provider", "resource_type", "unit"],
             registry=registry,
         )
+        self.unopened = Gauge(
+            "vocalized_worker_unopened_periods",
+            "Workspaces whose next billing period the last run could not open",
+            registry=registry,
+        )
         self.refused_keys = Gauge(
             "vocalized_worker_provider_key_refused",
             "1 while the vendor does not accept the platform's key",

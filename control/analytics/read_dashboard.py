@@ -1,20 +1,32 @@
-"""Read model of the dashboards: roll-ups, workspaces, agents and providers."""
+"""Read model of the dashboards: roll-ups, workspaces, agents and providers. Money is in the platform's currency."""
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from control.analytics.model import Overview, UsageFigures
 from control.db.pool import Connection
+from control.platform.model import CURRENCY
+
+# The fee of each active workspace, by the exchange rate of now. $1: the platform's currency.
+ACTIVE_FEES: Final = """
+    SELECT w.tier_name, CASE WHEN coalesce(a.currency, $1) = $1 THEN t.monthly_fee
+                        ELSE round(p.monthly_fee * usd_rate(a.currency, now()), 2) END AS fee
+    FROM workspaces w JOIN tiers t USING (tier_name)
+    LEFT JOIN billing_accounts a ON a.workspace_id = w.id
+    LEFT JOIN tier_prices p ON p.tier_name = w.tier_name AND p.currency = a.currency
+    WHERE w.status = 'active' AND w.deleted_at IS NULL
+"""
 
 
 async def select_overview(db: Connection, today: date, month: date) -> Overview:
     """The platform's figures, in one statement, so that they are consistent."""
     row = await db.fetchrow(
-        """
+        f"""
         WITH here AS (
-            SELECT count(*) AS workspaces, count(*) FILTER (WHERE w.status = 'active') AS active,
-                   coalesce(sum(t.monthly_fee) FILTER (WHERE w.status = 'active'), 0) AS mrr
-            FROM workspaces w JOIN tiers t USING (tier_name) WHERE w.deleted_at IS NULL
+            SELECT count(*) AS workspaces, count(*) FILTER (WHERE status = 'active') AS active,
+                   (SELECT coalesce(sum(fee), 0) FROM ({ACTIVE_FEES}) f) AS mrr
+            FROM workspaces WHERE deleted_at IS NULL
         ),
         live AS (
             SELECT count(*) AS agents FROM agents a JOIN workspaces w ON w.id = a.workspace_id
@@ -22,8 +34,8 @@ async def select_overview(db: Connection, today: date, month: date) -> Overview:
         ),
         month AS (
             SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(price), 0) AS price,
-                   coalesce(sum(calls) FILTER (WHERE day = $1), 0)::bigint AS today
-            FROM platform_daily WHERE day BETWEEN $2 AND $1
+                   coalesce(sum(calls) FILTER (WHERE day = $2), 0)::bigint AS today
+            FROM platform_daily WHERE day BETWEEN $3 AND $2
         ),
         health AS (
             SELECT count(*) FILTER (WHERE health_status = 'healthy') AS healthy,
@@ -36,6 +48,7 @@ async def select_overview(db: Connection, today: date, month: date) -> Overview:
                healthy, degraded, down, unknown
         FROM here, live, month, health
         """,
+        CURRENCY,
         today,
         month,
     )
@@ -54,14 +67,7 @@ async def select_overview(db: Connection, today: date, month: date) -> Overview:
 
 async def select_mrr(db: Connection) -> Decimal:
     """The monthly fees of all active workspaces' tiers."""
-    return Decimal(
-        await db.fetchval(
-            """
-            SELECT coalesce(sum(t.monthly_fee), 0) FROM workspaces w JOIN tiers t USING (tier_name)
-            WHERE w.status = 'active' AND w.deleted_at IS NULL
-            """
-        )
-    )
+    return Decimal(await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({ACTIVE_FEES}) f", CURRENCY))
 
 
 async def select_revenue(db: Connection, first: date) -> tuple[Decimal, dict[str, Decimal]]:
@@ -83,11 +89,11 @@ async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[i
         """
         WITH earlier AS (
             SELECT DISTINCT ON (workspace_id) workspace_id, status FROM workspace_changes
-            WHERE at < $1 ORDER BY workspace_id, at DESC, id DESC
+            WHERE at < $1 ORDER BY workspace_id, at DESC, seq DESC
         ),
         since AS (
             SELECT DISTINCT ON (workspace_id) workspace_id, status FROM workspace_changes
-            WHERE at >= $1 AND at <= $2 ORDER BY workspace_id, at DESC, id DESC
+            WHERE at >= $1 AND at <= $2 ORDER BY workspace_id, at DESC, seq DESC
         )
         SELECT count(*) AS before, count(*) FILTER (WHERE since.status <> 'active') AS lost
         FROM earlier LEFT JOIN since USING (workspace_id)

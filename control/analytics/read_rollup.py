@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.platform.model import CURRENCY
 
 _BATCH: Final = """
 batch AS MATERIALIZED (
@@ -114,10 +115,15 @@ SELECT workspace_id, day, resource_type, provider, sum(quantity), count(DISTINCT
 FROM per_call GROUP BY 1, 2, 3, 4
 """
 
+# Prices are in the workspace's currency, and are converted by the rate that held when the day began.
 _PLATFORM_DAYS: Final = """
 WITH daily AS MATERIALIZED (
-    SELECT d.*, coalesce(w.tier_name, 'none') AS tier_name
+    SELECT d.day, d.calls, d.seconds, d.cost, d.by_status, d.by_direction, d.by_carrier, d.by_provider, d.by_hour,
+           CASE WHEN coalesce(a.currency, $2) = $2 THEN d.price
+                ELSE round(d.price * usd_rate(a.currency, d.day::timestamp AT TIME ZONE 'UTC'), 9) END AS price,
+           coalesce(w.tier_name, 'none') AS tier_name
     FROM workspace_daily d LEFT JOIN workspaces w ON w.id = d.workspace_id
+    LEFT JOIN billing_accounts a ON a.workspace_id = d.workspace_id
     WHERE d.day = ANY ($1::date[])
 ),
 parts AS (
@@ -199,9 +205,9 @@ async def make_usage_days(db: Connection, workspaces: Sequence[UUID], days: Sequ
 
 
 async def make_platform_days(db: Connection, days: Sequence[date]) -> None:
-    """platform_daily of these days, from all workspaces' days."""
+    """platform_daily of these days, from all workspaces' days; money in the platform's currency."""
     await db.execute("DELETE FROM platform_daily WHERE day = ANY ($1::date[])", days)
-    await db.execute(_PLATFORM_DAYS, days)
+    await db.execute(_PLATFORM_DAYS, days, CURRENCY)
 
 
 async def _clear(db: Connection, table: str, workspaces: Sequence[UUID], days: Sequence[date]) -> None:

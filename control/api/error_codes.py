@@ -50,7 +50,7 @@ _PROVIDER_EDIT: Final = (
     "422 name_reserved"
 )
 _WORKSPACE: Final = "404 workspace_not_found"
-_TIER_CHOICE: Final = "409 tier_unavailable, 409 tier_too_small, 422 tier_unknown"
+_TIER_CHOICE: Final = "409 tier_not_priced, 409 tier_unavailable, 409 tier_too_small, 422 tier_unknown"
 _USER: Final = "404 user_not_found"
 
 _INVOICE: Final = "404 invoice_not_found"
@@ -63,7 +63,7 @@ _CODES: Final[Mapping[str, str]] = {
     "refresh": _REFRESH,
     "verify_email": "422 token_invalid",
     "reset_password": "422 token_invalid, 422 weak_password",
-    "create_workspace": "409 workspace_limit, 422 timezone_unknown",
+    "create_workspace": "409 tier_not_priced, 409 workspace_limit, 422 timezone_unknown",
     "get_workspace": "404 tier_not_found",
     "update_workspace": "409 workspace_suspended, 422 timezone_unknown",
     "invite_member": "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended",
@@ -139,10 +139,12 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_update_user": _USER,
     "admin_delete_user": f"{_USER}, 404 member_not_found, 409 last_owner",
     "admin_change_settings": (
-        "409 tier_unavailable, 422 setting_invalid, 422 setting_repeated, 422 setting_unknown, 422 tier_unknown"
+        "409 tier_not_priced, 409 tier_unavailable, 422 setting_invalid, 422 setting_repeated, 422 setting_unknown, "
+        "422 tier_unknown"
     ),
     "admin_create_tier": "409 tier_exists",
     "admin_update_tier": "404 tier_not_found, 409 default_tier, 409 tier_in_use",
+    "admin_put_tier_price": "404 tier_not_found, 422 amount_invalid, 422 currency_fixed",
     "admin_list_activity": "422 too_deep",
     "change_voice_provider": (
         f"{_PROVIDER}, {_PROVIDER_SETTINGS}, 409 changed_meanwhile, 409 own_keys_not_in_tier, 409 workspace_suspended, "
@@ -172,7 +174,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_update_template": f"{_TEMPLATE}, {_TEMPLATE_CONFIG}",
     "admin_delete_template": _TEMPLATE,
     "get_invoice": _INVOICE,
-    "change_billing_settings": "422 country_unknown",
+    "change_billing_settings": "422 amount_invalid, 422 country_unknown",
     "start_payment_setup": _SINK,
     "set_payment_method": f"{_SINK}, 422 card_declined",
     "delete_payment_method": _SINK,
@@ -185,6 +187,8 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_grant_credit": f"{_WORKSPACE}, 422 amount_invalid, 422 expiry_invalid",
     "admin_void_credit": "404 credit_not_found",
     "admin_add_tax_rate": "409 tax_rate_exists",
+    "admin_create_exchange_rate": "409 exchange_rate_exists, 422 currency_fixed, 422 valid_from_past",
+    "admin_change_currency": f"{_WORKSPACE}, 409 currency_in_use, 409 tier_not_priced",
     "admin_set_payment_method_exemption": f"{_WORKSPACE}, 422 reason_required",
     "admin_set_prepayment": _WORKSPACE,
     "admin_set_tax_exemption": f"{_WORKSPACE}, 422 reason_required",

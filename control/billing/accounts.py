@@ -78,6 +78,7 @@ class PeriodSummary:
     period_start: datetime
     period_end: datetime
     total_amount: Decimal
+    currency: str
     status: PeriodStatus
     paid_at: datetime | None
     stripe_invoice_id: str | None

@@ -222,10 +222,10 @@ async def _change_account(
     await record_change(db, actor, change)
 
 
-def require_exact(amount: Decimal, currency: str) -> Decimal:
-    """Raises Invalid for an amount that the currency cannot express."""
+def require_exact(amount: Decimal, currency: str, param: str = "amount") -> Decimal:
+    """Raises Invalid for an amount that is not charged in the currency."""
     if amount != round_money(amount, currency):
-        raise Invalid(f"{currency.upper()} has no amounts that small.", param="amount", code="amount_invalid")
+        raise Invalid(f"{currency.upper()} has no amounts that small.", param=param, code="amount_invalid")
     return amount
 
 

@@ -37,14 +37,16 @@ async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[
     The calls must be locked. Repeated with the same facts it adds nothing. Needs platform scope.
     """
     tiers = await read_tiers.select_call_tiers(db, calls)
-    prices = PriceList(await store_prices.select_versions(db, "price", filter(None, tiers.values())))
+    prices = PriceList(
+        await store_prices.select_versions(db, "price", (one.name for one in tiers.values() if one.name))
+    )
     costs = PriceList(await store_prices.select_versions(db, "cost", (call.carrier for call in calls)))
     booked = await store.select_booked(db, calls)
     rows = []
     for call in calls:
         minutes = booked.get((call.call_id, "call_minutes"), NOTHING_BOOKED)
         telephony = booked.get((call.call_id, "telephony"), NOTHING_BOOKED)
-        rows.append(make_minutes_row(call, tiers.get(call.call_id), prices, minutes))
+        rows.append(make_minutes_row(call, tiers[call.call_id], prices, minutes))
         rows.append(make_telephony_row(call, costs, telephony))
     await _insert_marked(db, [row for row in rows if row is not None])
     return await store.select_charged(db, (call.call_id for call in calls))

@@ -8,12 +8,15 @@ invoices have of it, taxes aside, to the last digit.
 What reaches the ledger later (`RECHECKED` periods back) becomes adjusting lines of the next invoice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
 
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing import (
@@ -21,6 +24,7 @@ from control.billing import (
     store_accounts,
     store_charges,
     store_credits,
+    store_currencies,
     store_invoices,
     store_periods,
     store_plans,
@@ -28,22 +32,28 @@ from control.billing import (
 from control.billing.accounts import BillingAccount, StoredPeriod
 from control.billing.credits import CreditGrant
 from control.billing.descriptions import describe_line
+from control.billing.exchange_rates import RateHistory
 from control.billing.invoice_draft import CARRIED_OVER, BilledPeriod, DraftLine, InvoiceDraft, draft_invoice
 from control.billing.invoices import Invoice, InvoiceLine
 from control.billing.model import PeriodCharge
 from control.billing.periods import BillingPeriod, first_period, next_period
 from control.billing.plans import WorkspaceState
 from control.billing.sinks import OWN
-from control.billing.statement import RESOURCE_TYPES
+from control.billing.statement import RESOURCE_TYPES, Statement
 from control.billing.statements import load_statement
 from control.billing.taxes import TaxRate, find_rates
 from control.db.pool import Connection
 from shared.ids import new_id
+from shared.logs import error_fields
 
 # Closed periods that are computed again when the next one closes. The ledger takes no row of a call that is older than
 # 40 days, so that two would do; the third covers a worker that stood still.
 RECHECKED: Final = 3
 _INSTANT: Final = timedelta(microseconds=1)
+# What one workspace's data may cause. A lost connection is none of them: it ends the whole run.
+_FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueError)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,23 @@ class ClosedPeriod:
     invoice_id: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Computation:
+    """What closing a period computes. starts: when the periods that its lines bill began, by their ids."""
+
+    draft: InvoiceDraft
+    statement: Statement
+    starts: Mapping[UUID, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPeriods:
+    """opened: number of periods. failed: accounts whose next period could not be opened."""
+
+    opened: int
+    failed: int
+
+
 async def open_accounts(db: Connection, most: int) -> int:
     """Opens accounts of workspaces that have none; returns how many. Needs platform scope."""
     new = await read_billed_workspaces.select_without_account(db, most)
@@ -62,14 +89,21 @@ async def open_accounts(db: Connection, most: int) -> int:
     return len(new)
 
 
-async def open_periods(db: Connection, now: datetime, most: int) -> int:
-    """Opens the next period of accounts whose last one is over; returns how many. Needs platform scope."""
-    opened = 0
-    for workspace_id in await read_billed_workspaces.select_without_period(db, now, most):
-        account = await store_accounts.select_account(db, workspace_id, lock=True)
-        if account is not None:
-            opened += await _open_next(db, account)
-    return opened
+async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
+    """Opens the next period of accounts whose last one is over. looked_at: accounts that are tried for `most` periods;
+    at least as many as these. Each is opened in a savepoint: one that fails is logged, and keeps no other from being
+    opened. Needs platform scope."""
+    opened = failed = 0
+    for workspace_id in await read_billed_workspaces.select_without_period(db, now, max(most, looked_at)):
+        if opened >= most:
+            break
+        try:
+            async with db.transaction():
+                opened += await _lock_and_open(db, workspace_id)
+        except _FAULTS as error:
+            failed += 1
+            log.error("billing_period.open_failed", workspace_id=str(workspace_id), **error_fields(error))
+    return OpenedPeriods(opened, failed)
 
 
 async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
@@ -104,38 +138,36 @@ async def close_period(db: Connection, period_id: UUID, now: datetime) -> Closed
     account = await store_accounts.select_account(db, stored.workspace_id, lock=True)
     if account is None or await store_periods.has_open_before(db, stored.workspace_id, stored.period.start):
         return None
-    draft, usage, fee, unpriced = await _draft(db, stored, account)
-    invoice_id = await _store(db, stored, account, draft, now) if draft.lines else None
+    computed = await _compute(db, stored, account)
+    invoice_id = await _store(db, stored, account, computed, now) if computed.draft.lines else None
     await store_periods.close(
         db,
         stored.id,
         status="pending" if invoice_id else "paid",
-        fee=fee,
-        usage=usage,
-        total=draft.total,
-        unpriced=unpriced,
+        fee=computed.statement.fee,
+        usage=computed.statement.usage,
+        total=computed.draft.total,
+        unpriced=computed.statement.unpriced,
         now=now,
     )
     return ClosedPeriod(stored.workspace_id, invoice_id)
 
 
-async def _draft(
-    db: Connection, stored: StoredPeriod, account: BillingAccount
-) -> tuple[InvoiceDraft, Decimal, Decimal, int]:
-    """The draft, the exact sums of usage and fee, and the number of rows without a price."""
+async def _compute(db: Connection, stored: StoredPeriod, account: BillingAccount) -> _Computation:
     workspace_id, period = stored.workspace_id, stored.period
     statement = await load_statement(db, workspace_id, period, stored.currency)
     grants = [one for one in await store_credits.lock_grants(db, workspace_id) if one.currency == stored.currency]
+    earlier = await _earlier(db, stored)
     draft = draft_invoice(
         stored.id,
         period,
         statement,
-        earlier=await _earlier(db, stored),
+        earlier=earlier,
         grants=grants,
         rates=await _rates(db, account, period.end),
         currency=stored.currency,
     )
-    return draft, statement.usage, statement.fee, statement.unpriced
+    return _Computation(draft, statement, {stored.id: period.start} | {one.id: one.period.start for one in earlier})
 
 
 async def _earlier(db: Connection, stored: StoredPeriod) -> list[BilledPeriod]:
@@ -159,16 +191,19 @@ async def _rates(db: Connection, account: BillingAccount, at: datetime) -> list[
 
 
 async def _store(
-    db: Connection, stored: StoredPeriod, account: BillingAccount, draft: InvoiceDraft, now: datetime
+    db: Connection, stored: StoredPeriod, account: BillingAccount, computed: _Computation, now: datetime
 ) -> UUID:
     """Stores invoice, lines, the ledger's rows and what is carried over."""
+    draft, rates = computed.draft, await store_currencies.load_history(db, stored.currency)
     facts = await read_billed_workspaces.select_facts(db, stored.workspace_id)
     name = account.legal_name or (facts.name if facts else "")
     invoice = _make_invoice(stored, account, draft, name, now)
     lines = [_make_line(number, line, draft, stored.period) for number, line in enumerate(draft.lines, 1)]
     await store_invoices.insert_invoice(db, invoice, lines)
     charges = [
-        _make_charge(line, stored.period) for line in lines if line.kind in RESOURCE_TYPES and line.kind != "minutes"
+        _make_charge(line, stored.period, _cost_of(line, rates, computed.starts))
+        for line in lines
+        if line.kind in RESOURCE_TYPES and line.kind != "minutes"
     ]
     await store_charges.insert_charges(db, stored.workspace_id, charges)
     await mark_days(db, [WorkspaceDay(stored.workspace_id, one.at.astimezone(UTC).date()) for one in charges])
@@ -234,15 +269,21 @@ def _make_line(position: int, line: DraftLine, draft: InvoiceDraft, period: Bill
     )
 
 
-def _make_charge(line: InvoiceLine, period: BillingPeriod) -> PeriodCharge:
-    """At the last moment of what the line is for, which lies in the period of the ledger that it bills. A number costs
-    us what the customer pays for it."""
+def _cost_of(line: InvoiceLine, rates: RateHistory, starts: Mapping[UUID, datetime]) -> Decimal:
+    """A number costs us what the customer pays for it, in US dollars; the rest nothing."""
+    if line.kind != "number" or line.billing_period_id is None:
+        return Decimal(0)
+    return rates.to_usd(line.exact, starts[line.billing_period_id])
+
+
+def _make_charge(line: InvoiceLine, period: BillingPeriod, cost: Decimal) -> PeriodCharge:
+    """At the last moment of what the line is for, which lies in the period of the ledger that it bills."""
     return PeriodCharge(
         at=(line.until or period.end) - _INSTANT,
         resource_type=RESOURCE_TYPES[line.kind],
         quantity=line.quantity,
         unit=line.unit,
-        cost=line.exact if line.kind == "number" else Decimal(0),
+        cost=cost,
         price=line.exact,
         is_adjustment=line.is_adjustment,
         line_id=line.id,
@@ -263,6 +304,11 @@ def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> C
         reason=CARRIED_OVER,
         created_at=now,
     )
+
+
+async def _lock_and_open(db: Connection, workspace_id: UUID) -> int:
+    account = await store_accounts.select_account(db, workspace_id, lock=True)
+    return 0 if account is None else await _open_next(db, account)
 
 
 async def _open_next(db: Connection, account: BillingAccount) -> int:

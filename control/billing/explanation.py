@@ -46,8 +46,9 @@ class FigureExplanation:
 
     @property
     def difference(self) -> Decimal:
-        """What the records have more; it goes away with the next roll-up."""
-        return sum((one.amount for one in self.parts), _ZERO) - self.shown
+        """What the records have more; it goes away with the next roll-up. To six places: roll-ups round each converted
+        day of a workspace to nine."""
+        return round(sum((one.amount for one in self.parts), _ZERO) - self.shown, 6)
 
 
 async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:

@@ -1,13 +1,16 @@
 """An invoice as a PDF: the only module that imports fpdf."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from fontTools.ttLib import TTFont, TTLibError  # type: ignore[import-untyped]
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 from fpdf.fonts import TTFFont
@@ -24,23 +27,56 @@ _LINE_MM: Final = 6.0
 _GREY: Final = 110
 _FONT: Final = "Roboto"
 _MISSING: Final = "?"
+_SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 # Stands for the number of pages until they are counted, wherever it is written.
 _PAGES: Final = "{nb}"
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account."""
+    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
+    fonts, the first choice first."""
 
     issuer: Sequence[str]
     invoice: Invoice
     lines: Sequence[InvoiceLine]
     payments: Sequence[Payment]
+    fonts: Sequence[Path] = ()
+
+    @property
+    def letters(self) -> set[str]:
+        """Of all texts that somebody chose."""
+        texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
+        return set().union(*texts, *(line.description for line in self.lines))
+
+
+@lru_cache(maxsize=64)
+def read_letters(file: Path) -> frozenset[int]:
+    """The code points that a font has (TrueType, OpenType, or the first of a collection). Takes 0.1 s for one with
+    Chinese letters. Raises OSError, and ValueError for a file that is none."""
+    try:
+        with file.open("rb") as data, TTFont(data, fontNumber=0, lazy=True) as font:
+            return frozenset(font.getBestCmap() or ())
+    except TTLibError as error:
+        raise ValueError(f"{file.name} is no font: {error}") from None
+
+
+def list_fonts(folder: Path) -> tuple[Path, ...]:
+    """The files of fonts in a folder by name, each read once. Raises ValueError for a folder that cannot be read, and
+    for a file that is no font."""
+    try:
+        found = tuple(sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES))
+        for file in found:
+            read_letters(file)
+    except OSError as error:
+        raise ValueError(f"{error.filename or folder} cannot be read: {error.strerror}") from None
+    return found
 
 
 def make_pdf(document: InvoiceDocument) -> bytes:
     """Takes about 0.1 s of a core: call it in a thread. The same invoice gives the same bytes."""
     page = _Page()
+    page.add_fonts(document.letters, document.fonts)
     page.set_creation_date(document.invoice.issued_at or document.invoice.created_at)
     page.set_title(f"Invoice {document.invoice.number}")
     page.add_page()
@@ -51,7 +87,8 @@ def make_pdf(document: InvoiceDocument) -> bytes:
 
 
 class _Page(FPDF):
-    """A4 in Roboto, which has Latin, Greek and Cyrillic letters. What it lacks becomes a question mark."""
+    """A4 in Roboto, which has Latin, Greek and Cyrillic letters. Others are taken from the fonts that were added; what
+    these lack becomes a question mark."""
 
     def __init__(self) -> None:
         super().__init__(format="A4")
@@ -62,17 +99,42 @@ class _Page(FPDF):
         self.set_auto_page_break(True, _MARGIN_MM)
         self.alias_nb_pages(_PAGES)
         self.use(10)
+        font = self.fonts[_FONT.lower()]
+        assert isinstance(font, TTFFont), "Roboto is a TrueType font"
+        self.known_letters = set(font.cmap)
+
+    def add_fonts(self, letters: Set[str], files: Iterable[Path]) -> None:
+        """Adds those of the fonts that have some of the letters which are missing so far. Their scripts may join
+        letters, or go from right to left, so that all text is shaped then (HarfBuzz, the Unicode Bidirectional
+        Algorithm)."""
+        names: list[str] = []
+        missing = {ord(letter) for letter in letters} - self.known_letters
+        for file in files:
+            if found := missing & read_letters(file):
+                names.append(f"further{len(names)}")
+                self.add_font(names[-1], "", str(file))
+                missing -= found
+                self.known_letters |= found
+        if names:
+            self.set_fallback_fonts(names, exact_match=False)
+            self.set_text_shaping(True)
 
     def footer(self) -> None:
         """The number of the page."""
         self.set_y(-15)
         self.use(8, grey=True)
+        self.select_font()
         self.cell(0, 5, f"Page {self.page_no()} of {_PAGES}", align="R")
 
     def use(self, size: float, *, bold: bool = False, grey: bool = False) -> None:
         """Sets the font for what follows."""
         self.set_font(_FONT, "B" if bold else "", size)
         self.set_text_color(_GREY if grey else 0)
+
+    def select_font(self) -> None:
+        """Has the font written again before the next text: after letters of a further font fpdf counts it as selected,
+        although the page has another one."""
+        self.current_font_is_set_on_page = False
 
     def write_row(self, cells: Sequence[str], *, bold: bool = False) -> None:
         """A row of the table; a long description continues on further lines, together on one page."""
@@ -83,8 +145,10 @@ class _Page(FPDF):
             self.add_page()
             self.use(10, bold=bold)
         top = self.get_y()
+        self.select_font()
         self.multi_cell(_COLUMNS[0], _LINE_MM, text, new_x=XPos.RIGHT, new_y=YPos.TOP)
         for width, cell in zip(_COLUMNS[1:], cells[1:], strict=True):
+            self.select_font()
             self.cell(width, _LINE_MM, self.known(cell), align="R")
         self.set_xy(self.l_margin, top + height)
 
@@ -96,6 +160,7 @@ class _Page(FPDF):
 
     def write_line(self, text: str, *, align: str = "L") -> None:
         """A line of text over the whole width, in the font that is set; a long one continues on further lines."""
+        self.select_font()
         self.multi_cell(0, _LINE_MM, self.known(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def rule(self) -> None:
@@ -105,10 +170,9 @@ class _Page(FPDF):
         self.ln(3)
 
     def known(self, text: str) -> str:
-        """The text without letters that the font lacks, and without the word that stands for the number of pages."""
-        font = self.fonts[_FONT.lower()]
-        assert isinstance(font, TTFFont), "Roboto is a TrueType font"
-        return "".join(letter if ord(letter) in font.cmap else _MISSING for letter in text.replace(_PAGES, "(nb)"))
+        """The text without letters that all fonts lack, and without the word that stands for the number of pages."""
+        shown = text.replace(_PAGES, "(nb)")
+        return "".join(letter if ord(letter) in self.known_letters else _MISSING for letter in shown)
 
 
 def _write_head(page: _Page, document: InvoiceDocument) -> None:

@@ -48,10 +48,18 @@ class FinishedCall:
     carrier_cost: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallTier:
+    """By which prices a call is charged. name: None for a workspace that is gone."""
+
+    name: str | None
+    currency: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """A row of usage_records. seq: of its event; None without one. price: the customer's. purpose: `analysis` of what
-    was used for a call that was over; empty for the conversation."""
+    """A row of usage_records. seq: of its event; None without one. price: the customer's, in the workspace's
+    currency. purpose: `analysis` of what was used for a call that was over; empty for the conversation."""
 
     workspace_id: UUID
     call_id: UUID
@@ -109,12 +117,10 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
     )
 
 
-def make_minutes_row(
-    call: FinishedCall, tier: str | None, prices: PriceList, booked: BookedAmounts
-) -> LedgerRow | None:
+def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
     """What the customer pays for the call's time, by the workspace's tier; test calls are not charged. None: nothing
     changed since the rows that are booked."""
-    used = Consumption("price", tier or "", "call_minutes", "", "second", call.seconds)
+    used = Consumption("price", tier.name or "", "call_minutes", "", "second", call.seconds, tier.currency)
     price = ZERO if call.is_test else prices.calculate(used, call.at)
     return _adjust(_call_row(call, "call_minutes", cost=ZERO, price=price), booked)
 

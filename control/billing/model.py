@@ -3,21 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from control.billing.prices import LedgerUnit, PriceKey, PriceVersion, Role
+from control.platform.model import CURRENCY as CURRENCY  # also for those who import it from here
 
 # Where a price version comes from: the product's data, an operator, or a tier of the price list.
 Source = Literal["shipped", "operator", "tier"]
-# Of all prices, costs and fees (price_versions.currency), as the API writes it: ISO 4217, lower case.
-CURRENCY: Final = "usd"
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceCost:
-    """What a call consumed of one resource. cost: ours; price: the customer's; None: unknown. estimated: counted by us
-    at least in part, because the provider did not."""
+    """What a call consumed of one resource. cost: ours; price: the customer's, in the workspace's currency; None:
+    unknown. estimated: counted by us at least in part, because the provider did not."""
 
     resource_type: Role
     provider: str
@@ -31,7 +30,7 @@ class ResourceCost:
 
     @property
     def currency(self) -> str:
-        """Of both amounts."""
+        """Of the cost."""
         return CURRENCY
 
 
@@ -47,10 +46,9 @@ class UnpricedUsage:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrice:
-    """A version with its currency and source."""
+    """A version with its source."""
 
     version: PriceVersion
-    currency: str
     source: Source
 
 
@@ -117,8 +115,8 @@ class TierRevenue:
 
 @dataclass(frozen=True, slots=True)
 class BillingOverview:
-    """Money of a period. revenue: charged to customers, without tax; cost: ours. paid: of invoices that were paid since
-    its first day; pending, overdue: what is open now."""
+    """Money of a period in the platform's currency. revenue: charged to customers, without tax; cost: ours. paid: of
+    invoices that were paid since its first day; pending, overdue: what is open now."""
 
     revenue: Decimal
     cost: Decimal
@@ -136,6 +134,7 @@ class WorkspaceBalance:
     name: str
     balance: Decimal
     status: Literal["paid", "pending", "overdue"]
+    currency: str
     last_payment: datetime | None
 
 

@@ -1,4 +1,4 @@
-"""Amounts of money in the currency's smallest unit; no SQL."""
+"""Amounts of money in the smallest unit that a currency has, and in which it is charged; no SQL."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -32,14 +32,22 @@ _EXPONENTS: Final[Mapping[str, int]] = {
 }
 
 
+# Currencies with three decimal places whose last one is always 0 in a charge: card networks take no other amounts
+# (docs.stripe.com/currencies, "Three-decimal currencies").
+_TENS: Final = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
+
+
 def exponent_of(currency: str) -> int:
     """Decimal places of the currency (ISO 4217, lower case)."""
     return _EXPONENTS.get(currency, 2)
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """Rounds to the currency's smallest unit, half away from zero, so that an amount and its reversal cancel out."""
-    return amount.quantize(Decimal(1).scaleb(-exponent_of(currency)), ROUND_HALF_UP)
+    """Rounds to the smallest amount that is charged, half away from zero, so that an amount and its reversal cancel
+    out. The result has the currency's decimal places."""
+    places = -exponent_of(currency)
+    charged = places + 1 if currency in _TENS else places
+    return amount.quantize(Decimal(1).scaleb(charged), ROUND_HALF_UP).quantize(Decimal(1).scaleb(places))
 
 
 def format_money(amount: Decimal, currency: str) -> str:

@@ -46,21 +46,32 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def ignore_count(_: int) -> None:
+    """For those who report no metric."""
+
+
 def period_tasks(
-    pool: Pool, billing: Billing, clock: Clock = utc_now, *, issue: JobHandler | None = None
+    pool: Pool,
+    billing: Billing,
+    clock: Clock = utc_now,
+    *,
+    issue: JobHandler | None = None,
+    report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
     """Jobs `billing.close_period` and `billing.issue_invoice`; duties `billing_periods`, which opens periods and
     enqueues both, and `overdue_invoices`. clock: of the jobs. issue: the second job; by default the platform issues
-    all invoices itself."""
+    all invoices itself. report_unopened: takes how many periods the last run could not open."""
 
     async def billing_periods(db: Connection, now: datetime) -> int:
-        opened = await open_accounts(db, BATCH) + await open_periods(db, now, BATCH)
+        accounts = await open_accounts(db, BATCH)
+        periods = await open_periods(db, now, BATCH, looked_at=MOST_WAITING)
+        report_unopened(periods.failed)
         delay = timedelta(hours=await billing.platform.setting(db, "billing_close_delay_hours"))
         due = await store_periods.select_due(db, now - delay, MOST_WAITING)
         await enqueue_new(db, CLOSE_PERIOD, [ClosePeriodJob(one) for one in due], BATCH)
         drafts = await store_invoices.select_drafts(db, MOST_WAITING)
         await enqueue_new(db, ISSUE_INVOICE, [IssueInvoiceJob(one) for one in drafts], BATCH)
-        return opened
+        return accounts + periods.opened
 
     async def overdue_invoices(db: Connection, now: datetime) -> int:
         late = await issuance.mark_overdue(db, now, BATCH)

@@ -27,6 +27,16 @@ class PlanVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class TierPrice:
+    """What a tier costs in one currency, in major units. price_per_minute: beyond the included minutes."""
+
+    tier_name: str
+    currency: str
+    monthly_fee: Decimal
+    price_per_minute: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceState:
     """Status and tier of a workspace from `at` on. status: trial, active, suspended or deleted."""
 

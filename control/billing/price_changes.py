@@ -1,15 +1,16 @@
 """Changes of prices: a new version of each price that differs from the newest one. No version is ever changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from control.billing import read_tiers, store_plans, store_prices
-from control.billing.model import CURRENCY, NewPrice, Source, StoredPrice
-from control.billing.plans import PlanVersion
+from control.billing.model import NewPrice, Source, StoredPrice
+from control.billing.plans import PlanVersion, TierPrice
 from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey, candidate_keys
+from control.billing.read_tiers import TierPlan
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import list_catalogue
@@ -39,28 +40,38 @@ async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now:
 
 
 async def follow_tier_prices(db: Connection, now: datetime) -> None:
-    """Opens a version for each tier whose price of a minute is not its newest version's, and a plan version for each
-    whose fee or included minutes are not. Needs platform scope."""
+    """Opens a version for each tier and currency whose price of a minute is not the newest version's, and a plan
+    version for each whose fee or included minutes are not. Needs platform scope."""
     await store_prices.lock_prices(db)
-    await _follow_tier_plans(db, now)
-    tiers = await read_tiers.select_tier_prices(db)
-    prices = {PriceKey("price", tier, "call_minutes", ANY_MODEL, "minute"): price for tier, price in tiers.items()}
+    tiers = await read_tiers.select_tier_plans(db)
+    await _follow_tier_plans(db, tiers, now)
+    prices = {_minute_key(one.price): one.price.price_per_minute for one in tiers}
     await _open_versions(db, prices, "tier", now)
 
 
-async def _follow_tier_plans(db: Connection, now: datetime) -> None:
+async def _follow_tier_plans(db: Connection, tiers: Sequence[TierPlan], now: datetime) -> None:
     """A plan version begins at once: nothing but a later statement is computed by it."""
-    tiers = await read_tiers.select_tier_plans(db)
-    newest = {one.tier_name: one for one in await store_plans.select_plans(db, CURRENCY)}
+    currencies = sorted({one.price.currency for one in tiers})
+    plans = [plan for currency in currencies for plan in await store_plans.select_plans(db, currency)]
+    newest = {(plan.tier_name, plan.currency): plan for plan in plans}
     new = [
-        PlanVersion(
-            0, tier, fee, minutes, CURRENCY, max(now, newest[tier].valid_from + _TICK) if tier in newest else now
-        )
-        for tier, (fee, minutes) in tiers.items()
-        if tier not in newest or (newest[tier].monthly_fee, newest[tier].included_minutes) != (fee, minutes)
+        _make_plan(one, before, now)
+        for one in tiers
+        if (before := newest.get((one.price.tier_name, one.price.currency))) is None
+        or (before.monthly_fee, before.included_minutes) != (one.price.monthly_fee, one.included_minutes)
     ]
     if new:
         await store_plans.insert_plans(db, new, now)
+
+
+def _make_plan(tier: TierPlan, before: PlanVersion | None, now: datetime) -> PlanVersion:
+    begins = now if before is None else max(now, before.valid_from + _TICK)
+    price = tier.price
+    return PlanVersion(0, price.tier_name, price.monthly_fee, tier.included_minutes, price.currency, begins)
+
+
+def _minute_key(price: TierPrice) -> PriceKey:
+    return PriceKey("price", price.tier_name, "call_minutes", ANY_MODEL, "minute", price.currency)
 
 
 async def set_costs(

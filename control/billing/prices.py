@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Final, Literal
 
+from control.platform.model import CURRENCY
 from shared.events import UsageUnit
 
 # What we pay, and what the customer pays.
@@ -47,13 +48,15 @@ _DIGITS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class PriceKey:
-    """What a price is for. provider: of a cost the provider or carrier; of a price the workspace's tier."""
+    """What a price is for. provider: of a cost the provider or carrier; of a price the workspace's tier. currency: ISO
+    4217, lower case; costs are in the platform's."""
 
     side: Side
     provider: str
     role: Role
     model: str
     unit: PriceUnit
+    currency: str = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class PriceVersion:
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """A quantity to be priced. model: empty where there is none."""
+    """A quantity to be priced. model: empty where there is none. currency: of the price."""
 
     side: Side
     provider: str
@@ -76,6 +79,7 @@ class Consumption:
     model: str
     unit: LedgerUnit
     quantity: int
+    currency: str = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,9 @@ def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
     units = next(units for _, units in _PRICED_BY.values() if units[0] == key.unit)
     for model in dict.fromkeys((key.model, ANY_MODEL)):
         for unit in units:
-            yield PriceKey(key.side, key.provider, key.role, model, unit)
+            yield PriceKey(key.side, key.provider, key.role, model, unit, key.currency)
 
 
 def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
     _, units = _PRICED_BY[used.unit]
-    return candidate_keys(PriceKey(used.side, used.provider, used.role, used.model, units[0]))
+    return candidate_keys(PriceKey(used.side, used.provider, used.role, used.model, units[0], used.currency))

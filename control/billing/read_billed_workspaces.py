@@ -13,21 +13,23 @@ from control.db.pool import Connection
 # suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
-        SELECT at, id, tier_name, CASE
+        SELECT at, seq, tier_name, CASE
             WHEN status IN ('suspended', 'deleted') AND EXISTS (
-                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'trial')
+                SELECT FROM workspace_changes b
+                WHERE b.workspace_id = $1 AND (b.at, b.seq) <= (c.at, c.seq) AND b.status = 'trial')
             AND NOT EXISTS (
-                SELECT FROM workspace_changes b WHERE b.workspace_id = $1 AND b.at <= c.at AND b.status = 'active')
+                SELECT FROM workspace_changes b
+                WHERE b.workspace_id = $1 AND (b.at, b.seq) <= (c.at, c.seq) AND b.status = 'active')
             THEN 'trial' ELSE status END AS status
         FROM workspace_changes c
         WHERE workspace_id = $1 AND at < $3 AND at >= coalesce(
             (SELECT max(at) FROM workspace_changes WHERE workspace_id = $1 AND at <= $2), '-infinity')
     )
-    SELECT at, id, status, tier_name FROM known
+    SELECT at, seq, status, tier_name FROM known
     UNION ALL
-    SELECT created_at, id, CASE WHEN deleted_at IS NULL THEN status ELSE 'deleted' END, tier_name FROM workspaces
+    SELECT created_at, 0, CASE WHEN deleted_at IS NULL THEN status ELSE 'deleted' END, tier_name FROM workspaces
     WHERE id = $1 AND NOT EXISTS (SELECT FROM known)
-    ORDER BY at, id LIMIT 10000
+    ORDER BY at, seq LIMIT 10000
 """
 
 # Workspaces whose account is missing.
@@ -75,6 +77,30 @@ async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | N
     """Also of a deleted workspace; None once it is purged."""
     row = await db.fetchrow("SELECT name, timezone, created_at FROM workspaces WHERE id = $1", workspace_id)
     return None if row is None else WorkspaceFacts(**row)
+
+
+async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
+    """The tier of a workspace, which does not change until the transaction ends; None: there is no such workspace, or
+    it is deleted."""
+    tier_name: str | None = await db.fetchval(
+        "SELECT tier_name FROM workspaces WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", workspace_id
+    )
+    return tier_name
+
+
+async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
+    """Whether anything of it has an amount of money, or will have one: calls, invoices, credits, a spending limit."""
+    found: bool = await db.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM calls WHERE workspace_id = $1)
+            OR EXISTS (SELECT FROM usage_records WHERE workspace_id = $1 AND price <> 0)
+            OR EXISTS (SELECT FROM invoices WHERE workspace_id = $1)
+            OR EXISTS (SELECT FROM credit_grants WHERE workspace_id = $1)
+            OR EXISTS (SELECT FROM billing_settings WHERE workspace_id = $1 AND usage_limit_monthly IS NOT NULL)
+        """,
+        workspace_id,
+    )
+    return found
 
 
 async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:

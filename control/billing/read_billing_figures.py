@@ -4,7 +4,7 @@ from datetime import date
 from typing import Final
 
 from control.billing.invoices import PaymentStatus
-from control.billing.model import BillingOverview, TierRevenue, WorkspaceBalance
+from control.billing.model import CURRENCY, BillingOverview, TierRevenue, WorkspaceBalance
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 
@@ -24,11 +24,14 @@ _SELECT_TIERS: Final = """
     SELECT tier, coalesce(here.workspaces, 0) AS workspaces, coalesce(charged.revenue, 0) AS revenue
     FROM charged FULL JOIN here USING (tier) ORDER BY 3 DESC, 1 LIMIT 1000
 """
+# Payments by the exchange rate of their time, what is open by that of its period's begin.
 _SELECT_OPEN: Final = """
-    SELECT (SELECT coalesce(sum(amount), 0) FROM payments WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC') AS paid,
-           coalesce(sum(amount - amount_paid + amount_refunded) FILTER (WHERE status = 'pending'), 0) AS pending,
-           coalesce(sum(amount - amount_paid + amount_refunded) FILTER (WHERE status = 'overdue'), 0) AS overdue
-    FROM invoices WHERE status IN ('pending', 'overdue')
+    SELECT (SELECT coalesce(sum(round(amount * usd_rate(currency, at), 3)), 0) FROM payments
+            WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC') AS paid,
+           coalesce(sum(owed) FILTER (WHERE status = 'pending'), 0) AS pending,
+           coalesce(sum(owed) FILTER (WHERE status = 'overdue'), 0) AS overdue
+    FROM (SELECT status, round((amount - amount_paid + amount_refunded) * usd_rate(currency, period_start), 3) AS owed
+          FROM invoices WHERE status IN ('pending', 'overdue')) AS open
 """
 # Workspaces that owe something, by the worst state of their invoices; the others have paid.
 _OWING: Final = """
@@ -40,7 +43,7 @@ _WANTED: Final = "w.deleted_at IS NULL AND ($1::text IS NULL OR coalesce(o.statu
 
 
 async def select_overview(db: Connection, first: date) -> BillingOverview:
-    """Since that day (UTC)."""
+    """Since that day (UTC), in the platform's currency."""
     sums = await db.fetchrow(_SELECT_SUMS, first)
     tiers = await db.fetch(_SELECT_TIERS, first)
     open_ones = await db.fetchrow(_SELECT_OPEN, first)
@@ -59,6 +62,7 @@ async def select_balances(
 ) -> ListPage[WorkspaceBalance]:
     """Workspaces, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (status,))
+    currency = len(clause.values) + 1
     rows = await db.fetch(
         f"""
         WITH o AS ({_OWING}),
@@ -67,10 +71,12 @@ async def select_balances(
             FROM workspaces w LEFT JOIN o ON o.workspace_id = w.id WHERE {_WANTED} {clause.tail}
         )
         SELECT w.id AS workspace_id, w.name, w.balance, w.status,
+               coalesce((SELECT currency FROM billing_accounts a WHERE a.workspace_id = w.id), ${currency}) AS currency,
                (SELECT max(at) FROM payments p WHERE p.workspace_id = w.id AND p.kind = 'payment') AS last_payment
         FROM w ORDER BY {clause.order}
         """,
         *clause.values,
+        CURRENCY,
     )
     return cut_page([WorkspaceBalance(**row) for row in rows], page)
 

@@ -1,13 +1,34 @@
-"""Read model: figures of the dashboard, once from roll-ups and once from the records. Needs platform scope."""
+"""Read model: figures of the dashboard in the platform's currency, once from roll-ups and once from the records. Needs
+platform scope."""
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
-from control.billing.model import FigurePart
+from control.analytics import read_dashboard
+from control.billing.model import CURRENCY, FigurePart
 from control.db.pool import Connection
 
 Column = Literal["price", "cost"]
+# Costs since the day $1; they are in the platform's currency, $2.
+_SUM_COSTS: Final = """
+    SELECT resource_type AS name, count(*) AS rows, coalesce(sum(cost), 0) AS amount FROM usage_records
+    WHERE $2::text IS NOT NULL AND at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
+"""
+# Prices since the day $1, by the day's rate where they are not in the platform's currency, $2.
+_SUM_PRICES: Final = """
+    WITH days AS (
+        SELECT u.resource_type AS name, a.currency, CASE WHEN a.currency IS NOT NULL
+                   THEN date_trunc('day', u.at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' END AS day,
+               count(*) AS rows, coalesce(sum(u.price), 0) AS amount
+        FROM usage_records u LEFT JOIN billing_accounts a ON a.workspace_id = u.workspace_id AND a.currency <> $2
+        WHERE u.at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1, 2, 3
+    )
+    SELECT name, sum(rows)::bigint AS rows,
+           sum(CASE WHEN currency IS NULL THEN amount ELSE amount * usd_rate(currency, day) END) AS amount
+    FROM days GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
+"""
+_SUMS: Final = {"cost": _SUM_COSTS, "price": _SUM_PRICES}
 
 
 async def sum_platform_days(db: Connection, column: Column, first: date) -> Decimal:
@@ -17,33 +38,24 @@ async def sum_platform_days(db: Connection, column: Column, first: date) -> Deci
 
 
 async def sum_ledger(db: Connection, column: Column, first: date) -> list[FigurePart]:
-    """The ledger's sums since that day (UTC) by resource; reads all rows."""
-    rows = await db.fetch(
-        f"""
-        SELECT resource_type AS name, count(*) AS rows, coalesce(sum({column}), 0) AS amount FROM usage_records
-        WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
-        """,
-        first,
-    )
+    """The ledger's sums since that day (UTC) by resource; reads all rows. Prices in another currency are converted by
+    the rate that held when their day began."""
+    rows = await db.fetch(_SUMS[column], first, CURRENCY)
     return [FigurePart(**row) for row in rows]
 
 
 async def select_mrr(db: Connection) -> Decimal:
     """The fees of all active workspaces."""
-    total: Decimal = await db.fetchval(
-        "SELECT coalesce(sum(t.monthly_fee), 0) FROM workspaces w JOIN tiers t USING (tier_name) "
-        "WHERE w.status = 'active' AND w.deleted_at IS NULL"
-    )
-    return total
+    return await read_dashboard.select_mrr(db)
 
 
 async def select_fees(db: Connection) -> list[FigurePart]:
     """The fees of active workspaces by tier."""
     rows = await db.fetch(
-        """
-        SELECT t.tier_name AS name, count(*) AS rows, sum(t.monthly_fee) AS amount
-        FROM workspaces w JOIN tiers t USING (tier_name)
-        WHERE w.status = 'active' AND w.deleted_at IS NULL GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 1000
-        """
+        f"""
+        SELECT tier_name AS name, count(*) AS rows, sum(fee) AS amount
+        FROM ({read_dashboard.ACTIVE_FEES}) f GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 1000
+        """,
+        CURRENCY,
     )
     return [FigurePart(**row) for row in rows]

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from control.db.pool import Connection
+from control.platform.model import CURRENCY
 
 # Calls of a workspace that are read at once; the largest tier has fewer.
 MOST_CALLS: Final = 5_000
@@ -16,7 +17,7 @@ MOST_CALLS: Final = 5_000
 _SELECT_LIMIT: Final = """
     SELECT s.usage_limit_monthly AS amount, coalesce(s.alert_threshold_percentage, 80) AS threshold,
            coalesce(s.auto_pause_on_limit, false) AS pauses, coalesce(a.is_prepaid, false) AS is_prepaid,
-           w.tier_name, w.name AS workspace_name
+           w.tier_name, w.name AS workspace_name, coalesce(a.currency, $2) AS currency
     FROM workspaces w
     LEFT JOIN billing_settings s ON s.workspace_id = w.id
     LEFT JOIN billing_accounts a ON a.workspace_id = w.id
@@ -58,7 +59,7 @@ _SELECT_RUNNING: Final = """
     )
     SELECT r.id, r.created_at, r.answered_at, r.charged_s, coalesce(
         (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = $1 AND c.at <= r.created_at
-         ORDER BY c.at DESC, c.id DESC LIMIT 1), w.tier_name) AS tier_name
+         ORDER BY c.at DESC, c.seq DESC LIMIT 1), w.tier_name) AS tier_name
     FROM running r JOIN workspaces w ON w.id = $1 ORDER BY r.id LIMIT $3
 """
 
@@ -72,7 +73,8 @@ _SELECT_MARKED: Final = "SELECT DISTINCT day FROM rollup_dirty WHERE workspace_i
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
     """amount: of a period's usage, major units; None: only credits limit it. threshold: percentage at which the
-    workspace is warned. pauses: whether calls end at the amount. is_prepaid: calls end when the credits are used up."""
+    workspace is warned. pauses: whether calls end at the amount. is_prepaid: calls end when the credits are used up.
+    currency: of the amount and of the workspace's prices."""
 
     amount: Decimal | None
     threshold: int
@@ -80,6 +82,7 @@ class SpendLimit:
     is_prepaid: bool
     tier_name: str
     workspace_name: str
+    currency: str
 
     @property
     def ends_calls(self) -> bool:
@@ -117,7 +120,7 @@ class ChargedCall:
 
 async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
     """None without a limit, and for workspaces that pay no usage: those on trial."""
-    row = await db.fetchrow(_SELECT_LIMIT, workspace_id)
+    row = await db.fetchrow(_SELECT_LIMIT, workspace_id, CURRENCY)
     return None if row is None else SpendLimit(**row)
 
 

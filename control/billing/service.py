@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from control.billing import (
     store_periods,
 )
 from control.billing.accounts import BillingAccount, BillingSettings, PeriodSummary, SpendAlert
-from control.billing.administration import BillingAdministration
+from control.billing.administration import BillingAdministration, require_exact
 from control.billing.closure import find_period, load_account
 from control.billing.credits import CreditGrant
 from control.billing.invoice_emails import invoice_email
@@ -88,7 +89,8 @@ class InvoiceRecord:
 
 class Billing:
     """Each method runs in the request's transaction, in the workspace's scope or the platform's. issuer: lines of the
-    platform's name and address for invoices. sink: who collects them; None: the platform itself."""
+    platform's name and address for invoices. fonts: files of further fonts for their PDF. sink: who collects them;
+    None: the platform itself."""
 
     def __init__(
         self,
@@ -97,9 +99,10 @@ class Billing:
         workspaces: Workspaces,
         email_queue: EmailQueue,
         issuer: Sequence[str],
+        fonts: Sequence[Path] = (),
         sink: BillingSink | None = None,
     ) -> None:
-        self.platform, self.issuer, self.sink = platform, issuer, sink
+        self.platform, self.issuer, self.fonts, self.sink = platform, issuer, fonts, sink
         self.workspaces, self._email_queue = workspaces, email_queue
         self.administration = BillingAdministration()
 
@@ -146,15 +149,22 @@ class Billing:
         account = await load_account(db, workspace_id)
         return await store_accounts.select_settings(db, workspace_id), account
 
+    async def get_currency(self, db: Connection, workspace_id: UUID) -> str:
+        """In which a workspace is billed."""
+        return (await load_account(db, workspace_id)).currency
+
     async def change_settings(
         self, db: Connection, actor: Actor, workspace_id: UUID, values: Mapping[str, Any]
     ) -> tuple[BillingSettings, BillingAccount]:
-        """Changes these fields of settings and account. Raises Invalid (code country_unknown)."""
+        """Changes these fields of settings and account. Raises Invalid (codes amount_invalid,
+        country_unknown)."""
         if values.get("country") is not None:
             require_countries([values["country"]], "country")
         await store_accounts.insert_account(db, await load_account(db, workspace_id))
         account = await store_accounts.select_account(db, workspace_id, lock=True)
         assert account is not None, "it was just inserted"
+        if (limit := values.get("usage_limit_monthly")) is not None:
+            require_exact(limit, account.currency, "usage_limit_monthly")
         chosen = await store_accounts.select_settings(db, workspace_id)
         before = {name: getattr(account if name in ACCOUNT_FIELDS else chosen, name) for name in values}
         changed = {name: value for name, value in values.items() if value != before[name]}

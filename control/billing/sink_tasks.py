@@ -1,11 +1,12 @@
 """The worker's tasks for a sink: jobs, and duties that find what is due."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from control.billing import store_collection
 from control.billing.job_transactions import enqueue_new
-from control.billing.period_jobs import BATCH, MOST_WAITING, Clock, IssueInvoiceJob, period_tasks
+from control.billing.period_jobs import BATCH, MOST_WAITING, Clock, IssueInvoiceJob, ignore_count, period_tasks
 from control.billing.service import Billing
 from control.billing.sink_jobs import (
     CHARGE_INVOICE,
@@ -26,9 +27,17 @@ from control.db.pool import Connection, Pool
 CHECK_AFTER: Final = timedelta(hours=6)
 
 
-def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) -> WorkerTasks:
+def sink_tasks(
+    pool: Pool,
+    billing: Billing,
+    sink: BillingSink,
+    clock: Clock,
+    *,
+    report_unopened: Callable[[int], None] = ignore_count,
+) -> WorkerTasks:
     """`period_tasks`, whose invoices the sink issues; jobs `billing.charge_invoice`, `.check_invoice`,
-    `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks` and `refund_orders`."""
+    `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks` and `refund_orders`.
+    report_unopened: see there."""
     jobs = SinkJobs(pool, billing, sink, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
@@ -55,4 +64,5 @@ def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) ->
         Duty("refund_orders", 300, refund_orders, BATCH),
     ]
     issue = jobs.handler(IssueInvoiceJob, jobs.issue)
-    return join_tasks([period_tasks(pool, billing, clock, issue=issue), WorkerTasks(handlers=handlers, duties=duties)])
+    periods = period_tasks(pool, billing, clock, issue=issue, report_unopened=report_unopened)
+    return join_tasks([periods, WorkerTasks(handlers=handlers, duties=duties)])

@@ -70,7 +70,7 @@ async def load_terms(
     if limit is None or not limit.ends_calls:
         return None
     prices = await _load_prices(db, [limit.tier_name])
-    first = make_request(call_id, NEW_CALL_S, _price_of(prices, limit.tier_name, created_at))
+    first = make_request(call_id, NEW_CALL_S, _price_of(prices, limit, limit.tier_name, created_at))
     return None if first is None or not first.least.micros else SpendTerms(workspace_id, first, now)
 
 
@@ -92,10 +92,10 @@ async def load_snapshot(
     stored = await find_period(db, workspace_id, now)
     statement = await load_exact_statement(db, workspace_id, stored.period, stored.currency, stale)
     prices = await _load_prices(db, {limit.tier_name, *(call.tier_name for call in calls)})
-    minute = price_time(MINUTE_S, _price_of(prices, limit.tier_name, now))
+    minute = price_time(MINUTE_S, _price_of(prices, limit, limit.tier_name, now))
     budget = await _load_budget(db, workspace_id, limit, stored, statement, price_included(statement, minute), now)
     requests = {
-        call: make_request(call.reservation_id, call.elapsed_s(now), _price_from(prices, call)) for call in calls
+        call: make_request(call.reservation_id, call.elapsed_s(now), _price_from(prices, limit, call)) for call in calls
     }
     priced = [one for one in requests.values() if one is not None]
     return SpendSnapshot(
@@ -161,7 +161,7 @@ async def _load_prepaid(
             past = await load_statement(db, workspace_id, one.period, one.currency)
             owed += past.usage + past.fee
     grants = await store_credits.select_grants(db, workspace_id)
-    usable = (one.balance for one in grants if one.is_usable(now, now + _INSTANT))
+    usable = (one.balance for one in grants if one.currency == stored.currency and one.is_usable(now, now + _INSTANT))
     return Budget(sum(usable, Decimal(0)), owed, included)
 
 
@@ -169,9 +169,9 @@ async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:
     return PriceList(await store_prices.select_versions(db, "price", tiers))
 
 
-def _price_from(prices: PriceList, call: ChargedCall) -> CallPrice:
+def _price_from(prices: PriceList, limit: SpendLimit, call: ChargedCall) -> CallPrice:
     """Of the seconds that the ledger does not have yet."""
-    price_of, charged_s = _price_of(prices, call.tier_name, call.created_at), call.charged_s or 0
+    price_of, charged_s = _price_of(prices, limit, call.tier_name, call.created_at), call.charged_s or 0
     charged = price_of(charged_s) if charged_s else Decimal(0)
 
     def calculate(seconds: int) -> Decimal | None:
@@ -181,8 +181,10 @@ def _price_from(prices: PriceList, call: ChargedCall) -> CallPrice:
     return calculate
 
 
-def _price_of(prices: PriceList, tier_name: str, created_at: datetime) -> CallPrice:
+def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: datetime) -> CallPrice:
     """As the ledger computes it (control/billing/ledger.py, make_minutes_row)."""
     return lambda seconds: (
-        prices.calculate(Consumption("price", tier_name, "call_minutes", "", "second", seconds), created_at).value
+        prices.calculate(
+            Consumption("price", tier_name, "call_minutes", "", "second", seconds, limit.currency), created_at
+        ).value
     )

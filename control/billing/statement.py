@@ -56,7 +56,8 @@ class SegmentUsage:
 
 @dataclass(frozen=True, slots=True)
 class RentedNumber:
-    """A phone number that a workspace had. until: None while it has it. monthly_price: major units."""
+    """A phone number that a workspace had. until: None while it has it. monthly_price: major units of the
+    workspace's currency; as it is read, of the carrier's, US dollars."""
 
     id: UUID
     phone_number: str

@@ -1,12 +1,12 @@
 """Reads what a period's statement is computed from: for its closing the ledger, for a running period the roll-ups."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from control.billing import read_billed_workspaces, read_usage_days, store_charges, store_plans
+from control.billing import read_billed_workspaces, read_usage_days, store_charges, store_currencies, store_plans
 from control.billing.periods import BillingPeriod
 from control.billing.plans import PlanHistory, PlanSegment, split_period
 from control.billing.statement import SegmentUsage, Statement, compute_statement
@@ -30,7 +30,7 @@ async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeri
     """The statement of a whole period by the ledger."""
     segments = await load_segments(db, workspace_id, period, currency)
     usage = await store_charges.sum_minutes(db, workspace_id, [(one.since, one.until) for one in segments])
-    return await _compute(db, workspace_id, period, segments, usage)
+    return await _compute(db, workspace_id, period, currency, segments, usage)
 
 
 async def load_running_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
@@ -59,7 +59,7 @@ async def _load_running(
     usage = [
         _add([*(ledger[number] for number in one.parts), *(days[number] for number in one.spans)]) for one in places
     ]
-    return await _compute(db, workspace_id, period, segments, usage)
+    return await _compute(db, workspace_id, period, currency, segments, usage)
 
 
 async def load_segments(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> list[PlanSegment]:
@@ -103,10 +103,14 @@ async def _compute(
     db: Connection,
     workspace_id: UUID,
     period: BillingPeriod,
+    currency: str,
     segments: Sequence[PlanSegment],
     usage: Sequence[SegmentUsage],
 ) -> Statement:
-    numbers = await read_billed_workspaces.select_numbers(db, workspace_id, period.start, period.end)
+    """Numbers cost what the carrier asks, by the rate of the period's begin."""
+    found = await read_billed_workspaces.select_numbers(db, workspace_id, period.start, period.end)
+    rates = await store_currencies.load_history(db, currency)
+    numbers = [replace(one, monthly_price=rates.from_usd(one.monthly_price, period.start)) for one in found]
     return compute_statement(period, segments, usage, numbers)
 
 

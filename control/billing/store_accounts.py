@@ -31,6 +31,13 @@ async def insert_account(db: Connection, account: BillingAccount) -> None:
     )
 
 
+async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
+    """The account must be locked."""
+    await db.execute(
+        "UPDATE billing_accounts SET currency = $2, updated_at = now() WHERE workspace_id = $1", workspace_id, currency
+    )
+
+
 async def update_account(db: Connection, account: BillingAccount) -> None:
     """Stores what invoices say about the customer, its taxes, whether it pays in advance, and whether it needs
     a payment method."""

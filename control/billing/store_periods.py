@@ -122,6 +122,13 @@ async def close(
     )
 
 
+async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
+    """Of the periods that are open."""
+    await db.execute(
+        "UPDATE billing_periods SET currency = $2 WHERE workspace_id = $1 AND status = 'open'", workspace_id, currency
+    )
+
+
 async def update_status(db: Connection, period_id: UUID, status: PeriodStatus) -> None:
     """As its invoice's."""
     await db.execute("UPDATE billing_periods SET status = $2 WHERE id = $1", period_id, status)
@@ -132,7 +139,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"""
-        SELECT p.id, p.period_start, p.period_end, p.total_amount, p.status, i.paid_at, i.stripe_invoice_id
+        SELECT p.id, p.period_start, p.period_end, p.total_amount, p.currency, p.status, i.paid_at, i.stripe_invoice_id
         FROM billing_periods p LEFT JOIN invoices i ON i.billing_period_id = p.id
         WHERE p.workspace_id = $1 AND p.status <> 'open' {clause.tail}
         """,

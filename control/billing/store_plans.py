@@ -12,7 +12,7 @@ MOST_VERSIONS = 10_000
 
 
 async def select_plans(db: Connection, currency: str) -> list[PlanVersion]:
-    """All versions of all tiers."""
+    """All versions of all tiers in one currency."""
     rows = await db.fetch(
         "SELECT id, tier_name, monthly_fee, included_minutes, currency, valid_from FROM plan_versions "
         "WHERE currency = $1 ORDER BY valid_from, id LIMIT $2",

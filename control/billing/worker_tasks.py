@@ -9,7 +9,7 @@ from control.billing import store
 from control.billing.cost_estimates import update_estimates
 from control.billing.dunning import resume_paid, suspend_overdue
 from control.billing.model import UnpricedUsage
-from control.billing.period_jobs import BATCH, Clock, period_tasks, utc_now
+from control.billing.period_jobs import BATCH, Clock, ignore_count, period_tasks, utc_now
 from control.billing.service import Billing
 from control.billing.sink_tasks import sink_tasks
 from control.billing.spend_guard import SpendGuard
@@ -29,10 +29,12 @@ def billing_tasks(
     report: Callable[[Sequence[UnpricedUsage]], None],
     end_transfer: EndTransfer,
     clock: Clock = utc_now,
+    *,
+    report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
     """Duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and `spend_limits`, and the tasks of
     `period_tasks` or `sink_tasks`. report: takes the counts of the last day. end_transfer: has a job end a transferred
-    call."""
+    call. report_unopened: see there."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
@@ -50,7 +52,7 @@ def billing_tasks(
         SpendLimitDuty(billing, guard, TransferLimits(end_transfer)).make_duty(),
     ]
     if billing.sink is None:
-        periods = period_tasks(pool, billing, clock)
+        periods = period_tasks(pool, billing, clock, report_unopened=report_unopened)
     else:
-        periods = sink_tasks(pool, billing, billing.sink, clock)
+        periods = sink_tasks(pool, billing, billing.sink, clock, report_unopened=report_unopened)
     return join_tasks([WorkerTasks(duties=duties), periods])

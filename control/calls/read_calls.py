@@ -1,4 +1,5 @@
-"""Read model of calls: lists, one in full, its events and utterances, with the names of workspaces and agents."""
+"""Read model of calls: lists, one in full, its events and utterances, with the names of workspaces and agents, and
+the workspace's currency."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -11,18 +12,20 @@ from control.calls.model import Direction
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
+from control.platform.model import CURRENCY
 
 # A call's turns are made of these events.
 TURN_EVENTS: Final = ("caller.said", "agent.said", "turn.latency", "tool.ran")
 # The version before stored a start as the carrier rounded it, which may lie before the creation.
-SUMMARY_COLUMNS: Final = """
+SUMMARY_COLUMNS: Final = f"""
     c.id, c.workspace_id, w.name AS workspace_name, c.agent_id, a.name AS agent_name, c.caller_number, c.called_number,
     c.direction, c.status, c.end_reason, c.end_detail, c.is_test, c.carrier, c.carrier_call_id, c.duration_seconds,
-    c.cost_total, c.created_at,
+    c.cost_total, coalesce(b.currency, '{CURRENCY}') AS currency, c.created_at,
     CASE WHEN c.started_at < c.created_at THEN c.created_at ELSE c.started_at END AS started_at,
     c.answered_at, c.ended_at, c.variables, c.metadata
 """
-NAME_JOINS: Final = "JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id"
+NAME_JOINS: Final = """JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN agents a ON a.id = c.agent_id
+    LEFT JOIN billing_accounts b ON b.workspace_id = c.workspace_id"""
 _DIRECTIONS: Final[Mapping[Direction, str]] = {
     "inbound": "c.direction = 'inbound'",
     "outbound": "c.direction = 'outbound'",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from control.billing.model import CURRENCY, ResourceCost
+from control.billing.model import ResourceCost
 from control.calls.analysis.model import AnalysisRecord, AnalysisStatus
 from control.calls.details import CallDetails
 from control.calls.model import Direction
@@ -33,7 +33,7 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """A call in a list. variables, metadata: what an outbound call brought."""
+    """A call in a list. currency: of what it costs the customer. variables, metadata: what an outbound call brought."""
 
     id: UUID
     workspace_id: UUID
@@ -51,17 +51,13 @@ class CallSummary:
     carrier_call_id: str | None
     duration_seconds: int
     cost_total: Decimal
+    currency: str
     created_at: datetime
     started_at: datetime | None
     answered_at: datetime | None
     ended_at: datetime | None
     variables: Mapping[str, str]
     metadata: Mapping[str, str]
-
-    @property
-    def currency(self) -> str:
-        """Of its cost."""
-        return CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

@@ -371,6 +371,19 @@ CREATE FUNCTION public.transfer_until(c public.calls) RETURNS text
     RETURN (((c).details -> 'put_through'::text) ->> 'until'::text);
 
 --
+-- Name: usd_rate(text, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.usd_rate(wanted text, moment timestamp with time zone) RETURNS numeric
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN wanted = 'usd' THEN 1 ELSE coalesce(
+        (SELECT usd FROM exchange_rates WHERE currency = wanted AND valid_from <= moment
+         ORDER BY valid_from DESC LIMIT 1),
+        (SELECT usd FROM exchange_rates WHERE currency = wanted ORDER BY valid_from LIMIT 1)) END
+$$;
+
+--
 -- Name: address_registrations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -574,7 +587,7 @@ CREATE TABLE public.billing_periods (
     period_start timestamp with time zone NOT NULL,
     period_end timestamp with time zone NOT NULL,
     tier_name text NOT NULL,
-    subscription_fee numeric(12,2) NOT NULL,
+    subscription_fee numeric(18,3) NOT NULL,
     usage_total numeric(18,9) DEFAULT 0 NOT NULL,
     total_amount numeric(18,3) DEFAULT 0 NOT NULL,
     status text NOT NULL,
@@ -594,7 +607,7 @@ CREATE TABLE public.billing_periods (
 
 CREATE TABLE public.billing_settings (
     workspace_id uuid NOT NULL,
-    usage_limit_monthly numeric(12,2),
+    usage_limit_monthly numeric(18,3),
     alert_threshold_percentage integer DEFAULT 80 NOT NULL,
     auto_pause_on_limit boolean DEFAULT false NOT NULL,
     billing_email text,
@@ -748,6 +761,34 @@ CREATE TABLE public.credit_grants (
     CONSTRAINT credit_grants_category_check CHECK ((category = ANY (ARRAY['promotional'::text, 'goodwill'::text, 'prepaid'::text]))),
     CONSTRAINT credit_grants_check CHECK ((expires_at > effective_at)),
     CONSTRAINT credit_grants_priority_check CHECK (((priority >= 0) AND (priority <= 100)))
+);
+
+--
+-- Name: exchange_rates; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.exchange_rates (
+    id bigint NOT NULL,
+    currency text NOT NULL,
+    usd numeric(24,12) NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT exchange_rates_check CHECK ((valid_from >= created_at)),
+    CONSTRAINT exchange_rates_currency_check CHECK (((currency ~ '^[a-z]{3}$'::text) AND (currency <> 'usd'::text))),
+    CONSTRAINT exchange_rates_usd_check CHECK ((usd > (0)::numeric))
+);
+
+--
+-- Name: exchange_rates_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.exchange_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.exchange_rates_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 --
@@ -1198,7 +1239,7 @@ CREATE TABLE public.phone_numbers (
 CREATE TABLE public.plan_versions (
     id bigint NOT NULL,
     tier_name text NOT NULL,
-    monthly_fee numeric(12,2) NOT NULL,
+    monthly_fee numeric(18,3) NOT NULL,
     included_minutes integer NOT NULL,
     currency text DEFAULT 'usd'::text NOT NULL,
     valid_from timestamp with time zone NOT NULL,
@@ -1580,6 +1621,21 @@ ALTER TABLE public.tax_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
+-- Name: tier_prices; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.tier_prices (
+    tier_name text NOT NULL,
+    currency text NOT NULL,
+    monthly_fee numeric(18,3) NOT NULL,
+    price_per_minute numeric(18,9) NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tier_prices_currency_check CHECK (((currency ~ '^[a-z]{3}$'::text) AND (currency <> 'usd'::text))),
+    CONSTRAINT tier_prices_monthly_fee_check CHECK ((monthly_fee >= (0)::numeric)),
+    CONSTRAINT tier_prices_price_per_minute_check CHECK ((price_per_minute >= (0)::numeric))
+);
+
+--
 -- Name: tiers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1806,7 +1862,21 @@ CREATE TABLE public.workspace_changes (
     at timestamp with time zone DEFAULT now() NOT NULL,
     status text NOT NULL,
     tier_name text NOT NULL,
-    monthly_fee numeric(12,2) NOT NULL
+    monthly_fee numeric(12,2) NOT NULL,
+    seq bigint NOT NULL
+);
+
+--
+-- Name: workspace_changes_seq_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.workspace_changes_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 --
@@ -2038,6 +2108,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: exchange_rates; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: exemptions; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2232,6 +2306,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000101');
 INSERT INTO public.schema_migrations VALUES ('20261127000102');
 INSERT INTO public.schema_migrations VALUES ('20261127000103');
+INSERT INTO public.schema_migrations VALUES ('20261127000301');
+INSERT INTO public.schema_migrations VALUES ('20261127000302');
 INSERT INTO public.schema_migrations VALUES ('20261127000401');
 INSERT INTO public.schema_migrations VALUES ('20261127000402');
 INSERT INTO public.schema_migrations VALUES ('20261127000403');
@@ -2266,6 +2342,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127000602');
 
 --
 -- Data for Name: tax_rates; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: tier_prices; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2347,6 +2427,12 @@ INSERT INTO public.schema_migrations VALUES ('20261127000602');
 SELECT pg_catalog.setval('public.backup_runs_id_seq', 1, false);
 
 --
+-- Name: exchange_rates_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.exchange_rates_id_seq', 1, false);
+
+--
 -- Name: pgqueuer_id_seq; Type: SEQUENCE SET; Schema: public; Owner: -
 --
 
@@ -2393,6 +2479,12 @@ SELECT pg_catalog.setval('public.rollup_dirty_id_seq', 1, false);
 --
 
 SELECT pg_catalog.setval('public.tax_rates_id_seq', 1, false);
+
+--
+-- Name: workspace_changes_seq_seq; Type: SEQUENCE SET; Schema: public; Owner: -
+--
+
+SELECT pg_catalog.setval('public.workspace_changes_seq_seq', 1, false);
 
 --
 -- Name: address_registrations address_registrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2589,6 +2681,20 @@ ALTER TABLE ONLY public.calls
 
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (id);
+
+--
+-- Name: exchange_rates exchange_rates_currency_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.exchange_rates
+    ADD CONSTRAINT exchange_rates_currency_valid_from_key UNIQUE (currency, valid_from);
+
+--
+-- Name: exchange_rates exchange_rates_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.exchange_rates
+    ADD CONSTRAINT exchange_rates_pkey PRIMARY KEY (id);
 
 --
 -- Name: exemptions exemptions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2801,18 +2907,18 @@ ALTER TABLE ONLY public.platform_daily
     ADD CONSTRAINT platform_daily_pkey PRIMARY KEY (day);
 
 --
+-- Name: price_versions price_versions_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.price_versions
+    ADD CONSTRAINT price_versions_key UNIQUE (side, provider, role, model, unit, currency, valid_from);
+
+--
 -- Name: price_versions price_versions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.price_versions
     ADD CONSTRAINT price_versions_pkey PRIMARY KEY (id);
-
---
--- Name: price_versions price_versions_side_provider_role_model_unit_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
---
-
-ALTER TABLE ONLY public.price_versions
-    ADD CONSTRAINT price_versions_side_provider_role_model_unit_valid_from_key UNIQUE (side, provider, role, model, unit, valid_from);
 
 --
 -- Name: provider_figures provider_figures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2967,6 +3073,13 @@ ALTER TABLE ONLY public.tax_rates
 
 ALTER TABLE ONLY public.tax_rates
     ADD CONSTRAINT tax_rates_pkey PRIMARY KEY (id);
+
+--
+-- Name: tier_prices tier_prices_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tier_prices
+    ADD CONSTRAINT tier_prices_pkey PRIMARY KEY (tier_name, currency);
 
 --
 -- Name: tiers tiers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3949,6 +4062,12 @@ CREATE TRIGGER calls_search_inserted AFTER INSERT ON public.calls FOR EACH ROW W
 CREATE TRIGGER calls_search_updated AFTER UPDATE OF status, transcription ON public.calls FOR EACH ROW WHEN (((new.transcription IS DISTINCT FROM old.transcription) OR ((new.transcription IS NOT NULL) AND (new.status <> old.status)))) EXECUTE FUNCTION public.index_transcript();
 
 --
+-- Name: exchange_rates exchange_rates_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER exchange_rates_append_only BEFORE DELETE OR UPDATE ON public.exchange_rates FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+--
 -- Name: invoice_lines invoice_lines_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -4297,6 +4416,13 @@ ALTER TABLE ONLY public.spend_alarms
 
 ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: tier_prices tier_prices_tier_name_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tier_prices
+    ADD CONSTRAINT tier_prices_tier_name_fkey FOREIGN KEY (tier_name) REFERENCES public.tiers(tier_name);
 
 --
 -- Name: tool_runs tool_runs_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -5205,6 +5331,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.caller_deletions TO vocalized_
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app;
 
 --
+-- Name: TABLE exchange_rates; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.exchange_rates TO vocalized_app;
+
+--
+-- Name: SEQUENCE exchange_rates_id_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.exchange_rates_id_seq TO vocalized_app;
+
+--
 -- Name: TABLE exemptions; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5499,6 +5637,12 @@ GRANT SELECT,INSERT ON TABLE public.tax_rates TO vocalized_app;
 GRANT SELECT,USAGE ON SEQUENCE public.tax_rates_id_seq TO vocalized_app;
 
 --
+-- Name: TABLE tier_prices; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tier_prices TO vocalized_app;
+
+--
 -- Name: TABLE tiers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5575,6 +5719,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_events TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_changes TO vocalized_app;
+
+--
+-- Name: SEQUENCE workspace_changes_seq_seq; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,USAGE ON SEQUENCE public.workspace_changes_seq_seq TO vocalized_app;
 
 --
 -- Name: TABLE workspace_daily; Type: ACL; Schema: public; Owner: -

@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+# Of the platform: of all costs, tiers' own prices, and what sums over workspaces are converted into. ISO 4217, lower
+# case, as the API writes it.
+CURRENCY: Final = "usd"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from control.platform.model import CURRENCY
 from shared.errors import Invalid
 
-SettingKind = Literal["boolean", "integer", "choice", "tier"]
+SettingKind = Literal["boolean", "integer", "choice", "tier", "currency"]
 
 
 _TIER_NAME: Final = r"[a-z][a-z0-9_]{0,39}"
+_CURRENCY: Final = r"[a-z]{3}"
 
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """One key. minimum, maximum: of an integer. choices: of a choice. A tier is the name of an offered tier."""
+    """One key. minimum, maximum: of an integer. choices: of a choice. A tier is the name of an offered tier, a
+    currency one in which the tier of new workspaces has a price (ISO 4217, lower case)."""
 
     key: str
     kind: SettingKind
@@ -38,6 +41,9 @@ _SPECS: Final = (
     _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
     _switch("admin_totp_required", False, "Whether staff must have a second factor to sign in."),
     SettingSpec("default_tier", "tier", "trial", "The tier of a new workspace."),
+    SettingSpec(
+        "default_currency", "currency", CURRENCY, "The currency of a new workspace whose creator chooses none."
+    ),
     _number("trial_days", 14, 0, 365, "Days that a person's workspaces are on trial, from the first one; 0: none is."),
     SettingSpec(
         "trial_end_action", "choice", "suspend",
@@ -187,5 +193,8 @@ def check_setting(spec: SettingSpec, value: Any) -> None:
         case "tier":
             right = isinstance(value, str) and re.fullmatch(_TIER_NAME, value) is not None
             wanted = "the name of a tier"
+        case "currency":
+            right = isinstance(value, str) and re.fullmatch(_CURRENCY, value) is not None
+            wanted = "a currency by its ISO 4217 code in lower case"
     if not right:
         raise Invalid(f"{spec.key} must be {wanted}.", param=spec.key, code="setting_invalid")

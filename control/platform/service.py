@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform import read_tier_use, store, store_audit
+from control.platform import read_currencies, read_tier_use, store, store_audit
 from control.platform.audit import Actor, Change, record_change
 from control.platform.model import AuditEntry, AuditFilter, Setting, Tier
 from control.platform.registry import REGISTRY, check_setting
@@ -32,7 +32,8 @@ class Platform:
         ]
 
     async def change_settings(self, db: Connection, actor: Actor, values: Mapping[str, Any]) -> None:
-        """Changes all of these settings or none. Raises Invalid (names the key), Conflict (code tier_unavailable)."""
+        """Changes all of these settings or none. Raises Invalid (names the key), Conflict (codes tier_unavailable,
+        tier_not_priced)."""
         unknown = sorted(values.keys() - REGISTRY.keys())
         if unknown:
             raise Invalid(f"There is no setting named {', '.join(unknown)}.", param=unknown[0], code="setting_unknown")
@@ -40,6 +41,15 @@ class Platform:
         before = {setting.key: setting.value for setting in await self.settings(db)}
         for key, value in sorted(values.items()):
             await self._change_setting(db, actor, key, before[key], value)
+        if values.keys() & {"default_tier", "default_currency"}:
+            await self._require_priced_default(db)
+
+    async def _require_priced_default(self, db: Connection) -> None:
+        """Else nobody could create a workspace."""
+        tier, currency = await self.setting(db, "default_tier"), await self.setting(db, "default_currency")
+        if not await read_currencies.is_priced(db, tier, currency):
+            message = f"The tier {tier!r} has no price in {currency.upper()}, or the currency no exchange rate."
+            raise Conflict(message, param="default_currency", code="tier_not_priced")
 
     async def _change_setting(self, db: Connection, actor: Actor, key: str, before: Any, value: Any) -> None:
         spec = REGISTRY[key]

@@ -101,6 +101,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$": "must be a time of day up to 24:00, such as 17:30",
     r"^(20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$": f"{_DATE[1]}, in this century, or empty",
     r"^[A-Z]{2}$": _CAPITALS,
+    r"^[a-z]{3}$": "must be a currency by its ISO 4217 code in lower case, such as usd",
     r"^[1-9*#]?$": "must be one key, 1 to 9, * or #, or empty",
     r"^[0-9]{2,5}$": "must be 2 to 5 digits",
     r"^[0-9]{6}$": "must be six digits",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
+from control.platform import read_currencies
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces import read_members, read_use, read_workspaces, status, store
@@ -63,7 +64,7 @@ class WorkspaceAdministration:
         self, db: Connection, actor: Actor, workspace_id: UUID, edit: WorkspaceUpdate, now: datetime
     ) -> Workspace:
         """Applies all changes or none. Raises NotFound, Invalid (tier_unknown, country_unknown), Conflict
-        (tier_unavailable, tier_too_small, trials_off)."""
+        (tier_unavailable, tier_too_small, tier_not_priced, trials_off)."""
         before = await self._lock_for_tier(db, workspace_id, edit.tier_name, "subscription_tier", now)
         after = replace(before, name=edit.name or before.name, tier_name=edit.tier_name or before.tier_name)
         after = _with_countries(await self._with_status(db, after, edit.status, now), edit.outbound_countries)
@@ -83,7 +84,7 @@ class WorkspaceAdministration:
     async def change_tier(
         self, db: Connection, actor: Actor, workspace_id: UUID, tier_name: str, now: datetime
     ) -> Workspace:
-        """Raises NotFound, Invalid (tier_unknown), Conflict (tier_unavailable, tier_too_small)."""
+        """Raises NotFound, Invalid (tier_unknown), Conflict (tier_unavailable, tier_too_small, tier_not_priced)."""
         before = await self._lock_for_tier(db, workspace_id, tier_name, "tier_name", now)
         return await save_change(db, actor, "workspace.change_tier", before, replace(before, tier_name=tier_name), now)
 
@@ -118,6 +119,10 @@ class WorkspaceAdministration:
         if tier_name != workspace.tier_name:
             tier = await self._platform.lock_offered_tier(db, tier_name, param)
             require_fit(await read_use.select_use(db, workspace_id, now), tier)
+            currency = await read_currencies.select_account_currency(db, workspace_id)
+            if not await read_currencies.is_priced(db, tier_name, currency):
+                message = f"The tier {tier_name!r} has no price in {currency.upper()}, the workspace's currency."
+                raise Conflict(message, param=param, code="tier_not_priced")
         return workspace
 
     async def _with_status(

@@ -139,10 +139,12 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceStats:
-    """Figures of all time, without test calls. total_revenue: what the customer was charged."""
+    """Figures of all time, without test calls. total_revenue: what the customer was charged, in its
+    currency."""
 
     total_calls: int
     total_revenue: Decimal
+    currency: str
     active_agents: int
 
 
@@ -168,6 +170,7 @@ class WorkspaceListing:
     deleted_at: datetime | None
     total_calls: int
     total_revenue: Decimal
+    currency: str
 
 
 def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.patterns import contains_pattern
 from control.db.pool import Connection
+from control.platform.model import CURRENCY
 from control.workspaces.model import WorkspaceFilter, WorkspaceListing, WorkspaceStats
 
 _SEARCH: Final = """
@@ -19,6 +20,7 @@ async def select_lines(db: Connection, wanted: WorkspaceFilter, page: PageReques
     """Newest first; owner and figures are read for the page's rows only. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
     clause = await _ORDER.make_clause(db, page, values)
+    currency = len(clause.values) + 1
     rows = await db.fetch(
         f"""
         WITH w AS (
@@ -26,8 +28,10 @@ async def select_lines(db: Connection, wanted: WorkspaceFilter, page: PageReques
             FROM workspaces w WHERE {where} {clause.tail}
         )
         SELECT w.id, w.name, w.industry, o.email AS owner_email, w.status, w.tier_name AS subscription_tier,
-               w.created_at, w.deleted_at, coalesce(t.calls, 0) AS total_calls, coalesce(t.price, 0) AS total_revenue
+               w.created_at, w.deleted_at, coalesce(t.calls, 0) AS total_calls, coalesce(t.price, 0) AS total_revenue,
+               coalesce(b.currency, ${currency}) AS currency
         FROM w
+        LEFT JOIN billing_accounts b ON b.workspace_id = w.id
         LEFT JOIN workspace_totals t ON t.workspace_id = w.id
         LEFT JOIN LATERAL (
             SELECT u.email FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -36,6 +40,7 @@ async def select_lines(db: Connection, wanted: WorkspaceFilter, page: PageReques
         ORDER BY {clause.order}
         """,
         *clause.values,
+        CURRENCY,
     )
     return cut_page([WorkspaceListing(**row) for row in rows], page)
 
@@ -52,11 +57,13 @@ async def select_stats(db: Connection, workspace_id: UUID) -> WorkspaceStats:
     row = await db.fetchrow(
         """
         SELECT coalesce(max(t.calls), 0) AS total_calls, coalesce(max(t.price), 0) AS total_revenue,
+               coalesce((SELECT currency FROM billing_accounts WHERE workspace_id = $1), $2) AS currency,
                (SELECT count(*) FROM agents WHERE workspace_id = $1 AND status = 'live'
                 AND deleted_at IS NULL) AS active_agents
         FROM workspace_totals t WHERE t.workspace_id = $1
         """,
         workspace_id,
+        CURRENCY,
     )
     return WorkspaceStats(**row)
 

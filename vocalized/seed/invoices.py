@@ -34,7 +34,7 @@ async def bill_periods(pool: Pool) -> int:
     async with _platform(pool) as db:
         while await open_accounts(db, _BATCH):
             pass
-        while await open_periods(db, now, _BATCH):
+        while (await open_periods(db, now, _BATCH)).opened:
             pass
         due = await db.fetch(_SELECT_DUE, now)
     for row in due:

@@ -132,6 +132,7 @@ def admin_probes(
         ),
         probe("/admin/billing/tax-rates"),
         probe("/admin/billing/exemptions"),
+        probe("/admin/billing/exchange-rates"),
         *_admin_call_probes(token, workspaces, calls),
     ]
 

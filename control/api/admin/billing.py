@@ -29,7 +29,6 @@ from control.billing.administration import PaymentNotice
 from control.billing.credits import CreditCategory, CreditGrant, CreditScope
 from control.billing.exemptions import MOST_EXEMPTIONS, ExemptionRule
 from control.billing.invoices import InvoiceFilter, InvoiceStatus, PaymentStatus
-from control.billing.model import CURRENCY
 from control.billing.sink_administration import SinkAdministration
 from control.billing.taxes import TaxRate
 from control.http.access import admin
@@ -47,7 +46,8 @@ WRITERS = admin("finance")
 # Of one of the staff to the payment company.
 _SINK_REQUESTS = RateLimit("sink-requests", 60, 60)
 
-Amount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=3)]
+# Some currencies have units that are worth 0.00004 US dollars.
+Amount = Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=3)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 WhyExempt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)]
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
@@ -213,11 +213,12 @@ async def resume_invoice(context: AdminContext, invoice_id: UUID) -> AdminInvoic
 
 async def grant_credit(context: AdminContext, workspace_id: UUID, body: CreditBody) -> AdminCreditAnswer:
     """Grants a workspace a credit, which its next invoices use up."""
+    currency = await context.services.billing.get_currency(context.db, workspace_id)
     grant = CreditGrant(
         id=UUID(new_id()),
         workspace_id=workspace_id,
         amount=body.amount,
-        currency=CURRENCY,
+        currency=currency,
         category=body.category,
         applies_to=body.applies_to,
         priority=body.priority,

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from control.billing.credits import CreditCategory, CreditGrant, CreditScope
+from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
+from control.billing.credits import CreditGrant
 from control.billing.exemptions import ExemptionRule, ListedExemption
-from control.billing.invoices import Invoice, InvoiceListing, InvoiceStatus, PaymentStatus
+from control.billing.invoices import Invoice, InvoiceListing, PaymentStatus
 from control.billing.model import CURRENCY, BillingOverview, WorkspaceBalance
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
@@ -67,23 +68,11 @@ class BalanceList(ListAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class AdminInvoiceView:
+class AdminInvoiceView(InvoiceFacts):
     """An invoice. amount: with tax."""
 
-    id: UUID
     workspace_id: UUID
     workspace_name: str
-    number: str | None
-    amount: Money
-    amount_paid: Money
-    amount_refunded: Money
-    currency: Currency
-    status: InvoiceStatus
-    period_start: datetime
-    period_end: datetime
-    issued_at: datetime | None
-    due_at: datetime | None
-    paid_at: datetime | None
     voided_at: datetime | None
     voided_why: str | None
 
@@ -103,19 +92,10 @@ class AdminInvoiceAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminCreditView:
+class AdminCreditView(CreditFacts):
     """A credit. balance: what is left. priority: the lowest is used first. reason: for the staff."""
 
-    id: UUID
     workspace_id: UUID
-    category: CreditCategory
-    applies_to: CreditScope
-    amount: Money
-    balance: Money
-    currency: Currency
-    priority: int
-    effective_at: datetime
-    expires_at: datetime | None
     voided_at: datetime | None
     reason: str
 
@@ -187,7 +167,7 @@ def to_overview(found: BillingOverview) -> BillingOverviewView:
 
 
 def to_balance(one: WorkspaceBalance) -> WorkspaceBalanceView:
-    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, CURRENCY, one.status, one.last_payment)
+    return WorkspaceBalanceView(one.workspace_id, one.name, one.balance, one.currency, one.status, one.last_payment)
 
 
 def to_listing(one: InvoiceListing) -> AdminInvoiceView:
@@ -195,23 +175,13 @@ def to_listing(one: InvoiceListing) -> AdminInvoiceView:
 
 
 def to_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoiceView:
-    values = {name: getattr(invoice, name) for name in AdminInvoiceView.__slots__ if name != "workspace_name"}
-    return AdminInvoiceView(**values, workspace_name=workspace_name or invoice.customer_name)
+    return copy_fields(AdminInvoiceView, invoice, workspace_name=workspace_name or invoice.customer_name)
 
 
 def to_credit(grant: CreditGrant) -> AdminCreditView:
-    return AdminCreditView(**{name: getattr(grant, name) for name in AdminCreditView.__slots__})
+    return copy_fields(AdminCreditView, grant)
 
 
 def to_exemption(listed: ListedExemption) -> ExemptionView:
     """An exemption as the API shows it."""
-    one = listed.exemption
-    return ExemptionView(
-        id=one.id,
-        workspace_id=one.workspace_id,
-        workspace_name=listed.workspace_name,
-        rule=one.rule,
-        reason=one.reason,
-        granted_by=one.granted_by,
-        granted_at=one.granted_at,
-    )
+    return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)

@@ -77,8 +77,9 @@ class AdminLiveCalls:
 
 @dataclass(frozen=True, slots=True)
 class AdminCallCost:
-    """What the call consumed of one resource. cost: what we pay for it, null if unknown. price: what the customer is
-    charged, null if unknown. estimated: we counted at least a part of it ourselves. quantity: in `unit`."""
+    """What the call consumed of one resource. cost: what we pay for it, null if unknown, in `currency`. price:
+    what the customer is charged, null if unknown, in `price_currency`. estimated: we counted at least a part of it
+    ourselves. quantity: in `unit`."""
 
     resource_type: Role
     provider: str
@@ -89,6 +90,7 @@ class AdminCallCost:
     cost: Money | None
     price: Money | None
     currency: Currency
+    price_currency: Currency
     estimated: bool
 
 
@@ -178,12 +180,12 @@ def to_answer(call: CallReport, *, is_content_withheld: bool) -> AdminCallAnswer
     values = {name: getattr(line, name) for name in AdminCall.__slots__ if hasattr(line, name)}
     values |= {name: getattr(call, name) for name in AdminCall.__slots__ if hasattr(call, name) and name not in values}
     values |= {"has_recording": call.recording_key is not None, "details": encode_details(call.details)}
-    values |= {"analysis": to_admin_analysis(call)}
-    values |= {"costs": [_to_cost(one) for one in call.costs], "is_content_withheld": is_content_withheld}
+    costs = [_to_cost(one, line.currency) for one in call.costs]
+    values |= {"analysis": to_admin_analysis(call), "costs": costs, "is_content_withheld": is_content_withheld}
     agent = Named(line.agent_id, line.agent_name) if line.agent_id and line.agent_name is not None else None
     return AdminCallAnswer(AdminCall(**values), Named(line.workspace_id, line.workspace_name), agent)
 
 
-def _to_cost(cost: ResourceCost) -> AdminCallCost:
-    values = {name: getattr(cost, name) for name in AdminCallCost.__slots__}
-    return AdminCallCost(**{**values, "quantity": float(cost.quantity)})
+def _to_cost(cost: ResourceCost, price_currency: str) -> AdminCallCost:
+    values = {name: getattr(cost, name) for name in AdminCallCost.__slots__ if name != "price_currency"}
+    return AdminCallCost(**{**values, "quantity": float(cost.quantity)}, price_currency=price_currency)

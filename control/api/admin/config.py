@@ -5,10 +5,21 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
-from control.api.admin.config_views import OneTier, SettingList, SettingView, TierList, to_view
+from control.api.admin.config_views import (
+    OneTier,
+    SettingList,
+    SettingView,
+    TierList,
+    TierPriceAnswer,
+    to_price,
+    to_view,
+)
+from control.billing.currency_changes import set_tier_price
+from control.billing.plans import TierPrice
 from control.billing.price_changes import follow_tier_prices
+from control.billing.store_currencies import select_tier_prices
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, ChangeBody, Slug
+from control.http.body import Body, ChangeBody, CurrencyCode, Slug
 from control.http.context import AdminContext
 from control.http.route import Route
 from control.platform.tier_changes import NewTier, TierChange
@@ -93,6 +104,18 @@ class TierChangeBody(ChangeBody):
     stripe_price_id: StripeId | None = None
 
 
+class TierPriceBody(Body):
+    """What a tier costs in one currency."""
+
+    monthly_fee: Annotated[
+        Decimal, Field(ge=0, le=999_999_999_999, decimal_places=3, description="The price of a month.")
+    ]
+    price_per_minute: Annotated[
+        Decimal,
+        Field(ge=0, le=999_999_999, decimal_places=6, description="The price of a minute beyond the included ones."),
+    ]
+
+
 async def list_settings(context: AdminContext) -> SettingList:
     """All settings with their descriptions."""
     settings = await context.services.platform.settings(context.db)
@@ -111,7 +134,8 @@ async def change_settings(context: AdminContext, body: SettingsChange) -> Settin
 async def list_tiers(context: AdminContext) -> TierList:
     """All tiers, in the order of the price list."""
     tiers = await context.services.platform.tiers(context.db)
-    return TierList([to_view(tier) for tier in tiers], has_more=False)
+    prices = await select_tier_prices(context.db)
+    return TierList([to_view(tier, prices) for tier in tiers], has_more=False)
 
 
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
@@ -119,7 +143,7 @@ async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
     new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
     tier = await context.services.platform.create_tier(context.db, context.actor, new)
     await follow_tier_prices(context.db, context.now)
-    return OneTier(to_view(tier))
+    return OneTier(to_view(tier, ()))
 
 
 async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBody) -> OneTier:
@@ -128,7 +152,17 @@ async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBo
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
     tier = await context.services.platform.update_tier(context.db, context.actor, tier_name, change)
     await follow_tier_prices(context.db, context.now)
-    return OneTier(to_view(tier))
+    return OneTier(to_view(tier, await select_tier_prices(context.db)))
+
+
+async def put_tier_price(
+    context: AdminContext, tier_name: Slug, currency: CurrencyCode, body: TierPriceBody
+) -> TierPriceAnswer:
+    """Sets what a tier costs in another currency than the platform's, in which it can be had then. A new price of
+    minutes holds for calls that begin a minute later."""
+    await context.services.platform.tier(context.db, tier_name)
+    price = TierPrice(tier_name, currency, body.monthly_fee, body.price_per_minute)
+    return TierPriceAnswer(to_price(await set_tier_price(context.db, context.actor, price, context.now)))
 
 
 ROUTES = (
@@ -137,4 +171,5 @@ ROUTES = (
     Route("GET", TIERS, list_tiers, ANY_ADMIN),
     Route("POST", TIERS, create_tier, admin("finance"), status=201, idempotent=True),
     Route("PUT", f"{TIERS}/{{tierName}}", update_tier, admin("finance")),
+    Route("PUT", f"{TIERS}/{{tierName}}/prices/{{currency}}", put_tier_price, admin("finance"), beyond_spec=True),
 )

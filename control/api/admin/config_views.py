@@ -1,11 +1,12 @@
 """Response models of config (admin API)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from control.billing.model import CURRENCY
+from control.billing.plans import TierPrice
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore
 from control.platform.model import Tier
@@ -29,8 +30,18 @@ class SettingList:
 
 
 @dataclass(frozen=True, slots=True)
+class TierPriceView:
+    """What a tier costs in another currency than the platform's."""
+
+    tier_name: str
+    currency: Currency
+    monthly_fee: Money
+    price_per_minute: Money
+
+
+@dataclass(frozen=True, slots=True)
 class TierView:
-    """A tier with all its data."""
+    """A tier with all its data. other_prices: what it costs in other currencies."""
 
     tier_name: str
     display_name: str
@@ -38,6 +49,7 @@ class TierView:
     included_minutes: int
     price_per_minute: Money
     currency: Currency
+    other_prices: list[TierPriceView]
     max_agents: int
     max_members: int
     max_phone_numbers: int
@@ -63,7 +75,19 @@ class OneTier:
     tier: TierView
 
 
-def to_view(tier: Tier) -> TierView:
+@dataclass(frozen=True, slots=True)
+class TierPriceAnswer:
+    """What a tier costs in one currency."""
+
+    price: TierPriceView
+
+
+def to_price(one: TierPrice) -> TierPriceView:
+    return TierPriceView(one.tier_name, one.currency, one.monthly_fee, one.price_per_minute)
+
+
+def to_view(tier: Tier, prices: Iterable[TierPrice]) -> TierView:
+    """prices: of all tiers in other currencies."""
     return TierView(
         tier_name=tier.tier_name,
         display_name=tier.display_name,
@@ -71,6 +95,7 @@ def to_view(tier: Tier) -> TierView:
         included_minutes=tier.included_minutes,
         price_per_minute=tier.price_per_minute,
         currency=CURRENCY,
+        other_prices=[to_price(one) for one in prices if one.tier_name == tier.tier_name],
         max_agents=tier.max_agents,
         max_members=tier.max_members,
         max_phone_numbers=tier.max_phone_numbers,

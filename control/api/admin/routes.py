@@ -5,6 +5,7 @@ from control.api.admin import (
     billing,
     calls,
     config,
+    currencies,
     dashboard,
     logs,
     numbers,
@@ -27,4 +28,5 @@ ROUTES: tuple[Route, ...] = (
     *templates.ROUTES,
     *calls.ROUTES,
     *billing.ROUTES,
+    *currencies.ROUTES,
 )

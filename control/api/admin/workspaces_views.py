@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from control.agents.model import AgentSummary
-from control.billing.model import CURRENCY
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
 from control.workspaces.model import (
@@ -114,7 +113,7 @@ def to_line(line: WorkspaceListing) -> WorkspaceLine:
         deleted_at=line.deleted_at,
         total_calls=line.total_calls,
         total_revenue=line.total_revenue,
-        currency=CURRENCY,
+        currency=line.currency,
     )
 
 
@@ -143,7 +142,7 @@ def to_owner(owner: Member | None) -> OwnerView | None:
 
 
 def to_stats(stats: WorkspaceStats) -> StatsView:
-    return StatsView(stats.total_calls, stats.total_revenue, CURRENCY, stats.active_agents)
+    return StatsView(stats.total_calls, stats.total_revenue, stats.currency, stats.active_agents)
 
 
 def to_answer(workspace: Workspace) -> AdminWorkspaceAnswer:

@@ -57,7 +57,8 @@ METHOD = f"{BILLING}/payment-method"
 METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-Limit = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=2)]
+# Some currencies have units that are worth 0.00004 US dollars; reservations count micros, up to nine billion units.
+Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
 
 
 class BillingChange(ChangeBody):
@@ -104,9 +105,9 @@ async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList
 
 async def get_invoice(context: MemberContext, invoice_id: UUID) -> JsonOrPdf[InvoiceDetails]:
     """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
-    record = await context.services.billing.get_invoice(context.db, context.workspace_id, invoice_id)
-    issuer = context.services.billing.issuer
-    document = InvoiceDocument(issuer, record.invoice, record.lines, record.payments)
+    billing = context.services.billing
+    record = await billing.get_invoice(context.db, context.workspace_id, invoice_id)
+    document = InvoiceDocument(billing.issuer, record.invoice, record.lines, record.payments, billing.fonts)
     return JsonOrPdf(to_details(record, _url(context, invoice_id)), lambda: _make_file(document))
 
 

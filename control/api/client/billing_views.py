@@ -5,11 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from control.api.invoice_views import CreditFacts, InvoiceFacts, copy_fields
 from control.billing.accounts import AlertKind, BillingAccount, BillingSettings, PeriodStatus, PeriodSummary, SpendAlert
-from control.billing.credits import CreditCategory, CreditGrant, CreditScope
+from control.billing.credits import CreditGrant
 from control.billing.invoice_draft import LineKind
-from control.billing.invoices import Invoice, InvoiceLine, InvoiceStatus, Payment, PaymentKind
-from control.billing.model import CURRENCY
+from control.billing.invoices import Invoice, InvoiceLine, Payment, PaymentKind
 from control.billing.service import InvoiceRecord, RunningPeriod
 from control.http.body import Currency, Money
 from control.http.pagination import ListAnswer
@@ -73,25 +73,13 @@ class PeriodList(ListAnswer):
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceView:
+class InvoiceView(InvoiceFacts):
     """An invoice. amount: with tax. invoice_pdf_url: where its PDF is; the token is needed there."""
 
-    id: UUID
-    number: str | None
-    amount: Money
     subtotal: Money
     tax: Money
     amount_due: Money
-    amount_paid: Money
-    amount_refunded: Money
-    currency: Currency
-    status: InvoiceStatus
-    period_start: datetime
-    period_end: datetime
     invoice_pdf_url: str | None
-    issued_at: datetime | None
-    due_at: datetime | None
-    paid_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +128,8 @@ class InvoiceDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class CreditView:
+class CreditView(CreditFacts):
     """A credit of the workspace. balance: what is left. priority: the lowest is used first."""
-
-    id: UUID
-    category: CreditCategory
-    applies_to: CreditScope
-    amount: Money
-    balance: Money
-    currency: Currency
-    priority: int
-    effective_at: datetime
-    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +210,7 @@ def to_period(one: PeriodSummary) -> PeriodView:
         period_start=one.period_start,
         period_end=one.period_end,
         total_amount=one.total_amount,
-        currency=CURRENCY,
+        currency=one.currency,
         status=one.status,
         paid_at=one.paid_at,
         stripe_invoice_id=one.stripe_invoice_id,
@@ -241,8 +219,7 @@ def to_period(one: PeriodSummary) -> PeriodView:
 
 def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
     """url: of the invoice."""
-    values = {name: getattr(invoice, name) for name in InvoiceView.__slots__ if name != "invoice_pdf_url"}
-    return InvoiceView(**values, invoice_pdf_url=invoice.invoice_pdf_url or url)
+    return copy_fields(InvoiceView, invoice, invoice_pdf_url=invoice.invoice_pdf_url or url)
 
 
 def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
@@ -256,7 +233,7 @@ def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
 
 
 def to_credit(grant: CreditGrant) -> CreditView:
-    return CreditView(**{name: getattr(grant, name) for name in CreditView.__slots__})
+    return copy_fields(CreditView, grant)
 
 
 def to_settings(chosen: BillingSettings, account: BillingAccount) -> BillingSettingsView:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from control.api.call_analysis_views import CallAnalysisView, to_analysis
-from control.billing.model import CURRENCY, ResourceCost
+from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import ConsentRecord, encode_details
 from control.calls.model import Direction
@@ -243,7 +243,7 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         transferred_to=(details.transfer.number or None) if details.transfer else None,
         interruptions=details.interruptions,
         usage=make_usage(details.usage, call.costs),
-        costs=to_costs(call.costs),
+        costs=to_costs(call.costs, line.currency),
         consent=to_consent(details.consent),
         gaps=encode_details(details).get("gaps", ()),
         turns=call.turns,
@@ -258,13 +258,13 @@ def to_consent(consent: ConsentRecord) -> ConsentView:
     return ConsentView(consent.disclosed_at, consent.announced_at, consent.refused_at, consent.refused_by or None)
 
 
-def to_costs(costs: Iterable[ResourceCost]) -> list[CallCost]:
-    """By resource and unit: customers do not see which provider worked."""
+def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
+    """By resource and unit: customers do not see which provider worked. currency: the workspace's."""
     groups: dict[tuple[Role, LedgerUnit], list[ResourceCost]] = {}
     for cost in costs:
         groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
     return [
-        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group), CURRENCY)
+        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group), currency)
         for (role, unit), group in groups.items()
     ]
 

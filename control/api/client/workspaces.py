@@ -11,9 +11,10 @@ from control.api.client.workspaces_views import (
     to_subscription,
     to_view,
 )
+from control.billing.currency_changes import open_account
 from control.db.keyset import PageRequest
 from control.http.access import USER, member
-from control.http.body import Body, ChangeBody, Name, Slug
+from control.http.body import Body, ChangeBody, Currency, Name, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route
@@ -32,6 +33,9 @@ class NewWorkspaceBody(Body):
     name: Name
     industry: Slug | None = Field(None, description="Such as dental or real_estate.")
     timezone: Timezone = "UTC"
+    currency: Currency | None = Field(
+        None, description="In which it is billed (ISO 4217, lower case); left out: the platform's choice."
+    )
 
 
 class WorkspaceChange(ChangeBody):
@@ -48,8 +52,10 @@ class WorkspaceChange(ChangeBody):
 async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> WorkspaceAnswer:
     """Creates a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
     address is confirmed."""
-    workspaces, new = context.services.workspaces, NewWorkspace(**dict(body))
-    workspace = await workspaces.create(context.db, context.actor, context.user_id, new, context.now)
+    services, new = context.services, NewWorkspace(body.name, body.industry, body.timezone)
+    currency = body.currency or await services.platform.setting(context.db, "default_currency")
+    workspace = await services.workspaces.create(context.db, context.actor, context.user_id, new, context.now)
+    await open_account(context.db, workspace.id, workspace.tier_name, currency, context.now)
     return WorkspaceAnswer(to_view(workspace, "owner"))
 
 

@@ -79,7 +79,7 @@ async def make_billing_workspace(api: Api, database_url: str, *, minutes: int = 
     await insert_minutes(api.owner, workspace_id, start + timedelta(days=3), minutes)
     async with platform_transaction(database_url) as db:
         now = datetime.now(UTC)
-        while await closure.open_periods(db, now, 50):
+        while (await closure.open_periods(db, now, 50)).opened:
             pass
         first = (await store_periods.select_open(db, UUID(workspace_id)))[0]
         closed = await closure.close_period(db, first.id, now)

@@ -82,7 +82,8 @@ async def test_staff_see_each_providers_share(api: Api) -> None:
     assert [one for one in costs if one["unit"] == "prompt_tokens"] == [
         {
             "resource_type": "llm", "provider": "groq", "vendor": "openai", "model": "oss", "quantity": 2_000,
-            "unit": "prompt_tokens", "cost": 0.0003, "price": 0, "currency": "usd", "estimated": True,
+            "unit": "prompt_tokens", "cost": 0.0003, "price": 0, "currency": "usd", "price_currency": "usd",
+            "estimated": True,
         }
     ]  # fmt: skip
 

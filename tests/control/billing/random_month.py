@@ -9,6 +9,11 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from control.analytics.rollup import WorkspaceDay, mark_days
+from control.billing import store_currencies
+from control.billing.exchange_rates import ExchangeRate
+from control.billing.money import round_money
+from control.billing.plans import TierPrice
+from control.billing.price_changes import follow_tier_prices
 from control.db.pool import Connection
 from shared.ids import new_id
 
@@ -18,6 +23,13 @@ ENDS = datetime(2026, 12, 1, 12, tzinfo=UTC)
 _MINUTES = int((ENDS - OPENED) / timedelta(minutes=1))
 # VAT of Germany is added to the price here, that of Austria is contained.
 RATES = (("DE", "VAT", 1900, False), ("AT", "VAT", 2000, True), ("CH", "VAT", 810, False), ("CH", "Levy", 33, True))
+
+# By currency: US dollars for one unit, at first and from the second month on; monthly fees of starter, growth, trial.
+PRICES = {
+    "eur": (("1.08", "1.113"), ("45.90", "91.50", "0")), "jpy": (("0.0067", "0.0064"), ("7350", "14900", "0")),
+    "kwd": (("3.25", "3.2712"), ("15.070", "30.500", "0")),
+}  # fmt: skip
+SECOND_MONTH = datetime(2026, 10, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,7 @@ class RandomMonth:
     """minute: of an event, since OPENED. late: rows that come after their period was closed."""
 
     timezone: str
+    currency: str
     country: str | None
     usage: Sequence[Usage]
     late: Sequence[Usage]
@@ -49,6 +62,7 @@ _late = st.builds(Usage, st.integers(0, _MINUTES // 2), st.integers(-500, 500), 
 months = st.builds(
     RandomMonth,
     timezone=st.sampled_from(("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")),
+    currency=st.sampled_from(("usd", "usd", *PRICES)),
     country=st.sampled_from((None, "DE", "AT", "CH", "FR")),
     usage=st.lists(_usage, max_size=12),
     late=st.lists(_late, max_size=4),
@@ -74,6 +88,17 @@ months = st.builds(
 def moment(minute: int) -> datetime:
     """So many minutes after the account was opened."""
     return OPENED + timedelta(minutes=minute)
+
+
+async def insert_currencies(db: Connection) -> None:
+    """The exchange rates and the tiers' prices of all months."""
+    for currency, (rates, fees) in PRICES.items():
+        for usd, since in zip(rates, (OPENED, SECOND_MONTH), strict=True):
+            await store_currencies.insert_rate(db, ExchangeRate(0, currency, Decimal(usd), since), OPENED)
+        for tier, fee in zip(("starter", "growth", "trial"), fees, strict=True):
+            price = TierPrice(tier, currency, Decimal(fee), Decimal("0.1"))
+            await store_currencies.upsert_tier_price(db, price, OPENED)
+    await follow_tier_prices(db, OPENED)
 
 
 async def insert_rates(db: Connection) -> None:
@@ -116,15 +141,24 @@ async def insert_month(db: Connection, month: RandomMonth) -> UUID:
     )
     await db.executemany(
         "INSERT INTO credit_grants (id, workspace_id, amount, category, applies_to, priority, effective_at, "
-        "expires_at, reason) VALUES ($1, $2, $3, 'goodwill', $4, $5, $6, $7, 'x')",
+        "expires_at, reason, currency) VALUES ($1, $2, $3, 'goodwill', $4, $5, $6, $7, 'x', $8)",
         [
-            (UUID(new_id()), workspace_id, amount, scope, priority, OPENED, moment(expires) if expires else None)
+            (
+                UUID(new_id()),
+                workspace_id,
+                round_money(amount, month.currency) or Decimal(1),
+                scope,
+                priority,
+                OPENED,
+                moment(expires) if expires else None,
+                month.currency,
+            )
             for amount, scope, priority, expires in month.grants
         ],
     )
     await db.execute(
-        "INSERT INTO billing_accounts (workspace_id, opened_at, country) VALUES ($1, $2, $3)",
-        workspace_id, OPENED, month.country,
+        "INSERT INTO billing_accounts (workspace_id, opened_at, country, currency) VALUES ($1, $2, $3, $4)",
+        workspace_id, OPENED, month.country, month.currency,
     )  # fmt: skip
     await insert_usage(db, workspace_id, month.usage)
     return workspace_id

@@ -3,8 +3,8 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -17,9 +17,19 @@ from control.billing import closure, store_periods
 from control.billing.issuance import issue_own
 from control.billing.money import round_money
 from control.billing.statements import load_running_statement, load_statement
+from control.billing.store_currencies import load_history
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
-from tests.control.billing.random_month import ENDS, RandomMonth, insert_month, insert_rates, insert_usage, months
+from tests.control.billing.random_month import (
+    ENDS,
+    PRICES,
+    RandomMonth,
+    insert_currencies,
+    insert_month,
+    insert_rates,
+    insert_usage,
+    months,
+)
 from tests.platform.catalogue import seed_catalogue
 
 CENT = Decimal("0.01")
@@ -39,6 +49,7 @@ def pool(runner: asyncio.Runner, database_url: str) -> Iterator[Pool]:
         async with pool.transaction() as db:
             await seed_catalogue(db)
             await insert_rates(db)
+            await insert_currencies(db)
 
     opened = open_pool(database_url, size=2)
     pool = runner.run(opened.__aenter__())
@@ -58,17 +69,18 @@ async def check_month(pool: Pool, month: RandomMonth) -> None:
         await enter_platform(db)
         workspace_id = await insert_month(db, month)
         await roll_up(db)
-        while await closure.open_periods(db, ENDS, 10):
+        while (await closure.open_periods(db, ENDS, 10)).opened:
             pass
         first, second, third = await periods_of(db, workspace_id, 3)
-        await check_running(db, workspace_id)
+        await check_running(db, workspace_id, month.currency)
         await close(db, first)
         await insert_usage(db, workspace_id, month.late)
         await close(db, second)
         await close(db, third)
         await roll_up(db)
         await check_sums(db, workspace_id)
-        await check_invoices(db, workspace_id)
+        await check_conversions(db, workspace_id, month.currency)
+        await check_invoices(db, workspace_id, month.currency)
         await check_numbers(db)
         await check_credits(db, workspace_id)
         await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
@@ -99,13 +111,13 @@ async def close(db: Connection, period: Any) -> None:
         assert await issue_own(db, closed.invoice_id, end, 14) is None
 
 
-async def check_running(db: Connection, workspace_id: UUID) -> None:
+async def check_running(db: Connection, workspace_id: UUID, currency: str) -> None:
     """The figures of a running period come from roll-ups, and are those of its closing."""
     last = await store_periods.select_last(db, workspace_id)
     assert last is not None
     for period in (last.period, *(one.period for one in await store_periods.select_open(db, workspace_id))):
-        running = await load_running_statement(db, workspace_id, period, "usd")
-        assert running == await load_statement(db, workspace_id, period, "usd")
+        running = await load_running_statement(db, workspace_id, period, currency)
+        assert running == await load_statement(db, workspace_id, period, currency)
 
 
 async def check_sums(db: Connection, workspace_id: UUID) -> None:
@@ -127,19 +139,45 @@ async def check_sums(db: Connection, workspace_id: UUID) -> None:
     )
 
 
-async def check_invoices(db: Connection, workspace_id: UUID) -> None:
+async def check_conversions(db: Connection, workspace_id: UUID, currency: str) -> None:
+    """What numbers cost us, by the rate of their period's begin; and the platform's days, by that of the day's."""
+    rates = await load_history(db, currency)
+    numbers = await db.fetch(
+        """
+        SELECT p.period_start, l.exact, u.cost FROM invoice_lines l
+        JOIN billing_periods p ON p.id = l.billing_period_id
+        JOIN usage_records u ON u.workspace_id = l.workspace_id AND u.details ->> 'line' = l.id::text
+        WHERE l.workspace_id = $1 AND l.kind = 'number'
+        """,
+        workspace_id,
+    )
+    count = "SELECT count(*) FROM invoice_lines WHERE workspace_id = $1 AND kind = 'number'"
+    assert len(numbers) == await db.fetchval(count, workspace_id)
+    assert [row["cost"] for row in numbers] == [rates.to_usd(row["exact"], row["period_start"]) for row in numbers]
+    converted: dict[date, Decimal] = defaultdict(Decimal)
+    histories = {name: await load_history(db, name) for name in ("usd", *PRICES)}
+    for row in await db.fetch("SELECT d.day, d.price, a.currency FROM workspace_daily d JOIN billing_accounts a "
+                              "USING (workspace_id)"):  # fmt: skip
+        midnight = datetime.combine(row["day"], time(), UTC)
+        amount = row["price"] * histories[row["currency"]].find(midnight)
+        converted[row["day"]] += amount.quantize(Decimal("1e-9"), ROUND_HALF_UP)
+    assert {row["day"]: row["price"] for row in await db.fetch("SELECT day, price FROM platform_daily")} == converted
+
+
+async def check_invoices(db: Connection, workspace_id: UUID, currency: str) -> None:
     invoices = {
         row["id"]: row for row in await db.fetch("SELECT * FROM invoices WHERE workspace_id = $1", workspace_id)
     }
     lines: dict[UUID, list[Any]] = defaultdict(list)
     for line in await db.fetch("SELECT * FROM invoice_lines WHERE workspace_id = $1", workspace_id):
         lines[line["invoice_id"]].append(line)
-        assert line["amount"] == round_money(line["exact"], "usd")
+        assert line["amount"] == round_money(line["exact"], currency)
     assert lines.keys() == invoices.keys()
     for invoice_id, invoice in invoices.items():
         assert sum(line["amount"] for line in lines[invoice_id]) == invoice["amount"] >= 0
         assert sum(line["tax"] for line in lines[invoice_id]) == invoice["tax"]
         assert invoice["subtotal"] + invoice["tax"] == invoice["amount"]
+        assert invoice["currency"] == currency
         assert invoice["status"] == ("pending" if invoice["amount"] else "paid")
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from control.billing.ledger import (
     NOTHING_BOOKED,
     BookedAmounts,
+    CallTier,
     FinishedCall,
     LedgerRow,
     UsageEvent,
@@ -35,6 +36,7 @@ CALL = FinishedCall(
     direction="inbound",
 )
 MINUTE = PriceVersion(5, PriceKey("price", "growth", "call_minutes", "*", "minute"), Decimal("0.1"), AT)
+GROWTH = CallTier("growth", "usd")
 LINE = PriceVersion(6, PriceKey("cost", "telnyx", "telephony", "inbound", "minute"), Decimal("0.0035"), AT)
 
 seconds = st.integers(0, 20_000)
@@ -57,13 +59,13 @@ def book(rows: Sequence[LedgerRow]) -> BookedAmounts:
 def test_minutes_always_add_up_to_the_latest_duration(durations: list[int]) -> None:
     rows: list[LedgerRow] = []
     for duration in durations:
-        row = make_minutes_row(replace(CALL, seconds=duration), "growth", PriceList([MINUTE]), book(rows))
+        row = make_minutes_row(replace(CALL, seconds=duration), GROWTH, PriceList([MINUTE]), book(rows))
         rows += [row] if row else []
-    whole = make_minutes_row(replace(CALL, seconds=durations[-1]), "growth", PriceList([MINUTE]), NOTHING_BOOKED)
+    whole = make_minutes_row(replace(CALL, seconds=durations[-1]), GROWTH, PriceList([MINUTE]), NOTHING_BOOKED)
     booked = book(rows)
     assert booked.quantity == durations[-1]
     assert booked.price == (whole.price.value if whole else 0)
-    assert make_minutes_row(replace(CALL, seconds=durations[-1]), "growth", PriceList([MINUTE]), booked) is None
+    assert make_minutes_row(replace(CALL, seconds=durations[-1]), GROWTH, PriceList([MINUTE]), booked) is None
     assert {row.price.version for row in rows} <= {5}
 
 
@@ -106,20 +108,32 @@ def test_carriers_bill_each_begun_minute() -> None:
 
 
 def test_a_call_without_connected_time_has_no_row() -> None:
-    assert make_minutes_row(CALL, "growth", PriceList([MINUTE]), NOTHING_BOOKED) is None
+    assert make_minutes_row(CALL, GROWTH, PriceList([MINUTE]), NOTHING_BOOKED) is None
     assert make_telephony_row(CALL, PriceList([]), NOTHING_BOOKED) is None
 
 
 def test_test_calls_are_not_charged_but_cost_us_the_line() -> None:
     call = replace(CALL, seconds=60, is_test=True)
-    minutes = make_minutes_row(call, "growth", PriceList([MINUTE]), NOTHING_BOOKED)
+    minutes = make_minutes_row(call, GROWTH, PriceList([MINUTE]), NOTHING_BOOKED)
     line = make_telephony_row(call, PriceList([LINE]), NOTHING_BOOKED)
     assert minutes is not None and (minutes.quantity, minutes.price) == (Decimal(60), ZERO)
     assert line is not None and line.cost == Amount(Decimal("0.0035"), 6)
 
 
+def test_a_call_is_charged_in_the_currency_of_its_workspace() -> None:
+    yen = PriceVersion(7, PriceKey("price", "growth", "call_minutes", "*", "minute", "jpy"), Decimal(15), AT)
+    row = make_minutes_row(
+        replace(CALL, seconds=90), CallTier("growth", "jpy"), PriceList([MINUTE, yen]), NOTHING_BOOKED
+    )
+    assert row is not None and row.price == Amount(Decimal("22.5"), 7)
+    row = make_minutes_row(
+        replace(CALL, seconds=90), CallTier("growth", "eur"), PriceList([MINUTE, yen]), NOTHING_BOOKED
+    )
+    assert row is not None and row.price.value is None, "no price is taken for one in another currency"
+
+
 def test_an_unknown_tier_is_an_unknown_price() -> None:
-    row = make_minutes_row(replace(CALL, seconds=60), None, PriceList([MINUTE]), NOTHING_BOOKED)
+    row = make_minutes_row(replace(CALL, seconds=60), CallTier(None, "usd"), PriceList([MINUTE]), NOTHING_BOOKED)
     assert row is not None and (row.price.value, row.cost) == (None, ZERO)
 
 

@@ -11,8 +11,10 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
 import pytest
+import structlog
 
 from control.billing import issuance, period_jobs, store_invoices
+from control.billing.closure import open_accounts, open_periods
 from control.billing.period_jobs import CLOSE_PERIOD, ISSUE_INVOICE, period_tasks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.db.duties import WorkerTasks
@@ -219,6 +221,25 @@ async def test_who_leaves_after_the_trial_is_billed_nothing(platform: CallPlatfo
     await run_duty(platform, "billing_periods", NEXT_MONTH)
     await close_queued(platform, NEXT_MONTH)
     assert await invoices(platform) == []
+
+
+async def test_a_workspace_whose_period_fails_stops_no_other(platform: CallPlatform) -> None:
+    """Not even where many fail: two are tried before the one that can be opened."""
+    made = [await platform.create_workspace() for _ in range(3)]
+    broken = [one.workspace_id for one in made[:2]]
+    unknown = "UPDATE workspaces SET timezone = 'Mars/Olympus' WHERE id = ANY($1::uuid[])"
+    await platform.in_platform(lambda db: db.execute(unknown, broken))
+    await platform.in_platform(lambda db: open_accounts(db, 10))
+    found = await platform.in_platform(lambda db: open_periods(db, NOW, 1, looked_at=10))
+    assert found.opened == 1, "after those that fail"
+    reported: list[int] = []
+    tasks = period_tasks(platform.pool, platform.services.billing, lambda: NOW, report_unopened=reported.append)
+    (duty,) = (one for one in tasks.duties if one.name == "billing_periods")
+    with structlog.testing.capture_logs() as logs:
+        assert await duty.run_once(platform.pool, NOW) == 0
+    failed = {line["workspace_id"] for line in logs if line["event"] == "billing_period.open_failed"}
+    assert failed == {str(one) for one in broken}
+    assert reported == [2]
 
 
 async def _execute(statement: str, workspace_id: UUID, db: Connection) -> None:

@@ -6,7 +6,11 @@ from functools import partial
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
+from control.analytics.read_dashboard import count_churn
+from control.billing.ledger import CallTier, FinishedCall
 from control.billing.price_changes import follow_tier_prices
+from control.billing.read_billed_workspaces import select_states
+from control.billing.read_tiers import select_call_tiers
 from control.billing.store_plans import select_plans
 from control.db.pool import Connection
 from tests.control.calls.call_platform import CallPlatform
@@ -50,3 +54,34 @@ async def test_each_change_of_a_tier_opens_one_version(platform: CallPlatform) -
     for statement in ("UPDATE plan_versions SET monthly_fee = 0", "DELETE FROM plan_versions"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await platform.in_platform(partial(execute, statement=statement))
+
+
+async def test_of_changes_at_one_moment_the_last_one_holds(platform: CallPlatform) -> None:
+    """Eight of them, whose ids are in no order."""
+    made = await platform.create_workspace()
+    workspace_id, at = made.workspace_id, NOW + timedelta(hours=1)
+    tiers = ["growth", "starter", "trial", "starter", "growth", "starter", "growth", "business"]
+
+    async def check(db: Connection) -> None:
+        for tier in tiers:
+            await db.execute(
+                "INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee) "
+                "VALUES (gen_random_uuid(), $1, $2, $3, $4, 0)",
+                *(workspace_id, at, "active" if tier == "business" else "suspended", tier),
+            )
+        states = await select_states(db, workspace_id, at - timedelta(minutes=1), at + timedelta(days=1))
+        assert [one.tier_name for one in states[-len(tiers) :]] == tiers
+        call = FinishedCall(
+            call_id=workspace_id,
+            workspace_id=workspace_id,
+            agent_id=None,
+            at=at,
+            seconds=1,
+            is_test=False,
+            carrier="twilio",
+            direction="inbound",
+        )
+        assert await select_call_tiers(db, [call]) == {workspace_id: CallTier("business", "usd")}
+        assert await count_churn(db, at + timedelta(hours=1), at + timedelta(hours=2)) == (1, 0), "active at last"
+
+    await platform.in_platform(check)

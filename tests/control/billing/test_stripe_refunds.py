@@ -113,13 +113,19 @@ async def test_a_total_that_differs_is_never_finalised(worker: StripeWorker) -> 
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "minor"), [("49.00", "usd", 4900), ("-0.01", "eur", -1), ("500", "jpy", 500)]
-)
+    ("amount", "currency", "minor"),
+    [
+        ("49.00", "usd", 4900), ("-0.01", "eur", -1), ("500", "jpy", 500), ("5.120", "kwd", 5120), ("5", "isk", 500),
+        ("20", "ugx", 2000),
+    ],
+)  # fmt: skip
 def test_amounts_are_in_the_smallest_unit(amount: str, currency: str, minor: int) -> None:
     assert to_minor(Decimal(amount), currency) == minor
 
 
-@pytest.mark.parametrize(("amount", "currency"), [("0.001", "usd"), ("1", "kwd"), ("1", "isk"), ("0.5", "jpy")])
+@pytest.mark.parametrize(
+    ("amount", "currency"), [("0.001", "usd"), ("1.005", "kwd"), ("1", "iqd"), ("1", "huf"), ("0.5", "jpy")]
+)
 def test_amounts_that_stripe_cannot_have_are_refused(amount: str, currency: str) -> None:
     with pytest.raises(SinkError):
         to_minor(Decimal(amount), currency)

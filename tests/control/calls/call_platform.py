@@ -132,9 +132,6 @@ class CallPlatform:
         await self.in_platform(
             lambda db: self.services.workspaces.administration.change_tier(db, STAFF, workspace_id, tier, NOW)
         )
-        # Of two changes at one moment the order of their ids, made within a millisecond, would tell which one holds.
-        first = "DELETE FROM workspace_changes WHERE workspace_id = $1 AND tier_name <> $2"
-        await self.in_platform(lambda db: db.execute(first, workspace_id, tier))
         await self.in_platform(
             lambda db: db.execute(
                 "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, country) "
