@@ -32,7 +32,7 @@ from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
-from control.billing.stripe import StripeOptions
+from control.billing.stripe_client import StripeOptions
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate

@@ -25,7 +25,8 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, 
             invoice = await _settle(db, invoice, receipt, now)
         case "paid" if invoice.status == "void":
             log.error("invoice.paid_after_void", invoice_id=str(invoice.id), workspace_id=str(invoice.workspace_id))
-        case "void" if invoice.status in OPEN and invoice.amount_paid == 0:
+        case "void" if invoice.status in (*OPEN, "uncollectible") and invoice.amount_paid == 0:
+            invoice = await _reopen(db, invoice)
             invoice = await issuance.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
         case "uncollectible" if invoice.status in OPEN:
             invoice = replace(invoice, status="uncollectible")
@@ -36,8 +37,15 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, 
 
 async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
     """The sink took all that was open."""
-    if invoice.status == "uncollectible":
-        invoice = replace(invoice, status="pending")
-        await store_invoices.update_state(db, invoice)
+    invoice = await _reopen(db, invoice)
     payment = issuance.make_payment(invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id)
     return await issuance.record_payment(db, SYSTEM, payment)
+
+
+async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
+    """An uncollectible invoice is to be paid again, so that it can be paid or void."""
+    if invoice.status != "uncollectible":
+        return invoice
+    invoice = replace(invoice, status="pending")
+    await store_invoices.update_state(db, invoice)
+    return invoice

@@ -1354,7 +1354,8 @@ CREATE TABLE public.sink_customers (
     workspace_id uuid NOT NULL,
     customer_id text NOT NULL,
     payment_method_id text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision bigint DEFAULT 0 NOT NULL
 );
 
 --
@@ -1367,7 +1368,8 @@ CREATE TABLE public.sink_invoices (
     attempts integer DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone,
     checked_at timestamp with time zone NOT NULL,
-    last_error text
+    last_error text,
+    answered_at timestamp with time zone
 );
 
 --
@@ -2029,6 +2031,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
+INSERT INTO public.schema_migrations VALUES ('20261127000201');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

@@ -8,6 +8,8 @@ from simulator.stripe.errors import StripeFailure, declined_card, invalid_parame
 
 # The smallest charge in US cents (docs.stripe.com/currencies, minimum charge amounts).
 MINIMUM_CHARGE = 50
+# Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
+MOST_ITEMS = 250
 
 
 def create_invoice(account: StripeAccount, params: StripeObject) -> StripeObject:
@@ -75,6 +77,8 @@ def create_invoice_item(account: StripeAccount, params: StripeObject) -> StripeO
         invoice = _find(account, invoice_id, "draft", verb="edited", status=400)
         if invoice["customer"] != customer["id"] or invoice["currency"] != currency:
             raise StripeFailure("The invoice belongs to another customer or has another currency.", param="invoice")
+        if sum(one["invoice"] == invoice_id for one in account.all("invoiceitem")) >= MOST_ITEMS:
+            raise StripeFailure(f"You can add at most {MOST_ITEMS} invoice items to an invoice.", param="invoice")
     period = {name: read_integer(params.get("period", {}), name, int(account.now)) for name in ("start", "end")}
     made = account.add(
         "ii",
@@ -134,7 +138,15 @@ def pay_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -
     method = params.get("payment_method") or customer["invoice_settings"]["default_payment_method"]
     if method is None:
         raise StripeFailure("There is no default_payment_method set on this Customer or Invoice.", code="missing")
-    _charge(account, invoice, account.find("payment_method", method, status=400))
+    found = account.find("payment_method", method, status=400)
+    if found["customer"] != customer["id"]:
+        raise StripeFailure(
+            f"The customer does not have a payment method with the ID {method}. The payment method must be attached to "
+            "the customer.",
+            code="resource_missing",
+            param="payment_method",
+        )
+    _charge(account, invoice, found)
     return invoice
 
 

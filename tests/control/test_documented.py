@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
-from control.billing.stripe import StripeOptions
+from control.billing.stripe_client import StripeOptions
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
 from control.media_requests.metrics import MediaRequestMetrics

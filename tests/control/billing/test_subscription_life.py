@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from aiohttp import ClientSession, web
 
-from control.billing.stripe import API_VERSION
+from control.billing.stripe_client import API_VERSION
 from control.db.pool import Connection
 from control.http.cors import Cors
 from control.http.headers import default_headers
@@ -110,6 +110,8 @@ async def test_trial_active_overdue_paid_cancelled(link: StripeLink) -> None:
     assert december["status"] == "overdue"
     assert await workspace_status(worker, workspace_id) == "active", "in the time of grace"
     await run_at(worker, january + timedelta(days=29))
+    assert await workspace_status(worker, workspace_id) == "active", "Stripe has not been asked for two weeks"
+    await run_at(worker, january + timedelta(days=29, minutes=1))
     assert await workspace_status(worker, workspace_id) == "suspended"
 
     # A card that is declined, then one that pays.
