@@ -180,6 +180,9 @@ class ControlSettings(DatabaseSettings):
     stripe_webhook_secrets: Secrets = Field(
         (), repr=False, description="Signing secrets of Stripe's webhook endpoint (whsec_…), separated by commas."
     )
+    stripe_webhook_body_bytes: int = Field(
+        524_288, ge=65_536, le=16_777_216, description="Longest event of Stripe, in bytes; at most `MAX_BODY_BYTES`."
+    )
     stripe_api_url: WebUrl = Field("https://api.stripe.com", description="Stripe's API.")
     stripe_timeout_s: float = Field(10.0, gt=0, le=60, description="Timeout of one request to Stripe, in seconds.")
     standin_providers: bool = Field(False, description="Whether test providers may answer calls.")

@@ -323,6 +323,7 @@ def _webhooks(settings: ControlSettings) -> WebhookOptions:
         twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
         telnyx_public_keys=settings.telnyx_public_keys,
         stripe_secrets=settings.stripe_webhook_secrets,
+        stripe_body_bytes=settings.stripe_webhook_body_bytes,
         require_twilio_signature=settings.twilio_require_signature,
     )
 

@@ -76,6 +76,7 @@ def build(parts: WebhookParts) -> WebhookSource[StripeEvent]:
         answers={PATH: events.receive},
         retry=events.retry,
         ordering_key=lambda open_event: "",
+        max_body_bytes=parts.options.stripe_body_bytes,
     )
 
 

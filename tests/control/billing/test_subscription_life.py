@@ -180,6 +180,17 @@ async def test_lost_events_are_made_up_for(link: StripeLink, change: Callable[..
     assert (await worker.invoices(workspace_id))[0]["status"] == expected
 
 
+async def test_events_may_be_as_long_as_stripes_longest(link: StripeLink) -> None:
+    """Which no carrier's are: an invoice with ten lines, all with as much metadata as Stripe keeps."""
+    worker = link.worker
+    metadata = {f"{number:040}": "x" * 500 for number in range(50)}
+    longest = {"id": "in_long", "object": "invoice", "lines": [{"metadata": metadata} for _ in range(10)]}
+    for invoice, status in ((longest, 200), ({**longest, "more": "x" * 524_288}, 413)):
+        worker.account.emit("invoice.paid", invoice | {"metadata": metadata})
+        assert await link.webhooks.send(link.session, link.webhooks.waiting[-1]) == status
+    link.webhooks.lose()
+
+
 async def test_only_stripe_is_heard(link: StripeLink) -> None:
     """Each of two secrets verifies; a wrong, a missing, an old and a future signature do not."""
     worker = link.worker
