@@ -39,6 +39,7 @@ from control.db.pool import Connection, Pool
 CHARGE_INVOICE: Final = "billing.charge_invoice"
 CHECK_INVOICE: Final = "billing.check_invoice"
 CHECK_CUSTOMER: Final = "billing.check_customer"
+CHECK_PAYMENT: Final = "billing.check_payment"
 REFUND: Final = "billing.refund"
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -54,6 +55,12 @@ class CheckInvoiceJob(msgspec.Struct, frozen=True):
     """Payload of the job. external_id: the sink's."""
 
     external_id: str
+
+
+class CheckPaymentJob(msgspec.Struct, frozen=True):
+    """Payload of the job. payment_id: the sink's, of a charge."""
+
+    payment_id: str
 
 
 class CheckCustomerJob(msgspec.Struct, frozen=True):
@@ -142,6 +149,15 @@ class SinkJobs:
             await transact(self._pool, lambda db: store_collection.defer_check(db, invoice_id, now))
             raise JobFailed(str(error), is_permanent=True) from None
         await transact(self._pool, lambda db: self._apply(db, invoice_id, receipt))
+
+    async def check_payment(self, job: CheckPaymentJob) -> None:
+        """Asks the sink what became of the invoice that a charge paid, such as after a refund or a dispute."""
+        try:
+            external_id = await self._sink.find_paid_invoice(job.payment_id)
+        except SinkError as error:
+            raise JobFailed(str(error), is_permanent=True) from None
+        if external_id is not None:
+            await self.check_invoice(CheckInvoiceJob(external_id))
 
     async def check_customer(self, job: CheckCustomerJob) -> None:
         """Asks the sink which payment method a customer has. What was stored since it was asked is newer: then the job

@@ -11,10 +11,12 @@ from control.billing.sink_jobs import (
     CHARGE_INVOICE,
     CHECK_CUSTOMER,
     CHECK_INVOICE,
+    CHECK_PAYMENT,
     REFUND,
     ChargeInvoiceJob,
     CheckCustomerJob,
     CheckInvoiceJob,
+    CheckPaymentJob,
     RefundJob,
     SinkJobs,
 )
@@ -24,11 +26,16 @@ from control.db.pool import Connection, Pool
 
 # Open invoices are asked about so often, because webhooks may be lost: Stripe gives one up after three days.
 CHECK_AFTER: Final = timedelta(hours=6)
+# Paid ones, because of refunds and disputes, which come up to 120 days later
+# (docs.stripe.com/disputes/how-disputes-work).
+CHECK_PAID_AFTER: Final = timedelta(days=7)
+CHECK_PAID_FOR: Final = timedelta(days=120)
 
 
 def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) -> WorkerTasks:
     """`period_tasks`, whose invoices the sink issues; jobs `billing.charge_invoice`, `.check_invoice`,
-    `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks` and `refund_orders`."""
+    `.check_payment`, `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks` and
+    `refund_orders`."""
     jobs = SinkJobs(pool, billing, sink, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
@@ -37,6 +44,9 @@ def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) ->
 
     async def invoice_checks(db: Connection, now: datetime) -> int:
         old = await store_collection.select_unchecked(db, now - CHECK_AFTER, MOST_WAITING)
+        old += await store_collection.select_unchecked_paid(
+            db, now - CHECK_PAID_FOR, now - CHECK_PAID_AFTER, MOST_WAITING
+        )
         return await enqueue_new(db, CHECK_INVOICE, [CheckInvoiceJob(one) for one in old], BATCH)
 
     async def refund_orders(db: Connection, now: datetime) -> int:
@@ -46,6 +56,7 @@ def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) ->
     handlers = {
         CHARGE_INVOICE: jobs.handler(ChargeInvoiceJob, jobs.charge),
         CHECK_INVOICE: jobs.handler(CheckInvoiceJob, jobs.check_invoice),
+        CHECK_PAYMENT: jobs.handler(CheckPaymentJob, jobs.check_payment),
         CHECK_CUSTOMER: jobs.handler(CheckCustomerJob, jobs.check_customer),
         REFUND: jobs.handler(RefundJob, jobs.refund),
     }

@@ -71,14 +71,28 @@ class SinkInvoice:
 
 
 @dataclass(frozen=True, slots=True)
+class SinkAmount:
+    """Money of an invoice that the sink gave up or paid back. reference: the sink's. amount: positive. order_id: of our
+    order to pay back, if it was ours."""
+
+    reference: str
+    amount: Decimal
+    reason: str
+    order_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SinkReceipt:
-    """What a sink knows of an invoice. external_id, number: the sink's."""
+    """What a sink knows of an invoice. external_id, number: the sink's. credited: what credit notes took from what was
+    to be paid. refunded: all that was paid back; None: it was not asked."""
 
     external_id: str
     number: str
     status: SinkStatus
     due_at: datetime | None
     pdf_url: str | None
+    credited: Sequence[SinkAmount] = ()
+    refunded: Sequence[SinkAmount] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,11 @@ class BillingSink(Protocol):
         ...
 
     async def get_invoice(self, external_id: str) -> SinkReceipt:
-        """What became of it."""
+        """What became of it, refunds included."""
+        ...
+
+    async def find_paid_invoice(self, payment_id: str) -> str | None:
+        """The sink's id of the invoice that a charge paid."""
         ...
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:

@@ -144,6 +144,22 @@ async def select_unchecked(db: Connection, before: datetime, most: int) -> list[
     return [row["id"] for row in rows]
 
 
+async def select_unchecked_paid(db: Connection, paid_after: datetime, before: datetime, most: int) -> list[str]:
+    """The sink's ids of invoices paid after a moment that it was last asked about before the other. Needs platform
+    scope."""
+    rows = await db.fetch(
+        """
+        SELECT i.stripe_invoice_id AS id FROM sink_invoices s JOIN invoices i ON i.id = s.invoice_id
+        WHERE s.checked_at > $1 AND s.checked_at < $2 AND i.status = 'paid' AND i.paid_at > $1
+        ORDER BY s.checked_at LIMIT $3
+        """,
+        paid_after,
+        before,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
 async def select_invoice_of(db: Connection, external_id: str) -> UUID | None:
     """Our id of the sink's invoice. Needs platform scope."""
     found: UUID | None = await db.fetchval("SELECT id FROM invoices WHERE stripe_invoice_id = $1", external_id)

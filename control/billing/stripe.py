@@ -22,7 +22,6 @@ from control.billing.sinks import (
     SinkInvoice,
     SinkLine,
     SinkReceipt,
-    SinkStatus,
 )
 from control.billing.stripe_amounts import to_minor
 from control.billing.stripe_client import (
@@ -40,18 +39,13 @@ from control.billing.stripe_client import (
     first_object,
     metadata_of,
 )
+from control.billing.stripe_receipts import STATUSES, find_invoice_of, list_intents, read_receipt
 
 NAME: Final = "stripe"
 # Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
 MOST_ITEMS: Final = 250
 # Clocks differ; and a draft is made after its period's end.
 _SKEW: Final = timedelta(days=1)
-_STATUSES: Final[Mapping[str, SinkStatus]] = {
-    "open": "pending",
-    "paid": "paid",
-    "void": "void",
-    "uncollectible": "uncollectible",
-}
 
 
 class StripeSink:
@@ -100,9 +94,9 @@ class StripeSink:
             found = await create_object(
                 f"finalise-{invoice.id}",
                 lambda options: self._v1.invoices.finalize_invoice_async(found.id, {"auto_advance": False}, options),
-                lambda: self._find_in_status(found.id, *_STATUSES),
+                lambda: self._find_in_status(found.id, *STATUSES),
             )
-        return _receipt(found)
+        return await read_receipt(self._api, found)
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:
         """The method is part of the key: a decline that Stripe keeps under it must not meet another card. Raises
@@ -114,7 +108,7 @@ class StripeSink:
             ),
             lambda: self._find_in_status(external_id, "paid", "void"),
         )
-        return _receipt(paid)
+        return await read_receipt(self._api, paid)
 
     async def settle_invoice(self, external_id: str) -> SinkReceipt:
         """Marks it as paid elsewhere. Raises SinkError if a card paid it meanwhile: then the customer paid twice."""
@@ -123,13 +117,18 @@ class StripeSink:
             lambda options: self._v1.invoices.pay_async(external_id, {"paid_out_of_band": True}, options),
             lambda: self._find_in_status(external_id, "paid"),
         )
-        if await self._find_intents(external_id):
+        if await list_intents(self._api, external_id):
             raise SinkError("a card has paid this invoice")
-        return _receipt(paid)
+        return await read_receipt(self._api, paid)
 
     async def get_invoice(self, external_id: str) -> SinkReceipt:
         """Raises SinkError for one that is not finalised."""
-        return _receipt(await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id)))
+        found = await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id))
+        return await read_receipt(self._api, found, has_refunds=True)
+
+    async def find_paid_invoice(self, payment_id: str) -> str | None:
+        """payment_id: of a PaymentIntent."""
+        return await find_invoice_of(self._api, payment_id)
 
     async def void_invoice(self, external_id: str, reason: str) -> SinkReceipt:
         """Stripe keeps no reason: it is in our audit log."""
@@ -138,11 +137,11 @@ class StripeSink:
             lambda options: self._v1.invoices.void_invoice_async(external_id, {}, options),
             lambda: self._find_in_status(external_id, "void"),
         )
-        return _receipt(void)
+        return await read_receipt(self._api, void)
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
         """Pays back to the card that paid. Raises SinkError where no card did."""
-        intents = await self._find_intents(external_id)
+        intents = await list_intents(self._api, external_id)
         if not intents:
             raise SinkError("no card paid this invoice")
         intent = intents[0]
@@ -158,6 +157,8 @@ class StripeSink:
             ),
             lambda: self._find_refund(intent, refund_id),
         )
+        if made.status in ("failed", "canceled"):
+            raise SinkError(f"the refund {made.id} is {made.status}")
         return made.id
 
     async def create_setup(self, customer_id: str) -> SetupSecret:
@@ -257,13 +258,6 @@ class StripeSink:
         page = await call_stripe(lambda: self._v1.invoice_items.list_async({"invoice": external_id, "limit": 100}))
         return await first_object(page, lambda one: metadata_of(one).get("line_id") == str(line.id))
 
-    async def _find_intents(self, external_id: str) -> list[str]:
-        """The charges that paid an invoice."""
-        page = await call_stripe(
-            lambda: self._v1.invoice_payments.list_async({"invoice": external_id, "status": "paid", "limit": 100})
-        )
-        return [str(one.payment.payment_intent) async for one in each_object(page) if one.payment.payment_intent]
-
     async def _find_in_status(self, external_id: str, *statuses: str) -> StripeInvoice | None:
         found = await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id))
         return found if found.status in statuses else None
@@ -284,14 +278,6 @@ def _fit_lines(lines: Sequence[SinkLine]) -> Sequence[SinkLine]:
 
 async def _find_nothing() -> None:
     """Customers cannot be looked for: a second one that is made after a day holds nothing."""
-
-
-def _receipt(invoice: StripeInvoice) -> SinkReceipt:
-    """Raises SinkError for a draft."""
-    status = _STATUSES.get(invoice.status or "")
-    if status is None or invoice.number is None:
-        raise SinkError(f"the invoice is {invoice.status} at Stripe")
-    return SinkReceipt(invoice.id, invoice.number, status, None, None)
 
 
 def _card(method: StripePaymentMethod) -> PaymentCard:

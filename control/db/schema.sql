@@ -2032,6 +2032,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000201');
+INSERT INTO public.schema_migrations VALUES ('20261127000202');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3376,6 +3377,12 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 --
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
+
+--
+-- Name: sink_invoices_checked; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sink_invoices_checked ON public.sink_invoices USING btree (checked_at);
 
 --
 -- Name: sink_invoices_due; Type: INDEX; Schema: public; Owner: -
