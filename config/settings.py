@@ -185,6 +185,13 @@ class ControlSettings(DatabaseSettings):
     )
     stripe_api_url: WebUrl = Field("https://api.stripe.com", description="Stripe's API.")
     stripe_timeout_s: float = Field(10.0, gt=0, le=60, description="Timeout of one request to Stripe, in seconds.")
+    billing_days_ahead: int = Field(
+        0,
+        ge=0,
+        le=3_660,
+        description="For rehearsals on one machine only: the worker closes periods, charges and suspends as if it were "
+        "so many days later.",
+    )
     standin_providers: bool = Field(False, description="Whether test providers may answer calls.")
 
     storage_url: StorageUrl = Field(

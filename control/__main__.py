@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import uvloop
@@ -226,10 +227,19 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
         outside=_outside(settings),
         carrier_recordings_deleted=settings.carrier_recordings_deleted,
         unknown_calls_ended=settings.unknown_calls_ended,
+        billing_ahead=_billing_ahead(settings),
         host=host,
         port=port,
         timeouts=_timeouts(settings),
     )
+
+
+def _billing_ahead(settings: ControlSettings) -> timedelta:
+    """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
+    host = urlsplit(settings.public_url).hostname
+    if settings.billing_days_ahead and host not in ("127.0.0.1", "localhost", "::1"):
+        raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
+    return timedelta(days=settings.billing_days_ahead)
 
 
 def _parse_setting(name: str, parse: Callable[[], T]) -> T:

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -56,6 +57,7 @@ class BackgroundWorkerOptions:
     outside: OutsideOptions
     carrier_recordings_deleted: bool = True
     unknown_calls_ended: bool = False
+    billing_ahead: timedelta = timedelta(0)
     host: str = "127.0.0.1"
     port: int = 0
     pool_size: int = 4
@@ -72,9 +74,10 @@ def make_worker_tasks(
     *,
     delete_at_carrier: bool = True,
     ends_unknown_calls: bool = False,
+    billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
     """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
-    counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`."""
+    counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`. billing_ahead: see `billing_tasks`."""
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
@@ -88,7 +91,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
-            billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced),
+            billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, ahead=billing_ahead),
             voice_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),
@@ -134,6 +137,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                     metrics,
                     delete_at_carrier=options.carrier_recordings_deleted,
                     ends_unknown_calls=options.unknown_calls_ended,
+                    billing_ahead=options.billing_ahead,
                 )
                 try:
                     yield BackgroundWorker(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.stripe import credit_notes, customers, invoices
+from simulator.stripe import corrections, customers, invoices
 from simulator.stripe.account import StripeAccount, StripeObject
 from simulator.stripe.errors import StripeFailure, invalid_parameter
 
@@ -63,12 +63,12 @@ OPERATIONS: Final = (
     StripeOperation("POST", "/v1/refunds", invoices.create_refund, "payment_intent amount reason metadata"),
     StripeOperation("GET", "/v1/refunds", invoices.list_refunds, f"payment_intent {_PAGE}"),
     StripeOperation(
-        "POST", "/v1/credit_notes", credit_notes.create_credit_note,
+        "POST", "/v1/credit_notes", corrections.create_credit_note,
         "invoice amount refund_amount credit_amount out_of_band_amount reason memo",
     ),
-    StripeOperation("GET", "/v1/credit_notes", credit_notes.list_credit_notes, f"invoice {_PAGE}"),
-    StripeOperation("POST", "/v1/credit_notes/*/void", credit_notes.void_credit_note),
-    StripeOperation("GET", "/v1/disputes", credit_notes.list_disputes, f"payment_intent {_PAGE}"),
+    StripeOperation("GET", "/v1/credit_notes", corrections.list_credit_notes, f"invoice {_PAGE}"),
+    StripeOperation("POST", "/v1/credit_notes/*/void", corrections.void_credit_note),
+    StripeOperation("GET", "/v1/disputes", corrections.list_disputes, f"payment_intent {_PAGE}"),
     StripeOperation("GET", "/v1/events", invoices.list_events, f"type {_PAGE}"),
 )  # fmt: skip
 

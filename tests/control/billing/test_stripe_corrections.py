@@ -15,7 +15,7 @@ from control.billing.job_transactions import enqueue_once
 from control.billing.sink_administration import SinkAdministration
 from control.billing.sink_jobs import CHECK_PAYMENT, CheckPaymentJob
 from control.db.pool import Connection
-from simulator.stripe import credit_notes, invoices
+from simulator.stripe import corrections, invoices
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker
 from tests.control.calls.call_platform import NOW, STAFF
 
@@ -79,7 +79,7 @@ async def test_refunds_of_the_dashboard_are_recorded_once_and_taken_back_when_th
                ("700", "300")]  # fmt: skip
     await ask(worker)
     assert await worker.paid(workspace_id) == total - 10 == Decimal(worker.charged()) / 100
-    credit_notes.fail_refund(worker.account, refunds[0]["id"])
+    corrections.fail_refund(worker.account, refunds[0]["id"])
     await ask(worker)
     await ask(worker)
     invoice = await read_invoice(worker, workspace_id)
@@ -123,7 +123,7 @@ async def test_an_order_of_ours_that_the_check_finds_first_is_recorded_once(work
 @pytest.mark.parametrize(("status", "refunded"), [("won", False), ("lost", True)])
 async def test_a_dispute_that_is_lost_is_a_refund(worker: StripeWorker, status: str, refunded: bool) -> None:
     workspace_id = await make_invoice(worker, is_paid=True)
-    credit_notes.dispute_charge(worker.account, worker.account.all("payment_intent")[0]["id"], status=status)
+    corrections.dispute_charge(worker.account, worker.account.all("payment_intent")[0]["id"], status=status)
     await ask(worker)
     invoice = await read_invoice(worker, workspace_id)
     assert invoice["amount_refunded"] == (invoice["amount"] if refunded else 0)
@@ -134,7 +134,7 @@ async def test_a_credit_note_of_a_paid_invoice_is_a_refund(worker: StripeWorker)
     workspace_id = await make_invoice(worker, is_paid=True)
     external_id = (await read_invoice(worker, workspace_id))["stripe_invoice_id"]
     note = {"invoice": external_id, "amount": "1400", "refund_amount": "1000", "credit_amount": "400"}
-    credit_notes.create_credit_note(worker.account, note)
+    corrections.create_credit_note(worker.account, note)
     before = await ledger(worker, workspace_id)
     await ask(worker)
     await ask(worker)
@@ -152,14 +152,14 @@ async def test_a_credit_note_of_an_open_invoice_lowers_what_is_due(worker: Strip
     invoice = await read_invoice(worker, workspace_id)
     total, external_id, whole = invoice["amount"], invoice["stripe_invoice_id"], await ledger(worker, workspace_id)
     cents = int(total * 100) if end == "credited whole" else 1000
-    note = credit_notes.create_credit_note(worker.account, {"invoice": external_id, "amount": str(cents)})
+    note = corrections.create_credit_note(worker.account, {"invoice": external_id, "amount": str(cents)})
     charged = worker.charged()
     if end != "paid":
         await ask(worker)
         assert await worker.paid(workspace_id) == Decimal(cents) / 100
         assert_close(await ledger(worker, workspace_id), whole * (1 - Decimal(cents) / 100 / total))
     if end == "note void":
-        credit_notes.void_credit_note(worker.account, {}, note["id"])
+        corrections.void_credit_note(worker.account, {}, note["id"])
     if end == "invoice void":
         invoices.void_invoice(worker.account, {}, external_id)
     if end == "paid":
