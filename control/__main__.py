@@ -319,7 +319,9 @@ def _stripe(settings: ControlSettings) -> StripeOptions | None:
     key = settings.stripe_api_key.get_secret_value()
     if key and not settings.stripe_webhook_secrets:
         raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")
-    return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s) if key else None
+    if not key:
+        return None
+    return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s, settings.stripe_meter_event)
 
 
 def _webhooks(settings: ControlSettings) -> WebhookOptions:

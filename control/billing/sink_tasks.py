@@ -21,7 +21,8 @@ from control.billing.sink_jobs import (
     SinkJobs,
 )
 from control.billing.sinks import BillingSink
-from control.db.duties import Duty, WorkerTasks, join_tasks
+from control.billing.usage_meter import UsageMeterDuty
+from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
 
 # Open invoices are asked about so often, because webhooks may be lost: Stripe gives one up after three days.
@@ -34,8 +35,8 @@ CHECK_PAID_FOR: Final = timedelta(days=120)
 
 def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) -> WorkerTasks:
     """`period_tasks`, whose invoices the sink issues; jobs `billing.charge_invoice`, `.check_invoice`,
-    `.check_payment`, `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks` and
-    `refund_orders`."""
+    `.check_payment`, `.check_customer` and `.refund`; duties `invoice_charges`, `invoice_checks`, `refund_orders`, and
+    `usage_meter` if the sink takes usage."""
     jobs = SinkJobs(pool, billing, sink, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
@@ -60,10 +61,12 @@ def sink_tasks(pool: Pool, billing: Billing, sink: BillingSink, clock: Clock) ->
         CHECK_CUSTOMER: jobs.handler(CheckCustomerJob, jobs.check_customer),
         REFUND: jobs.handler(RefundJob, jobs.refund),
     }
-    duties = [
+    duties: list[AnyDuty] = [
         Duty("invoice_charges", 60, invoice_charges, BATCH),
         Duty("invoice_checks", 600, invoice_checks, BATCH),
         Duty("refund_orders", 300, refund_orders, BATCH),
     ]
+    if sink.usage_sink is not None:
+        duties.append(UsageMeterDuty(sink.usage_sink).make_duty())
     issue = jobs.handler(IssueInvoiceJob, jobs.issue)
     return join_tasks([period_tasks(pool, billing, clock, issue=issue), WorkerTasks(handlers=handlers, duties=duties)])

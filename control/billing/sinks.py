@@ -7,7 +7,7 @@ meanwhile.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
@@ -112,10 +112,31 @@ class SetupSecret:
     secret: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class UsageReading:
+    """The seconds of calls of a workspace's whole day (UTC). revision: counts how often the total changed."""
+
+    workspace_id: UUID
+    customer_id: str
+    day: date
+    seconds: int
+    revision: int
+
+
+class UsageSink(Protocol):
+    """Gets usage by itself, beside the invoices."""
+
+    async def record_usage(self, reading: UsageReading) -> None:
+        """Replaces the day's reading. A repetition is no error. Raises SinkError, SinkUnavailable."""
+        ...
+
+
 class BillingSink(Protocol):
-    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own."""
+    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own. usage_sink:
+    None: it gets no usage."""
 
     name: str
+    usage_sink: UsageSink | None
 
     async def ensure_customer(self, customer: SinkCustomer) -> str:
         """Creates or updates the customer; returns the sink's id."""

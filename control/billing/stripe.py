@@ -22,6 +22,7 @@ from control.billing.sinks import (
     SinkInvoice,
     SinkLine,
     SinkReceipt,
+    UsageSink,
 )
 from control.billing.stripe_amounts import to_minor
 from control.billing.stripe_client import (
@@ -39,6 +40,7 @@ from control.billing.stripe_client import (
     first_object,
     metadata_of,
 )
+from control.billing.stripe_meter import StripeMeter
 from control.billing.stripe_receipts import STATUSES, find_invoice_of, list_intents, read_receipt
 
 NAME: Final = "stripe"
@@ -56,6 +58,7 @@ class StripeSink:
     def __init__(self, options: StripeOptions, transport: HttpxTransport | None = None) -> None:
         self._api = StripeApi(options, transport)
         self._v1 = self._api.v1
+        self.usage_sink: UsageSink | None = StripeMeter(self._api, options.meter_event) if options.meter_event else None
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -35,11 +35,13 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class StripeOptions:
-    """url: of the API. key: secret. timeout_s: of one request."""
+    """url: of the API. key: secret. timeout_s: of one request. meter_event: name of the events of the meter that gets
+    usage; empty: none does."""
 
     key: str = field(repr=False)
     url: str = "https://api.stripe.com"
     timeout_s: float = 10.0
+    meter_event: str = ""
 
 
 class HttpxTransport(stripe.HTTPClient):
@@ -70,6 +72,10 @@ class HttpxTransport(stripe.HTTPClient):
 
 class MissingObject(SinkError):
     """Stripe has no object with this id, or not any more."""
+
+
+class DuplicateObject(SinkError):
+    """Stripe has a meter event with this identifier."""
 
 
 class StripeApi:
@@ -127,7 +133,14 @@ async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
         # A key that is refused is replaced by an operator; what waits for it goes on then.
         if status is None or status >= 500 or status in (401, 403, 409, 429):
             raise SinkUnavailable(reason) from None
-        raise (MissingObject if error.code == "resource_missing" else SinkError)(reason) from None
+        raise _refusal(error)(reason) from None
+
+
+def _refusal(error: stripe.StripeError) -> type[SinkError]:
+    """A repeated meter event is known by its text: no page names its code."""
+    if "already exists with identifier" in str(error):
+        return DuplicateObject
+    return MissingObject if error.code == "resource_missing" else SinkError
 
 
 async def each_object(page: Any) -> AsyncIterator[Any]:

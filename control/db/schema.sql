@@ -842,6 +842,19 @@ CREATE TABLE public.messages (
 );
 
 --
+-- Name: meter_days; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.meter_days (
+    workspace_id uuid NOT NULL,
+    day date NOT NULL,
+    revision integer NOT NULL,
+    seconds bigint NOT NULL,
+    delivered_at timestamp with time zone,
+    last_error text
+);
+
+--
 -- Name: one_time_tokens; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1896,6 +1909,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: meter_days; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: one_time_tokens; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2033,6 +2050,7 @@ INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000201');
 INSERT INTO public.schema_migrations VALUES ('20261127000202');
+INSERT INTO public.schema_migrations VALUES ('20261127000203');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2452,6 +2470,13 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+--
+-- Name: meter_days meter_days_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.meter_days
+    ADD CONSTRAINT meter_days_pkey PRIMARY KEY (workspace_id, day);
 
 --
 -- Name: one_time_tokens one_time_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4158,6 +4183,12 @@ ALTER TABLE public.message_emails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: meter_days; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.meter_days ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: payments; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4402,6 +4433,12 @@ CREATE POLICY tenant ON public.message_emails USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: meter_days tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.meter_days USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: payments tenant; Type: POLICY; Schema: public; Owner: -
@@ -4812,6 +4849,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_emails TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
+
+--
+-- Name: TABLE meter_days; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meter_days TO vocalized_app;
 
 --
 -- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.stripe import corrections, customers, invoices
+from simulator.stripe import corrections, customers, invoices, meters
 from simulator.stripe.account import StripeAccount, StripeObject
 from simulator.stripe.errors import StripeFailure, invalid_parameter
 
@@ -69,6 +69,13 @@ OPERATIONS: Final = (
     StripeOperation("GET", "/v1/credit_notes", corrections.list_credit_notes, f"invoice {_PAGE}"),
     StripeOperation("POST", "/v1/credit_notes/*/void", corrections.void_credit_note),
     StripeOperation("GET", "/v1/disputes", corrections.list_disputes, f"payment_intent {_PAGE}"),
+    StripeOperation(
+        "POST", "/v1/billing/meters", meters.create_meter,
+        "display_name event_name event_time_window default_aggregation customer_mapping value_settings",
+    ),
+    StripeOperation(
+        "POST", "/v1/billing/meter_events", meters.create_meter_event, "event_name payload identifier timestamp"
+    ),
     StripeOperation("GET", "/v1/events", invoices.list_events, f"type {_PAGE}"),
 )  # fmt: skip
 

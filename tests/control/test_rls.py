@@ -75,6 +75,8 @@ ROWS = {
     "VALUES ($2, $1, $2, 'payment', 1, 'usd', 'bank_transfer', now())",
     "sink_customers": "INSERT INTO sink_customers (workspace_id, customer_id) VALUES ($1, $2::uuid::text)",
     "sink_invoices": "INSERT INTO sink_invoices (invoice_id, workspace_id, checked_at) VALUES ($2, $1, now())",
+    "meter_days": "INSERT INTO meter_days (workspace_id, day, revision, seconds) "
+    "VALUES ($1, now(), ($2::uuid IS NOT NULL)::integer, 1)",
     "refund_orders": "INSERT INTO refund_orders (id, workspace_id, invoice_id, amount) VALUES ($2, $1, $2, 1)",
 }
 

@@ -27,6 +27,7 @@ from simulator.stripe.server import SimulatedStripe, running_stripe
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace, open_call_platform
 
 # After the month of NOW and the time in which late usage still counts.
+METER = "call_seconds"
 NEXT_MONTH = datetime(2026, 12, 2, 1, tzinfo=UTC)
 
 
@@ -176,7 +177,7 @@ async def open_stripe_worker(database_url: str, valkey_url: str, folder: Path) -
         running_stripe(StripeAccount(NOW.timestamp())) as stripe,
     ):
         transport = KillableTransport()
-        sink = StripeSink(StripeOptions(stripe.account.key, stripe.url), transport)
+        sink = StripeSink(StripeOptions(stripe.account.key, stripe.url, meter_event=METER), transport)
         billing = Billing(
             platform=platform.services.platform,
             workspaces=platform.services.workspaces,
