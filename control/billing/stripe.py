@@ -42,6 +42,7 @@ from control.billing.stripe_client import (
 )
 from control.billing.stripe_meter import StripeMeter
 from control.billing.stripe_receipts import STATUSES, find_invoice_of, list_intents, read_receipt
+from control.billing.stripe_tax_ids import sync_tax_id
 
 NAME: Final = "stripe"
 # Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
@@ -65,25 +66,10 @@ class StripeSink:
         await self._api.close()
 
     async def ensure_customer(self, customer: SinkCustomer) -> str:
-        """Creates the customer, or updates name and addresses. One that was deleted at Stripe is replaced."""
-        fields: dict[str, Any] = {"name": customer.name, "metadata": {"workspace_id": str(customer.workspace_id)}}
-        if customer.email is not None:
-            fields["email"] = customer.email
-        if customer.country is not None:
-            fields["address"] = {"country": customer.country}
-        customer_id = customer.customer_id
-        key = f"customer-{customer.workspace_id}-{_digest(fields)}"
-        if customer_id is not None:
-            try:
-                await call_stripe(lambda: self._v1.customers.update_async(customer_id, cast(Any, fields)))
-            except MissingObject:
-                key += f"-after-{customer_id}"
-            else:
-                return customer_id
-        made = await create_object(
-            key, lambda options: self._v1.customers.create_async(cast(Any, fields), options), _find_nothing
-        )
-        return made.id
+        """Creates the customer, or updates name, addresses and tax id. One that was deleted at Stripe is replaced."""
+        customer_id = await self._ensure_customer(customer)
+        await sync_tax_id(self._api, customer, customer_id)
+        return customer_id
 
     async def issue_invoice(self, invoice: SinkInvoice) -> SinkReceipt:
         """Creates, fills and finalises the invoice, from where an earlier run stopped. Raises SinkError where Stripe's
@@ -201,6 +187,26 @@ class StripeSink:
         method = await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id))
         if method.customer is not None:
             await call_stripe(lambda: self._v1.payment_methods.detach_async(method_id))
+
+    async def _ensure_customer(self, customer: SinkCustomer) -> str:
+        fields: dict[str, Any] = {"name": customer.name, "metadata": {"workspace_id": str(customer.workspace_id)}}
+        if customer.email is not None:
+            fields["email"] = customer.email
+        if customer.country is not None:
+            fields["address"] = {"country": customer.country}
+        customer_id = customer.customer_id
+        key = f"customer-{customer.workspace_id}-{_digest(fields)}"
+        if customer_id is not None:
+            try:
+                await call_stripe(lambda: self._v1.customers.update_async(customer_id, cast(Any, fields)))
+            except MissingObject:
+                key += f"-after-{customer_id}"
+            else:
+                return customer_id
+        made = await create_object(
+            key, lambda options: self._v1.customers.create_async(cast(Any, fields), options), _find_nothing
+        )
+        return made.id
 
     async def _ensure_draft(self, invoice: SinkInvoice) -> StripeInvoice:
         return await create_object(

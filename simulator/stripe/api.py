@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.stripe import corrections, customers, invoices, meters
+from simulator.stripe import corrections, customers, invoices, meters, tax_ids
 from simulator.stripe.account import StripeAccount, StripeObject
 from simulator.stripe.errors import StripeFailure, invalid_parameter
 
@@ -28,6 +28,9 @@ OPERATIONS: Final = (
     StripeOperation("GET", "/v1/customers/*", customers.get_customer),
     StripeOperation("POST", "/v1/customers/*", customers.update_customer, _CUSTOMER),
     StripeOperation("DELETE", "/v1/customers/*", customers.delete_customer),
+    StripeOperation("POST", "/v1/customers/*/tax_ids", tax_ids.create_tax_id, "type value"),
+    StripeOperation("GET", "/v1/customers/*/tax_ids", tax_ids.list_tax_ids, _PAGE),
+    StripeOperation("DELETE", "/v1/customers/*/tax_ids/*", tax_ids.delete_tax_id),
     StripeOperation("GET", "/v1/payment_methods", customers.list_payment_methods, f"customer type {_PAGE}"),
     StripeOperation("GET", "/v1/payment_methods/*", customers.get_payment_method),
     StripeOperation("POST", "/v1/payment_methods/*/attach", customers.attach_payment_method, "customer"),
