@@ -85,6 +85,8 @@ async def test_a_worker_killed_before_or_after_the_request_counts_nothing_twice(
     assert [await send(worker), await send(worker)] == [1, 0]
     assert metered(worker, customer_id) == [90]
     assert len(worker.account.all("billing.meter_event")) == (1 if hours == 1 else 2)
+    error = await worker.platform.in_platform(lambda db: db.fetchval("SELECT last_error FROM meter_days"))
+    assert error is None, "the 400 is a delivery"
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "error", "error_after", "reset"])
