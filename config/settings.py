@@ -185,8 +185,23 @@ class ControlSettings(DatabaseSettings):
     stripe_webhook_secrets: Secrets = Field(
         (), repr=False, description="Signing secrets of Stripe's webhook endpoint (whsec_…), separated by commas."
     )
+    stripe_webhook_body_bytes: int = Field(
+        524_288, ge=65_536, le=16_777_216, description="Longest event of Stripe, in bytes; at most `MAX_BODY_BYTES`."
+    )
+    stripe_meter_event: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{0,100}$",
+        description="Event name of a Stripe meter by the day that gets each workspace's seconds of calls; empty: none.",
+    )
     stripe_api_url: WebUrl = Field("https://api.stripe.com", description="Stripe's API.")
     stripe_timeout_s: float = Field(10.0, gt=0, le=60, description="Timeout of one request to Stripe, in seconds.")
+    billing_days_ahead: int = Field(
+        0,
+        ge=0,
+        le=3_660,
+        description="For rehearsals on one machine only: the worker closes periods, charges and suspends as if it were "
+        "so many days later.",
+    )
     standin_providers: bool = Field(False, description="Whether test providers may answer calls.")
 
     storage_url: StorageUrl = Field(

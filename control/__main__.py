@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import uvloop
@@ -31,10 +32,11 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
+from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.billing.invoice_pdf import list_fonts
 from control.billing.price_changes import seed_prices
-from control.billing.stripe import StripeOptions
+from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
@@ -56,7 +58,7 @@ from shared.logs import configure_logs
 from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
-from shared.supervisor import Supervisor, worker_count
+from shared.supervisor import Supervisor
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
@@ -66,8 +68,8 @@ T = TypeVar("T")
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service, a
     failed migration or backup, or a provider's key that was refused."""
-    arguments = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], int] = arguments.command
+    arguments = make_parser(COMMANDS).parse_args(argv)
+    command: Command = arguments.command
     try:
         return command(arguments)
     except (SettingsError, InvalidRoute) as error:
@@ -229,10 +231,19 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
         outside=_outside(settings),
         carrier_recordings_deleted=settings.carrier_recordings_deleted,
         unknown_calls_ended=settings.unknown_calls_ended,
+        billing_ahead=_billing_ahead(settings),
         host=host,
         port=port,
         timeouts=_timeouts(settings),
     )
+
+
+def _billing_ahead(settings: ControlSettings) -> timedelta:
+    """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
+    host = urlsplit(settings.public_url).hostname
+    if settings.billing_days_ahead and host not in ("127.0.0.1", "localhost", "::1"):
+        raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
+    return timedelta(days=settings.billing_days_ahead)
 
 
 def _parse_setting(name: str, parse: Callable[[], T]) -> T:
@@ -322,7 +333,9 @@ def _stripe(settings: ControlSettings) -> StripeOptions | None:
     key = settings.stripe_api_key.get_secret_value()
     if key and not settings.stripe_webhook_secrets:
         raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")
-    return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s) if key else None
+    if not key:
+        return None
+    return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s, settings.stripe_meter_event)
 
 
 def _webhooks(settings: ControlSettings) -> WebhookOptions:
@@ -336,6 +349,7 @@ def _webhooks(settings: ControlSettings) -> WebhookOptions:
         twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
         telnyx_public_keys=settings.telnyx_public_keys,
         stripe_secrets=settings.stripe_webhook_secrets,
+        stripe_body_bytes=settings.stripe_webhook_body_bytes,
         require_twilio_signature=settings.twilio_require_signature,
     )
 
@@ -350,40 +364,16 @@ def _timeouts(settings: ControlSettings) -> Timeouts:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m control", description="The control program: settings by VOCALIZED_…."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    api = commands.add_parser("api", help="serve the admin and client API")
-    api.add_argument("--host", default="", help="address to listen on (VOCALIZED_CONTROL_HOST, 127.0.0.1)")
-    api.add_argument("--port", type=int, default=8080, help="port to listen on")
-    api.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
-    api.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)
-    api.set_defaults(command=_api)
-    worker = commands.add_parser("worker", help="run background jobs and periodic duties")
-    worker.add_argument("--host", default="", help="address of /healthz and /metrics (VOCALIZED_CONTROL_HOST)")
-    worker.add_argument("--port", type=int, default=8081, help="port of /healthz and /metrics")
-    worker.set_defaults(command=_worker)
-    apply = commands.add_parser("migrate", help="bring the database up to date")
-    apply.set_defaults(command=_migrate)
-    admin = commands.add_parser("admin", help="create staff accounts, reset a second factor, disable and enable")
-    admin_commands.add_arguments(admin)
-    admin.set_defaults(command=_admin)
-    providers = commands.add_parser("providers", help="set, list and test the platform's keys of providers")
-    provider_commands.add_arguments(providers)
-    providers.set_defaults(command=_providers)
-    prices = commands.add_parser("prices", help="list prices and set what providers and carriers cost")
-    price_commands.add_arguments(prices)
-    prices.set_defaults(command=_prices)
-    explain = commands.add_parser("explain", help="the ledger's rows behind an invoice's line or a figure")
-    billing_commands.add_arguments(explain)
-    explain.set_defaults(command=_explain)
-    backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
-    backup_commands.add_arguments(backups)
-    backups.set_defaults(command=_backups)
-    return parser
-
+COMMANDS: Final[Mapping[str, Command]] = {
+    "api": _api,
+    "worker": _worker,
+    "migrate": _migrate,
+    "admin": _admin,
+    "providers": _providers,
+    "prices": _prices,
+    "explain": _explain,
+    "backups": _backups,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

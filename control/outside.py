@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from control.billing.sinks import BillingSink
-from control.billing.stripe import StripeOptions, StripeSink
+from control.billing.stripe import StripeSink
+from control.billing.stripe_client import StripeOptions
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -62,6 +63,7 @@ class BackgroundWorkerOptions:
     outside: OutsideOptions
     carrier_recordings_deleted: bool = True
     unknown_calls_ended: bool = False
+    billing_ahead: timedelta = timedelta(0)
     host: str = "127.0.0.1"
     port: int = 0
     pool_size: int = 4
@@ -78,9 +80,10 @@ def make_worker_tasks(
     *,
     delete_at_carrier: bool = True,
     ends_unknown_calls: bool = False,
+    billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
     """The tasks of all rooms. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
-    counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`."""
+    counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`. billing_ahead: see `billing_tasks`."""
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
@@ -89,7 +92,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
-            _make_billing_tasks(pool, services, metrics),
+            _make_billing_tasks(pool, services, metrics, billing_ahead),
             voice_tasks(
                 services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
             ),
@@ -137,7 +140,7 @@ def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
     )
 
 
-def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics) -> WorkerTasks:
+def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, ahead: timedelta) -> WorkerTasks:
     return billing_tasks(
         pool,
         services.billing,
@@ -145,6 +148,7 @@ def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics) 
         metrics.report_unpriced,
         enqueue_transfer_end,
         report_unopened=metrics.unopened.set,
+        ahead=ahead,
     )
 
 
@@ -169,6 +173,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                     metrics,
                     delete_at_carrier=options.carrier_recordings_deleted,
                     ends_unknown_calls=options.unknown_calls_ended,
+                    billing_ahead=options.billing_ahead,
                 )
                 try:
                     yield BackgroundWorker(

@@ -13,11 +13,13 @@ RETRY_WAITS: Final = (timedelta(days=3), timedelta(days=3), timedelta(days=4))
 
 @dataclass(frozen=True, slots=True)
 class SinkAccount:
-    """A workspace's customer at the sink. payment_method_id: the one that pays."""
+    """A workspace's customer at the sink. payment_method_id: the one that pays. revision: counts what was stored of
+    it."""
 
     workspace_id: UUID
     customer_id: str
     payment_method_id: str | None = None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class RefundOrder:
     ordered_by: UUID | None
 
 
-def after_decline(collection: Collection, now: datetime) -> Collection:
-    """The collection after a declined charge."""
+def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = False) -> Collection:
+    """The collection after a declined charge. is_replaced: another payment method pays by now, and is charged next."""
     waits = RETRY_WAITS[collection.attempts : collection.attempts + 1]
-    next_at = now + waits[0] if waits else None
+    next_at = now if is_replaced else now + waits[0] if waits else None
     return replace(collection, attempts=collection.attempts + 1, next_attempt_at=next_at, checked_at=now)

@@ -1,6 +1,7 @@
-"""Changes of currencies by the staff: exchange rates, tiers' prices in other currencies, the currency of a workspace.
-Each needs platform scope and is written to the audit log."""
+"""Currencies as the staff keep them: exchange rates, tiers' prices in other currencies, the currency of a workspace.
+Each function needs platform scope; changes are written to the audit log."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,11 +17,21 @@ from control.billing.plans import TierPrice
 from control.billing.price_changes import LEAD, follow_tier_prices
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
+from control.platform.currencies import require_priced
 from control.platform.model import CURRENCY
-from control.platform.read_currencies import is_priced
 from shared.errors import Conflict, Invalid, NotFound
 
 HIGHEST_RATE: Final = Decimal(1_000_000)
+
+
+async def list_exchange_rates(db: Connection) -> list[ExchangeRate]:
+    """By currency, the newest first."""
+    return await store_currencies.select_rates(db)
+
+
+async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
+    """What tiers cost in other currencies than the platform's, by tier and currency."""
+    return await store_currencies.select_tier_prices(db)
 
 
 async def add_exchange_rate(
@@ -66,7 +77,7 @@ async def open_account(db: Connection, workspace_id: UUID, tier_name: str, curre
     """Has a new workspace billed in this currency. In any scope. Raises Conflict (code tier_not_priced)."""
     if currency == CURRENCY:
         return  # the worker opens the account
-    await _require_priced(db, tier_name, currency)
+    await require_priced(db, tier_name, currency, "currency")
     account = BillingAccount(workspace_id=workspace_id, currency=currency, opened_at=now)
     await store_accounts.insert_account(db, account)
 
@@ -83,7 +94,7 @@ async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currenc
     assert before is not None, "it was just inserted"
     if before.currency == currency:
         return before
-    await _require_priced(db, tier_name, currency)
+    await require_priced(db, tier_name, currency, "currency")
     # The last query, because it sees what was committed before it: calls last longer than what follows.
     if await read_billed_workspaces.has_amounts(db, workspace_id):
         raise Conflict("This workspace has calls, invoices, credits or a limit already.", code="currency_in_use")
@@ -105,12 +116,6 @@ def _require_other(currency: str) -> None:
     if currency == CURRENCY:
         message = "This is the platform's own currency, whose prices are those of the tier."
         raise Invalid(message, param="currency", code="currency_fixed")
-
-
-async def _require_priced(db: Connection, tier_name: str, currency: str) -> None:
-    if not await is_priced(db, tier_name, currency):
-        message = f"The tier {tier_name!r} has no price in {currency.upper()}, or the currency no exchange rate."
-        raise Conflict(message, param="currency", code="tier_not_priced")
 
 
 def _price_change(before: TierPrice | None, after: TierPrice) -> Change:

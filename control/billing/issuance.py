@@ -11,6 +11,7 @@ from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing import store_charges, store_invoices, store_payments, store_periods
 from control.billing.invoices import Invoice, Payment
 from control.billing.model import PeriodCharge
+from control.billing.prices import round_amount
 from control.billing.sinks import OWN
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -102,9 +103,39 @@ async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: s
         )
     void = replace(invoice, status="void", voided_at=now, voided_why=reason)
     await save_state(db, void)
-    await _reverse(db, invoice)
+    await _reverse(db, invoice, Decimal(1))
     await _audit(db, actor, "invoice.void", invoice, void, reason)
     return void
+
+
+async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoice:
+    """Records a credit note: so much of an open invoice is not to be paid any more. Its share of the charges is given
+    up, and reversed in the ledger. Raises as `record_payment` does."""
+    invoice = await lock_invoice(db, credit.invoice_id)
+    credited = await record_payment(db, actor, credit)
+    await _reverse(db, invoice, credit.amount / invoice.amount)
+    return credited
+
+
+async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Invoice:
+    """Records that a credit note became void: as much is due again. cancelled: with the negative amount. Raises as
+    `refund_payment` does."""
+    invoice = await lock_invoice(db, cancelled.invoice_id)
+    due = await refund_payment(db, actor, cancelled)
+    await _reverse(db, invoice, cancelled.amount / invoice.amount)
+    return due
+
+
+async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invoice:
+    """Records that money which was paid back came back, because the customer's bank did not take it. Repeated with the
+    same method and reference it changes nothing. Raises NotFound, Conflict (code reference_used)."""
+    invoice = await lock_invoice(db, returned.invoice_id)
+    if not await _insert(db, returned):
+        return invoice
+    after = replace(invoice, amount_refunded=invoice.amount_refunded - returned.amount)
+    await save_state(db, after)
+    await _audit(db, actor, "invoice.cancel_refund", invoice, after, returned.reason)
+    return after
 
 
 async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
@@ -135,8 +166,8 @@ async def _insert(db: Connection, payment: Payment) -> bool:
     return False
 
 
-async def _reverse(db: Connection, invoice: Invoice) -> None:
-    """A row of the ledger for each line, in the period that the line billed, so that their sum is 0."""
+async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
+    """A row of the ledger for each line, in the period that the line billed: with the share 1 their sum is 0."""
     charges = [
         PeriodCharge(
             at=(line.until or invoice.period_end) - _INSTANT,
@@ -144,7 +175,7 @@ async def _reverse(db: Connection, invoice: Invoice) -> None:
             quantity=Decimal(1),
             unit="invoice",
             cost=_ZERO,
-            price=-line.exact,
+            price=-round_amount(line.exact * share),
             is_adjustment=True,
             line_id=line.id,
         )

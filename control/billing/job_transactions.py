@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from control.db.errors import COLLISIONS
-from control.db.jobs import JobFailed, enqueue, is_queued, list_queued
+from control.db.jobs import JobFailed, enqueue, is_waiting, list_queued
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
@@ -17,9 +17,10 @@ T = TypeVar("T")
 
 
 async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
-    """Enqueues a job unless the same one waits."""
+    """Enqueues a job unless the same one waits. One that runs does not count: it may have asked before what is new
+    now."""
     payload = msgspec.json.encode(job)
-    if not await is_queued(db, name, payload):
+    if not await is_waiting(db, name, payload):
         await enqueue(db, name, payload)
 
 

@@ -82,9 +82,12 @@ async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup
         return StartedSetup(customer_id, await sink.create_setup(customer_id))
 
 
-async def save_customer(db: Connection, workspace_id: UUID, customer_id: str) -> None:
-    """Stores the sink's id of the workspace, if it has none."""
-    await store_collection.insert_account(db, workspace_id, customer_id)
+async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str) -> None:
+    """Stores the sink's id of the workspace, if it has none. Raises Conflict (code sink_refused) if another request
+    stored another one meanwhile: a payment method of this customer would never pay."""
+    account = await store_collection.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
+    if account.customer_id != customer_id:
+        raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
 
 
 async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
@@ -94,9 +97,10 @@ async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_i
         return AddedMethod(customer_id, await sink.set_payment_method(customer_id, method_id))
 
 
-async def save_added(db: Connection, actor: Actor, workspace_id: UUID, added: AddedMethod, now: datetime) -> None:
-    """Stores what `add_payment_method` returned, and has open invoices charged."""
-    await store_collection.insert_account(db, workspace_id, added.customer_id)
+async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added: AddedMethod, now: datetime) -> None:
+    """Stores what `add_payment_method` returned, and has open invoices charged. Raises as `save_customer` does."""
+    workspace_id = customer.workspace_id
+    await save_customer(db, customer, added.customer_id)
     await save_payment_method(db, workspace_id, added.card, now)
     after = {"last4": added.card.last4, "brand": added.card.brand}
     await record_change(
@@ -143,7 +147,9 @@ async def remove_payment_method(sink: BillingSink, method_id: str | None) -> Non
             await sink.remove_payment_method(method_id)
 
 
-async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-    """Stores that none pays."""
+async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
+    """Stores that none pays, unless another one than this was set meanwhile."""
+    if await find_payment_method(db, workspace_id) not in (None, method_id):
+        return
     await save_payment_method(db, workspace_id, None, now)
     await record_change(db, actor, Change("payment_method.remove", "workspace", str(workspace_id), workspace_id))

@@ -5,15 +5,23 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from control.analytics import read_dashboard
 from control.billing.model import CURRENCY, FigurePart
 from control.db.pool import Connection
 
 Column = Literal["price", "cost"]
-# Costs since the day $1; they are in the platform's currency, $2.
+# The fee of each active workspace, by the exchange rate of now. $1: the platform's currency.
+_ACTIVE_FEES: Final = """
+    SELECT w.tier_name, CASE WHEN coalesce(a.currency, $1) = $1 THEN t.monthly_fee
+                        ELSE round(p.monthly_fee * usd_rate(a.currency, now()), 2) END AS fee
+    FROM workspaces w JOIN tiers t USING (tier_name)
+    LEFT JOIN billing_accounts a ON a.workspace_id = w.id
+    LEFT JOIN tier_prices p ON p.tier_name = w.tier_name AND p.currency = a.currency
+    WHERE w.status = 'active' AND w.deleted_at IS NULL
+"""
+# Costs since the day $1; they are in the platform's currency.
 _SUM_COSTS: Final = """
     SELECT resource_type AS name, count(*) AS rows, coalesce(sum(cost), 0) AS amount FROM usage_records
-    WHERE $2::text IS NOT NULL AND at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
+    WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC' GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
 """
 # Prices since the day $1, by the day's rate where they are not in the platform's currency, $2.
 _SUM_PRICES: Final = """
@@ -28,7 +36,6 @@ _SUM_PRICES: Final = """
            sum(CASE WHEN currency IS NULL THEN amount ELSE amount * usd_rate(currency, day) END) AS amount
     FROM days GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
 """
-_SUMS: Final = {"cost": _SUM_COSTS, "price": _SUM_PRICES}
 
 
 async def sum_platform_days(db: Connection, column: Column, first: date) -> Decimal:
@@ -40,13 +47,14 @@ async def sum_platform_days(db: Connection, column: Column, first: date) -> Deci
 async def sum_ledger(db: Connection, column: Column, first: date) -> list[FigurePart]:
     """The ledger's sums since that day (UTC) by resource; reads all rows. Prices in another currency are converted by
     the rate that held when their day began."""
-    rows = await db.fetch(_SUMS[column], first, CURRENCY)
+    rows = await (db.fetch(_SUM_COSTS, first) if column == "cost" else db.fetch(_SUM_PRICES, first, CURRENCY))
     return [FigurePart(**row) for row in rows]
 
 
 async def select_mrr(db: Connection) -> Decimal:
     """The fees of all active workspaces."""
-    return await read_dashboard.select_mrr(db)
+    total: Decimal = await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({_ACTIVE_FEES}) f", CURRENCY)
+    return total
 
 
 async def select_fees(db: Connection) -> list[FigurePart]:
@@ -54,7 +62,7 @@ async def select_fees(db: Connection) -> list[FigurePart]:
     rows = await db.fetch(
         f"""
         SELECT tier_name AS name, count(*) AS rows, sum(fee) AS amount
-        FROM ({read_dashboard.ACTIVE_FEES}) f GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 1000
+        FROM ({_ACTIVE_FEES}) f GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 1000
         """,
         CURRENCY,
     )

@@ -39,6 +39,7 @@ from control.db.pool import Connection, Pool
 CHARGE_INVOICE: Final = "billing.charge_invoice"
 CHECK_INVOICE: Final = "billing.check_invoice"
 CHECK_CUSTOMER: Final = "billing.check_customer"
+CHECK_PAYMENT: Final = "billing.check_payment"
 REFUND: Final = "billing.refund"
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -54,6 +55,12 @@ class CheckInvoiceJob(msgspec.Struct, frozen=True):
     """Payload of the job. external_id: the sink's."""
 
     external_id: str
+
+
+class CheckPaymentJob(msgspec.Struct, frozen=True):
+    """Payload of the job. payment_id: the sink's, of a charge."""
+
+    payment_id: str
 
 
 class CheckCustomerJob(msgspec.Struct, frozen=True):
@@ -102,8 +109,9 @@ class SinkJobs:
         workspace_id = request.customer.workspace_id
         try:
             customer_id = await self._sink.ensure_customer(request.customer)
+            known = request.customer.customer_id
             account = await transact(
-                self._pool, lambda db: store_collection.insert_account(db, workspace_id, customer_id)
+                self._pool, lambda db: store_collection.insert_account(db, workspace_id, customer_id, known)
             )
             receipt = await self._sink.issue_invoice(replace(request.invoice, customer_id=account.customer_id))
         except SinkError as error:
@@ -121,10 +129,10 @@ class SinkJobs:
             receipt = await self._sink.pay_invoice(external_id, method_id, attempt)
         except PaymentDeclined as declined:
             log.info("charge.declined", invoice_id=str(job.invoice_id), reason=declined.reason)
-            await transact(self._pool, lambda db: self._record_decline(db, job.invoice_id, attempt))
+            await transact(self._pool, lambda db: self._record_decline(db, job.invoice_id, attempt, method_id))
             return
         except SinkError as error:
-            await self._refuse(job.invoice_id, error)
+            await self._refuse(job.invoice_id, error, method_id)
             raise JobFailed(str(error), is_permanent=True) from None
         await transact(self._pool, lambda db: self._apply(db, job.invoice_id, receipt))
 
@@ -137,11 +145,23 @@ class SinkJobs:
         try:
             receipt = await self._sink.get_invoice(job.external_id)
         except SinkError as error:
+            now = self._clock()
+            await transact(self._pool, lambda db: store_collection.defer_check(db, invoice_id, now))
             raise JobFailed(str(error), is_permanent=True) from None
         await transact(self._pool, lambda db: self._apply(db, invoice_id, receipt))
 
+    async def check_payment(self, job: CheckPaymentJob) -> None:
+        """Asks the sink what became of the invoice that a charge paid, such as after a refund or a dispute."""
+        try:
+            external_id = await self._sink.find_paid_invoice(job.payment_id)
+        except SinkError as error:
+            raise JobFailed(str(error), is_permanent=True) from None
+        if external_id is not None:
+            await self.check_invoice(CheckInvoiceJob(external_id))
+
     async def check_customer(self, job: CheckCustomerJob) -> None:
-        """Asks the sink which payment method a customer has."""
+        """Asks the sink which payment method a customer has. What was stored since it was asked is newer: then the job
+        is repeated."""
         find = store_collection.select_account_of
         account = await transact(self._pool, lambda db: find(db, job.customer_id))
         if account is None:
@@ -151,7 +171,14 @@ class SinkJobs:
         except SinkError as error:
             raise JobFailed(str(error), is_permanent=True) from None
         now = self._clock()
-        await transact(self._pool, lambda db: save_payment_method(db, account.workspace_id, card, now))
+
+        async def save(db: Connection) -> None:
+            stored = await store_collection.select_account(db, account.workspace_id, lock=True)
+            if stored != account:
+                raise JobFailed("the customer changed meanwhile")
+            await save_payment_method(db, account.workspace_id, card, now)
+
+        await transact(self._pool, save)
 
     async def refund(self, job: RefundJob) -> None:
         """Has the sink pay back what was ordered, and records it."""
@@ -223,7 +250,11 @@ class SinkJobs:
         invoice = await store_invoices.select_invoice(db, invoice_id)
         if collection is None or invoice is None or invoice.stripe_invoice_id is None:
             return None
-        if not collection.is_due(self._clock()) or invoice.status not in OPEN:
+        if not collection.is_due(self._clock()):
+            return None
+        if invoice.status not in OPEN:
+            # Staff had it paid or void. Left due, it would be found again each minute, before others.
+            await store_collection.upsert_collection(db, replace(collection, next_attempt_at=None))
             return None
         account = await store_collection.select_account(db, invoice.workspace_id)
         if account is None or account.payment_method_id is None:
@@ -231,14 +262,23 @@ class SinkJobs:
             return None
         return invoice.stripe_invoice_id, account.payment_method_id, collection.attempts
 
-    async def _record_decline(self, db: Connection, invoice_id: UUID, attempt: int) -> None:
-        """Counts a decline once, however often its job ran."""
+    async def _record_decline(self, db: Connection, invoice_id: UUID, attempt: int, method_id: str) -> None:
+        """Counts a decline once, however often its job ran. A payment method that was set meanwhile is charged at
+        once."""
         collection = await store_collection.select_collection(db, invoice_id, lock=True)
         invoice = await store_invoices.select_invoice(db, invoice_id)
         if collection is None or collection.attempts != attempt or invoice is None:
             return
-        await store_collection.upsert_collection(db, after_decline(collection, self._clock()))
-        await self._billing.notify(db, invoice, declined_email)
+        is_replaced = await self._is_replaced(db, invoice.workspace_id, method_id)
+        declined = after_decline(collection, self._clock(), is_replaced=is_replaced)
+        await store_collection.upsert_collection(db, declined)
+        if not is_replaced:
+            await self._billing.notify(db, invoice, declined_email)
+
+    async def _is_replaced(self, db: Connection, workspace_id: UUID, method_id: str) -> bool:
+        """Whether another payment method than this pays by now."""
+        account = await store_collection.select_account(db, workspace_id)
+        return account is not None and account.payment_method_id not in (None, method_id)
 
     async def _apply(self, db: Connection, invoice_id: UUID, receipt: SinkReceipt) -> Invoice:
         return await apply_receipt(db, await issuance.lock_invoice(db, invoice_id), receipt, self._clock())
@@ -254,14 +294,22 @@ class SinkJobs:
         await issuance.refund_payment(db, SYSTEM, replace(made, id=order.id, reason=order.reason))
         await store_collection.close_order(db, order.id)
 
-    async def _refuse(self, invoice_id: UUID, error: SinkError) -> None:
-        """Records that the sink refused an invoice for good: nothing more is tried until staff resume it."""
+    async def _refuse(self, invoice_id: UUID, error: SinkError, method_id: str | None = None) -> None:
+        """Records that the sink refused an invoice for good: nothing more is tried until staff resume it, or another
+        payment method is set. method_id: the one that was to be charged; it may be gone at the sink, whose report of
+        that may be lost, so the sink is asked."""
         now, reason = self._clock(), str(error)
         log.error("invoice.refused", invoice_id=str(invoice_id), reason=reason)
 
         async def work(db: Connection) -> None:
             invoice = await issuance.lock_invoice(db, invoice_id)
             stored = await store_collection.select_collection(db, invoice_id, lock=True)
+            if method_id is not None:
+                account = await store_collection.select_account(db, invoice.workspace_id)
+                if account is not None:
+                    await enqueue_once(db, CHECK_CUSTOMER, CheckCustomerJob(account.customer_id))
+                if await self._is_replaced(db, invoice.workspace_id, method_id):
+                    return
             kept = stored or Collection(invoice_id, invoice.workspace_id, 0, None, now)
             await store_collection.upsert_collection(db, replace(kept, next_attempt_at=None, last_error=reason))
 

@@ -7,7 +7,7 @@ meanwhile.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
@@ -71,14 +71,28 @@ class SinkInvoice:
 
 
 @dataclass(frozen=True, slots=True)
+class SinkAmount:
+    """Money of an invoice that the sink gave up or paid back. reference: the sink's. amount: positive. order_id: of our
+    order to pay back, if it was ours."""
+
+    reference: str
+    amount: Decimal
+    reason: str
+    order_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SinkReceipt:
-    """What a sink knows of an invoice. external_id, number: the sink's."""
+    """What a sink knows of an invoice. external_id, number: the sink's. credited: what credit notes took from what was
+    to be paid. refunded: all that was paid back; None: it was not asked."""
 
     external_id: str
     number: str
     status: SinkStatus
     due_at: datetime | None
     pdf_url: str | None
+    credited: Sequence[SinkAmount] = ()
+    refunded: Sequence[SinkAmount] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +112,31 @@ class SetupSecret:
     secret: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class UsageReading:
+    """The seconds of calls of a workspace's whole day (UTC). revision: counts how often the total changed."""
+
+    workspace_id: UUID
+    customer_id: str
+    day: date
+    seconds: int
+    revision: int
+
+
+class UsageSink(Protocol):
+    """Gets usage by itself, beside the invoices."""
+
+    async def record_usage(self, reading: UsageReading) -> None:
+        """Replaces the day's reading. A repetition is no error. Raises SinkError, SinkUnavailable."""
+        ...
+
+
 class BillingSink(Protocol):
-    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own."""
+    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own. usage_sink:
+    None: it gets no usage."""
 
     name: str
+    usage_sink: UsageSink | None
 
     async def ensure_customer(self, customer: SinkCustomer) -> str:
         """Creates or updates the customer; returns the sink's id."""
@@ -112,7 +147,11 @@ class BillingSink(Protocol):
         ...
 
     async def get_invoice(self, external_id: str) -> SinkReceipt:
-        """What became of it."""
+        """What became of it, refunds included."""
+        ...
+
+    async def find_paid_invoice(self, payment_id: str) -> str | None:
+        """The sink's id of the invoice that a charge paid."""
         ...
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:

@@ -10,13 +10,14 @@ from control.db.pool import Connection
 
 _COLLECTION: Final = tuple(field.name for field in fields(Collection))
 _ORDER: Final = ", ".join(field.name for field in fields(RefundOrder))
-_ACCOUNT: Final = "workspace_id, customer_id, payment_method_id"
+_ACCOUNT: Final = "workspace_id, customer_id, payment_method_id, revision"
 _MAX_ERROR_LENGTH: Final = 200
 
 
-async def select_account(db: Connection, workspace_id: UUID) -> SinkAccount | None:
-    """The workspace's customer at the sink."""
-    row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE workspace_id = $1", workspace_id)
+async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> SinkAccount | None:
+    """The workspace's customer at the sink. lock: until the transaction ends."""
+    ending = " FOR UPDATE" if lock else ""
+    row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE workspace_id = $1{ending}", workspace_id)
     return None if row is None else SinkAccount(**row)
 
 
@@ -26,12 +27,20 @@ async def select_account_of(db: Connection, customer_id: str) -> SinkAccount | N
     return None if row is None else SinkAccount(**row)
 
 
-async def insert_account(db: Connection, workspace_id: UUID, customer_id: str) -> SinkAccount:
-    """Returns the account that is stored: an earlier one stays."""
+async def insert_account(
+    db: Connection, workspace_id: UUID, customer_id: str, replaced: str | None = None
+) -> SinkAccount:
+    """Returns the account that is stored: an earlier one stays, unless it is `replaced`, which the sink has no more."""
     await db.execute(
-        "INSERT INTO sink_customers (workspace_id, customer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO sink_customers (workspace_id, customer_id) VALUES ($1, $2)
+        ON CONFLICT (workspace_id) DO UPDATE
+            SET customer_id = $2, payment_method_id = NULL, revision = sink_customers.revision + 1, updated_at = now()
+            WHERE sink_customers.customer_id = $3 AND sink_customers.customer_id <> $2
+        """,
         workspace_id,
         customer_id,
+        replaced,
     )
     account = await select_account(db, workspace_id)
     assert account is not None, "the sink gave one customer to two workspaces"
@@ -39,14 +48,16 @@ async def insert_account(db: Connection, workspace_id: UUID, customer_id: str) -
 
 
 async def update_method(db: Connection, workspace_id: UUID, method_id: str | None) -> bool:
-    """Returns whether it was another one before."""
-    tag = await db.execute(
-        "UPDATE sink_customers SET payment_method_id = $2, updated_at = now() "
-        "WHERE workspace_id = $1 AND payment_method_id IS DISTINCT FROM $2",
+    """Returns whether it was another one before. Counts the account's revision in any case, so that an older answer of
+    the sink is not stored after this one."""
+    account = await select_account(db, workspace_id, lock=True)
+    await db.execute(
+        "UPDATE sink_customers SET payment_method_id = $2, revision = revision + 1, updated_at = now() "
+        "WHERE workspace_id = $1",
         workspace_id,
         method_id,
     )
-    return bool(tag == "UPDATE 1")
+    return account is not None and account.payment_method_id != method_id
 
 
 async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = False) -> Collection | None:
@@ -72,14 +83,19 @@ async def upsert_collection(db: Connection, collection: Collection) -> None:
 
 
 async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_over: bool) -> None:
-    """is_over: no further charge is tried."""
+    """After an answer of the sink. is_over: no further charge is tried."""
     await db.execute(
-        "UPDATE sink_invoices SET checked_at = $2, next_attempt_at = CASE WHEN NOT $3 THEN next_attempt_at END "
-        "WHERE invoice_id = $1",
+        "UPDATE sink_invoices SET checked_at = $2, answered_at = $2, "
+        "next_attempt_at = CASE WHEN NOT $3 THEN next_attempt_at END WHERE invoice_id = $1",
         invoice_id,
         now,
         is_over,
     )
+
+
+async def defer_check(db: Connection, invoice_id: UUID, now: datetime) -> None:
+    """After the sink refused to answer: the others are asked about first."""
+    await db.execute("UPDATE sink_invoices SET checked_at = $2 WHERE invoice_id = $1", invoice_id, now)
 
 
 async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> bool:
@@ -122,6 +138,22 @@ async def select_unchecked(db: Connection, before: datetime, most: int) -> list[
         WHERE i.status IN ('pending', 'overdue') AND s.checked_at < $1 AND i.stripe_invoice_id IS NOT NULL
         ORDER BY s.checked_at LIMIT $2
         """,
+        before,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_unchecked_paid(db: Connection, paid_after: datetime, before: datetime, most: int) -> list[str]:
+    """The sink's ids of invoices paid after a moment that it was last asked about before the other. Needs platform
+    scope."""
+    rows = await db.fetch(
+        """
+        SELECT i.stripe_invoice_id AS id FROM sink_invoices s JOIN invoices i ON i.id = s.invoice_id
+        WHERE s.checked_at > $1 AND s.checked_at < $2 AND i.status = 'paid' AND i.paid_at > $1
+        ORDER BY s.checked_at LIMIT $3
+        """,
+        paid_after,
         before,
         most,
     )

@@ -14,13 +14,23 @@ _SPECIAL: Final = frozenset({"huf", "mga", "twd"})
 _THREE_PLACES: Final = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 
+def to_major(amount: int, currency: str) -> Decimal:
+    """An amount in major units, of one in the smallest unit. Raises SinkError as `to_minor` does."""
+    return Decimal(amount).scaleb(-_places_of(currency))
+
+
 def to_minor(amount: Decimal, currency: str) -> int:
     """An amount in the currency's smallest unit at Stripe. Raises SinkError for a currency with rules of its own, and
     an amount that has a smaller part."""
-    places = 2 if currency in _TWO_PLACES else exponent_of(currency)
-    if currency in _SPECIAL or (places == 3 and currency not in _THREE_PLACES):
-        raise SinkError(f"no amounts in {currency} are sent to Stripe")
+    places = _places_of(currency)
     minor = amount.scaleb(places)
     if minor != int(minor) or (places == 3 and minor % 10):
         raise SinkError(f"{amount} {currency} has parts of the smallest unit")
     return int(minor)
+
+
+def _places_of(currency: str) -> int:
+    places = 2 if currency in _TWO_PLACES else exponent_of(currency)
+    if currency in _SPECIAL or (places == 3 and currency not in _THREE_PLACES):
+        raise SinkError(f"no amounts in {currency} are sent to Stripe")
+    return places

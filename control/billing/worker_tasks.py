@@ -1,9 +1,10 @@
 """The worker's tasks for billing: counts usage without a price, estimates costs, opens and closes periods, issues
 invoices, keeps calls within spending limits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from control.billing import store
 from control.billing.cost_estimates import update_estimates
@@ -31,10 +32,12 @@ def billing_tasks(
     clock: Clock = utc_now,
     *,
     report_unopened: Callable[[int], None] = ignore_count,
+    ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
     """Duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and `spend_limits`, and the tasks of
     `period_tasks` or `sink_tasks`. report: takes the counts of the last day. end_transfer: has a job end a transferred
-    call. report_unopened: see there."""
+    call. report_unopened: see there. ahead: for rehearsals, so much later do periods end, charges and suspensions
+    come."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
@@ -46,13 +49,22 @@ def billing_tasks(
         return resumed + await suspend_overdue(db, billing, now, BATCH)
 
     duties: list[AnyDuty] = [
-        Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH),
         Duty("unpriced_usage", 60, count_unpriced, 1 << 62),
         Duty("cost_estimates", 60, update_estimates, 1 << 62),
         SpendLimitDuty(billing, guard, TransferLimits(end_transfer)).make_duty(),
     ]
+    later: Clock = clock if not ahead else lambda: clock() + ahead
     if billing.sink is None:
-        periods = period_tasks(pool, billing, clock, report_unopened=report_unopened)
+        periods = period_tasks(pool, billing, later, report_unopened=report_unopened)
     else:
-        periods = sink_tasks(pool, billing, billing.sink, clock, report_unopened=report_unopened)
-    return join_tasks([WorkerTasks(duties=duties), periods])
+        periods = sink_tasks(pool, billing, billing.sink, later, report_unopened=report_unopened)
+    dunning = WorkerTasks(duties=[Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH)])
+    dated = join_tasks([dunning, periods])
+    moved = [_move(duty, ahead) for duty in dated.duties] if ahead else dated.duties
+    return join_tasks([WorkerTasks(duties=duties), replace(dated, duties=moved)])
+
+
+def _move(duty: AnyDuty, ahead: timedelta) -> AnyDuty:
+    """The duty, for which it is so much later."""
+    run: Callable[[Any, datetime], Awaitable[int]] = duty.run
+    return replace(duty, run=lambda place, now: run(place, now + ahead))

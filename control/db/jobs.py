@@ -162,6 +162,16 @@ async def has_unfinished(db: Connection, job: str, payloads: Sequence[bytes]) ->
     return found
 
 
+async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
+    """Returns whether such a job is queued and not running yet: what it is to find must not be older than now."""
+    waiting: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 AND status = 'queued')",
+        job,
+        payload,
+    )
+    return waiting
+
+
 async def list_queued(db: Connection, job: str) -> set[bytes]:
     """The payloads of the jobs of this name that are queued or running."""
     rows = await db.fetch(

@@ -1019,6 +1019,19 @@ CREATE TABLE public.messages (
 );
 
 --
+-- Name: meter_days; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.meter_days (
+    workspace_id uuid NOT NULL,
+    day date NOT NULL,
+    revision integer NOT NULL,
+    seconds bigint NOT NULL,
+    delivered_at timestamp with time zone,
+    last_error text
+);
+
+--
 -- Name: one_time_tokens; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1543,7 +1556,8 @@ CREATE TABLE public.sink_customers (
     workspace_id uuid NOT NULL,
     customer_id text NOT NULL,
     payment_method_id text,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision bigint DEFAULT 0 NOT NULL
 );
 
 --
@@ -1556,7 +1570,8 @@ CREATE TABLE public.sink_invoices (
     attempts integer DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone,
     checked_at timestamp with time zone NOT NULL,
-    last_error text
+    last_error text,
+    answered_at timestamp with time zone
 );
 
 --
@@ -2164,6 +2179,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: meter_days; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: one_time_tokens; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2306,6 +2325,9 @@ INSERT INTO public.schema_migrations VALUES ('20261126007501');
 INSERT INTO public.schema_migrations VALUES ('20261127000101');
 INSERT INTO public.schema_migrations VALUES ('20261127000102');
 INSERT INTO public.schema_migrations VALUES ('20261127000103');
+INSERT INTO public.schema_migrations VALUES ('20261127000201');
+INSERT INTO public.schema_migrations VALUES ('20261127000202');
+INSERT INTO public.schema_migrations VALUES ('20261127000203');
 INSERT INTO public.schema_migrations VALUES ('20261127000301');
 INSERT INTO public.schema_migrations VALUES ('20261127000302');
 INSERT INTO public.schema_migrations VALUES ('20261127000401');
@@ -2807,6 +2829,13 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+--
+-- Name: meter_days meter_days_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.meter_days
+    ADD CONSTRAINT meter_days_pkey PRIMARY KEY (workspace_id, day);
 
 --
 -- Name: one_time_tokens one_time_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3792,6 +3821,12 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 --
+-- Name: sink_invoices_checked; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sink_invoices_checked ON public.sink_invoices USING btree (checked_at);
+
+--
 -- Name: sink_invoices_due; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4675,6 +4710,12 @@ ALTER TABLE public.message_emails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: meter_days; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.meter_days ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: payments; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4943,6 +4984,12 @@ CREATE POLICY tenant ON public.message_emails USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: meter_days tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.meter_days USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: payments tenant; Type: POLICY; Schema: public; Owner: -
@@ -5419,6 +5466,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_emails TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
+
+--
+-- Name: TABLE meter_days; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meter_days TO vocalized_app;
 
 --
 -- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -

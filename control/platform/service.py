@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform import read_currencies, read_tier_use, store, store_audit
+from control.platform import read_tier_use, store, store_audit
 from control.platform.audit import Actor, Change, record_change
+from control.platform.currencies import require_priced
 from control.platform.model import AuditEntry, AuditFilter, Setting, Tier
 from control.platform.registry import REGISTRY, check_setting
 from control.platform.tier_changes import NewTier, TierChange, require_limits_fit
@@ -47,9 +48,7 @@ class Platform:
     async def _require_priced_default(self, db: Connection) -> None:
         """Else nobody could create a workspace."""
         tier, currency = await self.setting(db, "default_tier"), await self.setting(db, "default_currency")
-        if not await read_currencies.is_priced(db, tier, currency):
-            message = f"The tier {tier!r} has no price in {currency.upper()}, or the currency no exchange rate."
-            raise Conflict(message, param="default_currency", code="tier_not_priced")
+        await require_priced(db, tier, currency, "default_currency")
 
     async def _change_setting(self, db: Connection, actor: Actor, key: str, before: Any, value: Any) -> None:
         spec = REGISTRY[key]

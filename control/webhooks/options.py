@@ -25,6 +25,8 @@ class WebhookOptions:
 
     # --- Reading and answering a request ---
 
+    #: Longest event of Stripe: an invoice with ten lines, each with 50 metadata values of 500 characters, has 0.3 MB.
+    stripe_body_bytes: int = 524_288
     #: Time within which the body has to arrive.
     body_timeout_s: float = 5.0
     #: Time for a whole TwiML answer, and for storing an event. Twilio waits 15 s (docs: webhooks-connection-overrides).

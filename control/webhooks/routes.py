@@ -54,10 +54,11 @@ class Webhooks:
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         readers = [source.reader for source in sources]
         answers = {source.name: source.answers[path] for source in sources}
+        max_bytes = max(source.max_body_bytes for source in sources)
 
         async def handle(http_request: web.Request) -> web.Response:
             now = self._clock()
-            request = await read_request(http_request, self._parts.options.body_timeout_s)
+            request = await read_request(http_request, self._parts.options.body_timeout_s, max_bytes)
             reader = verified_reader(request, readers, self._parts.metrics, now)
             with self._activity.answering():  # only now: nobody holds requests up by a forged webhook, or a slow one
                 return await answers[reader.name](reader.parse(request, now), now)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.platform import read_currencies
 from control.platform.audit import Actor
+from control.platform.currencies import find_currency, require_priced
 from control.platform.service import Platform
 from control.workspaces import read_members, read_use, read_workspaces, status, store
 from control.workspaces.changes import lock_workspace, require_found, save_change
@@ -119,10 +119,7 @@ class WorkspaceAdministration:
         if tier_name != workspace.tier_name:
             tier = await self._platform.lock_offered_tier(db, tier_name, param)
             require_fit(await read_use.select_use(db, workspace_id, now), tier)
-            currency = await read_currencies.select_account_currency(db, workspace_id)
-            if not await read_currencies.is_priced(db, tier_name, currency):
-                message = f"The tier {tier_name!r} has no price in {currency.upper()}, the workspace's currency."
-                raise Conflict(message, param=param, code="tier_not_priced")
+            await require_priced(db, tier_name, await find_currency(db, workspace_id), param)
         return workspace
 
     async def _with_status(

@@ -60,6 +60,22 @@ class StripeAccount:
         """The newest first."""
         return list(reversed(self._objects.get(kind, {}).values()))
 
+    def dump(self) -> StripeObject:
+        """The whole account as JSON, for `restore`."""
+        return {
+            "number": self._number,
+            "ids": self._ids,
+            "invoices": self._invoices,
+            "declining": sorted(self.declining),
+            "objects": self._objects,
+        }
+
+    def restore(self, stored: StripeObject) -> None:
+        """Takes what `dump` returned."""
+        self._number, self._ids, self._invoices = stored["number"], stored["ids"], stored["invoices"]
+        self.declining, self._objects = set(stored["declining"]), stored["objects"]
+        self.events = list(self._objects.get("event", {}).values())
+
     def take_invoice_number(self) -> str:
         """The account's next number."""
         self._invoices += 1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.stripe import customers, invoices
+from simulator.stripe import corrections, customers, invoices, meters, tax_ids
 from simulator.stripe.account import StripeAccount, StripeObject
 from simulator.stripe.errors import StripeFailure, invalid_parameter
 
@@ -28,6 +28,9 @@ OPERATIONS: Final = (
     StripeOperation("GET", "/v1/customers/*", customers.get_customer),
     StripeOperation("POST", "/v1/customers/*", customers.update_customer, _CUSTOMER),
     StripeOperation("DELETE", "/v1/customers/*", customers.delete_customer),
+    StripeOperation("POST", "/v1/customers/*/tax_ids", tax_ids.create_tax_id, "type value"),
+    StripeOperation("GET", "/v1/customers/*/tax_ids", tax_ids.list_tax_ids, _PAGE),
+    StripeOperation("DELETE", "/v1/customers/*/tax_ids/*", tax_ids.delete_tax_id),
     StripeOperation("GET", "/v1/payment_methods", customers.list_payment_methods, f"customer type {_PAGE}"),
     StripeOperation("GET", "/v1/payment_methods/*", customers.get_payment_method),
     StripeOperation("POST", "/v1/payment_methods/*/attach", customers.attach_payment_method, "customer"),
@@ -59,9 +62,23 @@ OPERATIONS: Final = (
     ),
     StripeOperation("POST", "/v1/invoices/*/void", invoices.void_invoice),
     StripeOperation("POST", "/v1/invoices/*/mark_uncollectible", invoices.mark_uncollectible),
-    StripeOperation("GET", "/v1/invoice_payments", invoices.list_invoice_payments, f"invoice status {_PAGE}"),
+    StripeOperation("GET", "/v1/invoice_payments", invoices.list_invoice_payments, f"invoice status payment {_PAGE}"),
     StripeOperation("POST", "/v1/refunds", invoices.create_refund, "payment_intent amount reason metadata"),
     StripeOperation("GET", "/v1/refunds", invoices.list_refunds, f"payment_intent {_PAGE}"),
+    StripeOperation(
+        "POST", "/v1/credit_notes", corrections.create_credit_note,
+        "invoice amount refund_amount credit_amount out_of_band_amount reason memo",
+    ),
+    StripeOperation("GET", "/v1/credit_notes", corrections.list_credit_notes, f"invoice {_PAGE}"),
+    StripeOperation("POST", "/v1/credit_notes/*/void", corrections.void_credit_note),
+    StripeOperation("GET", "/v1/disputes", corrections.list_disputes, f"payment_intent {_PAGE}"),
+    StripeOperation(
+        "POST", "/v1/billing/meters", meters.create_meter,
+        "display_name event_name event_time_window default_aggregation customer_mapping value_settings",
+    ),
+    StripeOperation(
+        "POST", "/v1/billing/meter_events", meters.create_meter_event, "event_name payload identifier timestamp"
+    ),
     StripeOperation("GET", "/v1/events", invoices.list_events, f"type {_PAGE}"),
 )  # fmt: skip
 

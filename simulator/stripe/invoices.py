@@ -8,6 +8,8 @@ from simulator.stripe.errors import StripeFailure, declined_card, invalid_parame
 
 # The smallest charge in US cents (docs.stripe.com/currencies, minimum charge amounts).
 MINIMUM_CHARGE = 50
+# Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
+MOST_ITEMS = 250
 
 
 def create_invoice(account: StripeAccount, params: StripeObject) -> StripeObject:
@@ -32,6 +34,8 @@ def create_invoice(account: StripeAccount, params: StripeObject) -> StripeObject
             "invoice_pdf": None,
             "due_date": None,
             "amount_paid": 0,
+            "pre_payment_credit_notes_amount": 0,
+            "post_payment_credit_notes_amount": 0,
             "attempt_count": 0,
             "attempted": False,
             "parent": None,
@@ -61,7 +65,7 @@ def list_invoices(account: StripeAccount, params: StripeObject) -> StripeObject:
 
 
 def delete_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
-    invoice = _find(account, invoice_id, "draft", verb="deleted")
+    invoice = find_invoice(account, invoice_id, "draft", verb="deleted")
     invoice["status"] = "deleted"
     return {"id": invoice_id, "object": "invoice", "deleted": True}
 
@@ -72,9 +76,11 @@ def create_invoice_item(account: StripeAccount, params: StripeObject) -> StripeO
     invoice_id = params.get("invoice")
     amount, currency = read_integer(params, "amount"), params.get("currency", "usd")
     if invoice_id is not None:
-        invoice = _find(account, invoice_id, "draft", verb="edited", status=400)
+        invoice = find_invoice(account, invoice_id, "draft", verb="edited", status=400)
         if invoice["customer"] != customer["id"] or invoice["currency"] != currency:
             raise StripeFailure("The invoice belongs to another customer or has another currency.", param="invoice")
+        if sum(one["invoice"] == invoice_id for one in account.all("invoiceitem")) >= MOST_ITEMS:
+            raise StripeFailure(f"You can add at most {MOST_ITEMS} invoice items to an invoice.", param="invoice")
     period = {name: read_integer(params.get("period", {}), name, int(account.now)) for name in ("start", "end")}
     made = account.add(
         "ii",
@@ -103,7 +109,7 @@ def list_invoice_items(account: StripeAccount, params: StripeObject) -> StripeOb
 def finalize_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
     """What is less than the minimum charge is added to the customer's balance, and paid with the next invoice
     (docs.stripe.com/billing/customer/balance)."""
-    invoice = _find(account, invoice_id, "draft", verb="finalized")
+    invoice = find_invoice(account, invoice_id, "draft", verb="finalized")
     customer = find_customer(account, invoice["customer"])
     due = invoice["total"] + customer["balance"]
     is_small = due < MINIMUM_CHARGE
@@ -118,7 +124,7 @@ def finalize_invoice(account: StripeAccount, params: StripeObject, invoice_id: s
     invoice["status_transitions"]["finalized_at"] = int(account.now)
     account.emit("invoice.finalized", invoice)
     if is_small:
-        _settle(account, invoice)
+        settle_invoice(account, invoice)
     return invoice
 
 
@@ -126,15 +132,23 @@ def pay_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -
     """Charges the customer's default payment method, or marks it as paid elsewhere (paid_out_of_band)."""
     if account.find("invoice", invoice_id)["status"] == "paid":
         raise StripeFailure("Invoice is already paid", code="invoice_already_paid")
-    invoice = _find(account, invoice_id, "open", "uncollectible", verb="paid")
+    invoice = find_invoice(account, invoice_id, "open", "uncollectible", verb="paid")
     if params.get("paid_out_of_band") == "true":
-        _settle(account, invoice)
+        settle_invoice(account, invoice)
         return invoice
     customer = find_customer(account, invoice["customer"])
     method = params.get("payment_method") or customer["invoice_settings"]["default_payment_method"]
     if method is None:
         raise StripeFailure("There is no default_payment_method set on this Customer or Invoice.", code="missing")
-    _charge(account, invoice, account.find("payment_method", method, status=400))
+    found = account.find("payment_method", method, status=400)
+    if found["customer"] != customer["id"]:
+        raise StripeFailure(
+            f"The customer does not have a payment method with the ID {method}. The payment method must be attached to "
+            "the customer.",
+            code="resource_missing",
+            param="payment_method",
+        )
+    _charge(account, invoice, found)
     return invoice
 
 
@@ -147,7 +161,12 @@ def mark_uncollectible(account: StripeAccount, params: StripeObject, invoice_id:
 
 
 def list_invoice_payments(account: StripeAccount, params: StripeObject) -> StripeObject:
-    found = [one for one in account.all("invoice_payment") if params.get("invoice") in (None, one["invoice"])]
+    intent = params.get("payment", {}).get("payment_intent")
+    found = [
+        one
+        for one in account.all("invoice_payment")
+        if params.get("invoice") in (None, one["invoice"]) and intent in (None, one["payment"]["payment_intent"])
+    ]
     return make_page(found, params, "/v1/invoice_payments")
 
 
@@ -177,7 +196,8 @@ def list_events(account: StripeAccount, params: StripeObject) -> StripeObject:
     return make_page([one for one in account.all("event") if kind in (None, one["type"])], params, "/v1/events")
 
 
-def _find(account: StripeAccount, invoice_id: str, *statuses: str, verb: str, status: int = 404) -> StripeObject:
+def find_invoice(account: StripeAccount, invoice_id: str, *statuses: str, verb: str, status: int = 404) -> StripeObject:
+    """Raises StripeFailure for one in another status."""
     invoice = account.find("invoice", invoice_id, status=status)
     if invoice["status"] not in statuses:
         raise StripeFailure(f"An invoice with the status {invoice['status']} can't be {verb}.")
@@ -185,7 +205,7 @@ def _find(account: StripeAccount, invoice_id: str, *statuses: str, verb: str, st
 
 
 def _close(account: StripeAccount, invoice_id: str, status: str, moment: str, event: str) -> StripeObject:
-    invoice = _find(account, invoice_id, "open", "uncollectible", verb=f"marked {status}")
+    invoice = find_invoice(account, invoice_id, "open", "uncollectible", verb=f"marked {status}")
     invoice["status"] = status
     invoice["status_transitions"][moment] = int(account.now)
     account.emit(event, invoice)
@@ -221,10 +241,11 @@ def _charge(account: StripeAccount, invoice: StripeObject, method: StripeObject)
         "invoice_payment",
         {**paid, "payment": {"type": "payment_intent", "payment_intent": intent["id"]}},
     )
-    _settle(account, invoice)
+    settle_invoice(account, invoice)
 
 
-def _settle(account: StripeAccount, invoice: StripeObject) -> None:
+def settle_invoice(account: StripeAccount, invoice: StripeObject) -> None:
+    """All of it is paid."""
     invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0)
     invoice["status_transitions"]["paid_at"] = int(account.now)
     account.emit("invoice.paid", invoice)

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from simulator.stripe.account import API_VERSION, StripeAccount, StripeObject
 from simulator.stripe.api import run_operation
@@ -87,10 +88,18 @@ class SimulatedStripe:
 
 
 @asynccontextmanager
-async def running_stripe(account: StripeAccount, port: int = 0) -> AsyncIterator[SimulatedStripe]:
-    """Runs it on 127.0.0.1. port: 0 takes a free one. Raises OSError for a port that is taken."""
+async def running_stripe(
+    account: StripeAccount,
+    port: int = 0,
+    *,
+    routes: Sequence[web.AbstractRouteDef] = (),
+    middlewares: Sequence[Middleware] = (),
+) -> AsyncIterator[SimulatedStripe]:
+    """Runs it on 127.0.0.1. port: 0 takes a free one. routes: beside the API's. Raises OSError for a port that is
+    taken."""
     stripe = SimulatedStripe(account)
-    app = web.Application()
+    app = web.Application(middlewares=middlewares)
+    app.router.add_routes(routes)
     app.router.add_route("*", "/{path:.*}", stripe.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()

@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
-from control.billing.stripe import StripeOptions
+from control.billing.stripe_client import StripeOptions
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
 from control.media_requests.metrics import MediaRequestMetrics
@@ -59,7 +59,10 @@ async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp
         policies=Policies(links="http://127.0.0.1", hashing=CHEAP_HASHING),
         mail_url=tmp_path.as_uri(),
         mail_from="Vocalized <no-reply@example.com>",
-        outside=replace(worker_outside("redis://127.0.0.1:9", tmp_path), stripe=StripeOptions("sk_test_unused")),
+        outside=replace(
+            worker_outside("redis://127.0.0.1:9", tmp_path),
+            stripe=StripeOptions("sk_test_unused", meter_event="seconds"),
+        ),
     )
     async with open_worker(options) as worker:
         duties = {(f"`{duty.name}`", f"{duty.every_s:g}") for duty in worker.tasks.duties}

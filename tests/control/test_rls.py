@@ -86,6 +86,8 @@ ROWS = {
     "VALUES ($2, $1, 'deleted-1', 'x', 'running', now())",
     "workspace_exports": "INSERT INTO workspace_exports (id, workspace_id, status, requested_at, expires_at) "
     "VALUES ($2, $1, 'running', now(), now())",
+    "meter_days": "INSERT INTO meter_days (workspace_id, day, revision, seconds) "
+    "VALUES ($1, now(), ($2::uuid IS NOT NULL)::integer, 1)",
     "refund_orders": "INSERT INTO refund_orders (id, workspace_id, invoice_id, amount) VALUES ($2, $1, $2, 1)",
 }
 

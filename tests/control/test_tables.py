@@ -22,8 +22,8 @@ OWNERS: Final = {
     "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
     "backups": "backup_runs",
     "billing": "billing_accounts billing_periods billing_settings credit_grants exchange_rates exemptions "
-    "invoice_lines invoice_numbers invoices payments plan_versions price_versions refund_orders rented_numbers "
-    "sink_customers sink_invoices spend_alerts tax_rates tier_prices transfer_times usage_records",
+    "invoice_lines invoice_numbers invoices meter_days payments plan_versions price_versions refund_orders "
+    "rented_numbers sink_customers sink_invoices spend_alerts tax_rates tier_prices transfer_times usage_records",
     "calls": "blocked_callers call_events call_search call_search_progress call_words called_countries calls "
     "phone_codes platform_calls spend_alarms",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from control.__main__ import _parser
+from control.__main__ import COMMANDS
+from control.arguments import make_parser
 from tests.deploy.build import copy_rooms
 from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, all_manifests, manifests
 from tests.deploy.test_images import _WITHOUT, unlocked_packages
@@ -40,14 +41,14 @@ def control_commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "command"), control_commands())
 def test_control_accepts_the_commands_of_the_documents(document: str, command: str) -> None:
-    assert _parser().parse_args(shlex.split(command)).command
+    assert make_parser(COMMANDS).parse_args(shlex.split(command)).command
 
 
 def test_commands_are_found() -> None:
     found = {command.partition(" ")[0] for _, command in control_commands()}
     assert {"api", "worker", "migrate", "admin", "providers", "prices", "backups"} == found
     with pytest.raises(SystemExit):
-        _parser().parse_args(["admin", "make"])
+        make_parser(COMMANDS).parse_args(["admin", "make"])
 
 
 def test_compose_is_told_of_services_that_exist() -> None:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from vocalized.commands.option_order import OrderedCommand, in_order
+from vocalized.commands.up_cli import up
 from vocalized.commands.vendors_cli import vendors_app
 
 if TYPE_CHECKING:
@@ -209,38 +210,7 @@ def doctor(
     raise typer.Exit(code)
 
 
-@app.command()
-def up(
-    state: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is kept.")] = UP,
-    control_port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the API; 0: a free one.")
-    ] = 8081,
-    media_port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the first media node; others follow. 0: free ones.")
-    ] = 8083,
-    carrier_port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65_535, help="Of the simulated carriers; 0: a free one.")
-    ] = 8082,
-    media_nodes: Annotated[int, typer.Option(metavar="K", min=1, max=16, help="How many media nodes.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="When ready, one line with addresses and sign-ins.")] = False,
-    simulated_vendors: Annotated[
-        bool, typer.Option("--simulated-vendors", help="The agent uses simulated vendors of speech and language.")
-    ] = False,
-) -> None:
-    """The platform on this machine, in the foreground.
-
-    PostgreSQL, Valkey, the API and its worker, media nodes with local speech, and a simulated Twilio and Telnyx; with
-    an admin, a customer, a workspace and a live agent on a phone number, which `call --to` calls. A carrier whose
-    VOCALIZED_TWILIO_… or VOCALIZED_TELNYX_… is set is the real one. With --simulated-vendors the agent hears by a
-    simulated Deepgram, thinks by a simulated OpenAI and speaks by a simulated Cartesia, over TLS and at the real
-    prices; `vendors` lets them fail. Until the next start without the option, agents that name no provider use them
-    before real ones that have a key. State is kept between runs; emails become files in DIR/mail. Ctrl-C or SIGTERM
-    stops all of it, exit code 0.
-    """
-    from vocalized.commands.up import UpOptions, run_up
-
-    options = UpOptions(state, control_port, media_port, carrier_port, media_nodes, as_json, simulated_vendors)
-    raise typer.Exit(asyncio.run(run_up(ROOT, options, Console(stderr=as_json, highlight=False))))
+app.command()(up)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

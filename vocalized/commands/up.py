@@ -19,6 +19,7 @@ from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addres
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed
+from vocalized.stack.simulated_stripe import StripeAccess
 from vocalized.stack.stack import Stack, report_to_stderr, running_stack
 
 # Below the checkout.
@@ -31,7 +32,8 @@ _STOP = "Ctrl-C stops everything"
 @dataclass(frozen=True, slots=True)
 class UpOptions:
     """state: the folder for everything. A port of 0 becomes a free one; the media nodes take media_port and the ports
-    after it. simulated_vendors: the agent uses simulated vendors."""
+    after it. simulated_vendors: the agent uses simulated vendors. simulated_stripe: invoices go to a simulated Stripe,
+    and both clocks are so many days ahead."""
 
     state: Path
     control_port: int = 0
@@ -40,6 +42,8 @@ class UpOptions:
     media_nodes: int = 1
     as_json: bool = False
     simulated_vendors: bool = False
+    simulated_stripe: bool = False
+    billing_days_ahead: int = 0
 
 
 async def run_up(root: Path, options: UpOptions, console: Console) -> int:
@@ -80,7 +84,15 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
     state = make_state(options.state)
     make_files_private()
     with console.status("starting the platform") as status:
-        running = running_stack(root, state, ports, _report, simulated_vendors=options.simulated_vendors)
+        running = running_stack(
+            root,
+            state,
+            ports,
+            _report,
+            simulated_vendors=options.simulated_vendors,
+            simulated_stripe=options.simulated_stripe,
+            billing_days_ahead=options.billing_days_ahead,
+        )
         async with running as stack:
             addresses = await ensure_addresses(root, stack)
             write_addresses(state, addresses)
@@ -93,6 +105,7 @@ async def _run(root: Path, options: UpOptions, console: Console) -> str:
                     console,
                     _state_option(root, options.state),
                     has_vendors=stack.vendors is not None,
+                    stripe=stack.stripe,
                 )
                 return await _until_failed(stack)
             finally:
@@ -125,10 +138,16 @@ async def _until_failed(stack: Stack) -> str:
 
 
 def announce(
-    addresses: Addresses, as_json: bool, console: Console, state_option: str = "", *, has_vendors: bool = False
+    addresses: Addresses,
+    as_json: bool,
+    console: Console,
+    state_option: str = "",
+    *,
+    has_vendors: bool = False,
+    stripe: StripeAccess | None = None,
 ) -> None:
     """Prints addresses, sign-ins, and how to call; as one line of JSON if `as_json`. state_option: for commands that
-    are suggested, beginning with a space. has_vendors: simulated vendors run."""
+    are suggested, beginning with a space. has_vendors: simulated vendors run. stripe: the simulated one, if it runs."""
     if as_json:
         print(addresses.line, flush=True)
         return
@@ -147,7 +166,12 @@ def announce(
     for name, value in rows:
         if value:
             console.print(f"{name:14}{value}", soft_wrap=True, markup=False)
-    hints = [*_hints(addresses, state_option), *(_vendor_hints(state_option) if has_vendors else ()), _STOP]
+    hints = [
+        *_hints(addresses, state_option),
+        *(_vendor_hints(state_option) if has_vendors else ()),
+        *_stripe_hints(stripe),
+        _STOP,
+    ]
     for hint in hints:
         console.print(hint, soft_wrap=True, markup=False)
 
@@ -178,3 +202,10 @@ def _vendor_hints(state: str) -> Iterator[str]:
     yield "this agent hears, thinks and speaks by simulated vendors, at the real ones' prices; no key is needed"
     yield f"what each of them costs and whether it works: {_PROGRAM} doctor --providers{state}"
     yield f"let one fail in the next call, or in this one: {_PROGRAM} vendors fault tts stall{state}"
+
+
+def _stripe_hints(stripe: StripeAccess | None) -> Iterator[str]:
+    """What to do with a simulated Stripe."""
+    if stripe is not None:
+        yield f"invoices go to a simulated Stripe: its API is {stripe.url}/v1, its key {stripe.key}"
+        yield "docs/stripe.md walks through a subscription; --billing-days-ahead N begins later"

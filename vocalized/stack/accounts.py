@@ -61,13 +61,15 @@ class Accounts:
 @dataclass(frozen=True, slots=True)
 class AccountsRequest:
     """emails: the folder where emails arrive; None: the customer's address stays unconfirmed. carriers: the simulated
-    ones, where a number costs nothing; the agent gets one of the first. plan: what the agent is made from."""
+    ones, where a number costs nothing; the agent gets one of the first. plan: what the agent is made from. has_stripe:
+    cards are taken."""
 
     url: str
     database_url: str
     emails: Path | None
     carriers: Sequence[str]
     plan: CallPlan
+    has_stripe: bool = False
 
 
 async def ensure_accounts(state: Path, request: AccountsRequest) -> Accounts:
@@ -98,7 +100,7 @@ async def _customer(api: ApiClient, stored: Accounts, request: AccountsRequest) 
         await _confirm_address(api, request.emails)
     workspaces = (await api.request("GET", "/workspaces"))["workspaces"]
     workspace_id: str = workspaces[0]["id"] if workspaces else await _create_workspace(api)
-    await _end_trial(api, stored.admin, workspace_id)
+    await _end_trial(api, stored.admin, workspace_id, request)
     await api.sign_in(**asdict(stored.user))
     config = agent_config(request.plan)
     first, *others = request.carriers or ("",)
@@ -129,9 +131,12 @@ async def _create_workspace(api: ApiClient) -> str:
     return workspace_id
 
 
-async def _end_trial(api: ApiClient, admin: Credentials, workspace_id: str) -> None:
+async def _end_trial(api: ApiClient, admin: Credentials, workspace_id: str, request: AccountsRequest) -> None:
     await api.sign_in(**asdict(admin), staff=True)
     await api.request("PUT", f"/admin/workspaces/{workspace_id}", _TIER)
+    if request.has_stripe:  # then a workspace that is billed buys its numbers only with a card
+        exemption = f"/admin/billing/workspaces/{workspace_id}/payment-method-exemption"
+        await api.request("PUT", exemption, {"is_payment_method_exempt": True})
 
 
 def find_tokens(emails: Path) -> set[str]:

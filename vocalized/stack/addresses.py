@@ -59,6 +59,7 @@ async def ensure_addresses(root: Path, stack: Stack) -> Addresses:
         emails=email_folder(stack.state, stack.settings),
         carriers=carriers,
         plan=read_plan(root / PLAN),
+        has_stripe=stack.stripe is not None,
     )
     accounts = await _choose_agent(stack, await ensure_accounts(stack.state, request), request)
     return _addresses(ports, accounts, rule_based=await _answers_by_rules(stack, accounts))

@@ -44,6 +44,13 @@ class Programs:
         faults."""
         return self._server("vendors", ["vocalized.vendors", "--config", str(config)], port, "/healthz", settings)
 
+    def stripe(
+        self, config: Path, account: Path, port: int, settings: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Process]:
+        """The simulated Stripe. config: a JSON file of simulator.stripe. account: the file that stores its objects."""
+        arguments = ["simulator.stripe", "--config", str(config), "--state", str(account)]
+        return self._server("stripe", arguments, port, "/healthz", settings)
+
     def _server(
         self, name: str, arguments: Sequence[str], port: int, probe: str, settings: Mapping[str, str]
     ) -> AbstractAsyncContextManager[Process]:

@@ -24,6 +24,7 @@ from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
 from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
+from vocalized.stack.simulated_stripe import StripeAccess, prepare_stripe
 from vocalized.stack.simulated_vendors import (
     TRUST_VARIABLE,
     config_path,
@@ -43,7 +44,7 @@ _NETWORK = "network.json"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The running platform. failures: of each part. vendors: the simulated ones, if they run."""
+    """The running platform. failures: of each part. vendors, stripe: the simulated ones, if they run."""
 
     state: Path
     ports: Ports
@@ -51,6 +52,7 @@ class Stack:
     database_url: str
     failures: Sequence[Failure]
     vendors: VendorsConfig | None = None
+    stripe: StripeAccess | None = None
 
     @property
     def failed(self) -> str:
@@ -66,16 +68,24 @@ def report_to_stderr(line: str, name: str = "vocalized") -> None:
 
 @asynccontextmanager
 async def running_stack(
-    root: Path, state: Path, ports: Ports, report: Report = report_to_stderr, *, simulated_vendors: bool = False
+    root: Path,
+    state: Path,
+    ports: Ports,
+    report: Report = report_to_stderr,
+    *,
+    simulated_vendors: bool = False,
+    simulated_stripe: bool = False,
+    billing_days_ahead: int = 0,
 ) -> AsyncIterator[Stack]:
     """Everything is ready when the block begins. At its end the carrier stops first, then media, control, the speech
     engine and the stores. What ends by itself is started again, stores included, and `report` is called with a line.
+    billing_days_ahead: of billing's clock and the simulated Stripe's, if that runs.
 
     Raises ServerFailed and ServiceFailed.
     """
     state = await asyncio.to_thread(make_state, state)
     starter, keys = _Starter(root, state, ports, report), carrier_keys(state)
-    vendors = None
+    vendors = stripe = None
     async with AsyncExitStack() as stores, AsyncExitStack() as engine, AsyncExitStack() as control:
         available = await starter.stores(stores)
         settings = program_settings(state, ports, available, keys)
@@ -83,16 +93,22 @@ async def running_stack(
             stores.callback(remove_vendors, state)
             vendors = await asyncio.to_thread(prepare_vendors, state)
             settings |= await asyncio.to_thread(_trust, vendors)
+        if simulated_stripe:
+            stripe, chosen = await asyncio.to_thread(
+                prepare_stripe, state, settings["VOCALIZED_WEBHOOK_URL"], billing_days_ahead
+            )
+            settings |= chosen
         async with AsyncExitStack() as media, AsyncExitStack() as carrier:
             layers = (
                 starter.engine(engine, available.engine),
                 starter.vendors(engine, vendors),
+                starter.stripe(engine, stripe),
                 starter.control(control, settings),
                 starter.media(media, settings),
                 starter.carrier(carrier, settings, keys),
             )
             await _together(layers)
-            yield Stack(state, ports, settings, available.database_url, starter.failures, vendors)
+            yield Stack(state, ports, settings, available.database_url, starter.failures, vendors, stripe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +157,12 @@ class _Starter:
         if config is not None:
             start = partial(self._programs.vendors, config_path(self.state), config.operation, os.environ)
             await self._start(running, "vendors", start)
+
+    async def stripe(self, running: AsyncExitStack, access: StripeAccess | None) -> None:
+        """The simulated Stripe, if it is wanted."""
+        if access is not None:
+            start = partial(self._programs.stripe, access.config, access.account, access.port, os.environ)
+            await self._start(running, "stripe", start)
 
     async def control(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
         """The migrated database, then the API and the worker."""

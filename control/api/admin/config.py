@@ -14,10 +14,9 @@ from control.api.admin.config_views import (
     to_price,
     to_view,
 )
-from control.billing.currency_changes import set_tier_price
+from control.billing.currency_changes import list_tier_prices, set_tier_price
 from control.billing.plans import TierPrice
 from control.billing.price_changes import follow_tier_prices
-from control.billing.store_currencies import select_tier_prices
 from control.http.access import ANY_ADMIN, admin
 from control.http.body import Body, ChangeBody, CurrencyCode, Slug
 from control.http.context import AdminContext
@@ -134,7 +133,7 @@ async def change_settings(context: AdminContext, body: SettingsChange) -> Settin
 async def list_tiers(context: AdminContext) -> TierList:
     """All tiers, in the order of the price list."""
     tiers = await context.services.platform.tiers(context.db)
-    prices = await select_tier_prices(context.db)
+    prices = await list_tier_prices(context.db)
     return TierList([to_view(tier, prices) for tier in tiers], has_more=False)
 
 
@@ -152,7 +151,7 @@ async def update_tier(context: AdminContext, tier_name: Slug, body: TierChangeBo
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
     tier = await context.services.platform.update_tier(context.db, context.actor, tier_name, change)
     await follow_tier_prices(context.db, context.now)
-    return OneTier(to_view(tier, await select_tier_prices(context.db)))
+    return OneTier(to_view(tier, await list_tier_prices(context.db)))
 
 
 async def put_tier_price(

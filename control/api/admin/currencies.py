@@ -8,8 +8,8 @@ from pydantic import Field
 
 from control.api.admin.billing import BILLING, READERS, WRITERS
 from control.api.admin.currencies_views import CurrencyAnswer, ExchangeRateAnswer, ExchangeRateList, to_view
+from control.billing import currency_changes
 from control.billing.currency_changes import HIGHEST_RATE, add_exchange_rate, set_currency
-from control.billing.store_currencies import select_rates
 from control.http.body import Body, CurrencyCode
 from control.http.context import AdminContext
 from control.http.pagination import UtcDatetime
@@ -36,7 +36,9 @@ class CurrencyChoice(Body):
 
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
     """What currencies are worth in US dollars, in which the platform's figures are."""
-    return ExchangeRateList([to_view(one) for one in await select_rates(context.db)], has_more=False)
+    return ExchangeRateList(
+        [to_view(one) for one in await currency_changes.list_exchange_rates(context.db)], has_more=False
+    )
 
 
 async def create_exchange_rate(context: AdminContext, body: ExchangeRateBody) -> ExchangeRateAnswer:

@@ -138,15 +138,15 @@ async def change_billing_settings(context: MemberContext, body: BillingChange) -
 async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
     """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
     …/payment-method."""
-    billing, workspace_id = context.services.billing, context.workspace_id
-    sink, customer = require_sink(billing), await sink_customer(context.db, billing, workspace_id)
+    billing = context.services.billing
+    sink, customer = require_sink(billing), await sink_customer(context.db, billing, context.workspace_id)
     started: list[StartedSetup] = []
 
     async def ask() -> None:
         started.append(await start_setup(sink, customer))
 
     async def save(again: MemberContext) -> SetupView:
-        await save_customer(again.db, workspace_id, started[-1].customer_id)
+        await save_customer(again.db, customer, started[-1].customer_id)
         return SetupView(started[-1].secret.id, started[-1].secret.secret)
 
     return CheckedChange(ask, save)
@@ -162,7 +162,7 @@ async def set_payment_method(context: MemberContext, body: PaymentMethodBody) ->
         added.append(await add_payment_method(sink, customer, body.stripe_payment_method_id))
 
     async def save(again: MemberContext) -> BillingSettingsView:
-        await save_added(again.db, again.actor, workspace_id, added[-1], again.now)
+        await save_added(again.db, again.actor, customer, added[-1], again.now)
         return to_settings(*await billing.get_settings(again.db, workspace_id))
 
     return CheckedChange(ask, save)
@@ -175,7 +175,7 @@ async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
 
     async def save(again: MemberContext) -> None:
         if method_id is not None:
-            await save_removed(again.db, again.actor, again.workspace_id, again.now)
+            await save_removed(again.db, again.actor, again.workspace_id, method_id, again.now)
 
     return CheckedChange(partial(remove_payment_method, sink, method_id), save)
 

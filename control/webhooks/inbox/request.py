@@ -15,7 +15,7 @@ from shared.errors import Malformed, Problem
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MAX_FIELDS: Final = 300
-# The longest that carriers send have some KB. A form is parsed before its signature can be checked.
+# By default: the longest that carriers send have some KB. A form is parsed before its signature can be checked.
 MAX_BODY_BYTES: Final = 65_536
 
 
@@ -49,25 +49,25 @@ class WebhookRequest:
         return _json_fields(self.body) if self.is_json else _form_fields(self.body)
 
 
-async def read_request(request: web.Request, timeout_s: float) -> WebhookRequest:
-    """Reads the body, of MAX_BODY_BYTES at most. Raises UnsupportedWebhookBody, and what
+async def read_request(request: web.Request, timeout_s: float, max_bytes: int = MAX_BODY_BYTES) -> WebhookRequest:
+    """Reads the body, of `max_bytes` at most. Raises UnsupportedWebhookBody, and what
     `read_body` raises: BodyTooLarge, BodyTooSlow and Malformed."""
     return WebhookRequest(
         target=_target(request),
         headers=request.headers,
         query=request.query,
         content_type=request.content_type,
-        body=await _read_supported(request, timeout_s),
+        body=await _read_supported(request, timeout_s, max_bytes),
         request_id=origin_of(request).request_id,
     )
 
 
-async def _read_supported(request: web.Request, timeout_s: float) -> bytes:
+async def _read_supported(request: web.Request, timeout_s: float, max_bytes: int) -> bytes:
     if not request.body_exists:
         return b""
     if request.content_type not in (FORM, JSON):
         raise UnsupportedWebhookBody("The body must be a form or JSON.")
-    return await read_body(request, timeout_s, MAX_BODY_BYTES)
+    return await read_body(request, timeout_s, max_bytes)
 
 
 def _target(request: web.Request) -> str:

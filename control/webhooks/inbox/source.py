@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from aiohttp import web
 
-from control.webhooks.inbox.request import WebhookRequest
+from control.webhooks.inbox.request import MAX_BODY_BYTES, WebhookRequest
 from control.webhooks.inbox.store import OpenEvent
 
 M = TypeVar("M")
@@ -43,12 +43,14 @@ class SourceReader(Protocol[M_co]):
 @dataclass(frozen=True, slots=True)
 class WebhookSource(Generic[M]):
     """One source. answers: what answers a verified message, by the path of the address. retry: finishes an event that
-    stayed open. ordering_key: open events with the same key are retried one after another, in the order received."""
+    stayed open. ordering_key: open events with the same key are retried one after another, in the order received.
+    max_body_bytes: of a request at its addresses."""
 
     reader: SourceReader[M]
     answers: Mapping[str, Callable[[M, datetime], Awaitable[web.Response]]]
     retry: Callable[[OpenEvent, datetime], Awaitable[None]]
     ordering_key: Callable[[OpenEvent], str]
+    max_body_bytes: int = MAX_BODY_BYTES
 
     @property
     def name(self) -> str:

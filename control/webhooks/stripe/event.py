@@ -10,7 +10,7 @@ from control.webhooks.inbox.store import StoredEvent
 from shared.errors import Malformed
 
 _MOST: Final = 255
-EventSubject: TypeAlias = Literal["invoice", "customer"]
+EventSubject: TypeAlias = Literal["invoice", "payment", "customer"]
 # What an event is about, of all types that have an effect here.
 _SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "invoice.finalized": "invoice",
@@ -20,18 +20,27 @@ _SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "invoice.voided": "invoice",
     "invoice.marked_uncollectible": "invoice",
     "invoice.updated": "invoice",
+    "credit_note.created": "invoice",
+    "credit_note.updated": "invoice",
+    "credit_note.voided": "invoice",
+    "refund.created": "payment",
+    "refund.updated": "payment",
+    "refund.failed": "payment",
+    "charge.refunded": "payment",
+    "charge.dispute.closed": "payment",
     "setup_intent.succeeded": "customer",
     "payment_method.attached": "customer",
     "payment_method.updated": "customer",
     "payment_method.detached": "customer",
     "customer.updated": "customer",
+    "customer.deleted": "customer",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """An event. subject: None: the event has no effect here. subject_id: of the invoice or customer that
-    changed."""
+    """An event. subject: None: the event has no effect here. subject_id: of the invoice, charge
+    (PaymentIntent) or customer that changed."""
 
     id: str
     type: str
@@ -75,6 +84,10 @@ def from_stored_event(stored: StoredEvent) -> StripeEvent:
 
 def _subject_id(envelope: _Envelope, subject: str) -> Any:
     changed, before = envelope.data.object, envelope.data.previous_attributes or {}
+    if changed.get("object") == "credit_note":
+        return changed.get("invoice")
+    if subject == "payment":
+        return changed.get("payment_intent")
     if subject == "invoice" or changed.get("object") == "customer":
         return changed.get("id")
     # A payment method that was detached belonged to the customer before.

@@ -6,7 +6,14 @@ from typing import Final
 from aiohttp import web
 
 from control.billing.job_transactions import enqueue_once
-from control.billing.sink_jobs import CHECK_CUSTOMER, CHECK_INVOICE, CheckCustomerJob, CheckInvoiceJob
+from control.billing.sink_jobs import (
+    CHECK_CUSTOMER,
+    CHECK_INVOICE,
+    CHECK_PAYMENT,
+    CheckCustomerJob,
+    CheckInvoiceJob,
+    CheckPaymentJob,
+)
 from control.db.pool import Connection
 from control.webhooks.addresses import WebhookRoute
 from control.webhooks.inbox.request import WebhookRequest
@@ -65,6 +72,8 @@ class StripeEvents:
 async def _enqueue_check(db: Connection, event: StripeEvent) -> None:
     if event.subject == "invoice":
         await enqueue_once(db, CHECK_INVOICE, CheckInvoiceJob(event.subject_id))
+    elif event.subject == "payment":
+        await enqueue_once(db, CHECK_PAYMENT, CheckPaymentJob(event.subject_id))
     else:
         await enqueue_once(db, CHECK_CUSTOMER, CheckCustomerJob(event.subject_id))
 
@@ -76,6 +85,7 @@ def build(parts: WebhookParts) -> WebhookSource[StripeEvent]:
         answers={PATH: events.receive},
         retry=events.retry,
         ordering_key=lambda open_event: "",
+        max_body_bytes=parts.options.stripe_body_bytes,
     )
 
 

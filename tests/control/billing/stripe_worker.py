@@ -1,6 +1,6 @@
 """A worker with a simulated Stripe as its sink: its clock is set, and it can be killed between any two steps."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from control.accounts.email_delivery import EmailQueue
 from control.billing import store_collection
 from control.billing.payment_methods import save_payment_method, sink_customer
 from control.billing.service import Billing
-from control.billing.stripe import HttpxTransport, StripeOptions, StripeSink
+from control.billing.stripe import StripeSink
+from control.billing.stripe_client import HttpxTransport, StripeOptions
 from control.billing.worker_tasks import billing_tasks
 from control.calls.transfer_end import enqueue_transfer_end
 from control.db.duties import WorkerTasks
@@ -27,6 +28,7 @@ from simulator.stripe.server import SimulatedStripe, running_stripe
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace, open_call_platform
 
 # After the month of NOW and the time in which late usage still counts.
+METER = "call_seconds"
 NEXT_MONTH = datetime(2026, 12, 2, 1, tzinfo=UTC)
 
 
@@ -35,18 +37,22 @@ class WorkerKilled(BaseException):
 
 
 class KillableTransport(HttpxTransport):
-    """Counts a step before each request and one after it; kills the worker at `kill_at`."""
+    """Counts a step before each request and one after it; kills the worker at `kill_at`. after: called with method and
+    URL before an answer is returned."""
 
     def __init__(self) -> None:
         super().__init__(timeout_s=5)
         self.steps = 0
         self.kill_at: int | None = None
+        self.after: Callable[[str, str], Awaitable[None]] | None = None
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         self._step()
         answer = await super().request_async(method, url, headers, post_data)
+        if self.after is not None:
+            await self.after(method, url)
         self._step()
         return answer
 
@@ -174,7 +180,7 @@ async def open_stripe_worker(database_url: str, valkey_url: str, folder: Path) -
         running_stripe(StripeAccount(NOW.timestamp())) as stripe,
     ):
         transport = KillableTransport()
-        sink = StripeSink(StripeOptions(stripe.account.key, stripe.url), transport)
+        sink = StripeSink(StripeOptions(stripe.account.key, stripe.url, meter_event=METER), transport)
         billing = Billing(
             platform=platform.services.platform,
             workspaces=platform.services.workspaces,

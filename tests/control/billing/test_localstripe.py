@@ -13,7 +13,8 @@ import pytest
 from aiohttp import ClientError, ClientSession
 
 from control.billing.sinks import SinkCustomer, SinkError
-from control.billing.stripe import StripeOptions, StripeSink
+from control.billing.stripe import StripeSink
+from control.billing.stripe_client import StripeOptions
 from simulator.stripe import customers, invoices
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.server import running_stripe

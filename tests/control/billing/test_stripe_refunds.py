@@ -13,10 +13,11 @@ import pytest
 from control.billing.administration import PaymentNotice
 from control.billing.sink_administration import SinkAdministration
 from control.billing.sinks import SinkCustomer, SinkError, SinkInvoice, SinkLine
+from control.billing.stripe import MOST_ITEMS
 from control.billing.stripe_amounts import to_minor
 from shared.errors import Conflict, Invalid
-from simulator.stripe.customers import delete_customer
 from simulator.stripe.faults import StripeFault
+from simulator.stripe.invoices import create_invoice_item
 from tests.control.billing.stripe_worker import NEXT_MONTH, StripeWorker, open_stripe_worker
 from tests.control.calls.call_platform import STAFF
 
@@ -70,11 +71,17 @@ async def test_money_is_paid_back_once(worker: StripeWorker) -> None:
 
 
 async def test_a_refused_invoice_waits_for_staff(worker: StripeWorker) -> None:
-    """Its customer was deleted at Stripe: one job fails for good, and no duty begins it again."""
+    """Somebody adds an item to its draft at Stripe: one job fails for good, and no duty begins it again."""
     workspace_id = await worker.create_workspace()
-    await worker.add_card(workspace_id)
     await worker.run()
-    delete_customer(worker.account, {}, worker.account.all("customer")[0]["id"])
+
+    async def add_item(method: str, url: str, cents: int = 100) -> None:
+        drafts = [one for one in worker.account.all("invoice") if one["status"] == "draft"]
+        if drafts and (cents < 0 or len(worker.account.all("invoiceitem")) == 0):
+            item = {"customer": drafts[0]["customer"], "invoice": drafts[0]["id"], "amount": str(cents)}
+            create_invoice_item(worker.account, item)
+
+    worker.transport.after = add_item
     worker.move_to(NEXT_MONTH)
     for _ in range(3):
         await worker.run()
@@ -83,9 +90,9 @@ async def test_a_refused_invoice_waits_for_staff(worker: StripeWorker) -> None:
     error = await worker.platform.in_platform(
         lambda db: db.fetchval("SELECT last_error FROM sink_invoices WHERE invoice_id = $1", invoice["id"])
     )
-    assert "resource_missing" in error
+    assert "total at Stripe" in error
     staff = SinkAdministration(worker.sink)
-    await worker.platform.in_platform(lambda db: db.execute("DELETE FROM sink_customers"))
+    await add_item("", "", -100)
     await worker.platform.in_platform(lambda db: staff.resume(db, STAFF, invoice["id"], worker.now))
     await worker.run()
     assert (await worker.invoices(workspace_id))[0]["status"] == "pending"
@@ -110,6 +117,22 @@ async def test_a_total_that_differs_is_never_finalised(worker: StripeWorker) -> 
     receipt = await worker.sink.issue_invoice(replace(invoice, total=Decimal(49)))
     assert (receipt.external_id, receipt.status) == (draft["id"], "pending")
     assert len(draft["lines"]["data"]) == 1, "the second run found the item of the first"
+
+
+async def test_more_lines_than_an_invoice_may_have_are_summed_up(worker: StripeWorker) -> None:
+    """Such as one for each of 300 numbers."""
+    customer_id = await worker.sink.ensure_customer(SinkCustomer(**NOBODY))
+    lines = [SinkLine(uuid4(), f"Number {number}", Decimal(1), None, None) for number in range(MOST_ITEMS + 50)]
+    start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    invoice = SinkInvoice(
+        id=uuid4(), customer_id=customer_id, currency="usd", lines=lines, total=Decimal(len(lines)), period_start=start,
+        period_end=end, due_at=end,
+    )  # fmt: skip
+    worker.move_to(NEXT_MONTH)
+    receipt = await worker.sink.issue_invoice(invoice)
+    items = [one for one in worker.account.all("invoiceitem") if one["invoice"] == receipt.external_id]
+    assert (len(items), sum(one["amount"] for one in items)) == (MOST_ITEMS, 100 * len(lines))
+    assert (items[0]["description"], items[0]["amount"]) == ("51 further lines", 5_100)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from aiohttp import ClientSession, web
 
-from control.billing.stripe import API_VERSION
+from control.billing.stripe_client import API_VERSION
 from control.db.pool import Connection
 from control.http.cors import Cors
 from control.http.headers import default_headers
@@ -110,6 +110,8 @@ async def test_trial_active_overdue_paid_cancelled(link: StripeLink) -> None:
     assert december["status"] == "overdue"
     assert await workspace_status(worker, workspace_id) == "active", "in the time of grace"
     await run_at(worker, january + timedelta(days=29))
+    assert await workspace_status(worker, workspace_id) == "active", "Stripe has not been asked for two weeks"
+    await run_at(worker, january + timedelta(days=29, minutes=1))
     assert await workspace_status(worker, workspace_id) == "suspended"
 
     # A card that is declined, then one that pays.
@@ -176,6 +178,17 @@ async def test_lost_events_are_made_up_for(link: StripeLink, change: Callable[..
     await run_at(worker, worker.now + timedelta(hours=2))
     expected = worker.account.find("invoice", external_id)["status"]
     assert (await worker.invoices(workspace_id))[0]["status"] == expected
+
+
+async def test_events_may_be_as_long_as_stripes_longest(link: StripeLink) -> None:
+    """Which no carrier's are: an invoice with ten lines, all with as much metadata as Stripe keeps."""
+    worker = link.worker
+    metadata = {f"{number:040}": "x" * 500 for number in range(50)}
+    longest = {"id": "in_long", "object": "invoice", "lines": [{"metadata": metadata} for _ in range(10)]}
+    for invoice, status in ((longest, 200), ({**longest, "more": "x" * 524_288}, 413)):
+        worker.account.emit("invoice.paid", invoice | {"metadata": metadata})
+        assert await link.webhooks.send(link.session, link.webhooks.waiting[-1]) == status
+    link.webhooks.lose()
 
 
 async def test_only_stripe_is_heard(link: StripeLink) -> None:

@@ -29,8 +29,8 @@ NOW: Final = datetime.now(UTC)
 # payment company and our machines need.
 LEFT_OUT: Final = {
     "agent_daily", "agent_totals", "call_search", "exemptions", "integration_sync_logs", "integrations",
-    "message_emails", "phone_codes", "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices",
-    "tool_runs", "transfer_times", "usage_daily", "workspace_daily", "workspace_totals",
+    "message_emails", "meter_days", "phone_codes", "retention_progress", "rollup_dirty", "sink_customers",
+    "sink_invoices", "tool_runs", "transfer_times", "usage_daily", "workspace_daily", "workspace_totals",
 }  # fmt: skip
 
 

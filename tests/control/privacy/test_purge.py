@@ -30,8 +30,8 @@ NOW: Final = datetime.now(UTC)
 # What a purge leaves: books, figures without names, and the log of what was done.
 KEPT: Final = {
     "agent_daily", "agent_totals", "audit_log", "billing_accounts", "billing_periods", "credit_grants",
-    "invoice_lines", "invoices", "payments", "refund_orders", "rented_numbers", "sink_customers", "sink_invoices",
-    "usage_daily", "usage_records", "workspace_changes", "workspace_daily", "workspace_totals",
+    "invoice_lines", "invoices", "meter_days", "payments", "refund_orders", "rented_numbers", "sink_customers",
+    "sink_invoices", "usage_daily", "usage_records", "workspace_changes", "workspace_daily", "workspace_totals",
 }  # fmt: skip
 # What purge_due deletes itself. The tables of the calls' contents go with the calls.
 DELETED: Final = {"call_events", "rollup_dirty"}
