@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 
 from control.accounts.email_delivery import EmailSender
 from control.accounts.email_gateways import open_gateway
@@ -35,7 +34,7 @@ from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.worker_tasks import workspaces_tasks
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.secrets import Sealer
 
 # Longer than the consumer's blocking read of events (control/calls/event_consumer.py).
@@ -67,7 +66,7 @@ def make_worker_tasks(
     pool: Pool,
     services: Services,
     sender: EmailSender,
-    event_reader: Redis,
+    event_reader: BusClient,
     metrics: WorkerMetrics,
     *,
     delete_at_carrier: bool = True,

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from control.calls.model import AdmittedCall
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
-from shared.bus.client import BusUnavailable
+from shared.bus.client import BusClient, BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -46,7 +44,7 @@ class StreamTarget:
 class MediaAssignment:
     """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
 
-    def __init__(self, bus: Redis, sealer: Sealer, allowed: Sequence[str] = ()) -> None:
+    def __init__(self, bus: BusClient, sealer: Sealer, allowed: Sequence[str] = ()) -> None:
         """allowed: the only media addresses that calls are assigned to; empty allows every node."""
         self._nodes = NodeRegistry(bus, allowed=allowed)
         self._tickets = Tickets(bus, sealer)

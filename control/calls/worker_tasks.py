@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from redis.asyncio import Redis
-
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import read_uncharged, store, store_reaper
 from control.calls.dial_job import make_dial_job
@@ -30,6 +28,7 @@ from control.carriers.registry import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobHandler, JobLimits
 from control.db.pool import Connection, Pool
+from shared.bus.client import BusClient
 from shared.storage import Storage
 
 # A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
@@ -49,7 +48,7 @@ def calls_tasks(
     pacer: CallPacer,
     media_assignment: MediaAssignment,
     storage: Storage,
-    event_reader: Redis,
+    event_reader: BusClient,
     counts: EventCounts,
     delete_at_carrier: bool,
     alarms: SpendAlarms,

@@ -5,9 +5,8 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from redis.asyncio import Redis
 
-from shared.bus.client import PREFIX, map_redis_error
+from shared.bus.client import PREFIX, BusClient, map_redis_error
 
 BEAT_S: Final = 1.0
 STALE_S: Final = 3.5
@@ -54,7 +53,7 @@ class NodeState(Struct, frozen=True):
 class NodeRegistry:
     """All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis, *, allowed: Collection[str] = (), stale_s: float = STALE_S) -> None:
+    def __init__(self, redis: BusClient, *, allowed: Collection[str] = (), stale_s: float = STALE_S) -> None:
         """allowed: the only URLs that calls are routed to; empty allows every node. stale_s: age of the last heartbeat
         after which a node counts as dead."""
         self._redis, self._allowed, self._stale_s = redis, frozenset(allowed), stale_s

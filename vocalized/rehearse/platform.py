@@ -7,7 +7,7 @@ A service can be stopped and started again; a node or the worker can be killed.
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -132,7 +132,7 @@ async def running_platform(
         postgres = Service(lambda: running_postgres(folder, durable=True))
         valkey = Service(lambda: running_valkey(folder, durable=True))
         database_url, redis_url = await _start_service(running, postgres), await _start_service(running, valkey)
-        bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
+        bus = await running.enter_async_context(aclosing(bus_client(redis_url, BUS_S)))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape)
         config = _network_config(ports, keys)

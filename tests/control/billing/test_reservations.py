@@ -5,27 +5,26 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 
 from control.billing.budget import PricedTime, ReservationRequest
 from control.billing.reservations import AMPLE_PART, BudgetReading, Reservations
-from shared.bus.client import BusUnavailable, bus_client, redis_key
+from shared.bus.client import BusClient, BusUnavailable, bus_client, redis_key
 from shared.ids import new_id
 
 WORKSPACE = UUID(new_id())
 MINUTE = 120_000
 
 
-@pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    client = bus_client(valkey_url, 5.0)
+@pytest.fixture(params=["valkey_url", "valkey_cluster_url"])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[BusClient]:
+    client = bus_client(request.getfixturevalue(request.param), 5.0)
     await client.flushall()
     yield client
     await client.aclose()
 
 
 @pytest.fixture
-def reservations(redis: Redis) -> Reservations:
+def reservations(redis: BusClient) -> Reservations:
     return Reservations(redis)
 
 
@@ -104,7 +103,7 @@ async def test_used_time_counts_beyond_the_budget(reservations: Reservations) ->
     assert await seconds_of(reservations, request()) == 0
 
 
-async def test_only_one_reads_and_the_late_one_writes_nothing(redis: Redis, reservations: Reservations) -> None:
+async def test_only_one_reads_and_the_late_one_writes_nothing(redis: BusClient, reservations: Reservations) -> None:
     late = await begin(reservations)
     assert await reservations.begin_reading(WORKSPACE) is None
     await redis.hset(redis_key("reservations", str(WORKSPACE)), "reading", "1")  # it was paused for a long time
@@ -113,7 +112,7 @@ async def test_only_one_reads_and_the_late_one_writes_nothing(redis: Redis, rese
     assert [await seconds_of(reservations, request()) for _ in range(2)] == [60, 0]
 
 
-async def test_reader_who_was_there_before_a_loss_writes_nothing(redis: Redis, reservations: Reservations) -> None:
+async def test_reader_who_was_there_before_a_loss_writes_nothing(redis: BusClient, reservations: Reservations) -> None:
     reading = await begin(reservations)
     await redis.flushall()
     assert await reservations.end_reading(reading, MINUTE, (), ()) is None
@@ -126,7 +125,7 @@ async def test_reading_that_was_given_up_lets_others_read(reservations: Reservat
     await set_budget(reservations, 1)
 
 
-async def test_old_budget_grants_nothing(redis: Redis, reservations: Reservations) -> None:
+async def test_old_budget_grants_nothing(redis: BusClient, reservations: Reservations) -> None:
     await set_budget(reservations, 1)
     await redis.hset(redis_key("reservations", str(WORKSPACE)), "at", "1000")
     assert await reservations.reserve(WORKSPACE, request()) is None
