@@ -46,7 +46,7 @@ def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> BusClien
 
 
 class ClusterClient(RedisCluster):
-    """A cluster's client whose `aclose` leaves no socket open: the driver's does nothing after a command that failed."""
+    """A client of a cluster. After a command that failed, the driver's `aclose` leaves sockets open."""
 
     async def aclose(self) -> None:
         await super().aclose()
