@@ -74,7 +74,11 @@ class MediaAssignment:
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         outcome = await self._get_outcome(call_id, leg)
-        if outcome is None and node_id and not await self._is_alive(await self.find_node_id(call_id, node_id, leg)):
+        if (
+            outcome is None
+            and node_id
+            and not await self._nodes.is_alive(await self.find_node_id(call_id, node_id, leg))
+        ):
             # Read again: the node may have stored it just before it was gone.
             return await self._get_outcome(call_id, leg)
         while outcome is None and loop.time() < until:
@@ -99,7 +103,7 @@ class MediaAssignment:
     async def is_streaming(self, call_id: UUID, leg: int) -> bool:
         """Whether a node that is alive reports the call's stream `leg`."""
         (call,) = await self._live.get([str(call_id)])
-        return call is not None and call.leg == leg and await self._is_alive(call.node_id)
+        return call is not None and call.leg == leg and await self._nodes.is_alive(call.node_id)
 
     async def get_checkpoint(self, call_id: UUID) -> Checkpoint | None:
         """The checkpoint that the call continues from; None without one."""
@@ -151,6 +155,3 @@ class MediaAssignment:
         if node is None:
             raise NoMediaNode("no_node")
         return node
-
-    async def _is_alive(self, node_id: str) -> bool:
-        return any(node.node_id == node_id for node in await self._nodes.list_alive())

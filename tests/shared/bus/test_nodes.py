@@ -45,6 +45,9 @@ async def test_full_draining_and_excluded_nodes_are_not_chosen(redis: BusClient)
 
 async def test_node_without_heartbeat_is_dropped(redis: BusClient) -> None:
     await NodeRegistry(redis).heartbeat(node("a"))
+    assert await NodeRegistry(redis).is_alive("a") and not await NodeRegistry(redis).is_alive("b")
+    assert not await NodeRegistry(redis, stale_s=0.0).is_alive("a")
+    assert not await NodeRegistry(redis, allowed=["ws://b:9000"]).is_alive("a")
     assert [state.node_id for state in await NodeRegistry(redis).list_alive()] == ["a"]
     assert await chosen_id(NodeRegistry(redis, stale_s=0.0)) is None
     assert await redis.hlen("vocalized:{nodes}:states") == 0
