@@ -83,7 +83,7 @@ def make_worker_tasks(
                 delete_marks=delete_workspace_marks,
                 keep_billing_facts=keep_billing_facts,
             ),
-            platform_tasks(services.platform),
+            platform_tasks(services.platform, metrics.report_partitions),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),

@@ -74,11 +74,7 @@ class MediaAssignment:
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         outcome = await self._get_outcome(call_id, leg)
-        if (
-            outcome is None
-            and node_id
-            and not await self._nodes.is_alive(await self.find_node_id(call_id, node_id, leg))
-        ):
+        if outcome is None and node_id and await self._is_gone(call_id, node_id, leg):
             # Read again: the node may have stored it just before it was gone.
             return await self._get_outcome(call_id, leg)
         while outcome is None and loop.time() < until:
@@ -99,6 +95,9 @@ class MediaAssignment:
             return call.node_id
         checkpoint = await self._checkpoints.get(str(call_id))
         return checkpoint.node_id if checkpoint is not None and checkpoint.leg == leg else node_id
+
+    async def _is_gone(self, call_id: UUID, node_id: str, leg: int) -> bool:
+        return not await self._nodes.is_alive(await self.find_node_id(call_id, node_id, leg))
 
     async def is_streaming(self, call_id: UUID, leg: int) -> bool:
         """Whether a node that is alive reports the call's stream `leg`."""

@@ -114,7 +114,7 @@ class _Simulation:
         return refused
 
     def _choose(self) -> int | None:
-        """The least loaded with room, as by the script on the bus: a few draws, and as many again until one has room."""
+        """The least loaded with room, by the rule of the script on the bus."""
         if self._sample is None:
             return self._least_loaded(None)
         for _ in range(math.ceil(512 / self._sample)):
