@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Final
 
 from vocalized.capacity.placement import Fleet, simulate
+from vocalized.capacity.records import measure_calls, report_lines
 from vocalized.capacity.registry_cost import measure_registry
 
+ROOT: Final = Path(__file__).parents[2]
+# Calls a month, for which growth is told.
+MONTHS: Final = (1_000_000, 10_000_000, 100_000_000)
 _SAMPLES: Final = {"1 (by chance)": 1, "2": 2, "16 (as it is)": 16, "all": None}
 
 
@@ -22,9 +27,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     placement = commands.add_parser("placement", help="media nodes")
     placement.add_argument("--nodes", type=int, default=10_000)
     placement.add_argument("--seconds", type=float, default=20.0, help="of simulated time")
+    records = commands.add_parser("records", help="what a call leaves and takes")
+    records.add_argument("--calls", type=int, default=100)
+    records.add_argument("--per-second", type=float, default=5.0, help="calls that begin")
     options = parser.parse_args(arguments)
+    if options.command == "records":
+        return _print_records(options.calls, options.per_second)
     _print_placement(options.nodes, options.seconds)
     return 0
+
+
+def _print_records(calls: int, per_s: float) -> int:
+    folder = Path(mkdtemp(prefix="vocalized-capacity-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        found = asyncio.run(measure_calls(ROOT, folder, calls, per_s))
+    finally:
+        rmtree(folder, ignore_errors=True)
+    print("\n".join(report_lines(found, MONTHS)))
+    return 0 if found.good else 1
 
 
 def _print_placement(nodes: int, seconds: float) -> None:
