@@ -132,6 +132,11 @@ async def _read(platform: Platform) -> Reading:
     )
 
 
+def _parent(pid: int) -> int:
+    """The process that started this one."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def _objects(platform: Platform) -> Path:
     return Path(urlsplit(platform.settings["VOCALIZED_STORAGE_URL"]).path)
 
@@ -146,8 +151,7 @@ async def _postgres_pid(platform: Platform) -> int:
     """Of the server: it started the process that has the connection."""
     connection = await asyncpg.connect(platform.database_url)
     try:
-        pid = await connection.fetchval("SELECT pg_backend_pid()")
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return _parent(await connection.fetchval("SELECT pg_backend_pid()"))
     finally:
         await connection.close()
 
