@@ -2,6 +2,7 @@
 the file system, because its nodes send clients to each other by host and port."""
 
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,7 +69,9 @@ def serve_valkey_cluster(
     state = make_state(state)
     password = secrets.token_urlsafe(24)
     with locked(state / "valkey-cluster.lock") as lock, ExitStack() as stack:
-        folder = state / "valkey-cluster" / secrets.token_hex(4)
+        folder = state / "valkey-cluster"
+        if folder.exists():
+            shutil.rmtree(folder)  # of the cluster before, whose ports are others
         members = []
         for number, (port, bus_port) in enumerate(_free_port_pairs(PRIMARIES * (1 + replicas))):
             program = _program(folder / str(number), lock, _config(port, bus_port, password, durable, node_timeout_ms))
