@@ -50,8 +50,10 @@ class ClusterClient(RedisCluster):
 
     async def aclose(self) -> None:
         await super().aclose()
-        for nodes in ("nodes_cache", "startup_nodes"):
-            await self.nodes_manager.aclose(nodes)
+        # Not by the driver's NodesManager.aclose: it forgets the default node, also that of another task that has just
+        # read the slots again.
+        for node in (*self.nodes_manager.nodes_cache.values(), *self.nodes_manager.startup_nodes.values()):
+            await node.disconnect()
 
 
 def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClient:
