@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+_CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", *_CLUSTER_SCHEMES)
+
 
 def _list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -64,6 +67,18 @@ def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterVal
     return AfterValidator(check)
 
 
+def _redis_cluster_url() -> AfterValidator:
+    """A cluster has one database, and its client takes no options from the URL: they would be ignored silently."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        parts = urlsplit(secret.get_secret_value())
+        if parts.scheme in _CLUSTER_SCHEMES and (parts.path.strip("/") or parts.query or not parts.netloc):
+            raise ValueError("of a cluster takes hosts only: redis+cluster://host:port,host:port")
+        return secret
+
+    return AfterValidator(check)
+
+
 def _mailbox(text: str) -> str:
     if not re.fullmatch(r"[^<>,\r\n]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+", text):
         raise ValueError("must be an address like no-reply@example.com or Name <no-reply@example.com>")
@@ -99,9 +114,9 @@ WebUrl = Annotated[str, AfterValidator(_web_url)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_list)]
 DatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"))]
-RedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"))]
+RedisUrl = Annotated[SecretStr, _server_url(_REDIS_SCHEMES), _redis_cluster_url()]
 OptionalDatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"), optional=True)]
-OptionalRedisUrl = Annotated[SecretStr, _server_url(("redis", "rediss", "unix"), optional=True)]
+OptionalRedisUrl = Annotated[SecretStr, _server_url(_REDIS_SCHEMES, optional=True), _redis_cluster_url()]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
 SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
 StorageUrl = Annotated[str, AfterValidator(_storage_url)]

@@ -157,7 +157,9 @@ class BackupSettings(BaseSettings):
 class ControlSettings(DatabaseSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
-    redis_url: RedisUrl = Field(description="Redis: redis://host:port/0, rediss://… or unix:///socket.")
+    redis_url: RedisUrl = Field(
+        description="Redis: redis://host:port/0, rediss://… or unix:///socket; a cluster: redis+cluster://host:port,host:port."
+    )
     secret_keys: SecretKeys
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(

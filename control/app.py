@@ -10,9 +10,6 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from control.accounts.passwords import Passwords
 from control.agents.remote_tools import agents_request_handlers
@@ -47,6 +44,7 @@ from control.services import Policies, make_services, make_tokens
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.webhooks.sources import WEBHOOK_ROUTES
+from shared.bus.client import BusClient, bus_client
 from shared.bus.requests import RequestStream
 from shared.secrets import Sealer
 
@@ -135,7 +133,7 @@ async def open_app(
 
 
 def make_dependencies(
-    options: ApiOptions, pool: Pool, redis: Redis, sealer: Sealer, passwords: Passwords, outside: OutsideClients
+    options: ApiOptions, pool: Pool, redis: BusClient, sealer: Sealer, passwords: Passwords, outside: OutsideClients
 ) -> EndpointDependencies:
     """The dependencies of all endpoints."""
     metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
@@ -159,7 +157,12 @@ def make_dependencies(
 
 
 def make_request_reader(
-    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, http_metrics: HttpMetrics
+    options: ApiOptions,
+    pool: Pool,
+    bus: BusClient,
+    sealer: Sealer,
+    handlers: RequestHandlers,
+    http_metrics: HttpMetrics,
 ) -> RequestReader:
     """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
     connection for leases and outcomes of runs."""
@@ -191,7 +194,7 @@ def all_request_handlers() -> RequestHandlers:
 def make_app(
     dependencies: EndpointDependencies,
     http: HttpOptions,
-    redis: Redis,
+    redis: BusClient,
     routes: Sequence[Route],
     webhooks: Webhooks,
     dead_tasks: Callable[[], list[str]] = list,
@@ -232,9 +235,9 @@ def prepare_app(app: web.Application) -> None:
     log.info("app.prepared", ms=round((time.perf_counter() - began) * 1_000))
 
 
-def redis_client(url: str, timeout_s: float) -> Redis:
-    """A client with bounded waits. It retries once, because an idle connection may have been closed."""
-    return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 1))
+def redis_client(url: str, timeout_s: float) -> BusClient:
+    """The client of rate limits, which are counted at every request."""
+    return bus_client(url, timeout_s, connections=100)
 
 
 def limit_names(routes: Iterable[Route] = ROUTES) -> set[str]:

@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from redis.asyncio import Redis
-
 from control.billing.sinks import BillingSink
 from control.billing.stripe import StripeSink
 from control.billing.stripe_client import StripeOptions
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.secrets import Sealer
 from shared.storage import Storage
 
@@ -35,7 +33,7 @@ class OutsideOptions:
 class OutsideClients:
     """bus: the Redis client, for readers of streams. billing_sink: None: the platform collects its invoices itself."""
 
-    bus: Redis
+    bus: BusClient
     media_assignment: MediaAssignment
     carriers: Carriers
     storage: Storage

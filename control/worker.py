@@ -10,7 +10,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 
 from control.accounts.email_delivery import EmailSender
 from control.accounts.email_gateways import open_gateway
@@ -42,7 +41,7 @@ from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.worker_tasks import workspaces_tasks
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.secrets import Sealer
 
 # Longer than the consumer's blocking read of events (control/calls/event_consumer.py).
@@ -75,7 +74,7 @@ def make_worker_tasks(
     pool: Pool,
     services: Services,
     sender: EmailSender,
-    event_reader: Redis,
+    event_reader: BusClient,
     metrics: WorkerMetrics,
     *,
     delete_at_carrier: bool = True,
@@ -88,7 +87,7 @@ def make_worker_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
             _make_workspaces_tasks(services),
-            platform_tasks(services.platform),
+            platform_tasks(services.platform, metrics.report_partitions),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),

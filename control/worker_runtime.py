@@ -18,6 +18,7 @@ from control.calls.event_consumer import EventCounts
 from control.calls.metrics import EventMetrics
 from control.db.duties import AnyDuty, Duty, WorkerTasks
 from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetries, count_jobs, run_jobs
+from control.db.partitions import PartitionState
 from control.db.pool import Connection, Pool
 from control.http.metrics import CONTENT_TYPE
 from shared.logs import error_fields
@@ -66,6 +67,18 @@ class WorkerMetrics:
         self.alarms = Gauge(
             "vocalized_worker_spend_alarms", "Alarms about unusual calls of the last day", ["kind"], registry=registry
         )
+        self.partitions_until = Gauge(
+            "vocalized_worker_partitions_until",
+            "Unix time from which on no monthly partition exists",
+            ["table"],
+            registry=registry,
+        )
+        self.default_rows = Gauge(
+            "vocalized_worker_default_partition_rows",
+            "Rows in the default partition, counted up to 1,000",
+            ["table"],
+            registry=registry,
+        )
         self.backup_last = Gauge(
             "vocalized_worker_backup_last", "Unix time of the last successful run", ["kind"], registry=registry
         )
@@ -78,6 +91,12 @@ class WorkerMetrics:
         for run in newest:
             self.backup_last.labels(run.kind).set(run.finished_at.timestamp())
             self.backup_bytes.labels(run.kind).set(run.size)
+
+    def report_partitions(self, states: Iterable[PartitionState]) -> None:
+        """Sets how far ahead partitions exist, and how many rows have none of their month."""
+        for one in states:
+            self.partitions_until.labels(one.table).set(one.made_until.timestamp())
+            self.default_rows.labels(one.table).set(one.default_rows)
 
     def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
         """Sets the counts of usage without a price; those that are not named any more are gone."""

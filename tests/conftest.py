@@ -18,6 +18,7 @@ from control.db.migrate import migrate
 from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
+from vocalized.services.valkey_cluster import serve_valkey_cluster
 
 # No deadline, because a loaded machine must not fail a property. The same examples in every run.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -100,3 +101,10 @@ def valkey_url(valkey: Valkey) -> str:
         client.sendall(b"FLUSHALL\r\n")
         assert client.recv(64) == b"+OK\r\n"
     return valkey.url
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster_url(services_state: Path) -> Iterator[str]:
+    """Three Valkeys as a cluster, not emptied. Its start takes 2 s, so only tests of scripts and streams ask for it."""
+    with serve_valkey_cluster(services_state, durable=False) as cluster:
+        yield cluster.url

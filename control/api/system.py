@@ -9,12 +9,11 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
 from aiohttp import web
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from control.api.docs import Docs
 from control.db.pool import Pool, PoolExhausted
 from control.http.metrics import CONTENT_TYPE, HttpMetrics
+from shared.bus.client import REDIS_ERRORS, BusClient
 
 READY_TIMEOUT_S = 2.0
 
@@ -26,7 +25,7 @@ class System:
     def __init__(
         self,
         pool: Pool,
-        redis: Redis,
+        redis: BusClient,
         metrics: HttpMetrics,
         make_openapi: Callable[[], dict[str, Any]],
         dead_tasks: Callable[[], list[str]],
@@ -81,7 +80,7 @@ class System:
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 return bool(await self._redis.ping())
-        except (RedisError, OSError, TimeoutError):
+        except REDIS_ERRORS:
             return False
 
     async def _render_metrics(self, request: web.Request) -> web.Response:

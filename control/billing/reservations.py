@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from control.billing.budget import ReservationRequest
-from shared.bus.client import map_redis_error, redis_key
+from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.ids import new_id
 
 TTL_S: Final = 90
@@ -147,7 +145,7 @@ class BudgetReading:
 class Reservations:
     """All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self._redis = redis
         self._reserve, self._begin = redis.register_script(_RESERVE), redis.register_script(_BEGIN)
         self._commit, self._give_up = redis.register_script(_COMMIT), redis.register_script(_GIVE_UP)

@@ -12,11 +12,11 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from redis.asyncio import Redis
 
 from control.billing.budget import ReservationRequest
 from control.billing.reservations import Reservations
 from control.billing.spend_snapshot import NoSpendLimit, SpendSnapshot, SpendTerms
+from shared.bus.client import BusClient
 from shared.bus.granted_time import NO_LIMIT, GrantedTime, GrantedTimes
 
 # A refusal is final if the budget was read from the database so recently; otherwise it is read again before.
@@ -47,7 +47,7 @@ class SpendReport:
 class SpendGuard:
     """Holds no state. All methods raise BusUnavailable, and what the reader raises."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self._reservations, self._granted = Reservations(redis), GrantedTimes(redis)
 
     async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:

@@ -15,13 +15,12 @@ from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
-from redis.asyncio import Redis
 
 from control.calls.event_batch import EventUnreadable, IncomingEvent, parse_event, write_events
 from control.db.errors import UNAVAILABLE
 from control.db.pool import Pool, PoolExhausted
 from control.db.scope import enter_platform
-from shared.bus.client import PREFIX, BusUnavailable, map_redis_error
+from shared.bus.client import PREFIX, BusClient, BusUnavailable, map_redis_error
 from shared.bus.events import EventEntry, EventStream
 
 # Events that could not be stored, for people to look at; the oldest are dropped.
@@ -73,7 +72,7 @@ ForgetCalls = Callable[[Sequence[UUID]], Awaitable[None]]
 
 async def consume_events(
     pool: Pool,
-    redis: Redis,
+    redis: BusClient,
     forget: ForgetCalls,
     stop: asyncio.Event,
     *,
@@ -93,7 +92,7 @@ class _Consumer:
     def __init__(
         self,
         pool: Pool,
-        redis: Redis,
+        redis: BusClient,
         forget: ForgetCalls,
         stop: asyncio.Event,
         counts: EventCounts,

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from control.calls.model import AdmittedCall
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
-from shared.bus.client import BusUnavailable
+from shared.bus.client import BusClient, BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -46,7 +44,7 @@ class StreamTarget:
 class MediaAssignment:
     """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
 
-    def __init__(self, bus: Redis, sealer: Sealer, allowed: Sequence[str] = ()) -> None:
+    def __init__(self, bus: BusClient, sealer: Sealer, allowed: Sequence[str] = ()) -> None:
         """allowed: the only media addresses that calls are assigned to; empty allows every node."""
         self._nodes = NodeRegistry(bus, allowed=allowed)
         self._tickets = Tickets(bus, sealer)
@@ -76,7 +74,7 @@ class MediaAssignment:
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         outcome = await self._get_outcome(call_id, leg)
-        if outcome is None and node_id and not await self._is_alive(await self.find_node_id(call_id, node_id, leg)):
+        if outcome is None and node_id and await self._is_gone(call_id, node_id, leg):
             # Read again: the node may have stored it just before it was gone.
             return await self._get_outcome(call_id, leg)
         while outcome is None and loop.time() < until:
@@ -98,10 +96,13 @@ class MediaAssignment:
         checkpoint = await self._checkpoints.get(str(call_id))
         return checkpoint.node_id if checkpoint is not None and checkpoint.leg == leg else node_id
 
+    async def _is_gone(self, call_id: UUID, node_id: str, leg: int) -> bool:
+        return not await self._nodes.is_alive(await self.find_node_id(call_id, node_id, leg))
+
     async def is_streaming(self, call_id: UUID, leg: int) -> bool:
         """Whether a node that is alive reports the call's stream `leg`."""
         (call,) = await self._live.get([str(call_id)])
-        return call is not None and call.leg == leg and await self._is_alive(call.node_id)
+        return call is not None and call.leg == leg and await self._nodes.is_alive(call.node_id)
 
     async def get_checkpoint(self, call_id: UUID) -> Checkpoint | None:
         """The checkpoint that the call continues from; None without one."""
@@ -153,6 +154,3 @@ class MediaAssignment:
         if node is None:
             raise NoMediaNode("no_node")
         return node
-
-    async def _is_alive(self, node_id: str) -> bool:
-        return any(node.node_id == node_id for node in await self._nodes.list_alive())

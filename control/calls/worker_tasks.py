@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from redis.asyncio import Redis
-
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import read_uncharged, store, store_reaper, store_search
 from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
@@ -34,6 +32,7 @@ from control.carriers.registry import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
 from control.db.jobs import JobHandler, JobLimits
 from control.db.pool import Connection, Pool
+from shared.bus.client import BusClient
 from shared.storage import Storage
 
 # A recording may have hundreds of megabytes. The timeout is longer than all attempts of the download and the upload.
@@ -59,7 +58,7 @@ def calls_tasks(
     pacer: CallPacer,
     media_assignment: MediaAssignment,
     storage: Storage,
-    event_reader: Redis,
+    event_reader: BusClient,
     counts: EventCounts,
     delete_at_carrier: bool,
     alarms: SpendAlarms,

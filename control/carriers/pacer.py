@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 
 from control.carriers.model import CarrierName
-from shared.bus.client import BusUnavailable, map_redis_error, redis_key
+from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_key
 
 DEFAULT_CALLS_PER_S: Final = 1.0
 _US: Final = 1_000_000
@@ -35,7 +34,7 @@ class CallPacer:
     named. clock: seconds, used only while Redis is unavailable."""
 
     def __init__(
-        self, redis: Redis, calls_per_s: Mapping[CarrierName, float], clock: Callable[[], float] = time.monotonic
+        self, redis: BusClient, calls_per_s: Mapping[CarrierName, float], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._redis, self._calls_per_s, self._clock = redis, calls_per_s, clock
         self._next_alone: dict[CarrierName, float] = {}

@@ -15,12 +15,12 @@ from uuid import UUID
 
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from control.http.metrics import HttpMetrics
 from control.http.request import origin_of
 from control.http.route import RateLimit
+from shared.bus.client import REDIS_ERRORS, BusClient
 from shared.errors import TooManyRequests
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class RateLimiter:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: BusClient,
         metrics: HttpMetrics,
         *,
         timeout_s: float = 0.25,
@@ -131,7 +131,7 @@ class RateLimiter:
             async with asyncio.timeout(self._timeout_s):
                 wait_us, full_us = await self._run(keys, arguments)
                 return int(wait_us), int(full_us)
-        except (RedisError, OSError, TimeoutError) as error:
+        except REDIS_ERRORS as error:
             self._record_failure(error)
             return None
 

@@ -1,20 +1,49 @@
 """The worker's tasks for the platform: partitions, and deletion of old records that no other room owns."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
 
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import delete_history
-from control.db.partitions import ensure_partitions
+from control.db.partitions import (
+    PartitionState,
+    drop_empty_partitions,
+    ensure_partitions,
+    select_partition_states,
+)
 from control.db.pool import Connection
 from control.platform.service import Platform
 from control.platform.store_idempotency import delete_old_responses
 
+# A month of events is dropped so long after its end, because late events are stored by their time: one differs from its
+# call's creation by 40 days at most (calls/event_batch.py).
+LATE_EVENTS: Final = timedelta(days=62)
 
-def platform_tasks(platform: Platform) -> WorkerTasks:
-    """Duties `partitions`, `answers` (stored for an Idempotency-Key) and `jobs` (the job queue's history)."""
+log = structlog.get_logger()
+
+
+def platform_tasks(platform: Platform, report: Callable[[Sequence[PartitionState]], None]) -> WorkerTasks:
+    """Duties `partitions`, `empty_partitions`, `answers` (stored for an Idempotency-Key) and `jobs` (the job queue's
+    history). report: takes the partitions' states."""
 
     async def partitions(db: Connection, _: datetime) -> int:
-        return await ensure_partitions(db)
+        made = await ensure_partitions(db)
+        states = await select_partition_states(db)
+        report(states)
+        for state in states:
+            if state.default_rows:
+                # Events of a month that was dropped, or rows from a time when nobody made partitions.
+                log.warning("partition.default_used", table=state.table, rows=state.default_rows)
+        return made
+
+    async def empty_partitions(db: Connection, now: datetime) -> int:
+        dropped = await drop_empty_partitions(db, (now - LATE_EVENTS).date())
+        if dropped:
+            log.info("partition.dropped", table="call_events", count=dropped)
+        return dropped
 
     async def answers(db: Connection, now: datetime) -> int:
         return await delete_old_responses(db, now, 1_000)
@@ -26,6 +55,8 @@ def platform_tasks(platform: Platform) -> WorkerTasks:
     return WorkerTasks(
         duties=[
             Duty("partitions", 3_600, partitions, 1 << 30),
+            # In a transaction of its own, so that its lock on the table of events is held for milliseconds.
+            Duty("empty_partitions", 3_600, empty_partitions, 1 << 30),
             Duty("answers", 600, answers, 1_000),
             Duty("jobs", 3_600, jobs, 1_000),
         ]

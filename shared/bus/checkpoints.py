@@ -5,9 +5,8 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from redis.asyncio import Redis
 
-from shared.bus.client import delete_keys, map_redis_error, redis_key
+from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
 from shared.events import CallUsage
 from shared.plan import HeardMessage
 from shared.secrets import Sealer, UnsealError
@@ -49,7 +48,7 @@ class StreamOutcome(Struct, frozen=True, omit_defaults=True):
 class Checkpoints:
     """Checkpoints are stored sealed. All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis, sealer: Sealer) -> None:
+    def __init__(self, redis: BusClient, sealer: Sealer) -> None:
         self._redis, self._sealer = redis, sealer
 
     async def put(self, checkpoint: Checkpoint) -> None:

@@ -2,27 +2,70 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 PREFIX: Final = "vocalized:"
+# What the driver raises. Some of a cluster's errors are no RedisError.
+REDIS_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+_CLUSTER_SCHEMES: Final = {"redis+cluster": False, "rediss+cluster": True}  # with TLS
+_DEFAULT_PORT: Final = 6379
+
+# One server, or a cluster of them. Both have the same commands; keys that one command, script or transaction uses must
+# share a hash tag.
+BusClient: TypeAlias = Redis | RedisCluster
 
 
 class BusUnavailable(Exception):
     """Redis cannot be reached, or did not answer in time; the message holds no data."""
 
 
-def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> Redis:
+def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> BusClient:
     """A client whose every wait is bounded; it retries once, because an idle connection may have been closed.
 
-    Commands that block on purpose (`XREAD BLOCK`) must block for less than `timeout_s`.
+    url: `redis+cluster://HOST:PORT,HOST:PORT` (with TLS: `rediss+cluster://`) names members of a cluster, of which one
+    that answers suffices. connections: limit, at each server. Connects to nothing yet; to be
+    closed with `aclose`. Commands that block on purpose
+    (`XREAD BLOCK`) must block for less than `timeout_s`.
     """
+    if urlsplit(url).scheme in _CLUSTER_SCHEMES:
+        return _cluster_client(url, timeout_s, connections)
     return Redis.from_url(
         url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 1),
+        max_connections=connections,
+    )
+
+
+class ClusterClient(RedisCluster):
+    """A client of a cluster. After a command that failed, the driver's `aclose` leaves sockets open."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        # Not by the driver's NodesManager.aclose: it forgets the default node, also that of another task that has just
+        # read the slots again.
+        for node in (*self.nodes_manager.nodes_cache.values(), *self.nodes_manager.startup_nodes.values()):
+            await node.disconnect()
+
+
+def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClient:
+    parts = urlsplit(url)
+    account, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = account.partition(":")
+    members = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    return ClusterClient(
+        startup_nodes=[ClusterNode(one.hostname or "", one.port or _DEFAULT_PORT) for one in members],
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+        ssl=_CLUSTER_SCHEMES[parts.scheme],
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 1),
@@ -35,7 +78,7 @@ async def map_redis_error() -> AsyncIterator[None]:
     """Raises BusUnavailable in place of what the driver raises."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except REDIS_ERRORS as error:
         raise BusUnavailable(type(error).__name__) from error
 
 
@@ -44,7 +87,7 @@ def redis_key(kind: str, name: str) -> str:
     return f"{PREFIX}{kind}:{{{name}}}"
 
 
-async def delete_keys(redis: Redis, keys: Iterable[str]) -> None:
+async def delete_keys(redis: BusClient, keys: Iterable[str]) -> None:
     """Deletes keys of any cluster slots in one round trip. Raises BusUnavailable."""
     async with map_redis_error(), redis.pipeline(transaction=False) as pipe:
         for key in keys:
@@ -52,7 +95,7 @@ async def delete_keys(redis: Redis, keys: Iterable[str]) -> None:
         await pipe.execute()
 
 
-async def create_consumer_group(redis: Redis, stream: str, group: str) -> None:
+async def create_consumer_group(redis: BusClient, stream: str, group: str) -> None:
     """Creates the consumer group, and the stream, at the stream's beginning, unless it exists. Raises
     BusUnavailable."""
     async with map_redis_error():

@@ -5,9 +5,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
-from redis.asyncio import Redis
 
-from shared.bus.client import map_redis_error, redis_key
+from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.events import EndReason
 
 MAX_LENGTH: Final = 1_000
@@ -70,7 +69,7 @@ class CallCommand(Struct, frozen=True, omit_defaults=True):
 class CommandStream:
     """One stream per node. All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self._redis = redis
 
     async def send(self, node_id: str, command: CallCommand) -> None:

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from redis.asyncio import Redis
-
-from shared.bus.client import PREFIX, create_consumer_group, map_redis_error
+from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error
 
 STREAM: Final = f"{PREFIX}events"
 GROUP: Final = "records"
@@ -25,7 +23,7 @@ class EventEntry:
 class EventStream:
     """All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self._redis = redis
 
     async def append(self, lines: Sequence[bytes]) -> None:

@@ -10,9 +10,8 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
-from redis.asyncio import Redis
 
-from shared.bus.client import map_redis_error, redis_key
+from shared.bus.client import BusClient, map_redis_error, redis_key
 
 # Longer than the longest call.
 TTL_S: Final = 6 * 3600
@@ -39,7 +38,7 @@ NO_LIMIT: Final = GrantedTime(TTL_S)
 class GrantedTimes:
     """Both methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self._redis = redis
 
     async def write(self, granted: Mapping[str, GrantedTime]) -> None:

@@ -5,9 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from redis.asyncio import Redis
-
-from shared.bus.client import PREFIX, map_redis_error
+from shared.bus.client import PREFIX, BusClient, map_redis_error
 
 _KEYS: Final = [f"{PREFIX}{{provider-health}}:{name}" for name in ("states", "doubts", "useful")]
 # Names of the providers that the staff took out of service.
@@ -171,7 +169,7 @@ class SharedStates:
 class ProviderHealthStates:
     """All methods raise BusUnavailable. node: tells what this process found and saw from what others did."""
 
-    def __init__(self, redis: Redis, node: str = "") -> None:
+    def __init__(self, redis: BusClient, node: str = "") -> None:
         self._redis = redis
         self._exchange = redis.register_script(_EXCHANGE)
         self.node = node

@@ -5,9 +5,8 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from redis.asyncio import Redis
 
-from shared.bus.client import delete_keys, map_redis_error, redis_key
+from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
 
 BEAT_S: Final = 3.0
 TTL_S: Final = 12
@@ -24,7 +23,7 @@ class LiveCall(Struct, frozen=True):
 class LiveCalls:
     """All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self._redis = redis
 
     async def refresh(self, calls: Sequence[LiveCall]) -> None:

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from redis.asyncio import Redis
 
-from shared.bus.client import PREFIX, create_consumer_group, map_redis_error, redis_key
+from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error, redis_key
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"
@@ -30,6 +29,8 @@ _MAX_SEALED_BYTES: Final = 8 * MAX_BYTES  # JSON may write one byte as six
 _FIELD: Final = b"r"
 # Commands that may use Redis at once, because a client has 64 connections.
 AT_ONCE: Final = 24
+# The clock of the member of a cluster that has the stream: it also compares the deadlines.
+_NOW: Final = "return redis.call('TIME')"
 # Requests older than the longest deadline have expired: they don't count, and go first.
 _PUT: Final = """
 local t = redis.call('TIME')
@@ -118,10 +119,11 @@ class RequestEntry:
 class RequestStream:
     """Both ends of requests and replies. All methods raise BusUnavailable."""
 
-    def __init__(self, redis: Redis, sealer: Sealer, *, most: int = MAX_WAITING) -> None:
+    def __init__(self, redis: BusClient, sealer: Sealer, *, most: int = MAX_WAITING) -> None:
         """most: limit of the requests that wait."""
         self._redis, self._sealer, self._most = redis, sealer, most
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._now = redis.register_script(_NOW)
         self._put = redis.register_script(_PUT)
         self._admit = redis.register_script(_ADMIT)
         self._leave = redis.register_script(_LEAVE)
@@ -131,7 +133,7 @@ class RequestStream:
     async def now_ms(self) -> int:
         """Redis's time, by which deadlines are set, so that the clocks of the machines don't matter."""
         async with self._gate, map_redis_error():
-            seconds, micros = await self._redis.time()
+            seconds, micros = await self._now(keys=[STREAM])
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def send(self, request: MediaRequest) -> bool:
@@ -260,4 +262,6 @@ def _replies_key(node_id: str) -> str:
 
 
 def _holder_key(request_id: str) -> str:
-    return redis_key("request", request_id)
+    """In the slot of the stream, so that one clock sets the deadlines of requests and compares them: Redis hashes a key
+    without braces as a whole, and of one with braces what is between them."""
+    return f"{PREFIX}request:{{{STREAM}}}:{request_id}"

@@ -5,9 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
-from redis.asyncio import Redis
 
-from shared.bus.client import PREFIX, map_redis_error
+from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.plan import CallPlan
 from shared.secrets import Sealer, UnsealError
 
@@ -47,7 +46,7 @@ class Ticket(Struct, frozen=True):
 class Tickets:
     """Issues tickets and redeems them. Plans are stored sealed, because they hold prompts and providers' keys."""
 
-    def __init__(self, redis: Redis, sealer: Sealer) -> None:
+    def __init__(self, redis: BusClient, sealer: Sealer) -> None:
         self._redis, self._sealer = redis, sealer
         self._claim = redis.register_script(_CLAIM)
 

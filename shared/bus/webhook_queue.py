@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from redis.asyncio import Redis
-
-from shared.bus.client import PREFIX, map_redis_error
+from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}notes"
@@ -34,7 +32,7 @@ class DeferredWebhook:
 class DeferredWebhooks:
     """All methods raise BusUnavailable. most: the limit of entries."""
 
-    def __init__(self, redis: Redis, sealer: Sealer, *, most: int = MAX_LENGTH) -> None:
+    def __init__(self, redis: BusClient, sealer: Sealer, *, most: int = MAX_LENGTH) -> None:
         self._redis, self._sealer, self._most = redis, sealer, most
         self._put = redis.register_script(_PUT)
 

@@ -4,13 +4,12 @@ the part of control on the bus."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import ClientSession
-from redis.asyncio import Redis
 
 from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory
@@ -26,7 +25,7 @@ from media.server.worker_process import make_listener, running_listener
 from media.turn.onnx_models import SILERO
 from media.turn.vad import VadEngine
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.commands import CallCommand, Command, CommandStream
 from shared.bus.events import STREAM as EVENTS
 from shared.bus.live import LiveCall, LiveCalls
@@ -52,7 +51,7 @@ class BusNode:
     worker: Worker
     node: NodeServices
     metrics: Metrics
-    redis: Redis
+    redis: BusClient
     session: ClientSession
     url: str
     state: Path
@@ -112,7 +111,7 @@ class BusNode:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-async def envelopes(redis: Redis) -> list[EventEnvelope]:
+async def envelopes(redis: BusClient) -> list[EventEnvelope]:
     """All events in Redis, in the order of the stream."""
     found: Any = await redis.xrange(EVENTS)
     return [decode_event(fields[b"e"]) for _, fields in found]
@@ -147,8 +146,8 @@ async def running_bus_node(
     options = NodeOptions(node_id, "ws://media.test", limits.max_calls, state, 0.1, timeout_s, spool_max_bytes)
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with (
-            bus_client(redis_url, timeout_s) as redis,
-            bus_client(redis_url, 5.0) as test_redis,
+            aclosing(bus_client(redis_url, timeout_s)) as redis,
+            aclosing(bus_client(redis_url, 5.0)) as test_redis,
             ClientSession() as session,
         ):
             node = NodeServices(options, NodeResources(redis, SEALER, storage, disk, metrics, board))

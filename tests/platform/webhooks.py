@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -20,7 +20,6 @@ from uuid import UUID
 from aiohttp import ClientSession
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from control.accounts.passwords import Passwords
@@ -36,6 +35,7 @@ from control.services import Policies, Services
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.workspaces.model import NewWorkspace
+from shared.bus.client import BusClient
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.ids import new_id
 from shared.secrets import Sealer
@@ -82,7 +82,7 @@ class WebhookPlatform:
     owner: Connection
     services: Services
     sealer: Sealer
-    redis: Redis
+    redis: BusClient
     telnyx_api: TelnyxApi
     webhooks: Webhooks
     registry: CollectorRegistry
@@ -292,7 +292,7 @@ async def _running(
         open_pool(options.database_url, size=1, role="owner") as owners,
         owners.acquire() as owner,
         open_outside(options.outside, sealer) as outside,
-        redis_client(options.redis_url, options.http.redis_timeout_s) as redis,
+        aclosing(redis_client(options.redis_url, options.http.redis_timeout_s)) as redis,
         ClientSession() as client,
     ):
         with closing(Passwords(options.policies.hashing)) as passwords:

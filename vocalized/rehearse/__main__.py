@@ -1,5 +1,7 @@
 """`python -m vocalized.rehearse [SCENARIO…]` runs scenarios and prints the results; all of them write docs/stack.md.
 
+`python -m vocalized.rehearse --redis-cluster [greeting|house|node]` runs one of them, the first if none is named, with
+three Valkeys as a cluster in Redis's place;
 `python -m vocalized.rehearse upgrade FOLDER` runs a rolling upgrade to this checkout from the one in FOLDER, whose
 programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
@@ -12,7 +14,7 @@ each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -66,6 +68,8 @@ def main(names: Sequence[str]) -> int:
     """Exit code: 0 when all demands were met, 1 when one was not, 2 for an unknown scenario."""
     if len(names) == 2 and names[0] == "upgrade":
         return _upgrade(Path(names[1]).resolve())
+    if names and names[0] == "--redis-cluster":
+        return _redis_cluster(names[1:])
     if list(names) == ["dead-provider"]:
         return _dead_provider()
     if len(names) == 1 and names[0] in _PROOFS:
@@ -105,6 +109,16 @@ def _upgrade(old: Path) -> int:
     return 0 if all(row.good is not False for row in rows) else 1
 
 
+def _redis_cluster(names: Sequence[str]) -> int:
+    name = names[0] if names else _ON_CLUSTER[0]
+    if len(names) > 1 or name not in _ON_CLUSTER:
+        print(f"--redis-cluster takes one of {', '.join(_ON_CLUSTER)}", file=sys.stderr)
+        return 2
+    scenario = SCENARIOS[name]
+    scenario = replace(scenario, shape=replace(scenario.shape, redis_cluster=True))
+    return _print_verdict(f"{name} on a Redis Cluster", uvloop.run(_run(scenario, _folder())))
+
+
 def _dead_provider() -> int:
     folder = _folder()
     good = uvloop.run(compare_boards(folder))
@@ -138,6 +152,8 @@ def _print_verdict(name: str, rows: Sequence[ReportRow]) -> int:
     return 0 if good else 1
 
 
+# Those that stop no Redis.
+_ON_CLUSTER: Final = ("greeting", "house", "node")
 _PROOFS: Final = {"worst-bodies": _worst_bodies, "full-disk": _full_disk}
 _FAILOVERS: Final = {"failover": rehearse_failover, "outage": rehearse_outage}
 

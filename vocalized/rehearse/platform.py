@@ -7,7 +7,7 @@ A service can be stopped and started again; a node or the worker can be killed.
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -25,6 +25,7 @@ from vocalized.rehearse.service import Program, Service
 from vocalized.rehearse.workspace import Workspace, agent_config, create_workspace, sign_in_staff
 from vocalized.services.postgres import Postgres, running_postgres
 from vocalized.services.valkey import Valkey, running_valkey
+from vocalized.services.valkey_cluster import ValkeyCluster, running_valkey_cluster
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
 from vocalized.stack.ports import Ports, choose_ports, free_port
@@ -42,7 +43,8 @@ class PlatformShape:
     carrier_recordings names it. balanced: whether the API is reached through
     a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
     language model never answers. log_level: of all programs. language: of the agents. call_rate: outbound calls a
-    second at each carrier. settings: beside these."""
+    second at each carrier. redis_cluster: three Valkeys as a cluster, which must not be stopped: it starts empty and
+    elsewhere. settings: beside these."""
 
     nodes: int = 1
     recorded: bool = False
@@ -53,6 +55,7 @@ class PlatformShape:
     log_level: str = "warning"
     language: str = "en"
     call_rate: float = 1.0
+    redis_cluster: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -71,7 +74,7 @@ class Platform:
     network: RunningNetwork
     network_config: NetworkConfig
     postgres: Service[Postgres]
-    valkey: Service[Valkey]
+    valkey: Service[Valkey] | Service[ValkeyCluster]
     balancer: LoadBalancer | None
     api: Program
     worker: Program
@@ -130,9 +133,9 @@ async def running_platform(
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))
-        valkey = Service(lambda: running_valkey(folder, durable=True))
+        valkey = _redis(folder, shape)
         database_url, redis_url = await _start_service(running, postgres), await _start_service(running, valkey)
-        bus = await running.enter_async_context(bus_client(redis_url, BUS_S))
+        bus = await running.enter_async_context(aclosing(bus_client(redis_url, BUS_S)))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape)
         config = _network_config(ports, keys)
@@ -167,7 +170,15 @@ async def running_platform(
         )
 
 
-async def _start_service(running: AsyncExitStack, service: Service[Postgres] | Service[Valkey]) -> str:
+def _redis(folder: Path, shape: PlatformShape) -> Service[Valkey] | Service[ValkeyCluster]:
+    if shape.redis_cluster:
+        return Service(lambda: running_valkey_cluster(folder, durable=True))
+    return Service(lambda: running_valkey(folder, durable=True))
+
+
+async def _start_service(
+    running: AsyncExitStack, service: Service[Postgres] | Service[Valkey] | Service[ValkeyCluster]
+) -> str:
     """Returns its URL."""
     url = (await service.start()).url
     running.push_async_callback(service.stop)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
 
 from media.providers.health import HealthBoard
 from media.server.bus.call_heartbeats import CallHeartbeats
@@ -28,7 +27,7 @@ from media.server.bus.time_limits import TimeLimits
 from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
 from shared.bus.checkpoints import Checkpoints
-from shared.bus.client import BusUnavailable
+from shared.bus.client import BusClient, BusUnavailable
 from shared.bus.commands import CommandStream
 from shared.bus.events import EventStream
 from shared.bus.granted_time import GrantedTimes
@@ -69,7 +68,7 @@ class NodeOptions:
 class NodeResources:
     """What a node uses; the creator closes them."""
 
-    redis: Redis
+    redis: BusClient
     sealer: Sealer = field(repr=False)
     storage: Storage | None
     disk: Executor

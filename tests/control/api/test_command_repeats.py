@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.live import LiveCalls
 from shared.events import CallCommanded
 from shared.plan import CallPlan
@@ -26,7 +25,7 @@ SAY: dict[str, Any] = {"text": "We close early today."}
 
 
 @pytest.fixture
-async def api(database_url: str, valkey_url: str, redis: Redis) -> AsyncIterator[Api]:
+async def api(database_url: str, valkey_url: str, redis: BusClient) -> AsyncIterator[Api]:
     """On an empty Valkey."""
     async with running_api(database_url, valkey_url) as running:
         yield running
@@ -38,7 +37,7 @@ async def workspace(api: Api) -> CallWorkspace:
 
 
 @pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+async def redis(valkey_url: str) -> AsyncIterator[BusClient]:
     client = bus_client(valkey_url, 5.0)
     await client.flushall()
     yield client
@@ -46,7 +45,7 @@ async def redis(valkey_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def plan(workspace: CallWorkspace, redis: Redis) -> CallPlan:
+async def plan(workspace: CallWorkspace, redis: BusClient) -> CallPlan:
     """The plan of a call that the workspace has."""
     plan = call_plan()
     await workspace.insert_call(id=UUID(plan.call_id), status="in_progress")
@@ -68,13 +67,13 @@ async def post(workspace: CallWorkspace, plan: CallPlan, name: str, body: dict[s
     return await workspace.ann.post(path, body, headers={"Idempotency-Key": key})
 
 
-async def commands_of(redis: Redis) -> list[str]:
+async def commands_of(redis: BusClient) -> list[str]:
     """The commands that the call carried out."""
     events = [envelope.event for envelope in await envelopes(redis)]
     return [event.command for event in events if isinstance(event, CallCommanded)]
 
 
-async def open_key(workspace: CallWorkspace, redis: Redis) -> None:
+async def open_key(workspace: CallWorkspace, redis: BusClient) -> None:
     """As if control had ended, and the node's answer had expired, before the response was stored."""
     reopen = "UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE key = $1 AND scope LIKE $2"
     assert await workspace.api.owner.execute(reopen, KEY, f"user:{workspace.ann.id} %") == "UPDATE 1"
@@ -85,7 +84,7 @@ async def open_key(workspace: CallWorkspace, redis: Redis) -> None:
 
 @pytest.mark.parametrize(("name", "body"), [("say", SAY), ("transfer", {"number": CALLEE})])
 async def test_repeat_is_replayed_and_not_carried_out(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path, name: str, body: Any
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, valkey_url: str, tmp_path: Path, name: str, body: Any
 ) -> None:
     async with running_call(valkey_url, tmp_path / "1", plan):
         first, repeated = [await post(workspace, plan, name, body) for _ in range(2)]
@@ -97,7 +96,7 @@ async def test_repeat_is_replayed_and_not_carried_out(
 
 
 async def test_requests_at_the_same_time_have_one_effect(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, valkey_url: str, tmp_path: Path
 ) -> None:
     """Some find the first request's transaction open; the others wait for the same command's answer."""
     async with running_call(valkey_url, tmp_path / "1", plan):
@@ -109,7 +108,7 @@ async def test_requests_at_the_same_time_have_one_effect(
 
 
 async def test_command_that_never_left_is_carried_out_by_the_repeat(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, database_url: str, valkey_url: str, tmp_path: Path
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, database_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
     """The first request fails between its commit and the command, in a process that has lost the bus."""
     path = f"{workspace.calls_path}/{plan.call_id}/say"
@@ -126,7 +125,7 @@ async def test_command_that_never_left_is_carried_out_by_the_repeat(
 
 
 async def test_command_whose_answer_was_lost_is_not_carried_out_again(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, valkey_url: str, tmp_path: Path
 ) -> None:
     async with running_call(valkey_url, tmp_path / "1", plan):
         assert (await post(workspace, plan, "say", SAY)).status == 200
@@ -138,7 +137,7 @@ async def test_command_whose_answer_was_lost_is_not_carried_out_again(
 
 
 async def test_call_on_another_node_does_not_carry_out_again_and_says_so(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, valkey_url: str, tmp_path: Path
 ) -> None:
     async with running_call(valkey_url, tmp_path / "1", plan):
         assert (await post(workspace, plan, "say", SAY)).status == 200
@@ -152,7 +151,7 @@ async def test_call_on_another_node_does_not_carry_out_again_and_says_so(
 
 
 async def test_command_to_a_call_that_is_over_is_not_told_as_refused(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, valkey_url: str, tmp_path: Path
 ) -> None:
     """A transfer that was carried out ends the call: that its answer was lost must not look as if nothing had
     happened."""
@@ -168,7 +167,7 @@ async def test_command_to_a_call_that_is_over_is_not_told_as_refused(
 
 
 async def test_refused_command_may_be_repeated_when_it_can_be_carried_out(
-    workspace: CallWorkspace, plan: CallPlan, redis: Redis, valkey_url: str, tmp_path: Path
+    workspace: CallWorkspace, plan: CallPlan, redis: BusClient, valkey_url: str, tmp_path: Path
 ) -> None:
     assert (await post(workspace, plan, "say", SAY)).code == "call_not_live"
     async with running_call(valkey_url, tmp_path / "1", plan):

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
 from control.agents.model import AgentDraft, AgentPolicy, VoiceAgent
@@ -42,7 +40,7 @@ from control.platform.audit import Actor
 from control.services import Policies, Services, make_services
 from control.workspaces.model import NewWorkspace
 from shared.bus.checkpoints import Checkpoint
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.events import CallUsage
 from shared.ids import new_id
@@ -88,7 +86,7 @@ class CallPlatform:
 
     pool: Pool
     services: Services
-    redis: Redis
+    redis: BusClient
     storage: Storage
     gateway: "FakeCarrier"
 

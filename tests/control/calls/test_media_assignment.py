@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
-from redis.asyncio import Redis
 
 from control.calls.media_assignment import CallNotLive, MediaAssignment, NoMediaNode
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
-from shared.bus.client import BusUnavailable, bus_client
+from shared.bus.client import BusClient, BusUnavailable, bus_client
 from shared.bus.commands import DONE, CallCommand, CommandStream, EndCall
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -26,7 +25,7 @@ async def empty_redis(platform: CallPlatform) -> None:
 
 @pytest.fixture
 async def unreachable() -> AsyncIterator[MediaAssignment]:
-    redis: Redis = bus_client("redis://127.0.0.1:9", 1.0)
+    redis: BusClient = bus_client("redis://127.0.0.1:9", 1.0)
     yield MediaAssignment(redis, SEALER)
     await redis.aclose()
 

@@ -8,9 +8,11 @@ from control.carriers.pacer import CallPacer
 from shared.bus.client import bus_client
 
 
-async def test_processes_share_one_pace(valkey_url: str) -> None:
+@pytest.mark.parametrize("server", ["valkey_url", "valkey_cluster_url"])
+async def test_processes_share_one_pace(server: str, request: pytest.FixtureRequest) -> None:
     """Two pacers are two processes. Reservations are two seconds apart, far longer than this test takes."""
-    first, second = bus_client(valkey_url, 5.0), bus_client(valkey_url, 5.0)
+    url = request.getfixturevalue(server)
+    first, second = bus_client(url, 5.0), bus_client(url, 5.0)
     pacers = [CallPacer(redis, {"twilio": 0.5}) for redis in (first, second)]
     try:
         waits = await asyncio.gather(*(pacers[index % 2].reserve("twilio") for index in range(6)))

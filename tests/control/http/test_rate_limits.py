@@ -10,12 +10,12 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
 from control.app import redis_client
 from control.http.metrics import HttpMetrics
 from control.http.rate_limits import RateLimiter, address_network, redis_keys
 from control.http.route import RateLimit
+from shared.bus.client import BusClient
 from tests.control.http.probe_routes import ROUTES
 from tests.platform.api import running_api
 from vocalized.services.valkey import Valkey, serve_valkey
@@ -23,9 +23,9 @@ from vocalized.services.valkey import Valkey, serve_valkey
 LIMIT = RateLimit("try", 3, 60, account="email")
 
 
-@pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    client = redis_client(valkey_url, 5.0)
+@pytest.fixture(params=["valkey_url", "valkey_cluster_url"])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[BusClient]:
+    client = redis_client(request.getfixturevalue(request.param), 5.0)
     await client.flushall()
     yield client
     await client.aclose()
@@ -45,7 +45,7 @@ async def passes(limits: RateLimiter, address: str, account: str | None = None, 
     return quota is None or not quota.wait_s
 
 
-async def test_request_beyond_the_limit_gets_the_time_to_wait(redis: Redis) -> None:
+async def test_request_beyond_the_limit_gets_the_time_to_wait(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     assert [await passes(limits, "203.0.113.1") for _ in range(4)] == [True, True, True, False]
     refused = await limits.count(LIMIT, "203.0.113.1")
@@ -53,7 +53,7 @@ async def test_request_beyond_the_limit_gets_the_time_to_wait(redis: Redis) -> N
     assert await passes(limits, "203.0.113.2")
 
 
-async def test_quota_counts_down_to_the_refusal(redis: Redis) -> None:
+async def test_quota_counts_down_to_the_refusal(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     quotas = [await limits.count(LIMIT, "203.0.113.1") for _ in range(4)]
     for quota, remaining, most_s in zip(quotas, (2, 1, 0, 0), (20, 40, 60, 60), strict=True):
@@ -62,14 +62,14 @@ async def test_quota_counts_down_to_the_refusal(redis: Redis) -> None:
     assert [quota is not None and 0 < quota.wait_s <= 20 for quota in quotas] == [False, False, False, True]
 
 
-async def test_quota_is_that_of_the_account_if_it_leaves_less(redis: Redis) -> None:
+async def test_quota_is_that_of_the_account_if_it_leaves_less(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     await limits.count(LIMIT, "203.0.113.1", "ann@example.com")
     quota = await limits.count(LIMIT, "203.0.113.2", "ann@example.com")
     assert quota is not None and quota.remaining == 1
 
 
-async def test_account_is_limited_across_addresses(redis: Redis) -> None:
+async def test_account_is_limited_across_addresses(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     results = [await passes(limits, f"203.0.113.{number}", "ann@example.com") for number in range(4)]
     assert results == [True, True, True, False]
@@ -77,7 +77,7 @@ async def test_account_is_limited_across_addresses(redis: Redis) -> None:
     assert await passes(limits, "203.0.113.98", "bob@example.com")
 
 
-async def test_blocked_address_does_not_use_up_an_accounts_limit(redis: Redis) -> None:
+async def test_blocked_address_does_not_use_up_an_accounts_limit(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     for _ in range(10):
         await passes(limits, "203.0.113.1", "other@example.com")
@@ -86,13 +86,13 @@ async def test_blocked_address_does_not_use_up_an_accounts_limit(redis: Redis) -
     assert await passes(limits, "203.0.113.2", "victim@example.com")
 
 
-async def test_concurrent_requests_are_counted_exactly(redis: Redis) -> None:
+async def test_concurrent_requests_are_counted_exactly(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=20)
     results = await asyncio.gather(*(passes(limits, "203.0.113.1") for _ in range(50)))
     assert sum(results) == 3
 
 
-async def test_requests_are_allowed_again_one_by_one(redis: Redis) -> None:
+async def test_requests_are_allowed_again_one_by_one(redis: BusClient) -> None:
     """Sets the cell back instead of waiting, because Redis uses its own clock."""
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     while await passes(limits, "203.0.113.1"):
@@ -102,18 +102,18 @@ async def test_requests_are_allowed_again_one_by_one(redis: Redis) -> None:
     assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
 
 
-async def test_keys_expire(redis: Redis) -> None:
+async def test_keys_expire(redis: BusClient) -> None:
     await passes(RateLimiter(redis, HttpMetrics(), timeout_s=5), "203.0.113.1", "ann@example.com")
     for key in redis_keys("try", "203.0.113.1", "ann@example.com"):
         assert 0 < await redis.pttl(key) <= 20_000
 
 
-async def test_setting_overrides_a_limit_by_name(redis: Redis) -> None:
+async def test_setting_overrides_a_limit_by_name(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5, overrides={"try": (1, 60)})
     assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
 
 
-async def test_script_is_loaded_again_after_a_flush(redis: Redis) -> None:
+async def test_script_is_loaded_again_after_a_flush(redis: BusClient) -> None:
     limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
     assert await passes(limits, "203.0.113.1")
     await redis.script_flush()

@@ -8,12 +8,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
 from control.calls.model import AdmittedCall
 from control.media_requests.handler import HandlerContext, MediaRequestHandler
 from media.tools.remote import CallIdentity
-from shared.bus.client import BusUnavailable, bus_client
+from shared.bus.client import BusClient, BusUnavailable, bus_client
 from shared.bus.requests import RequestTimedOut
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.media_requests.ends import Node, reference, running_api_process, running_node
@@ -76,7 +75,7 @@ async def test_both_ends_go_on_after_redis_was_lost(
     platform: CallPlatform, call: AdmittedCall, bus: Bus, handler: Gate
 ) -> None:
     url, its, loop = await bus.start(), reference(call), asyncio.get_running_loop()
-    client: Redis = bus_client(url, TIMEOUT_S)
+    client: BusClient = bus_client(url, TIMEOUT_S)
     async with (
         client,
         running_node(url, timeout_s=TIMEOUT_S) as node,
@@ -117,7 +116,7 @@ async def test_request_that_is_lost_with_redis_times_out_at_its_deadline(call: A
 
 async def test_silent_redis_and_back(platform: CallPlatform, call: AdmittedCall, bus: Bus, handler: Gate) -> None:
     url, its, loop = await bus.start(), reference(call), asyncio.get_running_loop()
-    client: Redis = bus_client(url, TIMEOUT_S)
+    client: BusClient = bus_client(url, TIMEOUT_S)
     async with (
         client,
         running_node(url, timeout_s=TIMEOUT_S) as node,

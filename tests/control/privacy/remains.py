@@ -7,7 +7,8 @@ from typing import Any, cast
 from zipfile import ZipFile, is_zipfile
 
 import asyncpg  # type: ignore[import-untyped]
-from redis.asyncio import Redis
+
+from shared.bus.client import BusClient
 
 # Columns that can hold words, of all tables, partitions left out because their parents are read.
 _COLUMNS = """
@@ -60,7 +61,7 @@ def _contents(path: Path) -> bytes:
         return b"\n".join(archive.read(name) for name in archive.namelist())
 
 
-async def search_redis(redis: Redis, words: Sequence[str]) -> set[str]:
+async def search_redis(redis: BusClient, words: Sequence[str]) -> set[str]:
     """The keys in whose name or value one of the words stands."""
     found = set()
     async for key in redis.scan_iter():
@@ -70,7 +71,7 @@ async def search_redis(redis: Redis, words: Sequence[str]) -> set[str]:
     return found
 
 
-async def _read_value(redis: Redis, key: bytes) -> Any:
+async def _read_value(redis: BusClient, key: bytes) -> Any:
     kind: Any = await redis.type(key)
     match kind.decode():
         case "string":

@@ -1,17 +1,17 @@
-"""A client of a real Valkey, empty for each test."""
+"""A client of a real Valkey, and of a real cluster of three, empty for each test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
-from redis.asyncio import Redis
 
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 
 
-@pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+@pytest.fixture(params=["server", "cluster"])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[BusClient]:
     """With a timeout as in the programs; blocking reads must wait for less."""
-    client = bus_client(valkey_url, 5.0)
+    url = request.getfixturevalue("valkey_url" if request.param == "server" else "valkey_cluster_url")
+    client = bus_client(url, 5.0)
     await client.flushall()
     yield client
     await client.aclose()

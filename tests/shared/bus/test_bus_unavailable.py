@@ -4,10 +4,9 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
-from redis.asyncio import Redis
 
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
-from shared.bus.client import BusUnavailable, bus_client
+from shared.bus.client import BusClient, BusUnavailable, bus_client
 from shared.bus.commands import CallCommand, CommandStream, EndCall
 from shared.bus.events import EventStream
 from shared.bus.health import ProviderHealthStates
@@ -18,7 +17,7 @@ from shared.bus.tickets import Tickets
 from shared.secrets import Sealer
 
 SEALER = Sealer([bytes(32)])
-OPERATIONS: dict[str, Callable[[Redis], Awaitable[object]]] = {
+OPERATIONS: dict[str, Callable[[BusClient], Awaitable[object]]] = {
     "claim": lambda redis: Tickets(redis, SEALER).claim("t", "twilio", "c"),
     "choose": lambda redis: NodeRegistry(redis).choose(),
     "heartbeat": lambda redis: NodeRegistry(redis).heartbeat(NodeState("n", "ws://n", 0, 1)),

@@ -1,7 +1,6 @@
 """Commands reach their node in order and are answered; invalid ones are skipped."""
 
-from redis.asyncio import Redis
-
+from shared.bus.client import BusClient
 from shared.bus.commands import DONE, CallCommand, CommandStream, EndCall, SayText, TransferCall
 
 COMMANDS = [
@@ -11,7 +10,7 @@ COMMANDS = [
 ]
 
 
-async def test_node_reads_its_own_commands_in_order(redis: Redis) -> None:
+async def test_node_reads_its_own_commands_in_order(redis: BusClient) -> None:
     commands = CommandStream(redis)
     for command in COMMANDS:
         await commands.send("n1", command)
@@ -22,7 +21,7 @@ async def test_node_reads_its_own_commands_in_order(redis: Redis) -> None:
     assert await commands.read("n1", after, 0.01) == (after, [])
 
 
-async def test_invalid_command_is_skipped(redis: Redis) -> None:
+async def test_invalid_command_is_skipped(redis: BusClient) -> None:
     commands = CommandStream(redis)
     await redis.xadd("vocalized:commands:{n1}", {b"c": b'{"id":"1","command":{"type":"format_disk"}}'})
     await redis.xadd("vocalized:commands:{n1}", {b"other": b""})
@@ -30,7 +29,7 @@ async def test_invalid_command_is_skipped(redis: Redis) -> None:
     assert (await commands.read("n1", "0", 0.01))[1] == [COMMANDS[1]]
 
 
-async def test_one_sending_of_a_command_is_claimed(redis: Redis) -> None:
+async def test_one_sending_of_a_command_is_claimed(redis: BusClient) -> None:
     commands = CommandStream(redis)
     first, second = (CallCommand("1", "c1", SayText("Hello."), sending) for sending in ("first", "second"))
     assert not await commands.is_claimed("1")
@@ -41,7 +40,7 @@ async def test_one_sending_of_a_command_is_claimed(redis: Redis) -> None:
     assert 86_400 < await redis.ttl("vocalized:command:{1}") <= 2 * 86_400
 
 
-async def test_wait_for_an_answer_ends_at_its_limit(redis: Redis) -> None:
+async def test_wait_for_an_answer_ends_at_its_limit(redis: BusClient) -> None:
     commands = CommandStream(redis)
     assert await commands.wait_for_answer("1", 0.0) is None
     await commands.answer("1", DONE)

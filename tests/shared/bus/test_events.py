@@ -1,13 +1,12 @@
 """Events stay in the stream until they are removed, even if a consumer dies."""
 
-from redis.asyncio import Redis
-
+from shared.bus.client import BusClient
 from shared.bus.events import EventStream
 
 LINES = [b'{"n":%d}' % n for n in range(5)]
 
 
-async def test_events_are_read_in_order_and_removed(redis: Redis) -> None:
+async def test_events_are_read_in_order_and_removed(redis: BusClient) -> None:
     stream = EventStream(redis)
     await stream.append(LINES)
     await stream.create_group()
@@ -20,7 +19,7 @@ async def test_events_are_read_in_order_and_removed(redis: Redis) -> None:
     assert await stream.reclaim("one", 100, 0.0) == []
 
 
-async def test_entries_of_a_dead_consumer_are_reclaimed(redis: Redis) -> None:
+async def test_entries_of_a_dead_consumer_are_reclaimed(redis: BusClient) -> None:
     stream = EventStream(redis)
     await stream.create_group()
     await stream.append(LINES)
@@ -30,7 +29,7 @@ async def test_entries_of_a_dead_consumer_are_reclaimed(redis: Redis) -> None:
     assert [entry.line for entry in await stream.read("heir", 100, 0.01)] == LINES[3:]
 
 
-async def test_two_consumers_get_different_entries(redis: Redis) -> None:
+async def test_two_consumers_get_different_entries(redis: BusClient) -> None:
     stream = EventStream(redis)
     await stream.create_group()
     await stream.append(LINES)

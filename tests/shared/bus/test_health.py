@@ -1,14 +1,14 @@
 """The health of providers in Redis: the newest report counts, in whatever order reports come."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
 from shared.bus import health
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, RecentRequests
 
 KEY = "vocalized:{provider-health}:states"
@@ -19,7 +19,7 @@ def newest(states: list[HealthState]) -> HealthState:
     return max(states, key=lambda state: (state.at_ms, state.works, state.until_ms, state.ejections))
 
 
-async def test_a_report_is_returned_with_redis_s_times(redis: Redis) -> None:
+async def test_a_report_is_returned_with_redis_s_times(redis: BusClient) -> None:
     shared = await ProviderHealthStates(redis).exchange([HealthReport("llm:f:groq", 2.0, 15.0, 3)])
     now = shared.now_ms
     assert shared.states == {"llm:f:groq": HealthState(now - 2_000, now + 13_000, 3)}
@@ -27,7 +27,7 @@ async def test_a_report_is_returned_with_redis_s_times(redis: Redis) -> None:
     assert again.states == shared.states and again.now_ms >= now
 
 
-async def test_a_later_event_replaces_an_earlier_one_and_not_the_other_way_round(redis: Redis) -> None:
+async def test_a_later_event_replaces_an_earlier_one_and_not_the_other_way_round(redis: BusClient) -> None:
     shared = ProviderHealthStates(redis)
     await shared.exchange([HealthReport("x", 5.0, 15.0, 1)])
     states = (await shared.exchange([HealthReport("x", 1.0)])).states
@@ -50,7 +50,7 @@ def test_any_order_and_repetition_gives_the_same_state(
     valkey_url: str, reports: list[HealthReport], order: object
 ) -> None:
     async def exchange(batch: list[HealthReport]) -> tuple[int, HealthState]:
-        async with bus_client(valkey_url, 5.0) as redis:
+        async with aclosing(bus_client(valkey_url, 5.0)) as redis:
             await redis.delete(KEY)
             shared = await ProviderHealthStates(redis).exchange(batch)
             return shared.now_ms, shared.states["x"]
@@ -67,7 +67,7 @@ def test_any_order_and_repetition_gives_the_same_state(
     assert [state.version for state in sorted(expected, key=lambda state: state.version)][-1] == found.version
 
 
-async def test_expired_and_unreadable_states_are_dropped(redis: Redis) -> None:
+async def test_expired_and_unreadable_states_are_dropped(redis: BusClient) -> None:
     shared = ProviderHealthStates(redis)
     await shared.exchange([HealthReport("old", health.KEEP_S + 20.0, 15.0, 1), HealthReport("new", 0.0)])
     await redis.hset(KEY, "strange", "from the future")
@@ -77,7 +77,9 @@ async def test_expired_and_unreadable_states_are_dropped(redis: Redis) -> None:
     assert await redis.pttl(KEY) > 0
 
 
-async def test_beyond_the_limit_only_known_providers_are_updated(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_beyond_the_limit_only_known_providers_are_updated(
+    redis: BusClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(health, "MAX_ENTRIES", 2)
     shared = ProviderHealthStates(redis)
     await shared.exchange([HealthReport(name, 1.0, 15.0, 1) for name in "abc"])
@@ -86,7 +88,7 @@ async def test_beyond_the_limit_only_known_providers_are_updated(redis: Redis, m
     assert states["b"].works
 
 
-async def test_what_other_nodes_saw_is_added_up_and_expires(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_other_nodes_saw_is_added_up_and_expires(redis: BusClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (ProviderHealthStates(redis, node) for node in ("a", "b", "c"))
     await first.exchange([], {"x": RecentRequests(5)})
     await first.exchange([], {"x": RecentRequests(1)})
@@ -103,7 +105,7 @@ async def test_what_other_nodes_saw_is_added_up_and_expires(redis: Redis, monkey
     assert await redis.exists("vocalized:{provider-health}:doubts", "vocalized:{provider-health}:useful") == 0
 
 
-async def test_the_latest_useful_unit_of_another_node_counts(redis: Redis) -> None:
+async def test_the_latest_useful_unit_of_another_node_counts(redis: BusClient) -> None:
     first, second, third = (ProviderHealthStates(redis, node) for node in ("a", "b", "c"))
     await first.exchange([], {"x": RecentRequests(0, 4.0)})
     assert (await first.exchange([])).recent == {}, "its own"
@@ -114,7 +116,7 @@ async def test_the_latest_useful_unit_of_another_node_counts(redis: Redis) -> No
         assert age_s == pytest.approx(2.0, abs=0.5)
 
 
-async def test_what_nodes_saw_is_bounded(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_nodes_saw_is_bounded(redis: BusClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "MAX_ENTRIES", 3)
     for node in "ab":
         seen = {name: RecentRequests(1, 0.1) for name in "vwxyz"}
@@ -123,7 +125,7 @@ async def test_what_nodes_saw_is_bounded(redis: Redis, monkeypatch: pytest.Monke
     assert await redis.hlen("vocalized:{provider-health}:useful") == 3
 
 
-async def test_redis_s_work_does_not_grow_with_the_number_of_nodes(redis: Redis) -> None:
+async def test_redis_s_work_does_not_grow_with_the_number_of_nodes(redis: BusClient) -> None:
     seen = {f"llm:{number:024x}:groq": RecentRequests(0, 0.1) for number in range(200)}
     for node in range(20):
         await ProviderHealthStates(redis, f"node-{node}").exchange([], seen)
@@ -131,7 +133,7 @@ async def test_redis_s_work_does_not_grow_with_the_number_of_nodes(redis: Redis)
     assert sizes == [0, 0, 200]
 
 
-async def test_a_state_from_the_future_is_dropped(redis: Redis) -> None:
+async def test_a_state_from_the_future_is_dropped(redis: BusClient) -> None:
     """Redis's clock was put back by an hour, or a replica whose clock is behind took over."""
     seconds, _ = await redis.time()
     later = 1_000 * (seconds + 3_600)

@@ -1,8 +1,7 @@
 """Live calls, checkpoints and stream outcomes."""
 
-from redis.asyncio import Redis
-
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
+from shared.bus.client import BusClient
 from shared.bus.live import TTL_S, LiveCall, LiveCalls
 from shared.events import CallUsage
 from shared.plan import HeardMessage
@@ -15,7 +14,7 @@ CHECKPOINT = Checkpoint(
 )
 
 
-async def test_live_calls_are_found_until_removed(redis: Redis) -> None:
+async def test_live_calls_are_found_until_removed(redis: BusClient) -> None:
     live = LiveCalls(redis)
     await live.refresh([CALL, LiveCall("c2", "n1", 0)])
     assert [call and call.call_id for call in await live.get(["c2", "none", "c1"])] == ["c2", None, "c1"]
@@ -27,7 +26,7 @@ async def test_live_calls_are_found_until_removed(redis: Redis) -> None:
     assert await live.get([]) == []
 
 
-async def test_checkpoint_is_stored_sealed(redis: Redis) -> None:
+async def test_checkpoint_is_stored_sealed(redis: BusClient) -> None:
     checkpoints = Checkpoints(redis, Sealer([bytes(32)]))
     assert await checkpoints.get("c1") is None
     await checkpoints.put(CHECKPOINT)
@@ -38,7 +37,7 @@ async def test_checkpoint_is_stored_sealed(redis: Redis) -> None:
     assert await checkpoints.get("c1") is None
 
 
-async def test_outcome_is_stored(redis: Redis) -> None:
+async def test_outcome_is_stored(redis: BusClient) -> None:
     checkpoints = Checkpoints(redis, Sealer([bytes(32)]))
     assert await checkpoints.get_outcome("c1") is None
     outcome = StreamOutcome(1, "+14155550100")

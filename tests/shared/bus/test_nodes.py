@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-from redis.asyncio import Redis
-
+from shared.bus.client import BusClient
 from shared.bus.nodes import NodeRegistry, NodeState
 
 
@@ -16,18 +15,18 @@ async def chosen_id(nodes: NodeRegistry, *exclude: str) -> str | None:
     return state.node_id if state else None
 
 
-async def test_without_nodes_none_is_chosen(redis: Redis) -> None:
+async def test_without_nodes_none_is_chosen(redis: BusClient) -> None:
     assert await chosen_id(NodeRegistry(redis)) is None
 
 
-async def test_least_loaded_by_capacity_is_chosen(redis: Redis) -> None:
+async def test_least_loaded_by_capacity_is_chosen(redis: BusClient) -> None:
     nodes = NodeRegistry(redis)
     await nodes.heartbeat(node("small", calls=2, capacity=4))
     await nodes.heartbeat(node("large", calls=40, capacity=100))
     assert await chosen_id(nodes) == "large"
 
 
-async def test_burst_between_two_heartbeats_is_spread(redis: Redis) -> None:
+async def test_burst_between_two_heartbeats_is_spread(redis: BusClient) -> None:
     nodes = NodeRegistry(redis)
     await nodes.heartbeat(node("a"))
     await nodes.heartbeat(node("b"))
@@ -36,7 +35,7 @@ async def test_burst_between_two_heartbeats_is_spread(redis: Redis) -> None:
     assert [await chosen_id(nodes) for _ in range(5)] == ["a"] * 5
 
 
-async def test_full_draining_and_excluded_nodes_are_not_chosen(redis: Redis) -> None:
+async def test_full_draining_and_excluded_nodes_are_not_chosen(redis: BusClient) -> None:
     nodes = NodeRegistry(redis)
     for state in (node("full", calls=10), node("leaving", draining=True), node("dead"), node("good", calls=9)):
         await nodes.heartbeat(state)
@@ -44,21 +43,24 @@ async def test_full_draining_and_excluded_nodes_are_not_chosen(redis: Redis) -> 
     assert await chosen_id(nodes, "dead") is None
 
 
-async def test_node_without_heartbeat_is_dropped(redis: Redis) -> None:
+async def test_node_without_heartbeat_is_dropped(redis: BusClient) -> None:
     await NodeRegistry(redis).heartbeat(node("a"))
+    assert await NodeRegistry(redis).is_alive("a") and not await NodeRegistry(redis).is_alive("b")
+    assert not await NodeRegistry(redis, stale_s=0.0).is_alive("a")
+    assert not await NodeRegistry(redis, allowed=["ws://b:9000"]).is_alive("a")
     assert [state.node_id for state in await NodeRegistry(redis).list_alive()] == ["a"]
     assert await chosen_id(NodeRegistry(redis, stale_s=0.0)) is None
     assert await redis.hlen("vocalized:{nodes}:states") == 0
 
 
-async def test_removed_node_is_not_listed(redis: Redis) -> None:
+async def test_removed_node_is_not_listed(redis: BusClient) -> None:
     nodes = NodeRegistry(redis)
     await nodes.heartbeat(node("a"))
     await nodes.remove("a")
     assert await nodes.list_alive() == []
 
 
-async def test_only_allowed_urls_are_chosen(redis: Redis) -> None:
+async def test_only_allowed_urls_are_chosen(redis: BusClient) -> None:
     await NodeRegistry(redis).heartbeat(node("mine"))
     await NodeRegistry(redis).heartbeat(node("rogue"))
     assert [state.node_id for state in await NodeRegistry(redis, allowed=["ws://mine:9000"]).list_alive()] == ["mine"]

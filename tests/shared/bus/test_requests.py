@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from shared.bus.client import BusClient
 from shared.bus.requests import (
     GROUP,
     REPLY_PURPOSE,
@@ -40,14 +41,14 @@ REQUESTS = st.builds(
 )
 
 
-async def make_request(redis: Redis, left_s: float = 30.0, **changes: Any) -> MediaRequest:
+async def make_request(redis: BusClient, left_s: float = 30.0, **changes: Any) -> MediaRequest:
     """A request whose deadline is so far away."""
     expires_ms = await RequestStream(redis, SEALER).now_ms() + round(left_s * 1000)
     fields = {"id": new_id(), "node_id": "n1", "name": "x", "call_id": "c", "workspace_id": "w", "agent_id": "a"}
     return MediaRequest(**({"expires_ms": expires_ms} | fields | changes))
 
 
-async def stream_with_group(redis: Redis, **options: Any) -> RequestStream:
+async def stream_with_group(redis: BusClient, **options: Any) -> RequestStream:
     stream = RequestStream(redis, SEALER, **options)
     await stream.create_group()
     return stream
@@ -58,7 +59,7 @@ async def read_one(stream: RequestStream) -> RequestEntry:
     return entry
 
 
-async def copy(redis: Redis, fields: Mapping[Any, Any] | None = None) -> None:
+async def copy(redis: BusClient, fields: Mapping[Any, Any] | None = None) -> None:
     """Appends an entry as somebody can who only writes to Redis; without fields, a copy of the stream's last one."""
     if fields is None:
         newest: Any = await redis.xrevrange(STREAM, count=1)
@@ -66,7 +67,7 @@ async def copy(redis: Redis, fields: Mapping[Any, Any] | None = None) -> None:
     await redis.xadd(STREAM, dict(fields or {}))
 
 
-async def test_request_is_answered(redis: Redis) -> None:
+async def test_request_is_answered(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     request = await make_request(redis, arguments='{"day": "Monday"}', run_id="run-1")
     assert await stream.send(request)
@@ -83,7 +84,7 @@ async def test_request_is_answered(redis: Redis) -> None:
     assert await redis.xlen(STREAM) == 0
 
 
-async def test_one_of_several_consumers_takes_a_request(redis: Redis) -> None:
+async def test_one_of_several_consumers_takes_a_request(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     for _ in range(10):
         await stream.send(await make_request(redis))
@@ -91,7 +92,7 @@ async def test_one_of_several_consumers_takes_a_request(redis: Redis) -> None:
     assert len(taken) == len(set(taken)) == 10
 
 
-async def test_only_what_its_consumer_does_not_keep_is_taken_over(redis: Redis) -> None:
+async def test_only_what_its_consumer_does_not_keep_is_taken_over(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis))
     entry = await read_one(stream)
@@ -105,7 +106,7 @@ async def test_only_what_its_consumer_does_not_keep_is_taken_over(redis: Redis) 
     assert await stream.admit(entry) > 0, "the same entry is no replay"
 
 
-async def test_entry_behind_many_that_are_kept_is_taken_over(redis: Redis) -> None:
+async def test_entry_behind_many_that_are_kept_is_taken_over(redis: BusClient) -> None:
     """One command of Redis looks at ten entries for each that is wanted."""
     stream = await stream_with_group(redis)
     for _ in range(41):
@@ -117,7 +118,7 @@ async def test_entry_behind_many_that_are_kept_is_taken_over(redis: Redis) -> No
     assert await stream.reclaim("api-3", 1, 30.0) == [lost]
 
 
-async def test_consumers_that_died_are_removed(redis: Redis) -> None:
+async def test_consumers_that_died_are_removed(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis))
     await stream.read("dead with an entry", 1, 0.01)
@@ -128,7 +129,7 @@ async def test_consumers_that_died_are_removed(redis: Redis) -> None:
     assert [one["name"] for one in await redis.xinfo_consumers(STREAM, GROUP)] == [b"dead with an entry"]
 
 
-async def test_consumer_with_entries_does_not_take_them_along(redis: Redis) -> None:
+async def test_consumer_with_entries_does_not_take_them_along(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis))
     await stream.send(await make_request(redis))
@@ -140,7 +141,7 @@ async def test_consumer_with_entries_does_not_take_them_along(redis: Redis) -> N
     assert {one["name"] for one in await redis.xinfo_consumers(STREAM, GROUP)} == {b"api-2", b"api-3"}
 
 
-async def test_copy_of_an_entry_is_a_replay(redis: Redis) -> None:
+async def test_copy_of_an_entry_is_a_replay(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis))
     await copy(redis)
@@ -153,7 +154,7 @@ async def test_copy_of_an_entry_is_a_replay(redis: Redis) -> None:
         await stream.admit(second)
 
 
-async def test_late_request_is_dropped(redis: Redis) -> None:
+async def test_late_request_is_dropped(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis, left_s=0.0))
     entry = await read_one(stream)
@@ -163,7 +164,7 @@ async def test_late_request_is_dropped(redis: Redis) -> None:
     assert await redis.xlen(STREAM) == 0
 
 
-async def test_deadline_is_bounded(redis: Redis) -> None:
+async def test_deadline_is_bounded(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await stream.send(await make_request(redis, left_s=1_000_000))
     assert await stream.admit(await read_one(stream)) == 120.0
@@ -182,7 +183,7 @@ async def test_deadline_is_bounded(redis: Redis) -> None:
     ],
     ids=["empty", "plain", "other key", "other purpose", "no fields", "no object", "too long"],
 )
-async def test_forged_entry_is_unreadable(redis: Redis, sealed: bytes) -> None:
+async def test_forged_entry_is_unreadable(redis: BusClient, sealed: bytes) -> None:
     stream = await stream_with_group(redis)
     await copy(redis, {FIELD: sealed})
     entry = await read_one(stream)
@@ -191,13 +192,13 @@ async def test_forged_entry_is_unreadable(redis: Redis, sealed: bytes) -> None:
         await stream.admit(entry)
 
 
-async def test_entry_with_other_fields_is_unreadable(redis: Redis) -> None:
+async def test_entry_with_other_fields_is_unreadable(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     await copy(redis, {b"other": b"x"})
     assert (await read_one(stream)).request is None
 
 
-async def test_forged_replies_are_skipped(redis: Redis) -> None:
+async def test_forged_replies_are_skipped(redis: BusClient) -> None:
     stream = await stream_with_group(redis)
     for sealed in (b"", b"x", SEALER.seal(b'{"request_id":"1"}', REQUEST_PURPOSE)):
         await redis.xadd("vocalized:replies:{n1}", {FIELD: sealed})
@@ -207,7 +208,7 @@ async def test_forged_replies_are_skipped(redis: Redis) -> None:
     assert replies == [MediaReply("1", code="busy", message="Later.")]
 
 
-async def test_stream_is_bounded_and_expired_requests_make_room(redis: Redis) -> None:
+async def test_stream_is_bounded_and_expired_requests_make_room(redis: BusClient) -> None:
     stream = await stream_with_group(redis, most=2)
     old = await redis.xadd(STREAM, {FIELD: b"x"}, id=f"{await stream.now_ms() - 121_000}-0")
     assert [await stream.send(await make_request(redis)) for _ in range(3)] == [True, True, False]

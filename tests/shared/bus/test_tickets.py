@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from redis.asyncio import Redis
 
+from shared.bus.client import BusClient
 from shared.bus.tickets import Ticket, TicketRefused, Tickets
 from shared.plan import AgentPlan, CallPlan, ProviderPlan
 from shared.secrets import Sealer
@@ -15,7 +15,7 @@ TICKET = Ticket("twilio", "CA1", PLAN)
 
 
 @pytest.fixture
-def tickets(redis: Redis) -> Tickets:
+def tickets(redis: BusClient) -> Tickets:
     return Tickets(redis, Sealer([bytes(32)]))
 
 
@@ -47,22 +47,22 @@ async def test_unknown_token_is_refused(tickets: Tickets, token: str) -> None:
     assert refused.value.reason == "unknown"
 
 
-async def test_ticket_expires(tickets: Tickets, redis: Redis) -> None:
+async def test_ticket_expires(tickets: Tickets, redis: BusClient) -> None:
     token = await tickets.issue(TICKET)
-    (key,) = await redis.keys("*")
+    (key,) = [key async for key in redis.scan_iter()]
     assert 50 < await redis.ttl(key) <= 60
     await redis.pexpire(key, 0)
     with pytest.raises(TicketRefused):
         await tickets.claim(token, "twilio", "CA1")
 
 
-async def test_prompt_is_not_readable_in_redis(tickets: Tickets, redis: Redis) -> None:
+async def test_prompt_is_not_readable_in_redis(tickets: Tickets, redis: BusClient) -> None:
     await tickets.issue(TICKET)
-    (key,) = await redis.keys("*")
+    (key,) = [key async for key in redis.scan_iter()]
     assert b"4711" not in str(await redis.hgetall(key)).encode()
 
 
-async def test_other_keys_cannot_open_the_plan(tickets: Tickets, redis: Redis) -> None:
+async def test_other_keys_cannot_open_the_plan(tickets: Tickets, redis: BusClient) -> None:
     token = await tickets.issue(TICKET)
     with pytest.raises(TicketRefused) as refused:
         await Tickets(redis, Sealer([b"\x01" * 32])).claim(token, "twilio", "CA1")

@@ -1,12 +1,11 @@
 """Deferred webhooks: in order, sealed, limited in number, stored until they are removed."""
 
-from redis.asyncio import Redis
-
+from shared.bus.client import BusClient
 from shared.bus.webhook_queue import STREAM, DeferredWebhooks
 from shared.secrets import Sealer
 
 
-async def test_webhooks_stay_in_order_until_they_are_removed(redis: Redis) -> None:
+async def test_webhooks_stay_in_order_until_they_are_removed(redis: BusClient) -> None:
     webhooks = DeferredWebhooks(redis, Sealer([bytes(32)]))
     assert await webhooks.oldest(10) == []
     for text in (b"+14155550123 hung up", b"two", b"three"):
@@ -20,13 +19,13 @@ async def test_webhooks_stay_in_order_until_they_are_removed(redis: Redis) -> No
     assert [webhook.text for webhook in await webhooks.oldest(10)] == [b"three"]
 
 
-async def test_limit_refuses_the_newest(redis: Redis) -> None:
+async def test_limit_refuses_the_newest(redis: BusClient) -> None:
     webhooks = DeferredWebhooks(redis, Sealer([bytes(32)]), most=2)
     assert [await webhooks.add(text) for text in (b"1", b"2", b"3")] == [True, True, False]
     assert [webhook.text for webhook in await webhooks.oldest(10)] == [b"1", b"2"]
 
 
-async def test_unsealable_webhook_has_no_text(redis: Redis) -> None:
+async def test_unsealable_webhook_has_no_text(redis: BusClient) -> None:
     old, new = bytes(32), bytes(range(32))
     await DeferredWebhooks(redis, Sealer([old])).add(b"before")
     await DeferredWebhooks(redis, Sealer([new, old])).add(b"after")

@@ -4,16 +4,15 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import aiohttp
-from redis.asyncio import Redis
 
 from media.server.bus.tickets import PARAM
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.events import EventStream
 from shared.bus.tickets import Ticket, Tickets
 from shared.events import CallEnded, EventEnvelope, decode_event
@@ -82,7 +81,7 @@ async def running_nodes(
     """`count` media nodes of the checkout in `root`, ready when the block begins. folder: as `running_platform`'s."""
     async with AsyncExitStack() as running:
         valkey = await running.enter_async_context(running_valkey(folder, durable=False))
-        redis = await running.enter_async_context(bus_client(valkey.url, BUS_S))
+        redis = await running.enter_async_context(aclosing(bus_client(valkey.url, BUS_S)))
         session = await running.enter_async_context(aiohttp.ClientSession())
         keys = new_key()
         settings = _settings(valkey.url, keys, certificate)
@@ -103,7 +102,7 @@ async def running_nodes(
         )
 
 
-async def _read_events(redis: Redis, events: CallEvents) -> None:
+async def _read_events(redis: BusClient, events: CallEvents) -> None:
     stream = EventStream(redis)
     await stream.create_group()
     while True:

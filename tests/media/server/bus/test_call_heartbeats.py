@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from redis.asyncio import Redis
-
 from media.call.call import Call
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.metrics import Metrics
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.live import LiveCall, LiveCalls
 from tests.media.server.phone import WAIT_LIMIT_S
 from tests.platform.bus_node import NODE, wait_until
@@ -32,7 +30,7 @@ class FakeRecord:
 class RecordingLiveCalls(LiveCalls):
     """Records the batches. after_batch: called after each refresh."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         super().__init__(redis)
         self.refreshed: list[list[str]] = []
         self.removed: list[list[str]] = []

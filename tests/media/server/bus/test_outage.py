@@ -9,9 +9,8 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 import pytest
-from redis.asyncio import Redis
 
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.events import STREAM as EVENTS
 from shared.events import CallEnded, CallerSaid, CallStarted, EventEnvelope, decode_event
 from shared.plan import CallPlan
@@ -29,7 +28,7 @@ def valkey_folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def redis_at(url: str) -> AsyncIterator[Redis]:
+async def redis_at(url: str) -> AsyncIterator[BusClient]:
     """A Redis client, closed at the end."""
     redis = bus_client(url, 5.0)
     yield redis

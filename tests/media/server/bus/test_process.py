@@ -15,10 +15,9 @@ from tempfile import mkdtemp
 
 import pytest
 from aiohttp import ClientError, ClientSession
-from redis.asyncio import Redis
 
 from media.audio.wav import read_wav
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.events import STREAM as EVENTS
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import Ticket, Tickets
@@ -68,7 +67,7 @@ class MediaProcess:
             assert self.process.returncode is None, "the server ended before it was ready"
             return False
 
-    async def dial(self, redis: Redis, plan: CallPlan) -> Phone:
+    async def dial(self, redis: BusClient, plan: CallPlan) -> Phone:
         token = await Tickets(redis, SEALER).issue(Ticket("twilio", CALL, plan))
         return await Phone.dial(self._session, self.url + "/media/twilio", token=token, returns_marks=True)
 
@@ -97,13 +96,13 @@ async def media(redis_url: str, state: Path, *arguments: str, **settings: str) -
 
 
 @asynccontextmanager
-async def redis_at(url: str) -> AsyncIterator[Redis]:
+async def redis_at(url: str) -> AsyncIterator[BusClient]:
     redis = bus_client(url, 5.0)
     yield redis
     await redis.aclose()
 
 
-async def wait_for_events(redis: Redis, kind: type[object], count: int = 1) -> list[EventEnvelope]:
+async def wait_for_events(redis: BusClient, kind: type[object], count: int = 1) -> list[EventEnvelope]:
     async def find_events() -> list[EventEnvelope]:
         found = [envelope for envelope in await envelopes(redis) if isinstance(envelope.event, kind)]
         return found if len(found) >= count else []

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
 from tempfile import mkdtemp
 
 import pytest
-from redis.asyncio import Redis
 
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import ProviderSlow
@@ -17,7 +16,7 @@ from media.server.bus import provider_health
 from media.server.bus.provider_health import ProviderHealthSync
 from media.server.metrics import Metrics
 from media.server.provider_health import ProviderHealthReporter
-from shared.bus.client import bus_client
+from shared.bus.client import BusClient, bus_client
 from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, SharedStates
 from shared.events import CallerSaid, ProviderFailed
 from shared.plan import CallPlan
@@ -36,7 +35,7 @@ WORDS = "and so my fellow americans"  # of the plan's own recogniser
 class SharedBoard:
     """A board with its link to Redis and its metrics."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: BusClient) -> None:
         self.metrics = Metrics()
         self.board = HealthBoard(asyncio.get_running_loop().time)
         self.board.subscribe(ProviderHealthReporter(self.metrics))
@@ -64,7 +63,7 @@ async def shared_boards(url: str, count: int = 2) -> AsyncIterator[list[SharedBo
     async with AsyncExitStack() as stack:
         boards = []
         for _ in range(count):
-            redis = await stack.enter_async_context(bus_client(url, 1.0))
+            redis = await stack.enter_async_context(aclosing(bus_client(url, 1.0)))
             boards.append(SharedBoard(redis))
             boards[-1].sync.start()
             stack.push_async_callback(boards[-1].sync.close)
@@ -111,7 +110,7 @@ async def test_a_process_that_starts_later_knows_it_at_once(redis_url: str) -> N
 
 async def test_what_was_learned_is_not_reported_again(redis_url: str) -> None:
     """Else two nodes would keep a provider ejected for ever."""
-    async with bus_client(redis_url, 1.0) as redis:
+    async with aclosing(bus_client(redis_url, 1.0)) as redis:
         states = ProviderHealthStates(redis)
         await states.exchange([HealthReport("llm:f00:my:llama", 1.0, 15.0, 1)])
         before = (await states.exchange([])).states

@@ -1,0 +1,125 @@
+"""Every statement on tables of workspaces names the workspace, by which Citus finds the one server that has its rows.
+Those that don't are listed here, with the reason (docs/scale.md)."""
+
+from typing import Final
+
+import pytest
+
+from tests.control.tenant_queries import SqlText, sql_texts, tenant_tables
+
+# Of all workspaces: lists and figures of the staff, duties of the worker, sums over the platform. On Citus they ask all
+# servers, in parallel.
+PLATFORM: Final = frozenset(
+    {
+        "agents.store_templates.select_all",
+        "agents.store_templates.select_template",
+        "billing.read_billing_figures.select_overview",
+        "billing.read_explained_figures.sum_ledger",
+        "billing.read_provider_costs.select_provider_costs",
+        "billing.store_collection.select_due",
+        "billing.store_collection.select_orders",
+        "billing.store_collection.select_unchecked",
+        "billing.store_collection.select_unchecked_paid",
+        "billing.store_invoices.lock_overdue",
+        "billing.store_invoices.select_drafts",
+        "billing.store_periods.select_due",
+        "billing.store_transfer_times.delete_old",
+        "calls.read_numbers.select_held",
+        "calls.store_alarms.count_alarms",
+        "calls.store_orphans.select_named",
+        "calls.store_platform_calls.measure_platform_calls",
+        "calls.store_reaper.select_open",
+        "media_requests.store_runs.delete_old",
+        "numbers.store_addresses.lock_stuck",
+        "numbers.store_addresses.touch",
+        "numbers.store_all.lock_stuck",
+        "numbers.store_all.select_held_among",
+        "numbers.store_all.select_unconfigured",
+        "numbers.store_all.touch",
+        "numbers.store_all.update_configured",
+        "privacy.store_caller_deletions.select_open",
+        "privacy.store_exports.fail_abandoned",
+        "privacy.store_exports.select_expired",
+        "voice.read_provider_use.is_named_by_live_agent",
+        "voice.store_providers.delete_provider",
+    }
+)
+# By the id of a row, which is unique on the platform. Citus would ask all servers for one row, so these get the
+# workspace as a parameter before the step to it; their callers know it.
+BY_ID: Final = frozenset(
+    {
+        "billing.read_invoices.select_listings",  # the place of the page's cursor
+        "billing.read_spend_limits.select_open",
+        "billing.store.select_booked",
+        "billing.store.select_charged",
+        "billing.store_collection.close_order",
+        "billing.store_collection.defer_check",
+        "billing.store_collection.mark_checked",
+        "billing.store_collection.resume_invoice",
+        "billing.store_collection.select_collection",
+        "billing.store_collection.select_invoice_of",
+        "billing.store_collection.select_open_orders",
+        "billing.store_collection.select_order",
+        "billing.store_credits.select_grant",
+        "billing.store_credits.void_grant",
+        "billing.store_invoices.select_billed",
+        "billing.store_invoices.select_given_up",
+        "billing.store_invoices.select_line",
+        "billing.store_invoices.update_state",
+        "billing.store_payments.select_amount",
+        "billing.store_periods.close",
+        "billing.store_periods.update_status",
+        "billing.store_transfer_times.mark_ended",
+        "calls.analysis.store_analysis.mark_pending",
+        "calls.analysis.store_analysis.update_record",
+        "calls.analysis.store_analysis.update_result",
+        "calls.analysis.store_analysis.update_status",
+        "calls.read_calls.select_events",
+        "calls.read_calls.select_utterances",
+        "calls.store.append_leg",
+        "calls.store.increment_leg",
+        "calls.store.update_costs",
+        "calls.store.update_states",
+        "calls.store_events.select_utterances",
+        "calls.store_redaction.update_texts",
+        "messages.store.set_emailed",
+        "privacy.store_caller_deletions.add_counts",
+        "privacy.store_caller_deletions.finish",
+        "privacy.store_exports.finish",
+        "privacy.store_exports.set_deleted",
+    }
+)
+# Their columns are the fields of a dataclass, or their condition is made from a filter: both have workspace_id.
+COMPOSED: Final = frozenset(
+    {
+        "billing.store_collection.insert_order",
+        "billing.store_collection.upsert_collection",
+        "billing.store_invoices.insert_invoice",
+        "billing.store_payments.insert_payment",
+        "calls.read_found_calls.select_calls",
+        "platform.store_audit.count_entries",
+        "platform.store_audit.select_entries",
+    }
+)
+TEXTS: Final = list(sql_texts())
+WITHOUT: Final = {one.name for one in TEXTS if not one.names_workspace}
+
+
+def test_statements_and_tables_are_found() -> None:
+    assert len(TEXTS) > 250 and len(tenant_tables()) > 30
+    assert {"calls", "call_events", "usage_records"} <= tenant_tables() and "users" not in tenant_tables()
+
+
+def test_every_statement_names_the_workspace_or_is_listed() -> None:
+    assert not WITHOUT - PLATFORM - BY_ID - COMPOSED, "name workspace_id, or add it to the list that it belongs to"
+
+
+@pytest.mark.parametrize("listed", [PLATFORM, BY_ID, COMPOSED], ids=["platform", "by_id", "composed"])
+def test_only_statements_without_a_workspace_are_listed(listed: frozenset[str]) -> None:
+    assert not listed - WITHOUT
+
+
+def test_a_statement_without_a_workspace_is_noticed() -> None:
+    calls = frozenset({"calls"})
+    assert not SqlText("x", "SELECT status FROM calls WHERE id = $1", calls).names_workspace
+    assert SqlText("x", "SELECT status FROM calls WHERE workspace_id = $1", calls).names_workspace
