@@ -264,10 +264,16 @@ CREATE TABLE public.calls (
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
     variables jsonb DEFAULT '{}'::jsonb NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    sentiment_score real,
+    success boolean,
+    analysis_status text,
+    analysis jsonb,
+    CONSTRAINT calls_analysis_status_check CHECK ((analysis_status = ANY (ARRAY['pending'::text, 'done'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT calls_carrier_check CHECK ((carrier = ANY (ARRAY['twilio'::text, 'telnyx'::text, 'browser'::text, 'simulated'::text]))),
     CONSTRAINT calls_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
     CONSTRAINT calls_end_reason_check CHECK ((end_reason = ANY (ARRAY['caller_hangup'::text, 'agent_hangup'::text, 'transferred'::text, 'voicemail'::text, 'max_duration'::text, 'silence'::text, 'spend_limit'::text, 'admin'::text, 'member'::text, 'carrier_error'::text, 'provider_error'::text, 'media_lost'::text]))),
     CONSTRAINT calls_sentiment_check CHECK ((sentiment = ANY (ARRAY['positive'::text, 'neutral'::text, 'negative'::text]))),
+    CONSTRAINT calls_sentiment_score_check CHECK (((sentiment_score >= ('-1'::integer)::double precision) AND (sentiment_score <= (1)::double precision))),
     CONSTRAINT calls_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'ringing'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text])))
 );
 
@@ -2029,6 +2035,8 @@ INSERT INTO public.schema_migrations VALUES ('20261126007401');
 INSERT INTO public.schema_migrations VALUES ('20261126007402');
 INSERT INTO public.schema_migrations VALUES ('20261126007403');
 INSERT INTO public.schema_migrations VALUES ('20261126007501');
+INSERT INTO public.schema_migrations VALUES ('20261127000401');
+INSERT INTO public.schema_migrations VALUES ('20261127000402');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
