@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from control.analytics import read_rollup
+from control.analytics import read_intervals, read_provider_days, read_rollup, store_sums
 from control.analytics import store_rollup as store
 from control.db.pool import Connection
 
@@ -56,9 +56,15 @@ async def roll_up_days(db: Connection, most: int) -> int:
     await read_rollup.make_workspace_days(db, workspaces, days)
     await read_rollup.make_agent_days(db, workspaces, days)
     await read_rollup.make_usage_days(db, workspaces, days)
+    await read_intervals.make_call_intervals(db, workspaces, days)
+    await read_intervals.make_usage_intervals(db, workspaces, days)
+    await read_provider_days.make_provider_days(db, workspaces, days)
     await store.lock_sums(db)
     await store.make_totals(db, sorted(set(workspaces)))
+    months = sorted({(workspace, day.replace(day=1)) for workspace, day in taken})
+    await store_sums.make_months(db, [workspace for workspace, _ in months], [month for _, month in months])
     await read_rollup.make_platform_days(db, sorted(set(days)))
+    await store_sums.make_platform_provider_days(db, sorted(set(days)))
     return len(taken)
 
 

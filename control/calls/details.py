@@ -161,7 +161,9 @@ class CallDetails(DetailsPart):
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
     recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
     unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
-    carrier_recordings: by the recording's id, or by the leg's where the carrier gave none.
+    carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. failed_providers: by role;
+    None: not known, because the call has not ended or a program of the version before recorded it. latency: histograms
+    of the turns (control/analytics/latency.py) by role.
     """
 
     leg: int = 0
@@ -183,6 +185,8 @@ class CallDetails(DetailsPart):
     refused: RefusalReason | None = None
     placing_at: datetime | None = None
     consent: ConsentRecord = field(default_factory=ConsentRecord)
+    failed_providers: Mapping[str, tuple[str, ...]] | None = None
+    latency: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 # How the values of the fields that hold other parts are nested.
