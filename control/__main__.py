@@ -24,11 +24,19 @@ from config.settings import (
     database_settings,
     key_settings,
 )
-from control import admin_commands, backup_commands, billing_commands, price_commands, provider_commands
+from control import (
+    admin_commands,
+    analytics_commands,
+    backup_commands,
+    billing_commands,
+    price_commands,
+    provider_commands,
+)
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
+from control.analytics.call_exports import ExportPolicy
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.backups.model import BackupFailed
 from control.billing.price_changes import seed_prices
@@ -155,6 +163,12 @@ def _explain(arguments: argparse.Namespace) -> int:
     return billing_commands.run(arguments, settings.database_url.get_secret_value())
 
 
+def _analytics(arguments: argparse.Namespace) -> int:
+    settings = database_settings()
+    configure_logs(settings.log_level)
+    return analytics_commands.run(arguments, settings.database_url.get_secret_value())
+
+
 def _admin(arguments: argparse.Namespace) -> int:
     settings = database_settings()
     configure_logs(settings.log_level)
@@ -268,6 +282,12 @@ def _policies(settings: ControlSettings) -> Policies:
         ),
         agents=AgentPolicy(settings.standin_providers, shipped_dangerous_countries()),
         calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
+        exports=ExportPolicy(
+            concurrency=settings.export_concurrency,
+            per_hour=settings.exports_per_hour,
+            stall_s=settings.export_stall_s,
+            longest_s=settings.export_longest_s,
+        ),
         access_token_s=settings.access_token_s,
     )
 
@@ -366,6 +386,9 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="the ledger's rows behind an invoice's line or a figure")
     billing_commands.add_arguments(explain)
     explain.set_defaults(command=_explain)
+    analytics = commands.add_parser("analytics", help="compute roll-ups again")
+    analytics_commands.add_arguments(analytics)
+    analytics.set_defaults(command=_analytics)
     backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
     backup_commands.add_arguments(backups)
     backups.set_defaults(command=_backups)

@@ -10,7 +10,10 @@ from control.accounts.service import Accounts
 from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
+from control.analytics.call_exports import CallExports, ExportPolicy
+from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.service import Analytics
+from control.analytics.workspace_analytics import WorkspaceAnalytics
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.calls.blocked_callers import BlockedCallers
@@ -50,6 +53,9 @@ class Services:
     templates: Templates
     platform: Platform
     analytics: Analytics
+    platform_analytics: PlatformAnalytics
+    workspace_analytics: WorkspaceAnalytics
+    call_exports: CallExports
     billing: Billing
     spend_guard: SpendGuard
     numbers: Numbers
@@ -82,6 +88,7 @@ class Policies:
     agents: AgentPolicy = field(default_factory=AgentPolicy)
     calls: CallPolicy = field(default_factory=CallPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
+    exports: ExportPolicy = field(default_factory=ExportPolicy)
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
@@ -108,13 +115,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker = KeyChecker(EgressGuard(policies.egress_allow))
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
-    billing = Billing(
-        platform=platform,
-        workspaces=workspaces,
-        email_queue=mailer,
-        issuer=policies.invoice_issuer,
-        sink=outside.billing_sink,
-    )
+    issuer, sink = policies.invoice_issuer, outside.billing_sink
+    billing = Billing(platform=platform, workspaces=workspaces, email_queue=mailer, issuer=issuer, sink=sink)
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -122,6 +124,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         templates=Templates(),
         platform=platform,
         analytics=Analytics(),
+        platform_analytics=PlatformAnalytics(),
+        workspace_analytics=WorkspaceAnalytics(),
+        call_exports=CallExports(policies.exports),
         billing=billing,
         spend_guard=SpendGuard(outside.bus),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),

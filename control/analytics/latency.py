@@ -40,5 +40,5 @@ def median_ms(histogram: Histogram) -> int | None:
     for bucket in sorted(histogram, key=int):
         seen += histogram[bucket]
         if turns and 2 * seen >= turns:
-            return round(_GROWTH ** (int(bucket) + 0.5))
+            return round(float(_GROWTH ** (int(bucket) + 0.5)))
     return None

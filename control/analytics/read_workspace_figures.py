@@ -62,9 +62,7 @@ async def select_hours(
     return {row["hour"]: row["calls"] for row in rows}
 
 
-async def select_charges(
-    db: Connection, workspace_id: UUID, since: datetime, until: datetime
-) -> list[ResourceCharge]:
+async def select_charges(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[ResourceCharge]:
     """What was charged, by resource, the most expensive first."""
     rows = await db.fetch(
         """

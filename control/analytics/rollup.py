@@ -37,9 +37,10 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
     await store.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
 
 
-async def mark_all_days(db: Connection) -> int:
-    """Marks every day that has calls, usage or figures, for a rebuild by the workers; returns how many."""
-    return await read_rollup.insert_all_marks(db)
+async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
+    """Marks every day (UTC) from `first` to `last` that has calls, usage or figures, for a rebuild by the workers;
+    returns how many."""
+    return await read_rollup.insert_all_marks(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int) -> int:

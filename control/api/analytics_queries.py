@@ -36,4 +36,3 @@ class StaffRangeQuery(RangeQuery):
     """The days in UTC."""
 
     period: Period = Field("month", description="Today, or this week, month, quarter or year.")
-

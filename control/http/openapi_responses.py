@@ -37,6 +37,7 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
 _PROBLEMS: Final = (Malformed, Unauthorised, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
 _FILES: Final = ("audio/wav", "audio/mpeg", "application/octet-stream")
+_STREAMED: Final = ("text/csv", "application/json")
 _ALWAYS: Final = ("X-Request-Id", "Vocalized-Request-Id")
 _LIMITED: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -132,11 +133,21 @@ def _example(error: ErrorCode) -> Schema:
 
 def _success(route: Route, signature: HandlerSignature, schema: Schema | None, always: list[str]) -> Schema:
     headers = _headers([*always, *(("Idempotent-Replayed",) if route.idempotent else ())])
+    content: Schema
     if signature.file:
         return _file_responses(headers)
+    if signature.streamed:
+        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _STREAMED}
+        return {
+            "200": {
+                "description": "The file, complete unless the connection is reset.",
+                "headers": headers,
+                "content": content,
+            }
+        }
     if schema is None:
         return {"204": {"description": "Done.", "headers": headers}}
-    content: Schema = {"application/json": {"schema": schema}}
+    content = {"application/json": {"schema": schema}}
     if signature.pdf:
         content[PDF] = {"schema": {"type": "string", "format": "binary"}}
     return {str(route.status): {"description": "Done.", "headers": headers, "content": content}}

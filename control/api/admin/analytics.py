@@ -51,9 +51,7 @@ async def rank_workspaces(context: AdminContext, query: WorkspaceRankingQuery) -
     is_bounded = query.period is not None or query.first is not None or query.last is not None
     choice = query.to_choice() if is_bounded else None
     analytics = context.services.platform_analytics
-    return to_ranking(
-        *await analytics.list_workspaces(context.db, choice, query.sort_by, query.limit, context.now)
-    )
+    return to_ranking(*await analytics.list_workspaces(context.db, choice, query.sort_by, query.limit, context.now))
 
 
 async def rank_providers(context: AdminContext, query: StaffRangeQuery) -> ProviderRankingView:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from control.analytics.periods import DayRange
 from control.analytics.platform_figures import (
     CostOverview,
     PlatformOverview,
@@ -12,7 +13,6 @@ from control.analytics.platform_figures import (
     WorkspaceFigures,
     profit_margin,
 )
-from control.analytics.periods import DayRange
 from control.billing.model import CURRENCY
 from control.http.body import Currency, Money
 
@@ -169,9 +169,7 @@ def to_costs(found: CostOverview) -> CostOverviewView:
             for one in found.providers
         ],
         by_workspace=[
-            WorkspaceMarginView(
-                one.workspace_id, one.name, one.cost, one.revenue, profit_margin(one.revenue, one.cost)
-            )
+            WorkspaceMarginView(one.workspace_id, one.name, one.cost, one.revenue, profit_margin(one.revenue, one.cost))
             for one in found.workspaces
         ],
     )

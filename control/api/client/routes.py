@@ -3,6 +3,7 @@
 from control.api.client import (
     addresses,
     agents,
+    analytics,
     auth,
     billing,
     blocked_callers,
@@ -34,5 +35,6 @@ ROUTES: tuple[Route, ...] = (
     *messages.ROUTES,
     *blocked_callers.ROUTES,
     *verified_numbers.ROUTES,
+    *analytics.ROUTES,
     *billing.ROUTES,
 )
