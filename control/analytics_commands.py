@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 from datetime import date
 from typing import Final
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, database_url: str) -> int:
     """Returns the exit code. Raises what the database raises."""
     if arguments.last < arguments.first:
-        print("control analytics rebuild: --to is before --from")
+        print("control analytics rebuild: --to is before --from", file=sys.stderr)
         return 2
     return asyncio.run(_rebuild(database_url, arguments.first, arguments.last))
 

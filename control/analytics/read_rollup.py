@@ -167,7 +167,8 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
     status = await db.execute(
         """
         WITH span AS (
-            SELECT $1::date::timestamp AT TIME ZONE 'UTC' AS since, ($2::date + 1)::timestamp AT TIME ZONE 'UTC' AS until
+            SELECT $1::date::timestamp AT TIME ZONE 'UTC' AS since,
+                   ($2::date + 1)::timestamp AT TIME ZONE 'UTC' AS until
         )
         INSERT INTO rollup_dirty (workspace_id, day)
         SELECT found.workspace_id, found.day

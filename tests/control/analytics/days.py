@@ -58,13 +58,14 @@ class RollupPlatform:
 
 
 @asynccontextmanager
-async def open_rollup_platform(url: str, *, connections: int = 6) -> AsyncIterator[RollupPlatform]:
-    """Two workspaces of different tiers, without calls."""
+async def open_rollup_platform(url: str, *, connections: int = 6, clean: bool = True) -> AsyncIterator[RollupPlatform]:
+    """Two workspaces of different tiers, without calls. clean: False leaves everything as it is."""
     owner = await asyncpg.connect(url)
     for kind in ("json", "jsonb"):
         await owner.set_type_codec(kind, schema="pg_catalog", encoder=str, decoder=_decode)
     try:
-        await _clean(owner)
+        if clean:
+            await _clean(owner)
         async with open_pool(url, size=connections) as pool:
             yield RollupPlatform(pool, owner)
     finally:
