@@ -13,7 +13,7 @@ from control.db.scope import enter_platform
 # Marking reads an index of all calls and records of the range.
 _TIMEOUTS: Final = Timeouts(statement=600.0, command=605.0)
 # Days of one transaction: others that compute the same days wait for it.
-_DAYS_AT_ONCE: Final = 50
+_DAYS_AT_ONCE: Final = 1_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -162,7 +162,8 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 
 
 async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day from `first` to `last` that has calls, usage or figures; returns how many days are marked. Not those of workspaces that
+    """Marks every day from `first` to `last` that has calls, usage or figures; returns how many days are marked. Not
+    those of workspaces that
     are purged, or about to be: their calls are deleted, so that only the figures are left."""
     status = await db.execute(
         """
@@ -180,7 +181,8 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
             UNION SELECT workspace_id, day FROM workspace_daily WHERE day BETWEEN $1 AND $2
         ) found
         JOIN workspaces w ON w.id = found.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
-        ORDER BY 1, 2
+        -- A batch of marks then shares few days, each of which is added up over all workspaces.
+        ORDER BY 2, 1
         """,
         first,
         last,

@@ -168,7 +168,8 @@ def client_probes(
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
                           "/analytics/overview?period=day", "/analytics/overview", "/analytics/agents",
                           "/analytics/costs", "/voice/providers", "/voice/strategy", "/billing/current",
-                          "/billing/history", "/billing/invoices", "/billing/credits", "/billing/settings")]  # fmt: skip
+                          "/billing/history", "/billing/invoices", "/billing/credits",
+                          "/billing/settings")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
