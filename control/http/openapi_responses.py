@@ -37,7 +37,11 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
 _PROBLEMS: Final = (Malformed, Unauthorised, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
 _FILES: Final = ("audio/wav", "audio/mpeg", "application/octet-stream")
-_STREAMED: Final = ("text/csv", "application/json")
+# A file that is made while it is sent; as JSON it is one object.
+_STREAMED: Final = {
+    "text/csv": {"schema": {"type": "string", "format": "binary"}},
+    "application/json": {"schema": {"type": "object"}},
+}
 _ALWAYS: Final = ("X-Request-Id", "Vocalized-Request-Id")
 _LIMITED: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -133,21 +137,14 @@ def _example(error: ErrorCode) -> Schema:
 
 def _success(route: Route, signature: HandlerSignature, schema: Schema | None, always: list[str]) -> Schema:
     headers = _headers([*always, *(("Idempotent-Replayed",) if route.idempotent else ())])
-    content: Schema
     if signature.file:
         return _file_responses(headers)
     if signature.streamed:
-        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _STREAMED}
-        return {
-            "200": {
-                "description": "The file, complete unless the connection is reset.",
-                "headers": headers,
-                "content": content,
-            }
-        }
+        text = "The file, complete unless the connection is reset."
+        return {"200": {"description": text, "headers": headers, "content": dict(_STREAMED)}}
     if schema is None:
         return {"204": {"description": "Done.", "headers": headers}}
-    content = {"application/json": {"schema": schema}}
+    content: Schema = {"application/json": {"schema": schema}}
     if signature.pdf:
         content[PDF] = {"schema": {"type": "string", "format": "binary"}}
     return {str(route.status): {"description": "Done.", "headers": headers, "content": content}}
