@@ -292,6 +292,12 @@ class ControlSettings(DatabaseSettings):
     control_drain_timeout_s: float = Field(
         20.0, ge=0, le=600, description="Seconds for which requests may continue after SIGTERM."
     )
+    export_concurrency: int = Field(2, ge=1, le=100, description="Exports of one workspace at a time.")
+    exports_per_hour: int = Field(20, ge=1, le=10_000, description="Exports that one workspace begins in an hour.")
+    export_stall_s: float = Field(
+        60.0, gt=0, le=3_600, description="Seconds after which an export ends whose client takes nothing."
+    )
+    export_longest_s: float = Field(3_600.0, gt=0, le=86_400, description="Seconds after which an export ends anyway.")
     rate_limits: Figures = Field({}, description="Overrides of rate limits: name=times/seconds, separated by commas.")
 
     database_pool_size: int = Field(16, ge=1, le=500, description="Connections to PostgreSQL per API process.")

@@ -26,11 +26,19 @@ from config.settings import (
     database_settings,
     key_settings,
 )
-from control import admin_commands, backup_commands, billing_commands, price_commands, provider_commands
+from control import (
+    admin_commands,
+    analytics_commands,
+    backup_commands,
+    billing_commands,
+    price_commands,
+    provider_commands,
+)
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
+from control.analytics.call_exports import ExportPolicy
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
@@ -158,6 +166,12 @@ def _explain(arguments: argparse.Namespace) -> int:
     settings = database_settings()
     configure_logs(settings.log_level)
     return billing_commands.run(arguments, settings.database_url.get_secret_value())
+
+
+def _analytics(arguments: argparse.Namespace) -> int:
+    settings = database_settings()
+    configure_logs(settings.log_level)
+    return analytics_commands.run(arguments, settings.database_url.get_secret_value())
 
 
 def _admin(arguments: argparse.Namespace) -> int:
@@ -292,6 +306,12 @@ def _policies(settings: ControlSettings) -> Policies:
             max_tokens=settings.call_analysis_max_tokens,
             timeout_s=settings.call_analysis_timeout_s,
         ),
+        exports=ExportPolicy(
+            concurrency=settings.export_concurrency,
+            per_hour=settings.exports_per_hour,
+            stall_s=settings.export_stall_s,
+            longest_s=settings.export_longest_s,
+        ),
         access_token_s=settings.access_token_s,
     )
 
@@ -372,6 +392,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "providers": _providers,
     "prices": _prices,
     "explain": _explain,
+    "analytics": _analytics,
     "backups": _backups,
 }
 

@@ -3,7 +3,14 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from control import admin_commands, backup_commands, billing_commands, price_commands, provider_commands
+from control import (
+    admin_commands,
+    analytics_commands,
+    backup_commands,
+    billing_commands,
+    price_commands,
+    provider_commands,
+)
 from shared.supervisor import worker_count
 
 Command = Callable[[argparse.Namespace], int]
@@ -40,6 +47,9 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     explain = commands.add_parser("explain", help="the ledger's rows behind an invoice's line or a figure")
     billing_commands.add_arguments(explain)
     explain.set_defaults(command=commands_by_name["explain"])
+    analytics = commands.add_parser("analytics", help="compute roll-ups again")
+    analytics_commands.add_arguments(analytics)
+    analytics.set_defaults(command=commands_by_name["analytics"])
     backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
     backup_commands.add_arguments(backups)
     backups.set_defaults(command=commands_by_name["backups"])

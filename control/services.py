@@ -12,7 +12,10 @@ from control.agents.lookup import AgentLookup
 from control.agents.model import AgentPolicy
 from control.agents.service import Agents
 from control.agents.templates import Templates
+from control.analytics.call_exports import CallExports, ExportPolicy
+from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.service import Analytics
+from control.analytics.workspace_analytics import WorkspaceAnalytics
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.calls.analysis.analyser import CallAnalyser
@@ -55,6 +58,9 @@ class Services:
     templates: Templates
     platform: Platform
     analytics: Analytics
+    platform_analytics: PlatformAnalytics
+    workspace_analytics: WorkspaceAnalytics
+    call_exports: CallExports
     billing: Billing
     spend_guard: SpendGuard
     numbers: Numbers
@@ -92,6 +98,7 @@ class Policies:
     calls: CallPolicy = field(default_factory=CallPolicy)
     analysis: AnalysisPolicy = field(default_factory=AnalysisPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
+    exports: ExportPolicy = field(default_factory=ExportPolicy)
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
@@ -117,6 +124,19 @@ def _make_accounts(
     )
 
 
+def _make_billing(
+    policies: Policies, platform: Platform, workspaces: Workspaces, mailer: EmailQueue, outside: OutsideClients
+) -> Billing:
+    return Billing(
+        platform=platform,
+        workspaces=workspaces,
+        email_queue=mailer,
+        issuer=policies.invoice_issuer,
+        fonts=policies.invoice_fonts,
+        sink=outside.billing_sink,
+    )
+
+
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
     """passwords: owns threads; the caller closes it."""
     platform = Platform()
@@ -125,14 +145,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker = KeyChecker(EgressGuard(policies.egress_allow))
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
-    billing = Billing(
-        platform=platform,
-        workspaces=workspaces,
-        email_queue=mailer,
-        issuer=policies.invoice_issuer,
-        fonts=policies.invoice_fonts,
-        sink=outside.billing_sink,
-    )
+    billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -140,6 +153,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         templates=Templates(),
         platform=platform,
         analytics=Analytics(),
+        platform_analytics=PlatformAnalytics(),
+        workspace_analytics=WorkspaceAnalytics(),
+        call_exports=CallExports(policies.exports),
         billing=billing,
         spend_guard=SpendGuard(outside.bus),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),

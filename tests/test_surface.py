@@ -35,6 +35,8 @@ BUILT = {
     "Call Management (Admin)",
     "Voice AI Gateway Management (Admin)",
     "Voice Provider Configuration (Client)",
+    "Analytics (Admin)",
+    "Analytics (Client)",
     "Billing (Admin)",
     "Billing (Client)",
     "Webhooks (Platform Receives)",

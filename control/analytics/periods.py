@@ -1,9 +1,52 @@
-"""Calendar periods of the dashboards in UTC, from their first day to today."""
+"""Calendar periods, from their first day to today, and chosen ranges of days."""
 
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
+
+from shared.errors import Invalid
 
 Period = Literal["day", "week", "month", "quarter", "year"]
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Days of a time zone, first and last included. zone: a name of the IANA database."""
+
+    first: date
+    last: date
+    zone: str
+
+    @property
+    def since(self) -> datetime:
+        """When the first day begins."""
+        return _begin(self.first, self.zone)
+
+    @property
+    def until(self) -> datetime:
+        """When the day after the last one begins."""
+        return _begin(self.last + _DAY, self.zone)
+
+    @property
+    def days(self) -> list[date]:
+        """All of them."""
+        return [self.first + _DAY * number for number in range((self.last - self.first).days + 1)]
+
+    def split(self, today: date) -> tuple[list[date], list[date]]:
+        """Whole calendar months, by their first days, and the days beside them. The month that ends after `today` is
+        whole when it is reached: nothing counts on days to come."""
+        months, rest, day = [], [], self.first
+        while day <= self.last:
+            after = _next_month(day)
+            if day.day == 1 and min(after - _DAY, today) <= self.last:
+                months.append(day)
+                day = after
+            else:
+                rest.append(day)
+                day += _DAY
+        return months, rest
 
 
 def first_day(period: Period, today: date) -> date:
@@ -19,3 +62,39 @@ def first_day(period: Period, today: date) -> date:
             return today.replace(month=3 * ((today.month - 1) // 3) + 1, day=1)
         case "year":
             return today.replace(month=1, day=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RangeChoice:
+    """What a request asks for: a period, or the days `first` to `last` (both included)."""
+
+    period: Period
+    first: date | None = None
+    last: date | None = None
+
+    def resolve(self, now: datetime, zone: str, most_days: int) -> DayRange:
+        """The days, up to today. Raises Invalid: one end alone (range_incomplete), ends in the wrong order or in the
+        future (range_invalid), more than `most_days` (range_too_long)."""
+        today = now.astimezone(ZoneInfo(zone)).date()
+        if self.first is None and self.last is None:
+            return DayRange(first_day(self.period, today), today, zone)
+        if self.first is None or self.last is None:
+            missing = "from" if self.first is None else "to"
+            raise Invalid("from and to go together.", param=missing, code="range_incomplete")
+        if self.last < self.first:
+            raise Invalid("to: must not be before from.", param="to", code="range_invalid")
+        if self.first > today:
+            raise Invalid(f"from: must not be after today ({today}).", param="from", code="range_invalid")
+        if (self.last - self.first).days >= most_days:
+            raise Invalid(f"to: at most {most_days} days may be chosen.", param="to", code="range_too_long")
+        return DayRange(self.first, min(self.last, today), zone)
+
+
+def _begin(day: date, zone: str) -> datetime:
+    """When the day begins in the zone, in UTC. Where clocks skip midnight: at the skip; where midnight comes twice: the
+    first one."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -167,21 +167,31 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 """
 
 
-async def insert_all_marks(db: Connection) -> int:
-    """Marks every day that has calls, usage or figures; returns how many days are marked. Not those of workspaces that
+async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
+    """Marks every day from `first` to `last` that has calls, usage or figures; returns how many days are marked. Not
+    those of workspaces that
     are purged, or about to be: their calls are deleted, so that only the figures are left."""
     status = await db.execute(
         """
+        WITH span AS (
+            SELECT $1::date::timestamp AT TIME ZONE 'UTC' AS since,
+                   ($2::date + 1)::timestamp AT TIME ZONE 'UTC' AS until
+        )
         INSERT INTO rollup_dirty (workspace_id, day)
         SELECT found.workspace_id, found.day
         FROM (
-            SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls
-            UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records
-            UNION SELECT workspace_id, day FROM workspace_daily
+            SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day FROM calls, span
+            WHERE created_at >= span.since AND created_at < span.until
+            UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records, span
+            WHERE at >= span.since AND at < span.until
+            UNION SELECT workspace_id, day FROM workspace_daily WHERE day BETWEEN $1 AND $2
         ) found
         JOIN workspaces w ON w.id = found.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
-        ORDER BY 1, 2
-        """
+        -- A batch of marks then shares few days, each of which is added up over all workspaces.
+        ORDER BY 2, 1
+        """,
+        first,
+        last,
     )
     return int(status.split()[-1])
 

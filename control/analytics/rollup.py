@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from control.analytics import read_rollup
+from control.analytics import read_intervals, read_provider_days, read_rollup, store_sums
 from control.analytics import store_rollup as store
 from control.db.pool import Connection
 
@@ -37,9 +37,10 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
     await store.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
 
 
-async def mark_all_days(db: Connection) -> int:
-    """Marks every day that has calls, usage or figures, for a rebuild by the workers; returns how many."""
-    return await read_rollup.insert_all_marks(db)
+async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
+    """Marks every day (UTC) from `first` to `last` that has calls, usage or figures, for a rebuild by the workers;
+    returns how many."""
+    return await read_rollup.insert_all_marks(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int) -> int:
@@ -56,9 +57,15 @@ async def roll_up_days(db: Connection, most: int) -> int:
     await read_rollup.make_workspace_days(db, workspaces, days)
     await read_rollup.make_agent_days(db, workspaces, days)
     await read_rollup.make_usage_days(db, workspaces, days)
+    await read_intervals.make_call_intervals(db, workspaces, days)
+    await read_intervals.make_usage_intervals(db, workspaces, days)
+    await read_provider_days.make_provider_days(db, workspaces, days)
     await store.lock_sums(db)
     await store.make_totals(db, sorted(set(workspaces)))
+    months = sorted({(workspace, day.replace(day=1)) for workspace, day in taken})
+    await store_sums.make_months(db, [workspace for workspace, _ in months], [month for _, month in months])
     await read_rollup.make_platform_days(db, sorted(set(days)))
+    await store_sums.make_platform_provider_days(db, sorted(set(days)))
     return len(taken)
 
 

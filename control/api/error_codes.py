@@ -57,7 +57,17 @@ _INVOICE: Final = "404 invoice_not_found"
 _SINK: Final = "409 no_card_payments, 409 sink_refused"
 _MONEY: Final = "422 amount_invalid, 422 amount_too_high"
 
+_RANGE: Final = "422 range_incomplete, 422 range_invalid, 422 range_too_long"
+
 _CODES: Final[Mapping[str, str]] = {
+    "get_call_overview": _RANGE,
+    "list_agent_figures": _RANGE,
+    "get_charges": _RANGE,
+    "export_calls": f"{_RANGE}, 429 export_running, 429 export_hourly_limit",
+    "admin_get_platform": _RANGE,
+    "admin_rank_workspaces": _RANGE,
+    "admin_rank_providers": _RANGE,
+    "admin_get_costs": _RANGE,
     "sign_up": f"{_NEW_USER}, 403 signup_closed, 401 session_over",
     "log_in": _SIGN_IN,
     "refresh": _REFRESH,

@@ -174,7 +174,8 @@ class CallDetails(DetailsPart):
     unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
     carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. recordings_deleted_at: when
     its recordings were to be deleted, by retention or on the caller's request. contents_deleted_at: when the caller's
-    data was deleted from it.
+    data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of
+    the version before recorded it. latency: histograms of the turns (control/analytics/latency.py) by role.
     """
 
     leg: int = 0
@@ -199,6 +200,8 @@ class CallDetails(DetailsPart):
     recordings_deleted_at: datetime | None = None
     contents_deleted_at: datetime | None = None
     redaction: RedactionRecord = field(default_factory=RedactionRecord)
+    failed_providers: Mapping[str, tuple[str, ...]] | None = None
+    latency: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def discards_recordings(self) -> bool:

@@ -248,11 +248,14 @@ def _usage_events(events: Iterable[IncomingEvent], calls: Mapping[UUID, CallStat
 
 def _usage_days(usage: Iterable[UsageEvent], after: Mapping[UUID, CallState]) -> Iterator[WorkspaceDay]:
     """The days to be rolled up again at once: not those of running calls, which are marked at their end. Each event
-    would have the whole day computed again, for our cost only; meanwhile the duty `running_calls` marks them."""
+    would have the whole day computed again, for our cost only; meanwhile the duty `running_calls` marks them. Figures
+    of providers count on the day of the call."""
     for event in usage:
         call, day = after[event.call_id], event.at.astimezone(UTC).date()
         if call.is_final or day != accounting_day(call):
             yield WorkspaceDay(event.workspace_id, day)
+        if call.is_final:
+            yield WorkspaceDay(event.workspace_id, accounting_day(call))
 
 
 def _is_speech(one: IncomingEvent) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from control.calls import state as states
 from control.calls.consent import apply_announcement, apply_refusal
+from control.calls.provider_quality import add_failure, add_latency, complete_failures
 from control.calls.state import CallState
 from shared.events import (
     AgentSaid,
@@ -16,9 +17,11 @@ from shared.events import (
     CallResumed,
     CallStarted,
     Event,
+    ProviderFailed,
     RecordingReady,
     RecordingRefused,
     TurnInterrupted,
+    TurnLatency,
 )
 
 # What was said so far: speaker, text, start_ms, end_ms each.
@@ -45,13 +48,17 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
             case CallResumed():
                 state = states.apply_resume(state, one.event, one.at)
             case CallEnded():
-                state = states.apply_media_end(state, one.event, one.at)
+                state = complete_failures(states.apply_media_end(state, one.event, one.at))
             case AnnouncementHeard():
                 state = apply_announcement(state, one.event, one.at)
             case RecordingRefused():
                 state = apply_refusal(state, one.event, one.at)
             case TurnInterrupted():
                 state = states.count_interruption(state)
+            case TurnLatency():
+                state = add_latency(state, one.event)
+            case ProviderFailed():
+                state = add_failure(state, one.event)
             case RecordingReady():
                 state = states.add_recording(state, one.event)
             case CallerSaid(text=text, start_ms=start, end_ms=end):

@@ -21,7 +21,7 @@ async def save_changes(db: Connection, changed: Iterable[tuple[CallState, CallSt
     days = [
         WorkspaceDay(after.workspace_id, accounting_day(after))
         for before, after in different
-        if (after.status, after.duration_seconds) != (before.status, before.duration_seconds)
+        if _counted(after) != _counted(before)
     ]
     if days:
         await mark_days(db, days)
@@ -38,6 +38,13 @@ async def charge_calls(db: Connection, calls: Sequence[CallState]) -> None:
 def accounting_day(state: CallState) -> date:
     """The day (UTC) whose figures count the call: that of its creation."""
     return state.created_at.astimezone(UTC).date()
+
+
+def _counted(state: CallState) -> tuple[object, ...]:
+    """What the roll-ups take from the call; of how its providers did, only once it is over, because its end marks the
+    day anyway."""
+    quality = (state.details.failed_providers, state.details.latency) if state.is_final else ()
+    return (state.status, state.duration_seconds, *quality)
 
 
 def _charged(state: CallState) -> tuple[int, Decimal | None]:

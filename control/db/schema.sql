@@ -745,6 +745,54 @@ CREATE TABLE public.call_events_default (
 );
 
 --
+-- Name: call_exports; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_exports (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    format text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text,
+    rows bigint,
+    CONSTRAINT call_exports_check CHECK ((((ended_at IS NULL) = (outcome IS NULL)) AND ((ended_at IS NULL) = (rows IS NULL)))),
+    CONSTRAINT call_exports_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'json'::text]))),
+    CONSTRAINT call_exports_outcome_check CHECK ((outcome = ANY (ARRAY['complete'::text, 'aborted'::text])))
+);
+
+--
+-- Name: call_intervals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.call_intervals (
+    workspace_id uuid NOT NULL,
+    began timestamp with time zone NOT NULL,
+    agent_id uuid,
+    calls integer NOT NULL,
+    seconds bigint NOT NULL,
+    inbound integer NOT NULL,
+    queued integer NOT NULL,
+    ringing integer NOT NULL,
+    in_progress integer NOT NULL,
+    completed integer NOT NULL,
+    failed integer NOT NULL,
+    busy integer NOT NULL,
+    no_answer integer NOT NULL,
+    canceled integer NOT NULL,
+    positive integer NOT NULL,
+    neutral integer NOT NULL,
+    negative integer NOT NULL,
+    judged integer NOT NULL,
+    successful integer NOT NULL,
+    scored integer NOT NULL,
+    score_sum numeric(14,6) NOT NULL
+);
+
+--
 -- Name: call_search; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1376,6 +1424,22 @@ CREATE TABLE public.platform_daily (
 );
 
 --
+-- Name: platform_provider_daily; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.platform_provider_daily (
+    day date NOT NULL,
+    provider text NOT NULL,
+    calls integer NOT NULL,
+    measured integer NOT NULL,
+    failed_calls integer NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    price numeric(18,9) NOT NULL,
+    unpriced integer NOT NULL,
+    latency jsonb NOT NULL
+);
+
+--
 -- Name: price_versions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1412,6 +1476,23 @@ ALTER TABLE public.price_versions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+--
+-- Name: provider_daily; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.provider_daily (
+    workspace_id uuid NOT NULL,
+    day date NOT NULL,
+    provider text NOT NULL,
+    calls integer NOT NULL,
+    measured integer NOT NULL,
+    failed_calls integer NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    price numeric(18,9) NOT NULL,
+    unpriced integer NOT NULL,
+    latency jsonb NOT NULL
 );
 
 --
@@ -1793,6 +1874,19 @@ CREATE TABLE public.usage_daily (
 );
 
 --
+-- Name: usage_intervals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.usage_intervals (
+    workspace_id uuid NOT NULL,
+    began timestamp with time zone NOT NULL,
+    resource_type text NOT NULL,
+    quantity numeric(18,6) NOT NULL,
+    price numeric(18,9) NOT NULL,
+    unpriced integer NOT NULL
+);
+
+--
 -- Name: usage_records; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2009,6 +2103,20 @@ CREATE TABLE public.workspace_members (
 );
 
 --
+-- Name: workspace_monthly; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.workspace_monthly (
+    workspace_id uuid NOT NULL,
+    month date NOT NULL,
+    calls bigint NOT NULL,
+    seconds bigint NOT NULL,
+    price numeric(18,9) NOT NULL,
+    cost numeric(18,9) NOT NULL,
+    CONSTRAINT workspace_monthly_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+--
 -- Name: workspace_providers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2159,6 +2267,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: call_exports; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: call_intervals; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: call_search; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2293,7 +2409,15 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: platform_provider_daily; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: price_versions; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: provider_daily; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2403,6 +2527,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000404');
 INSERT INTO public.schema_migrations VALUES ('20261127000405');
 INSERT INTO public.schema_migrations VALUES ('20261127000601');
 INSERT INTO public.schema_migrations VALUES ('20261127000602');
+INSERT INTO public.schema_migrations VALUES ('20261127000701');
 INSERT INTO public.schema_migrations VALUES ('20261127000801');
 
 --
@@ -2454,6 +2579,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127000801');
 --
 
 --
+-- Data for Name: usage_intervals; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: usage_records_default; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2495,6 +2624,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127000801');
 
 --
 -- Data for Name: workspace_members; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: workspace_monthly; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2721,6 +2854,20 @@ ALTER TABLE ONLY public.call_events
 
 ALTER TABLE ONLY public.call_events_default
     ADD CONSTRAINT call_events_default_pkey PRIMARY KEY (call_id, seq, at);
+
+--
+-- Name: call_exports call_exports_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_exports
+    ADD CONSTRAINT call_exports_pkey PRIMARY KEY (id);
+
+--
+-- Name: call_intervals call_intervals_workspace_id_began_agent_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_intervals
+    ADD CONSTRAINT call_intervals_workspace_id_began_agent_id_key UNIQUE NULLS NOT DISTINCT (workspace_id, began, agent_id);
 
 --
 -- Name: call_search call_search_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3003,6 +3150,13 @@ ALTER TABLE ONLY public.platform_daily
     ADD CONSTRAINT platform_daily_pkey PRIMARY KEY (day);
 
 --
+-- Name: platform_provider_daily platform_provider_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.platform_provider_daily
+    ADD CONSTRAINT platform_provider_daily_pkey PRIMARY KEY (day, provider);
+
+--
 -- Name: price_versions price_versions_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3015,6 +3169,13 @@ ALTER TABLE ONLY public.price_versions
 
 ALTER TABLE ONLY public.price_versions
     ADD CONSTRAINT price_versions_pkey PRIMARY KEY (id);
+
+--
+-- Name: provider_daily provider_daily_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.provider_daily
+    ADD CONSTRAINT provider_daily_pkey PRIMARY KEY (workspace_id, day, provider);
 
 --
 -- Name: provider_figures provider_figures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3206,6 +3367,13 @@ ALTER TABLE ONLY public.usage_daily
     ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (workspace_id, day, resource_type, provider);
 
 --
+-- Name: usage_intervals usage_intervals_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.usage_intervals
+    ADD CONSTRAINT usage_intervals_pkey PRIMARY KEY (workspace_id, began, resource_type);
+
+--
 -- Name: usage_records usage_records_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3295,6 +3463,13 @@ ALTER TABLE ONLY public.workspace_exports
 
 ALTER TABLE ONLY public.workspace_members
     ADD CONSTRAINT workspace_members_pkey PRIMARY KEY (workspace_id, user_id);
+
+--
+-- Name: workspace_monthly workspace_monthly_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.workspace_monthly
+    ADD CONSTRAINT workspace_monthly_pkey PRIMARY KEY (month, workspace_id);
 
 --
 -- Name: workspace_providers workspace_providers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3430,6 +3605,12 @@ CREATE INDEX business_addresses_deleting ON public.business_addresses USING btre
 --
 
 CREATE INDEX business_addresses_workspace ON public.business_addresses USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: call_exports_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX call_exports_newest ON public.call_exports USING btree (workspace_id, started_at DESC);
 
 --
 -- Name: call_search_newest; Type: INDEX; Schema: public; Owner: -
@@ -3810,6 +3991,12 @@ CREATE INDEX phone_numbers_pending ON public.phone_numbers USING btree (updated_
 CREATE INDEX phone_numbers_workspace ON public.phone_numbers USING btree (workspace_id, created_at DESC);
 
 --
+-- Name: provider_daily_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX provider_daily_day ON public.provider_daily USING btree (day);
+
+--
 -- Name: provider_probes_at; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4062,6 +4249,12 @@ CREATE INDEX workspace_members_owner ON public.workspace_members USING btree (wo
 CREATE INDEX workspace_members_user ON public.workspace_members USING btree (user_id);
 
 --
+-- Name: workspace_monthly_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX workspace_monthly_workspace ON public.workspace_monthly USING btree (workspace_id);
+
+--
 -- Name: workspaces_created; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4266,6 +4459,13 @@ ALTER TABLE ONLY public.blocked_callers
 
 ALTER TABLE ONLY public.business_addresses
     ADD CONSTRAINT business_addresses_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: call_exports call_exports_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.call_exports
+    ADD CONSTRAINT call_exports_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: call_search call_search_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4687,6 +4887,18 @@ ALTER TABLE public.call_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.call_events_default ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: call_exports; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_exports ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: call_intervals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.call_intervals ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: call_search; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4819,6 +5031,12 @@ CREATE POLICY platform ON public.invoice_numbers USING (( SELECT (public.current
 CREATE POLICY platform ON public.platform_daily USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: platform_provider_daily platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
 -- Name: price_versions platform; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -4831,10 +5049,22 @@ CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_
 ALTER TABLE public.platform_daily ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: platform_provider_daily; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.platform_provider_daily ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: price_versions; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
 ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: provider_daily; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.provider_daily ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: audit_log reads; Type: POLICY; Schema: public; Owner: -
@@ -4969,6 +5199,18 @@ CREATE POLICY tenant ON public.call_events USING ((( SELECT (public.current_scop
 CREATE POLICY tenant ON public.call_events_default USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: call_exports tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_exports USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: call_intervals tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.call_intervals USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: call_search tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5077,6 +5319,12 @@ CREATE POLICY tenant ON public.phone_codes USING ((( SELECT (public.current_scop
 CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: provider_daily tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.provider_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: refund_orders tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5149,6 +5397,12 @@ CREATE POLICY tenant ON public.transfer_times USING ((( SELECT (public.current_s
 CREATE POLICY tenant ON public.usage_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: usage_intervals tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.usage_intervals USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: usage_records tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5191,6 +5445,12 @@ CREATE POLICY tenant ON public.workspace_exports USING ((( SELECT (public.curren
 CREATE POLICY tenant ON public.workspace_members USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace)) OR (user_id = ( SELECT public.current_person() AS current_person)))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: workspace_monthly tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.workspace_monthly USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: workspace_providers tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5227,6 +5487,12 @@ ALTER TABLE public.transfer_times ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.usage_daily ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: usage_intervals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.usage_intervals ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: usage_records; Type: ROW SECURITY; Schema: public; Owner: -
@@ -5269,6 +5535,12 @@ ALTER TABLE public.workspace_exports ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.workspace_members ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: workspace_monthly; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.workspace_monthly ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: workspace_providers; Type: ROW SECURITY; Schema: public; Owner: -
@@ -5407,6 +5679,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocalized_app;
+
+--
+-- Name: TABLE call_exports; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_exports TO vocalized_app;
+
+--
+-- Name: TABLE call_intervals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_intervals TO vocalized_app;
 
 --
 -- Name: TABLE call_search; Type: ACL; Schema: public; Owner: -
@@ -5637,6 +5921,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_calls TO vocalized_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_daily TO vocalized_app;
 
 --
+-- Name: TABLE platform_provider_daily; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_provider_daily TO vocalized_app;
+
+--
 -- Name: TABLE price_versions; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5647,6 +5937,12 @@ GRANT SELECT,INSERT ON TABLE public.price_versions TO vocalized_app;
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.price_versions_id_seq TO vocalized_app;
+
+--
+-- Name: TABLE provider_daily; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_daily TO vocalized_app;
 
 --
 -- Name: TABLE provider_figures; Type: ACL; Schema: public; Owner: -
@@ -5787,6 +6083,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.transfer_times TO vocalized_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO vocalized_app;
 
 --
+-- Name: TABLE usage_intervals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_intervals TO vocalized_app;
+
+--
 -- Name: TABLE usage_records; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5863,6 +6165,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_exports TO vocalized
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_members TO vocalized_app;
+
+--
+-- Name: TABLE workspace_monthly; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_monthly TO vocalized_app;
 
 --
 -- Name: TABLE workspace_providers; Type: ACL; Schema: public; Owner: -

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
@@ -16,6 +16,14 @@ ROLLBACK_S: Final = 0.5
 RETRY_AFTER_S: Final = 0.05
 
 T = TypeVar("T")
+
+
+class Transact(Protocol):
+    """Runs `work` in a transaction of its own, without a scope; raises what `in_transaction` raises."""
+
+    async def __call__(self, work: Callable[[Connection], Awaitable[T]]) -> T: ...
+
+
 log = structlog.get_logger()
 
 

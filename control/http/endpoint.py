@@ -30,6 +30,7 @@ from control.http.pagination import Query
 from control.http.rate_limits import RateLimiter
 from control.http.request import PRINCIPAL, origin_of, read_json_body
 from control.http.route import HandlerSignature, Route, read_signature
+from control.http.streamed_file import StreamedFile, make_streamed_response
 from control.http.webhook_activity import WebhookActivity
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse
@@ -78,7 +79,7 @@ class EndpointResponse:
 
     status: int
     body: bytes
-    file: FileResponse | None = None
+    file: FileResponse | StreamedFile | None = None
     after_commit: Callable[[], Awaitable[object]] | None = None
     open_key: IdempotentRequest | None = None
     is_replayed: bool = False
@@ -121,6 +122,8 @@ class Endpoint:
             response = await self._transact(incoming)
         if response.after_commit is not None:
             response = await self._complete(response.after_commit, response.open_key)
+        if isinstance(response.file, StreamedFile):
+            return make_streamed_response(request, response.file, self._in_transaction)
         return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
@@ -254,7 +257,7 @@ class Endpoint:
             log.warning("idempotent_response.store_failed", error=type(error).__name__)
 
     def _response(self, result: object) -> EndpointResponse:
-        if isinstance(result, FileResponse):
+        if isinstance(result, FileResponse | StreamedFile):
             return EndpointResponse(200, b"", result)
         if self.signature.response is None:
             return EndpointResponse(204, b"")
@@ -308,7 +311,7 @@ def _find_senders(context: Context) -> dict[str, UUID]:
 
 
 def _make_response(request: web.Request, response: EndpointResponse) -> web.Response:
-    if response.file is not None:
+    if isinstance(response.file, FileResponse):
         return make_file_response(request, response.file)
     headers = {REPLAYED: "true"} if response.is_replayed else {}
     if not response.body:

@@ -37,6 +37,11 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
 _PROBLEMS: Final = (Malformed, Unauthorised, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
 _FILES: Final = ("audio/wav", "audio/mpeg", "application/octet-stream")
+# A file that is made while it is sent; as JSON it is one object.
+_STREAMED: Final = {
+    "text/csv": {"schema": {"type": "string", "format": "binary"}},
+    "application/json": {"schema": {"type": "object"}},
+}
 _ALWAYS: Final = ("X-Request-Id", "Vocalized-Request-Id")
 _LIMITED: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -134,6 +139,9 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
     headers = _headers([*always, *(("Idempotent-Replayed",) if route.idempotent else ())])
     if signature.file:
         return _file_responses(headers)
+    if signature.streamed:
+        text = "The file, complete unless the connection is reset."
+        return {"200": {"description": text, "headers": headers, "content": dict(_STREAMED)}}
     if schema is None:
         return {"204": {"description": "Done.", "headers": headers}}
     content: Schema = {"application/json": {"schema": schema}}

@@ -35,6 +35,13 @@ ROWS = {
     "SELECT $1, 1, 1, 1, 1 WHERE $2::uuid IS NOT NULL",
     "agent_totals": "INSERT INTO agent_totals (agent_id, workspace_id, calls, completed, seconds) "
     "VALUES ($2, $1, 1, 1, 1)",
+    "call_intervals": "INSERT INTO call_intervals "
+    "SELECT $1, now(), $2, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0",
+    "usage_intervals": "INSERT INTO usage_intervals VALUES ($1, now(), $2::uuid::text, 1, 1, 0)",
+    "provider_daily": "INSERT INTO provider_daily VALUES ($1, now(), $2::uuid::text, 1, 1, 0, 1, 1, 0, '{}')",
+    "workspace_monthly": "INSERT INTO workspace_monthly SELECT $1, '2026-11-01', 1, 1, 1, 1 WHERE $2::uuid IS NOT NULL",
+    "call_exports": "INSERT INTO call_exports (id, workspace_id, user_id, format, since, until, started_at) "
+    "VALUES ($2, $1, $2, 'csv', now(), now(), now())",
     "workspace_providers": "INSERT INTO workspace_providers (workspace_id, provider) VALUES ($1, $2::uuid::text)",
     "tool_runs": "INSERT INTO tool_runs (call_id, run_id, workspace_id, name, lease_until) "
     "VALUES ($2, 'r', $1, 'x', now())",

@@ -19,7 +19,8 @@ OWNERS: Final = {
     "accounts": "admin_recovery_codes admins failed_sign_ins former_users one_time_tokens refresh_tokens sessions "
     "users verified_numbers",
     "agents": "agent_templates agent_versions agents",
-    "analytics": "agent_daily agent_totals platform_daily rollup_dirty usage_daily workspace_daily workspace_totals",
+    "analytics": "agent_daily agent_totals call_exports call_intervals platform_daily platform_provider_daily "
+    "provider_daily rollup_dirty usage_daily usage_intervals workspace_daily workspace_monthly workspace_totals",
     "backups": "backup_runs",
     "billing": "billing_accounts billing_periods billing_settings credit_grants exchange_rates exemptions "
     "invoice_lines invoice_numbers invoices meter_days payments plan_versions price_versions refund_orders "

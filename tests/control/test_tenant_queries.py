@@ -13,6 +13,7 @@ PLATFORM: Final = frozenset(
     {
         "agents.store_templates.select_all",
         "agents.store_templates.select_template",
+        "analytics.store_sums.make_platform_provider_days",
         "billing.read_billing_figures.select_overview",
         "billing.read_explained_figures.sum_ledger",
         "billing.read_provider_costs.select_provider_costs",

@@ -100,6 +100,10 @@ def admin_probes(
         probe("/admin/dashboard/overview"),
         *(probe("/admin/dashboard/revenue", f"?period={one}") for one in ("month", "quarter", "year")),
         *(probe("/admin/dashboard/usage", f"?period={one}") for one in ("day", "week", "month")),
+        *(probe("/admin/analytics/platform", f"?period={one}") for one in ("month", "year")),
+        *(probe("/admin/analytics/workspaces", one) for one in ("", "?sort_by=revenue&period=year&limit=200")),
+        *(probe("/admin/analytics/providers", f"?period={one}") for one in ("month", "year")),
+        *(probe("/admin/analytics/costs", f"?period={one}") for one in ("month", "year")),
         probe("/admin/workspaces", *_pages(20)),
         probe("/admin/workspaces", "?limit=200"),
         probe("/admin/workspaces", "?status=suspended"),
@@ -170,8 +174,9 @@ def client_probes(
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
-                          "/voice/providers", "/voice/strategy", "/billing/current", "/billing/history",
-                          "/billing/invoices", "/billing/credits", "/billing/alerts",
+                          "/analytics/overview?period=day", "/analytics/overview", "/analytics/agents",
+                          "/analytics/costs", "/voice/providers", "/voice/strategy", "/billing/current",
+                          "/billing/history", "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [
         Probe("GET /auth/me", token, ["/auth/me"]),

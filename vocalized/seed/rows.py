@@ -142,7 +142,8 @@ spoken AS MATERIALIZED (
 put AS (
     INSERT INTO calls (id, workspace_id, agent_id, agent_version, direction, carrier, carrier_call_id, caller_number,
                        called_number, status, end_reason, created_at, started_at, answered_at, ended_at,
-                       duration_seconds, cost_total, sentiment, summary, transcription)
+                       duration_seconds, cost_total, sentiment, sentiment_score, success, summary, transcription,
+                       details)
     SELECT pg_temp.id_at(at, 'call', n), m.id, pg_temp.id_at(m.began, 'agent', m.rank * 10 + n % m.agents), 3,
            CASE WHEN r2 < 0.85 THEN 'inbound' ELSE 'outbound' END,
            CASE WHEN n % 3 = 0 THEN 'telnyx' ELSE 'twilio' END, 'made-' || n,
@@ -153,11 +154,17 @@ put AS (
            at + interval '1 second' * seconds,
            seconds, round(seconds / 60.0 * t.price_per_minute, 6),
            CASE WHEN status = 'completed' THEN (ARRAY['positive', 'neutral', 'negative'])[1 + n % 3] END,
+           CASE WHEN status = 'completed' THEN (ARRAY[0.6, 0, -0.5])[1 + n % 3] END,
+           CASE WHEN status = 'completed' AND n % 5 > 0 THEN n % 10 <> 1 END,
            CASE WHEN status = 'completed' THEN 'The caller asked about opening hours.' END,
            -- Words in all calls, in each tenth, and in each thousandth, for searches.
            CASE WHEN status = 'completed' THEN format(
                E'Agent: Hello, how can I help?\nCaller: When are you open? I need subject%s, of group%s.\nAgent: Sure.',
-               n % 1000, n % 10) END
+               n % 1000, n % 10) END,
+           CASE WHEN status = 'completed' THEN jsonb_build_object(
+               'failed_providers', CASE WHEN n % 200 = 0 THEN '{"stt": ["deepgram"]}' ELSE '{}' END::jsonb,
+               'latency', jsonb_build_object('stt', jsonb_build_object(45 + n % 9, 3),
+                   'llm', jsonb_build_object(58 + n % 7, 3), 'tts', jsonb_build_object(48 + n % 5, 3))) ELSE '{}' END
     FROM spoken s JOIN made m USING (rank) JOIN tiers t ON t.tier_name = m.tier
     RETURNING id, workspace_id, agent_id, created_at, duration_seconds, cost_total
 )

@@ -1,6 +1,7 @@
 """All routes of the admin API."""
 
 from control.api.admin import (
+    analytics,
     auth,
     billing,
     calls,
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *providers.ROUTES,
     *templates.ROUTES,
     *calls.ROUTES,
+    *analytics.ROUTES,
     *billing.ROUTES,
     *currencies.ROUTES,
 )

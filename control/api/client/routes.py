@@ -3,6 +3,7 @@
 from control.api.client import (
     addresses,
     agents,
+    analytics,
     auth,
     billing,
     blocked_callers,
@@ -36,5 +37,6 @@ ROUTES: tuple[Route, ...] = (
     *blocked_callers.ROUTES,
     *verified_numbers.ROUTES,
     *privacy.ROUTES,
+    *analytics.ROUTES,
     *billing.ROUTES,
 )

@@ -8,6 +8,7 @@ from typing import Final
 
 from control.api.property_texts.accounts import ACCOUNTS
 from control.api.property_texts.agents import AGENTS
+from control.api.property_texts.analytics import ANALYTICS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
@@ -28,4 +29,4 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, PRIVACY, STAFF, VOICE])
+PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, NUMBERS, PRIVACY, STAFF, VOICE])

@@ -111,7 +111,7 @@ async def _record_uses(db: Connection, job: AnalyseCallJob, pending: PendingAnal
     ]
     await record_usage(db, events)
     if events:
-        await mark_days(db, [WorkspaceDay(pending.workspace_id, now.date())])
+        await mark_days(db, {_day_of(pending), WorkspaceDay(pending.workspace_id, now.date())})
 
 
 def _usage_records(use: ModelUse) -> Iterator[UsageRecorded]:
@@ -152,10 +152,16 @@ async def _finish(
     else:
         stored = await store_analysis.update_result(db, job.call_id, fingerprint, outcome.findings, record)
     if stored:
+        await mark_days(db, [_day_of(pending)])  # its figures count sentiment and success
         log.info("call.analysed", call_id=str(job.call_id), status=status, reason=record.reason)
         return
     await store_analysis.update_record(db, job.call_id, record)
     await _enqueue_again(db, job, 0, ANALYSE_AFTER_S)
+
+
+def _day_of(call: PendingAnalysis) -> WorkspaceDay:
+    """The day (UTC) whose figures count the call."""
+    return WorkspaceDay(call.workspace_id, call.created_at.astimezone(UTC).date())
 
 
 async def _enqueue_again(db: Connection, job: AnalyseCallJob, attempt: int, delay_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +23,7 @@ _MARK_PENDING: Final = """
 """
 
 _SELECT_PENDING: Final = """
-    SELECT c.workspace_id, c.agent_id, c.agent_version, c.analysis, md5(c.transcription) AS fingerprint, w.words
+    SELECT c.workspace_id, c.agent_id, c.agent_version, c.created_at, c.analysis, md5(c.transcription) AS fingerprint, w.words
     FROM calls c JOIN call_words w ON w.call_id = c.id WHERE c.id = $1 AND c.analysis_status = 'pending'
 """
 
@@ -49,6 +50,7 @@ class PendingAnalysis:
     workspace_id: UUID
     agent_id: UUID | None
     agent_version: int | None
+    created_at: datetime
     record: AnalysisRecord
     transcript: AnalysedTranscript
 
@@ -67,6 +69,7 @@ async def select_pending(db: Connection, call_id: UUID) -> PendingAnalysis | Non
         row["workspace_id"],
         row["agent_id"],
         row["agent_version"],
+        row["created_at"],
         decode_record(row["analysis"]),
         make_transcript(row["words"], row["fingerprint"]),
     )

@@ -50,18 +50,22 @@ class RollupPlatform:
         """The roll-ups equal the figures computed from the rows."""
         rows, expected_rows = await actual(self.owner), await expected(self.owner)
         for table in expected_rows:
-            assert rows[table] == expected_rows[table], table
+            keys = rows[table].keys() | expected_rows[table].keys()
+            pairs = {key: (rows[table].get(key), expected_rows[table].get(key)) for key in keys}
+            different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+            assert not different, f"{table}: {different}"
         assert await self.owner.fetchval("SELECT count(*) FROM rollup_dirty") == 0
 
 
 @asynccontextmanager
-async def open_rollup_platform(url: str, *, connections: int = 6) -> AsyncIterator[RollupPlatform]:
-    """Two workspaces of different tiers, without calls."""
+async def open_rollup_platform(url: str, *, connections: int = 6, clean: bool = True) -> AsyncIterator[RollupPlatform]:
+    """Two workspaces of different tiers, without calls. clean: False leaves everything as it is."""
     owner = await asyncpg.connect(url)
     for kind in ("json", "jsonb"):
         await owner.set_type_codec(kind, schema="pg_catalog", encoder=str, decoder=_decode)
     try:
-        await _clean(owner)
+        if clean:
+            await _clean(owner)
         async with open_pool(url, size=connections) as pool:
             yield RollupPlatform(pool, owner)
     finally:
@@ -112,7 +116,8 @@ def _decode(text: str) -> Any:
 async def _clean(owner: asyncpg.Connection) -> None:
     await owner.execute(
         "TRUNCATE calls, usage_records, rollup_dirty, workspace_daily, agent_daily, usage_daily, workspace_totals, "
-        "agent_totals, platform_daily, workspaces, tiers, workspace_changes, providers CASCADE"
+        "agent_totals, platform_daily, call_intervals, usage_intervals, provider_daily, platform_provider_daily, "
+        "workspace_monthly, workspaces, tiers, workspace_changes, providers CASCADE"
     )
     for position, (workspace, tier) in enumerate(zip(WORKSPACES, TIERS, strict=True)):
         await owner.execute(

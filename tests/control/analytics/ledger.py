@@ -7,23 +7,32 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
+from pytest import approx
+
+from tests.control.analytics import interval_ledger
 
 Row = Any
 Table = dict[Any, Any]
 
-TABLES = ("workspace_daily", "agent_daily", "usage_daily", "workspace_totals", "agent_totals", "platform_daily")
 PROVIDER_KINDS = ("stt", "llm", "tts")
 
 
 async def expected(db: asyncpg.Connection) -> dict[str, Table]:
     """Each roll-up table as {key: {column: value}}."""
-    calls = [row for row in await db.fetch("SELECT * FROM calls") if not row["is_test"]]
-    tests = {row["id"] for row in await db.fetch("SELECT id FROM calls WHERE is_test")}
+    every_call = await db.fetch("SELECT * FROM calls")
+    calls = [row for row in every_call if not row["is_test"]]
+    tests = {row["id"] for row in every_call if row["is_test"]}
     usage = list(await db.fetch("SELECT * FROM usage_records"))
     tiers = {row["id"]: row["tier_name"] for row in await db.fetch("SELECT id, tier_name FROM workspaces")}
     workspace_days = _workspace_days(calls, usage, tests)
     agents = _agents(calls, lambda call: (call["workspace_id"], call["agent_id"], day_of(call["created_at"])))
+    provider_days = interval_ledger.provider_days(every_call, usage)
     return {
+        "call_intervals": interval_ledger.call_intervals(calls),
+        "usage_intervals": interval_ledger.usage_intervals(usage),
+        "provider_daily": _with_tolerance(provider_days),
+        "platform_provider_daily": _with_tolerance(interval_ledger.platform_provider_days(provider_days)),
+        "workspace_monthly": interval_ledger.months(workspace_days),
         "workspace_daily": workspace_days,
         "agent_daily": agents,
         "usage_daily": _usage_days(usage),
@@ -36,6 +45,11 @@ async def expected(db: asyncpg.Connection) -> dict[str, Table]:
 async def actual(db: asyncpg.Connection) -> dict[str, Table]:
     """The roll-up tables as they are, in the same form."""
     keys = {
+        "call_intervals": ("workspace_id", "began", "agent_id"),
+        "usage_intervals": ("workspace_id", "began", "resource_type"),
+        "provider_daily": ("workspace_id", "day", "provider"),
+        "platform_provider_daily": ("day", "provider"),
+        "workspace_monthly": ("workspace_id", "month"),
         "workspace_daily": ("workspace_id", "day"),
         "agent_daily": ("workspace_id", "agent_id", "day"),
         "usage_daily": ("workspace_id", "day", "resource_type", "provider"),
@@ -50,6 +64,11 @@ async def actual(db: asyncpg.Connection) -> dict[str, Table]:
     # A workspace whose calls were all deleted keeps a row of zeros.
     tables["workspace_totals"] = {key: row for key, row in tables["workspace_totals"].items() if any(row.values())}
     return tables
+
+
+def _with_tolerance(providers: Table) -> Table:
+    """Provider figures: shares of prices are rounded to nine places, and then added up."""
+    return {key: row | {"price": approx(row["price"], abs=Decimal("0.000001"))} for key, row in providers.items()}
 
 
 def day_of(moment: datetime) -> date:

@@ -1,10 +1,11 @@
 """Roll-ups equal the figures of calls and usage records, with concurrent writers and workers and after failures."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -31,7 +32,8 @@ TODAY = START.date()
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One transaction: a call with its usage, possibly corrected or rolled back. hour: after START."""
+    """One transaction: a call with its usage, possibly corrected or rolled back. hour: after START. judgement:
+    sentiment, its score, success."""
 
     workspace: UUID
     hour: int
@@ -41,11 +43,15 @@ class Write:
     seconds: int
     agent: int | None
     is_test: bool
+    judgement: tuple[str | None, float | None, bool | None]
+    details: Mapping[str, Any]
     usage: Sequence[tuple[str, str, Decimal | None, int]]
     corrected: bool
     fails: bool
 
 
+roles = st.sampled_from(["stt", "llm", "tts"])
+providers = st.sampled_from(["deepgram", "openai", "cartesia"])
 amounts = st.decimals(min_value=-5, max_value=50, places=9)
 writes = st.builds(
     Write,
@@ -57,9 +63,23 @@ writes = st.builds(
     seconds=st.integers(0, 4000),
     agent=st.sampled_from([None, 0, 1]),
     is_test=st.booleans(),
+    judgement=st.tuples(
+        st.sampled_from([None, "positive", "neutral", "negative"]),
+        st.sampled_from([None, -0.5, 0.25, 1.0]),
+        st.sampled_from([None, False, True]),
+    ),
+    details=st.fixed_dictionaries(
+        {},
+        optional={
+            "failed_providers": st.dictionaries(roles, st.lists(providers, min_size=1, unique=True), max_size=2),
+            "latency": st.dictionaries(
+                roles, st.dictionaries(st.integers(0, 120).map(str), st.integers(1, 9), min_size=1, max_size=2)
+            ),
+        },
+    ),
     usage=st.lists(
         st.tuples(
-            st.sampled_from(["stt", "tts", "llm", "credit"]),
+            st.sampled_from(["stt", "tts", "llm", "telephony", "credit"]),
             st.sampled_from(["", "deepgram", "openai"]),
             st.none() | amounts,
             st.integers(0, 30),
@@ -92,6 +112,8 @@ async def insert_rows(db: Connection, write: Write) -> list[WorkspaceDay]:
     call, day = await insert_call(
         db, write.workspace, at=timedelta(hours=write.hour), status=write.status, direction=write.direction,
         carrier=write.carrier, duration_seconds=write.seconds, agent_id=agent, is_test=write.is_test,
+        sentiment=write.judgement[0], sentiment_score=write.judgement[1], success=write.judgement[2],
+        details=dict(write.details),
     )  # fmt: skip
     days = [day]
     for kind, provider, amount, later in write.usage:
@@ -139,7 +161,10 @@ async def check_roll_ups(url: str, lanes: Sequence[Sequence[Write]]) -> None:
         await asyncio.gather(*workers)
         await platform.roll_up_all()
         await platform.check_figures()
-        await platform.owner.execute("UPDATE workspace_daily SET calls = 77; DELETE FROM usage_daily")
+        await platform.owner.execute(
+            "UPDATE workspace_daily SET calls = 77; DELETE FROM usage_daily; DELETE FROM call_intervals; "
+            "UPDATE provider_daily SET price = 1; UPDATE usage_intervals SET price = 1"
+        )
         async with platform.pool.transaction() as db:
             await enter_platform(db)
             await mark_all_days(db)

@@ -28,9 +28,10 @@ NOW: Final = datetime.now(UTC)
 # Tables of workspaces that no export holds: how far jobs came, roll-ups of what is exported, seals, and what only the
 # payment company and our machines need.
 LEFT_OUT: Final = {
-    "agent_daily", "agent_totals", "call_search", "exemptions", "integration_sync_logs", "integrations",
-    "message_emails", "meter_days", "phone_codes", "retention_progress", "rollup_dirty", "sink_customers",
-    "sink_invoices", "tool_runs", "transfer_times", "usage_daily", "workspace_daily", "workspace_totals",
+    "agent_daily", "agent_totals", "call_exports", "call_intervals", "call_search", "exemptions",
+    "integration_sync_logs", "integrations", "message_emails", "meter_days", "phone_codes", "provider_daily",
+    "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices", "tool_runs", "transfer_times",
+    "usage_daily", "usage_intervals", "workspace_daily", "workspace_monthly", "workspace_totals",
 }  # fmt: skip
 
 

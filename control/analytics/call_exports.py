@@ -1,0 +1,150 @@
+"""Exports of calls: one row a call, read in pages while the file is sent.
+
+Each page is a transaction of its own: a slow client holds no connection and no snapshot, so vacuum goes on, and memory
+is bounded by one page. Calls are as they are when their page is read.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+
+from control.analytics import store_exports
+from control.analytics.call_rows import ExportFormat, close_file, format_calls, make_call, open_file
+from control.analytics.periods import DayRange
+from control.analytics.read_exported_calls import select_page
+from control.analytics.store_exports import ExportOutcome
+from control.db.pool import Connection
+from control.db.scope import enter_workspace
+from control.db.transaction import Transact
+from control.platform.audit import Actor, Change, record_change
+from shared.errors import Problem, TooManyRequests
+from shared.ids import new_id
+
+# The longest range of an export.
+MAX_DAYS: Final = 366
+_FIRST_ID: Final = UUID(int=0)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPolicy:
+    """concurrency: exports of one workspace at a time. per_hour: begun by one workspace. stall_s, longest_s: see
+    StreamedFile. page: calls read at a time; 500 take about 5 ms of a core."""
+
+    concurrency: int = 2
+    per_hour: int = 20
+    stall_s: float = 60.0
+    longest_s: float = 3_600.0
+    page: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CallExport:
+    """An export that has begun. until: when it began, or earlier: later calls are not part of it."""
+
+    id: UUID
+    workspace_id: UUID
+    days: DayRange
+    until: datetime
+    currency: str
+    file_format: ExportFormat
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return f"calls-{self.days.first}-{self.days.last}.{self.file_format}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportingMember:
+    """Who exports. currency: of the workspace's amounts."""
+
+    workspace_id: UUID
+    user_id: UUID
+    actor: Actor
+    currency: str
+
+
+class CallExports:
+    """Begins exports and makes their files."""
+
+    def __init__(self, policy: ExportPolicy) -> None:
+        self.policy = policy
+
+    async def begin(
+        self, db: Connection, member: ExportingMember, days: DayRange, file_format: ExportFormat, now: datetime
+    ) -> CallExport:
+        """Counts and audits it. Raises TooManyRequests (codes export_running, export_hourly_limit)."""
+        workspace_id = member.workspace_id
+        counts = await store_exports.count_exports(db, workspace_id, now, timedelta(seconds=self.policy.longest_s))
+        if counts.running >= self.policy.concurrency:
+            raise TooManyRequests(
+                f"{counts.running} exports of this workspace are running.", code="export_running", retry_after_s=60
+            )
+        if counts.recent >= self.policy.per_hour:
+            raise TooManyRequests(
+                f"A workspace exports at most {self.policy.per_hour} times an hour.",
+                code="export_hourly_limit",
+                retry_after_s=3_600 // self.policy.per_hour,
+            )
+        export = CallExport(UUID(new_id()), workspace_id, days, min(days.until, now), member.currency, file_format)
+        await self._record(db, member, export, now)
+        return export
+
+    async def make_file(self, export: CallExport, transact: Transact) -> AsyncGenerator[bytes]:
+        """Yields the file; however it ends, that is stored. Raises what `transact` raises."""
+        rows = 0
+        outcome: ExportOutcome = "aborted"
+        last = (export.days.since, _FIRST_ID)
+        zone = ZoneInfo(export.days.zone)
+        try:
+            yield open_file(export.file_format)
+            while page := await transact(partial(self._read_page, export=export, after=last)):
+                calls = [make_call(row, zone, export.currency) for row in page]
+                yield format_calls(calls, export.file_format, is_first=not rows)
+                rows, last = rows + len(calls), (calls[-1].created_at, calls[-1].call_id)
+            yield close_file(export.file_format)
+            outcome = "complete"
+        finally:
+            await self._end(export, transact, outcome, rows)
+
+    async def _read_page(self, db: Connection, export: CallExport, after: tuple[datetime, UUID]) -> Sequence[Any]:
+        await enter_workspace(db, export.workspace_id)
+        return await select_page(db, export.workspace_id, export.days.since, export.until, after, self.policy.page)
+
+    async def _record(self, db: Connection, member: ExportingMember, export: CallExport, now: datetime) -> None:
+        await store_exports.insert_export(
+            db,
+            export_id=export.id,
+            workspace_id=export.workspace_id,
+            user_id=member.user_id,
+            file_format=export.file_format,
+            since=export.days.since,
+            until=export.until,
+            now=now,
+        )
+        facts = {"format": export.file_format, "from": str(export.days.first), "to": str(export.days.last)}
+        change = Change("calls.export", "call_export", str(export.id), export.workspace_id, after=facts)
+        await record_change(db, member.actor, change)
+
+    async def _end(self, export: CallExport, transact: Transact, outcome: ExportOutcome, rows: int) -> None:
+        """Without a database the export counts as running until `longest_s` is over."""
+
+        async def end(db: Connection) -> None:
+            await enter_workspace(db, export.workspace_id)
+            await store_exports.end_export(db, export.workspace_id, export.id, outcome, rows)
+
+        try:
+            await transact(end)
+        except (Problem, asyncpg.PostgresError, OSError, TimeoutError) as error:
+            log.warning("call_export.end_not_stored", export_id=str(export.id), error=type(error).__name__)
+        else:
+            log.info("call_export.ended", export_id=str(export.id), outcome=outcome, rows=rows)

@@ -1,0 +1,123 @@
+"""Rows of an export of calls, as CSV or JSON; pure."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import StringIO
+from re import compile as compile_pattern
+from typing import Any, Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+ExportFormat = Literal["csv", "json"]
+CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
+    "csv": "text/csv; charset=utf-8", "json": "application/json",
+}  # fmt: skip
+# Without it Excel takes UTF-8 for the machine's own encoding.
+_BYTE_ORDER_MARK: Final = "\ufeff"
+# Spreadsheets compute cells that begin with one of these (OWASP, "CSV Injection"); the last four are the full-width
+# forms, which some of them take for the same.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# A phone number is no formula: a spreadsheet shows it as a number at worst. It stays as it is, so that other programs
+# read it.
+_PHONE_NUMBER: Final = compile_pattern(r"\+[0-9]{1,15}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedCall:
+    """A call as exported. local_time: created_at in the workspace's zone."""
+
+    call_id: UUID
+    created_at: datetime
+    local_time: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    direction: str
+    is_test: bool
+    status: str
+    end_reason: str | None
+    agent_id: UUID | None
+    agent_name: str | None
+    caller_number: str | None
+    called_number: str | None
+    duration_seconds: int
+    cost: Decimal
+    currency: str
+    sentiment: str | None
+    sentiment_score: float | None
+    success: bool | None
+    summary: str | None
+
+
+COLUMNS: Final = tuple(ExportedCall.__dataclass_fields__)
+
+
+def make_call(row: Mapping[str, Any], zone: ZoneInfo, currency: str) -> ExportedCall:
+    """row: the columns, without local_time and currency."""
+    return ExportedCall(**row, local_time=row["created_at"].astimezone(zone), currency=currency)
+
+
+def open_file(file_format: ExportFormat) -> bytes:
+    """What is before the first row: CSV's header (RFC 4180) behind a byte order mark, or the beginning of the list."""
+    if file_format == "json":
+        return b'{"calls": [\n'
+    return (_BYTE_ORDER_MARK + _csv_lines([COLUMNS])).encode()
+
+
+def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is_first: bool) -> bytes:
+    """The rows. is_first: of the first calls of the file."""
+    if file_format == "csv":
+        return _csv_lines([[_cell(getattr(call, name)) for name in COLUMNS] for call in calls]).encode()
+    rows = b",\n".join(msgspec.json.encode({name: _value(getattr(call, name)) for name in COLUMNS}) for call in calls)
+    return rows if is_first or not rows else b",\n" + rows
+
+
+def close_file(file_format: ExportFormat) -> bytes:
+    """What is behind the last row."""
+    return b"\n]}\n" if file_format == "json" else b""
+
+
+def defuse_formula(text: str) -> str:
+    """A text that spreadsheets do not compute: an apostrophe goes before one that begins like a formula."""
+    if text.startswith(_FORMULA_STARTS) and not _PHONE_NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+def _csv_lines(rows: Sequence[Sequence[str]]) -> str:
+    lines = StringIO()
+    csv.writer(lines, lineterminator="\r\n").writerows(rows)
+    return lines.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """Numbers are ours, so that a minus stays; empty for what is not known."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return _time(value)
+        case Decimal():
+            return f"{value:f}"
+        case str():
+            return defuse_formula(value.replace("\x00", ""))
+    return str(value)
+
+
+def _value(value: Any) -> Any:
+    """For JSON: money as a number, as everywhere in the API."""
+    if isinstance(value, datetime):
+        return _time(value)
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _time(moment: datetime) -> str:
+    """ISO 8601; UTC as Z."""
+    text = moment.isoformat(timespec="seconds")
+    return text.removesuffix("+00:00") + "Z" if moment.tzinfo is UTC else text

@@ -1,0 +1,93 @@
+"""Read model: figures of one workspace, from its roll-ups by quarter of an hour, agents and time zone."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from control.analytics.workspace_figures import SUM_NAMES, AgentFigures, CallSums, ResourceCharge
+from control.db.pool import Connection
+
+# Agents of one workspace in an answer: more than any tier allows.
+MAX_AGENTS: Final = 1_000
+_SUMS: Final = ", ".join(f"coalesce(sum(i.{name}), 0) AS {name}" for name in SUM_NAMES)
+_NAMES: Final = ", ".join(SUM_NAMES)
+# $1: workspace; $2, $3: from, before; $4: most agents, the busiest first.
+_AGENTS: Final = f"""
+    WITH sums AS (
+        SELECT i.agent_id, {_SUMS} FROM call_intervals i
+        WHERE i.workspace_id = $1 AND i.began >= $2 AND i.began < $3 GROUP BY 1
+    ),
+    here AS (SELECT id, name, deleted_at IS NULL AS is_listed FROM agents WHERE workspace_id = $1)
+    SELECT coalesce(s.agent_id, h.id) AS id, h.name, coalesce(h.is_listed, false) AS is_listed, {_NAMES}
+    FROM sums s FULL JOIN here h ON h.id = s.agent_id
+    WHERE s.calls > 0 OR h.is_listed
+    ORDER BY s.calls DESC NULLS LAST, h.name, 1 LIMIT $4
+"""
+
+
+async def select_timezone(db: Connection, workspace_id: UUID) -> str:
+    """The workspace's time zone."""
+    return str(await db.fetchval("SELECT timezone FROM workspaces WHERE id = $1", workspace_id))
+
+
+async def select_agents(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[AgentFigures]:
+    """Agents that exist or have calls, and the calls without an agent; the busiest first."""
+    rows = await db.fetch(_AGENTS, workspace_id, since, until, MAX_AGENTS)
+    return [
+        AgentFigures(
+            row["id"],
+            row["name"],
+            row["is_listed"],
+            CallSums(**{name: row[name] for name in SUM_NAMES if row[name] is not None}),
+        )
+        for row in rows
+    ]
+
+
+async def select_hours(
+    db: Connection, workspace_id: UUID, since: datetime, until: datetime, zone: str
+) -> dict[int, int]:
+    """Numbers of calls by hour of the day in the zone, where there are any."""
+    rows = await db.fetch(
+        """
+        SELECT extract(hour FROM began AT TIME ZONE $4)::integer AS hour, sum(calls)::bigint AS calls
+        FROM call_intervals WHERE workspace_id = $1 AND began >= $2 AND began < $3 GROUP BY 1 ORDER BY 1
+        """,
+        workspace_id,
+        since,
+        until,
+        zone,
+    )
+    return {row["hour"]: row["calls"] for row in rows}
+
+
+async def select_charges(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[ResourceCharge]:
+    """What was charged, by resource, the most expensive first."""
+    rows = await db.fetch(
+        """
+        SELECT resource_type, sum(quantity) AS quantity, sum(price) AS price, sum(unpriced)::bigint AS unpriced
+        FROM usage_intervals WHERE workspace_id = $1 AND began >= $2 AND began < $3 GROUP BY 1 ORDER BY 3 DESC, 1
+        """,
+        workspace_id,
+        since,
+        until,
+    )
+    return [ResourceCharge(**row) for row in rows]
+
+
+async def select_daily_charges(
+    db: Connection, workspace_id: UUID, since: datetime, until: datetime, zone: str
+) -> dict[date, Decimal]:
+    """What was charged, by day in the zone, where there is anything."""
+    rows = await db.fetch(
+        """
+        SELECT (began AT TIME ZONE $4)::date AS day, sum(price) AS price
+        FROM usage_intervals WHERE workspace_id = $1 AND began >= $2 AND began < $3 GROUP BY 1
+        """,
+        workspace_id,
+        since,
+        until,
+        zone,
+    )
+    return {row["day"]: row["price"] for row in rows}

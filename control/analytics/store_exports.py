@@ -1,0 +1,65 @@
+"""SQL of call_exports: which exports of calls were begun, and how they ended."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from control.db.pool import Connection
+
+ExportOutcome = Literal["complete", "aborted"]
+# Older ones are deleted when the workspace exports again; the audit log keeps that they were made.
+KEPT: Final = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCounts:
+    """running: exports that have not ended, and began lately enough to go on. recent: begun in the last hour."""
+
+    running: int
+    recent: int
+
+
+async def count_exports(db: Connection, workspace_id: UUID, now: datetime, longest: timedelta) -> ExportCounts:
+    """Of the workspace. Locks its exports until the transaction ends, so that two requests do not both find room."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('call_exports ' || $1::uuid, 0))", workspace_id)
+    row = await db.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE ended_at IS NULL AND started_at > $3) AS running,
+               count(*) FILTER (WHERE started_at > $2) AS recent
+        FROM call_exports WHERE workspace_id = $1 AND started_at > least($2, $3)
+        """,
+        workspace_id,
+        now - timedelta(hours=1),
+        now - longest,
+    )
+    return ExportCounts(row["running"], row["recent"])
+
+
+async def insert_export(
+    db: Connection, *, export_id: UUID, workspace_id: UUID, user_id: UUID, file_format: str, since: datetime,
+    until: datetime, now: datetime,
+) -> None:  # fmt: skip
+    """An export that begins; forgets old ones."""
+    await db.execute("DELETE FROM call_exports WHERE workspace_id = $1 AND started_at < $2", workspace_id, now - KEPT)
+    await db.execute(
+        """
+        INSERT INTO call_exports (id, workspace_id, user_id, format, since, until, started_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        export_id, workspace_id, user_id, file_format, since, until, now,
+    )  # fmt: skip
+
+
+async def end_export(db: Connection, workspace_id: UUID, export_id: UUID, outcome: ExportOutcome, rows: int) -> None:
+    """How it ended."""
+    await db.execute(
+        """
+        UPDATE call_exports SET ended_at = now(), outcome = $3, rows = $4
+        WHERE workspace_id = $1 AND id = $2 AND ended_at IS NULL
+        """,
+        workspace_id,
+        export_id,
+        outcome,
+        rows,
+    )

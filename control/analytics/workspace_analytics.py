@@ -1,0 +1,49 @@
+"""Analytics of one workspace, for its members; days and hours are those of its time zone. Figures are seconds old."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from control.analytics import read_workspace_figures as read_model
+from control.analytics.periods import DayRange, RangeChoice
+from control.analytics.workspace_figures import AgentFigures, CallOverview, ChargeOverview, add_sums
+from control.db.pool import Connection
+
+# The longest range: with 20 agents busy in each quarter of an hour, 177,000 rows are added up.
+MAX_DAYS: Final = 92
+
+
+class WorkspaceAnalytics:
+    """Reads only. Raises Invalid for a range that cannot be (see RangeChoice.resolve)."""
+
+    async def get_overview(
+        self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime
+    ) -> CallOverview:
+        """Calls of the range, without test calls."""
+        days = await self.resolve(db, workspace_id, choice, now)
+        agents = await read_model.select_agents(db, workspace_id, days.since, days.until)
+        hours = await read_model.select_hours(db, workspace_id, days.since, days.until, days.zone)
+        with_calls = [one for one in agents if one.sums.calls]
+        return CallOverview(days, add_sums(one.sums for one in with_calls), with_calls, hours)
+
+    async def get_agents(
+        self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime
+    ) -> tuple[DayRange, list[AgentFigures]]:
+        """Agents that exist, and deleted ones with calls in the range."""
+        days = await self.resolve(db, workspace_id, choice, now)
+        agents = await read_model.select_agents(db, workspace_id, days.since, days.until)
+        return days, [one for one in agents if one.agent_id is not None]
+
+    async def get_costs(self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime) -> ChargeOverview:
+        """What the workspace was charged in the range, test calls and the fee of closed periods included."""
+        days = await self.resolve(db, workspace_id, choice, now)
+        resources = await read_model.select_charges(db, workspace_id, days.since, days.until)
+        by_day = await read_model.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)
+        return ChargeOverview(days, resources, [(day, by_day.get(day, Decimal(0))) for day in days.days])
+
+    async def resolve(
+        self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime, most_days: int = MAX_DAYS
+    ) -> DayRange:
+        """The days that are asked for, in the workspace's zone."""
+        return choice.resolve(now, await read_model.select_timezone(db, workspace_id), most_days)

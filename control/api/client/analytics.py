@@ -1,0 +1,74 @@
+"""Routes of analytics, for the members of a workspace."""
+
+from functools import partial
+from typing import Literal
+
+from pydantic import Field
+
+from control.analytics.call_exports import MAX_DAYS, ExportingMember
+from control.analytics.call_rows import CONTENT_TYPES
+from control.api.analytics_queries import MemberRangeQuery
+from control.api.client.analytics_views import (
+    AgentFiguresList,
+    CallOverviewView,
+    ChargeOverviewView,
+    to_agents,
+    to_charges,
+    to_overview,
+)
+from control.billing.model import CURRENCY
+from control.http.access import member
+from control.http.context import MemberContext
+from control.http.route import Route
+from control.http.streamed_file import StreamedFile
+
+ANALYTICS = "/workspaces/{workspaceId}/analytics"
+
+
+class ExportQuery(MemberRangeQuery):
+    """The file's format, and the days in the workspace's time zone."""
+
+    format: Literal["csv", "json"] = Field("csv", description="For spreadsheets, or for programs.")
+
+
+async def get_call_overview(context: MemberContext, query: MemberRangeQuery) -> CallOverviewView:
+    """Calls by status, direction, agent, hour and sentiment, without test calls."""
+    analytics, workspace_id = context.services.workspace_analytics, context.workspace_id
+    return to_overview(await analytics.get_overview(context.db, workspace_id, query.to_choice(), context.now))
+
+
+async def list_agent_figures(context: MemberContext, query: MemberRangeQuery) -> AgentFiguresList:
+    """How the agents did, without test calls."""
+    analytics, workspace_id = context.services.workspace_analytics, context.workspace_id
+    return to_agents(*await analytics.get_agents(context.db, workspace_id, query.to_choice(), context.now))
+
+
+async def get_charges(context: MemberContext, query: MemberRangeQuery) -> ChargeOverviewView:
+    """What the workspace was charged, by resource and day."""
+    analytics, workspace_id = context.services.workspace_analytics, context.workspace_id
+    return to_charges(await analytics.get_costs(context.db, workspace_id, query.to_choice(), context.now))
+
+
+async def export_calls(context: MemberContext, query: ExportQuery) -> StreamedFile:
+    """The calls as a file, one row each, test calls included. Whether it is complete shows in the transfer: where
+    something fails, the connection is reset."""
+    exports, workspace_id = context.services.call_exports, context.workspace_id
+    analytics, choice = context.services.workspace_analytics, query.to_choice()
+    days = await analytics.resolve(context.db, workspace_id, choice, context.now, MAX_DAYS)
+    exporter = ExportingMember(workspace_id, context.user_id, context.actor, CURRENCY)
+    export = await exports.begin(context.db, exporter, days, query.format, context.now)
+    return StreamedFile(
+        name=export.name,
+        content_type=CONTENT_TYPES[query.format],
+        open=partial(exports.make_file, export),
+        stall_s=exports.policy.stall_s,
+        longest_s=exports.policy.longest_s,
+    )
+
+
+ROUTES = (
+    Route("GET", f"{ANALYTICS}/overview", get_call_overview, member("viewer")),
+    Route("GET", f"{ANALYTICS}/agents", list_agent_figures, member("viewer")),
+    Route("GET", f"{ANALYTICS}/costs", get_charges, member("viewer")),
+    Route("GET", f"{ANALYTICS}/export", export_calls, member("admin")),
+)

@@ -1,0 +1,92 @@
+"""A response that is a file of unknown length, made from the database while it is sent."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from struct import pack
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
+
+from control.db.transaction import Transact
+from shared.errors import Problem
+
+# SO_LINGER with 0 s: closing the socket sends a reset instead of an orderly end.
+_NO_LINGER: Final = pack("ii", 1, 0)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedFile:
+    """What a handler returns for such a file. open: called after the request's transaction with what runs further
+    ones; yields the chunks, and is closed early when the client is gone. stall_s: the longest time in which the client
+    takes nothing; longest_s: until the file is sent."""
+
+    name: str
+    content_type: str
+    open: Callable[[Transact], AsyncGenerator[bytes]]
+    stall_s: float
+    longest_s: float
+
+
+def make_streamed_response(request: web.Request, file: StreamedFile, transact: Transact) -> web.Response:
+    """The response; it has no Content-Length and no ranges."""
+    headers = {
+        "Content-Type": file.content_type,
+        "Content-Disposition": f'attachment; filename="{file.name}"',
+        "Cache-Control": "private, no-store",
+        "X-Accel-Buffering": "no",  # nginx would otherwise write the file to its disk before it waits for the client
+    }
+    return web.Response(body=_StreamedPayload(request, file, transact), headers=headers)
+
+
+class _StreamedPayload(Payload):
+    """Sends the chunks as fast as the client takes them."""
+
+    def __init__(self, request: web.Request, file: StreamedFile, transact: Transact) -> None:
+        super().__init__(file, content_type=file.content_type)
+        self._request, self._file, self._transact = request, file, transact
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Not possible: the file is read once, while it is sent."""
+        raise TypeError("a streamed file has no text")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Whatever fails after the first byte, the connection is reset: a client of HTTP/1.0, such as a proxy, would
+        take a connection that is only closed for the end of the file."""
+        complete = False
+        try:
+            await self._send(writer)
+            complete = True
+        except (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            log.warning("streamed_file.send_failed", error=type(error).__name__)
+            raise ConnectionResetError("the file cannot be completed") from None
+        finally:
+            if not complete:
+                _reset(self._request.transport)
+
+    async def _send(self, writer: AbstractStreamWriter) -> None:
+        async with asyncio.timeout(self._file.longest_s), aclosing(self._file.open(self._transact)) as chunks:
+            await self._send_chunks(writer, chunks)
+
+    async def _send_chunks(self, writer: AbstractStreamWriter, chunks: AsyncIterator[bytes]) -> None:
+        async for chunk in chunks:
+            async with asyncio.timeout(self._file.stall_s):
+                await writer.write(chunk)
+
+
+def _reset(transport: asyncio.Transport | None) -> None:
+    """Ends the connection so that its peer sees an error."""
+    if transport is None:
+        return
+    opened = transport.get_extra_info("socket")
+    if opened is not None:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()
