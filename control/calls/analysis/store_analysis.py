@@ -23,7 +23,8 @@ _MARK_PENDING: Final = """
 """
 
 _SELECT_PENDING: Final = """
-    SELECT c.workspace_id, c.agent_id, c.agent_version, c.created_at, c.analysis, md5(c.transcription) AS fingerprint, w.words
+    SELECT c.workspace_id, c.agent_id, c.agent_version, c.created_at, c.analysis, md5(c.transcription) AS fingerprint,
+           w.words
     FROM calls c JOIN call_words w ON w.call_id = c.id WHERE c.id = $1 AND c.analysis_status = 'pending'
 """
 
