@@ -75,7 +75,7 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
-    """Changes name, industry, time zone, or what is redacted in calls from now on: those that run are redacted whole,
+    """Changes name, industry, time zone, or what is redacted in calls. Calls that run are redacted whole from then on;
     those that are over stay as they are."""
     changes = body.model_dump(exclude_unset=True)
     workspace = await context.services.workspaces.update(

@@ -7,6 +7,9 @@ from control.http.api_reference import PropertyText as Text
 ANALYTICS: Final = {
     "first_day": Text("The first day of the figures.", "2026-11-01"),
     "last_day": Text("The last day of the figures.", "2026-11-26"),
+    "AgentCallsView.calls": Text("Number of the agent's calls.", 57),
+    "AgentFiguresView.agent_id": Text("Id of the agent."),
+    "LocalHourView.calls": Text("Number of calls that began in that hour.", 31),
     "LocalHourView.hour": Text("Hour of the day in the workspace's time zone, 0 to 23.", 14),
     "calls_by_status": Text("Number of calls by status.", {"completed": 105, "no_answer": 23}),
     "calls_by_direction": Text("Number of calls by direction.", {"inbound": 120, "outbound": 8}),

@@ -44,7 +44,7 @@ async def test_a_call_shows_its_analysis(workspace: CallWorkspace) -> None:
         "extracted": {"day": "Friday"},
         "analysed_at": "2026-11-25T12:00:00Z",
     }, "customers do not see which provider worked"
-    admin = (await (await api.admin()).get(f"/admin/calls/{call_id}")).body["call"]["analysis"]
+    admin = (await (await api.admin()).get(f"/admin/calls/{call_id}?reason=complaint")).body["call"]["analysis"]
     assert {**answer["call"]["analysis"], "provider": "openai", "model": "tiny", "tokens": 812, "attempts": 1} == admin
 
 
