@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from media.audio.wav import read_wav
+from media.call.inbound import Tap
 from shared.bus.checkpoints import Checkpoint
 from shared.events import (
     SEQ_PER_LEG,
@@ -106,6 +107,15 @@ async def test_recording_is_announced_once_and_begins_at_the_announcements_end(
     heard = await bus_node.wait_for_event(AnnouncementHeard)
     checkpoint = cast(Checkpoint, await wait_until(lambda: bus_node.checkpoint(plan.call_id)))
     assert checkpoint.announced == ("recording",)
+    (connection,) = bus_node.worker.connections
+    assert connection.call is not None
+    frames: list[bytes] = []
+    connection.call.add_tap(Tap(caller_ulaw=frames.append))
+
+    async def is_speech_received() -> bool:
+        return sum(max(frame) - min(frame) > 100 for frame in frames) > 20
+
+    await wait_until(is_speech_received)
     talking.cancel()
     abort_socket(phone)
     await bus_node.wait_for_event(RecordingReady)
