@@ -11,6 +11,7 @@ from control.api.property_texts.agents import AGENTS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
+from control.api.property_texts.integrations import INTEGRATIONS
 from control.api.property_texts.numbers import NUMBERS
 from control.api.property_texts.staff import STAFF
 from control.api.property_texts.voice import VOICE
@@ -27,4 +28,4 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, STAFF, VOICE])
+PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, INTEGRATIONS, NUMBERS, STAFF, VOICE])
