@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
+from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from config.settings import (
     PREFIX,
@@ -37,27 +38,22 @@ from control import (
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.model import AgentPolicy
-from control.agents.seed import seed_templates
 from control.analytics.call_exports import ExportPolicy
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.billing.invoice_pdf import list_fonts
-from control.billing.price_changes import seed_prices
 from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
-from control.db.partitions import ensure_partitions
-from control.db.pool import Timeouts, open_pool
-from control.db.scope import enter_platform
+from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
 from control.outside import OutsideOptions
-from control.platform.seed import seed_platform
 from control.services import Policies
-from control.voice.catalogue import seed_providers
+from control.shipped_records import ShippedRecords, seed_database
 from control.webhooks.options import WebhookOptions
 from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
@@ -144,7 +140,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
     configure_logs(settings.log_level)
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
-    asyncio.run(_seed(url))
+    asyncio.run(seed_database(url, _shipped(), datetime.now(UTC)))
     print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
     return 0
 
@@ -156,28 +152,15 @@ def _providers(arguments: argparse.Namespace) -> int:
     return provider_commands.run(arguments, options)
 
 
-def _prices(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
-    configure_logs(settings.log_level)
-    return price_commands.run(arguments, settings.database_url.get_secret_value())
+def _on_database(run: Callable[[argparse.Namespace, str], int]) -> Command:
+    """A command that needs the database only."""
 
+    def command(arguments: argparse.Namespace) -> int:
+        settings = database_settings()
+        configure_logs(settings.log_level)
+        return run(arguments, settings.database_url.get_secret_value())
 
-def _explain(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
-    configure_logs(settings.log_level)
-    return billing_commands.run(arguments, settings.database_url.get_secret_value())
-
-
-def _analytics(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
-    configure_logs(settings.log_level)
-    return analytics_commands.run(arguments, settings.database_url.get_secret_value())
-
-
-def _admin(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
-    configure_logs(settings.log_level)
-    return admin_commands.run(arguments, settings.database_url.get_secret_value())
+    return command
 
 
 def _backups(arguments: argparse.Namespace) -> int:
@@ -197,15 +180,15 @@ def _backups(arguments: argparse.Namespace) -> int:
     return backup_commands.run(arguments, options)
 
 
-async def _seed(url: str) -> None:
-    """Creates the partitions of the coming months and the records that the product ships with."""
-    async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
-        await enter_platform(db)
-        await ensure_partitions(db)
-        await seed_platform(db, shipped_tiers(), shipped_settings())
-        await seed_providers(db, shipped_providers())
-        await seed_prices(db, shipped_prices(), datetime.now(UTC))
-        await seed_templates(db, shipped_templates(), datetime.now(UTC))
+def _shipped() -> ShippedRecords:
+    return ShippedRecords(
+        tiers=shipped_tiers(),
+        settings=shipped_settings(),
+        providers=shipped_providers(),
+        prices=shipped_prices(),
+        templates=shipped_templates(),
+        integration_types=shipped_integration_types(),
+    )
 
 
 def control_options(settings: ControlSettings) -> ApiOptions:
@@ -283,6 +266,7 @@ def _fonts(folder: str) -> tuple[Path, ...]:
 def _policies(settings: ControlSettings) -> Policies:
     return Policies(
         links=settings.portal_url or settings.public_url,
+        public_url=settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,
         invoice_issuer=settings.invoice_issuer or ("Vocalized",),
@@ -388,11 +372,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "api": _api,
     "worker": _worker,
     "migrate": _migrate,
-    "admin": _admin,
+    "admin": _on_database(admin_commands.run),
     "providers": _providers,
-    "prices": _prices,
-    "explain": _explain,
-    "analytics": _analytics,
+    "prices": _on_database(price_commands.run),
+    "explain": _on_database(billing_commands.run),
+    "analytics": _on_database(analytics_commands.run),
     "backups": _backups,
 }
 

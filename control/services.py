@@ -28,6 +28,8 @@ from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
+from control.integrations.model import GrantPolicy
+from control.integrations.service import Integrations, ResultPages
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
 from control.numbers.addresses import BusinessAddresses
@@ -76,6 +78,7 @@ class Services:
     spend_alarms: SpendAlarms
     messages: CallerMessages
     privacy: Privacy
+    integrations: Integrations
     carriers: Carriers
     call_pacer: CallPacer
     media_assignment: MediaAssignment
@@ -88,8 +91,9 @@ class Services:
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
-    customers' addresses may lead to. invoice_issuer: lines of the platform's name and address on invoices;
-    invoice_fonts: files of further fonts for them."""
+    customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
+    invoice_issuer: lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
+    them."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -99,6 +103,8 @@ class Policies:
     analysis: AnalysisPolicy = field(default_factory=AnalysisPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
+    grants: GrantPolicy = field(default_factory=GrantPolicy)
+    public_url: str = ""
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
@@ -143,7 +149,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
     accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    checker = KeyChecker(EgressGuard(policies.egress_allow))
+    guard = EgressGuard(policies.egress_allow)
+    checker = KeyChecker(guard)
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
@@ -163,7 +170,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
         agent_lookup=agents.make_lookup(sealer),
-        call_analyser=CallAnalyser(policies.analysis, EgressGuard(policies.egress_allow)),
+        call_analyser=CallAnalyser(policies.analysis, guard),
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
@@ -171,10 +178,22 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
+        integrations=_make_integrations(workspaces, sealer, guard, policies),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
+    )
+
+
+def _make_integrations(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, policies: Policies) -> Integrations:
+    return Integrations(
+        workspaces,
+        sealer,
+        guard,
+        policies.grants,
+        public_url=policies.public_url or policies.links,
+        pages=ResultPages(policies.links, policies.has_portal),
     )

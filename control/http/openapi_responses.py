@@ -79,7 +79,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "schema": {"type": "string", "examples": ["Bearer"]},
     },
     "Location": {
-        "description": "A link to the file that is valid for some minutes; fetch it without the token.",
+        "description": "Where to go on: a link that is valid for some minutes; fetch it without the token.",
         "schema": {"type": "string", "format": "uri", "examples": ["https://storage.example.com/recording.wav?sig=…"]},
     },
 }
@@ -142,6 +142,9 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
     if signature.streamed:
         text = "The file, complete unless the connection is reset."
         return {"200": {"description": text, "headers": headers, "content": dict(_STREAMED)}}
+    if signature.redirect:
+        page = {"description": "A redirect to a page of the portal.", "headers": headers | _headers(["Location"])}
+        return {"302": page}
     if schema is None:
         return {"204": {"description": "Done.", "headers": headers}}
     content: Schema = {"application/json": {"schema": schema}}

@@ -15,6 +15,7 @@ from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfte
 from control.http.context import Context
 from control.http.file_response import FileResponse
 from control.http.json_or_pdf import JsonOrPdf
+from control.http.redirect import Redirect
 from control.http.streamed_file import StreamedFile
 
 RouteHandler = Callable[..., Awaitable[object]]
@@ -70,8 +71,8 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class HandlerSignature:
     """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
-    204 and for a file. file: the response is a FileResponse. pdf: it is a PDF for those who ask for one. streamed: the
-    response is a StreamedFile."""
+    204, for a file and for a redirect. file: the response is a FileResponse. pdf: it is a PDF for those who ask for
+    one. streamed: the response is a StreamedFile. redirect: it is a Redirect."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -81,10 +82,15 @@ class HandlerSignature:
     file: bool = False
     pdf: bool = False
     streamed: bool = False
+    redirect: bool = False
 
 
 class InvalidRoute(TypeError):
     """A handler's signature does not fit its route; raised at start."""
+
+
+# Types of results that are no JSON.
+_WITHOUT_BODY: Final = (type(None), FileResponse, StreamedFile, Redirect)
 
 
 @cache
@@ -110,11 +116,12 @@ def read_signature(route: Route) -> HandlerSignature:
         body=body,
         query=_model(route, hints, "query"),
         path=_path(route, hints, names),
-        response=None if response in (type(None), FileResponse, StreamedFile) else TypeAdapter(response),
+        response=None if response in _WITHOUT_BODY else TypeAdapter(response),
         summary=(inspect.getdoc(route.handler) or "").strip(),
         file=response is FileResponse,
         pdf=get_origin(hints.get("return")) is JsonOrPdf,
         streamed=response is StreamedFile,
+        redirect=response is Redirect,
     )
 
 

@@ -120,6 +120,7 @@ def admin_probes(
         probe("/admin/templates"),
         probe("/admin/config/settings"),
         probe("/admin/config/tiers"),
+        *(probe(f"/admin/integrations/{part}") for part in ("available", "usage")),
         *(probe(f"/admin/providers{part}") for part in ("", "/health", "/costs", "/routing")),
         probe("/admin/logs/activity", *_pages(50)),
         probe("/admin/logs/activity", "?action=agent.update"),
@@ -175,7 +176,8 @@ def client_probes(
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
                           "/analytics/overview?period=day", "/analytics/overview", "/analytics/agents",
-                          "/analytics/costs", "/voice/providers", "/voice/strategy", "/billing/current",
+                          "/analytics/costs", "/voice/providers", "/voice/strategy", "/integrations",
+                          "/integration-types", "/billing/current",
                           "/billing/history", "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [

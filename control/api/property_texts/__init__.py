@@ -12,6 +12,7 @@ from control.api.property_texts.analytics import ANALYTICS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
+from control.api.property_texts.integrations import INTEGRATIONS
 from control.api.property_texts.numbers import NUMBERS
 from control.api.property_texts.privacy import PRIVACY
 from control.api.property_texts.staff import STAFF
@@ -29,4 +30,6 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, NUMBERS, PRIVACY, STAFF, VOICE])
+PROPERTY_TEXTS: Final = _joined(
+    [COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, INTEGRATIONS, NUMBERS, PRIVACY, STAFF, VOICE]
+)
