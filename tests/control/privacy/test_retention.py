@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control.calls.event_batch import parse_event, write_events
 from control.calls.recording_discard import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.privacy import retention_duty
@@ -16,8 +18,11 @@ from control.privacy.model import RetentionKind
 from control.privacy.retention import KINDS, RetentionTerms, days_name, make_terms
 from control.privacy.retention_duty import apply_retention
 from shared.errors import Invalid
+from shared.events import CallerSaid, RecordingReady, UsageRecorded
+from shared.recording_keys import recordings_prefix
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform, carrier_unavailable
+from tests.control.calls.consumed_events import encoded_event
 from tests.control.privacy.filled_workspace import FilledWorkspace, make_filled_workspace, run_all, run_queued
 
 NOW = datetime.now(UTC)
@@ -172,6 +177,28 @@ async def test_recording_goes_when_storage_and_carrier_are_back(
     del platform.gateway.answers["delete_recording"]
     await run_all(platform)
     assert (await platform.storage.list_keys(), (await platform.call_row(call_id))["recording_key"]) == ([], None)
+
+
+async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    await choose(filled, recording=1, transcript=1)
+    old, young = NOW - timedelta(days=2), NOW - timedelta(hours=12)
+    calls = [await filled.insert_call("+491511234567", at=at, word="talking") for at in (old, young)]
+    await apply(platform)
+    for call_id in calls:
+        key = f"{recordings_prefix(filled.id)}{call_id}-0.wav"
+        await platform.storage.put(key, b"RIFF")
+        usage = UsageRecorded("stt", "tests", "tests", "", 5, "ms")
+        late = (CallerSaid(9, "I like zebrafish.", 1, 2), RecordingReady(key, 1_000), usage)
+        lines = [parse_event(str(seq), encoded_event(call_id, seq, event)) for seq, event in enumerate(late, 50)]
+        await platform.in_platform(partial(write_events, events=lines))
+    await run_all(platform)
+    assert [await held(filled, one) for one in calls] == [{"event"}, EVERYTHING - {"message"}]
+    stored = await platform.in_platform(
+        lambda db: db.fetch("SELECT event_type FROM call_events WHERE call_id = $1 ORDER BY seq", calls[0])
+    )
+    assert [row["event_type"] for row in stored] == ["recording.ready", "usage.recorded"]
+    assert await platform.storage.list_keys() == [f"{recordings_prefix(filled.id)}{calls[1]}-0.wav"]
 
 
 async def test_workspace_chooses_within_its_tier(platform: CallPlatform) -> None:
