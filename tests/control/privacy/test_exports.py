@@ -145,6 +145,15 @@ async def test_export_that_is_withdrawn_while_it_is_written_leaves_no_file(
     assert (await read_status(filled, export.id), await platform.storage.list_keys()) == ("deleted", [])
 
 
+async def test_file_that_a_killed_worker_wrote_after_the_withdrawal_is_deleted(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    export = await request(filled)
+    await withdraw_exports(platform.pool, platform.storage, filled.id, datetime.now(UTC))
+    await platform.storage.put(export_key(export), b"PK")
+    await run_queued(platform)
+    assert (await read_status(filled, export.id), await platform.storage.list_keys()) == ("deleted", [])
+
+
 async def test_storage_that_fails_has_the_job_tried_again(
     platform: CallPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
