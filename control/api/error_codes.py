@@ -202,7 +202,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_set_payment_method_exemption": f"{_WORKSPACE}, 422 reason_required",
     "admin_set_prepayment": _WORKSPACE,
     "admin_set_tax_exemption": f"{_WORKSPACE}, 422 reason_required",
-    "admin_list_calls": "422 too_deep",
+    "admin_list_calls": "422 too_deep, 422 reason_required",
     "admin_get_call": _CALL,
     "admin_list_events": _CALL,
 }

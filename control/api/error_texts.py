@@ -22,7 +22,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "404 bundle_not_found": "There is no such regulatory bundle in this workspace.",
     "404 call_not_found": "There is no such call in this workspace.",
     "404 credit_not_found": "There is no such credit.",
-    "422 reason_required": "Say why the workspace is exempt.",
+    "422 reason_required": "Say why; the reason is recorded.",
     "404 export_not_found": "There is no such export, or its file is deleted.",
     "404 invoice_not_found": "There is no such invoice.",
     "404 invitation_not_found": "There is no such open invitation.",
