@@ -13,7 +13,7 @@ import asyncpg  # type: ignore[import-untyped]
 import uvloop
 from pydantic import SecretStr
 
-from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
+from config.catalogue import shipped_dangerous_countries, shipped_disclosures, shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_prices import shipped_prices
 from config.settings import (
@@ -36,6 +36,7 @@ from control import (
 )
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
+from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.agents.seed import seed_templates
 from control.analytics.call_exports import ExportPolicy
@@ -74,8 +75,7 @@ T = TypeVar("T")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service, a
-    failed migration or backup, or a provider's key that was refused."""
+    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for what failed after that."""
     arguments = make_parser(COMMANDS).parse_args(argv)
     command: Command = arguments.command
     try:
@@ -299,12 +299,12 @@ def _policies(settings: ControlSettings) -> Policies:
             workers=settings.password_workers,
             queue_size=settings.password_waiting,
         ),
-        agents=AgentPolicy(settings.standin_providers, shipped_dangerous_countries()),
+        agents=AgentPolicy(
+            settings.standin_providers, shipped_dangerous_countries(), make_disclosures(shipped_disclosures())
+        ),
         calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
         analysis=AnalysisPolicy(
-            enabled=settings.call_analysis,
-            max_tokens=settings.call_analysis_max_tokens,
-            timeout_s=settings.call_analysis_timeout_s,
+            settings.call_analysis, settings.call_analysis_max_tokens, settings.call_analysis_timeout_s
         ),
         exports=ExportPolicy(
             concurrency=settings.export_concurrency,

@@ -160,6 +160,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 setting_unknown": "There is no such setting.",
     "422 template_not_found": "There is no such template.",
     "422 tier_unknown": "There is no such tier.",
+    "422 disclosure_text_missing": "The mode is `text`, and there is no text.",
     "422 timezone_unknown": "There is no such time zone.",
     "422 token_invalid": "The link is not valid any more; ask for a new one.",
     "422 too_deep": "Pages do not reach this deep: narrow the list by `from` and `to`.",
