@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for what failed after that."""
+    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for what fails then."""
     arguments = make_parser(COMMANDS).parse_args(argv)
     command: Command = arguments.command
     try:
