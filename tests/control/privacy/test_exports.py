@@ -30,8 +30,8 @@ NOW: Final = datetime.now(UTC)
 LEFT_OUT: Final = {
     "agent_daily", "agent_totals", "call_exports", "call_intervals", "call_search", "exemptions",
     "integration_sync_logs", "integrations", "message_emails", "meter_days", "phone_codes", "provider_daily",
-    "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices", "tool_runs", "transfer_times",
-    "usage_daily", "usage_intervals", "workspace_daily", "workspace_monthly", "workspace_totals",
+    "retention_limits", "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices", "tool_runs",
+    "transfer_times", "usage_daily", "usage_intervals", "workspace_daily", "workspace_monthly", "workspace_totals",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from control.calls.recording_discard import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.privacy import retention_duty
 from control.privacy.model import RetentionKind
-from control.privacy.retention import KINDS, RetentionTerms, days_name, make_terms
+from control.privacy.retention import KINDS, RetentionLimit, RetentionTerms, apply_grace, days_name, make_terms
 from control.privacy.retention_duty import apply_retention
 from shared.errors import Invalid
 from shared.events import CallerSaid, RecordingReady, UsageRecorded
@@ -59,6 +59,23 @@ def test_nothing_is_kept_longer_than_allowed(tier: dict[str, Any], own: dict[str
         assert 1 <= terms.days(kind) <= terms.longest[kind]
         assert terms.days(kind) <= own.get(days_name(kind), 400)
     assert terms.days("event") <= terms.days("transcript")
+
+
+@given(steps=st.lists(st.tuples(st.integers(0, 10), st.integers(1, 100)), min_size=1, max_size=12))
+@settings(max_examples=100)
+def test_fewer_days_count_after_the_grace_only(steps: list[tuple[int, int]]) -> None:
+    """steps: days that pass, and what is allowed then."""
+    grace, now, limit, history = timedelta(days=7), NOW, None, list[tuple[datetime, int]]()
+    for passed, longest in steps:
+        now += timedelta(days=passed)
+        before = limit
+        limit = apply_grace(before, longest, grace, now)
+        history.append((now, longest))
+        assert longest <= limit.days <= max(days for _, days in history)
+        if before is not None and limit.days < before.days:
+            last_allowed = max(at for at, days in history if days >= before.days)
+            assert limit.days == longest and now - last_allowed >= grace
+    assert apply_grace(RetentionLimit(9), 3, timedelta(0), NOW) == RetentionLimit(3)
 
 
 async def choose(filled: FilledWorkspace, **days: int | None) -> RetentionTerms:
@@ -117,6 +134,35 @@ async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
     row = await platform.call_row(ages[30.1])
     assert (row["caller_number"], row["status"]) == ("+491511234567", "completed")
     assert await apply(platform) == 0
+
+
+async def test_tier_that_is_lowered_by_accident_deletes_nothing_at_once(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    call_id, _ = await old_call(filled, 50)
+
+    async def lower(days: int | None, at: datetime) -> set[str]:
+        await platform.in_platform(
+            lambda db: db.execute(
+                "UPDATE tiers SET features = features || $1 WHERE tier_name = "
+                "(SELECT tier_name FROM workspaces WHERE id = $2)",
+                {"recording_days": days, "transcript_days": days}, filled.id,
+            )
+        )  # fmt: skip
+        await apply_retention(platform.pool, platform.services.platform, at)
+        await run_all(platform)
+        return await held(filled, call_id)
+
+    assert await lower(None, NOW) == EVERYTHING
+    assert await lower(3, NOW + timedelta(hours=1)) == EVERYTHING
+    assert await lower(3, NOW + timedelta(days=6)) == EVERYTHING
+    assert await lower(None, NOW + timedelta(days=6, hours=1)) == EVERYTHING, "somebody noticed"
+    await choose(filled, recording=60)
+    assert await lower(3, NOW + timedelta(days=8)) == EVERYTHING, "a grace of its own"
+    await lower(None, NOW + timedelta(days=8))
+    await choose(filled, recording=40)
+    assert await lower(3, NOW + timedelta(days=9)) == EVERYTHING - {"recording"}, "the owner's choice counts at once"
+    assert await lower(3, NOW + timedelta(days=16)) == set()
+    assert await lower(None, NOW + timedelta(days=17)) == set()
 
 
 async def test_other_workspaces_keep_theirs(platform: CallPlatform) -> None:
