@@ -110,8 +110,8 @@ def parse_event(entry: str, line: bytes) -> IncomingEvent:
 async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> BatchResult:
     """Stores new events, prices their usage, and applies them to their calls. Needs platform scope. Locks the calls'
     rows first, so that two transactions with the same event run one after the other."""
-    before = await store.lock_states(db, {one.call_id for one in events})
-    before, silenced = await _apply_retention(db, before)
+    locked = await store.lock_states(db, {one.call_id for one in events})
+    before, silenced = await _apply_retention(db, locked)
     events = [_with_plausible_time(one, before.get(one.call_id)) for one in events]
     wanted = [one for one in events if _is_stored(one, before.get(one.call_id), silenced)]
     known = {(one.call_id, one.seq): one for one in reversed(wanted)}

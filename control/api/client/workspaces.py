@@ -59,7 +59,8 @@ class WorkspaceChange(ChangeBody):
     industry: Slug | None = Field(None, description="null removes it.")
     timezone: Timezone = ""
     disclosure: DisclosureBody = Field(
-        DisclosureBody(), description="What callers are told before anything else, where their agent has no disclosure."
+        default_factory=lambda: DisclosureBody(mode="off", text=""),
+        description="What callers are told before anything else, where their agent has no disclosure.",
     )
     redaction: list[RedactionKind] = Field(
         [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."

@@ -18,7 +18,7 @@ from control.privacy.model import RetentionKind
 from control.privacy.retention import KINDS, RetentionLimit, RetentionTerms, apply_grace, days_name, make_terms
 from control.privacy.retention_duty import apply_retention
 from shared.errors import Invalid
-from shared.events import CallerSaid, RecordingReady, UsageRecorded
+from shared.events import CallerSaid, Event, RecordingReady, UsageRecorded
 from shared.recording_keys import recordings_prefix
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform, carrier_unavailable
@@ -235,7 +235,7 @@ async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
         key = f"{recordings_prefix(filled.id)}{call_id}-0.wav"
         await platform.storage.put(key, b"RIFF")
         usage = UsageRecorded("stt", "tests", "tests", "", 5, "ms")
-        late = (CallerSaid(9, "I like zebrafish.", 1, 2), RecordingReady(key, 1_000), usage)
+        late: tuple[Event, ...] = (CallerSaid(9, "I like zebrafish.", 1, 2), RecordingReady(key, 1_000), usage)
         lines = [parse_event(str(seq), encoded_event(call_id, seq, event)) for seq, event in enumerate(late, 50)]
         await platform.in_platform(partial(write_events, events=lines))
     await run_all(platform)
