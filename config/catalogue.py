@@ -1,10 +1,12 @@
-"""Data that the product ships with, validated: the price list, the initial settings, and dangerous countries."""
+"""Data that the product ships with, validated: the price list, the initial settings, dangerous countries, and what
+callers are told by law."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 DATA = Path(__file__).with_name("data")
 
@@ -38,6 +40,44 @@ class ShippedCountry(BaseModel):
     source: str = Field(min_length=1)
 
 
+class ShippedDisclosureRule(BaseModel):
+    """A law that demands that callers know that an artificial voice speaks. countries, prefixes: of the numbers (ISO
+    3166; E.164) that it holds for. since: its first day. source: where it stands. checked: when somebody looked it up.
+    note: what it says, in short."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    jurisdiction: str = Field(pattern=r"^[A-Z]{2}(-[A-Z]{2})?$")
+    name: str = Field(min_length=1)
+    countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]]
+    prefixes: list[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{2,7}$")]]
+    since: date
+    source: str = Field(min_length=1)
+    checked: date
+    note: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _holds_somewhere(self) -> Self:
+        if not self.countries and not self.prefixes:
+            raise ValueError("a rule needs countries or prefixes")
+        return self
+
+
+class ShippedDisclosures(BaseModel):
+    """texts: by language (ISO 639, two letters)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    texts: dict[Annotated[str, Field(pattern=r"^[a-z]{2}$")], Annotated[str, Field(min_length=1, max_length=500)]]
+    rules: list[ShippedDisclosureRule]
+
+    @model_validator(mode="after")
+    def _has_english(self) -> Self:
+        if "en" not in self.texts:
+            raise ValueError("texts.en is spoken where there is no other: it is missing")
+        return self
+
+
 def shipped_tiers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
     """The price list, each tier by column names. Raises OSError, pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedTier]).validate_json((folder / "tiers.json").read_bytes())
@@ -53,3 +93,8 @@ def shipped_dangerous_countries(folder: Path = DATA) -> frozenset[str]:
     """Countries that a workspace calls only where the staff allow it by name. Raises as `shipped_tiers`."""
     read = TypeAdapter(list[ShippedCountry]).validate_json((folder / "dangerous_countries.json").read_bytes())
     return frozenset(one.country for one in read)
+
+
+def shipped_disclosures(folder: Path = DATA) -> dict[str, Any]:
+    """What callers are told, and where the law demands it. Raises as `shipped_tiers`."""
+    return ShippedDisclosures.model_validate_json((folder / "disclosures.json").read_bytes()).model_dump()

@@ -13,7 +13,7 @@ import asyncpg  # type: ignore[import-untyped]
 import uvloop
 from pydantic import SecretStr
 
-from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
+from config.catalogue import shipped_dangerous_countries, shipped_disclosures, shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
@@ -37,6 +37,7 @@ from control import (
 )
 from control.accounts.email_gateways import open_gateway
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
+from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
@@ -70,8 +71,7 @@ T = TypeVar("T")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for an unreachable service, a
-    failed migration or backup, or a provider's key that was refused."""
+    """Returns the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for what fails then."""
     arguments = make_parser(COMMANDS).parse_args(argv)
     command: Command = arguments.command
     try:
@@ -283,12 +283,12 @@ def _policies(settings: ControlSettings) -> Policies:
             workers=settings.password_workers,
             queue_size=settings.password_waiting,
         ),
-        agents=AgentPolicy(settings.standin_providers, shipped_dangerous_countries()),
+        agents=AgentPolicy(
+            settings.standin_providers, shipped_dangerous_countries(), make_disclosures(shipped_disclosures())
+        ),
         calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
         analysis=AnalysisPolicy(
-            enabled=settings.call_analysis,
-            max_tokens=settings.call_analysis_max_tokens,
-            timeout_s=settings.call_analysis_timeout_s,
+            settings.call_analysis, settings.call_analysis_max_tokens, settings.call_analysis_timeout_s
         ),
         exports=ExportPolicy(
             concurrency=settings.export_concurrency,

@@ -11,6 +11,7 @@ import msgspec
 
 from control.agents import read_answering_agent
 from control.agents.config import AgentConfig
+from control.agents.disclosures import NO_DISCLOSURES, Disclosures
 from control.agents.facts import missing_variables_of
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
 from control.agents.outside_hours import CallMoment, closing_text
@@ -21,6 +22,7 @@ from control.db.pool import Connection
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.offers import RULES, ProviderOffer, ProviderOffers, RoutingRules
 from control.voice.routing_rules import make_rules
+from control.workspaces.model import NO_DISCLOSURE, DisclosureChoice, disclosure_choice
 from shared.plan import CallPlan, PlanError, ProviderPlan
 from shared.secrets import Sealer
 
@@ -29,7 +31,8 @@ from shared.secrets import Sealer
 class AnsweringAgent:
     """The agent that would answer, and its workspace. agent_id, version: None without an agent. timezone: the
     workspace's, a name of the IANA database. max_calls: concurrent calls that the tier allows. dial_scope: where the
-    workspace's calls and the agent's transfers may go.
+    workspace's calls and the agent's transfers may go. disclosure: what callers are told, by the workspace's choice and
+    the laws in disclosures.
 
     may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
@@ -51,6 +54,8 @@ class AnsweringAgent:
     sealed: Mapping[str, bytes]
     sealer: Sealer
     standins: bool
+    disclosure: DisclosureChoice = NO_DISCLOSURE
+    disclosures: Disclosures = NO_DISCLOSURES
 
     @property
     def is_live(self) -> bool:
@@ -89,8 +94,8 @@ class AnsweringAgent:
         return closing_text(self.version.content, moment, self._complete(call))
 
     def make_plan(self, call: PlannedCall, moment: CallMoment | None = None) -> CallPlan:
-        """A call's plan, with keys, and without a fallback number that is not allowed (any more). Raises PlanError when
-        there is no agent, or it cannot answer."""
+        """A call's plan, with keys, with the workspace's disclosure where the agent has none, and without a fallback
+        number that is not allowed (any more). Raises PlanError when there is no agent, or it cannot answer."""
         if self.version is None:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
@@ -102,7 +107,11 @@ class AnsweringAgent:
         except ValueError as error:  # a config that an older schema allowed
             raise PlanError(str(error)) from error
         return msgspec.structs.replace(
-            plan, stt=_keyed(plan.stt, keys), llm=_keyed(plan.llm, keys), tts=_keyed(plan.tts, keys)
+            plan,
+            stt=_keyed(plan.stt, keys),
+            llm=_keyed(plan.llm, keys),
+            tts=_keyed(plan.tts, keys),
+            disclosure=plan.disclosure or self._disclosure_text(call),
         )
 
     def list_language_models(self) -> list[ProviderPlan]:
@@ -117,6 +126,10 @@ class AnsweringAgent:
             raise PlanError(str(error)) from error
         chain = make_chain(content, config, "llm", self._usable(keys))
         return _keyed([ProviderPlan(**one) for one in chain], keys)
+
+    def _disclosure_text(self, call: PlannedCall) -> str:
+        numbers = (call.caller, call.called)
+        return self.disclosures.find_text(self.disclosure, numbers, call.at.date(), self.language)
 
     def _usable(self, keys: Mapping[str, str]) -> ProviderOffers:
         """Providers that have the key that they need."""
@@ -177,6 +190,8 @@ class AgentLookup:
             sealed={provider: b64decode(key) for provider, key in sealed.items() if key},
             sealer=self._sealer,
             standins=self._policy.standins,
+            disclosure=disclosure_choice(row["settings"]),
+            disclosures=self._policy.disclosures,
         )
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
+from control.agents.disclosures import NO_DISCLOSURES, Disclosures
+
 Status = Literal["draft", "live", "paused"]
 Config = Mapping[str, Any]
 
@@ -15,10 +17,12 @@ Config = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class AgentPolicy:
     """standins: providers made for tests may answer calls (never in production). dangerous_countries: those that a
-    workspace calls only where the staff allow it by name; a number of its own there is not enough."""
+    workspace calls only where the staff allow it by name; a number of its own there is not enough. disclosures: what
+    the law demands that callers are told."""
 
     standins: bool = False
     dangerous_countries: frozenset[str] = frozenset()
+    disclosures: Disclosures = NO_DISCLOSURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ _CODES: Final[Mapping[str, str]] = {
     "reset_password": "422 token_invalid, 422 weak_password",
     "create_workspace": "409 tier_not_priced, 409 workspace_limit, 422 timezone_unknown",
     "get_workspace": "404 tier_not_found",
-    "update_workspace": "409 workspace_suspended, 422 timezone_unknown",
+    "update_workspace": "409 workspace_suspended, 422 timezone_unknown, 422 disclosure_text_missing",
     "invite_member": "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended",
     "change_member": "404 member_not_found, 409 last_owner",
     "remove_member": "404 member_not_found, 409 last_owner",
@@ -228,7 +228,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_set_payment_method_exemption": f"{_WORKSPACE}, 422 reason_required",
     "admin_set_prepayment": _WORKSPACE,
     "admin_set_tax_exemption": f"{_WORKSPACE}, 422 reason_required",
-    "admin_list_calls": "422 too_deep",
+    "admin_list_calls": "422 too_deep, 422 reason_required",
     "admin_get_call": _CALL,
     "admin_list_events": _CALL,
 }

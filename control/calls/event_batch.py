@@ -1,7 +1,7 @@
 """Stores a batch of media's events in one transaction. An event that comes again changes nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,7 +12,8 @@ import msgspec
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing.charges import record_usage
 from control.billing.ledger import UsageEvent
-from control.calls import store, store_events, store_redaction
+from control.calls import read_retained, store, store_events, store_redaction
+from control.calls.analysis.store_analysis import delete_findings
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.event_redaction import redact_event, redact_utterances, with_redacted_texts, with_redaction
 from control.calls.hangup import enqueue_hangup
@@ -50,6 +51,9 @@ _MOST_SEQ: Final = 2**31 - 1
 # partitions of so many days ahead exist: a row of a later time would go to the default partition, and the partition of
 # its month could never be made, because none of the ledger's rows can be removed.
 FURTHEST: Final = timedelta(days=40)
+# What calls hold is kept for a day at least, so nothing was deleted of those that are younger.
+_KEPT: Final = timedelta(days=1)
+_WORDS: Final = frozenset({"transcript", "event"})
 
 
 class EventUnreadable(ValueError):
@@ -106,9 +110,11 @@ def parse_event(entry: str, line: bytes) -> IncomingEvent:
 async def write_events(db: Connection, events: Sequence[IncomingEvent]) -> BatchResult:
     """Stores new events, prices their usage, and applies them to their calls. Needs platform scope. Locks the calls'
     rows first, so that two transactions with the same event run one after the other."""
-    before = await store.lock_states(db, {one.call_id for one in events})
+    locked = await store.lock_states(db, {one.call_id for one in events})
+    before, silenced = await _apply_retention(db, locked)
     events = [_with_plausible_time(one, before.get(one.call_id)) for one in events]
-    known = {(one.call_id, one.seq): one for one in reversed(events) if _is_stored(one, before.get(one.call_id))}
+    wanted = [one for one in events if _is_stored(one, before.get(one.call_id), silenced)]
+    known = {(one.call_id, one.seq): one for one in reversed(wanted)}
     unknown = [one.entry for one in events if one.call_id not in before]
     if not known:
         return BatchResult(0, unknown)
@@ -169,6 +175,7 @@ async def _apply(
             changed.append((old, new))
     await store_events.upsert_utterances(db, spoken)
     await store_redaction.update_texts(db, redacted)
+    await delete_findings(db, {one.call_id for one in redacted})
     await save_changes(db, changed)
     await _enqueue_joins(db, changed)
     await _enqueue_hangups(db, changed)
@@ -224,11 +231,31 @@ def _with_plausible_time(one: IncomingEvent, call: CallState | None) -> Incoming
     return replace(one, at=call.created_at)
 
 
-def _is_stored(one: IncomingEvent, call: CallState | None) -> bool:
-    """Of a call whose caller's data was deleted only what costs money, and recordings, which are deleted, too. A node
-    that could not reach the bus may send the rest of it days later."""
-    if call is None or call.details.contents_deleted_at is None:
-        return call is not None
+async def _apply_retention(
+    db: Connection, calls: Mapping[UUID, CallState]
+) -> tuple[Mapping[UUID, CallState], Collection[UUID]]:
+    """The calls as they are after retention, which does not come back to them: those whose recordings were due discard
+    what is stored late. And those whose words were deleted."""
+    now = datetime.now(UTC)
+    old = [call.id for call in calls.values() if now - call.created_at > _KEPT]
+    deleted = await read_retained.select_deleted_kinds(db, old) if old else {}
+    due = {call_id: calls[call_id] for call_id, kinds in deleted.items() if "recording" in kinds}
+    discarding = {
+        call_id: replace(call, details=replace(call.details, recordings_deleted_at=now))
+        for call_id, call in due.items()
+        if call.details.recordings_deleted_at is None
+    }
+    return {**calls, **discarding}, {call_id for call_id, kinds in deleted.items() if kinds & _WORDS}
+
+
+def _is_stored(one: IncomingEvent, call: CallState | None, silenced: Collection[UUID]) -> bool:
+    """Of a call whose words were deleted, on its caller's request or by retention (silenced), only what costs money,
+    and recordings, which are deleted, too, when they are due. A node that could not reach the bus may send the rest of
+    it days later."""
+    if call is None:
+        return False
+    if call.details.contents_deleted_at is None and call.id not in silenced:
+        return True
     return isinstance(one.envelope.event, UsageRecorded | RecordingReady)
 
 

@@ -7,7 +7,9 @@ from control.db.pool import Connection
 # Where the next page begins. Skipped while another worker is at it.
 _LOCK_PROGRESS: Final = "SELECT below FROM call_search_progress FOR UPDATE SKIP LOCKED"
 
-# The page of $2 calls below $1, and those of them that are over and have a transcript, as the trigger has them.
+# The page of $2 calls below $1, and those of them that are over and have a transcript, as the trigger has them. The
+# rows are locked, in the order of all who lock several: a transcript that is deleted meanwhile must not be indexed as
+# it was when this began, because the trigger of its deletion has nothing to delete yet.
 _INDEX_PAGE: Final = """
     WITH page AS (SELECT id FROM calls WHERE id < $1 ORDER BY id DESC LIMIT $2),
     indexed AS (
@@ -15,6 +17,7 @@ _INDEX_PAGE: Final = """
         SELECT c.id, c.workspace_id, c.created_at, to_tsvector('simple', left(c.transcription, 200000))
         FROM page JOIN calls c ON c.id = page.id
         WHERE c.transcription <> '' AND c.status NOT IN ('queued', 'ringing', 'in_progress')
+        ORDER BY c.id FOR SHARE OF c
         ON CONFLICT DO NOTHING
     )
     SELECT id FROM page ORDER BY id

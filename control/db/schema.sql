@@ -1653,6 +1653,19 @@ CREATE TABLE public.rented_numbers (
 );
 
 --
+-- Name: retention_limits; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.retention_limits (
+    workspace_id uuid NOT NULL,
+    kind text NOT NULL,
+    days integer NOT NULL,
+    lowered_at timestamp with time zone,
+    CONSTRAINT retention_limits_days_check CHECK ((days > 0)),
+    CONSTRAINT retention_limits_kind_check CHECK ((kind = ANY (ARRAY['recording'::text, 'transcript'::text, 'event'::text])))
+);
+
+--
 -- Name: retention_progress; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2483,6 +2496,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: retention_limits; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: retention_progress; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2564,6 +2581,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000602');
 INSERT INTO public.schema_migrations VALUES ('20261127000701');
 INSERT INTO public.schema_migrations VALUES ('20261127000801');
 INSERT INTO public.schema_migrations VALUES ('20261127000901');
+INSERT INTO public.schema_migrations VALUES ('20261127001401');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3295,6 +3313,13 @@ ALTER TABLE ONLY public.regulatory_bundles
 
 ALTER TABLE ONLY public.rented_numbers
     ADD CONSTRAINT rented_numbers_pkey PRIMARY KEY (id);
+
+--
+-- Name: retention_limits retention_limits_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.retention_limits
+    ADD CONSTRAINT retention_limits_pkey PRIMARY KEY (workspace_id, kind);
 
 --
 -- Name: retention_progress retention_progress_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4766,6 +4791,13 @@ ALTER TABLE ONLY public.regulatory_bundles
     ADD CONSTRAINT regulatory_bundles_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: retention_limits retention_limits_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.retention_limits
+    ADD CONSTRAINT retention_limits_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: retention_progress retention_progress_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -5185,6 +5217,12 @@ ALTER TABLE public.regulatory_bundles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.rented_numbers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: retention_limits; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.retention_limits ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: retention_progress; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -5441,6 +5479,12 @@ CREATE POLICY tenant ON public.regulatory_bundles USING ((( SELECT (public.curre
 --
 
 CREATE POLICY tenant ON public.rented_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: retention_limits tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.retention_limits USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: retention_progress tenant; Type: POLICY; Schema: public; Owner: -
@@ -6091,6 +6135,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.regulatory_bundles TO vocalize
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rented_numbers TO vocalized_app;
+
+--
+-- Name: TABLE retention_limits; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.retention_limits TO vocalized_app;
 
 --
 -- Name: TABLE retention_progress; Type: ACL; Schema: public; Owner: -

@@ -11,19 +11,21 @@ from control.platform import store_content_reads
 from control.platform.audit import Actor, Change, record_change
 from control.platform.store_content_reads import READ_ACTION
 
-# call: transcription, summary and turns. events: the call's events, which hold the same words.
-ReadContent = Literal["call", "events"]
+# call: transcription, summary and turns. events: the call's events, which hold the same words. search: which calls
+# have certain words in their transcripts. The words are not stored: they may be personal, and the log is for ever.
+ReadContent = Literal["call", "events", "search"]
 MOST_COUNTED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ContentRead:
-    """One read. reader: the address of the member of the staff; None where the entry has none."""
+    """One read. reader: the address of the member of the staff; None where the entry has none. call_id: None for a
+    search."""
 
     id: UUID
     at: datetime
     reader: str | None
-    call_id: UUID
+    call_id: UUID | None
     content: ReadContent
     reason: str
 
@@ -36,6 +38,13 @@ async def record_read(
     await record_change(db, actor, Change(READ_ACTION, "call", str(call_id), workspace_id, after=after, reason=reason))
 
 
+async def record_search(db: Connection, actor: Actor, workspace_id: UUID, calls: int, reason: str) -> None:
+    """Appends a search in a workspace's transcripts to the audit log. calls: how many of them it answered."""
+    after = {"content": "search", "calls": calls}
+    change = Change(READ_ACTION, "workspace", str(workspace_id), workspace_id, after=after, reason=reason)
+    await record_change(db, actor, change)
+
+
 async def list_reads(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[ContentRead]:
     """Newest first; the total is counted up to MOST_COUNTED. Raises Invalid (code cursor_unknown)."""
     found = await store_content_reads.select_reads(db, workspace_id, page)
@@ -44,7 +53,7 @@ async def list_reads(db: Connection, workspace_id: UUID, *, page: PageRequest) -
             id=row["id"],
             at=row["at"],
             reader=row["actor_email"],
-            call_id=UUID(row["resource_id"]),
+            call_id=UUID(row["resource_id"]) if row["resource_type"] == "call" else None,
             content=row["details"]["after"]["content"],
             reason=row["details"]["reason"],
         )

@@ -170,6 +170,10 @@ _SPECS: Final = (
         "Days that events of calls are kept, where the workspace's tier names none and the workspace no fewer; no "
         "longer than transcripts.",
     ),
+    _number(
+        "retention_grace_days", 7, 0, 90,
+        "Days for which nothing is deleted because a workspace's tier, or a setting, allows fewer days than before.",
+    ),
     _number("export_days", 7, 1, 90, "Days that the file of a workspace's export can be downloaded."),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip

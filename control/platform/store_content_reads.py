@@ -14,11 +14,11 @@ _ORDER: Final = Keyset(
 
 
 async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Any]:
-    """Entries of a workspace, newest first: id, at, actor_email, resource_id, details. Raises Invalid (code
-    cursor_unknown)."""
+    """Entries of a workspace, newest first: id, at, actor_email, resource_type, resource_id, details. Raises Invalid
+    (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
-        "SELECT id, at, actor_email, resource_id, details FROM audit_log "
+        "SELECT id, at, actor_email, resource_type, resource_id, details FROM audit_log "
         f"WHERE workspace_id = $1 AND action = 'call.read' {clause.tail}",
         *clause.values,
     )

@@ -63,6 +63,12 @@ def make_caller_deletion_job(
         try:
             is_over = await _delete_calls(pool, media_assignment, found)
             is_over = await _delete_others(pool, storage, clear_payloads, found) and is_over
+            if is_over:
+                # Those that were requested while there was still something to delete hold it, too.
+                counts = {"exports": await withdraw_exports(pool, storage, found.caller.workspace_id, utc_now())}
+                async with pool.transaction() as db:
+                    await enter_platform(db)
+                    await store_caller_deletions.add_counts(db, found.deletion.id, counts)
         except BusUnavailable:
             raise JobFailed("bus unavailable") from None
         except StorageUnavailable as fault:

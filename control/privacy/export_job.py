@@ -35,10 +35,13 @@ def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
         async with pool.transaction() as db:
             await enter_platform(db)
             export = await store_exports.select_one(db, None, job.export_id)
-        if export is None or export.status != "running":
+        if export is None or export.status not in ("running", "deleted"):
             return
         key = export_key(export)
         try:
+            if export.status == "deleted":
+                # A worker that was killed may have written the file after it was withdrawn.
+                return await storage.delete(key)
             writer = _ExportWriter(pool, storage, export)
             await storage.put_stream(key, writer.write(utc_now()))
             async with pool.transaction() as db:

@@ -35,6 +35,25 @@ class RetentionTerms:
         return now - timedelta(days=self.days(kind))
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionLimit:
+    """The longest that a workspace may keep a kind, as retention takes it. lowered_at: since when tier and platform
+    allow fewer days; None: they do not."""
+
+    days: int
+    lowered_at: datetime | None = None
+
+
+def apply_grace(before: RetentionLimit | None, longest: int, grace: timedelta, now: datetime) -> RetentionLimit:
+    """The limit now. before: as it was taken last; None: never. longest: days that tier and platform allow. Fewer days
+    count after the grace only: by a tier that was changed by accident, or a workspace that was moved to another, what
+    cannot be restored would be lost."""
+    if before is None or longest >= before.days:
+        return RetentionLimit(longest)
+    lowered_at = before.lowered_at or now
+    return RetentionLimit(longest) if now - lowered_at >= grace else RetentionLimit(before.days, lowered_at)
+
+
 def make_terms(
     platform: Mapping[RetentionKind, int], features: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> RetentionTerms:

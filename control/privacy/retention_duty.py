@@ -1,7 +1,8 @@
 """The duty that deletes what calls hold when it is kept no longer."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,10 +11,10 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.messages.deletion import delete_messages
 from control.platform.service import Platform
-from control.privacy import read_retention, store_retention
+from control.privacy import read_retention, store_retention, store_retention_limits
 from control.privacy.model import RetentionKind
-from control.privacy.read_retention import RetentionTask
-from control.privacy.retention import KINDS, days_name, make_terms
+from control.privacy.read_retention import RetainedWorkspace, RetentionTask
+from control.privacy.retention import KINDS, RetentionTerms, apply_grace, days_name, make_terms
 
 # Calls of one transaction, and of one run of the duty.
 BATCH: Final = 200
@@ -35,14 +36,16 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
     async with pool.transaction() as db:
         await enter_platform(db)
         days = await platform_days(db, platform)
+        grace = timedelta(days=await platform.setting(db, "retention_grace_days"))
         await retry_discards(db)
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
             workspaces = await read_retention.select_workspaces(db, after, _WORKSPACES_AT_ONCE)
+            terms = await _take_terms(db, workspaces, days, grace, now)
             tasks = [
-                RetentionTask(one.id, kind, make_terms(days, one.features, one.settings).cutoff(kind, now))
-                for one in workspaces
+                RetentionTask(workspace_id, kind, one.cutoff(kind, now))
+                for workspace_id, one in terms.items()
                 for kind in KINDS
             ]
             due = await read_retention.select_due(db, tasks)
@@ -53,6 +56,29 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
         if len(workspaces) < _WORKSPACES_AT_ONCE:
             return CALLS_PER_RUN - left
         after = workspaces[-1].id
+
+
+async def _take_terms(
+    db: Connection,
+    workspaces: Iterable[RetainedWorkspace],
+    days: Mapping[RetentionKind, int],
+    grace: timedelta,
+    now: datetime,
+) -> Mapping[UUID, RetentionTerms]:
+    """By workspace, what counts now; stores what has changed of the limits. days: the platform's own."""
+    allowed = {one.id: make_terms(days, one.features, one.settings) for one in workspaces}
+    before = await store_retention_limits.select_limits(db, allowed)
+    limits = {
+        (workspace_id, kind): apply_grace(before.get((workspace_id, kind)), terms.longest[kind], grace, now)
+        for workspace_id, terms in allowed.items()
+        for kind in KINDS
+    }
+    changed = {key: limit for key, limit in limits.items() if before.get(key) != limit}
+    await store_retention_limits.upsert_limits(db, changed)
+    return {
+        workspace_id: replace(terms, longest={kind: limits[workspace_id, kind].days for kind in KINDS})
+        for workspace_id, terms in allowed.items()
+    }
 
 
 async def _run_task(pool: Pool, task: RetentionTask, now: datetime, most: int) -> int:

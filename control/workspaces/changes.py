@@ -25,6 +25,7 @@ _AUDITED_FIELDS: Final = (
     "outbound_countries",
     "retention",
     "redaction",
+    "disclosure",
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.platform.model import Tier
@@ -13,6 +13,21 @@ from control.workspaces.roles import Role
 WorkspaceStatus = Literal["trial", "active", "suspended"]
 # Why a workspace is suspended, as its members see it.
 SuspensionCause = Literal["trial_over", "invoice_overdue", "staff"]
+# off: nothing. by_jurisdiction: our text, where a law is known that demands it (config/data/disclosures.json). text:
+# the workspace's own text, in each call.
+DisclosureMode = Literal["off", "by_jurisdiction", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureChoice:
+    """What a workspace has its callers told before anything else, unless their agent has a text of its own. text: empty
+    but for the mode of that name."""
+
+    mode: DisclosureMode = "off"
+    text: str = ""
+
+
+NO_DISCLOSURE: Final = DisclosureChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,11 @@ class Workspace:
         """Days by kind that the workspace chose (control/privacy/retention.py)."""
         chosen: Mapping[str, int] = self.settings.get("retention", {})
         return chosen
+
+    @property
+    def disclosure(self) -> DisclosureChoice:
+        """See `disclosure_choice`."""
+        return disclosure_choice(self.settings)
 
     @property
     def redaction(self) -> Sequence[str]:
@@ -171,6 +191,16 @@ class WorkspaceListing:
     total_calls: int
     total_revenue: Decimal
     currency: str
+
+
+def disclosure_choice(settings: Mapping[str, Any]) -> DisclosureChoice:
+    """Returns what callers are told; nothing by a choice that only another version knows."""
+    match settings.get("disclosure"):
+        case {"mode": "by_jurisdiction"}:
+            return DisclosureChoice("by_jurisdiction")
+        case {"mode": "text", "text": str(text)} if text:
+            return DisclosureChoice("text", text)
+    return NO_DISCLOSURE
 
 
 def outbound_countries(settings: Mapping[str, Any]) -> Sequence[str]:

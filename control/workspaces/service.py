@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from control.accounts.email_delivery import EmailQueue
@@ -19,14 +19,24 @@ from control.workspaces import administration, read_members, read_tiers, read_us
 from control.workspaces.changes import lock_workspace, require_found, save_change
 from control.workspaces.invitations import Invitations
 from control.workspaces.members import Members, require_may_change, require_role
-from control.workspaces.model import Membership, NewWorkspace, Subscription, Workspace
+from control.workspaces.model import (
+    NO_DISCLOSURE,
+    DisclosureChoice,
+    Membership,
+    NewWorkspace,
+    Subscription,
+    Workspace,
+)
 from control.workspaces.people import lock_person_workspaces
 from control.workspaces.status import require_not_suspended, suspend
 from control.workspaces.timezones import require_timezone
-from shared.errors import Conflict, Unauthorised
+from shared.errors import Conflict, Invalid, Unauthorised
 from shared.ids import new_id
 
 __all__ = ["Membership", "Workspaces"]
+
+# Changes of a workspace that are kept among its settings.
+_SETTINGS: Final = ("redaction", "disclosure")
 
 
 class Workspaces:
@@ -110,12 +120,14 @@ class Workspaces:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Workspace:
-        """Changes a workspace. changes: any of name, industry, timezone, redaction. Raises NotFound, Invalid
-        (timezone_unknown), Conflict (code workspace_suspended)."""
+        """Changes a workspace. changes: any of name, industry, timezone, redaction, disclosure. Raises NotFound,
+        Invalid (timezone_unknown, disclosure_text_missing), Conflict (code workspace_suspended)."""
         before = await lock_workspace(db, workspace_id)
         require_not_suspended(before)
         if "timezone" in changes:
             require_timezone(changes["timezone"])
+        if "disclosure" in changes:
+            _require_text(changes["disclosure"])
         return await save_change(db, actor, "workspace.update", before, _changed(before, changes), now)
 
     async def change_setting(
@@ -185,9 +197,17 @@ class Workspaces:
 
 def _changed(before: Workspace, changes: Mapping[str, Any]) -> Workspace:
     """redaction: an empty list turns it off."""
-    columns = {name: value for name, value in changes.items() if name != "redaction"}
-    if "redaction" not in changes:
-        return replace(before, **columns)
-    settings = {name: value for name, value in before.settings.items() if name != "redaction"}
-    chosen = [kind for kind in KINDS if kind in changes["redaction"]]
-    return replace(before, **columns, settings=settings | ({"redaction": chosen} if chosen else {}))
+    columns = {name: value for name, value in changes.items() if name not in _SETTINGS}
+    settings = {name: value for name, value in before.settings.items() if name not in changes}
+    if chosen := [kind for kind in KINDS if kind in changes.get("redaction", ())]:
+        settings["redaction"] = chosen
+    disclosure: DisclosureChoice = changes.get("disclosure", NO_DISCLOSURE)
+    if disclosure.mode != "off":
+        settings["disclosure"] = {"mode": disclosure.mode, "text": disclosure.text if disclosure.mode == "text" else ""}
+    return replace(before, **columns, settings=settings)
+
+
+def _require_text(disclosure: DisclosureChoice) -> None:
+    """Raises Invalid (code disclosure_text_missing)."""
+    if disclosure.mode == "text" and not disclosure.text.strip():
+        raise Invalid("Say what callers are told.", param="disclosure.text", code="disclosure_text_missing")

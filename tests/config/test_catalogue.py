@@ -1,12 +1,14 @@
 """The shipped price list and initial settings are valid for the platform."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
+from config.catalogue import shipped_dangerous_countries, shipped_disclosures, shipped_settings, shipped_tiers
 from control.agents.destinations import ALWAYS
 from control.platform.model import Tier
 from control.platform.registry import REGISTRY, check_setting
@@ -54,3 +56,34 @@ def test_dangerous_countries_have_numbers_and_are_not_open_to_all() -> None:
     require_countries(sorted(dangerous), "dangerous_countries")
     assert "JM" in dangerous
     assert not dangerous & ALWAYS
+
+
+def test_disclosure_rules_name_countries_that_there_are() -> None:
+    shipped = shipped_disclosures()
+    countries = [country for rule in shipped["rules"] for country in rule["countries"]]
+    require_countries(countries, "disclosures")
+    assert len(countries) == len(set(countries)) == 27
+
+
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        ({"countries": [], "prefixes": []}, "countries or prefixes"),
+        ({"countries": ["Germany"], "prefixes": []}, "countries"),
+        ({"countries": ["DE"], "prefixes": ["0049"]}, "prefixes"),
+        ({"countries": ["DE"], "prefixes": [], "source": ""}, "source"),
+    ],
+)
+def test_disclosure_rule_that_is_incomplete_is_refused(tmp_path: Path, rule: dict[str, Any], fault: str) -> None:
+    whole = {
+        "jurisdiction": "DE",
+        "name": "x",
+        "since": "2026-01-01",
+        "checked": "2026-01-01",
+        "source": "x",
+        "note": "x",
+    }
+    data = {"texts": {"en": "A machine."}, "rules": [whole | rule]}
+    (tmp_path / "disclosures.json").write_text(json.dumps(data))
+    with pytest.raises(ValidationError, match=fault):
+        shipped_disclosures(tmp_path)

@@ -93,6 +93,8 @@ ROWS = {
     "VALUES ($2, $1, $2, 'payment', 1, 'usd', 'bank_transfer', now())",
     "sink_customers": "INSERT INTO sink_customers (workspace_id, customer_id) VALUES ($1, $2::uuid::text)",
     "sink_invoices": "INSERT INTO sink_invoices (invoice_id, workspace_id, checked_at) VALUES ($2, $1, now())",
+    "retention_limits": "INSERT INTO retention_limits (workspace_id, kind, days) "
+    "VALUES ($1, 'event', 30 + ($2::uuid IS NULL)::integer)",
     "retention_progress": "INSERT INTO retention_progress (workspace_id, kind, reached_at, reached_id) "
     "VALUES ($1, 'event', now(), $2)",
     "caller_deletions": "INSERT INTO caller_deletions (id, workspace_id, caller, sealed_number, status, requested_at) "

@@ -155,7 +155,7 @@ def _admin_call_probes(token: str, workspaces: Sequence[str], calls: Sequence[st
         probe("/admin/calls", "?direction=outbound"),
         Probe("GET /admin/calls?caller_number=…", token, [f"/admin/calls?caller_number={one}" for one in CALLERS]),
         probe("/admin/calls", "?status=no_answer"),
-        *(probe("/admin/calls", f"?q={words}") for words in SEARCHES),
+        *(probe("/admin/calls", f"?q={words}&reason=Probe") for words in SEARCHES),
         Probe("GET /admin/calls?workspace_id=…", token, [f"/admin/calls?workspace_id={one}" for one in workspaces]),
         probe("/admin/calls/live"),
         Probe("GET /admin/calls/{callId}", token, [f"/admin/calls/{one}{_REASON}" for one in calls]),

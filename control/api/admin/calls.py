@@ -1,6 +1,8 @@
 """Routes of all workspaces' calls, for the staff. What was said in a call is read with a reason, which the workspace's
 owner sees."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -17,12 +19,14 @@ from control.api.admin.calls_views import (
     without_content,
 )
 from control.api.call_queries import CallListQuery, EventsQuery
+from control.calls.record_model import CallSummary
 from control.http.access import admin
 from control.http.body import ONE_LINE
 from control.http.context import AdminContext
 from control.http.pagination import Query, page_fields
 from control.http.route import Route
-from control.platform.content_reads import ReadContent, record_read
+from control.platform.content_reads import ReadContent, record_read, record_search
+from shared.errors import Invalid
 
 CALLS = "/admin/calls"
 # Calls hold callers' numbers and words, which finance has no need to see.
@@ -35,6 +39,11 @@ class AdminCallsQuery(CallListQuery):
     """Filters of the list."""
 
     workspace_id: UUID | None = Field(None, description="Only calls of this workspace.")
+    reason: Reason | None = Field(
+        None,
+        description=f"{_REASON} Required with `q`, because its answer tells what was said.",
+        examples=["Ticket 1234"],
+    )
 
 
 class AdminCallQuery(Query):
@@ -50,9 +59,14 @@ class AdminEventsQuery(EventsQuery):
 
 
 async def list_calls(context: AdminContext, query: AdminCallsQuery) -> AdminCallList:
-    """The platform's calls, newest first."""
+    """The platform's calls, newest first. A search by words needs a `reason`, which is written to the audit log of each
+    workspace that it answers calls of."""
     wanted = query.to_filter(query.workspace_id)
+    if wanted.text is not None and query.reason is None:
+        raise Invalid("Say why transcripts are searched.", param="reason", code="reason_required")
     found = await context.services.calls.records.list_page(context.db, wanted, page=query.request())
+    if wanted.text is not None and query.reason is not None:
+        await _record_search(context, query.workspace_id, found.rows, query.reason)
     return AdminCallList([to_row(call) for call in found.rows], **page_fields(query, found))
 
 
@@ -78,6 +92,15 @@ async def list_events(context: AdminContext, call_id: UUID, query: AdminEventsQu
     await _record_read(context, call.summary_line.workspace_id, call_id, "events", query.reason)
     found = await records.list_events(context.db, None, call_id, after_seq=query.after_seq, most=query.limit)
     return AdminCallEvents(found.rows, found.has_more)
+
+
+async def _record_search(
+    context: AdminContext, searched: UUID | None, found: Sequence[CallSummary], reason: str
+) -> None:
+    """searched: the only workspace; also where nothing is found in it, because that tells something, too."""
+    counts = Counter(call.workspace_id for call in found)
+    for workspace_id in sorted({*counts, *([searched] if searched else [])}):
+        await record_search(context.db, context.actor, workspace_id, counts[workspace_id], reason)
 
 
 async def _record_read(

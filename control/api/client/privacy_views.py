@@ -70,13 +70,14 @@ class CallerDeletionList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class ContentReadView:
-    """A read of a call's content by the platform's staff. reader: the address of the member of the staff. content: what
-    was read: the call's transcription, summary and turns, or its events."""
+    """A read of calls' content by the platform's staff. reader: the address of the member of the staff. call_id: null
+    for a search. content: what was read: the call's transcription, summary and turns, or its events, or, by a search,
+    which calls have certain words in their transcripts."""
 
     id: UUID
     at: datetime
     reader: str | None
-    call_id: UUID
+    call_id: UUID | None
     content: ReadContent
     reason: str
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from control.agents.config_part import PLAIN
 from control.api.client.workspaces_views import (
     WorkspaceAnswer,
     WorkspaceDetails,
@@ -19,11 +20,13 @@ from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route
 from control.redaction.finder import KINDS, RedactionKind
-from control.workspaces.model import NewWorkspace
+from control.workspaces.model import DisclosureChoice, DisclosureMode, NewWorkspace
 
 WORKSPACES = "/workspaces"
 WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
 
+# As that of an agent, in characters.
+LONGEST_DISCLOSURE = 500
 Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA database, such as Europe/Berlin.")]
 
 
@@ -38,12 +41,27 @@ class NewWorkspaceBody(Body):
     )
 
 
+class DisclosureBody(Body):
+    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
+
+    mode: DisclosureMode = Field(
+        "off",
+        description="off: nothing is told. by_jurisdiction: our text, where a law is known that demands it for the "
+        "number of either side. text: `text`, in each call.",
+    )
+    text: str = Field("", max_length=LONGEST_DISCLOSURE, pattern=PLAIN, description="Only with the mode `text`.")
+
+
 class WorkspaceChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
     name: Name = Field("", description="The new name.")
     industry: Slug | None = Field(None, description="null removes it.")
     timezone: Timezone = ""
+    disclosure: DisclosureBody = Field(
+        default_factory=lambda: DisclosureBody(mode="off", text=""),
+        description="What callers are told before anything else, where their agent has no disclosure.",
+    )
     redaction: list[RedactionKind] = Field(
         [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
     )
@@ -75,9 +93,11 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
-    """Changes name, industry, time zone, or what is redacted in calls. Calls that run are redacted whole from then on;
-    those that are over stay as they are."""
+    """Changes name, industry, time zone, what callers are told, or what is redacted in calls. Calls that run are redacted
+    whole from then on; those that are over stay as they are."""
     changes = body.model_dump(exclude_unset=True)
+    if "disclosure" in changes:
+        changes["disclosure"] = DisclosureChoice(body.disclosure.mode, body.disclosure.text.strip())
     workspace = await context.services.workspaces.update(
         context.db, context.actor, context.workspace_id, changes, context.now
     )

@@ -6,7 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from control.http.pagination import HasMore
-from control.workspaces.model import Member, Membership, Subscription, SuspensionCause, Workspace, WorkspaceStatus
+from control.workspaces.model import (
+    DisclosureChoice,
+    Member,
+    Membership,
+    Subscription,
+    SuspensionCause,
+    Workspace,
+    WorkspaceStatus,
+)
 from control.workspaces.roles import Role
 from control.workspaces.status import suspension_cause
 
@@ -14,12 +22,14 @@ from control.workspaces.status import suspension_cause
 @dataclass(frozen=True, slots=True)
 class WorkspaceView:
     """A workspace. role: the caller's role in it. trial_ends_at: end of its current or past trial; null without one.
-    suspension_cause: why it is suspended; null unless it is. redaction: what is left out of what is kept of calls."""
+    suspension_cause: why it is suspended; null unless it is. disclosure: what callers are told before anything else.
+    redaction: what is left out of what is kept of calls."""
 
     id: UUID
     name: str
     industry: str | None
     timezone: str
+    disclosure: DisclosureChoice
     redaction: Sequence[str]
     role: Role
     status: WorkspaceStatus
@@ -93,6 +103,7 @@ def to_view(workspace: Workspace, role: Role) -> WorkspaceView:
         name=workspace.name,
         industry=workspace.industry,
         timezone=workspace.timezone,
+        disclosure=workspace.disclosure,
         redaction=workspace.redaction,
         role=role,
         status=workspace.status,

@@ -39,6 +39,15 @@ ACCOUNTS: Final = {
     "subscription_tier": Text("Name of the tier.", "starter"),
     "trial_ends_at": Text("End of the current or past trial (UTC); null without one."),
     "suspended_at": Text("When it was suspended (UTC); null while it is not."),
+    "WorkspaceView.disclosure": Text("What callers are told before anything else, where their agent has no text."),
+    "WorkspaceChange.disclosure": Text("What callers are told before anything else, where their agent has no text."),
+    "DisclosureChoice.mode": Text(
+        "off: nothing. by_jurisdiction: our text, where a law is known that demands it. text: the workspace's own.",
+        "by_jurisdiction",
+    ),
+    "DisclosureChoice.text": Text("The workspace's own text; empty but for the mode `text`.", ""),
+    "DisclosureBody.mode": Text("Whose text callers hear.", "text"),
+    "DisclosureBody.text": Text("The text, up to 500 characters.", "You are speaking with our AI assistant."),
     "redaction": Text(
         "What is left out of transcripts, events, messages and recordings of calls: card_number, security_code, "
         "national_id, email.",

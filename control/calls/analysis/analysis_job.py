@@ -138,10 +138,11 @@ async def _finish(
     db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, outcome: AnalysisOutcome, *, is_skipped: bool
 ) -> None:
     """Stores the result, or has the call analysed again: after a temporary failure, or where more of the conversation
-    arrived meanwhile."""
+    arrived meanwhile. Nothing where the conversation was deleted meanwhile."""
     record = _make_record(pending, outcome)
     if outcome.is_temporary and job.attempt < len(RETRY_AFTER_S):
-        await store_analysis.update_record(db, job.call_id, record)
+        if not await store_analysis.update_use(db, job.call_id, record):
+            return
         await _enqueue_again(db, job, job.attempt + 1, RETRY_AFTER_S[job.attempt])
         log.info("call.analysis_postponed", call_id=str(job.call_id), reason=outcome.reason, attempt=job.attempt + 1)
         return
@@ -155,8 +156,8 @@ async def _finish(
         await mark_days(db, [_day_of(pending)])  # its figures count sentiment and success
         log.info("call.analysed", call_id=str(job.call_id), status=status, reason=record.reason)
         return
-    await store_analysis.update_record(db, job.call_id, record)
-    await _enqueue_again(db, job, 0, ANALYSE_AFTER_S)
+    if await store_analysis.update_use(db, job.call_id, record):
+        await _enqueue_again(db, job, 0, ANALYSE_AFTER_S)
 
 
 def _day_of(call: PendingAnalysis) -> WorkspaceDay:

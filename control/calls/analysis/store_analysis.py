@@ -1,6 +1,6 @@
 """SQL of what is stored of calls' analyses: columns of calls."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -40,8 +40,20 @@ _UPDATE_STATUS: Final = """
     UPDATE calls SET analysis_status = $3, analysis = $4 WHERE id = $1 AND md5(transcription) = $2 RETURNING true
 """
 
-# What attempts used so far, while the call waits for the next.
-_UPDATE_RECORD: Final = "UPDATE calls SET analysis = $2 WHERE id = $1"
+# What attempts used so far, while the call waits for the next; and nothing else of the record that the attempt read:
+# what an earlier analysis had found may be deleted since, by retention, by the caller's deletion, by redaction.
+_UPDATE_USE: Final = """
+    UPDATE calls SET analysis = coalesce(analysis, '{}') || $2::jsonb
+    WHERE id = $1 AND analysis_status = 'pending' RETURNING true
+"""
+_USE_FIELDS: Final = ("reason", "tokens", "runs", "at")
+
+# What was found in words that are redacted by now; what was used is kept, because it counts for the call's cap.
+_DELETE_FINDINGS: Final = """
+    UPDATE calls SET summary = NULL, sentiment = NULL, sentiment_score = NULL, success = NULL,
+                     analysis = analysis - '{method,provider,model,success_reason,extracted}'::text[]
+    WHERE id = ANY($1::uuid[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,15 @@ async def update_status(
     return bool(await db.fetchval(_UPDATE_STATUS, call_id, fingerprint, status, encode_record(record)))
 
 
-async def update_record(db: Connection, call_id: UUID, record: AnalysisRecord) -> None:
-    """Stores what attempts used. Needs platform scope."""
-    await db.execute(_UPDATE_RECORD, call_id, encode_record(record))
+async def update_use(db: Connection, call_id: UUID, record: AnalysisRecord) -> bool:
+    """Stores what attempts used. Returns whether the call still waits for its analysis: not where its words were
+    deleted meanwhile. Needs platform scope."""
+    encoded = encode_record(record)
+    use = {name: encoded[name] for name in _USE_FIELDS if name in encoded}
+    return bool(await db.fetchval(_UPDATE_USE, call_id, use))
+
+
+async def delete_findings(db: Connection, call_ids: Collection[UUID]) -> None:
+    """Deletes what earlier analyses of these calls found. Needs platform scope."""
+    if call_ids:
+        await db.execute(_DELETE_FINDINGS, sorted(call_ids))

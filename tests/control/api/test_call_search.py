@@ -1,5 +1,6 @@
 """`?q=` in both lists of calls: by the words of transcripts, within the reader's scope."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -93,9 +94,10 @@ async def test_other_workspaces_are_not_searched(api: Api, workspace: CallWorksp
     assert await found(workspace, q="xylophone") == [mine]
     assert await found(stranger, q="xylophone") == [theirs]
     admin = await api.admin("read_only")
-    reply = await admin.get("/admin/calls", params={"q": "xylophone"})
+    reply = await admin.get("/admin/calls", params={"q": "xylophone", "reason": "Ticket 1234"})
     assert [call["id"] for call in reply.body["calls"]] == [theirs, mine]
-    reply = await admin.get("/admin/calls", params={"q": "xylophone", "workspace_id": workspace.workspace_id})
+    mine_only = {"workspace_id": workspace.workspace_id, "reason": "Ticket 1235"}
+    reply = await admin.get("/admin/calls", params={"q": "xylophone", **mine_only})
     assert [call["id"] for call in reply.body["calls"]] == [mine]
     # The function itself, which row-level security does not bind, asked for what its scope must not see.
     async with pool.transaction() as db:
@@ -142,6 +144,60 @@ async def test_calls_from_before_are_indexed_by_the_worker(workspace: CallWorksp
     async with pool.transaction() as db:
         await enter_platform(db)
         assert await index_older_calls(db, 2) == 0
+
+
+async def test_staff_search_with_a_reason_that_the_owners_see(api: Api, workspace: CallWorkspace) -> None:
+    stranger = await make_call_workspace(api)
+    for one in (workspace, stranger):
+        await one.insert_call(transcription="Caller: Yarrow.")
+    admin = await api.admin("support")
+    for asked in ({"q": "yarrow"}, {"q": "nothing", "workspace_id": workspace.workspace_id}):
+        refused = await admin.get("/admin/calls", params=asked)
+        assert (refused.status, refused.code, refused.param) == (422, "reason_required", "reason")
+    assert (await admin.get("/admin/calls", params={"q": "yarrow", "reason": " "})).param == "reason"
+    for reason, asked in (
+        ("Ticket 1", {"q": "yarrow"}),
+        ("Ticket 2", {"q": "nosuchword", "workspace_id": workspace.workspace_id}),
+        ("Ticket 3", {"q": "nosuchword"}),
+    ):
+        assert (await admin.get("/admin/calls", params={**asked, "reason": reason})).status == 200
+    assert (await admin.get("/admin/calls", params={"reason": "Ticket 4"})).status == 200, "nothing of it is content"
+    mine, theirs = [
+        (await one.ann.get(f"{one.path}/privacy/accesses")).body["accesses"] for one in (workspace, stranger)
+    ]
+    assert [(entry["content"], entry["call_id"], entry["reason"]) for entry in mine] == [
+        ("search", None, "Ticket 2"), ("search", None, "Ticket 1"),
+    ]  # fmt: skip
+    assert [entry["reason"] for entry in theirs] == ["Ticket 1"]
+    entries = await api.owner.fetch("SELECT details FROM audit_log WHERE action = 'call.read'")
+    assert not any("yarrow" in str(entry["details"]) for entry in entries), "the words may be personal themselves"
+
+
+async def test_transcript_that_is_deleted_while_the_worker_indexes_is_not_found(
+    workspace: CallWorkspace, pool: Pool
+) -> None:
+    call_id = UUID(await workspace.insert_call(transcription="Caller: Umbel."))
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        await db.execute("DELETE FROM call_search WHERE call_id = $1", call_id)
+        await db.execute("INSERT INTO call_search_progress (below) VALUES ($1)", UUID(int=2**128 - 1))
+
+    async def index() -> None:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            await index_older_calls(db, 1_000)
+
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        await db.execute("UPDATE calls SET transcription = NULL WHERE id = $1", call_id)
+        indexing = asyncio.create_task(index())
+        while not await db.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+            assert not indexing.done(), "it did not wait for the deletion"
+            await asyncio.sleep(0.01)
+    await indexing
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        assert await db.fetchval("SELECT count(*) FROM call_search WHERE call_id = $1", call_id) == 0
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -171,6 +171,22 @@ async def test_job_goes_on_where_it_was_killed(platform: CallPlatform, monkeypat
     assert (done.status, done.counts["calls"], done.counts["exports"]) == ("done", 3, 1)
 
 
+async def test_export_of_the_time_while_a_deletion_waits_is_withdrawn(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    call_id = await filled.insert_call(CALLER, at=BEFORE, status="in_progress")
+    deletion = await request(filled)
+    exports, workspace = platform.services.privacy.exports, filled.workspace
+    await platform.in_workspace(
+        workspace, lambda db: exports.request(db, workspace.actor, filled.id, datetime.now(UTC))
+    )
+    await run_queued(platform)
+    assert len(await platform.storage.list_keys()) == 1, "it holds the running call"
+    await platform.in_platform(lambda db: db.execute("UPDATE calls SET status = 'completed' WHERE id = $1", call_id))
+    await run_all(platform)
+    done = await load(filled, deletion.id)
+    assert (done.status, done.counts["exports"], await platform.storage.list_keys()) == ("done", 1, [])
+
+
 async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
     filled = await make_filled_workspace(platform)
     call_id = await filled.insert_call(CALLER, at=BEFORE)

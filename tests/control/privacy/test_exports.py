@@ -30,8 +30,9 @@ NOW: Final = datetime.now(UTC)
 LEFT_OUT: Final = {
     "agent_daily", "agent_totals", "call_exports", "call_intervals", "call_search", "exemptions",
     "integration_sync_logs", "integrations", "message_emails", "meter_days", "oauth_states", "phone_codes",
-    "provider_daily", "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices", "tool_runs",
-    "transfer_times", "usage_daily", "usage_intervals", "workspace_daily", "workspace_monthly", "workspace_totals",
+    "provider_daily", "retention_limits", "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices",
+    "tool_runs", "transfer_times", "usage_daily", "usage_intervals", "workspace_daily", "workspace_monthly",
+    "workspace_totals",
 }  # fmt: skip
 
 
@@ -141,6 +142,15 @@ async def test_export_that_is_withdrawn_while_it_is_written_leaves_no_file(
             yield data
 
     monkeypatch.setattr(export_job._ExportWriter, "_readme", withdraw)
+    await run_queued(platform)
+    assert (await read_status(filled, export.id), await platform.storage.list_keys()) == ("deleted", [])
+
+
+async def test_file_that_a_killed_worker_wrote_after_the_withdrawal_is_deleted(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    export = await request(filled)
+    await withdraw_exports(platform.pool, platform.storage, filled.id, datetime.now(UTC))
+    await platform.storage.put(export_key(export), b"PK")
     await run_queued(platform)
     assert (await read_status(filled, export.id), await platform.storage.list_keys()) == ("deleted", [])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control.calls.event_batch import parse_event, write_events
 from control.calls.recording_discard import DISCARD_RECORDINGS
 from control.db.jobs import JobFailed
 from control.privacy import retention_duty
 from control.privacy.model import RetentionKind
-from control.privacy.retention import KINDS, RetentionTerms, days_name, make_terms
+from control.privacy.retention import KINDS, RetentionLimit, RetentionTerms, apply_grace, days_name, make_terms
 from control.privacy.retention_duty import apply_retention
 from shared.errors import Invalid
+from shared.events import CallerSaid, Event, RecordingReady, UsageRecorded
+from shared.recording_keys import recordings_prefix
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform, carrier_unavailable
+from tests.control.calls.consumed_events import encoded_event
 from tests.control.privacy.filled_workspace import FilledWorkspace, make_filled_workspace, run_all, run_queued
 
 NOW = datetime.now(UTC)
@@ -54,6 +59,23 @@ def test_nothing_is_kept_longer_than_allowed(tier: dict[str, Any], own: dict[str
         assert 1 <= terms.days(kind) <= terms.longest[kind]
         assert terms.days(kind) <= own.get(days_name(kind), 400)
     assert terms.days("event") <= terms.days("transcript")
+
+
+@given(steps=st.lists(st.tuples(st.integers(0, 10), st.integers(1, 100)), min_size=1, max_size=12))
+@settings(max_examples=100)
+def test_fewer_days_count_after_the_grace_only(steps: list[tuple[int, int]]) -> None:
+    """steps: days that pass, and what is allowed then."""
+    grace, now, limit, history = timedelta(days=7), NOW, None, list[tuple[datetime, int]]()
+    for passed, longest in steps:
+        now += timedelta(days=passed)
+        before = limit
+        limit = apply_grace(before, longest, grace, now)
+        history.append((now, longest))
+        assert longest <= limit.days <= max(days for _, days in history)
+        if before is not None and limit.days < before.days:
+            last_allowed = max(at for at, days in history if days >= before.days)
+            assert limit.days == longest and now - last_allowed >= grace
+    assert apply_grace(RetentionLimit(9), 3, timedelta(0), NOW) == RetentionLimit(3)
 
 
 async def choose(filled: FilledWorkspace, **days: int | None) -> RetentionTerms:
@@ -114,6 +136,35 @@ async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
     assert await apply(platform) == 0
 
 
+async def test_tier_that_is_lowered_by_accident_deletes_nothing_at_once(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    call_id, _ = await old_call(filled, 50)
+
+    async def lower(days: int | None, at: datetime) -> set[str]:
+        await platform.in_platform(
+            lambda db: db.execute(
+                "UPDATE tiers SET features = features || $1 WHERE tier_name = "
+                "(SELECT tier_name FROM workspaces WHERE id = $2)",
+                {"recording_days": days, "transcript_days": days}, filled.id,
+            )
+        )  # fmt: skip
+        await apply_retention(platform.pool, platform.services.platform, at)
+        await run_all(platform)
+        return await held(filled, call_id)
+
+    assert await lower(None, NOW) == EVERYTHING
+    assert await lower(3, NOW + timedelta(hours=1)) == EVERYTHING
+    assert await lower(3, NOW + timedelta(days=6)) == EVERYTHING
+    assert await lower(None, NOW + timedelta(days=6, hours=1)) == EVERYTHING, "somebody noticed"
+    await choose(filled, recording=60)
+    assert await lower(3, NOW + timedelta(days=8)) == EVERYTHING, "a grace of its own"
+    await lower(None, NOW + timedelta(days=8))
+    await choose(filled, recording=40)
+    assert await lower(3, NOW + timedelta(days=9)) == EVERYTHING - {"recording"}, "the owner's choice counts at once"
+    assert await lower(3, NOW + timedelta(days=16)) == set()
+    assert await lower(None, NOW + timedelta(days=17)) == set()
+
+
 async def test_other_workspaces_keep_theirs(platform: CallPlatform) -> None:
     filled, other = await make_filled_workspace(platform), await make_filled_workspace(platform)
     await choose(filled, recording=1, transcript=1)
@@ -172,6 +223,28 @@ async def test_recording_goes_when_storage_and_carrier_are_back(
     del platform.gateway.answers["delete_recording"]
     await run_all(platform)
     assert (await platform.storage.list_keys(), (await platform.call_row(call_id))["recording_key"]) == ([], None)
+
+
+async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
+    filled = await make_filled_workspace(platform)
+    await choose(filled, recording=1, transcript=1)
+    old, young = NOW - timedelta(days=2), NOW - timedelta(hours=12)
+    calls = [await filled.insert_call("+491511234567", at=at, word="talking") for at in (old, young)]
+    await apply(platform)
+    for call_id in calls:
+        key = f"{recordings_prefix(filled.id)}{call_id}-0.wav"
+        await platform.storage.put(key, b"RIFF")
+        usage = UsageRecorded("stt", "tests", "tests", "", 5, "ms")
+        late: tuple[Event, ...] = (CallerSaid(9, "I like zebrafish.", 1, 2), RecordingReady(key, 1_000), usage)
+        lines = [parse_event(str(seq), encoded_event(call_id, seq, event)) for seq, event in enumerate(late, 50)]
+        await platform.in_platform(partial(write_events, events=lines))
+    await run_all(platform)
+    assert [await held(filled, one) for one in calls] == [{"event"}, EVERYTHING - {"message"}]
+    stored = await platform.in_platform(
+        lambda db: db.fetch("SELECT event_type FROM call_events WHERE call_id = $1 ORDER BY seq", calls[0])
+    )
+    assert [row["event_type"] for row in stored] == ["recording.ready", "usage.recorded"]
+    assert await platform.storage.list_keys() == [f"{recordings_prefix(filled.id)}{calls[1]}-0.wav"]
 
 
 async def test_workspace_chooses_within_its_tier(platform: CallPlatform) -> None:

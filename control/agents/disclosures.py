@@ -1,0 +1,68 @@
+"""What callers are told where the law demands that they know that an artificial voice speaks: by the countries and area
+codes of the numbers of a call. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+import phonenumbers
+
+from control.workspaces.model import DisclosureChoice
+
+FALLBACK: Final = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureRule:
+    """A law that demands it since a day. It holds for numbers of these countries (ISO 3166), and for those that begin
+    with one of the prefixes."""
+
+    jurisdiction: str
+    countries: frozenset[str]
+    prefixes: tuple[str, ...]
+    since: date
+
+    def holds_for(self, number: str, on: date) -> bool:
+        """number: E.164, or whatever a carrier sends."""
+        if on < self.since:
+            return False
+        return number.startswith(self.prefixes) or (_find_country(number) in self.countries)
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosures:
+    """texts: by language (ISO 639, two letters). rules: of all jurisdictions that are known."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    rules: Sequence[DisclosureRule] = ()
+
+    def find_text(self, choice: DisclosureChoice, numbers: Iterable[str], on: date, language: str) -> str:
+        """What a workspace with this choice has its callers told; empty: nothing. numbers: of both sides, because both
+        sides' laws may hold. language: BCP 47; English where there is no text in it."""
+        if choice.mode == "text":
+            return choice.text
+        known = [number for number in numbers if number]
+        if choice.mode == "off" or not any(rule.holds_for(one, on) for rule in self.rules for one in known):
+            return ""
+        return self.texts.get(language.partition("-")[0].lower(), self.texts[FALLBACK])
+
+
+NO_DISCLOSURES: Final = Disclosures()
+
+
+def make_disclosures(shipped: Mapping[str, Any]) -> Disclosures:
+    """From the data that the product ships with (config/data/disclosures.json)."""
+    rules = [
+        DisclosureRule(one["jurisdiction"], frozenset(one["countries"]), tuple(one["prefixes"]), one["since"])
+        for one in shipped["rules"]
+    ]
+    return Disclosures(shipped["texts"], tuple(rules))
+
+
+def _find_country(number: str) -> str | None:
+    try:
+        country: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return None
+    return country

@@ -1,0 +1,76 @@
+"""What an analysis found is gone once the words that it was found in are deleted or redacted, however late it ends."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.calls.analysis.analyser import AnalysisOutcome, CallAnalyser
+from control.calls.analysis.model import AnalysisPolicy, AnalysisTask
+from control.calls.store_deletion import delete_words
+from control.platform.audit import Actor
+from shared.egress import EgressGuard
+from shared.events import CallerSaid
+from simulator.vendors.faults import Fault
+from tests.control.calls.analysis.analysed_call import (
+    FINDINGS,
+    analyse,
+    answering,
+    end_call,
+    queued_jobs,
+    served,
+    store_late,
+)
+from tests.control.calls.call_platform import NOW, CallPlatform
+
+TASTE = {"type": "object", "properties": {"taste": {"type": "string"}}, "required": ["taste"]}
+EXTRACTED = {**FINDINGS, "extracted": {"taste": "zebrafish"}}
+LATE = CallerSaid(2, "And on Sundays?", 5_000, 6_000)
+
+
+@pytest.mark.parametrize("fault", [None, "rate_limited", "no_credit"])
+async def test_a_late_analysis_brings_nothing_of_deleted_words_back(platform: CallPlatform, fault: Any) -> None:
+    class SlowAnalyser(CallAnalyser):
+        async def analyse(self, task: AnalysisTask) -> AnalysisOutcome:
+            await platform.in_platform(lambda db: delete_words(db, call.workspace_id, [call.call_id]))
+            return await super().analyse(task)
+
+    async with served(platform, answering(EXTRACTED)) as vendor:
+        call = await end_call(platform, analysis={"extraction": TASTE, "success_criterion": "Hours told"})
+        assert (await analyse(platform, call))["analysis"]["extracted"] == {"taste": "zebrafish"}
+        await store_late(platform, call, LATE)
+        queued = await queued_jobs(platform, call.call_id)
+        if fault:
+            vendor.state.faults.keep("llm", Fault(fault))
+        row = await analyse(platform, call, analyser=SlowAnalyser(AnalysisPolicy(timeout_s=5.0), EgressGuard()))
+    names = ("transcription", "summary", "sentiment", "success", "analysis", "analysis_status")
+    assert [row[name] for name in names] == [None] * len(names)
+    assert await queued_jobs(platform, call.call_id) == queued, "there is nothing to analyse again"
+
+
+async def test_what_was_found_in_words_that_are_redacted_later_is_deleted(platform: CallPlatform) -> None:
+    async with served(platform, answering({**EXTRACTED, "summary": "The card begins 4111 1111."})) as vendor:
+        call = await end_call(platform, analysis={"extraction": TASTE})
+        actor, ours = (await _owner(platform, call.workspace_id)), call.workspace_id
+        await platform.in_platform(
+            lambda db: platform.services.workspaces.update(db, actor, ours, {"redaction": ["card_number"]}, NOW)
+        )
+        await store_late(platform, call, CallerSaid(2, "My card is four one one one one one one one", 5_000, 6_000))
+        before = await analyse(platform, call)
+        assert before["summary"] == "The card begins 4111 1111."
+        vendor.state.faults.keep("llm", Fault("no_credit"))
+        rest = CallerSaid(3, "and then one one one one one one one one", 7_000, 8_000)
+        await store_late(platform, call, rest, 91)
+        row = await platform.call_row(call.call_id)
+        assert (row["summary"], row["sentiment"], row["analysis_status"]) == (None, None, "pending")
+        row = await analyse(platform, call)
+    assert (row["summary"], row["analysis_status"]) == (None, "failed"), "what was found before is not kept"
+    assert not {"extracted", "success_reason"} & set(row["analysis"])
+    assert row["analysis"]["tokens"] >= before["analysis"]["tokens"], "what was used still counts"
+
+
+async def _owner(platform: CallPlatform, workspace_id: UUID) -> Actor:
+    user_id = await platform.in_platform(
+        lambda db: db.fetchval("SELECT user_id FROM workspace_members WHERE workspace_id = $1", workspace_id)
+    )
+    return Actor("user", user_id)
