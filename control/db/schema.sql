@@ -1434,7 +1434,7 @@ CREATE TABLE public.platform_provider_daily (
     measured integer NOT NULL,
     failed_calls integer NOT NULL,
     cost numeric(18,9) NOT NULL,
-    price numeric(18,9) NOT NULL,
+    revenue numeric(18,9) CONSTRAINT platform_provider_daily_price_not_null NOT NULL,
     unpriced integer NOT NULL,
     latency jsonb NOT NULL
 );
@@ -1490,7 +1490,7 @@ CREATE TABLE public.provider_daily (
     measured integer NOT NULL,
     failed_calls integer NOT NULL,
     cost numeric(18,9) NOT NULL,
-    price numeric(18,9) NOT NULL,
+    revenue numeric(18,9) CONSTRAINT provider_daily_price_not_null NOT NULL,
     unpriced integer NOT NULL,
     latency jsonb NOT NULL
 );
@@ -2070,6 +2070,7 @@ CREATE TABLE public.workspace_daily (
     by_carrier jsonb NOT NULL,
     by_hour integer[] NOT NULL,
     by_provider jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revenue numeric(18,9),
     CONSTRAINT workspace_daily_by_hour_check CHECK ((cardinality(by_hour) = 24))
 );
 
@@ -2111,7 +2112,7 @@ CREATE TABLE public.workspace_monthly (
     month date NOT NULL,
     calls bigint NOT NULL,
     seconds bigint NOT NULL,
-    price numeric(18,9) NOT NULL,
+    revenue numeric(18,9) CONSTRAINT workspace_monthly_price_not_null NOT NULL,
     cost numeric(18,9) NOT NULL,
     CONSTRAINT workspace_monthly_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
 );
@@ -2141,7 +2142,8 @@ CREATE TABLE public.workspace_totals (
     seconds bigint NOT NULL,
     price numeric(18,9) NOT NULL,
     cost numeric(18,9) NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revenue numeric(18,9)
 );
 
 --
@@ -2529,6 +2531,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000601');
 INSERT INTO public.schema_migrations VALUES ('20261127000602');
 INSERT INTO public.schema_migrations VALUES ('20261127000701');
 INSERT INTO public.schema_migrations VALUES ('20261127000801');
+INSERT INTO public.schema_migrations VALUES ('20261127001501');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
