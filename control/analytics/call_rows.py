@@ -22,8 +22,8 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 # Spreadsheets compute cells that begin with one of these (OWASP, "CSV Injection"); the last four are the full-width
 # forms, which some of them take for the same.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# Spreadsheets of countries with a decimal comma separate cells at semicolons, and then take a cell's quotes for text, so
-# that its line breaks end rows: what follows one of these begins a cell, too.
+# Spreadsheets of countries with a decimal comma separate cells at semicolons, and then take a cell's quotes for text,
+# so that its line breaks end rows: what follows one of these begins a cell, too.
 _INNER_FORMULA: Final = compile_pattern('(?<=[;\t\r\n])(?="*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 # A phone number is no formula: a spreadsheet shows it as a number at worst. It stays as it is, so that other programs
 # read it.

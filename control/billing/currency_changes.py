@@ -38,8 +38,8 @@ async def add_exchange_rate(
     db: Connection, actor: Actor, currency: str, usd: Decimal, valid_from: datetime | None, now: datetime
 ) -> ExchangeRate:
     """Opens a version. valid_from: at least a minute from now, because a rate that holds is in use, and not before the
-    currency's first rate; None: as soon as possible, which is at once for a currency without any. Raises Invalid (codes currency_fixed, valid_from_past),
-    Conflict (code exchange_rate_exists)."""
+    currency's first rate; None: as soon as possible, which is at once for a currency without any. Raises Invalid (codes
+    currency_fixed, valid_from_past), Conflict (code exchange_rate_exists)."""
     _require_other(currency)
     await store_prices.lock_prices(db)
     versions = await store_currencies.select_rates(db, currency)
