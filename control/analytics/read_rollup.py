@@ -189,8 +189,8 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 
 
 async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day from `first` to `last` that has calls, usage or figures; returns how many days are marked. Not
-    those of workspaces that are purged, or about to be: their calls are deleted, so that only the figures are left."""
+    """Marks every day from `first` to `last` that has calls or usage; returns how many days are marked. Not those of
+    workspaces that are purged, or about to be: their calls are deleted, so that only the figures are left."""
     status = await db.execute(
         """
         WITH span AS (
@@ -204,7 +204,6 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
             WHERE created_at >= span.since AND created_at < span.until
             UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records, span
             WHERE at >= span.since AND at < span.until
-            UNION SELECT workspace_id, day FROM workspace_daily WHERE day BETWEEN $1 AND $2
         ) found
         JOIN workspaces w ON w.id = found.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
         -- A batch of marks then shares few days, each of which is added up over all workspaces.
@@ -214,6 +213,26 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
         last,
     )
     return int(status.split()[-1])
+
+
+async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
+    """Days of workspaces that have figures, and neither calls nor usage any more; not those of purged workspaces."""
+    count: int = await db.fetchval(
+        """
+        SELECT count(*) FROM workspace_daily d
+        JOIN workspaces w ON w.id = d.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
+        CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE 'UTC' AS since,
+                                   (d.day + 1)::timestamp AT TIME ZONE 'UTC' AS until) span
+        WHERE d.day BETWEEN $1 AND $2
+          AND NOT EXISTS (SELECT FROM calls c WHERE c.workspace_id = d.workspace_id
+                          AND c.created_at >= span.since AND c.created_at < span.until)
+          AND NOT EXISTS (SELECT FROM usage_records u WHERE u.workspace_id = d.workspace_id
+                          AND u.at >= span.since AND u.at < span.until)
+        """,
+        first,
+        last,
+    )
+    return count
 
 
 async def make_workspace_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:

@@ -38,9 +38,14 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
 
 
 async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day (UTC) from `first` to `last` that has calls, usage or figures, for a rebuild by the workers;
-    returns how many."""
+    """Marks every day (UTC) from `first` to `last` that has calls or usage, for a rebuild by the workers; returns how
+    many. Days of which only figures are left keep them."""
     return await read_rollup.insert_all_marks(db, first, last)
+
+
+async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
+    """Days of which only figures are left, so that nothing can be computed; those of purged workspaces not counted."""
+    return await read_rollup.count_days_without_rows(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int) -> int:
