@@ -51,7 +51,7 @@ def provider_days(
         for provider, share in _shares(call, by_call.get((call["id"],), [])).items():
             key = (call["workspace_id"], call["created_at"].astimezone(UTC).date(), provider)
             days[key] = add_shares([days[key], share] if key in days else [share])
-    return {key: row | {"revenue": convert(*key[:2], row["revenue"])} for key, row in days.items()}
+    return {key: row | {"revenue": convert(key[0], key[1], row["revenue"])} for key, row in days.items()}
 
 
 def add_shares(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

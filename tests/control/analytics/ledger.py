@@ -81,7 +81,8 @@ async def _make_converter(db: asyncpg.Connection) -> Convert:
         versions = [rate for rate in rates if rate["currency"] == currency]
         begin = datetime.combine(day, time(), UTC)
         held = [rate for rate in versions if rate["valid_from"] <= begin] or versions[:1]
-        return (amount * held[-1]["usd"]).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+        rate: Decimal = held[-1]["usd"]
+        return (amount * rate).quantize(Decimal("1e-9"), ROUND_HALF_UP)
 
     return convert
 
@@ -122,7 +123,7 @@ def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any], convert
         key: _workspace_day(by_calls.get(key, []), by_usage.get(key, []), tests)
         for key in by_calls.keys() | by_usage.keys()
     }
-    return {key: row | {"revenue": convert(*key, row["price"])} for key, row in days.items()}
+    return {key: row | {"revenue": convert(key[0], key[1], row["price"])} for key, row in days.items()}
 
 
 def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[str, Any]:

@@ -328,6 +328,22 @@ async def test_late_money_of_a_purged_workspace_counts_and_its_calls_stay(databa
             assert tuple(await platform.owner.fetchrow(kept)) == (1, 1, 1, 2 + 3 * late), state
 
 
+async def test_amounts_in_currencies_of_small_units_fit(database_url: str) -> None:
+    """Two billion dong are 80,000 dollars."""
+    async with open_rollup_platform(database_url) as platform:
+        await bill_in(platform.owner, ONE, "vnd", (timedelta(days=-9), "0.00004"))
+        for day in range(2):
+            async with platform.pool.transaction() as db:
+                await enter_workspace(db, ONE)
+                at = timedelta(days=day)
+                await mark_days(
+                    db, [await insert_usage(db, ONE, None, price=Decimal(2_000_000_000), cost=Decimal(1), at=at)]
+                )
+        await platform.roll_up_all()
+        await platform.check_figures()
+        assert await platform.owner.fetchval("SELECT sum(price) FROM platform_daily") == 160_000
+
+
 async def test_marks_are_taken_in_order_and_in_batches(database_url: str) -> None:
     async with open_rollup_platform(database_url) as platform:
         async with platform.pool.transaction() as db:

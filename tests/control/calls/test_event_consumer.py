@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -77,7 +78,7 @@ async def test_late_usage_marks_its_own_day_and_that_of_the_call(platform: CallP
     for part in (conversation_events(call), [late]):
         await delete_marks(platform)
         events = [parse_event("1-0", line) for line in part]
-        await platform.in_platform(lambda db, events=events: write_events(db, events))
+        await platform.in_platform(partial(write_events, events=events))
     created = (await platform.call_row(call.call_id))["created_at"].date()
     days = {created, (STARTED_AT + timedelta(days=1)).date()}
     assert (len(days), await marked_days(platform, call.workspace_id)) == (2, days)
