@@ -6,7 +6,7 @@ import sys
 from datetime import date
 from typing import Final
 
-from control.analytics.rollup import mark_all_days, roll_up_days
+from control.analytics.rollup import count_days_without_rows, mark_all_days, roll_up_days
 from control.db.pool import Pool, Timeouts, open_pool
 from control.db.scope import enter_platform
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     rebuild = actions.add_parser(
-        "rebuild", help="compute all roll-ups of the days again; calls and ledger must still be there"
+        "rebuild", help="compute all roll-ups of the days again; what has neither calls nor ledger is left as it is"
     )
     rebuild.add_argument("--from", type=_day, default=date.min, dest="first", metavar="DAY", help="first day (UTC)")
     rebuild.add_argument("--to", type=_day, default=date.max, dest="last", metavar="DAY", help="last day, included")
@@ -40,7 +40,10 @@ async def _rebuild(database_url: str, first: date, last: date) -> int:
         async with pool.transaction() as db:
             await enter_platform(db)
             marked = await mark_all_days(db, first, last)
+            left = await count_days_without_rows(db, first, last)
         print(f"{marked} days of workspaces marked", flush=True)
+        if left:
+            print(f"{left} days left as they are: they have figures, and neither calls nor records of the ledger")
         done = await _roll_up_marked(pool)
     print(f"{done} computed here, the others by workers")
     return 0

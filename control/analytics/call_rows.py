@@ -22,6 +22,9 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 # Spreadsheets compute cells that begin with one of these (OWASP, "CSV Injection"); the last four are the full-width
 # forms, which some of them take for the same.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Spreadsheets of countries with a decimal comma separate cells at semicolons, and then take a cell's quotes for text,
+# so that its line breaks end rows: what follows one of these begins a cell, too.
+_INNER_FORMULA: Final = compile_pattern('(?<=[;\t\r\n])(?="*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 # A phone number is no formula: a spreadsheet shows it as a number at worst. It stays as it is, so that other programs
 # read it.
 _PHONE_NUMBER: Final = compile_pattern(r"\+[0-9]{1,15}")
@@ -82,7 +85,9 @@ def close_file(file_format: ExportFormat) -> bytes:
 
 
 def defuse_formula(text: str) -> str:
-    """A text that spreadsheets do not compute: an apostrophe goes before one that begins like a formula."""
+    """A text that spreadsheets do not compute: an apostrophe goes before what begins like a formula, at the beginning
+    and behind what separates cells elsewhere."""
+    text = _INNER_FORMULA.sub("'", text)
     if text.startswith(_FORMULA_STARTS) and not _PHONE_NUMBER.fullmatch(text):
         return f"'{text}"
     return text

@@ -21,12 +21,12 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """Money of a period. churn_rate: 0 to 1."""
+    """Money of a period. churn_rate: 0 to 1; None if no workspace was active at its beginning."""
 
     total: Decimal
     by_tier: Mapping[str, Decimal]
     mrr: Decimal
-    churn_rate: float
+    churn_rate: float | None
 
     @property
     def arr(self) -> Decimal:

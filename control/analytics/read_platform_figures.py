@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
-from uuid import UUID
 
 from control.analytics.platform_figures import PlatformSums, ProviderFigures, WorkspaceFigures, WorkspaceOrder
 from control.db.pool import Connection
@@ -28,26 +27,27 @@ _PARTS: Final = """
 """
 # $1: first days of months; $2: days; $3: most rows.
 _SPANS: Final = """
-    SELECT workspace_id, sum(calls)::bigint AS calls, sum(seconds)::bigint AS seconds, sum(price) AS price,
+    SELECT workspace_id, sum(calls)::bigint AS calls, sum(seconds)::bigint AS seconds, sum(revenue) AS revenue,
            sum(cost) AS cost
     FROM (
-        SELECT workspace_id, calls, seconds, price, cost FROM workspace_monthly WHERE month = ANY ($1::date[])
+        SELECT workspace_id, calls, seconds, revenue, cost FROM workspace_monthly WHERE month = ANY ($1::date[])
         UNION ALL
-        SELECT workspace_id, calls, seconds, price, cost FROM workspace_daily WHERE day = ANY ($2::date[])
+        SELECT workspace_id, calls, seconds, coalesce(revenue, price), cost FROM workspace_daily
+        WHERE day = ANY ($2::date[])
     ) spans
     GROUP BY 1
 """
 # All time; its parameters are those of _SPANS, so that both are used alike.
 _TOTALS: Final = """
-    SELECT workspace_id, calls, seconds, price, cost FROM workspace_totals
+    SELECT workspace_id, calls, seconds, coalesce(revenue, price) AS revenue, cost FROM workspace_totals
     WHERE cardinality($1::date[]) + cardinality($2::date[]) = 0
 """
 _COLUMNS: Final[Mapping[WorkspaceOrder, str]] = {
-    "calls": "calls", "revenue": "price", "minutes": "seconds", "cost": "cost",
+    "calls": "calls", "revenue": "revenue", "minutes": "seconds", "cost": "cost",
 }  # fmt: skip
 _PROVIDERS: Final = """
     SELECT provider, sum(calls)::bigint AS calls, sum(measured)::bigint AS measured,
-           sum(failed_calls)::bigint AS failed_calls, sum(cost) AS cost, sum(price) AS revenue,
+           sum(failed_calls)::bigint AS failed_calls, sum(cost) AS cost, sum(revenue) AS revenue,
            sum(unpriced)::bigint AS unpriced
     FROM platform_provider_daily WHERE day BETWEEN $1 AND $2 GROUP BY 1 ORDER BY 5 DESC, 1 LIMIT $3
 """
@@ -107,8 +107,4 @@ async def _rank(
         days,
         limit,
     )
-    return [_convert(**row) for row in rows]
-
-
-def _convert(workspace_id: UUID, name: str | None, price: Any, **values: Any) -> WorkspaceFigures:
-    return WorkspaceFigures(workspace_id=workspace_id, name=name, revenue=price, **values)
+    return [WorkspaceFigures(**row) for row in rows]

@@ -6,13 +6,15 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.platform.model import CURRENCY
 
 # $1, $2: workspaces and days (UTC), arrays of one length. All figures are of the calls created on the day, so that a
 # call at midnight counts once. Usage is dated at most 40 days from its call (event_batch.FURTHEST).
 #   kinds     a call's usage of one kind; an adjusting row of known cost settles the rows before it
 #   seen      the roles in which a provider was used, or failed; choices: of how many providers of the call
 #   shares    a call's cost of each provider, and that share of the call's price: never more than the whole of it,
-#             whatever corrections there are
+#             whatever corrections there are; in the end converted to the platform's currency, $3, by the rate that held
+#             when the day began
 #   parts     sums, and turns of calls with one provider in the role, whose latency the turns' is
 # Looked up call by call and never joined with itself: the planner takes these tables for short, and would compare each
 # row with each. IS NOT DISTINCT FROM keeps it from the index by workspace and time, by which it would read the
@@ -80,10 +82,13 @@ parts AS (
     ) buckets
     GROUP BY 1, 2, 3, 4
 )
-INSERT INTO provider_daily (workspace_id, day, provider, calls, measured, failed_calls, cost, price, unpriced, latency)
-SELECT workspace_id, day, provider, sum(calls), sum(measured), sum(failed_calls), sum(cost), sum(price), sum(unpriced),
-       coalesce(jsonb_object_agg(role, turns) FILTER (WHERE role IS NOT NULL), '{}')
-FROM parts GROUP BY 1, 2, 3
+INSERT INTO provider_daily (workspace_id, day, provider, calls, measured, failed_calls, cost, revenue, unpriced,
+                            latency)
+SELECT p.workspace_id, p.day, p.provider, sum(p.calls), sum(p.measured), sum(p.failed_calls), sum(p.cost),
+       CASE WHEN coalesce(a.currency, $3) = $3 THEN sum(p.price)
+            ELSE round(sum(p.price) * usd_rate(a.currency, p.day::timestamp AT TIME ZONE 'UTC'), 9) END,
+       sum(p.unpriced), coalesce(jsonb_object_agg(p.role, p.turns) FILTER (WHERE p.role IS NOT NULL), '{}')
+FROM parts p LEFT JOIN billing_accounts a ON a.workspace_id = p.workspace_id GROUP BY 1, 2, 3, a.currency
 """
 
 
@@ -97,4 +102,4 @@ async def make_provider_days(db: Connection, workspaces: Sequence[UUID], days: S
         workspaces,
         days,
     )
-    await db.execute(_PROVIDER_DAYS, workspaces, days)
+    await db.execute(_PROVIDER_DAYS, workspaces, days, CURRENCY)

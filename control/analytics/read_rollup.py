@@ -19,6 +19,15 @@ batch AS MATERIALIZED (
 )
 """
 
+# What the ledger holds of a day. Prices are in the workspace's currency; revenue is in the platform's ($3), by the rate
+# that held when the day began.
+_MONEY: Final = """
+    SELECT l.workspace_id, l.day, coalesce(sum(l.price), 0) AS price, coalesce(sum(l.cost), 0) AS cost,
+           CASE WHEN coalesce(a.currency, $3) = $3 THEN coalesce(sum(l.price), 0)
+                ELSE round(coalesce(sum(l.price), 0) * usd_rate(a.currency, l.day::timestamp AT TIME ZONE 'UTC'), 9)
+                END AS revenue
+    FROM ledger l LEFT JOIN billing_accounts a ON a.workspace_id = l.workspace_id GROUP BY 1, 2, a.currency
+"""
 # Unknown costs and prices count as 0 in sums; usage_daily.unpriced says how many there are. An adjusting row whose cost
 # and price are known was computed from the call's whole, and settles the rows of its kind. charged_quantity: without
 # what customers never pay, such as test calls, whose rows have the price 0 by no price version.
@@ -39,9 +48,7 @@ ledger AS MATERIALIZED (
     FROM batch b
     JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
 ),
-money AS (
-    SELECT workspace_id, day, sum(price) AS price, sum(cost) AS cost FROM ledger GROUP BY 1, 2
-),
+money AS ({_MONEY}),
 sums AS (
     SELECT workspace_id, day, sum(calls) AS calls, sum(seconds) AS seconds FROM counted GROUP BY 1, 2
 ),
@@ -73,15 +80,32 @@ hours AS (
     ) one
     GROUP BY 1, 2
 )
-INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, cost, by_status, by_direction, by_carrier,
-                             by_provider, by_hour)
-SELECT workspace_id, day, coalesce(s.calls, 0), coalesce(s.seconds, 0), coalesce(m.price, 0), coalesce(m.cost, 0),
+INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, cost, by_status, by_direction,
+                             by_carrier, by_provider, by_hour)
+SELECT workspace_id, day, coalesce(s.calls, 0), coalesce(s.seconds, 0), coalesce(m.price, 0), coalesce(m.revenue, 0),
+       coalesce(m.cost, 0),
        coalesce(t.by_status, '{{}}'), coalesce(t.by_direction, '{{}}'), coalesce(t.by_carrier, '{{}}'),
        coalesce(t.by_provider, '{{}}'), coalesce(h.by_hour, array_fill(0, ARRAY[24]))
 FROM sums s
 FULL JOIN money m USING (workspace_id, day)
 LEFT JOIN tallies t USING (workspace_id, day)
 LEFT JOIN hours h USING (workspace_id, day)
+"""
+
+# Of workspaces whose calls are deleted: what was counted of the calls stays.
+_LATE_MONEY: Final = f"""
+WITH {_BATCH},
+ledger AS (
+    SELECT b.workspace_id, b.day, u.price, u.cost
+    FROM batch b
+    JOIN usage_records u ON u.workspace_id = b.workspace_id AND u.at >= b.since AND u.at < b.until
+)
+INSERT INTO workspace_daily (workspace_id, day, calls, seconds, price, revenue, cost, by_status, by_direction,
+                             by_carrier, by_provider, by_hour)
+SELECT workspace_id, day, 0, 0, price, revenue, cost, '{{}}', '{{}}', '{{}}', '{{}}', array_fill(0, ARRAY[24])
+FROM ({_MONEY}) money
+ON CONFLICT (workspace_id, day) DO UPDATE
+SET price = EXCLUDED.price, revenue = EXCLUDED.revenue, cost = EXCLUDED.cost
 """
 
 _AGENT_DAYS: Final = f"""
@@ -115,15 +139,12 @@ SELECT workspace_id, day, resource_type, provider, sum(quantity), count(DISTINCT
 FROM per_call GROUP BY 1, 2, 3, 4
 """
 
-# Prices are in the workspace's currency, and are converted by the rate that held when the day began.
+# A day without revenue was written by a program that knew only the platform's currency.
 _PLATFORM_DAYS: Final = """
 WITH daily AS MATERIALIZED (
     SELECT d.day, d.calls, d.seconds, d.cost, d.by_status, d.by_direction, d.by_carrier, d.by_provider, d.by_hour,
-           CASE WHEN coalesce(a.currency, $2) = $2 THEN d.price
-                ELSE round(d.price * usd_rate(a.currency, d.day::timestamp AT TIME ZONE 'UTC'), 9) END AS price,
-           coalesce(w.tier_name, 'none') AS tier_name
+           coalesce(d.revenue, d.price) AS price, coalesce(w.tier_name, 'none') AS tier_name
     FROM workspace_daily d LEFT JOIN workspaces w ON w.id = d.workspace_id
-    LEFT JOIN billing_accounts a ON a.workspace_id = d.workspace_id
     WHERE d.day = ANY ($1::date[])
 ),
 parts AS (
@@ -168,9 +189,8 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 
 
 async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day from `first` to `last` that has calls, usage or figures; returns how many days are marked. Not
-    those of workspaces that
-    are purged, or about to be: their calls are deleted, so that only the figures are left."""
+    """Marks every day from `first` to `last` that has calls or usage; returns how many days are marked. Not those of
+    workspaces that are purged, or about to be: their calls are deleted, so that only the figures are left."""
     status = await db.execute(
         """
         WITH span AS (
@@ -184,7 +204,6 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
             WHERE created_at >= span.since AND created_at < span.until
             UNION SELECT workspace_id, (at AT TIME ZONE 'UTC')::date FROM usage_records, span
             WHERE at >= span.since AND at < span.until
-            UNION SELECT workspace_id, day FROM workspace_daily WHERE day BETWEEN $1 AND $2
         ) found
         JOIN workspaces w ON w.id = found.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
         -- A batch of marks then shares few days, each of which is added up over all workspaces.
@@ -196,10 +215,47 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
     return int(status.split()[-1])
 
 
+async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
+    """Days of workspaces that have figures, and neither calls nor usage any more; not those of purged workspaces."""
+    count: int = await db.fetchval(
+        """
+        SELECT count(*) FROM workspace_daily d
+        JOIN workspaces w ON w.id = d.workspace_id AND (w.purge_after IS NULL OR w.purge_after > now())
+        CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE 'UTC' AS since,
+                                   (d.day + 1)::timestamp AT TIME ZONE 'UTC' AS until) span
+        WHERE d.day BETWEEN $1 AND $2
+          AND NOT EXISTS (SELECT FROM calls c WHERE c.workspace_id = d.workspace_id
+                          AND c.created_at >= span.since AND c.created_at < span.until)
+          AND NOT EXISTS (SELECT FROM usage_records u WHERE u.workspace_id = d.workspace_id
+                          AND u.at >= span.since AND u.at < span.until)
+        """,
+        first,
+        last,
+    )
+    return count
+
+
 async def make_workspace_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
     """workspace_daily of these days; a day without calls and usage has no row."""
     await _clear(db, "workspace_daily", workspaces, days)
-    await db.execute(_WORKSPACE_DAYS, workspaces, days)
+    await db.execute(_WORKSPACE_DAYS, workspaces, days, CURRENCY)
+
+
+async def make_late_money(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
+    """Price and cost of these days in workspace_daily; what was counted of calls stays."""
+    await db.execute(_LATE_MONEY, workspaces, days, CURRENCY)
+
+
+async def select_purged(db: Connection, workspaces: Sequence[UUID]) -> set[UUID]:
+    """Those whose calls are deleted, or may be within minutes."""
+    rows = await db.fetch(
+        """
+        SELECT asked.id FROM unnest($1::uuid[]) AS asked (id) LEFT JOIN workspaces w ON w.id = asked.id
+        WHERE w.id IS NULL OR w.purge_after <= now() + interval '10 minutes'
+        """,
+        workspaces,
+    )
+    return {row["id"] for row in rows}
 
 
 async def make_agent_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
@@ -217,7 +273,7 @@ async def make_usage_days(db: Connection, workspaces: Sequence[UUID], days: Sequ
 async def make_platform_days(db: Connection, days: Sequence[date]) -> None:
     """platform_daily of these days, from all workspaces' days; money in the platform's currency."""
     await db.execute("DELETE FROM platform_daily WHERE day = ANY ($1::date[])", days)
-    await db.execute(_PLATFORM_DAYS, days, CURRENCY)
+    await db.execute(_PLATFORM_DAYS, days)
 
 
 async def _clear(db: Connection, table: str, workspaces: Sequence[UUID], days: Sequence[date]) -> None:

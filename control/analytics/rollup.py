@@ -6,7 +6,7 @@ after a crash the marks are still there, and a repeated day changes nothing. Day
 its creation, money on the day of its usage record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -38,35 +38,57 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
 
 
 async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day (UTC) from `first` to `last` that has calls, usage or figures, for a rebuild by the workers;
-    returns how many."""
+    """Marks every day (UTC) from `first` to `last` that has calls or usage, for a rebuild by the workers; returns how
+    many. Days of which only figures are left keep them."""
     return await read_rollup.insert_all_marks(db, first, last)
+
+
+async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
+    """Days of which only figures are left, so that nothing can be computed; those of purged workspaces not counted."""
+    return await read_rollup.count_days_without_rows(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int) -> int:
     """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many.
 
     Several workers may do so at once: they take different marks. They wait for one another where these are of the same
-    day, and for the sums over days and workspaces, which come last.
+    day, and for the sums over days and workspaces, which come last. Of workspaces whose calls are deleted by a purge
+    only the money is computed: the ledger stays, and their last period is billed later.
     """
     taken = await store.delete_marks(db, most)
     if not taken:
         return 0
     workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
     await store.lock_days(db, workspaces, days)
+    purged = await read_rollup.select_purged(db, sorted(set(workspaces)))
+    await _make_days_of_calls(db, [one for one in taken if one[0] not in purged])
+    late = [one for one in taken if one[0] in purged]
+    await read_rollup.make_late_money(db, [workspace for workspace, _ in late], [day for _, day in late])
+    await read_rollup.make_usage_days(db, workspaces, days)
+    await read_intervals.make_usage_intervals(db, workspaces, days)
+    await _make_sums(db, taken)
+    return len(taken)
+
+
+async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
+    """What is counted from calls, which must still be there."""
+    workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
     await read_rollup.make_workspace_days(db, workspaces, days)
     await read_rollup.make_agent_days(db, workspaces, days)
-    await read_rollup.make_usage_days(db, workspaces, days)
     await read_intervals.make_call_intervals(db, workspaces, days)
-    await read_intervals.make_usage_intervals(db, workspaces, days)
     await read_provider_days.make_provider_days(db, workspaces, days)
+
+
+async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
+    """Sums over days and over workspaces. A day of the platform is added up over all workspaces, whatever the number
+    of those that were marked."""
+    days = sorted({day for _, day in taken})
     await store.lock_sums(db)
-    await store.make_totals(db, sorted(set(workspaces)))
+    await store.make_totals(db, sorted({workspace for workspace, _ in taken}))
     months = sorted({(workspace, day.replace(day=1)) for workspace, day in taken})
     await store_sums.make_months(db, [workspace for workspace, _ in months], [month for _, month in months])
-    await read_rollup.make_platform_days(db, sorted(set(days)))
-    await store_sums.make_platform_provider_days(db, sorted(set(days)))
-    return len(taken)
+    await read_rollup.make_platform_days(db, days)
+    await store_sums.make_platform_provider_days(db, days)
 
 
 async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:

@@ -21,13 +21,14 @@ class Analytics:
         """What was charged in the period, by the tier that each workspace had when its day was last computed.
 
         churn_rate: of the workspaces that were active when the period began, the share that is not active now
-        (suspended, deleted or purged). A workspace that was suspended and is active again does not count.
+        (suspended, deleted or purged), None if there were none. A workspace that was suspended and is active again does
+        not count.
         """
         first = first_day(period, now.astimezone(UTC).date())
         total, by_tier = await read_dashboard.select_revenue(db, first)
         began = datetime(first.year, first.month, first.day, tzinfo=UTC)
         before, lost = await read_dashboard.count_churn(db, began, now)
-        return Revenue(total, by_tier, await read_dashboard.select_mrr(db), round(lost / before, 4) if before else 0.0)
+        return Revenue(total, by_tier, await read_dashboard.select_mrr(db), round(lost / before, 4) if before else None)
 
     async def get_usage(self, db: Connection, period: Literal["day", "week", "month"], now: datetime) -> UsageFigures:
         """Calls of the period, without test calls."""

@@ -64,14 +64,14 @@ async def make_totals(db: Connection, workspaces: Sequence[UUID]) -> None:
     """workspace_totals and agent_totals of these workspaces, from their days."""
     await db.execute(
         """
-        INSERT INTO workspace_totals (workspace_id, calls, seconds, price, cost)
+        INSERT INTO workspace_totals (workspace_id, calls, seconds, price, revenue, cost)
         SELECT asked.id, coalesce(sum(d.calls), 0), coalesce(sum(d.seconds), 0), coalesce(sum(d.price), 0),
-               coalesce(sum(d.cost), 0)
+               coalesce(sum(coalesce(d.revenue, d.price)), 0), coalesce(sum(d.cost), 0)
         FROM unnest($1::uuid[]) AS asked (id) LEFT JOIN workspace_daily d ON d.workspace_id = asked.id
         GROUP BY 1
         ON CONFLICT (workspace_id) DO UPDATE
-        SET calls = EXCLUDED.calls, seconds = EXCLUDED.seconds, price = EXCLUDED.price, cost = EXCLUDED.cost,
-            updated_at = now()
+        SET calls = EXCLUDED.calls, seconds = EXCLUDED.seconds, price = EXCLUDED.price, revenue = EXCLUDED.revenue,
+            cost = EXCLUDED.cost, updated_at = now()
         """,
         workspaces,
     )

@@ -23,11 +23,11 @@ histograms AS (
 ),
 sums AS (
     SELECT day, provider, sum(calls) AS calls, sum(measured) AS measured, sum(failed_calls) AS failed_calls,
-           sum(cost) AS cost, sum(price) AS price, sum(unpriced) AS unpriced
+           sum(cost) AS cost, sum(revenue) AS revenue, sum(unpriced) AS unpriced
     FROM provider_daily WHERE day = ANY ($1::date[]) GROUP BY 1, 2
 )
-INSERT INTO platform_provider_daily (day, provider, calls, measured, failed_calls, cost, price, unpriced, latency)
-SELECT day, provider, calls, measured, failed_calls, cost, price, unpriced, coalesce(latency, '{}')
+INSERT INTO platform_provider_daily (day, provider, calls, measured, failed_calls, cost, revenue, unpriced, latency)
+SELECT day, provider, calls, measured, failed_calls, cost, revenue, unpriced, coalesce(latency, '{}')
 FROM sums LEFT JOIN histograms USING (day, provider)
 """
 
@@ -44,8 +44,9 @@ async def make_months(db: Connection, workspaces: Sequence[UUID], months: Sequen
     )
     await db.execute(
         """
-        INSERT INTO workspace_monthly (workspace_id, month, calls, seconds, price, cost)
-        SELECT asked.workspace_id, asked.month, sum(d.calls), sum(d.seconds), sum(d.price), sum(d.cost)
+        INSERT INTO workspace_monthly (workspace_id, month, calls, seconds, revenue, cost)
+        SELECT asked.workspace_id, asked.month, sum(d.calls), sum(d.seconds), sum(coalesce(d.revenue, d.price)),
+               sum(d.cost)
         FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, month)
         JOIN workspace_daily d ON d.workspace_id = asked.workspace_id AND d.day >= asked.month
                               AND d.day < (asked.month + interval '1 month')::date

@@ -9,6 +9,7 @@ from control.analytics import read_workspace_figures as read_model
 from control.analytics.periods import DayRange, RangeChoice
 from control.analytics.workspace_figures import AgentFigures, CallOverview, ChargeOverview, add_sums
 from control.db.pool import Connection
+from control.platform.currencies import find_currency
 
 # The longest range: with 20 agents busy in each quarter of an hour, 177,000 rows are added up.
 MAX_DAYS: Final = 92
@@ -40,7 +41,8 @@ class WorkspaceAnalytics:
         days = await self.resolve(db, workspace_id, choice, now)
         resources = await read_model.select_charges(db, workspace_id, days.since, days.until)
         by_day = await read_model.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)
-        return ChargeOverview(days, resources, [(day, by_day.get(day, Decimal(0))) for day in days.days])
+        trend = [(day, by_day.get(day, Decimal(0))) for day in days.days]
+        return ChargeOverview(days, await find_currency(db, workspace_id), resources, trend)
 
     async def resolve(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime, most_days: int = MAX_DAYS

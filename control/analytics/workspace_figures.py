@@ -118,9 +118,11 @@ class ResourceCharge:
 
 @dataclass(frozen=True, slots=True)
 class ChargeOverview:
-    """What a workspace was charged in a range of days. by_day: each day of the range, in order."""
+    """What a workspace was charged in a range of days. currency: of all amounts (ISO 4217, lower case). by_day: each
+    day of the range, in order."""
 
     range: DayRange
+    currency: str
     resources: Sequence[ResourceCharge]
     by_day: Sequence[tuple[date, Decimal]]
 

@@ -191,7 +191,8 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 amount_too_low": "Of an invoice at Stripe only all can be recorded as paid elsewhere.",
     "422 card_declined": "The bank refused the card.",
     "422 currency_fixed": "The platform's own currency has no exchange rate and no other prices.",
-    "422 valid_from_past": "An exchange rate holds from a minute after it was set at the earliest.",
+    "422 valid_from_past": "An exchange rate holds from a minute after it was set at the earliest, and not from before "
+    "the first of its currency.",
     "422 amount_invalid": "The currency has no amounts that small.",
     "422 amount_too_high": "More than what is open, or than what was paid.",
     "422 expiry_invalid": "The credit would expire before it holds.",

@@ -37,15 +37,19 @@ async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
 async def add_exchange_rate(
     db: Connection, actor: Actor, currency: str, usd: Decimal, valid_from: datetime | None, now: datetime
 ) -> ExchangeRate:
-    """Opens a version. valid_from: at least a minute from now, because a rate that holds is in use; None: as soon as
-    possible, which is at once for a currency without any. Raises Invalid (codes currency_fixed, valid_from_past),
-    Conflict (code exchange_rate_exists)."""
+    """Opens a version. valid_from: at least a minute from now, because a rate that holds is in use, and not before the
+    currency's first rate; None: as soon as possible, which is at once for a currency without any. Raises Invalid (codes
+    currency_fixed, valid_from_past), Conflict (code exchange_rate_exists)."""
     _require_other(currency)
     await store_prices.lock_prices(db)
-    earliest = now + LEAD if await store_currencies.select_rates(db, currency) else now
+    versions = await store_currencies.select_rates(db, currency)
+    # What is earlier than the first rate is converted by it, and must not change.
+    earliest = max(now + LEAD, versions[-1].valid_from) if versions else now
     if valid_from is not None and valid_from < earliest:
         raise Invalid(
-            "A rate holds from a minute after it was set at the earliest.", param="valid_from", code="valid_from_past"
+            "A rate holds from a minute after it was set at the earliest, and not from before the currency's first.",
+            param="valid_from",
+            code="valid_from_past",
         )
     stored = await store_currencies.insert_rate(db, ExchangeRate(0, currency, usd, valid_from or earliest), now)
     if stored is None:

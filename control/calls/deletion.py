@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import store, store_blocked, store_deletion
 from control.calls.details import CallDetails, CarrierReport
 from control.calls.model import DeletedCall
 from control.calls.recording_discard import DISCARD_RECORDINGS, discard_payload, enqueue_discard
 from control.calls.state import CallState
+from control.calls.state_changes import accounting_day
 from control.db.jobs import has_unfinished, retry_failed
 from control.db.pool import Connection
 
@@ -67,7 +69,8 @@ async def discard_recordings(db: Connection, call_ids: Sequence[UUID], now: date
 
 
 async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes transcripts and summaries of these calls; returns of how many."""
+    """Deletes transcripts and summaries of these calls; returns of how many. Sentiment and success stay, which hold no
+    word of it, so that figures of these days are the same when they are computed again."""
     return await store_deletion.delete_words(db, workspace_id, call_ids)
 
 
@@ -87,6 +90,8 @@ async def delete_contents(
     for call_id in states:
         await enqueue_discard(db, call_id)
     words = await delete_words(db, caller.workspace_id, call_ids)
+    await store_deletion.delete_judgements(db, caller.workspace_id, call_ids)
+    await mark_days(db, {WorkspaceDay(one.workspace_id, accounting_day(one)) for one in states.values()})
     events = await delete_events(db, caller.workspace_id, call_ids)
     await store_deletion.replace_number(db, caller.workspace_id, call_ids, caller.number, caller.pseudonym)
     return {"calls": len(states), "transcripts": words, "events": events, "recordings": len(recorded)}

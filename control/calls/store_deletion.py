@@ -35,13 +35,15 @@ _REPLACE_NUMBER: Final = """
 _DELETE_WORDS: Final = """
     WITH words AS (DELETE FROM call_words WHERE workspace_id = $1 AND call_id = ANY($2::uuid[]) RETURNING call_id),
     texts AS (
-        UPDATE calls SET transcription = NULL, summary = NULL, sentiment = NULL, sentiment_score = NULL, success = NULL,
-                         analysis_status = NULL, analysis = NULL
+        UPDATE calls SET transcription = NULL, summary = NULL, analysis_status = NULL, analysis = NULL
         WHERE workspace_id = $1 AND id = ANY($2::uuid[])
-          AND (transcription IS NOT NULL OR summary IS NOT NULL OR sentiment IS NOT NULL OR success IS NOT NULL
-               OR analysis IS NOT NULL) RETURNING id
+          AND (transcription IS NOT NULL OR summary IS NOT NULL OR analysis IS NOT NULL) RETURNING id
     )
     SELECT count(*) FROM (SELECT call_id FROM words UNION SELECT id FROM texts) deleted
+"""
+_DELETE_JUDGEMENTS: Final = """
+    UPDATE calls SET sentiment = NULL, sentiment_score = NULL, success = NULL
+    WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 """
 _DELETE_TRANSFER_TARGET: Final = """
     WITH transferred AS (
@@ -104,9 +106,14 @@ async def replace_number(
 
 
 async def delete_words(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes what was said and what was concluded from it; returns of how many calls."""
+    """Deletes what was said, and texts that were made from it; returns of how many calls."""
     total: int = await db.fetchval(_DELETE_WORDS, workspace_id, call_ids)
     return total
+
+
+async def delete_judgements(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> None:
+    """Deletes sentiment and success."""
+    await db.execute(_DELETE_JUDGEMENTS, workspace_id, call_ids)
 
 
 async def delete_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:

@@ -654,7 +654,7 @@ CREATE TABLE public.billing_periods (
     period_end timestamp with time zone NOT NULL,
     tier_name text NOT NULL,
     subscription_fee numeric(18,3) NOT NULL,
-    usage_total numeric(18,9) DEFAULT 0 NOT NULL,
+    usage_total numeric(24,9) DEFAULT 0 NOT NULL,
     total_amount numeric(18,3) DEFAULT 0 NOT NULL,
     status text NOT NULL,
     closed_at timestamp with time zone,
@@ -1063,7 +1063,7 @@ CREATE TABLE public.invoice_lines (
     tax_rate bigint,
     quantity numeric(18,6) NOT NULL,
     unit text NOT NULL,
-    exact numeric(18,9) NOT NULL,
+    exact numeric(24,9) NOT NULL,
     amount numeric(18,3) NOT NULL,
     tax numeric(18,3) DEFAULT 0 NOT NULL,
     CONSTRAINT invoice_lines_kind_check CHECK ((kind = ANY (ARRAY['fee'::text, 'minutes'::text, 'included'::text, 'trial'::text, 'number'::text, 'credit'::text, 'tax'::text])))
@@ -1464,7 +1464,7 @@ CREATE TABLE public.platform_provider_daily (
     measured integer NOT NULL,
     failed_calls integer NOT NULL,
     cost numeric(18,9) NOT NULL,
-    price numeric(18,9) NOT NULL,
+    revenue numeric(18,9) CONSTRAINT platform_provider_daily_price_not_null NOT NULL,
     unpriced integer NOT NULL,
     latency jsonb NOT NULL
 );
@@ -1520,7 +1520,7 @@ CREATE TABLE public.provider_daily (
     measured integer NOT NULL,
     failed_calls integer NOT NULL,
     cost numeric(18,9) NOT NULL,
-    price numeric(18,9) NOT NULL,
+    revenue numeric(18,9) CONSTRAINT provider_daily_price_not_null NOT NULL,
     unpriced integer NOT NULL,
     latency jsonb NOT NULL
 );
@@ -1789,7 +1789,7 @@ CREATE TABLE public.spend_alerts (
     period_start timestamp with time zone NOT NULL,
     usage_limit numeric(18,3) NOT NULL,
     kind text NOT NULL,
-    spent numeric(18,9) NOT NULL,
+    spent numeric(24,9) NOT NULL,
     at timestamp with time zone NOT NULL,
     threshold_percentage integer,
     ends_calls boolean,
@@ -1911,7 +1911,7 @@ CREATE TABLE public.usage_daily (
     quantity numeric(18,6) NOT NULL,
     calls integer NOT NULL,
     cost numeric(18,9),
-    price numeric(18,9),
+    price numeric(24,9),
     unpriced integer DEFAULT 0 NOT NULL,
     charged_quantity numeric(18,6)
 );
@@ -1925,7 +1925,7 @@ CREATE TABLE public.usage_intervals (
     began timestamp with time zone NOT NULL,
     resource_type text NOT NULL,
     quantity numeric(18,6) NOT NULL,
-    price numeric(18,9) NOT NULL,
+    price numeric(24,9) NOT NULL,
     unpriced integer NOT NULL
 );
 
@@ -1944,7 +1944,7 @@ CREATE TABLE public.usage_records (
     quantity numeric(18,6) NOT NULL,
     unit text NOT NULL,
     cost numeric(18,9),
-    price numeric(18,9),
+    price numeric(24,9),
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
     seq integer,
     entry text DEFAULT 'usage'::text NOT NULL,
@@ -1975,7 +1975,7 @@ CREATE TABLE public.usage_records_default (
     quantity numeric(18,6) CONSTRAINT usage_records_quantity_not_null NOT NULL,
     unit text CONSTRAINT usage_records_unit_not_null NOT NULL,
     cost numeric(18,9),
-    price numeric(18,9),
+    price numeric(24,9),
     details jsonb DEFAULT '{}'::jsonb CONSTRAINT usage_records_details_not_null NOT NULL,
     seq integer,
     entry text DEFAULT 'usage'::text CONSTRAINT usage_records_entry_not_null NOT NULL,
@@ -2106,13 +2106,14 @@ CREATE TABLE public.workspace_daily (
     day date NOT NULL,
     calls integer NOT NULL,
     seconds bigint NOT NULL,
-    price numeric(18,9) NOT NULL,
+    price numeric(24,9) NOT NULL,
     cost numeric(18,9) NOT NULL,
     by_status jsonb NOT NULL,
     by_direction jsonb NOT NULL,
     by_carrier jsonb NOT NULL,
     by_hour integer[] NOT NULL,
     by_provider jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revenue numeric(18,9),
     CONSTRAINT workspace_daily_by_hour_check CHECK ((cardinality(by_hour) = 24))
 );
 
@@ -2154,7 +2155,7 @@ CREATE TABLE public.workspace_monthly (
     month date NOT NULL,
     calls bigint NOT NULL,
     seconds bigint NOT NULL,
-    price numeric(18,9) NOT NULL,
+    revenue numeric(18,9) CONSTRAINT workspace_monthly_price_not_null NOT NULL,
     cost numeric(18,9) NOT NULL,
     CONSTRAINT workspace_monthly_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
 );
@@ -2182,9 +2183,10 @@ CREATE TABLE public.workspace_totals (
     workspace_id uuid NOT NULL,
     calls bigint NOT NULL,
     seconds bigint NOT NULL,
-    price numeric(18,9) NOT NULL,
+    price numeric(24,9) NOT NULL,
     cost numeric(18,9) NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revenue numeric(18,9)
 );
 
 --
@@ -2582,6 +2584,8 @@ INSERT INTO public.schema_migrations VALUES ('20261127000701');
 INSERT INTO public.schema_migrations VALUES ('20261127000801');
 INSERT INTO public.schema_migrations VALUES ('20261127000901');
 INSERT INTO public.schema_migrations VALUES ('20261127001401');
+INSERT INTO public.schema_migrations VALUES ('20261127001501');
+INSERT INTO public.schema_migrations VALUES ('20261127001502');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

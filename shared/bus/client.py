@@ -1,5 +1,6 @@
 """The connection to Redis: every wait is bounded, and every failure is one error."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
@@ -47,6 +48,18 @@ def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> BusClien
 
 class ClusterClient(RedisCluster):
     """A client of a cluster. After a command that failed, the driver's `aclose` leaves sockets open."""
+
+    async def initialize(
+        self,
+        additional_startup_nodes_info: list[tuple[str, int]] | None = None,
+        last_failed_node_name: str | None = None,
+    ) -> "ClusterClient":
+        """Reads the slots of the first member that answers. Raises TimeoutError. Commands that find no slots read them
+        one after the other; while no member answers, the last of 100 would wait 100 times as long as the first."""
+        nodes = self.nodes_manager
+        async with asyncio.timeout(nodes.connection_kwargs["socket_timeout"] * (len(nodes.startup_nodes) + 1)):
+            await super().initialize(additional_startup_nodes_info, last_failed_node_name)
+        return self
 
     async def aclose(self) -> None:
         await super().aclose()

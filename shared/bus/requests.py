@@ -204,15 +204,15 @@ class RequestStream:
         return int(left_ms) / 1000
 
     async def reply(self, entry_id: str, node_id: str, reply: MediaReply) -> None:
-        """Sends a reply to its node, and removes the request."""
+        """Sends a reply to its node, and then removes the request. One whose reply is not stored stays; in a cluster
+        the two are at different members."""
         key = _replies_key(node_id)
         sealed = self._sealer.seal(msgspec.json.encode(reply), REPLY_PURPOSE)
-        async with self._gate, map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
+        async with self._gate, map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
             pipe.xadd(key, {_FIELD: sealed}, maxlen=MAX_REPLIES, approximate=True)
             pipe.expire(key, REPLIES_TTL_S)
-            pipe.xack(STREAM, GROUP, entry_id)
-            pipe.xdel(STREAM, entry_id)
             await pipe.execute()
+        await self.remove(entry_id)
 
     async def remove(self, entry_id: str) -> None:
         """Removes a request that is not answered."""

@@ -1,7 +1,7 @@
 """`python -m control analytics rebuild` on a real database."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -35,6 +35,11 @@ async def _figures(url: str) -> list[tuple[int, int]]:
         return [tuple(row) for row in rows]
 
 
+async def _delete_calls_before(url: str, moment: datetime) -> None:
+    async with open_rollup_platform(url, clean=False) as platform:
+        await platform.owner.execute("DELETE FROM calls WHERE created_at < $1", moment)
+
+
 def test_rebuild_computes_the_days_of_its_range(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(_fill_and_damage(database_url))
     first, last = START.date() + timedelta(days=1), START.date() + timedelta(days=1)
@@ -45,6 +50,19 @@ def test_rebuild_computes_the_days_of_its_range(database_url: str, capsys: pytes
     assert asyncio.run(_figures(database_url)) == [(5, 5), (1, 1), (5, 5)]
     assert main(["analytics", "rebuild"]) == 0
     assert asyncio.run(_figures(database_url)) == [(1, 1)] * 3
+
+
+def test_days_whose_rows_are_gone_keep_their_figures(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody removed old months of calls and ledger, which the programs never do."""
+    asyncio.run(_fill_and_damage(database_url))
+    asyncio.run(_delete_calls_before(database_url, START + timedelta(days=1)))
+    assert main(["analytics", "rebuild"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 days of workspaces marked",
+        "1 days left as they are: they have figures, and neither calls nor records of the ledger",
+        "2 computed here, the others by workers",
+    ]
+    assert asyncio.run(_figures(database_url)) == [(5, 5), (1, 1), (1, 1)]
 
 
 def test_a_range_in_the_wrong_order_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

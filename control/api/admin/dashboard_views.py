@@ -24,14 +24,15 @@ class OverviewView:
 
 @dataclass(frozen=True, slots=True)
 class RevenueView:
-    """Revenue of the period. churn_rate: the share (0 to 1) of workspaces active at its start that no longer are."""
+    """Revenue of the period. churn_rate: the share (0 to 1) of workspaces active at its start that no longer are; null
+    if there were none."""
 
     total_revenue: Money
     revenue_by_tier: Mapping[str, Money]
     mrr: Money
     arr: Money
     currency: Currency
-    churn_rate: float
+    churn_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from control.api.client.analytics_views import (
     to_charges,
     to_overview,
 )
-from control.billing.model import CURRENCY
 from control.http.access import member
 from control.http.context import MemberContext
 from control.http.route import Route
 from control.http.streamed_file import StreamedFile
+from control.platform.currencies import find_currency
 
 ANALYTICS = "/workspaces/{workspaceId}/analytics"
 
@@ -55,7 +55,8 @@ async def export_calls(context: MemberContext, query: ExportQuery) -> StreamedFi
     exports, workspace_id = context.services.call_exports, context.workspace_id
     analytics, choice = context.services.workspace_analytics, query.to_choice()
     days = await analytics.resolve(context.db, workspace_id, choice, context.now, MAX_DAYS)
-    exporter = ExportingMember(workspace_id, context.user_id, context.actor, CURRENCY)
+    currency = await find_currency(context.db, workspace_id)
+    exporter = ExportingMember(workspace_id, context.user_id, context.actor, currency)
     export = await exports.begin(context.db, exporter, days, query.format, context.now)
     return StreamedFile(
         name=export.name,

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from control.analytics.periods import DayRange
 from control.analytics.workspace_figures import AgentFigures, CallOverview, ChargeOverview
-from control.billing.model import CURRENCY
 from control.http.body import Currency, Money
 
 
@@ -139,7 +138,7 @@ def to_charges(found: ChargeOverview) -> ChargeOverviewView:
         last_day=found.range.last,
         timezone=found.range.zone,
         current_period_cost=found.total,
-        currency=CURRENCY,
+        currency=found.currency,
         unpriced=sum(one.unpriced for one in found.resources),
         by_resource=[ResourceChargeView(one.resource_type, float(one.quantity), one.price) for one in found.resources],
         trend=[DailyChargeView(day, price) for day, price in found.by_day],

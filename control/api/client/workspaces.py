@@ -93,8 +93,9 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
-    """Changes name, industry, time zone, what callers are told, or what is redacted in calls. Calls that run are redacted
-    whole from then on; those that are over stay as they are."""
+    """Changes name, industry, time zone, what callers are told, or what is redacted in calls.
+
+    Calls that run are redacted whole from then on; those that are over stay as they are."""
     changes = body.model_dump(exclude_unset=True)
     if "disclosure" in changes:
         changes["disclosure"] = DisclosureChoice(body.disclosure.mode, body.disclosure.text.strip())

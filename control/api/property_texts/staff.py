@@ -56,7 +56,10 @@ STAFF: Final = {
     "total_revenue": Text("Charged to the customers, in major units.", 1_520.4),
     "mrr": Text("Monthly recurring revenue: the fees of all active workspaces, in major units.", 5_390.0),
     "arr": Text("Annual recurring revenue: twelve times `mrr`, in major units.", 64_680.0),
-    "churn_rate": Text("Share of the workspaces active at the period's start that no longer are, 0 to 1.", 0.02),
+    "churn_rate": Text(
+        "Share of the workspaces active at the period's start that no longer are, 0 to 1; null if there were none.",
+        0.02,
+    ),
     "revenue_by_tier": Text("Revenue by name of the tier, in major units.", {"starter": 980.0, "pro": 540.4}),
     "active_agents": Text("Number of live agents.", 3),
     "provider_health_summary": Text(

@@ -101,6 +101,19 @@ async def insert_usage(db: Connection, workspace: UUID, call: UUID | None, **val
     return WorkspaceDay(workspace, day_of(at))
 
 
+async def bill_in(owner: asyncpg.Connection, workspace: UUID, currency: str, *rates: tuple[timedelta, str]) -> None:
+    """Has the workspace billed in a currency. rates: after START, and US dollars for one unit from then on."""
+    await owner.execute(
+        "INSERT INTO billing_accounts (workspace_id, currency, opened_at) VALUES ($1, $2, $3)",
+        workspace, currency, START,
+    )  # fmt: skip
+    for after, usd in rates:
+        await owner.execute(
+            "INSERT INTO exchange_rates (currency, usd, valid_from, created_at) VALUES ($1, $2, $3, $3)",
+            currency, Decimal(usd), START + after,
+        )  # fmt: skip
+
+
 async def insert_marked_call(db: Connection, workspace: UUID, **values: Any) -> UUID:
     """A call inserted and marked in a transaction of its workspace."""
     await enter_workspace(db, workspace)
@@ -117,7 +130,7 @@ async def _clean(owner: asyncpg.Connection) -> None:
     await owner.execute(
         "TRUNCATE calls, usage_records, rollup_dirty, workspace_daily, agent_daily, usage_daily, workspace_totals, "
         "agent_totals, platform_daily, call_intervals, usage_intervals, provider_daily, platform_provider_daily, "
-        "workspace_monthly, workspaces, tiers, workspace_changes, providers CASCADE"
+        "workspace_monthly, workspaces, tiers, workspace_changes, providers, billing_accounts, exchange_rates CASCADE"
     )
     for position, (workspace, tier) in enumerate(zip(WORKSPACES, TIERS, strict=True)):
         await owner.execute(

@@ -1,8 +1,8 @@
 """The expected roll-ups by quarter of an hour, by provider and by month, computed from the single rows in Python."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ Table = dict[Any, Any]
 STATUSES: Final = (
     "queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled",
 )  # fmt: skip
-PROVIDER_SUMS: Final = ("calls", "measured", "failed_calls", "cost", "price", "unpriced")
+PROVIDER_SUMS: Final = ("calls", "measured", "failed_calls", "cost", "revenue", "unpriced")
 
 
 def interval_of(moment: datetime) -> datetime:
@@ -40,15 +40,18 @@ def usage_intervals(usage: Iterable[Row]) -> Table:
     }
 
 
-def provider_days(calls: Iterable[Row], usage: Iterable[Row]) -> Table:
-    """By workspace, day of the call and provider; calls with test calls, which count in money only."""
+def provider_days(
+    calls: Iterable[Row], usage: Iterable[Row], convert: Callable[[Any, date, Decimal], Decimal]
+) -> Table:
+    """By workspace, day of the call and provider; calls with test calls, which count in money only. convert: to the
+    platform's currency."""
     by_call = _grouped((u["call_id"], u) for u in usage if u["call_id"] is not None)
     days: dict[Any, dict[str, Any]] = {}
     for call in calls:
         for provider, share in _shares(call, by_call.get((call["id"],), [])).items():
             key = (call["workspace_id"], call["created_at"].astimezone(UTC).date(), provider)
             days[key] = add_shares([days[key], share] if key in days else [share])
-    return days
+    return {key: row | {"revenue": convert(key[0], key[1], row["revenue"])} for key, row in days.items()}
 
 
 def add_shares(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def platform_provider_days(days: Table) -> Table:
 def months(workspace_days: Table) -> Table:
     """workspace_daily by month."""
     groups = _grouped((key[0], key[1].replace(day=1), row) for key, row in workspace_days.items())
-    names = ("calls", "seconds", "price", "cost")
+    names = ("calls", "seconds", "revenue", "cost")
     return {key: {name: sum(row[name] for row in rows) for name in names} for key, rows in groups.items()}
 
 
@@ -112,7 +115,7 @@ def _shares(call: Row, usage: list[Row]) -> Table:
             "measured": int(counts and known),
             "failed_calls": int(counts and any(name == provider for _, name in failed)),
             "cost": costs.get(provider, Decimal()),
-            "price": price * max(costs.get(provider, Decimal()), Decimal()) / positive if positive else Decimal(),
+            "revenue": price * max(costs.get(provider, Decimal()), Decimal()) / positive if positive else Decimal(),
             "unpriced": sum(
                 _count_open([row for row in mine if row["resource_type"] == role], "cost") for role in roles
             ),

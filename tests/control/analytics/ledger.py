@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -13,6 +13,8 @@ from tests.control.analytics import interval_ledger
 
 Row = Any
 Table = dict[Any, Any]
+# What an amount of a workspace is worth in the platform's currency, by the rate of a day's begin.
+Convert = Callable[[Any, date, Decimal], Decimal]
 
 PROVIDER_KINDS = ("stt", "llm", "tts")
 
@@ -24,9 +26,10 @@ async def expected(db: asyncpg.Connection) -> dict[str, Table]:
     tests = {row["id"] for row in every_call if row["is_test"]}
     usage = list(await db.fetch("SELECT * FROM usage_records"))
     tiers = {row["id"]: row["tier_name"] for row in await db.fetch("SELECT id, tier_name FROM workspaces")}
-    workspace_days = _workspace_days(calls, usage, tests)
+    convert = await _make_converter(db)
+    workspace_days = _workspace_days(calls, usage, tests, convert)
     agents = _agents(calls, lambda call: (call["workspace_id"], call["agent_id"], day_of(call["created_at"])))
-    provider_days = interval_ledger.provider_days(every_call, usage)
+    provider_days = interval_ledger.provider_days(every_call, usage, convert)
     return {
         "call_intervals": interval_ledger.call_intervals(calls),
         "usage_intervals": interval_ledger.usage_intervals(usage),
@@ -66,9 +69,27 @@ async def actual(db: asyncpg.Connection) -> dict[str, Table]:
     return tables
 
 
+async def _make_converter(db: asyncpg.Connection) -> Convert:
+    accounts = await db.fetch("SELECT workspace_id, currency FROM billing_accounts")
+    currencies = {row["workspace_id"]: row["currency"] for row in accounts}
+    rates = await db.fetch("SELECT currency, usd, valid_from FROM exchange_rates ORDER BY valid_from")
+
+    def convert(workspace_id: Any, day: date, amount: Decimal) -> Decimal:
+        currency = currencies.get(workspace_id, "usd")
+        if currency == "usd":
+            return amount
+        versions = [rate for rate in rates if rate["currency"] == currency]
+        begin = datetime.combine(day, time(), UTC)
+        held = [rate for rate in versions if rate["valid_from"] <= begin] or versions[:1]
+        rate: Decimal = held[-1]["usd"]
+        return (amount * rate).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+
+    return convert
+
+
 def _with_tolerance(providers: Table) -> Table:
     """Provider figures: shares of prices are rounded to nine places, and then added up."""
-    return {key: row | {"price": approx(row["price"], abs=Decimal("0.000001"))} for key, row in providers.items()}
+    return {key: row | {"revenue": approx(row["revenue"], abs=Decimal("0.000001"))} for key, row in providers.items()}
 
 
 def day_of(moment: datetime) -> date:
@@ -95,13 +116,14 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Any, l
     return groups
 
 
-def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any]) -> Table:
+def _workspace_days(calls: list[Row], usage: list[Row], tests: set[Any], convert: Convert) -> Table:
     by_calls = _grouped(calls, lambda call: (call["workspace_id"], day_of(call["created_at"])))
     by_usage = _grouped(usage, lambda row: (row["workspace_id"], day_of(row["at"])))
-    return {
+    days = {
         key: _workspace_day(by_calls.get(key, []), by_usage.get(key, []), tests)
         for key in by_calls.keys() | by_usage.keys()
     }
+    return {key: row | {"revenue": convert(key[0], key[1], row["price"])} for key, row in days.items()}
 
 
 def _workspace_day(calls: list[Row], usage: list[Row], tests: set[Any]) -> dict[str, Any]:
@@ -180,7 +202,7 @@ def _usage_days(usage: list[Row]) -> Table:
 
 def _totals(workspace_days: Table) -> Table:
     groups = _grouped(workspace_days.items(), lambda item: item[0][0])
-    names = ("calls", "seconds", "price", "cost")
+    names = ("calls", "seconds", "price", "revenue", "cost")
     sums = {key: {name: sum(day[name] for _, day in items) for name in names} for key, items in groups.items()}
     return {key: row for key, row in sums.items() if any(row.values())}
 
@@ -194,10 +216,11 @@ def _platform_day(items: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     rows = [row for _, row in items]
     by_tier: dict[str, Decimal] = defaultdict(Decimal)
     for tier, row in items:
-        by_tier[tier] += row["price"]
+        by_tier[tier] += row["revenue"]
     count_columns = ("by_status", "by_direction", "by_carrier", "by_provider")
     return {
-        **{name: sum(row[name] for row in rows) for name in ("calls", "seconds", "price", "cost")},
+        **{name: sum(row[name] for row in rows) for name in ("calls", "seconds", "cost")},
+        "price": sum(row["revenue"] for row in rows),
         **{name: dict(sum((Counter(row[name]) for row in rows), Counter())) for name in count_columns},
         "price_by_tier": dict(by_tier),
         "by_hour": [sum(row["by_hour"][hour] for row in rows) for hour in range(24)],

@@ -20,6 +20,7 @@ from tests.control.analytics.days import (
     START,
     WORKSPACES,
     RollupPlatform,
+    bill_in,
     insert_call,
     insert_marked_call,
     insert_usage,
@@ -28,6 +29,8 @@ from tests.control.analytics.days import (
 
 ONE, TWO = WORKSPACES
 TODAY = START.date()
+# The second changes within the second day, and so holds from the third on.
+EURO_RATES = ((timedelta(days=-9), "1.10"), (timedelta(hours=36), "0.95"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ async def run_worker(pool: Pool, stop: asyncio.Event) -> None:
 
 async def check_roll_ups(url: str, lanes: Sequence[Sequence[Write]]) -> None:
     async with open_rollup_platform(url) as platform:
+        await bill_in(platform.owner, TWO, "eur", *EURO_RATES)
         stop = asyncio.Event()
         workers = [asyncio.create_task(run_worker(platform.pool, stop)) for _ in range(2)]
         await asyncio.gather(*(write_in_order(platform, writes_of_lane) for writes_of_lane in lanes))
@@ -163,7 +167,7 @@ async def check_roll_ups(url: str, lanes: Sequence[Sequence[Write]]) -> None:
         await platform.check_figures()
         await platform.owner.execute(
             "UPDATE workspace_daily SET calls = 77; DELETE FROM usage_daily; DELETE FROM call_intervals; "
-            "UPDATE provider_daily SET price = 1; UPDATE usage_intervals SET price = 1"
+            "UPDATE provider_daily SET revenue = 1; UPDATE usage_intervals SET price = 1"
         )
         async with platform.pool.transaction() as db:
             await enter_platform(db)
@@ -295,6 +299,49 @@ async def test_a_rebuild_keeps_the_figures_of_a_workspace_that_is_purged(databas
             await platform.roll_up_all()
             assert await platform.owner.fetch(figures) == before
             await platform.owner.execute("DELETE FROM workspaces WHERE id = $1", ONE)
+
+
+async def test_late_money_of_a_purged_workspace_counts_and_its_calls_stay(database_url: str) -> None:
+    """The last period is billed after the purge, which deletes calls and not the ledger."""
+    async with open_rollup_platform(database_url) as platform:
+        await bill_in(platform.owner, ONE, "eur", *EURO_RATES)
+        async with platform.pool.transaction() as db:
+            await insert_usage(db, ONE, await insert_marked_call(db, ONE, sentiment="positive"), price=Decimal(2))
+        await platform.roll_up_all()
+        for late, state in enumerate(("being purged", "purged"), start=1):
+            if state == "purged":
+                await platform.owner.execute("DELETE FROM workspaces WHERE id = $1", ONE)
+            else:
+                await platform.owner.execute("UPDATE workspaces SET deleted_at = now(), purge_after = now()")
+                await platform.owner.execute("DELETE FROM calls")
+            async with platform.pool.transaction() as db:
+                await enter_workspace(db, ONE)
+                await mark_days(
+                    db, [await insert_usage(db, ONE, None, price=Decimal(3), resource_type="subscription", provider="")]
+                )
+            await platform.roll_up_all()
+            row = await platform.owner.fetchrow("SELECT calls, price, by_status, by_provider FROM platform_daily")
+            assert (row["calls"], row["price"]) == (1, Decimal("1.1") * (2 + 3 * late)), state
+            assert (row["by_status"], row["by_provider"]) == ({"completed": 1}, {"deepgram": 1}), state
+            kept = "SELECT (SELECT sum(positive) FROM call_intervals), (SELECT sum(calls) FROM agent_totals), "
+            kept += "(SELECT sum(calls) FROM platform_provider_daily), (SELECT sum(price) FROM usage_intervals)"
+            assert tuple(await platform.owner.fetchrow(kept)) == (1, 1, 1, 2 + 3 * late), state
+
+
+async def test_amounts_in_currencies_of_small_units_fit(database_url: str) -> None:
+    """Two billion dong are 80,000 dollars."""
+    async with open_rollup_platform(database_url) as platform:
+        await bill_in(platform.owner, ONE, "vnd", (timedelta(days=-9), "0.00004"))
+        for day in range(2):
+            async with platform.pool.transaction() as db:
+                await enter_workspace(db, ONE)
+                at = timedelta(days=day)
+                await mark_days(
+                    db, [await insert_usage(db, ONE, None, price=Decimal(2_000_000_000), cost=Decimal(1), at=at)]
+                )
+        await platform.roll_up_all()
+        await platform.check_figures()
+        assert await platform.owner.fetchval("SELECT sum(price) FROM platform_daily") == 160_000
 
 
 async def test_marks_are_taken_in_order_and_in_batches(database_url: str) -> None:

@@ -145,7 +145,7 @@ class TestRevenue:
         self, platform: RollupPlatform, db: Connection
     ) -> None:
         beginning = datetime(2026, 4, 1, tzinfo=UTC)
-        assert (await analytics.get_revenue(db, "month", NOW)).churn_rate == 0
+        assert (await analytics.get_revenue(db, "month", NOW)).churn_rate is None
         for workspace in (0, 1):
             await set_status_at(db, workspace, beginning - timedelta(days=1), "active")
         await set_status_at(db, 2, beginning - timedelta(days=1), "trial")

@@ -88,6 +88,59 @@ async def test_figures_of_a_workspace(api: Api, workspace: CallWorkspace, databa
     assert costs["trend"] == [{"date": str(NOW.date()), "cost": 1.2}]
 
 
+async def bill_in_yen(workspace: CallWorkspace) -> None:
+    """100 yen are a dollar. The workspace has no calls yet."""
+    owner = workspace.api.owner
+    await owner.execute(
+        "INSERT INTO billing_accounts (workspace_id, currency, opened_at) VALUES ($1, 'jpy', $2) "
+        "ON CONFLICT (workspace_id) DO UPDATE SET currency = 'jpy'",
+        UUID(workspace.workspace_id), NOW - timedelta(days=90),
+    )  # fmt: skip
+    await owner.execute(
+        "INSERT INTO exchange_rates (currency, usd, valid_from, created_at) VALUES ('jpy', 0.01, $1, $1) "
+        "ON CONFLICT DO NOTHING",
+        NOW - timedelta(days=90),
+    )
+
+
+async def test_a_workspace_sees_its_own_currency(api: Api, workspace: CallWorkspace, database_url: str) -> None:
+    await bill_in_yen(workspace)
+    await insert_figures(workspace)
+    await roll_up(database_url)
+    costs = (await workspace.ann.get(f"{workspace.path}/analytics/costs", params={"period": "day"})).body
+    assert (costs["current_period_cost"], costs["currency"]) == (1.2, "jpy")
+    export = f"{workspace.path}/analytics/export"
+    rows = (await workspace.ann.get(export, params={"format": "json"})).body["calls"]
+    assert {row["currency"] for row in rows} == {"jpy"}
+
+
+async def test_the_platform_adds_up_us_dollars(fresh_database_url: str, valkey_url: str) -> None:
+    """100 yen are less than 1.20 dollars, and cost more than they earn."""
+    async with running_api(fresh_database_url, valkey_url) as api:
+        dollars, yen = await make_call_workspace(api), await make_call_workspace(api)
+        await bill_in_yen(yen)
+        await insert_figures(dollars)
+        call = await yen.insert_call(duration_seconds=60)
+        await insert_usage(api.owner, yen, call, "call_minutes", price="100")
+        await insert_usage(api.owner, yen, call, "stt", provider="deepgram", cost="2")
+        await roll_up(fresh_database_url)
+        staff, today = await api.admin("finance"), {"from": str(NOW.date()), "to": str(NOW.date())}
+        for query in ({}, {"period": "month"}, today):
+            path = "/admin/analytics/workspaces"
+            ranked = (await staff.get(path, params=query | {"sort_by": "revenue"})).body["workspaces"]
+            assert [(one["workspace_id"], one["total_revenue"]) for one in ranked] == [
+                (dollars.workspace_id, 1.2), (yen.workspace_id, 1.0),
+            ]  # fmt: skip
+        found = (await staff.get("/admin/analytics/platform", params=today)).body
+        assert (found["total_revenue"], sum(found["revenue_by_tier"].values())) == (2.2, pytest.approx(2.2))
+        assert [one["total_revenue"] for one in found["top_workspaces"]] == [1.2, 1.0]
+        costs = (await staff.get("/admin/analytics/costs", params=today)).body
+        assert [(one["workspace_id"], one["margin"]) for one in costs["by_workspace"]] == [
+            (yen.workspace_id, -1.0), (dollars.workspace_id, 0.75),
+        ]  # fmt: skip
+        assert {one["provider"]: one["revenue"] for one in costs["by_provider"]} == {"cartesia": 0.8, "deepgram": 1.4}
+
+
 async def test_a_workspace_without_calls_knows_nothing(api: Api, workspace: CallWorkspace) -> None:
     empty = f"{workspace.path}/analytics"
     overview = (await workspace.ann.get(f"{empty}/overview")).body

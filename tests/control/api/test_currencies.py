@@ -167,3 +167,15 @@ async def test_rates_and_prices_are_versions(market: Market) -> None:
     assert (await market.finance.post(RATES, later)).code == "exchange_rate_exists"
     rates = (await market.finance.get(RATES)).body["exchange_rates"]
     assert [one["usd"] for one in rates if one["currency"] == "eur"] == [1.3, EURO["usd"]]
+
+
+async def test_no_rate_goes_before_the_first(market: Market) -> None:
+    """The first rate also holds before its time, so an earlier one would change what is converted by it."""
+    now = datetime.now(UTC)
+    times = [now + timedelta(days=days) for days in (30, 1, 31)]
+    bodies = [{"currency": "sek", "usd": 0.1, "valid_from": at.isoformat()} for at in times]
+    assert (await market.finance.post(RATES, bodies[0])).status == 201
+    refused = await market.finance.post(RATES, bodies[1])
+    assert (refused.status, refused.param, refused.code) == (422, "valid_from", "valid_from_past")
+    assert (await market.finance.post(RATES, {"currency": "sek", "usd": 0.2})).code == "exchange_rate_exists"
+    assert (await market.finance.post(RATES, bodies[2])).status == 201

@@ -52,7 +52,7 @@ async def test_dashboard_counts_a_call(api: Api, database_url: str) -> None:
     revenue = (await admin.get("/admin/dashboard/revenue", params={"period": "year"})).body
     assert revenue == {
         "total_revenue": 0.25, "revenue_by_tier": {"trial": 0.25}, "mrr": 0.0, "arr": 0.0, "currency": "usd",
-        "churn_rate": 0.0,
+        "churn_rate": None,
     }  # fmt: skip
 
 

@@ -5,6 +5,8 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -32,16 +34,20 @@ from shared.events import (
     EndReason,
     EventEnvelope,
     RecordingReady,
+    UsageRecorded,
     encode_event,
 )
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, later
 from tests.control.calls.consumed_events import (
     FAST_PACE,
+    STARTED_AT,
     admit_call,
     check_stored,
     conversation_events,
+    delete_marks,
     encoded_event,
+    marked_days,
     running_consumer,
     send,
     stored_events,
@@ -62,6 +68,20 @@ async def test_events_of_a_call_are_stored(platform: CallPlatform) -> None:
         await wait_until_drained(platform)
     assert counts == EventCounts(written=6)
     await check_stored(platform, call)
+
+
+async def test_late_usage_marks_its_own_day_and_that_of_the_call(platform: CallPlatform) -> None:
+    """Money counts on the day of the record, a provider's figures on the day of the call."""
+    _, call = await admit_call(platform)
+    used = UsageRecorded("stt", "deepgram", "deepgram", "nova-3", 5_000, "ms")
+    late = encoded_event(call.call_id, 9, used, 86_400)
+    for part in (conversation_events(call), [late]):
+        await delete_marks(platform)
+        events = [parse_event("1-0", line) for line in part]
+        await platform.in_platform(partial(write_events, events=events))
+    created = (await platform.call_row(call.call_id))["created_at"].date()
+    days = {created, (STARTED_AT + timedelta(days=1)).date()}
+    assert (len(days), await marked_days(platform, call.workspace_id)) == (2, days)
 
 
 @pytest.mark.parametrize("seed", range(4))

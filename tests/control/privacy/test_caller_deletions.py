@@ -17,7 +17,7 @@ from shared.events import CallerSaid, Event, RecordingReady
 from shared.recording_keys import recordings_prefix
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform, carrier_unavailable
-from tests.control.calls.consumed_events import encoded_event
+from tests.control.calls.consumed_events import delete_marks, encoded_event, marked_days
 from tests.control.privacy.filled_workspace import (
     NOTE,
     SPOKEN,
@@ -104,8 +104,10 @@ async def test_calls_stay_with_a_pseudonym_and_others_stay_whole(platform: CallP
     mine = await filled.insert_call(CALLER, at=BEFORE)
     others = [await filled.insert_call(OTHER, at=BEFORE), await elsewhere.insert_call(CALLER, at=BEFORE)]
     kept = [await filled.record(others[0]), await elsewhere.record(others[1])]
+    await delete_marks(platform)
     deletion = await request(filled)
     await run_all(platform)
+    assert await marked_days(platform, filled.id) == {BEFORE.date()}, "figures lose what was concluded of the caller"
     row = await platform.call_row(mine)
     assert (row["caller_number"], row["called_number"]) == (deletion.caller, filled.workspace.number)
     assert row["status"] == "completed"

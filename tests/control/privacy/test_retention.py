@@ -133,6 +133,9 @@ async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
     assert len(platform.gateway.deleted) == 3
     row = await platform.call_row(ages[30.1])
     assert (row["caller_number"], row["status"]) == ("+491511234567", "completed")
+    assert (row["summary"], row["analysis"], row["analysis_status"]) == (None, None, None)
+    judgement = (row["sentiment"], row["sentiment_score"], row["success"])
+    assert judgement == ("positive", 0.5, True), "a rebuild gives the same figures of old days"
     assert await apply(platform) == 0
 
 

@@ -1,9 +1,13 @@
 """Which client a URL makes."""
 
+import asyncio
+import time
+
+import pytest
 from redis.asyncio import Redis
 from redis.asyncio.connection import SSLConnection
 
-from shared.bus.client import ClusterClient, bus_client
+from shared.bus.client import BusClient, BusUnavailable, ClusterClient, bus_client, map_redis_error
 
 
 def test_a_url_of_a_cluster_names_members_and_credentials() -> None:
@@ -27,3 +31,32 @@ def test_without_tls_and_password_none_is_used() -> None:
 
 def test_other_urls_are_of_one_server() -> None:
     assert isinstance(bus_client("redis://a.example:7000/0", 1.0), Redis)
+
+
+async def test_commands_do_not_wait_for_one_another_while_no_member_answers() -> None:
+    """Members that accept connections and never answer, as behind a firewall: the driver asks all of them for the
+    slots, one command after the other."""
+    end = asyncio.Event()
+
+    async def keep_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await end.wait()
+        writer.close()
+
+    servers = [await asyncio.start_server(keep_silent, "127.0.0.1") for _ in range(3)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    client = bus_client("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports), 0.1)
+    began = time.monotonic()
+    try:
+        await asyncio.gather(*(_fail(client) for _ in range(20)))
+        assert time.monotonic() - began < 2, "20 commands after one another take 6 s"
+    finally:
+        end.set()
+        await client.aclose()
+        for server in servers:
+            server.close()
+
+
+async def _fail(client: BusClient) -> None:
+    with pytest.raises(BusUnavailable):
+        async with map_redis_error():
+            await client.get("key")

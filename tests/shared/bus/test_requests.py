@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from shared.bus.client import BusClient
+from shared.bus.client import BusClient, BusUnavailable, redis_key
 from shared.bus.requests import (
     GROUP,
     REPLY_PURPOSE,
@@ -81,6 +81,21 @@ async def test_request_is_answered(redis: BusClient) -> None:
     assert replies == [reply]
     await stream.remove_replies("n1", ids)
     assert await stream.read_replies("n1", 0.01) == ([], [])
+    assert await redis.xlen(STREAM) == 0
+
+
+async def test_a_request_whose_reply_cannot_be_stored_stays(redis: BusClient) -> None:
+    """In a cluster the node's replies and the requests may be at different members, of which one fails."""
+    stream = await stream_with_group(redis)
+    await stream.send(await make_request(redis))
+    entry = await read_one(stream)
+    replies = redis_key("replies", "n1")
+    await redis.set(replies, "of another type")
+    with pytest.raises(BusUnavailable):
+        await stream.reply(entry.id, "n1", MediaReply("1"))
+    assert [one.id for one in await stream.reclaim("api-2", 10, 0)] == [entry.id]
+    await redis.delete(replies)
+    await stream.reply(entry.id, "n1", MediaReply("1"))
     assert await redis.xlen(STREAM) == 0
 
 

@@ -28,6 +28,7 @@ from tests.control.calls.analysis.analysed_call import (
     store_late,
 )
 from tests.control.calls.call_platform import SEALER, CallPlatform
+from tests.control.calls.consumed_events import delete_marks, marked_days
 
 CRITERION = {"success_criterion": "The caller learned the hours"}
 HOURS = {
@@ -195,7 +196,9 @@ async def test_the_tokens_of_a_call_are_capped(platform: CallPlatform) -> None:
 
 async def test_without_a_language_model_there_is_a_summary_of_sentences(platform: CallPlatform) -> None:
     call = await end_call(platform, analysis=CRITERION)
+    await delete_marks(platform)
     row = await analyse(platform, call)
+    assert await marked_days(platform, call.workspace_id) == {row["created_at"].date()}, "its figures may change"
     assert (row["analysis_status"], row["analysis"]["method"]) == ("done", "heuristic")
     assert row["analysis"]["reason"] == "no_language_model"
     assert "Caller: When do you open?" in row["summary"]
