@@ -292,7 +292,7 @@ class Conversation:
         """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
-        self.turns.take(text, ended, self._clock.at_audio)
+        self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

@@ -4,7 +4,8 @@ A word's share of the audio is proportional to its length: its characters and th
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from media.providers.ports import TimedWord
@@ -46,9 +47,46 @@ def spread_words(words: Sequence[str], start_ms: float, pace: float) -> list[Tim
     timed = []
     for word in words:
         end_ms = start_ms + (len(word) + 1) * pace
-        timed.append(TimedWord(word, start_ms, end_ms))
+        timed.append(TimedWord(word, start_ms, end_ms, is_estimated=True))
         start_ms = end_ms
     return timed
+
+
+def align_words(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
+    """The words of a text as it is written, with the times of `timed`, which a vendor may split and punctuate its own
+    way: by their letters. Empty if the letters differ, or a time is an estimate. `timed` may go on after the text."""
+    places = [(word, at) for word in timed for at in range(len(_letters(word.text)))]
+    letters = "".join(_letters(word.text) for word in timed)
+    aligned: list[TimedWord] = []
+    at, before_ms = 0, timed[0].start_ms if timed else 0.0
+    for written in text.split():
+        wanted = _letters(written)
+        found = places[at : at + len(wanted)]
+        if letters[at : at + len(wanted)] != wanted or any(word.is_estimated for word, _ in found):
+            return ()
+        start_ms, before_ms = (found[0][0].start_ms, found[-1][0].end_ms) if found else (before_ms, before_ms)
+        aligned.append(TimedWord(written, start_ms, before_ms))
+        at += len(wanted)
+    return aligned if timed else ()
+
+
+def shift_words(words: Iterable[TimedWord], by_ms: float) -> Iterator[TimedWord]:
+    """The words so much later."""
+    return (replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms) for word in words)
+
+
+def words_at_end(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
+    """The last of `timed`, as many as have the letters of the text; empty if none do."""
+    wanted, found = len(_letters(text)), 0
+    for index in range(len(timed) - 1, -1, -1):
+        found += len(_letters(timed[index].text))
+        if found >= wanted:
+            return timed[index:] if found == wanted else ()
+    return ()
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def word_key(word: str) -> str:

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.ports import RecognisedText
+from media.providers.ports import RecognisedText, TimedWord
 from media.providers.vendors.deepgram_transcript import (
     TranscribedResult,
     TranscribedSegment,
-    TranscribedWord,
     TurnTranscript,
 )
 
@@ -21,8 +20,7 @@ def segment(number: int, *words: str, start: int, length: int = 0, timed: bool =
     """A segment of words that take 100 ms each, from `start` on."""
     end = start + (length or WORD_MS * len(words))
     times = tuple(
-        TranscribedWord(word, start + index * WORD_MS, start + (index + 1) * WORD_MS)
-        for index, word in enumerate(words)
+        TimedWord(word, start + index * WORD_MS, start + (index + 1) * WORD_MS) for index, word in enumerate(words)
     )
     return TranscribedSegment(number, " ".join(words), start, end, times if timed else ())
 
