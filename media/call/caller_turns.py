@@ -18,11 +18,19 @@ MOST_DRIFT_MS: Final = 100.0
 class CallerTurns:
     """The turns of one call. Times are in ms on the call's clock. number: of the latest turn, 0 before the first."""
 
-    def __init__(self, transcript: Transcript, emit: Callable[[Event], None], number: int = 0) -> None:
-        """number: how many turns were reported before this stream."""
+    def __init__(
+        self,
+        transcript: Transcript,
+        emit: Callable[[Event], None],
+        number: int = 0,
+        is_recording_displaced: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """number: how many turns were reported before this stream. is_recording_displaced: whether the recording has
+        the caller's audio in other places than the clock tells; then words have no times, by which it is redacted."""
         self.number = number
         self._transcript = transcript
         self._emit = emit
+        self._is_recording_displaced = is_recording_displaced
         self._began: float | None = None
         self._went_on: float | None = None  # after the end of the pending turn
         self._onset_ms: float | None = None  # of the turn, on the audio clock
@@ -152,7 +160,7 @@ class CallerTurns:
         words = align_words(text, words_at_end(text, timed)) if timed else ()
         if not words or at_audio is None or self._lead_ms is None or len(words) > MOST_TIMED_WORDS:
             return ()
-        if abs(at_audio(0.0) - self._lead_ms) > MOST_DRIFT_MS:
+        if abs(at_audio(0.0) - self._lead_ms) > MOST_DRIFT_MS or self._is_recording_displaced():
             return ()
         return tuple(max(0, round(at_audio(ms))) for word in words for ms in (word.start_ms, word.end_ms))
 

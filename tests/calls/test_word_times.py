@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from control.calls.recording_silence import PADDING_MS, find_stretches
 from media.audio import mulaw
 from media.audio.wav import read_wav
 from media.call.recording import RecordingWriter
@@ -189,6 +190,37 @@ def test_words_of_a_turn_whose_audio_was_held_up_are_timed_right_or_not_at_all(t
     call = record(tmp_path, TimingRecogniser("a"), burst=True)
     call.assert_times(0, ("four", 0), ("one", 0))
     assert call.said[1].text == "nine now" and call.said[1].word_ms == ()
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_words_after_a_burst_that_displaced_the_recording_have_no_times(tmp_path: Path, is_recorded: bool) -> None:
+    """They would be right by the clock, but not in the recording, where they are redacted by them."""
+    writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor()) if is_recorded else None
+
+    async def run() -> None:
+        providers = Providers(TimingRecogniser("a"), ScriptedModel(["Go on.", "Thank you."]), ScriptedVoice())
+        scripted = ScriptedCall(providers=providers, recorder=writer, track=LevelVoiceTrack())
+        await scripted.silence(700)
+        await scripted.burst(b"\xff" * 8 * 1_300 + sound("nine"), "")
+        await scripted.listen_until_quiet()
+        await scripted.speak("", sound("now"))
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        late, said = scripted.events_of(CallerSaid)
+        assert late.word_ms == () and said.text == "now"
+        assert bool(said.word_ms) is not is_recorded
+
+    run_virtual(run())
+
+
+def test_what_is_silenced_by_the_times_of_words_is_their_sound_and_no_other_words(tmp_path: Path) -> None:
+    call = record(tmp_path, TimingRecogniser("a"))
+    said = call.said[0]
+    times = {"start_ms": said.start_ms, "end_ms": said.end_ms, "word_ms": said.word_ms}
+    (stretch,) = find_stretches([{"speaker": "caller", "text": "[redacted: national id] one", **times}])
+    start, end = call.sounds("four")
+    assert stretch.start_ms <= start - PADDING_MS + NEAR_MS and stretch.end_ms >= end + PADDING_MS - NEAR_MS
+    assert stretch.end_ms < call.sounds("one")[1]
 
 
 def test_the_agents_words_are_timed_where_they_sound() -> None:

@@ -202,6 +202,17 @@ async def test_recording_is_withheld_until_it_is_silent_where_it_must_be(platfor
         await platform.storage.get(stream_key(call))
 
 
+async def test_only_the_words_of_a_number_are_silent_where_their_times_are_known(platform: CallPlatform) -> None:
+    """The first turn has none of its words' times: it is silent whole."""
+    _, call = await admit(platform)
+    times = tuple(range(6_000, 8_000, 100))
+    said = CallerSaid(2, SECOND_HALF, 6_000, 8_000, times)  # "and then" end at 6,300
+    await write(platform, call, 1, *HALVES[:3], said, await put_recording(platform, call), ENDED)
+    await run_job(platform, call)
+    content = await platform.storage.get((await platform.call_row(call.call_id))["recording_key"])
+    assert silent_stretches(content) == [(1_750, 4_250), (6_300 - 450, 8_250)]
+
+
 async def test_late_turn_withholds_the_recording_again(platform: CallPlatform) -> None:
     _, call = await admit(platform)
     await write(platform, call, 1, *HALVES[:3], await put_recording(platform, call), ENDED)

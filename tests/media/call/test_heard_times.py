@@ -1,7 +1,7 @@
 """When parts of an utterance were heard, with holds and underruns between them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.call.heard_times import HeardTimes
@@ -38,6 +38,7 @@ def test_nothing_was_heard_of_an_utterance_that_did_not_begin() -> None:
     assert HeardTimes().find(0, 100) is None
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=30), st.data())
 def test_pieces_without_gaps_are_one_stretch(pieces: list[int], data: st.DataObject) -> None:
     times, at = HeardTimes(), 0
