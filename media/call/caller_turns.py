@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from media.call.recording import RecordingWriter
 from media.call.snapshot import has_unreported_turn, unanswered_text
 from media.call.transcript import Transcript, TranscriptEntry
 from media.providers.ports import TimedWord
@@ -22,15 +23,15 @@ class CallerTurns:
         self,
         transcript: Transcript,
         emit: Callable[[Event], None],
-        number: int = 0,
-        is_recording_displaced: Callable[[], bool] = lambda: False,
+        resumed: ResumePoint | None = None,
+        recorder: RecordingWriter | None = None,
     ) -> None:
-        """number: how many turns were reported before this stream. is_recording_displaced: whether the recording has
-        the caller's audio in other places than the clock tells; then words have no times, by which it is redacted."""
-        self.number = number
+        """resumed: from where an earlier stream's call goes on. recorder: once it has the caller's audio in other
+        places than the clock tells, words have no times, because it is redacted by them."""
+        self.number = resumed.turn if resumed else 0
         self._transcript = transcript
         self._emit = emit
-        self._is_recording_displaced = is_recording_displaced
+        self._recorder = recorder
         self._began: float | None = None
         self._went_on: float | None = None  # after the end of the pending turn
         self._onset_ms: float | None = None  # of the turn, on the audio clock
@@ -160,7 +161,8 @@ class CallerTurns:
         words = align_words(text, words_at_end(text, timed)) if timed else ()
         if not words or at_audio is None or self._lead_ms is None or len(words) > MOST_TIMED_WORDS:
             return ()
-        if abs(at_audio(0.0) - self._lead_ms) > MOST_DRIFT_MS or self._is_recording_displaced():
+        is_displaced = self._recorder is not None and self._recorder.is_displaced
+        if is_displaced or abs(at_audio(0.0) - self._lead_ms) > MOST_DRIFT_MS:
             return ()
         return tuple(max(0, round(at_audio(ms))) for word in words for ms in (word.start_ms, word.end_ms))
 

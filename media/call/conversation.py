@@ -64,9 +64,7 @@ class Conversation:
         self._held_at = self._overlap_at = 0.0
         self.floor = Floor(make_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
-        recorder, turn = components.recorder, plan.resume.turn if plan.resume else 0
-        is_displaced = (lambda: recorder.is_displaced) if recorder is not None else (lambda: False)
-        self.turns = CallerTurns(self.transcript, self._emit, turn, is_displaced)
+        self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
         self.announcements = Announcements(plan, consent, self._emit, clock.now())
         self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools)

@@ -21,7 +21,8 @@ from media.providers.ports import (
     SpeechToTextSink,
     TimedWord,
 )
-from shared.events import AgentSaid, CallerSaid
+from shared.events import AgentSaid, CallerSaid, CallUsage
+from shared.plan import ResumePoint
 from tests.calls.scripted_call import ScriptedCall, ScriptedModel, ScriptedVoice
 from tests.calls.scripted_recogniser import LevelVoiceTrack
 from tests.media.call.test_recording import ImmediateExecutor
@@ -209,6 +210,22 @@ def test_words_after_a_burst_that_displaced_the_recording_have_no_times(tmp_path
         late, said = scripted.events_of(CallerSaid)
         assert late.word_ms == () and said.text == "now"
         assert bool(said.word_ms) is not is_recorded
+
+    run_virtual(run())
+
+
+def test_words_of_a_later_stream_are_on_the_calls_clock() -> None:
+    async def run() -> None:
+        providers = Providers(TimingRecogniser("a"), ScriptedModel(), ScriptedVoice())
+        resume = ResumePoint([], turn=2, usage=CallUsage(), began_ms=0, lost_ms=60_000)
+        scripted = ScriptedCall(providers=providers, track=LevelVoiceTrack(), resume=resume, before_ms=61_000)
+        await scripted.listen_until_quiet()
+        began = scripted.now()
+        await scripted.speak("", sound("four"))
+        await scripted.listen_until_quiet()
+        await scripted.hang_up()
+        (said,) = scripted.events_of(CallerSaid)
+        assert abs(said.word_ms[0] - began) <= NEAR_MS and abs(said.word_ms[1] - began - 400) <= NEAR_MS
 
     run_virtual(run())
 

@@ -11,7 +11,7 @@ from shared.plan import HeardMessage, ResumePoint
 
 def make(number: int = 0) -> tuple[CallerTurns, Transcript, list[Event]]:
     transcript, events = Transcript(), list[Event]()
-    return CallerTurns(transcript, events.append, number), transcript, events
+    return CallerTurns(transcript, events.append, resume_point(number)), transcript, events
 
 
 def words(transcript: Transcript) -> list[str]:
