@@ -4,8 +4,10 @@ A word's share of the audio is proportional to its length: its characters and th
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
 from media.providers.ports import TimedWord
@@ -55,19 +57,25 @@ def spread_words(words: Sequence[str], start_ms: float, pace: float) -> list[Tim
 def align_words(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
     """The words of a text as it is written, with the times of `timed`, which a vendor may split and punctuate its own
     way: by their letters. Empty if the letters differ, or a time is an estimate. `timed` may go on after the text."""
-    places = [(word, at) for word in timed for at in range(len(_letters(word.text)))]
-    letters = "".join(_letters(word.text) for word in timed)
+    if not timed:
+        return ()
+    heard = [_letters(word.text) for word in timed]
+    letters, ends = "".join(heard), list(accumulate(map(len, heard)))
     aligned: list[TimedWord] = []
-    at, before_ms = 0, timed[0].start_ms if timed else 0.0
+    at, end_ms = 0, timed[0].start_ms
     for written in text.split():
         wanted = _letters(written)
-        found = places[at : at + len(wanted)]
-        if letters[at : at + len(wanted)] != wanted or any(word.is_estimated for word, _ in found):
+        if not letters.startswith(wanted, at):
             return ()
-        start_ms, before_ms = (found[0][0].start_ms, found[-1][0].end_ms) if found else (before_ms, before_ms)
-        aligned.append(TimedWord(written, start_ms, before_ms))
+        start_ms = end_ms  # of a word without letters, which nobody hears
+        if wanted:
+            first, last = bisect_right(ends, at), bisect_left(ends, at + len(wanted))
+            if any(word.is_estimated for word in timed[first : last + 1]):
+                return ()
+            start_ms, end_ms = timed[first].start_ms, timed[last].end_ms
+        aligned.append(TimedWord(written, start_ms, end_ms))
         at += len(wanted)
-    return aligned if timed else ()
+    return aligned
 
 
 def shift_words(words: Iterable[TimedWord], by_ms: float) -> Iterator[TimedWord]:
@@ -86,7 +94,8 @@ def words_at_end(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
 
 
 def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+    folded = text.casefold()
+    return folded if folded.isalnum() else "".join(filter(str.isalnum, folded))
 
 
 def word_key(word: str) -> str:

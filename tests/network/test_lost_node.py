@@ -55,7 +55,7 @@ async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[
         seqs = [seq for seq, _ in record.rows]
         assert len(seqs) == len(set(seqs))
         texts = [
-            word["text"] for word in await load_utterances(platform, ids[caller.number]) if word["speaker"] == "caller"
+            one["text"] for one in await load_utterances(platform, ids[caller.number]) if one["speaker"] == "caller"
         ]
         assert len(texts) >= TURNS, "turns before and after the loss are stored"
         if was_lost:

@@ -194,7 +194,10 @@ async def test_recording_is_withheld_until_it_is_silent_where_it_must_be(platfor
     assert msgspec.json.encode(RedactRecordingsJob(call.call_id)) in await platform.job_payloads(REDACT_RECORDINGS)
     await run_job(platform, call)
     row = await platform.call_row(call.call_id)
-    assert (row["recording_key"], row["recording_seconds"]) == (stream_key(call).replace("-0", "-0-redacted"), 20)
+    assert (row["recording_key"], row["recording_seconds"]) == (
+        stream_key(call).replace("-0.wav", "-0-redacted.wav"),
+        20,
+    )
     content = await platform.storage.get(row["recording_key"])
     assert len(content) == len(make_wav())
     assert silent_stretches(content) == [(1_750, 4_250), (5_750, 8_250)]
