@@ -260,7 +260,9 @@ def _is_stored(one: IncomingEvent, call: CallState | None, silenced: Collection[
 
 
 def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:
+    """Without the times of words, which are kept with the utterances."""
     data = msgspec.to_builtins(one.envelope.event)
+    data.pop("word_ms", None)
     return EventRow(one.call_id, one.seq, workspace_id, one.at, data["type"], data)
 
 

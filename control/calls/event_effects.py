@@ -10,6 +10,7 @@ from control.calls.consent import apply_announcement, apply_refusal
 from control.calls.provider_quality import add_failure, add_latency, complete_failures
 from control.calls.state import CallState
 from shared.events import (
+    MOST_TIMED_WORDS,
     AgentSaid,
     AnnouncementHeard,
     CallEnded,
@@ -24,7 +25,8 @@ from shared.events import (
     TurnLatency,
 )
 
-# What was said so far: speaker, text, start_ms, end_ms each.
+# What was said so far: speaker, text, start_ms, end_ms each, and word_ms where the vendor told
+# (control/calls/word_times.py).
 Utterances = Sequence[Mapping[str, Any]]
 _SPEAKERS: Final = {"caller": "Caller", "agent": "Agent"}
 
@@ -61,10 +63,10 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 state = add_failure(state, one.event)
             case RecordingReady():
                 state = states.add_recording(state, one.event)
-            case CallerSaid(text=text, start_ms=start, end_ms=end):
-                said.append(_utterance("caller", text, start, end))
-            case AgentSaid(text=text, start_ms=start, end_ms=end) if text:
-                said.append(_utterance("agent", text, start, end))
+            case CallerSaid():
+                said.append(_utterance("caller", one.event))
+            case AgentSaid() if one.event.text:
+                said.append(_utterance("agent", one.event))
     if len(said) == len(utterances):
         return state, utterances
     said.sort(key=lambda one: (one["start_ms"], one["end_ms"], one["speaker"]))
@@ -76,6 +78,8 @@ def transcription_text(utterances: Utterances) -> str:
     return "\n".join(f"{_SPEAKERS[one['speaker']]}: {one['text']}" for one in utterances)
 
 
-def _utterance(speaker: str, text: str, start_ms: int, end_ms: int) -> dict[str, Any]:
+def _utterance(speaker: str, said: CallerSaid | AgentSaid) -> dict[str, Any]:
     """Nodes of the version before report a start just before the call's first frame."""
-    return {"speaker": speaker, "text": text, "start_ms": max(0, start_ms), "end_ms": max(0, end_ms)}
+    start_ms, end_ms = max(0, said.start_ms), max(0, said.end_ms)
+    word_ms = {"word_ms": list(said.word_ms)} if 0 < len(said.word_ms) <= 2 * MOST_TIMED_WORDS else {}
+    return {"speaker": speaker, "text": said.text, "start_ms": start_ms, "end_ms": end_ms, **word_ms}

@@ -15,7 +15,15 @@ from control.calls.details import RedactionRecord
 from control.calls.event_effects import Utterances, transcription_text
 from control.calls.state import CallState
 from control.calls.store_redaction import RedactedText
-from control.redaction.finder import WINDOW, SpokenText, may_hold_any, redact, redact_text
+from control.calls.word_times import redact_utterance
+from control.redaction.finder import (
+    WINDOW,
+    SpokenText,
+    find_by_text,
+    find_sensitive,
+    may_hold_any,
+    redact_text,
+)
 from shared.events import AgentSaid, CallerSaid, DigitPressed, Event, ToolRan
 
 _EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}
@@ -27,14 +35,23 @@ def redact_event(event: Event, kinds: Collection[str]) -> Event:
     if not kinds:
         return event
     match event:
-        case CallerSaid(text=text) | ToolRan(result=text):
-            name = "text" if isinstance(event, CallerSaid) else "result"
-            return msgspec.structs.replace(event, **{name: redact_text(text, kinds)})
-        case AgentSaid(text=text, planned=planned):
-            return msgspec.structs.replace(event, text=redact_text(text, kinds), planned=redact_text(planned, kinds))
+        case ToolRan(result=text):
+            return msgspec.structs.replace(event, result=redact_text(text, kinds))
+        case CallerSaid():
+            return _redact_said(event, kinds)
+        case AgentSaid(planned=planned):
+            return msgspec.structs.replace(_redact_said(event, kinds), planned=redact_text(planned, kinds))
         case DigitPressed():
             return msgspec.structs.replace(event, digit="")
     return event
+
+
+def _redact_said(event: CallerSaid | AgentSaid, kinds: Collection[str]) -> CallerSaid | AgentSaid:
+    spans = find_sensitive([SpokenText("", event.text)], kinds)
+    if not spans:
+        return event
+    redacted = redact_utterance({"text": event.text, "word_ms": event.word_ms}, spans)
+    return msgspec.structs.replace(event, text=redacted["text"], word_ms=tuple(redacted.get("word_ms", ())))
 
 
 def redact_utterances(
@@ -48,15 +65,15 @@ def redact_utterances(
     if not kinds or not any(may_hold_any(after[place]["text"]) for place in new):
         return after, ()
     start = max(0, new[0] - WINDOW)
-    texts = redact([SpokenText(one["speaker"], one["text"]) for one in after[start:]], kinds)
-    changed = [
-        RedactedText(call_id, _EVENT_TYPES[one["speaker"]], one["text"], text)
-        for one, text in zip(after[start:], texts, strict=True)
-        if one["text"] != text
-    ]
-    if not changed:
+    found = find_by_text([SpokenText(one["speaker"], one["text"]) for one in after[start:]], kinds)
+    if not found:
         return after, ()
-    redacted = [{**one, "text": text} for one, text in zip(after[start:], texts, strict=True)]
+    redacted = [redact_utterance(one, found.get(place, ())) for place, one in enumerate(after[start:])]
+    changed = [
+        RedactedText(call_id, _EVENT_TYPES[one["speaker"]], one["text"], redacted[place]["text"])
+        for place, one in enumerate(after[start:])
+        if place in found
+    ]
     return [*after[:start], *redacted], changed
 
 

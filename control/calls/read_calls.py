@@ -10,6 +10,7 @@ from control.calls.analysis.model import decode_record
 from control.calls.details import decode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
+from control.calls.word_times import with_word_times
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.platform.model import CURRENCY
@@ -120,9 +121,9 @@ async def select_events(
 
 
 async def select_utterances(db: Connection, call_id: UUID) -> list[dict[str, Any]]:
-    """What was said, in order: speaker, text, start_ms, end_ms each."""
-    words: list[dict[str, Any]] | None = await db.fetchval("SELECT words FROM call_words WHERE call_id = $1", call_id)
-    return words or []
+    """What was said, in order: speaker, text, start_ms, end_ms each, and word_ms where the vendor told."""
+    row = await db.fetchrow("SELECT words, word_times FROM call_words WHERE call_id = $1", call_id)
+    return [] if row is None else with_word_times(row["words"], row["word_times"])
 
 
 def _where(wanted: CallFilter) -> tuple[str, list[Any]]:

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Literal
 
 from control.calls.recording_join import RecordingsNotJoinable, WavLayout
+from control.calls.word_times import find_gaps
 from control.redaction.finder import is_redacted
 
 # no_transcript: nothing of the caller's was understood. no_times: it is not known when a turn was said.
 # not_in_recording: it was said after the end of what was recorded, so that one or the other has wrong times.
 WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
-# Before and after what was said: times of speech are of whole turns and exact to some frames, and a word must not be
-# heard by its edges.
+# Before and after what was said: times of speech are exact to some frames, and a word must not be heard by its edges.
 PADDING_MS: Final = 250
+# Media fills gaps of the caller's audio from 200 ms on, so that a word may be so much earlier in the recording than on
+# the call's clock (`GAP_MS` of media/call/recording.py). A turn's start has room for that; a word amid speech has not.
+_LAG_MS: Final = 200
 _PIECE: Final = 1 << 20
 _PCM: Final = 1
 _SAMPLE_BITS: Final = 16
@@ -43,12 +46,21 @@ def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> Wit
 
 
 def find_stretches(utterances: Iterable[Mapping[str, Any]]) -> Sequence[Stretch]:
-    """What must be silent: the turns of which something was left out, whole, with PADDING_MS on both sides."""
-    return [
-        Stretch(max(0, one["start_ms"] - PADDING_MS), one["end_ms"] + PADDING_MS)
-        for one in utterances
-        if is_redacted(one["text"])
-    ]
+    """What must be silent, with PADDING_MS on both sides: the words that were left out, where their vendor told when
+    they were said (`find_gaps`); else the turns of which something was left out, whole."""
+    stretches: list[Stretch] = []
+    for one in utterances:
+        if not is_redacted(one["text"]):
+            continue
+        gaps = find_gaps(one)
+        stretches += (_pad(start - _LAG_MS, end) for start, end in gaps)
+        if not gaps:
+            stretches.append(_pad(one["start_ms"], one["end_ms"]))
+    return stretches
+
+
+def _pad(start_ms: int, end_ms: int) -> Stretch:
+    return Stretch(max(0, start_ms - PADDING_MS), end_ms + PADDING_MS)
 
 
 def require_plain_wav(layout: WavLayout, size: int) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
+from control.calls.word_times import split_word_times, with_word_times
 from control.db.pool import Connection
+
+_SELECT_UTTERANCES: Final = "SELECT call_id, words, word_times FROM call_words WHERE call_id = ANY($1::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,8 @@ async def insert_events(db: Connection, rows: Sequence[EventRow]) -> set[tuple[U
 
 async def select_utterances(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:
     """What was said so far, by call. Whoever adds to it must have locked the calls."""
-    rows = await db.fetch("SELECT call_id, words FROM call_words WHERE call_id = ANY($1::uuid[])", list(call_ids))
-    return {row["call_id"]: row["words"] for row in rows}
+    rows = await db.fetch(_SELECT_UTTERANCES, list(call_ids))
+    return {row["call_id"]: with_word_times(row["words"], row["word_times"]) for row in rows}
 
 
 async def upsert_utterances(db: Connection, calls: Sequence[tuple[UUID, UUID, Sequence[Mapping[str, Any]]]]) -> None:
@@ -60,14 +63,16 @@ async def upsert_utterances(db: Connection, calls: Sequence[tuple[UUID, UUID, Se
     """
     if not calls:
         return
+    parts = [split_word_times(one[2]) for one in calls]
     await db.execute(
         """
-        INSERT INTO call_words (call_id, workspace_id, words)
-        SELECT n.call_id, n.workspace_id, n.words::jsonb
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (call_id, workspace_id, words)
-        ON CONFLICT (call_id) DO UPDATE SET words = excluded.words
+        INSERT INTO call_words (call_id, workspace_id, words, word_times)
+        SELECT n.call_id, n.workspace_id, n.words::jsonb, n.word_times::jsonb
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS n (call_id, workspace_id, words, word_times)
+        ON CONFLICT (call_id) DO UPDATE SET words = excluded.words, word_times = excluded.word_times
         """,
         [one[0] for one in calls],
         [one[1] for one in calls],
-        [msgspec.json.encode(one[2]).decode() for one in calls],
+        [msgspec.json.encode(said).decode() for said, _ in parts],
+        [msgspec.json.encode(times).decode() if times else None for _, times in parts],
     )

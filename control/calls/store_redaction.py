@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from control.calls.word_times import with_word_times
 from control.db.pool import Connection
 
 # Replaces the text of events of speech; by the call, which the table's key begins with. Of what an interruption cut
@@ -16,7 +17,7 @@ _UPDATE_TEXTS: Final = """
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS n (call_id, event_type, text, redacted)
     WHERE e.call_id = n.call_id AND e.event_type = n.event_type AND e.event_data->>'text' = n.text
 """
-_SELECT_UTTERANCES: Final = "SELECT words FROM call_words WHERE workspace_id = $1 AND call_id = $2"
+_SELECT_UTTERANCES: Final = "SELECT words, word_times FROM call_words WHERE workspace_id = $1 AND call_id = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,5 @@ async def update_texts(db: Connection, texts: Sequence[RedactedText]) -> None:
 
 async def select_utterances(db: Connection, workspace_id: UUID, call_id: UUID) -> Sequence[Mapping[str, Any]]:
     """What was said in a call, as stored."""
-    words: Sequence[Mapping[str, Any]] | None = await db.fetchval(_SELECT_UTTERANCES, workspace_id, call_id)
-    return words or []
+    row = await db.fetchrow(_SELECT_UTTERANCES, workspace_id, call_id)
+    return [] if row is None else with_word_times(row["words"], row["word_times"])

@@ -820,7 +820,8 @@ CREATE TABLE public.call_search_progress (
 CREATE TABLE public.call_words (
     call_id uuid NOT NULL,
     workspace_id uuid NOT NULL,
-    words jsonb NOT NULL
+    words jsonb NOT NULL,
+    word_times jsonb
 );
 
 --
@@ -2586,6 +2587,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000901');
 INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
+INSERT INTO public.schema_migrations VALUES ('20261127001601');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

@@ -1,6 +1,6 @@
 """Finds what must not be kept in a conversation, and puts placeholders in its place. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final, Literal, get_args
@@ -77,11 +77,23 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
 
 def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
     """The texts with a placeholder in place of each finding, such as "[redacted: card number]"."""
-    redacted = [one.text for one in texts]
-    for one in reversed(find_sensitive(texts, kinds)):
-        text = redacted[one.place]
-        redacted[one.place] = text[: one.start] + placeholder(one.kind) + text[one.end :]
-    return redacted
+    spans = find_by_text(texts, kinds)
+    return [leave_out(one.text, spans.get(place, ())) for place, one in enumerate(texts)]
+
+
+def find_by_text(texts: Sequence[SpokenText], kinds: Collection[str]) -> Mapping[int, Sequence[SensitiveSpan]]:
+    """As `find_sensitive`, by the place of the text; only of texts in which something was found."""
+    return {place: list(spans) for place, spans in groupby(find_sensitive(texts, kinds), lambda one: one.place)}
+
+
+def leave_out(text: str, spans: Iterable[SensitiveSpan]) -> str:
+    """The text with a placeholder in place of each of these spans, which are in order and do not overlap."""
+    parts: list[str] = []
+    at = 0
+    for one in spans:
+        parts += text[at : one.start], placeholder(one.kind)
+        at = one.end
+    return "".join([*parts, text[at:]])
 
 
 def redact_text(text: str, kinds: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from media.call.answer_latency import AnswerLatency, TurnTimes
 from media.call.reply import Reply, ReplyServices
 from media.call.utterance import Utterance
 from media.providers.ports import ProviderError
-from shared.events import AgentSaid
+from shared.events import MOST_TIMED_WORDS, AgentSaid
 from shared.refcycles import break_cycle
 
 
@@ -261,5 +261,7 @@ class Agent:
         if heard and self._audible_at is not None:
             unsaid = planned if heard != planned else ""
             ended = playback.silenced_at if interrupted else now
-            said = AgentSaid(utterance.turn, heard, round(self._audible_at), round(ended), interrupted, unsaid)
+            times = playback.word_times(heard)
+            word_ms = times if len(times) <= 2 * MOST_TIMED_WORDS else ()
+            said = AgentSaid(utterance.turn, heard, round(self._audible_at), round(ended), interrupted, unsaid, word_ms)
             self._services.emit(said)

@@ -1,24 +1,41 @@
 """The caller's turns: counted, put into the transcript when they end, reported once they can no longer change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from media.call.recording import RecordingWriter
 from media.call.snapshot import has_unreported_turn, unanswered_text
 from media.call.transcript import Transcript, TranscriptEntry
-from shared.events import CallerSaid, Event
+from media.providers.ports import TimedWord
+from media.providers.word_timing import align_words, words_at_end
+from shared.events import MOST_TIMED_WORDS, CallerSaid, Event
 from shared.plan import ResumePoint
+
+# The audio clock may be off the call's by so much more, or less, at a turn's end than at its start: jitter. After more,
+# audio was held up or lost within the turn, and a word's place in it tells no longer when it was said.
+MOST_DRIFT_MS: Final = 100.0
 
 
 class CallerTurns:
     """The turns of one call. Times are in ms on the call's clock. number: of the latest turn, 0 before the first."""
 
-    def __init__(self, transcript: Transcript, emit: Callable[[Event], None], number: int = 0) -> None:
-        """number: how many turns were reported before this stream."""
-        self.number = number
+    def __init__(
+        self,
+        transcript: Transcript,
+        emit: Callable[[Event], None],
+        resumed: ResumePoint | None = None,
+        recorder: RecordingWriter | None = None,
+    ) -> None:
+        """resumed: from where an earlier stream's call goes on. recorder: once it has the caller's audio in other
+        places than the clock tells, words have no times, because it is redacted by them."""
+        self.number = resumed.turn if resumed else 0
         self._transcript = transcript
         self._emit = emit
+        self._recorder = recorder
         self._began: float | None = None
         self._went_on: float | None = None  # after the end of the pending turn
         self._onset_ms: float | None = None  # of the turn, on the audio clock
+        self._lead_ms: float | None = None  # of the call's clock over the audio clock, when the turn began
         self._entry: TranscriptEntry | None = None
         self._text = ""  # all words of the floor's turn
         self._settled: list[str] = []  # those of them that were reported already
@@ -38,6 +55,8 @@ class CallerTurns:
         """The caller began to speak, or continues. onset_ms: the same moment on the audio clock."""
         if self._onset_ms is None:
             self._onset_ms = onset_ms
+        if onset_ms is not None and (self._began is None or self._lead_ms is None):
+            self._lead_ms = at - onset_ms
         if self._began is None:
             self._began = at
         elif self._pending is not None and self._went_on is None:
@@ -58,10 +77,16 @@ class CallerTurns:
         if self._pending is None:
             self._began = None
 
-    def take(self, text: str, ended: float, at_audio: Callable[[float], float] | None = None) -> None:
+    def take(
+        self,
+        text: str,
+        ended: float,
+        at_audio: Callable[[float], float] | None = None,
+        timed: Sequence[TimedWord] = (),
+    ) -> None:
         """A turn ended, or was continued and ended again. text: all its words so far. at_audio: converts the audio
         clock to the call's, now that all audio of the turn is there: what was delayed and comes at once seemed to
-        begin when it came."""
+        begin when it came. timed: the latest words that have times, on the audio clock."""
         if at_audio is not None and self._onset_ms is not None and self._began is not None:
             self._began = min(self._began, at_audio(self._onset_ms))
         self._onset_ms = None
@@ -72,7 +97,8 @@ class CallerTurns:
             self._entry = self._transcript.add_caller(text)
         else:
             self._entry.set_text(text)
-        self._pending = self._event(self.number, text, ended, ended)
+        word_ms = self._time_words(text, at_audio, timed)
+        self._pending = self._event(self.number, text, ended, ended, word_ms)
 
     def commit(self, *, is_continued: bool = False) -> None:
         """The pending turn, if any, can no longer change: reports it. is_continued: the caller goes on over words that
@@ -105,9 +131,18 @@ class CallerTurns:
         is_repeated = bool(count) and words[:count] == self._settled
         return " ".join(words[count:]) or text if is_repeated else text
 
-    def report_last_words(self, text: str, now: float, ended: float) -> None:
-        """Reports words that were spoken while the line was closed, which nobody will answer."""
-        self._emit(self._event(self.number + 1, text, now, ended))
+    def report_last_words(
+        self,
+        text: str,
+        now: float,
+        ended: float,
+        at_audio: Callable[[float], float] | None = None,
+        timed: Sequence[TimedWord] = (),
+    ) -> None:
+        """Reports words that were spoken while the line was closed, which nobody will answer. at_audio, timed: as in
+        `take`."""
+        word_ms = self._time_words(text, at_audio, timed)
+        self._emit(self._event(self.number + 1, text, now, ended, word_ms))
 
     def resume(self, point: ResumePoint) -> bool:
         """Continues a call that was lost; returns whether the caller's last words are still to be answered."""
@@ -118,8 +153,23 @@ class CallerTurns:
             self._emit(CallerSaid(self.number, text, at, at))
         return text is not None
 
-    def _event(self, number: int, text: str, default_began: float, ended: float) -> CallerSaid:
+    def _time_words(
+        self, text: str, at_audio: Callable[[float], float] | None, timed: Sequence[TimedWord]
+    ) -> tuple[int, ...]:
+        """The times of the text's words on the call's clock, as in `CallerSaid`; empty if they are not known for
+        certain."""
+        words = align_words(text, words_at_end(text, timed)) if timed else ()
+        if not words or at_audio is None or self._lead_ms is None or len(words) > MOST_TIMED_WORDS:
+            return ()
+        is_displaced = self._recorder is not None and self._recorder.is_displaced
+        if is_displaced or abs(at_audio(0.0) - self._lead_ms) > MOST_DRIFT_MS:
+            return ()
+        return tuple(max(0, round(at_audio(ms))) for word in words for ms in (word.start_ms, word.end_ms))
+
+    def _event(
+        self, number: int, text: str, default_began: float, ended: float, word_ms: tuple[int, ...] = ()
+    ) -> CallerSaid:
         """default_began: used if the beginning was not noticed. The true start of speech is reckoned back from where it
         was noticed, so it may lie before the call's first frame."""
         began = self._began if self._began is not None else default_began
-        return CallerSaid(number, text, max(0, round(began)), max(0, round(ended)))
+        return CallerSaid(number, text, max(0, round(began)), max(0, round(ended)), word_ms)

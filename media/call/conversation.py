@@ -64,7 +64,7 @@ class Conversation:
         self._held_at = self._overlap_at = 0.0
         self.floor = Floor(make_turn_rules(plan.turn), clock.now)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
-        self.turns = CallerTurns(self.transcript, self._emit, plan.resume.turn if plan.resume else 0)
+        self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
         self.announcements = Announcements(plan, consent, self._emit, clock.now())
         self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools)
@@ -292,7 +292,7 @@ class Conversation:
         """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
-        self.turns.take(text, ended, self._clock.at_audio)
+        self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

@@ -17,4 +17,5 @@ async def report_last_words(
     elif floor.state in CALLER_IS_HEARD:
         text = await recogniser.last_words(LAST_WORDS_S)
         if text.strip():
-            turns.report_last_words(text, clock.now(), clock.at_audio(track.last_voice_ms))
+            ended = clock.at_audio(track.last_voice_ms)
+            turns.report_last_words(text, clock.now(), ended, clock.at_audio, recogniser.timed_words)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from media.audio.framer import FRAME, fill_frames
 from media.audio.mulaw import BYTES_PER_MS
+from media.call.heard_times import HeardTimes
 from media.call.media_stream import MediaStream
 from media.call.utterance import Utterance
 from media.providers.ports import SpeechChunk
@@ -48,6 +49,7 @@ class Playback:
         self.silenced_at = 0.0
         self._dropped = False
         self._settled = self._heard = 0.0
+        self._heard_times = HeardTimes()
         self.sounded_at: float | None = None
         self._sound_due: float | None = None  # the same as it was sent, if the carrier plays at once
         self._rewind(0.0, 0.0)
@@ -64,6 +66,7 @@ class Playback:
         self.utterance = utterance
         self.held = self._dropped = False
         self._heard = 0.0
+        self._heard_times = HeardTimes()
         self.sounded_at = self._sound_due = None
         self._rewind(0.0, now)
 
@@ -152,6 +155,13 @@ class Playback:
         """The words of the utterance that the caller has heard."""
         return "" if self.utterance is None else self.utterance.heard_text(self.heard_ms(now))
 
+    def word_times(self, heard: str) -> tuple[int, ...]:
+        """Start and end of each word of the heard text on the call's clock, one after the other, as the voice's vendor
+        told them; empty where it told none."""
+        words = [] if self.utterance is None else self.utterance.place_words(heard)
+        times = [self._heard_times.find(word.start_ms, min(word.end_ms, self._heard)) for word in words]
+        return tuple(round(at) for span in times if span is not None for at in span) if None not in times else ()
+
     def left_ms(self, now: float) -> float:
         """Audio of the utterance received and not yet heard, in ms."""
         return 0.0 if self.utterance is None else self.utterance.audio_ms - self._position(now)
@@ -187,6 +197,8 @@ class Playback:
         position = self._position(now)
         if position <= self._settled:
             return
+        at, time = self._base
+        self._heard_times.add(self._settled, position, time + self._settled - at)
         if self.heard_readers:
             self._hand_out(self._settled, position)
         self._settled = position

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum, auto
 
+from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import (
     ProviderError,
     RecognisedText,
@@ -12,7 +14,9 @@ from media.providers.ports import (
     SpeechToTextFailed,
     SpeechToTextSession,
     SpeechToTextSink,
+    TimedWord,
 )
+from media.providers.word_timing import shift_words
 from shared.refcycles import break_cycle, without_traceback
 
 # Frames buffered until the session is open: 30 s of 20 ms frames.
@@ -20,6 +24,8 @@ MOST_BUFFERED = 1_500
 # How long the last words of a caller who hung up may take to be recognised.
 LAST_WORDS_S = 1.5
 LAST_TOKEN = 1_000_000_000
+# So many of the latest words keep their times: more than a turn has.
+MOST_TIMED_WORDS = 1_000
 
 
 class _Marker(Enum):
@@ -32,7 +38,8 @@ class _Marker(Enum):
 class CallRecogniser:
     """A speech-to-text session that can be used at once, opened by `open`.
 
-    What comes before the provider's session is open is buffered, then replayed into it.
+    What comes before the provider's session is open is buffered, then replayed into it. timed_words: the latest final
+    words of which the vendor told the times, of this turn and those before, in ms on the call's audio clock.
     """
 
     def __init__(self, stt: SpeechToText, language: str, sink: SpeechToTextSink) -> None:
@@ -46,6 +53,9 @@ class CallRecogniser:
         self._has_text = False  # of this turn
         self._last_words: asyncio.Future[str] | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._buffered_ms = 0.0  # of audio, before the session was open
+        self._begins_ms = 0.0  # the audio before was lost
+        self.timed_words: Sequence[TimedWord] = ()
 
     @property
     def is_unanswered(self) -> bool:
@@ -69,6 +79,7 @@ class CallRecogniser:
             self._session.push(ulaw)
         else:
             self._buffer.append(ulaw)
+            self._buffered_ms += len(ulaw) / BYTES_PER_MS
 
     def started(self) -> None:
         """The caller began to speak."""
@@ -140,6 +151,8 @@ class CallRecogniser:
         except asyncio.CancelledError as error:
             raise without_traceback(error) from None
         self._session = session  # first, so that it is closed even if the replay crashes
+        kept = sum(len(item) for item in self._buffer if isinstance(item, bytes))
+        self._begins_ms = self._buffered_ms - kept / BYTES_PER_MS
         for item in self._buffer:
             _replay(session, item)
         self._buffer.clear()
@@ -149,10 +162,19 @@ class CallRecogniser:
             self._has_text = self._has_text or bool(event.text.strip())
             if event.final and event.token == self._token:
                 self._token = None
+            if event.words:
+                self._keep_words(event.words)
         if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:
             self._sink(event)
         elif not self._last_words.done():
             self._last_words.set_result(event.text)
+
+    def _keep_words(self, words: Sequence[TimedWord]) -> None:
+        """They replace earlier ones that were heard in the same audio: the vendor changed its mind, or another one
+        heard it again."""
+        later = list(shift_words(words, self._begins_ms))
+        earlier = [word for word in self.timed_words if word.start_ms < later[0].start_ms]
+        self.timed_words = [*earlier, *later][-MOST_TIMED_WORDS:]
 
     def _report_crash(self, opening: asyncio.Task[None]) -> None:
         """After an internal error the call must learn that nothing will be recognised."""

@@ -25,18 +25,26 @@ BURST_MS = 1_000.0
 SEAM_MS = 60.0
 # The caller's channel is filled with silence when the carrier sent nothing for longer than this.
 GAP_MS = 200.0
+# The caller's channel may run so far ahead of the clock: jitter. What lies further ahead came in a burst that was too
+# long to be put right.
+AHEAD_MS = 150.0
 # Of the file: two channels of 16-bit samples.
 _BYTES_PER_S = 4 * RATE
 
 
 class StereoMix:
-    """Two mu-law channels on one clock; pure. `take` returns 16-bit stereo PCM in order, each moment once."""
+    """Two mu-law channels on one clock; pure. `take` returns 16-bit stereo PCM in order, each moment once.
+
+    is_displaced: the caller's channel has been ahead of the clock, and may be so to the end: what was said is later in
+    it than the clock tells.
+    """
 
     def __init__(self, start_ms: float = 0.0) -> None:
         """start_ms: where both channels begin on the call's clock."""
         self._left = bytearray()
         self._right = bytearray()
         self._taken_ms = start_ms
+        self.is_displaced = False
         self._padding: list[range] = []  # where inserted silence lies in the left channel, which may still be removed
 
     @property
@@ -59,6 +67,8 @@ class StereoMix:
             start = len(self._left)
             self._left += SILENCE * round(missing * BYTES_PER_MS)
             self._padding.append(range(start, len(self._left)))
+        elif missing < -AHEAD_MS:
+            self.is_displaced = True
         self._left += ulaw
         if self._padding:
             self._remove_padding(round((self.caller_ms - now) * BYTES_PER_MS))
@@ -160,6 +170,11 @@ class RecordingWriter:
         self._mix = mix = StereoMix(at_ms)
         self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = at_ms
+
+    @property
+    def is_displaced(self) -> bool:
+        """Whether the caller's channel may be later than the clock, as in `StereoMix`."""
+        return self._mix.is_displaced
 
     @property
     def lost_ms(self) -> int:

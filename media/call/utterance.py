@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from media.audio.level import BLOCK_MS, find_sound
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import TimedWord
-from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, spread_words, timing_length
+from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, align_words, spread_words, timing_length
 
 # A word counts as heard once this share of it has sounded: enough to be understood.
 HEARD_SHARE = 0.6
@@ -105,6 +105,12 @@ class Utterance:
             if word.end_ms > spoken_ms:
                 return self._place(min(word.start_ms, spoken_ms))
         return heard_ms
+
+    def place_words(self, heard: str) -> list[TimedWord]:
+        """Returns the words of the heard text with their places in the audio, by the voice's timings; none if it
+        reports none."""
+        words = align_words(heard, self.words)
+        return [TimedWord(word.text, self._place(word.start_ms), self._place(word.end_ms)) for word in words]
 
     def timeline(self) -> list[TimedWord]:
         """Returns every word with its timing: the voice's own if it has them, otherwise by the share of characters."""

@@ -85,6 +85,17 @@ class ReplyUnusable(ProviderError):
     usual_cause = "empty"
 
 
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word and when it sounds, in ms from the stream's first audio. is_estimated: by us, from the words' lengths; the
+    vendor did not tell."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+    is_estimated: bool = False
+
+
 # --- SpeechToText -------------------------------------------------------------------------------------------------
 
 
@@ -95,11 +106,14 @@ class RecognisedText:
     text: the whole turn so far (cumulative, replaces what came before), never a delta.
     final: the recogniser will not change this text unless more audio is pushed.
     token: the `finalise` request that this answers, or None for a result that was not asked for.
+    words: of an answer, those of `text` with the vendor's times in the audio that was pushed, or the last of them where
+        several recognisers heard the turn; empty where the vendor tells no times.
     """
 
     text: str
     final: bool
     token: int | None = None
+    words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,15 +280,6 @@ class LanguageModel(Protocol):
 
 
 # --- TextToSpeech -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TimedWord:
-    """A word of the reply and when it sounds, in ms from the stream's first audio."""
-
-    text: str
-    start_ms: float
-    end_ms: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ A word's share of the audio is proportional to its length: its characters and th
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
 from media.providers.ports import TimedWord
@@ -46,9 +49,53 @@ def spread_words(words: Sequence[str], start_ms: float, pace: float) -> list[Tim
     timed = []
     for word in words:
         end_ms = start_ms + (len(word) + 1) * pace
-        timed.append(TimedWord(word, start_ms, end_ms))
+        timed.append(TimedWord(word, start_ms, end_ms, is_estimated=True))
         start_ms = end_ms
     return timed
+
+
+def align_words(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
+    """The words of a text as it is written, with the times of `timed`, which a vendor may split and punctuate its own
+    way: by their letters. Empty if the letters differ, or a time is an estimate. `timed` may go on after the text."""
+    if not timed:
+        return ()
+    heard = [_letters(word.text) for word in timed]
+    letters, ends = "".join(heard), list(accumulate(map(len, heard)))
+    aligned: list[TimedWord] = []
+    at, end_ms = 0, timed[0].start_ms
+    for written in text.split():
+        wanted = _letters(written)
+        if not letters.startswith(wanted, at):
+            return ()
+        start_ms = end_ms  # of a word without letters, which nobody hears
+        if wanted:
+            first, last = bisect_right(ends, at), bisect_left(ends, at + len(wanted))
+            if any(word.is_estimated for word in timed[first : last + 1]):
+                return ()
+            start_ms, end_ms = timed[first].start_ms, timed[last].end_ms
+        aligned.append(TimedWord(written, start_ms, end_ms))
+        at += len(wanted)
+    return aligned
+
+
+def shift_words(words: Iterable[TimedWord], by_ms: float) -> Iterator[TimedWord]:
+    """The words so much later."""
+    return (replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms) for word in words)
+
+
+def words_at_end(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
+    """The last of `timed`, as many as have the letters of the text; empty if none do."""
+    wanted, found = len(_letters(text)), 0
+    for index in range(len(timed) - 1, -1, -1):
+        found += len(_letters(timed[index].text))
+        if found >= wanted:
+            return timed[index:] if found == wanted else ()
+    return ()
+
+
+def _letters(text: str) -> str:
+    folded = text.casefold()
+    return folded if folded.isalnum() else "".join(filter(str.isalnum, folded))
 
 
 def word_key(word: str) -> str:

@@ -55,7 +55,7 @@ async def test_other_node_resumes_the_calls(platform: Platform, turns: Sequence[
         seqs = [seq for seq, _ in record.rows]
         assert len(seqs) == len(set(seqs))
         texts = [
-            word["text"] for word in await transcript_words(platform, ids[caller.number]) if word["speaker"] == "caller"
+            one["text"] for one in await load_utterances(platform, ids[caller.number]) if one["speaker"] == "caller"
         ]
         assert len(texts) >= TURNS, "turns before and after the loss are stored"
         if was_lost:
@@ -88,7 +88,7 @@ async def wait_for_caller_speech(platform: Platform, call_ids: list[str]) -> Non
             await asyncio.sleep(0.1)
 
 
-async def transcript_words(platform: Platform, call_id: str) -> list[dict[str, Any]]:
+async def load_utterances(platform: Platform, call_id: str) -> list[dict[str, Any]]:
     answer = await platform.workspace.owner.request("GET", f"{platform.workspace.path}/calls/{call_id}/transcription")
-    words: list[dict[str, Any]] = answer["words"]
-    return words
+    utterances: list[dict[str, Any]] = answer["utterances"]
+    return utterances

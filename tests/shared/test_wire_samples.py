@@ -220,6 +220,25 @@ def test_names_in_redis() -> None:
     assert tickets._call_reference("twilio", "CA1") == "twilio:CA1"
 
 
+class _CallerSaidBefore(msgspec.Struct, frozen=True, tag_field="type", tag="caller.said"):
+    """What control of the version before knows of `CallerSaid`."""
+
+    turn: int
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+def test_times_of_words_are_passed_over_by_the_version_before_which_sends_none() -> None:
+    assert b"word_ms" not in msgspec.json.encode(EVENTS["CallerSaid"]) + msgspec.json.encode(EVENTS["AgentSaid"])
+    assert msgspec.json.decode(msgspec.json.encode(EVENTS["CallerSaid"]), type=CallerSaid).word_ms == ()
+    said = CallerSaid(1, "hello", 100, 900, (120, 850))
+    sent = msgspec.json.encode(said)
+    assert sent.endswith(b'"word_ms":[120,850]}')
+    assert msgspec.json.decode(sent, type=CallerSaid) == said
+    assert msgspec.json.decode(sent, type=_CallerSaidBefore) == _CallerSaidBefore(1, "hello", 100, 900)
+
+
 class _ProviderFailedBefore(msgspec.Struct, frozen=True, tag_field="type", tag="provider.failed"):
     """What a program of the version before knows of `ProviderFailed`."""
 

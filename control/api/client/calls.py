@@ -122,8 +122,8 @@ async def get_recording(context: MemberContext, call_id: UUID) -> AfterCommit[Fi
 
 async def get_transcription(context: MemberContext, call_id: UUID) -> Transcription:
     """What was heard from both sides."""
-    text, words = await context.services.calls.records.get_transcription(context.db, context.workspace_id, call_id)
-    return to_transcription(text, words)
+    text, utterances = await context.services.calls.records.get_transcription(context.db, context.workspace_id, call_id)
+    return to_transcription(text, utterances)
 
 
 async def list_events(context: MemberContext, call_id: UUID, query: EventsQuery) -> Events:

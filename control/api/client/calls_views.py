@@ -15,6 +15,7 @@ from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.calls.usage import make_usage
+from control.calls.word_times import TranscriptWord, make_words
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore, ListAnswer
 from shared.events import CallStatus, EndReason
@@ -187,7 +188,7 @@ class CallAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class UtteranceView:
     """An utterance as it was heard. Times are in ms since the call began."""
 
     speaker: str
@@ -198,10 +199,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """The conversation as text and by utterance. transcription: null if nothing was said."""
+    """The conversation as text, by word and by utterance. transcription: null if nothing was said."""
 
     transcription: str | None
-    words: list[Word]
+    words: list[TranscriptWord]
+    utterances: list[UtteranceView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +271,11 @@ def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
     ]
 
 
-def to_transcription(text: str | None, words: Sequence[Mapping[str, Any]]) -> Transcription:
-    """words: as stored."""
-    return Transcription(text, [Word(**word) for word in words])
+def to_transcription(text: str | None, utterances: Sequence[Mapping[str, Any]]) -> Transcription:
+    """utterances: as stored, with the times of their words."""
+    words = [word for one in utterances for word in make_words(one)]
+    views = [UtteranceView(one["speaker"], one["text"], one["start_ms"], one["end_ms"]) for one in utterances]
+    return Transcription(text, words, views)
 
 
 def _sum_prices(costs: Iterable[ResourceCost]) -> Decimal | None:

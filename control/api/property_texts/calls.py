@@ -102,7 +102,13 @@ CALLS: Final = {
     "estimated": Text("Whether we counted at least a part of it, because the provider did not."),
     "vendor": Text("The adapter to the provider's API.", "openai"),
     "model": Text("The model, as the vendor names it; empty where it has none.", "llama-3.3-70b"),
-    "words": Text("What was heard, by utterance."),
+    "words": Text("What was heard, word by word; a placeholder of what was redacted is one word."),
+    "utterances": Text("What was heard, by utterance."),
+    "timing": Text(
+        "Who knows when the word was said: the `vendor` of the recogniser or voice, or nobody, so that it is"
+        " `estimated` by the word's share of its utterance.",
+        "vendor",
+    ),
     "speaker": Text("Who spoke.", "caller"),
     "text": Text("What was heard.", "I need an appointment."),
     "start_ms": Text("Beginning, in ms since the call began.", 4_200),

@@ -9,7 +9,7 @@ from media.providers.chain.late_recogniser import LostRecogniser, LostRecogniser
 from media.providers.chain.out_of_service import leaving_error
 from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
 from media.providers.chain.recogniser_in_use import RecogniserInUse
-from media.providers.chain.recogniser_session import SessionCleanup, SessionOpener, SessionSink
+from media.providers.chain.recogniser_session import OpenedSession, SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
 from media.providers.chain.unheard_speech import UnheardSpeech
@@ -20,7 +20,6 @@ from media.providers.ports import (
     SpeechToText,
     SpeechToTextEvent,
     SpeechToTextFailed,
-    SpeechToTextSession,
     SpeechToTextSink,
 )
 from media.providers.usage import UsageMeter
@@ -65,7 +64,7 @@ class ChainedSession:
         self._attempts = attempts
         opened = await self._opener.open(attempts)
         self._in_use.begin(opened, attempts.index)
-        self._replay(opened.session)
+        self._replay(opened)
 
     def renew_attempts(self) -> None:
         """Every recogniser may be tried again. That one could be opened proves nothing of its health."""
@@ -151,7 +150,7 @@ class ChainedSession:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
         text = f"{self._earlier_text} {event.text}".strip() if self._earlier_text else event.text
-        found = RecognisedText(text, event.final, event.token)
+        found = RecognisedText(text, event.final, event.token, event.words)
         is_new = bool(text.strip()) and text != self._final_text
         if is_new:
             self._unheard.understood()
@@ -377,8 +376,8 @@ class ChainedSession:
             self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
             self._sink(SpeechToTextFailed(failure))
 
-    def _replay(self, session: SpeechToTextSession) -> None:
-        replay_into(session, self._buffer)
-        if self._pending and self._in_use.session is session:  # it may have failed meanwhile
+    def _replay(self, opened: OpenedSession) -> None:
+        replay_into(opened.session, opened.sink, self._buffer)
+        if self._pending and self._in_use.session is opened.session:  # it may have failed meanwhile
             self._await_text(is_learnt=False)
-            session.finalise(self._pending.token)
+            opened.session.finalise(self._pending.token)

@@ -130,7 +130,7 @@ class RecogniserCheck:
         session = self.session = opened.session
         self.sink = opened.sink
         self._meter = AudioMeter(self._meters[self.attempts.index], self._buffer)
-        replay_into(session, self._buffer)
+        replay_into(session, opened.sink, self._buffer)
         if self.session is session:  # it may have failed meanwhile
             self.is_asked = True
             self._ask(session)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.providers.chain.candidates import Attempts
 from media.providers.chain.deadlines import Deadlines
@@ -16,6 +16,7 @@ from media.providers.ports import (
     SpeechToTextFailed,
     SpeechToTextSession,
 )
+from media.providers.word_timing import shift_words
 
 HandleEvent = Callable[["SessionSink", SpeechToTextEvent], None]
 
@@ -26,11 +27,13 @@ def _ignore(sink: "SessionSink", event: SpeechToTextEvent) -> None:
 
 class SessionSink:
     """The sink of one recogniser's session; the chain ignores its events once another recogniser took over. error: that
-    ended the session."""
+    ended the session. begins_ms: where the session's first audio is in the call's, by which times of words are shifted.
+    """
 
     def __init__(self, handle: HandleEvent) -> None:
         self._handle = handle
         self.error: ProviderError | None = None
+        self.begins_ms = 0.0
 
     def redirect(self, handle: HandleEvent) -> None:
         """Sends further events elsewhere."""
@@ -39,6 +42,8 @@ class SessionSink:
     def __call__(self, event: SpeechToTextEvent) -> None:
         if isinstance(event, SpeechToTextFailed):
             self.error = event.error
+        elif event.words and self.begins_ms:
+            event = replace(event, words=tuple(shift_words(event.words, self.begins_ms)))
         self._handle(self, event)
 
 

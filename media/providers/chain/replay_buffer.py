@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from media.audio.mulaw import RATE
+from media.audio.mulaw import BYTES_PER_MS, RATE
+from media.providers.chain.recogniser_session import SessionSink
 from media.providers.ports import SpeechToTextSession
 
 # Most seconds kept once the caller speaks, and while no speech was detected (it may be too quiet for the detector).
@@ -58,8 +59,9 @@ class ReplayBuffer:
             yield from _pieces(audio[speech:])
 
 
-def replay_into(session: SpeechToTextSession, buffer: ReplayBuffer) -> None:
-    """Gives a session all that is kept."""
+def replay_into(session: SpeechToTextSession, sink: SessionSink, buffer: ReplayBuffer) -> None:
+    """Gives a session all that is kept; its times of words are reckoned from there."""
+    sink.begins_ms = buffer.beginning / BYTES_PER_MS
     for piece in buffer.replay():
         if piece is None:
             session.started()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.ports import SpeechChunk, TimedWord
+from media.providers.word_timing import shift_words
 
 
 class SpeechTimeline:
@@ -35,8 +36,7 @@ class SpeechTimeline:
             return chunk
         base, untimed = self._base_ms, self._untimed
         self._untimed = []
-        later = (TimedWord(word.text, word.start_ms + base, word.end_ms + base) for word in chunk.words)
-        return SpeechChunk(chunk.audio, (*untimed, *later))
+        return SpeechChunk(chunk.audio, (*untimed, *shift_words(chunk.words, base)))
 
     def stop(self, segment: VoiceSegment, held_ms: float) -> None:
         """A voice has failed; the next one continues at `next_character`. held_ms: of its audio, not placed."""

@@ -5,12 +5,21 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from media.providers.ports import RecognisedText
+from media.providers.ports import RecognisedText, TimedWord
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
 
 
+class _Times(Struct, frozen=True):
+    """Words of a text. start, end: of each, in seconds of the audio that was sent."""
+
+    words: list[str]
+    start: list[float]
+    end: list[float]
+
+
 class _Message(Struct, frozen=True):
-    """text: what came since the last final text. words: kept unread, with their times where the model has them."""
+    """text: what came since the last final text. words: kept unread until it is final, with their times where the model
+    has them."""
 
     type: str
     text: str = ""
@@ -21,6 +30,7 @@ class _Message(Struct, frozen=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Message)
+_TIMES_DECODER: Final = msgspec.json.Decoder(list[_Times])
 
 
 class FinalisedTranscript:
@@ -33,6 +43,7 @@ class FinalisedTranscript:
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._finals: list[str] = []
+        self._words: list[tuple[TimedWord, ...]] = []  # of each final text
         self._interim = ""
         self._answered = 0  # final texts that were in the last answer
         self._asked = 0  # requests without an answer
@@ -52,10 +63,11 @@ class FinalisedTranscript:
     def next_turn(self) -> None:
         """What was said before the last `finalise` has been taken."""
         self._token, self._stale = None, self._asked
-        del self._finals[: self._answered]
+        del self._finals[: self._answered], self._words[: self._answered]
         self._answered = 0
         if self._stale:
             self._finals.clear()
+            self._words.clear()
             self._interim = ""
 
     def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
@@ -83,6 +95,7 @@ class FinalisedTranscript:
                 return None  # the same again
             self._last_words = words
             self._finals.append(found.text)
+            self._words.append(_read_words(words))
         self._interim = "" if found.is_final else found.text
         return RecognisedText(self._join(self._interim), final=False)
 
@@ -92,7 +105,22 @@ class FinalisedTranscript:
             return None
         token, self._token = self._token, None
         self._answered, self._interim = len(self._finals), ""
-        return RecognisedText(self._join(), final=True, token=token)
+        is_timed = all(words or not text.strip() for text, words in zip(self._finals, self._words, strict=True))
+        words = tuple(word for part in self._words for word in part) if is_timed else ()
+        return RecognisedText(self._join(), final=True, token=token, words=words)
 
     def _join(self, interim: str = "") -> str:
         return "".join([*self._finals, interim]).strip()
+
+
+def _read_words(message: bytes) -> tuple[TimedWord, ...]:
+    """The words with their times; none where the model has none, or they cannot be read: they are not worth a text."""
+    try:
+        parts = _TIMES_DECODER.decode(message)
+        return tuple(
+            TimedWord(word, start * 1_000, end * 1_000)
+            for part in parts
+            for word, start, end in zip(part.words, part.start, part.end, strict=True)
+        )
+    except (msgspec.DecodeError, ValueError):
+        return ()

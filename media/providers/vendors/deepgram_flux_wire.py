@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment, TranscribedWord
+from media.providers.ports import TimedWord
+from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error, make_unreadable
 
 # The vendor's greatest values: a turn ends when it is forced to, or after a minute of silence.
@@ -67,13 +68,11 @@ def _segment(read: _Message) -> TranscribedSegment:
     )
 
 
-def _words(words: list[_Word]) -> tuple[TranscribedWord, ...]:
+def _words(words: list[_Word]) -> tuple[TimedWord, ...]:
     """The words with their times; none if one has none."""
     timed = [(one.word, one.start, one.end) for one in words]
     found = [
-        TranscribedWord(text, start * 1000, end * 1000)
-        for text, start, end in timed
-        if start is not None and end is not None
+        TimedWord(text, start * 1000, end * 1000) for text, start, end in timed if start is not None and end is not None
     ]
     return tuple(found) if len(found) == len(words) else ()
 

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment, TranscribedWord
+from media.providers.ports import TimedWord
+from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error, make_unreadable
 
 
@@ -60,9 +61,7 @@ def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
 def _segment(read: _Message, channel: _Channel) -> TranscribedSegment:
     best = channel.alternatives[0] if channel.alternatives else _Alternative()
     start_ms = read.start * 1000
-    words = tuple(
-        TranscribedWord(one.punctuated_word or one.word, one.start * 1000, one.end * 1000) for one in best.words
-    )
+    words = tuple(TimedWord(one.punctuated_word or one.word, one.start * 1000, one.end * 1000) for one in best.words)
     return TranscribedSegment(
         round(start_ms), best.transcript.strip(), start_ms, start_ms + read.duration * 1000, words
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from media.providers.ports import RecognisedText
+from media.providers.ports import RecognisedText, TimedWord
 
 # A result that ends so shortly before a position covers it: a recogniser counts in frames of its own.
 TOLERANCE_MS: Final = 50.0
@@ -17,24 +17,15 @@ LITTLE_AUDIO_MS: Final = 200.0
 
 
 @dataclass(frozen=True, slots=True)
-class TranscribedWord:
-    """A word. start_ms, end_ms: in the audio that the session was sent."""
-
-    text: str
-    start_ms: float
-    end_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class TranscribedSegment:
     """What was recognised in a stretch of audio. number: grows from segment to segment; results with the same number
-    replace each other. words: with their times, empty where they are not known."""
+    replace each other. words: with their times in the audio that was sent, empty where they are not known."""
 
     number: int
     text: str
     start_ms: float
     end_ms: float
-    words: tuple[TranscribedWord, ...] = ()
+    words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +105,30 @@ class TurnTranscript:
     def _answer(self) -> RecognisedText | None:
         if self._token is None:
             return None
-        answer = RecognisedText(self._text(self._asked_ms), final=True, token=self._token)
+        text, words = self._text(self._asked_ms), self._words(self._asked_ms)
+        answer = RecognisedText(text, final=True, token=self._token, words=words)
         self._token = None
         return answer
 
+    @property
+    def _segments(self) -> list[TranscribedSegment]:
+        return [*self._finals, self._interim] if self._interim is not None else self._finals
+
     def _text(self, until_ms: float = float("inf")) -> str:
-        segments = [*self._finals, self._interim] if self._interim is not None else self._finals
-        parts = (_text_between(segment, self._turn_start_ms, until_ms) for segment in segments)
+        parts = (_text_between(segment, self._turn_start_ms, until_ms) for segment in self._segments)
         return " ".join(part for part in parts if part)
+
+    def _words(self, until_ms: float) -> tuple[TimedWord, ...]:
+        """The words of `_text`; none if a segment came without their times."""
+        if any(segment.text and not segment.words for segment in self._segments):
+            return ()
+        start_ms = self._turn_start_ms
+        return tuple(
+            word
+            for segment in self._segments
+            for word in segment.words
+            if (start_ms <= segment.start_ms and segment.end_ms <= until_ms) or _is_between(word, start_ms, until_ms)
+        )
 
 
 def _text_between(segment: TranscribedSegment, start_ms: float, until_ms: float) -> str:
@@ -129,14 +136,18 @@ def _text_between(segment: TranscribedSegment, start_ms: float, until_ms: float)
     if start_ms <= segment.start_ms and segment.end_ms <= until_ms:
         return segment.text
     words = segment.words or tuple(_spread(segment))
-    inside = [word.text for word in words if start_ms <= (word.start_ms + word.end_ms) / 2 < until_ms]
+    inside = [word.text for word in words if _is_between(word, start_ms, until_ms)]
     return segment.text if len(inside) == len(words) else " ".join(inside)
 
 
-def _spread(segment: TranscribedSegment) -> Iterator[TranscribedWord]:
+def _is_between(word: TimedWord, start_ms: float, until_ms: float) -> bool:
+    return start_ms <= (word.start_ms + word.end_ms) / 2 < until_ms
+
+
+def _spread(segment: TranscribedSegment) -> Iterator[TimedWord]:
     """The segment's words, spread evenly over its time."""
     texts = segment.text.split()
     step = (segment.end_ms - segment.start_ms) / max(1, len(texts))
     for index, text in enumerate(texts):
         start_ms = segment.start_ms + index * step
-        yield TranscribedWord(text, start_ms, start_ms + step)
+        yield TimedWord(text, start_ms, start_ms + step)

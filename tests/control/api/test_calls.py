@@ -188,17 +188,24 @@ async def test_events_are_paged_by_sequence_number(workspace: CallWorkspace) -> 
         assert (await workspace.ann.get(events_path, params={name: value})).param == name
 
 
-async def test_transcription_has_text_and_utterances(workspace: CallWorkspace) -> None:
+async def test_transcription_has_text_words_and_utterances(workspace: CallWorkspace) -> None:
     call_id = await workspace.insert_call(transcription="Agent: Hello.")
-    words = [{"speaker": "agent", "text": "Hello.", "start_ms": 200, "end_ms": 900}]
+    greeting = {"speaker": "agent", "text": "Hello there.", "start_ms": 200, "end_ms": 1_500}
+    answer = {"speaker": "caller", "text": "Hi.", "start_ms": 2_000, "end_ms": 2_400}
+    times = [{"speaker": "caller", "start_ms": 2_000, "end_ms": 2_400, "word_ms": [2_050, 2_300]}]
     await workspace.api.owner.execute(
-        "INSERT INTO call_words (call_id, workspace_id, words) VALUES ($1, $2, $3)",
-        UUID(call_id), UUID(workspace.workspace_id), words,
+        "INSERT INTO call_words (call_id, workspace_id, words, word_times) VALUES ($1, $2, $3, $4)",
+        UUID(call_id), UUID(workspace.workspace_id), [greeting, answer], times,
     )  # fmt: skip
-    body = await workspace.ann.get(f"{workspace.calls_path}/{call_id}/transcription")
-    assert body.body == {"transcription": "Agent: Hello.", "words": words}
+    body = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}/transcription")).body
+    assert (body["transcription"], body["utterances"]) == ("Agent: Hello.", [greeting, answer])
+    assert body["words"] == [
+        {"speaker": "agent", "text": "Hello", "start_ms": 200, "end_ms": 800, "timing": "estimated"},
+        {"speaker": "agent", "text": "there.", "start_ms": 800, "end_ms": 1_500, "timing": "estimated"},
+        {"speaker": "caller", "text": "Hi.", "start_ms": 2_050, "end_ms": 2_300, "timing": "vendor"},
+    ]
     silent = await workspace.ann.get(f"{workspace.calls_path}/{await workspace.insert_call()}/transcription")
-    assert silent.body == {"transcription": None, "words": []}
+    assert silent.body == {"transcription": None, "words": [], "utterances": []}
 
 
 # --- recordings ---

@@ -16,6 +16,7 @@ from control.calls.model import AdmittedCall, CarrierRecording
 from control.calls.recording_jobs import make_fetch_recording_job
 from control.calls.recording_redaction import REDACT_RECORDINGS, RedactRecordingsJob, make_redact_recordings_job
 from control.calls.service import FetchRecordingJob
+from control.calls.word_times import make_words
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS
@@ -112,6 +113,29 @@ async def test_number_in_several_turns_is_in_no_row(platform: CallPlatform, at_o
     assert "one one" not in await all_texts(platform, call.call_id)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_no_word_of_a_number_is_left_and_the_others_keep_their_times(
+    platform: CallPlatform, at_once: bool
+) -> None:
+    workspace, call = await admit(platform)
+    times = tuple(range(6_000, 8_000, 100))
+    halves = [*HALVES[:3], CallerSaid(2, SECOND_HALF, 6_000, 8_000, times)]
+    for batch in [halves] if at_once else [halves[:3], halves[3:]]:
+        await write(platform, call, 1 + halves.index(batch[0]), *batch)
+    assert "word_ms" not in repr([event["event_data"] for event in await stored_events(platform, call.call_id)])
+    records = platform.services.calls.records
+    _, said = await platform.in_workspace(
+        workspace, lambda db: records.get_transcription(db, call.workspace_id, call.call_id)
+    )
+    words = [word for one in said for word in make_words(one)]
+    assert [(word.text, word.start_ms, word.end_ms, word.timing) for word in words if word.start_ms >= 6_000] == [
+        ("and", 6_000, 6_100, "vendor"),
+        ("then", 6_200, 6_300, "vendor"),
+        (CARD, 6_400, 7_900, "vendor"),
+    ]
+    assert not {"one", "four"} & {word.text for word in words}
+
+
 async def test_order_of_the_batches_does_not_matter(platform: CallPlatform) -> None:
     """A node that lost Redis sends its events later."""
     _, call = await admit(platform)
@@ -179,6 +203,17 @@ async def test_recording_is_withheld_until_it_is_silent_where_it_must_be(platfor
     assert silent_stretches(content) == [(1_750, 4_250), (5_750, 8_250)]
     with pytest.raises(ObjectNotFound):
         await platform.storage.get(stream_key(call))
+
+
+async def test_only_the_words_of_a_number_are_silent_where_their_times_are_known(platform: CallPlatform) -> None:
+    """The first turn has none of its words' times: it is silent whole."""
+    _, call = await admit(platform)
+    times = tuple(range(6_000, 8_000, 100))
+    said = CallerSaid(2, SECOND_HALF, 6_000, 8_000, times)  # "and then" end at 6,300
+    await write(platform, call, 1, *HALVES[:3], said, await put_recording(platform, call), ENDED)
+    await run_job(platform, call)
+    content = await platform.storage.get((await platform.call_row(call.call_id))["recording_key"])
+    assert silent_stretches(content) == [(1_750, 4_250), (6_300 - 450, 8_250)]
 
 
 async def test_late_turn_withholds_the_recording_again(platform: CallPlatform) -> None:

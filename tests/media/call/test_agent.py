@@ -33,7 +33,7 @@ def test_utterance_is_reported_audible_and_finished() -> None:
     harness = run_virtual(scenario())
     assert harness.notifications == [("audible", 100), ("length_known", 100), ("finished", 1_060)]
     assert harness.left_ms == [950]
-    assert fakes.events == [AgentSaid(0, GREETING, 100, 1_060)]
+    assert fakes.events == [AgentSaid(0, GREETING, 100, 1_060, word_ms=(100, 400, 400, 600, 600, 1_050))]
     assert fakes.usage.heard_ms == 950
 
 
@@ -134,7 +134,8 @@ def test_hold_delays_the_rest_of_an_utterance_and_loses_nothing() -> None:
     harness = run_virtual(scenario())
     assert [what for what, _ in harness.notifications] == ["audible", "length_known", "finished"]
     assert harness.notifications[-1][1] == 100 + 450 + 2_000 + (1_150 - 350)
-    assert fakes.events == [AgentSaid(0, "We are open from nine.", 100, harness.notifications[-1][1])]
+    times = (100, 250, 250, 450, 2_550, 2_800, 2_800, 3_050, 3_050, 3_350)  # "open" is said again after the hold
+    assert fakes.events == [AgentSaid(0, "We are open from nine.", 100, harness.notifications[-1][1], word_ms=times)]
     assert fakes.media_stream.clears == 1
 
 
@@ -167,7 +168,8 @@ def test_interruption_during_a_hold_counts_from_the_hold() -> None:
         harness.agent.interrupt()
 
     run_virtual(scenario())
-    assert said(fakes) == [AgentSaid(0, "We are", 100, 450, True, "We are open from nine.")]
+    times = (100, 250, 250, 450)
+    assert said(fakes) == [AgentSaid(0, "We are", 100, 450, True, "We are open from nine.", times)]
     assert fakes.media_stream.clears == 1
 
 
@@ -205,7 +207,8 @@ def test_provider_failure_keeps_the_words_that_were_heard() -> None:
     harness = run_virtual(scenario())
     assert harness.notifications == [("audible", 100), ("failed", 720)]
     assert harness.errors == [error]
-    assert said(fakes) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.")]
+    times = (100, 250, 250, 450, 450, 700)
+    assert said(fakes) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.", times)]
     assert fakes.said() == ["We are open"]
     assert fakes.media_stream.clears == 1
 

@@ -18,7 +18,8 @@ def test_interruption_keeps_the_words_that_were_heard(chained: bool) -> None:
     fakes = ReplyFakes(FakeModel([TextDelta("We are open from nine. "), None]), chained=chained)
     harness = answer_interrupted_at(fakes, 0.1 + 0.62)  # "We are open" takes 600 ms
     assert [what for what, _ in harness.notifications] == ["audible"]
-    assert said(fakes) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.")]
+    times = (100, 250, 250, 450, 450, 700)
+    assert said(fakes) == [AgentSaid(1, "We are open", 100, 720, True, "We are open from nine.", times)]
     assert fakes.said() == ["We are open"]
     assert fakes.media_stream.clears == 1
     assert (fakes.model.closed, fakes.voice.closed) == (1, 1)
@@ -37,7 +38,7 @@ def test_interruption_before_the_first_audio_leaves_no_text() -> None:
 def test_interruption_after_all_words_were_heard_reports_no_planned_text() -> None:
     fakes = ReplyFakes(FakeModel([TextDelta("One moment."), LOOK_UP]), tools=look_up(8))
     answer_interrupted_at(fakes, 5)
-    assert said(fakes) == [AgentSaid(1, "One moment.", 100, 5_000, True)]
+    assert said(fakes) == [AgentSaid(1, "One moment.", 100, 5_000, True, word_ms=(100, 300, 300, 700))]
     assert [message.text for message in fakes.transcript.messages()] == ["One moment.", "found"]
 
 

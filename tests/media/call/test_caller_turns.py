@@ -4,13 +4,14 @@ import pytest
 
 from media.call.caller_turns import CallerTurns
 from media.call.transcript import Transcript
-from shared.events import CallerSaid, CallUsage, Event
+from media.providers.ports import TimedWord
+from shared.events import MOST_TIMED_WORDS, CallerSaid, CallUsage, Event
 from shared.plan import HeardMessage, ResumePoint
 
 
 def make(number: int = 0) -> tuple[CallerTurns, Transcript, list[Event]]:
     transcript, events = Transcript(), list[Event]()
-    return CallerTurns(transcript, events.append, number), transcript, events
+    return CallerTurns(transcript, events.append, resume_point(number)), transcript, events
 
 
 def words(transcript: Transcript) -> list[str]:
@@ -38,6 +39,54 @@ def test_continued_turn_keeps_its_first_start_time() -> None:
     turns.commit()
     assert (turns.number, words(transcript)) == (5, ["hello there"])
     assert events == [CallerSaid(5, "hello there", 100, 2_000)]
+
+
+def timed(*texts: str) -> list[TimedWord]:
+    """Words of 200 ms each, from the audio clock's 1,000 ms on."""
+    return [TimedWord(text, 1_000 + 200 * at, 1_200 + 200 * at) for at, text in enumerate(texts)]
+
+
+def test_words_are_timed_on_the_calls_clock_also_after_words_that_were_settled() -> None:
+    turns, _, events = make()
+    turns.began(1_050, 1_000)
+    turns.take("book a", 1_450, lambda ms: ms + 60, timed("Book", "a"))
+    turns.settle()
+    turns.began(1_450, 1_400)
+    turns.take("book a table", 2_000, lambda ms: ms + 60, timed("old", "Book", "a", "table"))
+    turns.commit()
+    assert [event.word_ms for event in events if isinstance(event, CallerSaid)] == [
+        (1_060, 1_260, 1_260, 1_460),
+        (1_660, 1_860),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "onset_ms", "lead_ms"),
+    [("book a table", 1_000, 60), ("look a", 1_000, 60), ("book a", None, 60), ("book a", 1_000, 400)],
+    ids=["other words", "another word", "start unknown", "audio held up within the turn"],
+)
+def test_words_whose_times_are_not_certain_have_none(text: str, onset_ms: int | None, lead_ms: int) -> None:
+    turns, _, events = make()
+    turns.began(1_050, onset_ms)
+    turns.take(text, 2_000, lambda ms: ms + lead_ms, timed("Book", "a"))
+    turns.commit()
+    assert isinstance(events[0], CallerSaid) and events[0].word_ms == ()
+
+
+def test_too_many_words_for_an_event_have_no_times() -> None:
+    turns, _, events = make()
+    words = ["a"] * (MOST_TIMED_WORDS + 1)
+    turns.began(1_000, 1_000)
+    turns.take(" ".join(words), 2_000, lambda ms: ms, timed(*words))
+    turns.commit()
+    assert isinstance(events[0], CallerSaid) and events[0].word_ms == ()
+
+
+def test_last_words_are_timed_too() -> None:
+    turns, _, events = make()
+    turns.began(1_000, 1_000)
+    turns.report_last_words("good bye", 2_000, 1_900, lambda ms: ms, timed("good", "bye"))
+    assert events == [CallerSaid(1, "good bye", 1_000, 1_900, (1_000, 1_200, 1_200, 1_400))]
 
 
 def test_words_after_a_tool_call_are_a_turn_of_their_own() -> None:

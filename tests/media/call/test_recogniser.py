@@ -10,6 +10,7 @@ from media.providers.ports import (
     SpeechToTextFailed,
     SpeechToTextSession,
     SpeechToTextSink,
+    TimedWord,
 )
 from tests.virtual_time import run_virtual
 
@@ -99,6 +100,44 @@ def test_newest_audio_is_buffered_when_opening_takes_too_long() -> None:
     run_virtual(scenario())
     assert recogniser.calls[0] == (3).to_bytes(2, "big")
     assert len(recogniser.calls) == MOST_BUFFERED + 1
+
+
+def test_times_of_words_count_from_the_calls_first_audio() -> None:
+    """Also where the first second of it was dropped, because the session was open late."""
+    recogniser = Recogniser(opens_after_s=60)
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        call_recogniser.open()
+        for _ in range(MOST_BUFFERED + 50):
+            call_recogniser.push(bytes(160))
+        await asyncio.sleep(61)
+        assert recogniser.sink is not None
+        recogniser.sink(RecognisedText("one", True, 1, (TimedWord("one", 0, 500),)))
+        assert call_recogniser.timed_words == [TimedWord("one", 1_000, 1_500)]
+        await call_recogniser.close()
+
+    run_virtual(scenario())
+
+
+def test_later_results_replace_the_times_of_the_same_audio_only() -> None:
+    recogniser = Recogniser()
+
+    async def scenario() -> None:
+        call_recogniser = CallRecogniser(recogniser, "en", lambda event: None)
+        call_recogniser.open()
+        await asyncio.sleep(2)
+        assert recogniser.sink is not None
+        first, second, third = TimedWord("one", 0, 400), TimedWord("to", 500, 900), TimedWord("two", 510, 900)
+        recogniser.sink(RecognisedText("one to", True, 1, (first, second)))
+        recogniser.sink(RecognisedText("one two", True, 2, (first, third)))
+        assert call_recogniser.timed_words == [first, third]
+        recogniser.sink(RecognisedText("two", True, 3, (third,)))
+        recogniser.sink(RecognisedText("", True, 4))
+        assert call_recogniser.timed_words == [first, third]
+        await call_recogniser.close()
+
+    run_virtual(scenario())
 
 
 def test_events_go_to_the_sink() -> None:

@@ -12,6 +12,7 @@ import pytest
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextSession
 from simulator.vendors.cartesia_recogniser import CartesiaRecognisers
 from simulator.vendors.faults import Fault
+from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.simulator.vendors.cartesia_callers import caller_frames, make_recognisers, wait_for
 
@@ -63,6 +64,7 @@ class Harness:
     a: CartesiaRecognisers
     b: CartesiaRecognisers
     call: CartesiaCall
+    has_turns: bool
 
 
 @pytest.fixture(params=["finalize", "turns"])
@@ -73,7 +75,7 @@ async def harness(
     servers = {"a": (a.state, a.routes()), "b": (b.state, b.routes())}
     options: dict[str, Any] = {"turns": request.param == "turns", "answer_s": 0.2}
     async with running_call("stt", servers, tmp_path, monkeypatch, **options) as call:
-        yield Harness(a, b, call)
+        yield Harness(a, b, call, request.param == "turns")
 
 
 async def converse(harness: Harness, burst: int = 8) -> tuple[Caller, list[str]]:
@@ -96,6 +98,18 @@ async def test_turns_are_recognised_over_one_connection(harness: Harness) -> Non
     assert any(isinstance(event, RecognisedText) and not event.final and event.text for event in caller.events)
     assert not harness.call.failed
     assert {"encoding": ["pcm_mulaw"], "sample_rate": ["8000"]}.items() <= server.queries[0].items()
+
+
+async def test_words_are_timed_in_the_callers_audio_where_the_vendor_times_them(harness: Harness) -> None:
+    """Its protocol of turns tells no times."""
+    caller, _ = await converse(harness)
+    answer = next(event for event in caller.events if isinstance(event, RecognisedText) and event.token == 2)
+    before_ms = 20 * len(caller_frames(TEXT))
+    truth = [(one.text, before_ms + one.start_ms, before_ms + one.end_ms) for one in word_times(NEXT)]
+    wanted = [] if harness.has_turns else truth
+    assert [one.text for one in answer.words] == [text for text, _, _ in wanted]
+    for told, (_, start_ms, end_ms) in zip(answer.words, wanted, strict=True):
+        assert abs(told.start_ms - start_ms) <= 100 and abs(told.end_ms - end_ms) <= 100
 
 
 @pytest.mark.parametrize(

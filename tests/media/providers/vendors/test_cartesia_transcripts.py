@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.providers.ports import ProviderBusy, ProviderError, RecognisedText
+from media.providers.ports import ProviderBusy, ProviderError, RecognisedText, TimedWord
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
 from media.providers.vendors.cartesia_recogniser import InkTranscript
 from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
@@ -83,7 +83,16 @@ def test_finals_that_come_twice_or_before_their_interim_count_once() -> None:
     final(transcript, "No", words=words)
     assert final(transcript, "No", words=words) is None
     interim(transcript, "No")
-    assert take(transcript, "flush_done") == RecognisedText("No", True, 1)
+    assert take(transcript, "flush_done") == RecognisedText("No", True, 1, (TimedWord("No", 100, 400),))
+
+
+@pytest.mark.parametrize("words", [None, [], [{"words": ["two"], "start": [], "end": []}], [{"word": "two"}], "two"])
+def test_texts_of_which_one_has_no_times_have_none(words: Any) -> None:
+    transcript = FinalisedTranscript("v")
+    transcript.finalise(1, 2_000)
+    final(transcript, "One", words=[{"words": ["One"], "start": [0.1], "end": [0.4]}])
+    final(transcript, " two", words=words)
+    assert take(transcript, "flush_done") == RecognisedText("One two", True, 1)
 
 
 # --- the vendor's turns ---

@@ -31,6 +31,7 @@ from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.faults import Fault, FaultKind
+from simulator.vendors.voice import word_times
 from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, running_deepgram, wait_until
 
 FIRST, SECOND = "tuesday morning would suit me", "and please bring the invoice"
@@ -121,6 +122,29 @@ async def test_turns_of_one_session(platform: Platform, model: str) -> None:
     assert platform.failed == []
     await wait_until(lambda: platform.billed("a") > 0)
     assert platform.metered("a") == platform.billed("a")
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("fails", [False, True])
+async def test_words_are_timed_in_the_callers_audio(platform: Platform, model: str, fails: bool) -> None:
+    """Of the second turn, so that another vendor that takes over hears the audio from the middle of the call on."""
+    session = await platform.open(platform.make("a", model), platform.make("b", model))
+    await say(session, FIRST)
+    session.finalise(1)
+    await platform.answer(1)
+    session.next_turn()
+    if fails:
+        platform.vendors["a"].state.faults.queue("stt", Fault("cut", 3))
+    await say(session, SECOND)
+    session.finalise(2)
+    await platform.answer(2)
+    await session.close()
+    answer = next(one for one in platform.events if isinstance(one, RecognisedText) and one.token == 2)
+    before_ms = 20 * len(frames(FIRST, silence_ms=200))
+    assert [one.text for one in answer.words] == SECOND.split()
+    for told, true in zip(answer.words, word_times(SECOND), strict=True):
+        assert abs(told.start_ms - before_ms - true.start_ms) <= 100
+        assert abs(told.end_ms - before_ms - true.end_ms) <= 100
 
 
 async def test_flux_gets_all_audio_before_its_turn_is_ended_and_before_the_session_is(platform: Platform) -> None:

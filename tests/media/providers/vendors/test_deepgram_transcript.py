@@ -1,16 +1,16 @@
 """A turn put together from segments: nothing lost, nothing doubled, whatever the order."""
 
+from dataclasses import replace
 from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.ports import RecognisedText
+from media.providers.ports import RecognisedText, TimedWord
 from media.providers.vendors.deepgram_transcript import (
     TranscribedResult,
     TranscribedSegment,
-    TranscribedWord,
     TurnTranscript,
 )
 
@@ -21,8 +21,7 @@ def segment(number: int, *words: str, start: int, length: int = 0, timed: bool =
     """A segment of words that take 100 ms each, from `start` on."""
     end = start + (length or WORD_MS * len(words))
     times = tuple(
-        TranscribedWord(word, start + index * WORD_MS, start + (index + 1) * WORD_MS)
-        for index, word in enumerate(words)
+        TimedWord(word, start + index * WORD_MS, start + (index + 1) * WORD_MS) for index, word in enumerate(words)
     )
     return TranscribedSegment(number, " ".join(words), start, end, times if timed else ())
 
@@ -39,20 +38,42 @@ def answer(text: str, token: int) -> RecognisedText:
     return RecognisedText(text, final=True, token=token)
 
 
+def untimed(event: RecognisedText | None) -> RecognisedText | None:
+    return None if event is None else replace(event, words=())
+
+
 def test_finals_are_joined_and_the_interim_follows_them() -> None:
     turn = TurnTranscript()
     assert turn.add(interim(segment(0, "two", start=0))) == RecognisedText("two", final=False)
     assert turn.add(final(segment(0, "to", "be", start=0))) == RecognisedText("to be", final=False)
     assert turn.add(interim(segment(1, "or", start=200))) == RecognisedText("to be or", final=False)
     turn.finalise(7, 400)
-    assert turn.add(final(segment(1, "or", "not", start=200), flushed=True)) == answer("to be or not", 7)
+    assert untimed(turn.add(final(segment(1, "or", "not", start=200), flushed=True))) == answer("to be or not", 7)
     assert turn.add(interim(segment(2, start=400, length=100))) == RecognisedText("to be or not", final=False)
 
 
 def test_a_final_that_covers_the_audio_answers_even_if_it_was_not_flushed() -> None:
     turn = TurnTranscript()
     turn.finalise(1, 200)
-    assert turn.add(final(segment(0, "yes", start=0, length=200))) == answer("yes", 1)
+    assert untimed(turn.add(final(segment(0, "yes", start=0, length=200)))) == answer("yes", 1)
+
+
+def test_an_answer_has_the_times_of_the_turns_words_and_no_others() -> None:
+    turn = TurnTranscript()
+    turn.add(final(segment(0, "no", start=0)))
+    turn.finalise(1, 100)
+    turn.next_turn()
+    turn.add(final(segment(1, "yes", start=100)))
+    turn.finalise(2, 300)
+    found = turn.add(final(segment(2, "please", "and", start=200), flushed=True))
+    assert found == RecognisedText("yes please", True, 2, (TimedWord("yes", 100, 200), TimedWord("please", 200, 300)))
+
+
+def test_an_answer_of_which_a_part_has_no_times_has_none() -> None:
+    turn = TurnTranscript()
+    turn.add(final(segment(0, "yes", start=0, timed=False)))
+    turn.finalise(1, 200)
+    assert turn.add(final(segment(1, "please", start=100), flushed=True)) == answer("yes please", 1)
 
 
 def test_an_interim_result_after_its_final_is_passed_over() -> None:
@@ -64,7 +85,7 @@ def test_an_interim_result_after_its_final_is_passed_over() -> None:
 def test_a_flushed_result_answers_although_it_ends_before_the_question() -> None:
     turn = TurnTranscript()
     turn.finalise(1, 400)
-    assert turn.add(final(segment(0, "yes", start=0, length=200), flushed=True)) == answer("yes", 1)
+    assert untimed(turn.add(final(segment(0, "yes", start=0, length=200), flushed=True))) == answer("yes", 1)
 
 
 def test_a_final_without_audio_does_not_hide_the_segment_that_begins_there() -> None:
@@ -91,14 +112,16 @@ def test_only_the_latest_question_is_answered_and_only_once() -> None:
     first = final(segment(0, "one", start=0, length=100), flushed=True)
     assert turn.add(first) == RecognisedText("one", final=False)
     second = final(segment(1, "two", start=100, length=200), flushed=True)
-    assert turn.add(second) == answer("one two", 2)
+    assert untimed(turn.add(second)) == answer("one two", 2)
     assert turn.add(second) == RecognisedText("one two", final=False)
 
 
 def test_words_after_the_question_belong_to_the_next_turn_of_the_same_segment() -> None:
     turn = TurnTranscript()
     turn.finalise(1, 200)
-    assert turn.add(final(segment(0, "yes", "please", "and", start=0), flushed=True)) == answer("yes please", 1)
+    assert untimed(turn.add(final(segment(0, "yes", "please", "and", start=0), flushed=True))) == answer(
+        "yes please", 1
+    )
     turn.next_turn()
     assert turn.add(interim(segment(1, "also", start=300))) == RecognisedText("and also", final=False)
 
@@ -116,7 +139,7 @@ def test_a_question_without_an_answer_is_answered_by_what_covers_its_audio() -> 
     turn = TurnTranscript()
     turn.add(final(segment(0, "yes", start=0, length=1_000)))
     turn.finalise(1, 1_150)
-    assert turn.expire() == answer("yes", 1)
+    assert untimed(turn.expire()) == answer("yes", 1)
 
 
 def test_a_recogniser_that_stopped_working_never_answers() -> None:
@@ -124,7 +147,7 @@ def test_a_recogniser_that_stopped_working_never_answers() -> None:
     turn.add(interim(segment(0, "yes", start=0, length=100)))
     turn.finalise(1, 1_000)
     assert turn.expire() is None
-    assert turn.add(interim(segment(0, "yes", "please", start=0, length=900))) == answer("yes please", 1)
+    assert untimed(turn.add(interim(segment(0, "yes", "please", start=0, length=900)))) == answer("yes please", 1)
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.data())

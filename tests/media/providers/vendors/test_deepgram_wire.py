@@ -7,10 +7,10 @@ import pytest
 from deepgram.listen.v1.types import ListenV1Results
 from deepgram.listen.v2.types import ListenV2TurnInfo
 
-from media.providers.ports import ProviderBusy, ProviderError
+from media.providers.ports import ProviderBusy, ProviderError, TimedWord
 from media.providers.vendors.deepgram_flux_wire import read_flux
 from media.providers.vendors.deepgram_nova_wire import read_nova
-from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment, TranscribedWord
+from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import QueryValue, make_error, make_headers, make_url, map_close
 
 RESULTS = {
@@ -60,7 +60,7 @@ def encode(message: dict[str, Any]) -> bytes:
 
 def test_results_of_nova() -> None:
     ListenV1Results.model_validate(RESULTS, strict=True)
-    words = (TranscribedWord("Yes,", 500, 750), TranscribedWord("please", 750, 1250))
+    words = (TimedWord("Yes,", 500, 750), TimedWord("please", 750, 1250))
     expected = TranscribedSegment(500, "Yes, please.", 500, 2000, words)
     assert read_nova("d", encode(RESULTS)) == TranscribedResult(expected, is_final=True, is_flushed=True)
 
