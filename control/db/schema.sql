@@ -711,7 +711,9 @@ CREATE TABLE public.integration_sync_logs (
     error text,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     ended_at timestamp with time zone,
-    CONSTRAINT integration_sync_logs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text])))
+    progress jsonb DEFAULT '{}'::jsonb NOT NULL,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT integration_sync_logs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text])))
 );
 
 --
@@ -727,6 +729,9 @@ CREATE TABLE public.integration_types (
     secrets bytea,
     is_enabled boolean DEFAULT true NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    is_shipped boolean DEFAULT false NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT integration_types_auth_type_check CHECK ((auth_type = ANY (ARRAY['oauth2'::text, 'api_key'::text, 'webhook'::text, 'none'::text])))
 );
 
@@ -746,7 +751,15 @@ CREATE TABLE public.integrations (
     last_sync_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT integrations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'connected'::text, 'error'::text, 'disconnected'::text])))
+    error text,
+    account text,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    grant_version integer DEFAULT 0 NOT NULL,
+    refresh_lease uuid,
+    refresh_lease_until timestamp with time zone,
+    connected_at timestamp with time zone,
+    created_by uuid,
+    CONSTRAINT integrations_status_check CHECK ((status = ANY (ARRAY['connecting'::text, 'connected'::text, 'error'::text, 'disconnected'::text])))
 );
 
 --
@@ -871,6 +884,23 @@ CREATE TABLE public.messages (
     text text NOT NULL,
     is_urgent boolean NOT NULL,
     emailed_at timestamp with time zone
+);
+
+--
+-- Name: oauth_states; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.oauth_states (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    state_hash bytea NOT NULL,
+    verifier bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    confirmation_hash bytea,
+    credentials bytea
 );
 
 --
@@ -1976,6 +2006,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: oauth_states; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: one_time_tokens; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2120,6 +2154,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000102');
 INSERT INTO public.schema_migrations VALUES ('20261127000103');
 INSERT INTO public.schema_migrations VALUES ('20261127000601');
 INSERT INTO public.schema_migrations VALUES ('20261127000602');
+INSERT INTO public.schema_migrations VALUES ('20261127000901');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -2568,6 +2603,27 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+--
+-- Name: oauth_states oauth_states_confirmation_hash_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.oauth_states
+    ADD CONSTRAINT oauth_states_confirmation_hash_key UNIQUE (confirmation_hash);
+
+--
+-- Name: oauth_states oauth_states_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.oauth_states
+    ADD CONSTRAINT oauth_states_pkey PRIMARY KEY (id);
+
+--
+-- Name: oauth_states oauth_states_state_hash_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.oauth_states
+    ADD CONSTRAINT oauth_states_state_hash_key UNIQUE (state_hash);
 
 --
 -- Name: one_time_tokens one_time_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3288,6 +3344,24 @@ CREATE INDEX invoices_workspace_newest ON public.invoices USING btree (workspace
 CREATE INDEX messages_newest ON public.messages USING btree (workspace_id, taken_at DESC, id DESC);
 
 --
+-- Name: oauth_states_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX oauth_states_expiry ON public.oauth_states USING btree (expires_at);
+
+--
+-- Name: oauth_states_integration; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX oauth_states_integration ON public.oauth_states USING btree (integration_id);
+
+--
+-- Name: oauth_states_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX oauth_states_workspace ON public.oauth_states USING btree (workspace_id);
+
+--
 -- Name: one_time_tokens_expiry; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4003,6 +4077,20 @@ ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
 
 --
+-- Name: oauth_states oauth_states_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.oauth_states
+    ADD CONSTRAINT oauth_states_integration_id_fkey FOREIGN KEY (integration_id) REFERENCES public.integrations(id) ON DELETE CASCADE;
+
+--
+-- Name: oauth_states oauth_states_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.oauth_states
+    ADD CONSTRAINT oauth_states_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: one_time_tokens one_time_tokens_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4373,6 +4461,12 @@ ALTER TABLE public.message_emails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: oauth_states; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.oauth_states ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: payments; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4635,6 +4729,12 @@ CREATE POLICY tenant ON public.message_emails USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.messages USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: oauth_states tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.oauth_states USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: payments tenant; Type: POLICY; Schema: public; Owner: -
@@ -5087,6 +5187,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_emails TO vocalized_ap
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
+
+--
+-- Name: TABLE oauth_states; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_states TO vocalized_app;
 
 --
 -- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -

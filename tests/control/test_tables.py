@@ -26,6 +26,7 @@ OWNERS: Final = {
     "sink_invoices spend_alerts tax_rates transfer_times usage_records",
     "calls": "blocked_callers call_events call_words called_countries calls phone_codes platform_calls spend_alarms",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
+    "integrations": "integration_sync_logs integration_types integrations oauth_states",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
     "messages": "message_emails messages",
@@ -34,7 +35,6 @@ OWNERS: Final = {
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",
     "workspaces": "invitations user_trials workspace_changes workspace_members workspaces",
-    "": "integration_sync_logs integration_types integrations",
 }
 OWNER: Final = {table: room for room, tables in OWNERS.items() for table in tables.split()}
 

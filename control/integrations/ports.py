@@ -1,0 +1,14 @@
+"""What other rooms ask of a connection."""
+
+from typing import Protocol
+from uuid import UUID
+
+
+class GrantedAccess(Protocol):
+    """Implemented by `Connections` (control/integrations/connections.py)."""
+
+    async def access_token(self, workspace_id: UUID, integration_id: UUID) -> str:
+        """The OAuth access token or the API key, good for at least a minute; refreshed first where it is not. Opens its
+        own transactions, so it is called without one. Raises NotFound, Conflict (code integration_not_connected),
+        Unavailable (the vendor does not answer, or somebody's refresh takes too long)."""
+        ...
