@@ -19,6 +19,8 @@ PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z]+(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}")
 _SOURCES: Final = ("input", "config")
 _SYNC_VALUES: Final = ("cursor", "since")
+# `{{input.key}}`: the same in each repeat of a run, for vendors that recognise repeats by it.
+RUN_KEY: Final = "key"
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 DeclaredName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -85,7 +87,7 @@ class Action(Declared):
         properties = _properties_of(self.input_schema)
         for name in _require_placeholders(self.request, _SOURCES):
             source, _, rest = name.partition(".")
-            if source == "input" and rest.partition(".")[0] not in properties:
+            if source == "input" and rest != RUN_KEY and rest.partition(".")[0] not in properties:
                 raise ValueError(f"request: input_schema has no property {rest!r}")
         return self
 

@@ -14,6 +14,9 @@ SyncStatus = Literal["queued", "running", "succeeded", "failed"]
 CREDENTIALS_PURPOSE: Final = "integration credentials"
 CLIENT_SECRET_PURPOSE: Final = "integration client secret"
 VERIFIER_PURPOSE: Final = "oauth verifier"
+PENDING_PURPOSE: Final = "oauth grant to confirm"
+# Purpose of the keys that states are signed with.
+STATE_PURPOSE: Final = "oauth state"
 # Errors of a connection, which its owner sees.
 GRANT_REFUSED: Final = "grant_refused"
 CREDENTIALS_UNREADABLE: Final = "credentials_unreadable"
@@ -94,7 +97,8 @@ class GrantPolicy:
     """In seconds. state_s: how long a member may take at the vendor; confirm_s: until the confirmation after that.
     early_s: an access token that expires so soon is refreshed before it is used. request_s: the longest exchange with a
     vendor, as a whole. lease_s: the longest refresh flight, longer than `request_s`, so that a process that lives never
-    loses its lease; wait_s: the longest wait for the flight of another process; poll_s: between two looks at it."""
+    loses its lease; wait_s: the longest wait for the flight of another process; poll_s: between two looks at
+    it. connections: the most of a workspace."""
 
     state_s: float = 600.0
     confirm_s: float = 600.0
@@ -103,6 +107,7 @@ class GrantPolicy:
     lease_s: float = 20.0
     wait_s: float = 25.0
     poll_s: float = 0.1
+    connections: int = 50
 
     def __post_init__(self) -> None:
         if self.wait_s < self.lease_s:
