@@ -1,7 +1,7 @@
 """Runs what a type declares: sends the request with the connection's credentials and reads the answer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,18 +25,17 @@ LONGEST_RATE_WAIT_S: Final = 2.0
 LONGEST_RETRY_AFTER_S: Final = 3_600.0
 
 FailureKind = Literal[
-    "unauthorised",  # 401, 403
+    "unauthorised",  # 401
     "missing",  # 404
     "conflict",  # 409, 412
     "gone",  # 410: a cursor that is too old
     "rate_limited",  # 429
-    "refused",  # another 4xx, or a redirect
+    "refused",  # another 4xx, such as 403, or a redirect
     "unavailable",  # 5xx, or no answer: it is unknown what was done
     "unreadable",  # success, but not with the answer that the type declares
 ]
 _KINDS: Final[Mapping[int, FailureKind]] = {
     401: "unauthorised",
-    403: "unauthorised",
     404: "missing",
     409: "conflict",
     410: "gone",
@@ -87,36 +86,58 @@ class ActionRunner:
         """The records of the answer. Raises VendorFailure; Invalid for arguments that the request cannot hold; what
         GrantedAccess raises."""
         values = {"input": {**call.arguments, "key": call.key}, "config": connection.settings}
-        token = await self._access.access_token(connection.workspace_id, connection.id)
         action = call.action
         headers = {action.idempotency: call.key} if action.idempotency and call.key else {}
-        request = fill_request(connection.type_config, action.request, values, token=token, headers=headers)
-        answer = await self._send_with_retries(connection, request, call.is_repeatable)
+
+        def make(token: str) -> VendorRequest:
+            return fill_request(connection.type_config, action.request, values, token=token, headers=headers)
+
+        delays = RETRY_DELAYS_S if call.is_repeatable else ()
+        _, answer = await self._exchange(connection, make, delays)
         return read_records(lambda document: map_records(action.response, document, values), answer)
 
-    async def fetch(self, connection: ActiveConnection, request: VendorRequest) -> VendorAnswer:
-        """One page of a sync, asked for once. Raises VendorFailure."""
-        answer = await self._send(connection, request)
-        raise_for_status(answer)
-        return answer
+    async def fetch(
+        self, connection: ActiveConnection, make: Callable[[str], VendorRequest]
+    ) -> tuple[VendorRequest, VendorAnswer]:
+        """One page of a sync, asked for once; its request, too. make: gets the token. Raises VendorFailure, what `make`
+        and GrantedAccess raise."""
+        return await self._exchange(connection, make, None)
 
-    async def token(self, connection: ActiveConnection) -> str:
-        """The credentials of requests. Raises what GrantedAccess raises."""
-        return await self._access.access_token(connection.workspace_id, connection.id)
+    async def _exchange(
+        self, connection: ActiveConnection, make: Callable[[str], VendorRequest], delays: Sequence[float] | None
+    ) -> tuple[VendorRequest, VendorAnswer]:
+        """delays: before further attempts; None: rate limits are not waited for either."""
+        owner = (connection.workspace_id, connection.id)
+        token = await self._access.access_token(*owner)
+        try:
+            return await self._attempt(connection, make(token), delays)
+        except VendorFailure as failure:
+            if failure.kind != "unauthorised":
+                raise
+            fresh = await self._access.access_token(*owner, refused=token)
+            if fresh == token:
+                raise
+        return await self._attempt(connection, make(fresh), delays)
 
-    async def _send_with_retries(
-        self, connection: ActiveConnection, request: VendorRequest, is_repeatable: bool
-    ) -> VendorAnswer:
-        for delay in (*RETRY_DELAYS_S, None):
+    async def _attempt(
+        self, connection: ActiveConnection, request: VendorRequest, delays: Sequence[float] | None
+    ) -> tuple[VendorRequest, VendorAnswer]:
+        repeats = len(delays) if delays else 0
+        waits = iter((*RETRY_DELAYS_S, None) if delays is not None else (None,))
+        for number, delay in enumerate(waits):
             try:
-                return await self.fetch(connection, request)
+                answer = await self._send(connection, request)
+                raise_for_status(answer)
+                return request, answer
             except VendorFailure as failure:
-                wait = _wait_s(failure, delay, is_repeatable)
+                wait = _wait_s(failure, delay, number < repeats)
                 if wait is None:
                     log.info(
-                        "integration.request_failed", integration_id=str(connection.id), kind=failure.kind,
+                        "integration.request_failed",
+                        integration_id=str(connection.id),
+                        kind=failure.kind,
                         type=connection.type,
-                    )  # fmt: skip
+                    )
                     raise
                 await asyncio.sleep(wait)
         raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,31 @@
+"""The worker's tasks for syncs: the job that runs them, and the duties that begin and resume them."""
+
+from datetime import datetime
+from typing import Final
+
+from control.db.duties import Duty, WorkerTasks
+from control.db.jobs import JobLimits
+from control.db.pool import Connection, Pool
+from control.integrations.action_runner import ActionRunner
+from control.integrations.sync_job import make_sync_job
+from control.integrations.syncs import SYNC_INTEGRATION, SYNC_POLICY, SyncPolicy, request_due, resume_abandoned
+
+_BATCH: Final = 50
+# 200 pages at 4 s each; a vendor that is slower has its job tried again, from its last page.
+_LIMITS: Final = {SYNC_INTEGRATION: JobLimits(timeout_s=900.0, concurrency=8)}
+
+
+def sync_tasks(pool: Pool, runner: ActionRunner, policy: SyncPolicy = SYNC_POLICY) -> WorkerTasks:
+    """Job `integrations.sync`; duties `integration_syncs` and `abandoned_syncs`."""
+
+    async def due(db: Connection, now: datetime) -> int:
+        return await request_due(db, now, policy.every, _BATCH)
+
+    async def abandoned(db: Connection, now: datetime) -> int:
+        return await resume_abandoned(db, now, _BATCH)
+
+    return WorkerTasks(
+        handlers={SYNC_INTEGRATION: make_sync_job(pool, runner, policy)},
+        duties=[Duty("integration_syncs", 60, due, _BATCH), Duty("abandoned_syncs", 300, abandoned, 1 << 30)],
+        limits=_LIMITS,
+    )
