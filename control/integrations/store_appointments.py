@@ -42,7 +42,7 @@ _DELETE: Final = """
 _SELECT_UNSEEN: Final = """
     SELECT external_id FROM appointments
     WHERE workspace_id = $1 AND integration_id = $2 AND external_id IS NOT NULL AND seen_by IS DISTINCT FROM $3
-      AND updated_at < $4 AND status = 'booked'
+      AND (call_id IS NULL OR updated_at < $4) AND status = 'booked'
 """
 _COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at"
 _RESERVED: Final = """

@@ -49,8 +49,8 @@ class GoogleCalendars:
         return event
 
     def add(self, summary: str, start: str, end: str, calendar: str = "primary", **fields: Any) -> dict[str, Any]:
-        """An event that the calendar's owner made. start, end: RFC 3339."""
-        body = {"summary": summary, "start": {"dateTime": start}, "end": {"dateTime": end}} | fields
+        """An event that the calendar's owner made. start, end: RFC 3339, or dates."""
+        body = {"summary": summary, "start": _start(start), "end": _start(end)} | fields
         return self._insert(self.events[calendar], body)
 
     def cancel(self, event_id: str, calendar: str = "primary") -> None:
@@ -106,7 +106,12 @@ def _blocks(event: dict[str, Any]) -> bool:
 
 
 def _moment(value: dict[str, str]) -> datetime:
-    return datetime.fromisoformat(value["dateTime"])
+    """An event of whole days has dates; ours are in UTC."""
+    return datetime.fromisoformat(value.get("dateTime") or f"{value['date']}T00:00:00+00:00")
+
+
+def _start(text: str) -> dict[str, str]:
+    return {"dateTime" if "T" in text else "date": text}
 
 
 def _text(moment: datetime) -> str:

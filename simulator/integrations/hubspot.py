@@ -17,10 +17,12 @@ _LIST: Final = "/crm/v3/objects/contacts"
 
 @dataclass(slots=True)
 class HubSpotContacts:
-    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later."""
+    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. is_stuck:
+    each page names itself as the next one, as a broken vendor's may."""
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     now_ms: int = 1_700_000_000_000
+    is_stuck: bool = False
 
     def add(self, **properties: str) -> str:
         """A new contact; returns its id."""
@@ -42,7 +44,7 @@ class HubSpotContacts:
         """The answer to one request. Raises VendorRefusal."""
         living = [one for one in self.contacts.values() if not one["archived"]]
         if (method, path) == ("GET", _LIST):
-            return _page(living, query.get("after", "0"), int(query.get("limit", "10")))
+            return self._page(living, query.get("after", "0"), int(query.get("limit", "10")))
         if (method, path) != ("POST", _SEARCH):
             raise VendorRefusal(404, {"status": "error", "category": "OBJECT_NOT_FOUND"})
         found = [one for one in living if any(_matches(one, group) for group in body.get("filterGroups") or [{}])]
@@ -51,13 +53,14 @@ class HubSpotContacts:
         after = body.get("after", "0")
         if int(after) >= MOST_SEARCHED:
             raise VendorRefusal(400, {"status": "error", "category": "VALIDATION_ERROR"})
-        return {"total": len(found), **_page(found, after, int(body.get("limit", 10)))}
+        return {"total": len(found), **self._page(found, after, int(body.get("limit", 10)))}
 
-
-def _page(found: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
-    first, last = int(after), int(after) + min(limit, PAGE)
-    paging = {"paging": {"next": {"after": str(last), "link": f"?after={last}"}}} if last < len(found) else {}
-    return {"results": found[first:last], **paging}
+    def _page(self, found: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
+        first, last = int(after), int(after) + min(limit, PAGE)
+        if self.is_stuck:
+            last = first
+        paging = {"paging": {"next": {"after": str(last), "link": f"?after={last}"}}} if last < len(found) else {}
+        return {"results": found[first:last], **paging}
 
 
 def _matches(contact: dict[str, Any], group: dict[str, Any]) -> bool:

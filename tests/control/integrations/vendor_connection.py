@@ -1,0 +1,222 @@
+"""A workspace that is connected to the simulated Google Calendar and HubSpot, with an API key instead of OAuth."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.pool import Connection
+from control.integrations.action_runner import ActionRunner
+from control.integrations.connections import Connections
+from control.integrations.credentials import Credentials, seal_credentials
+from control.integrations.model import GrantPolicy
+from control.integrations.oauth import OAuthRequests
+from control.integrations.read_connections import ActiveConnection, select_connection
+from control.integrations.sync_job import make_sync_job
+from control.integrations.syncs import SYNC_INTEGRATION, SyncIntegrationJob, SyncPolicy, request_sync
+from control.integrations.type_accounts import TypeAccounts
+from control.integrations.type_config import parse_type_config
+from control.integrations.vendor_http import VendorHttp
+from shared.egress import EgressGuard
+from shared.ids import new_id
+from simulator.integrations.server import SimulatedIntegrations, running_integrations
+from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace
+
+GUARD: Final = EgressGuard(["127.0.0.0/8"])
+CALENDAR: Final[Mapping[str, Any]] = {
+    "api_key": {},
+    "config_schema": {"type": "object", "properties": {"calendar_id": {"type": "string"}}},
+    "actions": [
+        {
+            "name": "list_busy",
+            "input_schema": {"type": "object", "properties": {"from": {"type": "string"}, "until": {"type": "string"}}},
+            "request": {
+                "method": "POST",
+                "path": "/calendar/v3/freeBusy",
+                "body": {
+                    "timeMin": "{{input.from}}", "timeMax": "{{input.until}}",
+                    "items": [{"id": "{{config.calendar_id}}"}],
+                },
+            },
+            "response": {
+                "items": "/calendars/{{config.calendar_id}}/busy",
+                "fields": {"starts_at": "/start", "ends_at": "/end"},
+            },
+            "read_only": True,
+        },
+        {
+            "name": "create_appointment",
+            "input_schema": {
+                "type": "object",
+                "properties": dict.fromkeys(("title", "description", "starts_at", "ends_at"), {"type": "string"}),
+            },
+            "request": {
+                "method": "POST",
+                "path": "/calendar/v3/calendars/{{config.calendar_id}}/events",
+                "body": {
+                    "id": "{{input.key}}", "summary": "{{input.title}}", "description": "{{input.description}}",
+                    "start": {"dateTime": "{{input.starts_at}}"}, "end": {"dateTime": "{{input.ends_at}}"},
+                },
+            },
+            "response": {"fields": {"external_id": "/id"}},
+        },
+        {
+            "name": "get_appointment",
+            "input_schema": {"type": "object", "properties": {"external_id": {"type": "string"}}},
+            "request": {"method": "GET", "path": "/calendar/v3/calendars/{{config.calendar_id}}/events/{{input.key}}"},
+            "response": {"fields": {"external_id": "/id", "starts_at": "/start/dateTime"}},
+            "read_only": True,
+        },
+    ],
+    "sync": [
+        {
+            "name": "events",
+            "record": "appointment",
+            "request": {"method": "GET", "path": "/calendar/v3/calendars/{{config.calendar_id}}/events"},
+            "pagination": {"kind": "cursor", "param": "pageToken", "next": "/nextPageToken"},
+            "incremental": {"param": "syncToken", "from": "/nextSyncToken"},
+            "response": {
+                "items": "/items",
+                "fields": {
+                    "external_id": "/id", "title": "/summary", "starts_at": "/start/dateTime",
+                    "ends_at": "/end/dateTime", "deleted": "/status",
+                },
+            },
+        }
+    ],
+}  # fmt: skip
+CONTACTS: Final[Mapping[str, Any]] = {
+    "api_key": {},
+    "config_schema": {"type": "object", "properties": {"phone_region": {"type": "string"}}},
+    "sync": [
+        {
+            "name": "contacts",
+            "record": "contact",
+            "full_request": {
+                "method": "GET",
+                "path": "/crm/v3/objects/contacts",
+                "query": {"limit": "2", "properties": "firstname,lastname,phone,mobilephone,company"},
+            },
+            "request": {
+                "method": "POST",
+                "path": "/crm/v3/objects/contacts/search",
+                "body": {
+                    "limit": 2,
+                    "sorts": [{"propertyName": "lastmodifieddate", "direction": "ASCENDING"}],
+                    "filterGroups": [
+                        {"filters": [
+                            {"propertyName": "lastmodifieddate", "operator": "GTE", "value": "{{since}}"}
+                        ]}
+                    ],
+                },
+            },
+            "pagination": {"kind": "cursor", "param": "after", "next": "/paging/next/after"},
+            "incremental": {"time_format": "unix_ms"},
+            "response": {
+                "items": "/results",
+                "fields": {
+                    "external_id": "/id", "first_name": "/properties/firstname", "last_name": "/properties/lastname",
+                    "phone": "/properties/phone", "mobile_phone": "/properties/mobilephone",
+                    "company": "/properties/company", "deleted": "/archived",
+                },
+            },
+        }
+    ],
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class ConnectedVendor:
+    """A workspace's connection to simulated vendors."""
+
+    platform: CallPlatform
+    workspace: LiveWorkspace
+    vendors: SimulatedIntegrations
+    id: UUID
+    runner: ActionRunner
+    now: datetime = NOW
+
+    async def load(self) -> ActiveConnection:
+        """The connection as requests need it."""
+        found = await self.in_workspace(lambda db: select_connection(db, self.workspace.workspace_id, self.id))
+        assert found is not None
+        return found
+
+    async def in_workspace(self, work: Any) -> Any:
+        """Runs work in the workspace's scope."""
+        return await self.platform.in_workspace(self.workspace, work)
+
+    async def request(self) -> UUID:
+        """Asks for a sync; returns the id of its log entry."""
+        log_id: UUID = await self.in_workspace(
+            lambda db: request_sync(db, self.workspace.workspace_id, self.id, "manual", self.now)
+        )
+        return log_id
+
+    async def run_job(self, **policy: Any) -> None:
+        """Runs the job of this connection's syncs once, as a worker does."""
+        job = make_sync_job(self.platform.pool, self.runner, SyncPolicy(**policy), lambda: self.now)
+        await job(msgspec.json.encode(SyncIntegrationJob(self.workspace.workspace_id, self.id)))
+
+    async def sync(self) -> Any:
+        """A sync to its end; returns its log entry."""
+        log_id = await self.request()
+        await self.run_job()
+        return await self.log_row(log_id)
+
+    async def log_row(self, log_id: UUID) -> Any:
+        """An entry of the log."""
+        return await self.in_workspace(
+            lambda db: db.fetchrow("SELECT * FROM integration_sync_logs WHERE id = $1", log_id)
+        )
+
+    async def rows(self, query: str) -> list[Any]:
+        """Rows of this connection ($1)."""
+        rows: list[Any] = await self.in_workspace(lambda db: db.fetch(query, self.id))
+        return rows
+
+    async def jobs(self) -> int:
+        """How many jobs of this connection are queued."""
+        payloads = await self.platform.job_payloads(SYNC_INTEGRATION)
+        return sum(msgspec.json.decode(one, type=SyncIntegrationJob).integration_id == self.id for one in payloads)
+
+
+@asynccontextmanager
+async def connected(
+    platform: CallPlatform,
+    declared: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    workspace: LiveWorkspace | None = None,
+    timeout_s: float = 5.0,
+    **agent: Any,
+) -> AsyncIterator[ConnectedVendor]:
+    """A workspace with a connection of a type that is declared so; its vendors run until the block ends."""
+    workspace = workspace or await platform.create_workspace(**agent)
+    async with running_integrations() as vendors:
+        integration_id, name = UUID(new_id()), f"type_{new_id()}"
+        config = {"base_url": vendors.url, **declared}
+        parse_type_config(config, "api_key")
+
+        async def insert(db: Connection) -> None:
+            await db.execute(
+                "INSERT INTO integration_types (type, name, description, auth_type, config) "
+                "VALUES ($1, $1, '', 'api_key', $2)",
+                name, config,
+            )  # fmt: skip
+            sealed = seal_credentials(SEALER, Credentials(vendors.token))
+            await db.execute(
+                "INSERT INTO integrations (id, workspace_id, integration_type, name, status, config, credentials) "
+                "VALUES ($1, $2, $3, $3, 'connected', $4, $5)",
+                integration_id, workspace.workspace_id, name, dict(settings or {"calendar_id": "primary"}), sealed,
+            )  # fmt: skip
+
+        await platform.in_platform(insert)
+        http = VendorHttp(GUARD, timeout_s)
+        accounts = TypeAccounts(SEALER, "https://api.example.com")
+        access = Connections(platform.pool, accounts, OAuthRequests(http), GrantPolicy())
+        yield ConnectedVendor(platform, workspace, vendors, integration_id, ActionRunner(access, http))
