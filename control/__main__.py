@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from config.catalogue import shipped_dangerous_countries, shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
+from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from config.settings import (
     PREFIX,
@@ -41,6 +42,7 @@ from control.db.pool import Timeouts, open_pool
 from control.db.scope import enter_platform
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.integrations.seed import seed_integration_types
 from control.outside import OutsideOptions
 from control.platform.seed import seed_platform
 from control.services import Policies
@@ -187,6 +189,7 @@ async def _seed(url: str) -> None:
         await seed_providers(db, shipped_providers())
         await seed_prices(db, shipped_prices(), datetime.now(UTC))
         await seed_templates(db, shipped_templates(), datetime.now(UTC))
+        await seed_integration_types(db, shipped_integration_types(), datetime.now(UTC))
 
 
 def control_options(settings: ControlSettings) -> ApiOptions:
@@ -251,6 +254,7 @@ def _optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
 def _policies(settings: ControlSettings) -> Policies:
     return Policies(
         links=settings.portal_url or settings.public_url,
+        public_url=settings.public_url,
         has_portal=settings.portal_url is not None,
         egress_allow=settings.egress_allow,
         invoice_issuer=settings.invoice_issuer or ("Vocalized",),

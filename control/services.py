@@ -21,6 +21,8 @@ from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
+from control.integrations.model import GrantPolicy
+from control.integrations.service import Integrations, ResultPages
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
 from control.numbers.addresses import BusinessAddresses
@@ -64,6 +66,7 @@ class Services:
     spend_alarms: SpendAlarms
     messages: CallerMessages
     privacy: Privacy
+    integrations: Integrations
     carriers: Carriers
     call_pacer: CallPacer
     media_assignment: MediaAssignment
@@ -76,7 +79,8 @@ class Services:
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
-    customers' addresses may lead to. invoice_issuer: lines of the platform's name and address on invoices."""
+    customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
+    invoice_issuer: lines of the platform's name and address on invoices."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -84,6 +88,8 @@ class Policies:
     agents: AgentPolicy = field(default_factory=AgentPolicy)
     calls: CallPolicy = field(default_factory=CallPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
+    grants: GrantPolicy = field(default_factory=GrantPolicy)
+    public_url: str = ""
     access_token_s: int = 600
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
@@ -108,7 +114,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         platform=platform,
     )
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    checker = KeyChecker(EgressGuard(policies.egress_allow))
+    guard = EgressGuard(policies.egress_allow)
+    checker = KeyChecker(guard)
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
     billing = Billing(
         platform=platform,
@@ -137,6 +144,14 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
+        integrations=Integrations(
+            workspaces,
+            sealer,
+            guard,
+            policies.grants,
+            public_url=policies.public_url or policies.links,
+            pages=ResultPages(policies.links, policies.has_portal),
+        ),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,

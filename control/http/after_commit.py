@@ -16,10 +16,10 @@ T = TypeVar("T")
 class AfterCommit(Generic[T]):
     """Returned by a handler instead of a T. work: called once, after the commit and without a connection: it must not
     use the request's `db`. It may raise Problems, like a handler. complete: takes what `work` returned and returns the
-    response; its context has a transaction of its own, without a scope."""
+    response; its context has a transaction of its own, without a scope. None: `work` returns the response."""
 
-    work: Callable[[], Awaitable[T]]
-    complete: Callable[[Context, T], Awaitable[T]] | None = None
+    work: Callable[[], Awaitable[Any]]
+    complete: Callable[[Context, Any], Awaitable[T]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from control.http.json_or_pdf import JsonOrPdf, wants_pdf
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
 from control.http.rate_limits import RateLimiter
+from control.http.redirect import Redirect, make_redirect
 from control.http.request import PRINCIPAL, origin_of, read_json_body
 from control.http.route import HandlerSignature, Route, read_signature
 from control.http.webhook_activity import WebhookActivity
@@ -71,14 +72,14 @@ class EndpointDependencies:
 
 @dataclass(frozen=True, slots=True)
 class EndpointResponse:
-    """status, body: of a JSON response; the body is empty for 204. Instead of a body there may be a file, or the work
-    that computes the response; both are used after the transaction. open_key: the Idempotency-Key under which the
-    computed response is stored. is_replayed: the stored response of an earlier request. change: what a second
+    """status, body: of a JSON response; the body is empty for 204. Instead of a body there may be a file, a redirect,
+    or the work that computes the response; all are used after the transaction. open_key: the Idempotency-Key under
+    which the computed response is stored. is_replayed: the stored response of an earlier request. change: what a second
     transaction is to save, once it is checked."""
 
     status: int
     body: bytes
-    file: FileResponse | None = None
+    file: FileResponse | Redirect | None = None
     after_commit: Callable[[], Awaitable[object]] | None = None
     open_key: IdempotentRequest | None = None
     is_replayed: bool = False
@@ -254,7 +255,7 @@ class Endpoint:
             log.warning("idempotent_response.store_failed", error=type(error).__name__)
 
     def _response(self, result: object) -> EndpointResponse:
-        if isinstance(result, FileResponse):
+        if isinstance(result, FileResponse | Redirect):
             return EndpointResponse(200, b"", result)
         if self.signature.response is None:
             return EndpointResponse(204, b"")
@@ -308,6 +309,8 @@ def _find_senders(context: Context) -> dict[str, UUID]:
 
 
 def _make_response(request: web.Request, response: EndpointResponse) -> web.Response:
+    if isinstance(response.file, Redirect):
+        return make_redirect(response.file)
     if response.file is not None:
         return make_file_response(request, response.file)
     headers = {REPLAYED: "true"} if response.is_replayed else {}

@@ -74,7 +74,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "schema": {"type": "string", "examples": ["Bearer"]},
     },
     "Location": {
-        "description": "A link to the file that is valid for some minutes; fetch it without the token.",
+        "description": "Where to go on: a link that is valid for some minutes; fetch it without the token.",
         "schema": {"type": "string", "format": "uri", "examples": ["https://storage.example.com/recording.wav?sig=…"]},
     },
 }
@@ -134,6 +134,9 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
     headers = _headers([*always, *(("Idempotent-Replayed",) if route.idempotent else ())])
     if signature.file:
         return _file_responses(headers)
+    if signature.redirect:
+        page = {"description": "A redirect to a page of the portal.", "headers": headers | _headers(["Location"])}
+        return {"302": page}
     if schema is None:
         return {"204": {"description": "Done.", "headers": headers}}
     content: Schema = {"application/json": {"schema": schema}}

@@ -15,6 +15,7 @@ from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfte
 from control.http.context import Context
 from control.http.file_response import FileResponse
 from control.http.json_or_pdf import JsonOrPdf
+from control.http.redirect import Redirect
 
 RouteHandler = Callable[..., Awaitable[object]]
 # The longest body of a route without authorisation: sign-in, sign-up and the like.
@@ -69,7 +70,8 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class HandlerSignature:
     """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
-    204 and for a file. file: the response is a FileResponse. pdf: it is a PDF for those who ask for one."""
+    204, for a file and for a redirect. file: the response is a FileResponse. pdf: it is a PDF for those who ask for
+    one. redirect: it is a Redirect."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -78,6 +80,7 @@ class HandlerSignature:
     summary: str
     file: bool = False
     pdf: bool = False
+    redirect: bool = False
 
 
 class InvalidRoute(TypeError):
@@ -107,10 +110,11 @@ def read_signature(route: Route) -> HandlerSignature:
         body=body,
         query=_model(route, hints, "query"),
         path=_path(route, hints, names),
-        response=None if response in (type(None), FileResponse) else TypeAdapter(response),
+        response=None if response in (type(None), FileResponse, Redirect) else TypeAdapter(response),
         summary=(inspect.getdoc(route.handler) or "").strip(),
         file=response is FileResponse,
         pdf=get_origin(hints.get("return")) is JsonOrPdf,
+        redirect=response is Redirect,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from control.integrations.json_schemas import require_schema
+
 MAX_ACTIONS: Final = 50
 MAX_SYNCS: Final = 10
 MAX_FIELDS: Final = 50
@@ -84,7 +86,7 @@ class Action(Declared):
 
     @model_validator(mode="after")
     def _check(self) -> "Action":
-        properties = _properties_of(self.input_schema)
+        properties = require_schema(self.input_schema, "input_schema")
         for name in _require_placeholders(self.request, _SOURCES):
             source, _, rest = name.partition(".")
             if source == "input" and rest != RUN_KEY and rest.partition(".")[0] not in properties:
@@ -155,13 +157,6 @@ def _require_placeholders(request: RequestTemplate, sources: tuple[str, ...]) ->
         if source not in sources or bool(dot) == (source in _SYNC_VALUES):
             raise ValueError(f"request: {{{{{name}}}}} is none of {', '.join(sources)}")
     return found
-
-
-def _properties_of(schema: dict[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties", {})
-    if schema.get("type") != "object" or not isinstance(properties, dict):
-        raise ValueError('input_schema: its type must be "object", and `properties` an object')
-    return properties
 
 
 def _texts_of(value: Any) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 The vendor's redirect comes with a browser that has no sign-in here, so whoever holds a state can complete the flow: an
 attacker could begin one and have somebody else grant it (RFC 6749, 10.12; RFC 9700, 4.7). So what the redirect brings
-is kept apart, sealed, until the one who began confirms it with a code that only the browser of the redirect got. What is
-not confirmed is deleted and not revoked: at vendors such as Google that would end all grants of that account.
+is kept apart, sealed, until the one who began confirms it with a code that only the browser of the redirect got. What
+is not confirmed is deleted and not revoked: at vendors such as Google that would end all grants of that account.
 """
 
 from dataclasses import dataclass, field

@@ -18,6 +18,7 @@ from control.integrations.declarations import (
     Line,
     SyncDeclaration,
 )
+from control.integrations.json_schemas import require_schema
 from control.integrations.model import AuthType
 from control.platform.validation_errors import list_faults, make_invalid
 from shared.egress import EgressGuard, EgressRefused
@@ -80,9 +81,7 @@ class IntegrationTypeConfig(Declared):
 
     @model_validator(mode="after")
     def _check(self) -> "IntegrationTypeConfig":
-        properties = self.config_schema.get("properties", {})
-        if self.config_schema.get("type") != "object" or not isinstance(properties, dict):
-            raise ValueError('config_schema: its type must be "object", and `properties` an object')
+        properties = require_schema(self.config_schema, "config_schema")
         _require_unique("actions", [action.name for action in self.actions])
         _require_unique("sync", [sync.name for sync in self.sync])
         known = {*properties, *(self.oauth.config_fields if self.oauth else ())}

@@ -32,6 +32,7 @@ from control.db.pool import Connection, Timeouts, open_pool
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
 from control.http.server import ListenOptions, make_runner
+from control.integrations.model import GrantPolicy
 from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
@@ -122,6 +123,7 @@ async def running_api(
     port: int = 0,
     has_portal: bool = True,
     egress_allow: tuple[str, ...] = (),
+    grants: GrantPolicy | None = None,
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalogue in the database.
@@ -143,8 +145,10 @@ async def running_api(
             http=HttpOptions(**({"public_url": "http://127.0.0.1"} | http), limits=high | dict(limits or {})),
             policies=Policies(
                 links="https://app.example.com" if has_portal else url,
+                public_url=url,
                 has_portal=has_portal,
                 egress_allow=egress_allow,
+                grants=grants or GrantPolicy(),
                 accounts=accounts or AccountPolicy(),
                 hashing=CHEAP_HASHING,
                 agents=AgentPolicy(standins=True),

@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
+from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from control.agents.seed import seed_templates
 from control.billing.price_changes import seed_prices
 from control.db.pool import Connection
 from control.db.scope import enter_platform
+from control.integrations.seed import seed_integration_types
 from control.platform.seed import seed_platform
 from control.voice.catalogue import seed_providers
 
@@ -26,3 +28,4 @@ async def seed_catalogue(db: Connection) -> None:
     await seed_providers(db, shipped_providers())
     await seed_prices(db, shipped_prices(), PRICED_FROM)
     await seed_templates(db, shipped_templates(), datetime.now(UTC))
+    await seed_integration_types(db, shipped_integration_types(), datetime.now(UTC))

@@ -6,6 +6,7 @@ from control.api.admin import (
     calls,
     config,
     dashboard,
+    integrations,
     logs,
     numbers,
     providers,
@@ -25,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     *numbers.ROUTES,
     *providers.ROUTES,
     *templates.ROUTES,
+    *integrations.ROUTES,
     *calls.ROUTES,
     *billing.ROUTES,
 )

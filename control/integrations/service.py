@@ -1,0 +1,311 @@
+"""Service of workspaces' connections: made, changed, removed and synced by their members."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.jobs import enqueue
+from control.db.keyset import ListPage, PageRequest
+from control.db.pool import Connection
+from control.db.scope import enter_platform
+from control.integrations import store, store_grants
+from control.integrations.credentials import Credentials, require_key, seal_credentials
+from control.integrations.json_schemas import require_fit
+from control.integrations.model import GrantPolicy, Integration, IntegrationType, SyncLog
+from control.integrations.oauth import OAuthRequests
+from control.integrations.oauth_flows import OAuthFlows
+from control.integrations.revocation import enqueue_revocation
+from control.integrations.store import NewIntegration
+from control.integrations.store_grants import SealedGrant
+from control.integrations.type_accounts import TypeAccounts
+from control.integrations.type_config import IntegrationTypeConfig, parse_type_config
+from control.integrations.types import IntegrationTypes
+from control.integrations.vendor_http import VendorHttp
+from control.platform.audit import Actor, Change, record_change
+from control.workspaces.service import Workspaces
+from shared.egress import EgressGuard
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+SYNC_INTEGRATION: Final = "integrations.sync"
+MAX_CONFIG_BYTES: Final = 16_384
+# As Standard Webhooks name a signing secret.
+_SIGNING_PREFIX: Final = "whsec_"
+_ADMIN_ROLES: Final = ("owner", "admin")
+
+
+class SyncJob(msgspec.Struct, frozen=True):
+    """Asks for one sync. log_id: the row of the log that it writes to."""
+
+    workspace_id: UUID
+    integration_id: UUID
+    log_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEdit:
+    """Input of a new or changed connection; None leaves a field as it is."""
+
+    name: str | None = None
+    config: Mapping[str, Any] | None = None
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPages:
+    """Where a browser learns what became of an OAuth flow. is_portal: of the portal, which confirms by the API; else
+    our own pages, where one signs in to confirm."""
+
+    url: str
+    is_portal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartedConnection:
+    """A new connection. oauth_url: where the member grants access; None where nothing is to be granted.
+    signing_secret: of a webhook, shown this once."""
+
+    integration: Integration
+    oauth_url: str | None = None
+    signing_secret: str | None = field(default=None, repr=False)
+
+
+class Integrations:
+    """Each method runs in the request's transaction. guard: of addresses in types and settings. public_url: where
+    vendors' redirects reach this API. pages: where they lead on to."""
+
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        sealer: Sealer,
+        guard: EgressGuard,
+        policy: GrantPolicy,
+        *,
+        public_url: str,
+        pages: ResultPages,
+    ) -> None:
+        self._workspaces, self._sealer, self.policy, self.pages = workspaces, sealer, policy, pages
+        self.http = VendorHttp(guard, policy.request_s)
+        self.requests = OAuthRequests(self.http)
+        self.types = IntegrationTypes(sealer, guard)
+        self.accounts = TypeAccounts(sealer, public_url)
+        self.flows = OAuthFlows(self.accounts, self.requests, policy)
+
+    async def list_page(self, db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Integration]:
+        """A page, newest first. Raises Invalid (code cursor_unknown)."""
+        found = await store.select_page(db, workspace_id, page)
+        return found if page.cursor is not None else found.with_total(await store.count(db, workspace_id))
+
+    async def get(self, db: Connection, workspace_id: UUID, integration_id: UUID) -> Integration:
+        """Raises NotFound (code integration_not_found)."""
+        return _require_found(await store.select(db, workspace_id, integration_id))
+
+    async def create(
+        self, db: Connection, actor: Actor, workspace_id: UUID, integration_type: str, edit: ConnectionEdit,
+        now: datetime,
+    ) -> StartedConnection:  # fmt: skip
+        """Raises NotFound, Invalid, Conflict (codes workspace_suspended, integration_limit, type_not_ready)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        if await store.count(db, workspace_id) >= self.policy.connections:
+            message = f"A workspace has at most {self.policy.connections} integrations."
+            raise Conflict(message, code="integration_limit")
+        kind = await self.types.require_enabled(db, integration_type)
+        config = _require_settings(kind, edit.config or {})
+        secret = _first_secret(kind, edit.api_key)
+        made = NewIntegration(
+            id=UUID(new_id()),
+            workspace_id=workspace_id,
+            integration_type=kind.type,
+            name=edit.name or kind.name,
+            status="connected" if secret else "connecting",
+            config=config,
+            sealed=seal_credentials(self._sealer, Credentials(secret)) if secret else None,
+            created_by=_require_user(actor),
+            created_at=now,
+        )
+        await store.insert(db, made)
+        url = None if secret else await self._begin(db, made.id, workspace_id, kind.type, actor, now)
+        after = {"integration_type": kind.type, "name": made.name, "config": dict(config)}
+        change = Change("integration.create", "integration", str(made.id), workspace_id, after=after)
+        await record_change(db, actor, change)
+        shown = secret if kind.auth_type == "webhook" else None
+        return StartedConnection(await self.get(db, workspace_id, made.id), url, shown)
+
+    async def reconnect(
+        self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, now: datetime
+    ) -> StartedConnection:
+        """A new flow for a connection; what it has stays in use until the new grant is confirmed. Raises NotFound,
+        Conflict (codes not_oauth, type_not_ready, workspace_suspended), Invalid (code integration_type_unknown)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        found = await self.get(db, workspace_id, integration_id)
+        kind = await self.types.require_enabled(db, found.integration_type)
+        if kind.auth_type != "oauth2":
+            raise Conflict("This integration is not connected by OAuth.", code="not_oauth")
+        return StartedConnection(found, await self._begin(db, found.id, workspace_id, kind.type, actor, now))
+
+    async def confirm(
+        self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, confirmation: str, now: datetime
+    ) -> Integration:
+        """Raises NotFound (code confirmation_not_found), also for what another member began."""
+        state = await self.flows.confirm(db, confirmation, _require_user(actor), now)
+        if (state.workspace_id, state.integration_id) != (workspace_id, integration_id):
+            raise NotFound("There is nothing that you could confirm with this code.", code="confirmation_not_found")
+        await self._record_connected(db, actor, workspace_id, integration_id)
+        return await self.get(db, workspace_id, integration_id)
+
+    async def confirm_anywhere(self, db: Connection, actor: Actor, confirmation: str, now: datetime) -> None:
+        """As `confirm`, for a user whom no route has authorised for the workspace. Enters platform scope. Raises
+        NotFound (code confirmation_not_found), Forbidden (code forbidden)."""
+        await enter_platform(db)
+        user_id = _require_user(actor)
+        state = await self.flows.confirm(db, confirmation, user_id, now)
+        memberships = await self._workspaces.memberships(db, user_id)
+        roles = {one.id: one.role for one in memberships}
+        if roles.get(state.workspace_id) not in _ADMIN_ROLES:
+            raise Forbidden("Only owners and admins of the workspace connect integrations.")
+        await self._record_connected(db, actor, state.workspace_id, state.integration_id)
+
+    async def update(
+        self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, edit: ConnectionEdit,
+        now: datetime,
+    ) -> Integration:  # fmt: skip
+        """A config replaces the one before; a key also ends the error of a connection whose key was refused. Raises
+        NotFound, Invalid, Conflict (code workspace_suspended)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        before = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        kind = await self.types.get(db, before.integration_type)
+        config = before.config
+        if edit.config is not None:
+            config = _require_settings(kind, edit.config) | _granted_settings(kind, before.config)
+        after = replace(before, name=edit.name or before.name, config=config, updated_at=now)
+        await store.update(db, after)
+        if edit.api_key is not None:
+            await self._replace_key(db, kind, before, edit.api_key, now)
+        await record_change(db, actor, _make_change(before, after, has_new_key=edit.api_key is not None))
+        return await self.get(db, workspace_id, integration_id)
+
+    async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
+        """Removes the connection with its credentials, and revokes its grant at the vendor by a job. Raises
+        NotFound."""
+        before = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        kind = await self.types.get(db, before.integration_type)
+        grant = await store_grants.select_grant(db, workspace_id, integration_id)
+        if grant is not None and kind.auth_type == "oauth2":
+            await enqueue_revocation(db, grant, before.account)
+        await store.delete(db, workspace_id, integration_id)
+        was = {"integration_type": before.integration_type, "name": before.name}
+        change = Change("integration.delete", "integration", str(integration_id), workspace_id, before=was)
+        await record_change(db, actor, change)
+
+    async def request_sync(self, db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> UUID:
+        """Enqueues a sync of all that the type declares; returns the id of its log. While one waits or runs, that one's
+        id. Raises NotFound, Conflict (codes integration_not_connected, sync_not_declared, workspace_suspended)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        found = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        if found.status != "connected":
+            raise Conflict("This integration is not connected.", code="integration_not_connected")
+        config = _parse(await self.types.get(db, found.integration_type))
+        if not config.sync:
+            raise Conflict("Integrations of this type have nothing to sync.", code="sync_not_declared")
+        running = await store.find_open_log(db, workspace_id, integration_id)
+        if running is not None:
+            return running
+        log_id = UUID(new_id())
+        await store.insert_log(db, workspace_id, integration_id, log_id, "manual", now)
+        await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(SyncJob(workspace_id, integration_id, log_id)))
+        return log_id
+
+    async def list_logs(
+        self, db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest
+    ) -> ListPage[SyncLog]:
+        """A page of the log of syncs, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
+        await self.get(db, workspace_id, integration_id)
+        found = await store.select_logs(db, workspace_id, integration_id, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store.count_logs(db, workspace_id, integration_id))
+
+    async def _begin(
+        self, db: Connection, integration_id: UUID, workspace_id: UUID, integration_type: str, actor: Actor,
+        now: datetime,
+    ) -> str:  # fmt: skip
+        return await self.flows.begin(db, workspace_id, integration_id, integration_type, _require_user(actor), now)
+
+    async def _replace_key(
+        self, db: Connection, kind: IntegrationType, before: Integration, key: str, now: datetime
+    ) -> None:
+        if kind.auth_type != "api_key":
+            raise Invalid("This integration takes no key.", code="key_not_used", param="api_key")
+        grant = await store_grants.select_grant(db, before.workspace_id, before.id)
+        sealed = seal_credentials(self._sealer, Credentials(require_key(key, "api_key")))
+        new = SealedGrant(sealed, None, before.scopes, connected_at=now)
+        version = 0 if grant is None else grant.version
+        await store_grants.store_grant(db, before.workspace_id, before.id, version, new)
+
+    async def _record_connected(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
+        await record_change(db, actor, Change("integration.connect", "integration", str(integration_id), workspace_id))
+
+
+def _parse(kind: IntegrationType) -> IntegrationTypeConfig:
+    return parse_type_config(kind.config, kind.auth_type)
+
+
+def _require_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[str, Any]:
+    if len(msgspec.json.encode(config)) > MAX_CONFIG_BYTES:
+        raise Invalid(f"Settings have at most {MAX_CONFIG_BYTES:,} bytes.", code="too_long", param="config")
+    require_fit(config, _parse(kind).config_schema, "config")
+    return dict(config)
+
+
+def _granted_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that the vendor named with the grant, which a change of the others keeps."""
+    oauth = _parse(kind).oauth
+    names = oauth.config_fields if oauth is not None else ()
+    return {name: config[name] for name in names if name in config}
+
+
+def _first_secret(kind: IntegrationType, key: str | None) -> str:
+    """The API key, or a new signing secret; empty for OAuth. Raises Invalid (codes key_missing, key_not_used,
+    key_invalid)."""
+    if kind.auth_type != "api_key" and key is not None:
+        raise Invalid("Integrations of this type take no key.", code="key_not_used", param="api_key")
+    if kind.auth_type == "oauth2":
+        return ""
+    if kind.auth_type == "webhook":
+        return _SIGNING_PREFIX + secrets.token_urlsafe(32)
+    if key is None:
+        raise Invalid("Integrations of this type need a key.", code="key_missing", param="api_key")
+    return require_key(key, "api_key")
+
+
+def _require_user(actor: Actor) -> UUID:
+    if actor.id is None:
+        raise ValueError("a connection is made by a user")
+    return actor.id
+
+
+def _require_found(found: Integration | None) -> Integration:
+    if found is None:
+        raise NotFound("There is no such integration in this workspace.", code="integration_not_found")
+    return found
+
+
+def _make_change(before: Integration, after: Integration, *, has_new_key: bool) -> Change:
+    old = {"name": before.name, "config": dict(before.config)}
+    new = {"name": after.name, "config": dict(after.config)}
+    changed = [name for name in new if old[name] != new[name]]
+    key = {"api_key": True} if has_new_key else {}
+    return Change(
+        "integration.update",
+        "integration",
+        str(after.id),
+        after.workspace_id,
+        before={name: old[name] for name in changed},
+        after={name: new[name] for name in changed} | key,
+    )
