@@ -26,6 +26,8 @@ from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
+from control.integrations.bookings import make_action_runner
+from control.integrations.sync_tasks import sync_tasks
 from control.integrations.worker_tasks import integrations_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.worker_tasks import messages_tasks
@@ -95,6 +97,7 @@ def make_worker_tasks(
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
             integrations_tasks(pool, services.integrations),
+            sync_tasks(pool, make_action_runner(pool, services.integrations)),
             analytics_tasks(pool),
             billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
             voice_tasks(

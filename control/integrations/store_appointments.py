@@ -56,7 +56,7 @@ _INSERT: Final = """
                               run_id, created_at, updated_at)
     VALUES ($1, $2, $3, 'booking', $4, $5, $6, $7, $8, $9, $10, $10)
     ON CONFLICT (call_id, run_id) DO UPDATE SET updated_at = excluded.updated_at
-    RETURNING id, integration_id, external_id, status, title, starts_at, ends_at
+    RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, xmax = 0 AS is_new
 """
 # The sync may have copied it already: its row is then the booking's.
 _FINISH: Final = """
@@ -147,13 +147,24 @@ async def is_reserved(db: Connection, appointment: NewAppointment, own_id: UUID,
     return reserved
 
 
-async def insert(db: Connection, new: NewAppointment, now: datetime) -> Appointment:
-    """Reserves the time; the row of this run if it was inserted before."""
+async def insert(db: Connection, new: NewAppointment, now: datetime) -> tuple[Appointment, bool]:
+    """Reserves the time; the row of this run if it was inserted before. Also whether it is new."""
     row = await db.fetchrow(
-        _INSERT, UUID(new_id()), new.workspace_id, new.integration_id, new.title, new.starts_at, new.ends_at,
-        new.phone, new.call_id, new.run_id, now,
-    )  # fmt: skip
-    return Appointment(**row)
+        _INSERT,
+        UUID(new_id()),
+        new.workspace_id,
+        new.integration_id,
+        new.title,
+        new.starts_at,
+        new.ends_at,
+        new.phone,
+        new.call_id,
+        new.run_id,
+        now,
+    )
+    values = dict(row)
+    is_new: bool = values.pop("is_new")
+    return Appointment(**values), is_new
 
 
 async def finish(

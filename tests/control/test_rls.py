@@ -85,6 +85,13 @@ ROWS = {
     "VALUES ($2, $1, 'deleted-1', 'x', 'running', now())",
     "workspace_exports": "INSERT INTO workspace_exports (id, workspace_id, status, requested_at, expires_at) "
     "VALUES ($2, $1, 'running', now(), now())",
+    "contacts": "WITH t AS (INSERT INTO integration_types (type, name, description, auth_type) "
+    "VALUES ($2::uuid::text, 'T', '', 'api_key')), i AS (INSERT INTO integrations (id, workspace_id, integration_type, "
+    "name, status) VALUES ($2, $1, $2::uuid::text, 'I', 'connected')) "
+    "INSERT INTO contacts (id, workspace_id, integration_id, external_id, seen_by) VALUES ($2, $1, $2, 'x', $2)",
+    "appointments": "INSERT INTO appointments (id, workspace_id, integration_id, status, starts_at, ends_at) "
+    "VALUES ($2, $1, $2, 'booked', now(), now() + interval '1 hour')",
+    "integration_syncs": "INSERT INTO integration_syncs (integration_id, workspace_id) VALUES ($2, $1)",
     "refund_orders": "INSERT INTO refund_orders (id, workspace_id, invoice_id, amount) VALUES ($2, $1, $2, 1)",
 }
 

@@ -28,7 +28,8 @@ NOW: Final = datetime.now(UTC)
 # Tables of workspaces that no export holds: how far jobs came, roll-ups of what is exported, seals, and what only the
 # payment company and our machines need.
 LEFT_OUT: Final = {
-    "agent_daily", "agent_totals", "integration_sync_logs", "integrations", "message_emails", "phone_codes",
+    "agent_daily", "agent_totals", "integration_sync_logs", "integration_syncs", "integrations", "message_emails",
+    "oauth_states", "phone_codes",
     "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices", "tool_runs", "usage_daily",
     "workspace_daily", "workspace_totals",
 }  # fmt: skip
