@@ -19,6 +19,7 @@ from control.agents.remote_tools import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
 from control.api.pages.email_pages import EmailPages
+from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
 from control.db.pool import Pool, Timeouts, open_pool
@@ -128,6 +129,7 @@ async def open_app(
                             )
                             if not options.policies.has_portal:
                                 EmailPages(dependencies).add_to(app.router)
+                                IntegrationPages(dependencies).add_to(app.router)
                             with dependencies.metrics.process.measured():
                                 yield app
                     finally:

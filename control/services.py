@@ -144,18 +144,22 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
-        integrations=Integrations(
-            workspaces,
-            sealer,
-            guard,
-            policies.grants,
-            public_url=policies.public_url or policies.links,
-            pages=ResultPages(policies.links, policies.has_portal),
-        ),
+        integrations=_make_integrations(workspaces, sealer, guard, policies),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
+    )
+
+
+def _make_integrations(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, policies: Policies) -> Integrations:
+    return Integrations(
+        workspaces,
+        sealer,
+        guard,
+        policies.grants,
+        public_url=policies.public_url or policies.links,
+        pages=ResultPages(policies.links, policies.has_portal),
     )

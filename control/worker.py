@@ -96,8 +96,7 @@ def make_worker_tasks(
             platform_tasks(services.platform),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
-            integrations_tasks(pool, services.integrations),
-            sync_tasks(pool, make_action_runner(pool, services.integrations)),
+            *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
             billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
             voice_tasks(
@@ -123,6 +122,11 @@ def make_worker_tasks(
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
     )
+
+
+def _make_integrations_tasks(pool: Pool, services: Services) -> tuple[WorkerTasks, WorkerTasks]:
+    runner = make_action_runner(pool, services.integrations)
+    return integrations_tasks(pool, services.integrations), sync_tasks(pool, runner)
 
 
 def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:

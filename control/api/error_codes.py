@@ -57,6 +57,13 @@ _INVOICE: Final = "404 invoice_not_found"
 _SINK: Final = "409 no_card_payments, 409 sink_refused"
 _MONEY: Final = "422 amount_invalid, 422 amount_too_high"
 
+_INTEGRATION: Final = "404 integration_not_found"
+_INTEGRATION_TYPE: Final = "404 integration_type_not_found"
+_INTEGRATION_SETTINGS: Final = (
+    "409 workspace_suspended, 422 key_invalid, 422 key_not_used, 422 setting_invalid, 422 too_long"
+)
+_TYPE_CONFIG: Final = "422 address_invalid, 422 key_invalid, 422 too_long"
+
 _CODES: Final[Mapping[str, str]] = {
     "sign_up": f"{_NEW_USER}, 403 signup_closed, 401 session_over",
     "log_in": _SIGN_IN,
@@ -149,6 +156,27 @@ _CODES: Final[Mapping[str, str]] = {
         "422 address_needs_own_key, 422 key_missing"
     ),
     "change_strategy": "409 no_provider_left, 409 workspace_suspended, 422 provider_unknown",
+    "create_integration": (
+        f"{_INTEGRATION_SETTINGS}, 409 integration_limit, 409 type_not_ready, 422 integration_type_unknown, "
+        "422 key_missing"
+    ),
+    "get_integration": _INTEGRATION,
+    "update_integration": f"{_INTEGRATION}, {_INTEGRATION_SETTINGS}",
+    "delete_integration": _INTEGRATION,
+    "reconnect_integration": (
+        f"{_INTEGRATION}, 409 not_oauth, 409 type_not_ready, 409 workspace_suspended, 422 integration_type_unknown"
+    ),
+    "confirm_integration": "404 confirmation_not_found",
+    "sync_integration": (
+        f"{_INTEGRATION}, 409 integration_not_connected, 409 sync_unsupported, 409 workspace_suspended"
+    ),
+    "list_sync_logs": _INTEGRATION,
+    "receive_oauth_redirect": "409 type_not_ready",
+    "admin_create_type": f"{_TYPE_CONFIG}, 409 integration_type_exists, 409 integration_type_limit",
+    "admin_get_type": _INTEGRATION_TYPE,
+    "admin_update_type": f"{_INTEGRATION_TYPE}, {_TYPE_CONFIG}",
+    "admin_delete_type": _INTEGRATION_TYPE,
+    "admin_import_actions": "422 document_invalid",
     "admin_create_provider": _PROVIDER_EDIT,
     "admin_update_provider": f"{_PROVIDER}, {_PROVIDER_EDIT}, 422 key_missing",
     "admin_delete_provider": f"{_PROVIDER}, 409 provider_in_use, 409 provider_shipped",

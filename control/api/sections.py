@@ -15,6 +15,7 @@ SECTIONS: Final = (
     Section("Calls", "Place calls, follow and command running ones, read transcripts, costs, events and recordings."),
     Section("Voice", "Providers that listen, think and speak: keys of one's own, and how they are chosen."),
     Section("Integrations", "Connections to calendars, CRMs and other services that agents use."),
+    Section("Integration types", "What can be connected, with the settings that each type needs."),
     Section("Messages", "Messages that callers left with an agent."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
     Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),

@@ -21,7 +21,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_workspace
 from control.db.transaction import in_transaction
 from control.integrations import store_grants
-from control.integrations.credentials import Credentials, ObtainedGrant, open_credentials, seal_credentials
+from control.integrations.credentials import ObtainedGrant, VendorCredentials, open_credentials, seal_credentials
 from control.integrations.model import CREDENTIALS_UNREADABLE, GRANT_REFUSED, GrantPolicy, StoredGrant
 from control.integrations.oauth import ClientRefused, GrantRefused, OAuthClientAccount, OAuthRequests
 from control.integrations.store_grants import SealedGrant
@@ -44,7 +44,7 @@ class RefreshFlight:
 
     lease_id: UUID
     grant: StoredGrant
-    credentials: Credentials = field(repr=False)
+    credentials: VendorCredentials = field(repr=False)
     client: OAuthClientAccount
 
 
@@ -189,7 +189,7 @@ class Connections:
             raise NotFound("There is no such integration.", code="integration_not_found")
         return grant
 
-    def _open(self, grant: StoredGrant) -> Credentials:
+    def _open(self, grant: StoredGrant) -> VendorCredentials:
         """Raises Conflict (code integration_not_connected)."""
         credentials = open_credentials(self._accounts.sealer, grant.sealed)
         if grant.status != "connected" or credentials is None:
@@ -197,7 +197,7 @@ class Connections:
             raise Conflict(f"This integration is not connected ({reason}).", code="integration_not_connected")
         return credentials
 
-    def _is_due(self, grant: StoredGrant, credentials: Credentials, refused: str) -> bool:
+    def _is_due(self, grant: StoredGrant, credentials: VendorCredentials, refused: str) -> bool:
         """Whether the token has to be refreshed, and can be."""
         if not credentials.refresh_token:
             return False

@@ -12,7 +12,7 @@ from shared.secrets import Sealer, UnsealError
 MAX_KEY_CHARACTERS: Final = 4_096
 
 
-class Credentials(msgspec.Struct, frozen=True):
+class VendorCredentials(msgspec.Struct, frozen=True):
     """access_token: what requests carry: of OAuth the access token, else the API key or the signing secret.
     refresh_token: empty where the vendor gave none."""
 
@@ -20,30 +20,30 @@ class Credentials(msgspec.Struct, frozen=True):
     refresh_token: str = ""
 
     def __repr__(self) -> str:
-        return "Credentials(…)"
+        return "VendorCredentials(…)"
 
 
 class ObtainedGrant(msgspec.Struct, frozen=True):
     """What a vendor granted. fields: of the token response, which become settings. account: whose grant it is."""
 
-    credentials: Credentials
+    credentials: VendorCredentials
     expires_at: datetime | None
     scopes: list[str]
     fields: dict[str, str] = {}
     account: str | None = None
 
 
-def seal_credentials(sealer: Sealer, credentials: Credentials) -> bytes:
+def seal_credentials(sealer: Sealer, credentials: VendorCredentials) -> bytes:
     """Sealed for storage."""
     return sealer.seal(msgspec.json.encode(credentials), CREDENTIALS_PURPOSE)
 
 
-def open_credentials(sealer: Sealer, sealed: bytes | None) -> Credentials | None:
+def open_credentials(sealer: Sealer, sealed: bytes | None) -> VendorCredentials | None:
     """None if there are none, or they cannot be unsealed."""
     if sealed is None:
         return None
     try:
-        return msgspec.json.decode(sealer.open(sealed, CREDENTIALS_PURPOSE), type=Credentials)
+        return msgspec.json.decode(sealer.open(sealed, CREDENTIALS_PURPOSE), type=VendorCredentials)
     except (UnsealError, msgspec.DecodeError):
         return None
 

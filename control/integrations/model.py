@@ -41,6 +41,15 @@ class IntegrationType:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeUsage:
+    """How much a type is used."""
+
+    integration_type: str
+    workspaces_using: int
+    total_syncs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """A workspace's connection. error: a code; None unless `status` is error. account: whose account at the vendor it
     is, where the vendor tells it. scopes: what the vendor granted. has_credentials: some are stored, valid or not."""

@@ -14,7 +14,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7009 import prepare_revoke_token_request  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]
 
-from control.integrations.credentials import Credentials, ObtainedGrant
+from control.integrations.credentials import ObtainedGrant, VendorCredentials
 from control.integrations.json_pointers import find_value
 from control.integrations.type_config import OAuthConfig
 from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorRequest, VendorUnreachable
@@ -103,7 +103,7 @@ class OAuthRequests:
         found = find_value(answer.json(), config.account) if answer.is_success else None
         return found[:200] if isinstance(found, str) and found.isprintable() else None
 
-    async def revoke(self, client: OAuthClientAccount, credentials: Credentials, owner: str) -> None:
+    async def revoke(self, client: OAuthClientAccount, credentials: VendorCredentials, owner: str) -> None:
         """Revokes the grant; nothing where the vendor has no address for that. A token that the vendor does not know is
         revoked already (RFC 7009, 2.2). Raises ClientRefused, VendorUnreachable."""
         if client.config.revoke_url is None:
@@ -155,7 +155,7 @@ def _parse_grant(document: Any, config: OAuthConfig, now: datetime, refresh_toke
         raise ClientRefused("its token is no bearer token")
     scope = document.get("scope")
     return ObtainedGrant(
-        credentials=Credentials(token, _token(document.get("refresh_token")) or refresh_token),
+        credentials=VendorCredentials(token, _token(document.get("refresh_token")) or refresh_token),
         expires_at=_expiry(document.get("expires_in"), now),
         scopes=scope.replace(",", " ").split()[:50] if isinstance(scope, str) else list(config.scopes),
         fields={name: value for name in config.config_fields if isinstance(value := document.get(name), str)},

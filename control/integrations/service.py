@@ -14,7 +14,7 @@ from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
 from control.integrations import store, store_grants
-from control.integrations.credentials import Credentials, require_key, seal_credentials
+from control.integrations.credentials import VendorCredentials, require_key, seal_credentials
 from control.integrations.json_schemas import require_fit
 from control.integrations.model import GrantPolicy, Integration, IntegrationType, SyncLog
 from control.integrations.oauth import OAuthRequests
@@ -40,12 +40,11 @@ _SIGNING_PREFIX: Final = "whsec_"
 _ADMIN_ROLES: Final = ("owner", "admin")
 
 
-class SyncJob(msgspec.Struct, frozen=True):
-    """Asks for one sync. log_id: the row of the log that it writes to."""
+class RequestedSync(msgspec.Struct, frozen=True):
+    """Payload of the job that runs a connection's syncs."""
 
     workspace_id: UUID
     integration_id: UUID
-    log_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Integrations:
             name=edit.name or kind.name,
             status="connected" if secret else "connecting",
             config=config,
-            sealed=seal_credentials(self._sealer, Credentials(secret)) if secret else None,
+            sealed=seal_credentials(self._sealer, VendorCredentials(secret)) if secret else None,
             created_by=_require_user(actor),
             created_at=now,
         )
@@ -204,22 +203,19 @@ class Integrations:
         await record_change(db, actor, change)
 
     async def request_sync(self, db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> UUID:
-        """Enqueues a sync of all that the type declares; returns the id of its log. While one waits or runs, that one's
-        id. Raises NotFound, Conflict (codes integration_not_connected, sync_not_declared, workspace_suspended)."""
+        """Enqueues each sync that the type declares, unless it waits or runs; returns the id of the first open one's
+        log. Raises NotFound, Conflict (codes integration_not_connected, sync_unsupported, workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         found = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
         if found.status != "connected":
             raise Conflict("This integration is not connected.", code="integration_not_connected")
         config = _parse(await self.types.get(db, found.integration_type))
         if not config.sync:
-            raise Conflict("Integrations of this type have nothing to sync.", code="sync_not_declared")
-        running = await store.find_open_log(db, workspace_id, integration_id)
-        if running is not None:
-            return running
-        log_id = UUID(new_id())
-        await store.insert_log(db, workspace_id, integration_id, log_id, "manual", now)
-        await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(SyncJob(workspace_id, integration_id, log_id)))
-        return log_id
+            raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
+        for declared in config.sync:
+            await store.insert_log(db, workspace_id, integration_id, UUID(new_id()), declared.name, now)
+        await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(RequestedSync(workspace_id, integration_id)))
+        return await store.select_open_log(db, workspace_id, integration_id)
 
     async def list_logs(
         self, db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest
@@ -243,7 +239,7 @@ class Integrations:
         if kind.auth_type != "api_key":
             raise Invalid("This integration takes no key.", code="key_not_used", param="api_key")
         grant = await store_grants.select_grant(db, before.workspace_id, before.id)
-        sealed = seal_credentials(self._sealer, Credentials(require_key(key, "api_key")))
+        sealed = seal_credentials(self._sealer, VendorCredentials(require_key(key, "api_key")))
         new = SealedGrant(sealed, None, before.scopes, connected_at=now)
         version = 0 if grant is None else grant.version
         await store_grants.store_grant(db, before.workspace_id, before.id, version, new)

@@ -142,27 +142,31 @@ async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -
     return found
 
 
-async def find_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID | None:
-    """The sync that waits or runs."""
-    found: UUID | None = await db.fetchval(
-        "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
-        "AND status IN ('queued', 'running') ORDER BY started_at LIMIT 1",
-        workspace_id,
-        integration_id,
-    )
-    return found
-
-
 async def insert_log(
     db: Connection, workspace_id: UUID, integration_id: UUID, log_id: UUID, sync_type: str, now: datetime
 ) -> None:
-    """Inserts a sync that waits for a worker."""
+    """Inserts a sync that waits for a worker, unless one of this type waits or runs. The connection's row is locked."""
     await db.execute(
-        "INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at) "
-        "VALUES ($1, $2, $3, $4, 'queued', $5)",
+        """
+        INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
+        SELECT $1, $2, $3, $4, 'queued', $5 WHERE NOT EXISTS (
+            SELECT FROM integration_sync_logs l WHERE l.workspace_id = $3 AND l.integration_id = $2
+            AND l.sync_type = $4 AND l.status IN ('queued', 'running'))
+        """,
         log_id,
         integration_id,
         workspace_id,
         sync_type,
         now,
     )
+
+
+async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
+    """The oldest sync that waits or runs, of a connection that has one."""
+    found: UUID = await db.fetchval(
+        "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
+        "AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 1",
+        workspace_id,
+        integration_id,
+    )
+    return found

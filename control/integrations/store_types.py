@@ -1,11 +1,10 @@
 """SQL of integration types."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from control.db.pool import Connection
-from control.integrations.model import IntegrationType
+from control.integrations.model import IntegrationType, TypeUsage
 
 MOST_TYPES: Final = 500
 _COLUMNS: Final = """
@@ -32,15 +31,6 @@ _USAGE: Final = """
                JOIN integrations i ON i.id = l.integration_id GROUP BY 1) s ON s.integration_type = t.type
     ORDER BY workspaces_using DESC, t.type LIMIT $1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class TypeUsage:
-    """How much a type is used."""
-
-    integration_type: str
-    workspaces_using: int
-    total_syncs: int
 
 
 async def select_types(db: Connection, *, only_enabled: bool) -> list[IntegrationType]:

@@ -138,4 +138,4 @@ def _id(record: VendorRecord) -> str:
 
 
 def _is_deleted(record: VendorRecord) -> bool:
-    return str(record.get("deleted") or "").lower() in _DELETED
+    return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))

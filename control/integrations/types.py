@@ -10,8 +10,7 @@ import msgspec
 from control.db.pool import Connection
 from control.integrations import store_types
 from control.integrations.credentials import require_key, seal_client_secret
-from control.integrations.model import AuthType, IntegrationType
-from control.integrations.store_types import TypeUsage
+from control.integrations.model import AuthType, IntegrationType, TypeUsage
 from control.integrations.type_config import MAX_CONFIG_BYTES, parse_type_config, require_addresses
 from control.platform.audit import Actor, Change, record_change
 from shared.egress import EgressGuard

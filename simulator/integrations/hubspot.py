@@ -17,11 +17,12 @@ _LIST: Final = "/crm/v3/objects/contacts"
 
 @dataclass(slots=True)
 class HubSpotContacts:
-    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. is_stuck:
-    each page names itself as the next one, as a broken vendor's may."""
+    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. page: the most
+    contacts of one page. is_stuck: each page names itself as the next one, as a broken vendor's may."""
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     now_ms: int = 1_700_000_000_000
+    page: int = PAGE
     is_stuck: bool = False
 
     def add(self, **properties: str) -> str:
@@ -56,7 +57,7 @@ class HubSpotContacts:
         return {"total": len(found), **self._page(found, after, int(body.get("limit", 10)))}
 
     def _page(self, found: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
-        first, last = int(after), int(after) + min(limit, PAGE)
+        first, last = int(after), int(after) + min(limit, self.page)
         if self.is_stuck:
             last = first
         paging = {"paging": {"next": {"after": str(last), "link": f"?after={last}"}}} if last < len(found) else {}

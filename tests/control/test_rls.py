@@ -54,6 +54,12 @@ ROWS = {
     "VALUES ($2, 'twilio', $1)",
     "regulatory_bundles": "INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, country, "
     "number_kind, status) VALUES ($2, $1, 'twilio', $2::uuid::text, 'DE', 'local', 'draft')",
+    "integrations": "INSERT INTO integrations (id, workspace_id, integration_type, name, status) "
+    "VALUES ($2, $1, 't', 'I', 'connecting')",
+    "integration_sync_logs": "INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status) "
+    "VALUES ($2, $2, $1, 'x', 'queued')",
+    "oauth_states": "INSERT INTO oauth_states (id, workspace_id, integration_id, user_id, state_hash, verifier, "
+    "expires_at) VALUES ($2, $1, $2, $2, $2::uuid::text::bytea, '', now())",
     "voice_strategies": "INSERT INTO voice_strategies (workspace_id, strategy) VALUES ($1, $2::uuid::text)",
     "billing_settings": "INSERT INTO billing_settings (workspace_id, billing_email) VALUES ($1, $2::uuid::text)",
     "billing_accounts": "INSERT INTO billing_accounts (workspace_id, opened_at, legal_name) "
@@ -85,10 +91,8 @@ ROWS = {
     "VALUES ($2, $1, 'deleted-1', 'x', 'running', now())",
     "workspace_exports": "INSERT INTO workspace_exports (id, workspace_id, status, requested_at, expires_at) "
     "VALUES ($2, $1, 'running', now(), now())",
-    "contacts": "WITH t AS (INSERT INTO integration_types (type, name, description, auth_type) "
-    "VALUES ($2::uuid::text, 'T', '', 'api_key')), i AS (INSERT INTO integrations (id, workspace_id, integration_type, "
-    "name, status) VALUES ($2, $1, $2::uuid::text, 'I', 'connected')) "
-    "INSERT INTO contacts (id, workspace_id, integration_id, external_id, seen_by) VALUES ($2, $1, $2, 'x', $2)",
+    "contacts": "INSERT INTO contacts (id, workspace_id, integration_id, external_id, seen_by) "
+    "VALUES ($2, $1, $2, 'x', $2)",
     "appointments": "INSERT INTO appointments (id, workspace_id, integration_id, status, starts_at, ends_at) "
     "VALUES ($2, $1, $2, 'booked', now(), now() + interval '1 hour')",
     "integration_syncs": "INSERT INTO integration_syncs (integration_id, workspace_id) VALUES ($2, $1)",
@@ -126,6 +130,9 @@ async def _tenant(owner: asyncpg.Connection) -> Tenant:
         "INSERT INTO tiers (tier_name, display_name, monthly_fee, included_minutes, price_per_minute, max_agents, "
         "max_members, max_phone_numbers, max_concurrent_calls) VALUES ('t', 'T', 0, 0, 0, 1, 1, 1, 1) "
         "ON CONFLICT DO NOTHING"
+    )
+    await owner.execute(
+        "INSERT INTO integration_types (type, name, auth_type) VALUES ('t', 'T', 'oauth2') ON CONFLICT DO NOTHING"
     )
     await owner.execute(
         "INSERT INTO users (id, email, name, password_hash) "

@@ -114,6 +114,7 @@ def admin_probes(
         probe("/admin/templates"),
         probe("/admin/config/settings"),
         probe("/admin/config/tiers"),
+        *(probe(f"/admin/integrations/{part}") for part in ("available", "usage")),
         *(probe(f"/admin/providers{part}") for part in ("", "/health", "/costs", "/routing")),
         probe("/admin/logs/activity", *_pages(50)),
         probe("/admin/logs/activity", "?action=agent.update"),
@@ -166,7 +167,8 @@ def client_probes(
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
-                          "/voice/providers", "/voice/strategy", "/billing/current", "/billing/history",
+                          "/voice/providers", "/voice/strategy", "/integrations", "/integration-types",
+                          "/billing/current", "/billing/history",
                           "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [

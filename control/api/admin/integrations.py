@@ -107,7 +107,8 @@ async def list_usage(context: AdminContext) -> IntegrationUsageList:
 
 
 async def import_actions(context: AdminContext, body: OperationsDocument) -> ImportedActions:
-    """Makes actions of a vendor's OpenAPI document, for a type's `config.actions`. Changes nothing."""
+    """Makes actions of operations of a vendor's OpenAPI document. They go into `config.actions` of a type; nothing is
+    changed here."""
     found = import_operations(body.document, body.operations)
     actions = [action.model_dump(mode="json", exclude_defaults=True) for action in found.actions]
     return ImportedActions(actions, dict(found.skipped))

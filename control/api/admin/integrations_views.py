@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from control.integrations.model import AuthType, IntegrationType
-from control.integrations.store_types import TypeUsage
+from control.integrations.model import AuthType, IntegrationType, TypeUsage
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ async def delete_integration(context: MemberContext, integration_id: UUID) -> No
 
 
 async def reconnect_integration(context: MemberContext, integration_id: UUID) -> StartedIntegration:
-    """Begins OAuth again, such as after `grant_refused`. The present grant is used until the new one is confirmed."""
+    """Begins OAuth again. The present grant is used until the new one is confirmed."""
     started = await context.services.integrations.reconnect(
         context.db, context.actor, context.workspace_id, integration_id, context.now
     )

@@ -43,7 +43,7 @@ from shared.errors import Forbidden, Invalid, Malformed, Problem, TooManyRequest
 MAX_TOKEN_LENGTH: Final = 200
 _MAX_FIELDS: Final = 10
 # After these refusals another try with the same link is of no use; after _USED_CODES it may have had its effect.
-_USED_CODES: Final = frozenset({"token_invalid", "invitation_accepted"})
+_USED_CODES: Final = frozenset({"token_invalid", "invitation_accepted", "confirmation_not_found"})
 _FINAL_CODES: Final = _USED_CODES | {"link_incomplete", "invitation_revoked", "invitation_expired"}
 _INCOMPLETE: Final = "This link is incomplete. Open it exactly as it stands in the e-mail."
 _USED_TEXT: Final = "If you have just sent the form, it may have been accepted the first time."
@@ -203,12 +203,12 @@ PAGES: Final = (
 class EmailPages:
     """Serves the pages with the dependencies of the API's endpoints."""
 
-    def __init__(self, dependencies: EndpointDependencies) -> None:
-        self._dependencies = dependencies
+    def __init__(self, dependencies: EndpointDependencies, pages: Sequence[EmailPage] = PAGES) -> None:
+        self._dependencies, self._pages = dependencies, pages
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Registers the routes."""
-        for page in PAGES:
+        for page in self._pages:
             for path in {page.path, *(submission.form.action for submission in page.submissions)}:
                 router.add_get(path, self._show(page))  # also where a person reloads a form's answer
             for submission in page.submissions:
@@ -218,8 +218,8 @@ class EmailPages:
         async def show(request: web.Request) -> web.Response:
             token = request.query.get("token", "")
             if not 0 < len(token) <= MAX_TOKEN_LENGTH:
-                return _respond(render_page(page.title, "", error=_INCOMPLETE), 400)
-            return _respond(render_page(page.title, page.text, _forms(page, {"token": token})))
+                return respond(render_page(page.title, "", error=_INCOMPLETE), 400)
+            return respond(render_page(page.title, page.text, _forms(page, {"token": token})))
 
         return show
 
@@ -234,7 +234,7 @@ class EmailPages:
                 return _refuse(page, submission, fields, problem)
             except DATABASE_ERRORS as error:
                 return _refuse(page, submission, fields, map_database_error(error) or unavailable())
-            return _respond(render_page(*submission.done))
+            return respond(render_page(*submission.done))
 
         return receive
 
@@ -298,7 +298,7 @@ def _refuse(page: EmailPage, submission: Submission, fields: Mapping[str, str], 
     """The page with the error, and with its forms unless another try is of no use."""
     forms = [] if problem.code in _FINAL_CODES else _forms(page, fields, submission, problem.param)
     text = _USED_TEXT if problem.code in _USED_CODES else page.text if forms else ""
-    response = _respond(render_page(page.title, text, forms, problem.message), problem.status)
+    response = respond(render_page(page.title, text, forms, problem.message), problem.status)
     match problem:
         case TooManyRequests(retry_after_s=seconds):
             response.headers["Retry-After"] = str(seconds)
@@ -307,6 +307,7 @@ def _refuse(page: EmailPage, submission: Submission, fields: Mapping[str, str], 
     return response
 
 
-def _respond(html: str, status: int = 200) -> web.Response:
+def respond(html: str, status: int = 200) -> web.Response:
+    """A page under the policy that its style sheet needs."""
     headers = {"Content-Security-Policy": POLICY}
     return web.Response(text=html, status=status, content_type="text/html", charset="utf-8", headers=headers)

@@ -100,6 +100,22 @@ async def _insert_address(api: Api, workspace_id: str, number: int) -> None:
     )  # fmt: skip
 
 
+async def _insert_integration(api: Api, workspace_id: str, number: int, integration_id: str = "") -> None:
+    """The first one, which `integration_id` names, with LEAST syncs."""
+    made = UUID(integration_id or new_id())
+    await api.owner.execute(
+        "INSERT INTO integrations (id, workspace_id, integration_type, name, status, created_at)"
+        " VALUES ($1, $2, 'generic_rest', 'Stock', 'connected', $3)",
+        made, UUID(workspace_id), ago(number // 2),
+    )  # fmt: skip
+    for log in range(LEAST if integration_id else 0):
+        await api.owner.execute(
+            "INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)"
+            " VALUES ($1, $2, $3, 'contacts', 'succeeded', $4)",
+            UUID(new_id()), made, UUID(workspace_id), ago(log // 2),
+        )  # fmt: skip
+
+
 async def _bill(api: Api, workspace: CallWorkspace, number: int) -> None:
     """A closed period and its invoice."""
     ids = UUID(new_id()), UUID(workspace.workspace_id)
@@ -130,6 +146,8 @@ async def workspace(api: Api) -> CallWorkspace:
         await _use_privacy(workspace, call_id, number)
         await _insert_bundle(api, workspace.workspace_id, number)
         await _insert_address(api, workspace.workspace_id, number)
+        # The id of the agent is as good as any; it is in the paths of `lists`.
+        await _insert_integration(api, workspace.workspace_id, number, workspace.agent_id if number == 0 else "")
         await workspace.ann.put(agent, {"config": {"greeting": f"Hello {number}."}})
         await workspace.ann.post(f"{workspace.path}/agents", {"name": f"Agent {number}"})
         email = f"guest{number}@example.com"
@@ -153,7 +171,9 @@ async def lists(api: Api, workspace: CallWorkspace) -> list[PagedList]:
         PagedList(
             admin if path.startswith("/admin/") else workspace.ann,
             path,
-            path.replace("{workspaceId}", workspace.workspace_id).replace("{agentId}", workspace.agent_id),
+            path.replace("{workspaceId}", workspace.workspace_id)
+            .replace("{agentId}", workspace.agent_id)
+            .replace("{integrationId}", workspace.agent_id),
             NAMES.get(path, "id"),
         )
         for path in paths
@@ -206,11 +226,13 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await _use_privacy(other, await other.insert_call(), 0)
     await _insert_bundle(api, other.workspace_id, 0)
     await _insert_address(api, other.workspace_id, 0)
+    await _insert_integration(api, other.workspace_id, 0, other.agent_id)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 14
+    assert len(mine) == 16
     for one in mine:
-        theirs = PagedList(other.ann, one.path, one.path.replace("{workspaceId}", other.workspace_id), one.name)
+        url = one.path.replace("{workspaceId}", other.workspace_id).replace("{integrationId}", other.agent_id)
+        theirs = PagedList(other.ann, one.path, url, one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))
         reply = await one.client.get(one.url, params={"starting_after": row})
         assert (reply.status, reply.code, reply.param) == (422, "cursor_unknown", "starting_after"), one.path

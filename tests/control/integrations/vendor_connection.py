@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from config.catalogue_integrations import shipped_integration_types
 from control.db.pool import Connection
 from control.integrations.action_runner import ActionRunner
 from control.integrations.connections import Connections
@@ -27,106 +28,21 @@ from simulator.integrations.server import SimulatedIntegrations, running_integra
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace
 
 GUARD: Final = EgressGuard(["127.0.0.0/8"])
-CALENDAR: Final[Mapping[str, Any]] = {
-    "api_key": {},
-    "config_schema": {"type": "object", "properties": {"calendar_id": {"type": "string"}}},
-    "actions": [
-        {
-            "name": "list_busy",
-            "input_schema": {"type": "object", "properties": {"from": {"type": "string"}, "until": {"type": "string"}}},
-            "request": {
-                "method": "POST",
-                "path": "/calendar/v3/freeBusy",
-                "body": {
-                    "timeMin": "{{input.from}}", "timeMax": "{{input.until}}",
-                    "items": [{"id": "{{config.calendar_id}}"}],
-                },
-            },
-            "response": {
-                "items": "/calendars/{{config.calendar_id}}/busy",
-                "fields": {"starts_at": "/start", "ends_at": "/end"},
-            },
-            "read_only": True,
-        },
-        {
-            "name": "create_appointment",
-            "input_schema": {
-                "type": "object",
-                "properties": dict.fromkeys(("title", "description", "starts_at", "ends_at"), {"type": "string"}),
-            },
-            "request": {
-                "method": "POST",
-                "path": "/calendar/v3/calendars/{{config.calendar_id}}/events",
-                "body": {
-                    "id": "{{input.key}}", "summary": "{{input.title}}", "description": "{{input.description}}",
-                    "start": {"dateTime": "{{input.starts_at}}"}, "end": {"dateTime": "{{input.ends_at}}"},
-                },
-            },
-            "response": {"fields": {"external_id": "/id"}},
-        },
-        {
-            "name": "get_appointment",
-            "input_schema": {"type": "object", "properties": {"external_id": {"type": "string"}}},
-            "request": {"method": "GET", "path": "/calendar/v3/calendars/{{config.calendar_id}}/events/{{input.key}}"},
-            "response": {"fields": {"external_id": "/id", "starts_at": "/start/dateTime"}},
-            "read_only": True,
-        },
-    ],
-    "sync": [
-        {
-            "name": "events",
-            "record": "appointment",
-            "request": {"method": "GET", "path": "/calendar/v3/calendars/{{config.calendar_id}}/events"},
-            "pagination": {"kind": "cursor", "param": "pageToken", "next": "/nextPageToken"},
-            "incremental": {"param": "syncToken", "from": "/nextSyncToken"},
-            "response": {
-                "items": "/items",
-                "fields": {
-                    "external_id": "/id", "title": "/summary", "starts_at": "/start/dateTime",
-                    "ends_at": "/end/dateTime", "deleted": "/status",
-                },
-            },
-        }
-    ],
-}  # fmt: skip
-CONTACTS: Final[Mapping[str, Any]] = {
-    "api_key": {},
-    "config_schema": {"type": "object", "properties": {"phone_region": {"type": "string"}}},
-    "sync": [
-        {
-            "name": "contacts",
-            "record": "contact",
-            "full_request": {
-                "method": "GET",
-                "path": "/crm/v3/objects/contacts",
-                "query": {"limit": "2", "properties": "firstname,lastname,phone,mobilephone,company"},
-            },
-            "request": {
-                "method": "POST",
-                "path": "/crm/v3/objects/contacts/search",
-                "body": {
-                    "limit": 2,
-                    "sorts": [{"propertyName": "lastmodifieddate", "direction": "ASCENDING"}],
-                    "filterGroups": [
-                        {"filters": [
-                            {"propertyName": "lastmodifieddate", "operator": "GTE", "value": "{{since}}"}
-                        ]}
-                    ],
-                },
-            },
-            "pagination": {"kind": "cursor", "param": "after", "next": "/paging/next/after"},
-            "incremental": {"time_format": "unix_ms"},
-            "response": {
-                "items": "/results",
-                "fields": {
-                    "external_id": "/id", "first_name": "/properties/firstname", "last_name": "/properties/lastname",
-                    "phone": "/properties/phone", "mobile_phone": "/properties/mobilephone",
-                    "company": "/properties/company", "deleted": "/archived",
-                },
-            },
-        }
-    ],
-}  # fmt: skip
+# The types as they ship; only how they are authorised and where they are differs.
+CALENDAR_PATH: Final = "/calendar/v3"
+_SHIPPED: Final = {one["type"]: one["config"] for one in shipped_integration_types()}
+
+
+def declare(shipped: str, path: str = "", **changes: Any) -> Mapping[str, Any]:
+    """The config of a type that ships, with an API key. path: of its address."""
+    without = {name: part for name, part in _SHIPPED[shipped].items() if name != "oauth"}
+    return {**without, "base_url": path, "api_key": {}, **changes}
+
+
+CALENDAR: Final = declare("google_calendar", CALENDAR_PATH)
+CONTACTS: Final = declare(
+    "hubspot", config_schema={"type": "object", "properties": {"phone_region": {"type": "string"}}}
+)
 
 
 @dataclass(slots=True)
@@ -199,8 +115,9 @@ async def connected(
     workspace = workspace or await platform.create_workspace(**agent)
     async with running_integrations() as vendors:
         integration_id, name = UUID(new_id()), f"type_{new_id()}"
-        config = {"base_url": vendors.url, **declared}
+        config = {**declared, "base_url": f"{vendors.url}{declared['base_url']}"}
         parse_type_config(config, "api_key")
+        vendors.contacts.page = vendors.calendars.page = 2
 
         async def insert(db: Connection) -> None:
             await db.execute(

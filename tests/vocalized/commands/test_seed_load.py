@@ -32,6 +32,8 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/addresses/{addressId}", "/workspaces/{workspaceId}/regulatory-bundles/{bundleId}",
     "/workspaces/{workspaceId}/calls/{callId}/recording", "/admin/phone-numbers",
     "/workspaces/{workspaceId}/privacy/exports/{exportId}/file",
+    "/admin/integrations/available/{type}", "/workspaces/{workspaceId}/integrations/{integrationId}",
+    "/workspaces/{workspaceId}/integrations/{integrationId}/sync-logs",
 }  # fmt: skip
 
 
