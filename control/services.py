@@ -117,13 +117,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     guard = EgressGuard(policies.egress_allow)
     checker = KeyChecker(guard)
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
-    billing = Billing(
-        platform=platform,
-        workspaces=workspaces,
-        email_queue=mailer,
-        issuer=policies.invoice_issuer,
-        sink=outside.billing_sink,
-    )
+    billing = _make_billing(platform, workspaces, mailer, policies, outside)
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -151,6 +145,18 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
+    )
+
+
+def _make_billing(
+    platform: Platform, workspaces: Workspaces, mailer: EmailQueue, policies: Policies, outside: OutsideClients
+) -> Billing:
+    return Billing(
+        platform=platform,
+        workspaces=workspaces,
+        email_queue=mailer,
+        issuer=policies.invoice_issuer,
+        sink=outside.billing_sink,
     )
 
 

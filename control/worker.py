@@ -99,9 +99,7 @@ def make_worker_tasks(
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
             billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
-            voice_tasks(
-                services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
-            ),
+            _make_voice_tasks(services, metrics),
             backups_tasks(metrics.report_backups),
             numbers_tasks(pool, services.numbers, services.addresses, services.carriers),
             calls_tasks(
@@ -121,6 +119,12 @@ def make_worker_tasks(
             _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
+    )
+
+
+def _make_voice_tasks(services: Services, metrics: WorkerMetrics) -> WorkerTasks:
+    return voice_tasks(
+        services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
     )
 
 

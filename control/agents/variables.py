@@ -46,8 +46,8 @@ CONTACT_PREFIX: Final = "contact_"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
     """The call that a plan is made for. at: when the plan is made. caller, called: E.164, or whatever the carrier sends
-    ("anonymous", a SIP URI). variables: the call's own. contact: values of the placeholders that tell whom the customer's
-    number belongs to, by name. timezone: of the workspace, a name of the IANA database."""
+    ("anonymous", a SIP URI). variables: the call's own. contact: values of the placeholders that tell whose the
+    customer's number is, by name. timezone: of the workspace, a name of the IANA database."""
 
     at: datetime
     id: str = ""

@@ -31,8 +31,8 @@ T = TypeVar("T")
 LIST_BUSY: Final = "list_busy"
 CREATE_APPOINTMENT: Final = "create_appointment"
 GET_APPOINTMENT: Final = "get_appointment"
-# What a type declares whose calendars agents book in. GET_APPOINTMENT is optional: it finds out what became of a request
-# without an answer.
+# What a type declares whose calendars agents book in. GET_APPOINTMENT is optional: it finds out what became of a
+# request without an answer.
 CALENDAR_ACTIONS: Final = (LIST_BUSY, CREATE_APPOINTMENT)
 # Of a request to a vendor while a caller waits, in seconds.
 CALL_REQUEST_S: Final = 5.0

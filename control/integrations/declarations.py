@@ -125,8 +125,8 @@ class Incremental(Declared):
 
 class SyncDeclaration(Declared):
     """Records that are copied from the vendor. response.fields: by the names of our columns, `external_id` among
-    them; `deleted` or `status` is where a record says that it was deleted. full_request: of a sync of everything, where it is
-    another one."""
+    them; `deleted` or `status` is where a record says that it was deleted. full_request: of a sync of everything, where
+    it is another one."""
 
     name: DeclaredName
     record: Literal["contact", "appointment"]

@@ -17,8 +17,8 @@ _LIST: Final = "/crm/v3/objects/contacts"
 
 @dataclass(slots=True)
 class HubSpotContacts:
-    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. page: the most
-    contacts of one page. is_stuck: each page names itself as the next one, as a broken vendor's may."""
+    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. page:
+    the most contacts of one page. is_stuck: each page names itself as the next one, as a broken vendor's may."""
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     now_ms: int = 1_700_000_000_000

@@ -13,7 +13,7 @@ from config.catalogue_integrations import shipped_integration_types
 from control.db.pool import Connection
 from control.integrations.action_runner import ActionRunner
 from control.integrations.connections import Connections
-from control.integrations.credentials import Credentials, seal_credentials
+from control.integrations.credentials import VendorCredentials, seal_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.oauth import OAuthRequests
 from control.integrations.read_connections import ActiveConnection, select_connection
@@ -125,7 +125,7 @@ async def connected(
                 "VALUES ($1, $1, '', 'api_key', $2)",
                 name, config,
             )  # fmt: skip
-            sealed = seal_credentials(SEALER, Credentials(vendors.token))
+            sealed = seal_credentials(SEALER, VendorCredentials(vendors.token))
             await db.execute(
                 "INSERT INTO integrations (id, workspace_id, integration_type, name, status, config, credentials) "
                 "VALUES ($1, $2, $3, $3, 'connected', $4, $5)",

@@ -158,8 +158,8 @@ class FilledWorkspace:
         )  # fmt: skip
         await db.execute(
             "INSERT INTO appointments (id, workspace_id, integration_id, status, title, starts_at, ends_at, phone, "
-            "call_id, run_id) VALUES ($1, $2, $1, 'booked', $3, $4, $4 + interval '1 hour', $5, $6, 'run-1')",
-            integration_id, self.id, SPOKEN, at, number, call_id,
+            "call_id, run_id) VALUES ($1, $2, $1, 'booked', $3, $4, $5, $6, $7, 'run-1')",
+            integration_id, self.id, SPOKEN, at, at + timedelta(hours=1), number, call_id,
         )  # fmt: skip
 
 

@@ -33,9 +33,10 @@ NOW = datetime.now(UTC)
 BEFORE = NOW - timedelta(days=3)
 # Where the generic search finds the caller before.
 PLACES = {
-    "appointments.phone", "appointments.title", "blocked_callers.caller", "blocked_callers.note", "call_events.event_data", "call_words.words",
+    "appointments.phone", "appointments.title", "contacts.mobile_phone",
+    "blocked_callers.caller", "blocked_callers.note", "call_events.event_data", "call_words.words",
     "calls.called_number", "calls.caller_number", "calls.details", "calls.metadata", "calls.summary",
-    "calls.transcription", "calls.variables", "contacts.mobile_phone", "idempotency_keys.answer", "messages.callback_number", "messages.text",
+    "calls.transcription", "calls.variables", "idempotency_keys.answer", "messages.callback_number", "messages.text",
     "phone_codes.phone_number", "tool_runs.outcome", "webhook_events.payload",
 }  # fmt: skip
 
