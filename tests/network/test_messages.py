@@ -49,9 +49,9 @@ async def serve_model(platform: Platform, url: str) -> None:
 
 
 @asynccontextmanager
-async def agent_with(platform: Platform, **config: Any) -> AsyncIterator[str]:
-    """Twilio's agent with another config until the block ends; yields its number."""
-    agent = platform.workspace.agents["twilio"]
+async def agent_with(platform: Platform, *, carrier: str = "twilio", **config: Any) -> AsyncIterator[str]:
+    """A carrier's agent with another config until the block ends; yields its number."""
+    agent = platform.workspace.agents[carrier]
     path = f"{platform.workspace.path}/agents/{agent.id}"
     before = (await platform.workspace.owner.request("GET", path))["agent"]["config"]
     await platform.workspace.owner.request("PUT", path, {"config": config})
