@@ -1,0 +1,299 @@
+"""Integrations by API key and webhook, their settings, roles, limits and syncs; types edited while they are used."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from control.integrations.credentials import open_credentials
+from control.integrations.model import GrantPolicy
+from control.integrations.service import SYNC_INTEGRATION
+from shared.secrets import Sealer
+from tests.platform.api import Api, running_api
+from tests.platform.clients import Staff, User
+from tests.platform.services import KEY
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AVAILABLE = "/admin/integrations/available"
+WEBHOOK = {
+    "type": "test_webhook",
+    "name": "Webhook",
+    "description": "Posts events.",
+    "auth_type": "webhook",
+    "config": {
+        "base_url": "{{config.url}}",
+        "config_schema": {
+            "type": "object",
+            "properties": {"url": {"type": "string"}, "mode": {"enum": ["a", "b"]}},
+            "required": ["url"],
+            "additionalProperties": False,
+        },
+    },
+}
+CRM: dict[str, Any] = {
+    "type": "test_crm",
+    "name": "Test CRM",
+    "description": "",
+    "auth_type": "api_key",
+    "config": {
+        "base_url": "https://crm.example.com/v1",
+        "api_key": {"name": "X-Key", "prefix": ""},
+        "sync": [
+            {
+                "name": name,
+                "record": "contact",
+                "request": {"method": "GET", "path": f"/{name}"},
+                "response": {"items": "", "fields": {"external_id": "/id"}},
+            }
+            for name in ("people", "companies")
+        ],
+    },
+}
+OAUTH: dict[str, Any] = {
+    "type": "test_oauth",
+    "name": "OAuth",
+    "description": "",
+    "auth_type": "oauth2",
+    "config": {
+        "base_url": "https://api.example.com",
+        "oauth": {"authorize_url": "https://a.example.com/authorize", "token_url": "https://a.example.com/token"},
+    },
+}
+
+
+@dataclass(slots=True)
+class IntegratingWorkspace:
+    """A workspace of Ann's."""
+
+    api: Api
+    admin: Staff
+    ann: User
+    workspace_id: str
+
+    @property
+    def path(self) -> str:
+        return f"/workspaces/{self.workspace_id}/integrations"
+
+    async def create(self, integration_type: str, **more: Any) -> dict[str, Any]:
+        reply = await self.ann.post(self.path, {"integration_type": integration_type, **more})
+        assert reply.status == 201, reply.body
+        body: dict[str, Any] = reply.body
+        return body
+
+    async def secret(self, integration_id: str) -> str:
+        """What requests of the integration carry."""
+        sealed = await self.api.owner.fetchval(
+            "SELECT credentials FROM integrations WHERE id = $1", UUID(integration_id)
+        )
+        credentials = open_credentials(Sealer([KEY]), sealed)
+        assert credentials is not None
+        return credentials.access_token
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
+    async with running_api(database_url, valkey_url, grants=GrantPolicy(connections=3)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def admin(api: Api) -> Staff:
+    staff = await api.admin("super_admin")
+    for body in (WEBHOOK, CRM, OAUTH):
+        reply = await staff.post(AVAILABLE, body)
+        assert reply.status == 201, reply.body
+    return staff
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def workspace(api: Api, admin: Staff) -> IntegratingWorkspace:
+    ann = await api.sign_up()
+    return IntegratingWorkspace(api, admin, ann, await ann.workspace())
+
+
+async def test_api_key_connects_at_once_and_is_never_shown(workspace: IntegratingWorkspace) -> None:
+    created = await workspace.create("test_crm", api_key="key-one")
+    assert created["oauth_url"] is None and created["signing_secret"] is None
+    one = created["integration"]
+    assert (one["status"], one["name"]) == ("connected", "Test CRM")
+    path = f"{workspace.path}/{one['id']}"
+    assert "key-one" not in (await workspace.ann.get(path)).raw.decode()
+    assert await workspace.secret(one["id"]) == "key-one"
+    await workspace.api.owner.execute(
+        "UPDATE integrations SET status = 'error', error = 'x' WHERE id = $1", UUID(one["id"])
+    )
+    changed = (await workspace.ann.put(path, {"api_key": "key-two", "name": "CRM"})).body["integration"]
+    assert (changed["status"], changed["error"], changed["name"]) == ("connected", None, "CRM")
+    assert await workspace.secret(one["id"]) == "key-two"
+    logged = await workspace.api.owner.fetch(
+        "SELECT action, details::text FROM audit_log WHERE resource_id = $1", one["id"]
+    )
+    assert [row["action"] for row in logged] == ["integration.create", "integration.update"]
+    assert "key-" not in str(logged)
+
+
+async def test_webhook_gets_a_signing_secret_once(workspace: IntegratingWorkspace) -> None:
+    created = await workspace.create("test_webhook", config={"url": "https://hooks.example.com/x"})
+    assert created["signing_secret"].startswith("whsec_")
+    assert await workspace.secret(created["integration"]["id"]) == created["signing_secret"]
+    again = await workspace.ann.get(f"{workspace.path}/{created['integration']['id']}")
+    assert created["signing_secret"] not in again.raw.decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({"integration_type": "nothing"}, "integration_type_unknown", "integration_type"),
+        ({"integration_type": "test_crm"}, "key_missing", "api_key"),
+        ({"integration_type": "test_crm", "api_key": "two words"}, "key_invalid", "api_key"),
+        ({"integration_type": "test_webhook", "api_key": "x", "config": {"url": "x"}}, "key_not_used", "api_key"),
+        ({"integration_type": "test_webhook"}, "setting_invalid", "config"),
+        ({"integration_type": "test_webhook", "config": {"url": 1}}, "setting_invalid", "config.url"),
+        ({"integration_type": "test_webhook", "config": {"url": "x", "mode": "c"}}, "setting_invalid", "config.mode"),
+        ({"integration_type": "test_webhook", "config": {"url": "x", "more": 1}}, "setting_invalid", "config"),
+        ({"integration_type": "test_webhook", "config": {"url": "x" * 20_000}}, "too_long", "config"),
+    ],
+)
+async def test_faults_name_their_field(
+    workspace: IntegratingWorkspace, body: dict[str, Any], code: str, param: str
+) -> None:
+    reply = await workspace.ann.post(workspace.path, body)
+    assert (reply.status, reply.code, reply.param) == (422, code, param)
+
+
+async def test_type_without_a_client_id_is_not_ready(workspace: IntegratingWorkspace) -> None:
+    reply = await workspace.ann.post(workspace.path, {"integration_type": "test_oauth"})
+    assert (reply.status, reply.code) == (409, "type_not_ready")
+    assert (await workspace.ann.get(workspace.path)).body["total"] == 0
+
+
+async def test_limit_of_connections(workspace: IntegratingWorkspace) -> None:
+    for _ in range(3):
+        await workspace.create("test_crm", api_key="k")
+    reply = await workspace.ann.post(workspace.path, {"integration_type": "test_crm", "api_key": "k"})
+    assert (reply.status, reply.code) == (409, "integration_limit")
+
+
+async def test_sync_enqueues_each_declaration_once(workspace: IntegratingWorkspace) -> None:
+    one = (await workspace.create("test_crm", api_key="k"))["integration"]["id"]
+    first = await workspace.ann.post(f"{workspace.path}/{one}/sync")
+    second = await workspace.ann.post(f"{workspace.path}/{one}/sync")
+    assert first.status == 202 and first.body == second.body
+    logs = (await workspace.ann.get(f"{workspace.path}/{one}/sync-logs")).body
+    assert logs["total"] == 2
+    assert {(log["sync_type"], log["status"]) for log in logs["logs"]} == {
+        ("people", "queued"),
+        ("companies", "queued"),
+    }
+    assert first.body["sync_log_id"] in {log["id"] for log in logs["logs"]}
+    assert (await workspace.ann.get(f"{workspace.path}/{one}")).body["sync_logs"] == logs["logs"]
+    (job, *_) = await workspace.api.owner.fetch("SELECT payload FROM pgqueuer WHERE entrypoint = $1", SYNC_INTEGRATION)
+    assert msgspec.json.decode(job["payload"]) == {"workspace_id": workspace.workspace_id, "integration_id": one}
+
+
+async def test_sync_needs_a_connection_and_a_declaration(workspace: IntegratingWorkspace) -> None:
+    hook = (await workspace.create("test_webhook", config={"url": "x"}))["integration"]["id"]
+    assert (await workspace.ann.post(f"{workspace.path}/{hook}/sync")).code == "sync_unsupported"
+    await workspace.api.owner.execute("UPDATE integrations SET status = 'error' WHERE id = $1", UUID(hook))
+    assert (await workspace.ann.post(f"{workspace.path}/{hook}/sync")).code == "integration_not_connected"
+    assert (await workspace.ann.post(f"{workspace.path}/{hook}/reconnect")).code == "not_oauth"
+    reply = await workspace.ann.put(f"{workspace.path}/{hook}", {"api_key": "k"})
+    assert (reply.code, reply.param) == ("key_not_used", "api_key")
+
+
+async def test_integration_of_another_workspace_is_not_found(workspace: IntegratingWorkspace) -> None:
+    one = (await workspace.create("test_crm", api_key="k"))["integration"]["id"]
+    bob = await workspace.api.sign_up()
+    other = f"/workspaces/{await bob.workspace()}/integrations/{one}"
+    for reply in (
+        await bob.get(other), await bob.put(other, {"name": "B"}), await bob.delete(other),
+        await bob.post(f"{other}/sync"), await bob.get(f"{other}/sync-logs"), await bob.post(f"{other}/reconnect"),
+    ):  # fmt: skip
+        assert (reply.status, reply.code) == (404, "integration_not_found")
+    assert (await workspace.ann.delete(f"{workspace.path}/{one}")).status == 204
+
+
+async def test_customers_see_enabled_types_without_their_addresses(workspace: IntegratingWorkspace) -> None:
+    reply = await workspace.ann.get(f"/workspaces/{workspace.workspace_id}/integration-types")
+    listed = {one["type"]: one for one in reply.body["integration_types"]}
+    assert {"test_crm", "test_webhook", "generic_rest"} <= set(listed) and "slack" not in listed
+    assert listed["generic_rest"]["actions"] == ["get_resource", "create_resource"]
+    assert b"crm.example.com" not in reply.raw
+
+
+async def test_usage_counts_workspaces_and_syncs(workspace: IntegratingWorkspace) -> None:
+    await workspace.api.owner.execute("DELETE FROM integrations")
+    for _ in range(2):
+        one = (await workspace.create("test_crm", api_key="k"))["integration"]["id"]
+    await workspace.ann.post(f"{workspace.path}/{one}/sync")
+    usage = (await workspace.admin.get("/admin/integrations/usage")).body["by_type"]
+    assert usage[0] == {"integration_type": "test_crm", "workspaces_using": 1, "total_syncs": 2}
+    assert {"integration_type": "slack", "workspaces_using": 0, "total_syncs": 0} in usage
+
+
+async def test_type_is_edited_while_it_is_used(workspace: IntegratingWorkspace) -> None:
+    path, oauth = f"{AVAILABLE}/test_oauth", OAUTH["config"]["oauth"]
+    config = {**OAUTH["config"], "oauth": {**oauth, "client_id": "id-1", "client_secret": "hidden"}}
+    detail = (await workspace.admin.put(path, {"config": config})).body["integration"]
+    assert (detail["has_client_secret"], detail["version"]) == (True, 2)
+    assert detail["redirect_uri"].endswith("/integrations/oauth/callback/test_oauth")
+    url = (await workspace.create("test_oauth"))["oauth_url"]
+    assert url.startswith("https://a.example.com/authorize?") and "client_id=id-1" in url
+    without = {**config, "oauth": {**oauth, "client_id": "id-2"}}
+    kept = await workspace.admin.put(path, {"config": without})
+    assert kept.body["integration"]["has_client_secret"] and b"hidden" not in kept.raw
+    removed = {**config, "oauth": {**oauth, "client_secret": None}}
+    assert not (await workspace.admin.put(path, {"config": removed})).body["integration"]["has_client_secret"]
+    assert (await workspace.admin.put(path, {"is_enabled": False})).body["integration"]["is_enabled"] is False
+    reply = await workspace.ann.post(workspace.path, {"integration_type": "test_oauth"})
+    assert reply.code == "integration_type_unknown"
+    assert (await workspace.admin.put(path, {"is_enabled": True, "config": OAUTH["config"]})).status == 200
+    logged = await workspace.api.owner.fetch("SELECT details::text FROM audit_log WHERE resource_id = 'test_oauth'")
+    assert len(logged) == 6 and "hidden" not in str(logged)
+
+
+async def test_deleting_a_used_or_shipped_type_disables_it(workspace: IntegratingWorkspace) -> None:
+    await workspace.create("test_webhook", config={"url": "x"})
+    for name in ("test_webhook", "slack"):
+        assert (await workspace.admin.delete(f"{AVAILABLE}/{name}")).status == 204
+        assert (await workspace.admin.get(f"{AVAILABLE}/{name}")).body["integration"]["is_enabled"] is False
+    await workspace.admin.put(f"{AVAILABLE}/test_webhook", {"is_enabled": True})
+    await workspace.admin.post(AVAILABLE, {**CRM, "type": "unused"})
+    assert (await workspace.admin.delete(f"{AVAILABLE}/unused")).status == 204
+    assert (await workspace.admin.get(f"{AVAILABLE}/unused")).code == "integration_type_not_found"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "param"),
+    [
+        ({"type": "test_crm"}, 409, "integration_type_exists", "type"),
+        ({"type": "Bad Name"}, 422, "invalid", "type"),
+        ({"config": {**CRM["config"], "base_url": "https://127.0.0.1/x"}}, 422, "address_invalid", "config.base_url"),
+        ({"config": {}}, 422, "invalid", "config.base_url"),
+        ({"auth_type": "oauth2"}, 422, "invalid", "config.oauth"),
+    ],
+)
+async def test_faults_of_a_type_name_their_field(
+    admin: Staff, change: dict[str, Any], status: int, code: str, param: str
+) -> None:
+    reply = await admin.post(AVAILABLE, {**CRM, "type": "fresh", **change})
+    assert (reply.status, reply.code, reply.param) == (status, code, param), reply.body
+
+
+async def test_operations_are_imported(admin: Staff) -> None:
+    document = {"openapi": "3.1.0", "paths": {"/people/{id}": {"get": {
+        "operationId": "getPerson", "parameters": [{"name": "id", "in": "path", "required": True}],
+    }}}}  # fmt: skip
+    reply = await admin.post("/admin/integrations/actions", {"document": document, "operations": ["getPerson", "x"]})
+    assert reply.body["skipped"] == {"x": "the document has no such operation"}
+    config = {**CRM["config"], "actions": reply.body["actions"]}
+    made = await admin.post(AVAILABLE, {**CRM, "type": "imported", "config": config})
+    assert made.status == 201, made.body
+    assert (
+        await admin.post("/admin/integrations/actions", {"document": {}, "operations": ["x"]})
+    ).code == "document_invalid"
