@@ -1,5 +1,5 @@
-"""Calls over both simulated carriers: a caller whom the workspace's CRM knows is greeted by name and books an appointment
-in its calendar; the next one cannot have the same time."""
+"""Calls over both simulated carriers: a caller whom the workspace's CRM knows is greeted by name and books an
+appointment in its calendar; the next one cannot have the same time."""
 
 import asyncio
 import json
@@ -77,10 +77,10 @@ async def connected_workspace(platform: Platform) -> AsyncIterator[ConnectedWork
                 await owner.request("DELETE", f"{path}/{integration_id}")
 
 
-def tool_call(name: str, **arguments: Any) -> tuple[str, list[Step]]:
+def tool_call(tool: str, **arguments: Any) -> tuple[str, list[Step]]:
     """The model calls a tool."""
-    function = {"name": name, "arguments": json.dumps(arguments)}
-    called = {"index": 0, "id": f"call_{name}", "type": "function", "function": function}
+    function = {"name": tool, "arguments": json.dumps(arguments)}
+    called = {"index": 0, "id": f"call_{tool}", "type": "function", "function": function}
     return CHUNKED, [delta(tool_calls=[called]), delta("tool_calls"), DONE, b""]
 
 
@@ -95,13 +95,15 @@ def next_tuesday() -> datetime:
     return datetime.combine(day + timedelta(days=(1 - day.weekday()) % 7), time(10), UTC)
 
 
-async def book_by_phone(
-    platform: Platform, caller: RehearsalCaller, carrier: str, start: datetime
+def booking(start: datetime, name: str) -> tuple[str, list[Step]]:
+    """The model books a check-up."""
+    return tool_call("book_appointment", start=f"{start:%Y-%m-%dT%H:%M}", name=name, reason="check-up")
+
+
+async def phone(
+    platform: Platform, caller: RehearsalCaller, carrier: str, *scripts: tuple[str, list[Step]]
 ) -> tuple[CallRecord, list[str]]:
-    """The call's record, and what the tools answered to the model."""
-    booked = tool_call("book_appointment", start=f"{start:%Y-%m-%dT%H:%M}", name="Ann Lee", reason="check-up")
-    free = tool_call("check_availability", date=f"{start:%Y-%m-%d}", days=1)
-    scripts = (free, words("Ten is free."), booked, words("That is all, thank you."))
+    """The call's record, and what the tools answered to the model. scripts: of the model."""
     async with sse_server(*scripts) as model:
         await serve_model(platform, model.url)
         config = {
@@ -113,36 +115,42 @@ async def book_by_phone(
         async with agent_with(platform, carrier=carrier, **config) as number:
             await caller.call(platform.network.phone_network, number)
             record = await wait_for_record(platform, await find_call_id(platform, caller.call_id), recorded=True)
-    told = [
-        message["content"]
-        for request in model.requests
-        for message in request.body["messages"]
-        if message["role"] == "tool"
-    ]
-    return record, list(dict.fromkeys(told))
+    messages = [message for request in model.requests for message in request.body["messages"]]
+    return record, list(dict.fromkeys(message["content"] for message in messages if message["role"] == "tool"))
 
 
-@pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
-async def test_known_caller_is_greeted_by_name_and_books(
-    platform: Platform, turns: Sequence[PreparedTurn], carrier: str
+def events_of(record: CallRecord, kind: str) -> list[dict[str, Any]]:
+    """The data of these events."""
+    return [event["event_data"] for event in record.events if event["event_type"] == kind]
+
+
+async def test_known_callers_are_greeted_by_name_and_book_different_times(
+    platform: Platform, turns: Sequence[PreparedTurn]
 ) -> None:
-    start = next_tuesday()
-    ann, stranger = (scripted_caller(turns, 940 + 2 * (carrier == "telnyx") + number) for number in range(2))
+    ten, ann, bo = next_tuesday(), scripted_caller(turns, 940), scripted_caller(turns, 941)
+    eleven = ten + timedelta(hours=1)
     async with connected_workspace(platform) as workspace:
         workspace.vendors.contacts.add(firstname="Ann", lastname="Lee", phone=ann.number)
+        workspace.vendors.contacts.add(firstname="Bo", mobilephone=bo.number)
         await workspace.sync()
-        record, told = await book_by_phone(platform, ann, carrier, start)
-        said = [event["event_data"]["text"] for event in record.events if event["event_type"] == "agent.said"]
-        assert said[0] == "Hello Ann, this is the front desk."
-        assert f"({start:%Y-%m-%d}): 09:00 to 17:00." in told[0] and told[1].startswith("Booked: Ann Lee: check-up, ")
-        ran = [event["event_data"] for event in record.events if event["event_type"] == "tool.ran"]
+        free = tool_call("check_availability", date=f"{ten:%Y-%m-%d}", days=1)
+        thanks = words("That is all, thank you.")
+        record, told = await phone(
+            platform, ann, "twilio", free, words("Ten is free."), booking(ten, "Ann Lee"), thanks
+        )  # fmt: skip
+        assert events_of(record, "agent.said")[0]["text"] == "Hello Ann, this is the front desk."
+        assert f"({ten:%Y-%m-%d}): 09:00 to 17:00." in told[0] and told[1].startswith("Booked: Ann Lee: check-up, ")
+        ran = events_of(record, "tool.ran")
         assert [(one["name"], one["ok"]) for one in ran] == [("check_availability", True), ("book_appointment", True)]
         assert ran[1]["result"] == told[1], "the record has what was booked"
-        (event,) = workspace.vendors.calendars.events["primary"].values()
-        assert (event["summary"], datetime.fromisoformat(event["start"]["dateTime"])) == ("Ann Lee: check-up", start)
 
-        record, told = await book_by_phone(platform, stranger, carrier, start)
-        said = [event["event_data"]["text"] for event in record.events if event["event_type"] == "agent.said"]
-        assert said[0] == "Hello there, this is the front desk."
-        assert "09:00 to 10:00, 10:30 to 17:00." in told[0] and "This time is taken" in told[1]
-        assert len(workspace.vendors.calendars.events["primary"]) == 1
+        record, told = await phone(
+            platform, bo, "telnyx", booking(ten, "Bo"), words("It is taken. Eleven?"), booking(eleven, "Bo"), thanks
+        )
+        assert events_of(record, "agent.said")[0]["text"] == "Hello Bo, this is the front desk."
+        assert [one["ok"] for one in events_of(record, "tool.ran")] == [False, True]
+        assert "This time is taken" in told[0] and told[1].startswith("Booked: Bo: check-up, ")
+        events = workspace.vendors.calendars.events["primary"].values()
+        assert [(one["summary"], datetime.fromisoformat(one["start"]["dateTime"])) for one in events] == [
+            ("Ann Lee: check-up", ten), ("Bo: check-up", eleven),
+        ]  # fmt: skip
