@@ -30,7 +30,7 @@ _DELETE: Final = """
 """
 _DELETE_UNSEEN: Final = "DELETE FROM contacts WHERE workspace_id = $1 AND integration_id = $2 AND seen_by <> $3"
 # Of several contacts with one number, the one that changed last.
-_BY_PHONE: Final = """
+BY_PHONE: Final = """
     SELECT id, name, first_name, company FROM (
         (SELECT id, name, first_name, company, updated_at FROM contacts WHERE workspace_id = $1 AND phone = $2
          ORDER BY updated_at DESC, id LIMIT 1)
@@ -73,7 +73,7 @@ async def delete_unseen(db: Connection, workspace_id: UUID, integration_id: UUID
 
 async def select_by_phone(db: Connection, workspace_id: UUID, phone: str) -> Contact | None:
     """Whom this number (E.164) belongs to."""
-    row = await db.fetchrow(_BY_PHONE, workspace_id, phone)
+    row = await db.fetchrow(BY_PHONE, workspace_id, phone)
     return None if row is None else Contact(**row)
 
 
