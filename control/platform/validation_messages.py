@@ -109,6 +109,13 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$": "must be a recovery code, such as k3vq-7ayo-m2fd",
     r"^price_[A-Za-z0-9_]{1,200}$": "must be the id of a price at Stripe, which begins with price_",
     r"^pm_[A-Za-z0-9_]{1,200}$": "must be the id of a payment method at Stripe, which begins with pm_",
+    r"^[a-z][a-z0-9_]{0,63}$": _NAME.format(64, " and _"),
+    r"^(/([^/~]|~[01])*)*$": "must be a JSON pointer (RFC 6901), such as /items/0/id, or empty",
+    r"^(/[^\s?#]*)?$": "must be a path that begins with /, without a query, or empty",
+    r"^\S+$": "must not hold spaces",
+    r"^[\x20-\x7E]*$": "must be printable ASCII",
+    r"^[A-Za-z0-9-]{1,64}$": "must be the name of a header, of at most 64 letters, digits and -",
+    r"^[\x21\x23-\x5B\x5D-\x7E]{1,200}$": 'must be a scope (RFC 6749, 3.3): printable ASCII without spaces, " and \\',
 }
 
 
