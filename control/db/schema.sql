@@ -3196,6 +3196,12 @@ CREATE INDEX agents_template ON public.agents USING btree (template_id) WHERE (d
 CREATE INDEX agents_workspace ON public.agents USING btree (workspace_id, created_at DESC) WHERE (deleted_at IS NULL);
 
 --
+-- Name: appointments_end; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_end ON public.appointments USING btree (ends_at);
+
+--
 -- Name: appointments_phone; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3376,6 +3382,12 @@ CREATE INDEX former_users_identity ON public.former_users USING btree (identity)
 CREATE INDEX idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
 
 --
+-- Name: integration_sync_logs_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX integration_sync_logs_age ON public.integration_sync_logs USING btree (started_at);
+
+--
 -- Name: integration_sync_logs_integration; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3385,7 +3397,7 @@ CREATE INDEX integration_sync_logs_integration ON public.integration_sync_logs U
 -- Name: integration_sync_logs_open; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE UNIQUE INDEX integration_sync_logs_open ON public.integration_sync_logs USING btree (integration_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE UNIQUE INDEX integration_sync_logs_open ON public.integration_sync_logs USING btree (integration_id, sync_type) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 
 --
 -- Name: integration_syncs_workspace; Type: INDEX; Schema: public; Owner: -

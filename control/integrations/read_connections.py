@@ -25,7 +25,9 @@ _WITH_ACTIONS: Final = f"""
 """
 _DUE: Final = """
     SELECT i.workspace_id, i.id
-    FROM integrations i JOIN integration_types t ON t.type = i.integration_type
+    FROM integrations i
+    JOIN integration_types t ON t.type = i.integration_type
+    JOIN workspaces w ON w.id = i.workspace_id AND w.status <> 'suspended' AND w.deleted_at IS NULL
     WHERE i.status = 'connected' AND t.is_enabled AND jsonb_array_length(coalesce(t.config->'sync', '[]')) > 0
       AND coalesce(i.last_sync_at, '-infinity') < $1
       AND NOT EXISTS (SELECT FROM integration_sync_logs l

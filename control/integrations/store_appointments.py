@@ -67,6 +67,11 @@ _FINISH: Final = """
     UPDATE appointments SET status = $3, external_id = coalesce($4, external_id), updated_at = $6
     WHERE workspace_id = $1 AND id = $2
 """
+_DELETE_OLD: Final = """
+    DELETE FROM appointments WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM appointments WHERE ends_at < $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
 _COMING: Final = f"""
     SELECT {_COLUMNS} FROM appointments
     WHERE workspace_id = $1 AND phone = $2 AND starts_at > $3 AND status = 'booked' ORDER BY starts_at LIMIT $4
@@ -185,4 +190,10 @@ async def clear_phone(db: Connection, workspace_id: UUID, phone: str) -> int:
     status = await db.execute(
         "UPDATE appointments SET phone = NULL, title = '' WHERE workspace_id = $1 AND phone = $2", workspace_id, phone
     )
+    return int(status.split()[-1])
+
+
+async def delete_old(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` appointments that ended earlier; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD, before, limit)
     return int(status.split()[-1])

@@ -14,10 +14,10 @@ from control.integrations.sync_position import SyncPosition
 _ENQUEUE: Final = """
     INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
     VALUES ($1, $2, $3, $4, 'queued', $5)
-    ON CONFLICT (integration_id) WHERE status IN ('queued', 'running') DO NOTHING
+    ON CONFLICT (integration_id, sync_type) WHERE status IN ('queued', 'running') DO NOTHING
 """
 _OPEN: Final = """
-    SELECT id FROM integration_sync_logs
+    SELECT id AS log_id, sync_type FROM integration_sync_logs
     WHERE workspace_id = $1 AND integration_id = $2 AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 20
 """
 _LEASE: Final = """
@@ -53,12 +53,26 @@ _DELAY: Final = """
     WHERE workspace_id = $1 AND id = $2
 """
 _SYNCED: Final = "UPDATE integrations SET last_sync_at = $3 WHERE workspace_id = $1 AND id = $2"
+_DELETE_OLD: Final = """
+    DELETE FROM integration_sync_logs WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM integration_sync_logs
+        WHERE started_at < $1 AND status IN ('succeeded', 'failed') ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
 _ABANDONED: Final = """
     SELECT DISTINCT l.workspace_id, l.integration_id
     FROM integration_sync_logs l LEFT JOIN integration_syncs s ON s.integration_id = l.integration_id
     WHERE l.status IN ('queued', 'running') AND l.started_at < $1
       AND (s.lease_until IS NULL OR s.lease_until < $1) LIMIT $2
 """
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSync:
+    """A sync that waits or runs. sync_type: the name of its declaration."""
+
+    log_id: UUID
+    sync_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +88,14 @@ class SyncLease:
 async def enqueue_log(
     db: Connection, log_id: UUID, workspace_id: UUID, integration_id: UUID, sync_type: str, now: datetime
 ) -> None:
-    """Inserts a sync into the log, unless one waits or runs."""
+    """Inserts a sync into the log, unless one of its kind waits or runs."""
     await db.execute(_ENQUEUE, log_id, integration_id, workspace_id, sync_type, now)
 
 
-async def select_open(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[UUID]:
+async def select_open(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[OpenSync]:
     """A connection's syncs that wait or run, the oldest first."""
     rows = await db.fetch(_OPEN, workspace_id, integration_id)
-    return [row["id"] for row in rows]
+    return [OpenSync(**row) for row in rows]
 
 
 async def take_lease(db: Connection, lease: SyncLease) -> dict[str, SyncPosition] | None:
@@ -131,3 +145,9 @@ async def select_abandoned(db: Connection, before: datetime, limit: int) -> list
     """Workspace and connection of open syncs that nobody has run since then. In platform scope."""
     rows = await db.fetch(_ABANDONED, before, limit)
     return [(row["workspace_id"], row["integration_id"]) for row in rows]
+
+
+async def delete_old_logs(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` ended syncs that began earlier, the oldest first; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD, before, limit)
+    return int(status.split()[-1])

@@ -1,7 +1,7 @@
 """The job that runs the syncs of a connection, page by page. It may be killed at any point: a page's records and the
 position after it are stored in one transaction, so that the next worker continues with the page that was not stored."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -18,7 +18,7 @@ from control.integrations.action_runner import ActionRunner, VendorFailure, read
 from control.integrations.declarations import SyncDeclaration
 from control.integrations.mapped_records import VendorRecord, map_records
 from control.integrations.read_connections import ActiveConnection, select_connection
-from control.integrations.store_syncs import SyncLease
+from control.integrations.store_syncs import OpenSync, SyncLease
 from control.integrations.sync_position import (
     SyncPage,
     SyncPosition,
@@ -30,8 +30,8 @@ from control.integrations.sync_position import (
     restart_in_full,
 )
 from control.integrations.synced_records import SyncedRecords, read_appointments, read_contacts
-from control.integrations.syncs import SYNC_POLICY, SyncIntegrationJob, SyncPolicy, enqueue_sync
-from shared.errors import Conflict, Problem, Unavailable
+from control.integrations.syncs import APPOINTMENTS_KEPT, SYNC_POLICY, SyncIntegrationJob, SyncPolicy, enqueue_sync
+from shared.errors import Problem, Unavailable
 from shared.ids import new_id
 
 log = structlog.get_logger()
@@ -101,53 +101,52 @@ class _SyncRun:
     async def _run_all(self, positions: dict[str, SyncPosition]) -> _Delay | None:
         """The wait until the rest; None when nothing is left."""
         pages = self.policy.pages
-        for log_id in await self._within(self._select_open):
-            while (declaration := await self._next_declaration(positions, log_id)) is not None:
+        for open_sync in await self._within(self._select_open):
+            position: SyncPosition | None = positions.get(open_sync.sync_type, SyncPosition())
+            while position is not None:
                 if not pages:
                     return _Delay(0.0)
                 pages -= 1
-                before = positions.get(declaration.name, SyncPosition())
-                position = begin_sync(before, declaration, log_id, self.clock())
-                step = await self._try_page(declaration, position)
+                step = await self._try_page(open_sync, position)
                 if isinstance(step, _Delay):
                     return step
-                positions[declaration.name] = step
+                position = step
         return None
 
-    async def _next_declaration(self, positions: Mapping[str, SyncPosition], log_id: UUID) -> SyncDeclaration | None:
-        """The first that this sync has not copied yet; None when it has ended. The connection and its type may change
-        while a long sync runs."""
-        connection = await self._within(self._find)
-        if connection is None:
-            await self._fail(log_id, "integration_not_connected")
+    async def _find(self, open_sync: OpenSync) -> tuple[ActiveConnection, SyncDeclaration] | None:
+        """As they are now: both may change while a long sync runs. None for what is not connected or declared any
+        more."""
+        owner = (self.lease.workspace_id, self.lease.integration_id)
+        connection = await self._within(lambda db: select_connection(db, *owner))
+        declared = connection.type_config.sync if connection is not None else []
+        declaration = next((one for one in declared if one.name == open_sync.sync_type), None)
+        return (connection, declaration) if connection is not None and declaration is not None else None
+
+    async def _try_page(self, open_sync: OpenSync, before: SyncPosition) -> SyncPosition | _Delay | None:
+        """The position of the next page, or a wait until another try; None when the sync has ended."""
+        found = await self._find(open_sync)
+        if found is None:
+            await self._end(open_sync.sync_type, before, open_sync.log_id, "integration_not_connected")
             return None
-        for declaration in connection.type_config.sync:
-            if positions.get(declaration.name, SyncPosition()).done != log_id:
-                return declaration
-        return None
-
-    async def _try_page(self, declaration: SyncDeclaration, position: SyncPosition) -> SyncPosition | _Delay:
-        """The position after the page, or a wait until another try."""
+        connection, declaration = found
+        position = begin_sync(before, declaration, open_sync.log_id, self.clock())
         try:
-            return await self._copy_page(declaration, position)
+            return await self._copy_page(connection, declaration, position)
         except VendorFailure as failure:
             return await self._handle_failure(declaration, position, failure)
         except Unavailable as problem:
             return await self._delay(declaration, position, problem.code, 0.0)
         except Problem as problem:  # the connection, or its settings, do not allow the request
-            return await self._end(declaration, position, problem.code)
+            await self._end(declaration.name, position, open_sync.log_id, problem.code)
+            return None
 
-    async def _select_open(self, db: Connection) -> list[UUID]:
+    async def _select_open(self, db: Connection) -> list[OpenSync]:
         return await store_syncs.select_open(db, self.lease.workspace_id, self.lease.integration_id)
 
-    async def _find(self, db: Connection) -> ActiveConnection | None:
-        return await select_connection(db, self.lease.workspace_id, self.lease.integration_id)
-
-    async def _copy_page(self, declaration: SyncDeclaration, position: SyncPosition) -> SyncPosition:
-        """The position after the page. Raises VendorFailure, Problem, _LeaseLost."""
-        connection = await self._within(self._find)
-        if connection is None:
-            raise Conflict("This integration is not connected.", code="integration_not_connected")
+    async def _copy_page(
+        self, connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition
+    ) -> SyncPosition | None:
+        """The position of the next page; None after the last one. Raises VendorFailure, Problem, _LeaseLost."""
         request, answer = await self.runner.fetch(
             connection, lambda token: make_page_request(connection, declaration, position, token)
         )
@@ -156,19 +155,18 @@ class _SyncRun:
         page = SyncPage(request.url, answer, len(records))
         following = advance(declaration, position, page)
         region = str(connection.settings.get(PHONE_REGION) or "")
-        synced = _read(declaration, records, region)
+        synced = _read(declaration, records, region, self.clock())
         after = following or end_sync(declaration, position, page)
 
         async def store(db: Connection) -> None:
-            await self._save(db, declaration, after)
+            await self._save(db, declaration.name, after)
             await self._store(db, declaration, position, synced, is_last=following is None)
-            last = connection.type_config.sync[-1].name
-            if following is None and declaration.name == last:
+            if following is None:
                 await store_syncs.end_log(db, self.lease.workspace_id, position.log_id, None, self.clock())
                 await store_syncs.mark_synced(db, self.lease.workspace_id, self.lease.integration_id, self.clock())
 
         await self._within(store)
-        return after
+        return following
 
     async def _store(
         self,
@@ -195,47 +193,49 @@ class _SyncRun:
 
     async def _handle_failure(
         self, declaration: SyncDeclaration, position: SyncPosition, failure: VendorFailure
-    ) -> SyncPosition | _Delay:
+    ) -> SyncPosition | _Delay | None:
         if failure.kind == "gone" and not position.is_full:
             full = restart_in_full(position, self.clock())
-            await self._within(lambda db: self._save(db, declaration, full))
+            await self._within(lambda db: self._save(db, declaration.name, full))
             return full
         if failure.kind in _FINAL_KINDS:
-            return await self._end(declaration, position, f"vendor_{failure.kind}")
+            await self._end(declaration.name, position, position.log_id, f"vendor_{failure.kind}")
+            return None
         return await self._delay(declaration, position, f"vendor_{failure.kind}", failure.retry_after_s)
 
     async def _delay(
         self, declaration: SyncDeclaration, position: SyncPosition, error: str, retry_after_s: float
-    ) -> SyncPosition | _Delay:
+    ) -> _Delay | None:
         """A rate limit is no failure: it may last as long as the vendor likes."""
         is_failure = error != "vendor_rate_limited"
         failures = position.failures + is_failure
         if failures >= self.policy.attempts:
-            return await self._end(declaration, position, error)
+            await self._end(declaration.name, position, position.log_id, error)
+            return None
         wait_s = min(self.policy.first_wait_s * 2 ** (failures - 1), self.policy.max_wait_s) if is_failure else 1.0
         wait_s = max(wait_s, retry_after_s)
         until = self.clock() + timedelta(seconds=wait_s)
 
         async def store(db: Connection) -> None:
-            await self._save(db, declaration, msgspec.structs.replace(position, failures=failures))
+            await self._save(db, declaration.name, msgspec.structs.replace(position, failures=failures))
             await store_syncs.delay_log(db, self.lease.workspace_id, position.log_id, error, until)
 
         await self._within(store)
         return _Delay(wait_s)
 
-    async def _end(self, declaration: SyncDeclaration, position: SyncPosition, error: str) -> SyncPosition:
-        """The whole sync has failed; the next one begins where this one began."""
-        before = SyncPosition(since=position.since, full_at=position.full_at, done=position.log_id)
-        await self._within(lambda db: self._save(db, declaration, before))
-        await self._fail(position.log_id, error)
-        return before
-
-    async def _fail(self, log_id: UUID | None, error: str) -> None:
+    async def _end(self, sync_type: str, position: SyncPosition, log_id: UUID | None, error: str) -> None:
+        """The sync has failed; the next one begins where this one began."""
+        before = SyncPosition(since=position.since, full_at=position.full_at)
         log.info("integration.sync_failed", integration_id=str(self.lease.integration_id), error=error)
-        await self._within(lambda db: store_syncs.end_log(db, self.lease.workspace_id, log_id, error, self.clock()))
 
-    async def _save(self, db: Connection, declaration: SyncDeclaration, position: SyncPosition) -> None:
-        if not await store_syncs.save_position(db, self.lease, declaration.name, position):
+        async def store(db: Connection) -> None:
+            await self._save(db, sync_type, before)
+            await store_syncs.end_log(db, self.lease.workspace_id, log_id, error, self.clock())
+
+        await self._within(store)
+
+    async def _save(self, db: Connection, sync_type: str, position: SyncPosition) -> None:
+        if not await store_syncs.save_position(db, self.lease, sync_type, position):
             raise _LeaseLost
 
     async def _within(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -244,5 +244,7 @@ class _SyncRun:
             return await work(db)
 
 
-def _read(declaration: SyncDeclaration, records: list[VendorRecord], region: str) -> SyncedRecords:
-    return read_contacts(records, region) if declaration.record == "contact" else read_appointments(records)
+def _read(declaration: SyncDeclaration, records: list[VendorRecord], region: str, now: datetime) -> SyncedRecords:
+    if declaration.record == "contact":
+        return read_contacts(records, region)
+    return read_appointments(records, now - APPOINTMENTS_KEPT)

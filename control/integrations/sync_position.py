@@ -25,12 +25,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SyncPosition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """log_id: of the sync that runs; None: none does. done: of the last one that has ended. is_full: it copies
+    """log_id: of the sync that runs; None: none does. is_full: it copies
     everything. began: when it began. cursor, page: of its next page. since: where the next incremental sync begins, a
     cursor of the vendor's or a time. full_at: when everything was copied last. failures: in a row."""
 
     log_id: UUID | None = None
-    done: UUID | None = None
     is_full: bool = True
     began: datetime = _EPOCH
     cursor: str = ""
@@ -110,7 +109,7 @@ def end_sync(declaration: SyncDeclaration, position: SyncPosition, page: SyncPag
     elif incremental is not None:
         since = (position.began - OVERLAP).isoformat()
     full_at = position.began if position.is_full else position.full_at
-    return SyncPosition(since=since, full_at=full_at, done=position.log_id)
+    return SyncPosition(since=since, full_at=full_at)
 
 
 def _next_cursor(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage, document: Any) -> str:

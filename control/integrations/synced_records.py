@@ -68,8 +68,9 @@ def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords
     return SyncedRecords(list(found.values()), [], sorted(deleted - found.keys()), skipped)
 
 
-def read_appointments(records: Iterable[VendorRecord]) -> SyncedRecords:
-    """As `read_contacts`. One without a time of day, such as an event of a whole day, is skipped."""
+def read_appointments(records: Iterable[VendorRecord], since: datetime) -> SyncedRecords:
+    """As `read_contacts`. One without a time of day, such as an event of a whole day, is skipped, and one that ended
+    before `since`."""
     found: dict[str, AppointmentRecord] = {}
     deleted, skipped = set(), 0
     for record in records:
@@ -77,7 +78,7 @@ def read_appointments(records: Iterable[VendorRecord]) -> SyncedRecords:
         starts_at, ends_at = parse_moment(record.get("starts_at")), parse_moment(record.get("ends_at"))
         if external_id and _is_deleted(record):
             deleted.add(external_id)
-        elif not external_id or starts_at is None or ends_at is None or starts_at >= ends_at:
+        elif not external_id or starts_at is None or ends_at is None or starts_at >= ends_at or ends_at < since:
             skipped += 1
         else:
             title = clean_name(record.get("title"))

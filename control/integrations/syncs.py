@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -15,14 +15,15 @@ from shared.errors import Conflict
 from shared.ids import new_id
 
 SYNC_INTEGRATION: Final = "integrations.sync"
-# What began it: a member, or the clock.
-SyncType = Literal["manual", "scheduled"]
+# After their end. Nobody asks for older ones, and they name people.
+APPOINTMENTS_KEPT: Final = timedelta(days=90)
+LOGS_KEPT: Final = timedelta(days=90)
 # Longer than a worker's lease and the queue's longest wait for a dead one.
 _ABANDONED: Final = timedelta(minutes=10)
 
 
 class SyncIntegrationJob(msgspec.Struct, frozen=True):
-    """Payload of the job that runs a connection's open sync."""
+    """Payload of the job that runs a connection's open syncs."""
 
     workspace_id: UUID
     integration_id: UUID
@@ -45,20 +46,17 @@ class SyncPolicy:
 SYNC_POLICY: Final = SyncPolicy()
 
 
-async def request_sync(
-    db: Connection, workspace_id: UUID, integration_id: UUID, sync_type: SyncType, now: datetime
-) -> UUID:
-    """Enqueues a sync of all that the type declares, unless one waits or runs; returns the id of its log entry. Raises
-    Conflict (integration_not_connected, sync_not_declared)."""
+async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> None:
+    """Enqueues each sync that the type declares, unless it waits or runs. Raises Conflict (integration_not_connected,
+    sync_unsupported)."""
     connection = await select_connection(db, workspace_id, integration_id)
     if connection is None:
         raise Conflict("This integration is not connected.", code="integration_not_connected")
     if not connection.type_config.sync:
-        raise Conflict("Integrations of this type have nothing to sync.", code="sync_not_declared")
-    await store_syncs.enqueue_log(db, UUID(new_id()), workspace_id, integration_id, sync_type, now)
+        raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
+    for declaration in connection.type_config.sync:
+        await store_syncs.enqueue_log(db, UUID(new_id()), workspace_id, integration_id, declaration.name, now)
     await enqueue_sync(db, workspace_id, integration_id)
-    (log_id,) = await store_syncs.select_open(db, workspace_id, integration_id)
-    return log_id
 
 
 async def enqueue_sync(db: Connection, workspace_id: UUID, integration_id: UUID, delay_s: float = 0.0) -> None:
@@ -71,7 +69,7 @@ async def request_due(db: Connection, now: datetime, every: timedelta, limit: in
     """Begins the syncs of connections whose last one is older; returns how many. In platform scope."""
     due = await select_due(db, now, every, limit)
     for workspace_id, integration_id in due:
-        await request_sync(db, workspace_id, integration_id, "scheduled", now)
+        await request_syncs(db, workspace_id, integration_id, now)
     return len(due)
 
 

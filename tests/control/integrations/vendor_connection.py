@@ -18,7 +18,7 @@ from control.integrations.model import GrantPolicy
 from control.integrations.oauth import OAuthRequests
 from control.integrations.read_connections import ActiveConnection, select_connection
 from control.integrations.sync_job import make_sync_job
-from control.integrations.syncs import SYNC_INTEGRATION, SyncIntegrationJob, SyncPolicy, request_sync
+from control.integrations.syncs import SYNC_INTEGRATION, SyncIntegrationJob, SyncPolicy, request_syncs
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.type_config import parse_type_config
 from control.integrations.vendor_http import VendorHttp
@@ -58,7 +58,9 @@ class ConnectedVendor:
 
     async def load(self) -> ActiveConnection:
         """The connection as requests need it."""
-        found = await self.in_workspace(lambda db: select_connection(db, self.workspace.workspace_id, self.id))
+        found: ActiveConnection | None = await self.in_workspace(
+            lambda db: select_connection(db, self.workspace.workspace_id, self.id)
+        )
         assert found is not None
         return found
 
@@ -68,9 +70,11 @@ class ConnectedVendor:
 
     async def request(self) -> UUID:
         """Asks for a sync; returns the id of its log entry."""
-        log_id: UUID = await self.in_workspace(
-            lambda db: request_sync(db, self.workspace.workspace_id, self.id, "manual", self.now)
+        await self.in_workspace(lambda db: request_syncs(db, self.workspace.workspace_id, self.id, self.now))
+        (row,) = await self.rows(
+            "SELECT id FROM integration_sync_logs WHERE integration_id = $1 AND status IN ('queued', 'running')"
         )
+        log_id: UUID = row["id"]
         return log_id
 
     async def run_job(self, **policy: Any) -> None:
