@@ -171,7 +171,6 @@ _CODES: Final[Mapping[str, str]] = {
         f"{_INTEGRATION}, 409 integration_not_connected, 409 sync_unsupported, 409 workspace_suspended"
     ),
     "list_sync_logs": _INTEGRATION,
-    "receive_oauth_redirect": "409 type_not_ready",
     "admin_create_type": f"{_TYPE_CONFIG}, 409 integration_type_exists, 409 integration_type_limit",
     "admin_get_type": _INTEGRATION_TYPE,
     "admin_update_type": f"{_INTEGRATION_TYPE}, {_TYPE_CONFIG}",

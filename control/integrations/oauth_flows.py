@@ -34,8 +34,9 @@ from control.integrations.store_grants import SealedGrant
 from control.integrations.store_states import OAuthState
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.vendor_http import VendorUnreachable
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.ids import new_id
+from shared.secrets import UnsealError
 
 # Why a flow failed, for the page that the redirect leads to.
 STATE_INVALID: Final = "state_invalid"
@@ -103,8 +104,14 @@ class OAuthFlows:
             return FlowOutcome(STATE_INVALID)
         if redirect.error or not redirect.code:
             return FlowOutcome(ACCESS_DENIED if redirect.error == "access_denied" else VENDOR_REFUSED, state)
-        verifier = self._accounts.sealer.open(state.verifier, VERIFIER_PURPOSE).decode()
-        return TakenFlow(state, await self._accounts.get(db, integration_type), redirect.code, verifier)
+        try:
+            verifier = self._accounts.sealer.open(state.verifier, VERIFIER_PURPOSE).decode()
+            client = await self._accounts.get(db, integration_type)
+        except UnsealError:  # its key was taken out of the settings meanwhile
+            return FlowOutcome(STATE_INVALID, state)
+        except Conflict:  # the staff took the client id away meanwhile
+            return FlowOutcome(VENDOR_REFUSED, state)
+        return TakenFlow(state, client, redirect.code, verifier)
 
     async def exchange(self, flow: TakenFlow, now: datetime) -> ObtainedGrant | FlowOutcome:
         """Asks the vendor for the tokens, without a connection to the database."""

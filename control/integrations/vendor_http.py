@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import Any, Final
 
 import httpx
@@ -57,10 +58,13 @@ class VendorHttp:
     def __init__(self, guard: EgressGuard, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
         self.guard = guard
         self._timeout_s, self._max_bytes = timeout_s, max_bytes
+        self._tls: SSLContext | None = None
 
     async def send(self, request: VendorRequest) -> VendorAnswer:
         """Sends it once. Raises VendorUnreachable."""
-        transport = GuardedTransport(self.guard.of(request.owner))
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        transport = GuardedTransport(self.guard.of(request.owner), self._tls)
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with httpx.AsyncClient(transport=transport, timeout=self._timeout_s, trust_env=False) as client:

@@ -137,6 +137,16 @@ async def test_api_key_connects_at_once_and_is_never_shown(workspace: Integratin
     assert "key-" not in str(logged)
 
 
+async def test_shipped_rest_type_takes_an_address_and_a_key(workspace: IntegratingWorkspace) -> None:
+    settings = {"base_url": "https://stock.example.com/api"}
+    one = (await workspace.create("generic_rest", api_key="k", config=settings))["integration"]
+    assert (one["status"], one["config"]) == ("connected", settings)
+    reply = await workspace.ann.put(
+        f"{workspace.path}/{one['id']}", {"config": {"base_url": "http://stock.example.com"}}
+    )
+    assert (reply.status, reply.code, reply.param) == (422, "setting_invalid", "config.base_url")
+
+
 async def test_webhook_gets_a_signing_secret_once(workspace: IntegratingWorkspace) -> None:
     created = await workspace.create("test_webhook", config={"url": "https://hooks.example.com/x"})
     assert created["signing_secret"].startswith("whsec_")

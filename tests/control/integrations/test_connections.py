@@ -221,8 +221,11 @@ async def test_vendor_in_trouble_fails_the_call_and_not_the_connection(
         await stored.token(connections)
     assert caught.value.code == "vendor_away" and "token" not in caught.value.message.replace("access_token", "")
     assert (await stored.read())[0] == "connected"
+    async with stored.owner.acquire() as db:
+        lease = "SELECT refresh_lease FROM integrations WHERE id = $1"
+        assert await db.fetchval(lease, stored.integration_id) is None
     stored.server.is_down, stored.server.garbage = False, None
-    assert await stored.token(connections) in stored.server.access_tokens, "the lease was not released"
+    assert await stored.token(connections) in stored.server.access_tokens
 
 
 async def test_token_that_is_still_valid_is_used_while_the_vendor_is_down(stored: StoredConnection) -> None:

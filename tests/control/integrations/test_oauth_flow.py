@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -12,7 +13,9 @@ import pytest_asyncio
 
 from control.db.jobs import JobFailed
 from control.db.pool import open_pool
+from control.db.scope import enter_platform
 from control.integrations.revocation import REVOKE_GRANT, GrantRevocation
+from control.integrations.store_states import delete_expired
 from control.services import Policies
 from tests.control.integrations.authorisation_server import CLIENT_SECRET, AuthorisationServer, running_server
 from tests.platform.api import Api, running_api
@@ -252,6 +255,36 @@ async def test_code_is_bound_to_our_verifier(member: ConnectingMember) -> None:
     stolen = dict(parse_qsl(await member.grant(first)))["code"]
     own = dict(parse_qsl(await member.grant(second)))
     (await member.return_with(urlencode({**own, "code": stolen}))).require_error("vendor_refused")
+
+
+@pytest.mark.parametrize("change", ["verifier", "client id"])
+async def test_what_is_gone_meanwhile_is_explained(member: ConnectingMember, change: str) -> None:
+    integration_id, oauth_url = await member.begin()
+    query = await member.grant(oauth_url)
+    owner, path = member.api.owner, "{oauth,client_id}"
+    set_id = "UPDATE integration_types SET config = jsonb_set(config, $1, $2) WHERE type = 'test_calendar'"
+    if change == "verifier":
+        await owner.execute("UPDATE oauth_states SET verifier = 'x' WHERE integration_id = $1", UUID(integration_id))
+        (await member.return_with(query)).require_error("state_invalid")
+        return
+    await owner.execute(set_id, path.strip("{}").split(","), "")
+    try:
+        (await member.return_with(query)).require_error("vendor_refused")
+    finally:
+        await owner.execute(set_id, path.strip("{}").split(","), "vocalized")
+
+
+async def test_flows_that_nobody_completed_are_deleted(member: ConnectingMember, database_url: str) -> None:
+    integration_id, _ = await member.begin()
+    await member.begin()
+    await member.api.owner.execute(
+        "UPDATE oauth_states SET expires_at = now() - interval '1 s' WHERE integration_id = $1", UUID(integration_id)
+    )
+    count = "SELECT count(*) FROM oauth_states WHERE workspace_id = $1"
+    async with open_pool(database_url, size=1) as pool, pool.transaction() as db:
+        await enter_platform(db)
+        assert await delete_expired(db, datetime.now(UTC), 1_000) >= 1
+    assert await member.api.owner.fetchval(count, UUID(member.workspace_id)) == 1
 
 
 async def test_removed_meanwhile(member: ConnectingMember) -> None:
