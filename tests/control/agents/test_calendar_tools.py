@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,9 +55,11 @@ class CallWithTools:
 
 
 @asynccontextmanager
-async def begun(platform: CallPlatform, valkey_url: str, **options: Any) -> AsyncIterator[CallWithTools]:
-    """A call of a workspace in Berlin with a connected calendar."""
-    async with connected(platform, CALENDAR, **options) as vendor:
+async def begun(
+    platform: CallPlatform, valkey_url: str, declared: Mapping[str, Any] = CALENDAR, **options: Any
+) -> AsyncIterator[CallWithTools]:
+    """A call of a workspace in Berlin with a connected calendar of a type that is declared so."""
+    async with connected(platform, declared, **options) as vendor:
         workspace = vendor.workspace
         await platform.in_platform(
             lambda db: db.execute(
@@ -186,6 +188,24 @@ async def test_run_that_was_killed_is_found_at_the_vendor(platform: CallPlatform
         assert len(call.events) == 1
         rows = await call.vendor.rows("SELECT status, external_id FROM appointments WHERE integration_id = $1")
         assert [(row["status"], len(row["external_id"])) for row in rows] == [("booked", 32)]
+
+
+async def test_without_a_key_and_a_way_to_look_a_lost_answer_stays_unknown(
+    platform: CallPlatform, valkey_url: str
+) -> None:
+    actions = [json.loads(json.dumps(one)) for one in CALENDAR["actions"] if one["name"] != "get_appointment"]
+    (create,) = [one for one in actions if one["name"] == "create_appointment"]
+    del create["request"]["body"]["id"]
+    async with begun(platform, valkey_url, {**CALENDAR, "actions": actions}) as call:
+        call.vendor.vendors.faults.extend([None, "error_after"])
+        with pytest.raises(ToolError, match="not known whether this was booked"):
+            await call.book("2026-12-01T14:00")
+        assert len(call.events) == 1, "it was made, and is not made again"
+        await platform.in_platform(lambda db: db.execute("DELETE FROM tool_runs"))
+        for run_id in ("run-1", "run-2"):
+            with pytest.raises(ToolError, match=r"not known whether|is taken"):
+                await call.book("2026-12-01T14:00", run_id)
+        assert len(call.events) == 1
 
 
 async def test_sync_knows_what_a_call_has_booked(platform: CallPlatform, valkey_url: str) -> None:
