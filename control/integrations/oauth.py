@@ -23,6 +23,8 @@ from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorReq
 VERIFIER_LENGTH: Final = 64
 MAX_TOKEN_CHARACTERS: Final = 16_384
 MAX_LIFETIME_S: Final = 366 * 86_400
+# Of a token that can be refreshed, where the vendor tells no lifetime, as Salesforce: its sessions last 2 hours.
+ASSUMED_LIFETIME_S: Final = 3_600
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 # The grant is over: the first is RFC 6749's (5.2), the others are Slack's.
 _GRANT_OVER: Final = frozenset({"invalid_grant", "invalid_refresh_token", "token_expired", "token_revoked"})
@@ -153,10 +155,10 @@ def _parse_grant(document: Any, config: OAuthConfig, now: datetime, refresh_toke
         raise ClientRefused("its answer has no access_token")
     if str(document.get("token_type", "bearer")).lower() not in ("bearer", "bot", "user"):  # the last two are Slack's
         raise ClientRefused("its token is no bearer token")
-    scope = document.get("scope")
+    scope, renewal = document.get("scope"), _token(document.get("refresh_token")) or refresh_token
     return ObtainedGrant(
-        credentials=VendorCredentials(token, _token(document.get("refresh_token")) or refresh_token),
-        expires_at=_expiry(document.get("expires_in"), now),
+        credentials=VendorCredentials(token, renewal),
+        expires_at=_expiry(document.get("expires_in", ASSUMED_LIFETIME_S if renewal else None), now),
         scopes=scope.replace(",", " ").split()[:50] if isinstance(scope, str) else list(config.scopes),
         fields={name: value for name in config.config_fields if isinstance(value := document.get(name), str)},
     )

@@ -1,8 +1,8 @@
 """HTTP requests to addresses that customers gave: each one, redirected or not, passes the egress guard."""
 
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from ssl import SSLContext
 from typing import Any
 
 import httpx
@@ -13,13 +13,12 @@ from shared.egress_addresses import Address
 
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Resolves the host once, and connects to the first that answers of the addresses that were checked; the
-    certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses. tls: for those
-    who make many of these: to load the certificates takes 25 ms of the event loop's time."""
+    certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses."""
 
-    def __init__(self, guard: EgressGuard, tls: SSLContext | None = None) -> None:
+    def __init__(self, guard: EgressGuard, verify: ssl.SSLContext | bool = True) -> None:
+        """verify: a context to share, because it takes milliseconds to make one; True: one of its own."""
         self._guard = guard
-        # trusts SSL_CERT_FILE; a proxy is the client's matter
-        self._inner = httpx.AsyncHTTPTransport(verify=True if tls is None else tls)
+        self._inner = httpx.AsyncHTTPTransport(verify=verify)  # trusts SSL_CERT_FILE; a proxy is the client's matter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request."""

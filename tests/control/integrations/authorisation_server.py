@@ -22,6 +22,8 @@ from oauthlib.oauth2 import (  # type: ignore[import-untyped]
 CLIENT_ID = "vocalized"
 CLIENT_SECRET = "secret-of-the-client"
 SCOPES = ["calendar"]
+# Where the account lives, as Salesforce tells it with the tokens.
+INSTANCE = "eu7.example.com"
 # What the library is told, because it asks for TLS; the socket is on the loopback.
 BASE = "https://auth.example"
 
@@ -69,6 +71,7 @@ class AuthorisationServer:
                 "revoke_url": f"{self.url}/revoke",
                 "userinfo_url": f"{self.url}/userinfo",
                 "scopes": SCOPES,
+                "config_fields": ["instance_url"],
                 "client_id": CLIENT_ID,
                 "client_secret": CLIENT_SECRET,
             },
@@ -171,6 +174,7 @@ class _Validator(RequestValidator):  # type: ignore[misc]
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *_: Any, **__: Any) -> bool:
         request.scopes = SCOPES
+        request.extra_credentials = {"instance_url": f"https://{INSTANCE}"}
         return code in self._server.codes
 
     def get_code_challenge(self, code: str, request: Any) -> str:

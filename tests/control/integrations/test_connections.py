@@ -125,6 +125,18 @@ async def test_refresh_token_stays_where_the_vendor_sends_no_other_one(stored: S
     assert (await stored.read())[2].refresh_token == "first-refresh-token"
 
 
+async def test_token_without_a_lifetime_is_refreshed_after_an_hour(stored: StoredConnection) -> None:
+    stored.server.garbage = b'{"access_token": "session"}'  # as Salesforce answers
+    connections = stored.connections()
+    assert [await stored.token(connections) for _ in range(2)] == ["session", "session"]
+    assert stored.server.requests == {"refresh_token": 1}
+    async with stored.owner.acquire() as db:
+        expires_at = await db.fetchval(
+            "SELECT credentials_expire_at FROM integrations WHERE id = $1", stored.integration_id
+        )
+    assert timedelta(minutes=59) < expires_at - datetime.now(UTC) <= timedelta(minutes=60)
+
+
 async def test_valid_token_is_used_without_the_vendor_unless_it_was_refused(stored: StoredConnection) -> None:
     await stored.set_expiry(600)
     connections = stored.connections()

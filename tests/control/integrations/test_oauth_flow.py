@@ -140,6 +140,15 @@ async def test_member_connects(member: ConnectingMember) -> None:
     assert await member.api.owner.fetchval("SELECT count(*) FROM oauth_states") == 0
 
 
+async def test_setting_that_the_vendor_names_with_the_grant_stays(member: ConnectingMember) -> None:
+    path = f"{member.path}/{await member.connect()}"
+    settings = {"instance_url": "https://eu7.example.com"}
+    assert (await member.user.get(path)).body["integration"]["config"] == settings
+    for given in ({}, {"instance_url": "https://evil.example"}):
+        changed = await member.user.put(path, {"config": given})
+        assert changed.body["integration"]["config"] == settings
+
+
 async def test_confirmation_counts_once(member: ConnectingMember) -> None:
     integration_id, oauth_url = await member.begin()
     page = await member.return_with(await member.grant(oauth_url))
