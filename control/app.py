@@ -33,6 +33,7 @@ from control.http.origin import OriginReader
 from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
+from control.integrations.bookings import Bookings, make_bookings
 from control.media_requests.handler import RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
@@ -116,7 +117,8 @@ async def open_app(
                         registry=dependencies.metrics.registry,
                         activity=dependencies.webhook_activity,
                     )
-                    handlers = all_request_handlers() if handlers is None else handlers
+                    bookings = make_bookings(pool, dependencies.services.integrations)
+                    handlers = all_request_handlers(bookings) if handlers is None else handlers
                     reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
                     try:
                         async with reader.running():
@@ -188,9 +190,9 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
     return [task.name for task in reader.tasks if task.is_dead]
 
 
-def all_request_handlers() -> RequestHandlers:
+def all_request_handlers(bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
-    return join_handlers([agents_request_handlers()])
+    return join_handlers([agents_request_handlers(bookings)])
 
 
 def make_app(

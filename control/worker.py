@@ -27,6 +27,8 @@ from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
+from control.integrations.bookings import make_action_runner
+from control.integrations.sync_tasks import sync_tasks
 from control.integrations.worker_tasks import integrations_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.worker_tasks import messages_tasks
@@ -91,12 +93,10 @@ def make_worker_tasks(
             platform_tasks(services.platform, metrics.report_partitions),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
-            integrations_tasks(pool, services.integrations),
+            *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
             _make_billing_tasks(pool, services, metrics, billing_ahead),
-            voice_tasks(
-                services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
-            ),
+            _make_voice_tasks(services, metrics),
             backups_tasks(metrics.report_backups),
             numbers_tasks(pool, services.numbers, services.addresses, services.carriers),
             calls_tasks(
@@ -128,6 +128,17 @@ def _make_workspaces_tasks(services: Services) -> WorkerTasks:
         keep_billing_facts=keep_billing_facts,
         delete_objects=partial(delete_workspace_objects, services.storage),
     )
+
+
+def _make_voice_tasks(services: Services, metrics: WorkerMetrics) -> WorkerTasks:
+    return voice_tasks(
+        services.providers.sealer, services.platform, services.provider_health, metrics.report_refused_keys
+    )
+
+
+def _make_integrations_tasks(pool: Pool, services: Services) -> tuple[WorkerTasks, WorkerTasks]:
+    runner = make_action_runner(pool, services.integrations)
+    return integrations_tasks(pool, services.integrations), sync_tasks(pool, runner)
 
 
 def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:

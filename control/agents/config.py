@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from control.accounts.addresses import Address
 from control.agents.analysis_config import AnalysisConfig
+from control.agents.calendar_config import AgentCalendar
 from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
@@ -264,10 +265,11 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=5,
+        max_length=8,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
         "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
-        "and sends it by e-mail.",
+        "and sends it by e-mail. look_up_contact tells it who the customer is, by the number of the call. "
+        "check_availability and book_appointment use the connected calendar.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
@@ -286,6 +288,11 @@ class AgentConfig(ConfigPart):
         default=OutsideHours(),
         exclude_if=OutsideHours().__eq__,
         description="How inbound calls outside the opening hours are answered.",
+    )
+    calendar: AgentCalendar = Field(
+        default=AgentCalendar(),
+        exclude_if=AgentCalendar().__eq__,
+        description="Which calendar check_availability and book_appointment use, and which times they offer.",
     )
     messages: MessageDelivery = Field(
         default=MessageDelivery(),

@@ -1,13 +1,13 @@
 """Placeholders in an agent's texts, such as {business_name}, and the values that fill them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
-from control.agents.variables import BUILT_IN, PlannedCall, built_in_values
+from control.agents.variables import BUILT_IN, CONTACT_PREFIX, PlannedCall, built_in_values
 
 PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 
@@ -51,15 +51,30 @@ def find_placeholders(config: AgentConfig) -> tuple[str, ...]:
 
 
 def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict[str, str]:
-    """What fills the placeholders in this call. The first that is not blank: the call's own variable, the
-    agent's default for it, the agent's fact, the built-in value of that name."""
+    """What fills the placeholders in this call. The first that is not blank: the call's own variable, the contact's
+    value, the agent's default for it, the agent's fact, the built-in value of that name. So the default of
+    `contact_first_name` is for callers whom nobody knows."""
     defaults = {name: variable.default for name, variable in config.variables.items()}
     return {
         **built_in_values(call, agent_name),
         **_without_blanks(config.facts),
         **_without_blanks(defaults),
+        **_without_blanks(call.contact),
         **_without_blanks(call.variables),
     }
+
+
+def names_contact(stored: Mapping[str, Any]) -> bool:
+    """Whether a text of a stored config may have a placeholder of the contact."""
+    return any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts_of(part)
 
 
 def missing_facts(config: AgentConfig) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def is_open(hours: OpeningHours, at: datetime) -> bool:
 def next_opening(hours: OpeningHours, at: datetime) -> datetime | None:
     """When it opens next, after a time at which it is closed; None: not within HORIZON."""
     days = (at.date() + timedelta(days=number) for number in range(HORIZON.days))
-    return next((span.opens for day in days for span in _spans_of(hours, day) if span.opens > at), None)
+    return next((span.opens for day in days for span in spans_of(hours, day) if span.opens > at), None)
 
 
 def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
@@ -61,11 +61,11 @@ def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
 
 def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
     """The span that this time is in; of several, the one that closes last."""
-    spans = (*_spans_of(hours, at.date() - _DAY), *_spans_of(hours, at.date()))
+    spans = (*spans_of(hours, at.date() - _DAY), *spans_of(hours, at.date()))
     return max((one for one in spans if one.opens <= at < one.closes), key=lambda one: one.closes, default=None)
 
 
-def _spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
+def spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
     """The spans that begin on this day, in order."""
     midnight = datetime.combine(day, time())
     for one in _ranges_of(hours, day):

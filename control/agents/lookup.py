@@ -12,7 +12,7 @@ import msgspec
 from control.agents import read_answering_agent
 from control.agents.config import AgentConfig
 from control.agents.disclosures import NO_DISCLOSURES, Disclosures
-from control.agents.facts import missing_variables_of
+from control.agents.facts import missing_variables_of, names_contact
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
 from control.agents.outside_hours import CallMoment, closing_text
 from control.agents.plan import ANY_CALL, make_chain, make_plan
@@ -75,6 +75,11 @@ class AnsweringAgent:
         """The agent's language (BCP 47), English without an agent."""
         language = self.version.content.config.get("language") if self.version else None
         return language if isinstance(language, str) and language else "en"
+
+    @property
+    def names_contact(self) -> bool:
+        """Whether a text of the agent has a placeholder of the contact."""
+        return self.version is not None and names_contact(self.version.content.config)
 
     def missing_variables(self, variables: Mapping[str, str]) -> tuple[str, ...]:
         """The values that an outbound call with these variables still has to bring."""

@@ -3,15 +3,25 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from control.agents.calendar_tools import make_calendar_tools
 from control.agents.call_context import CALL_CONTEXT
+from control.agents.contacts import LOOK_UP_CONTACT
+from control.integrations.bookings import Bookings
 from control.media_requests.handler import RequestHandlers
 from control.media_requests.tool import RemoteTool, tool_handlers
 from control.messages.tool import TAKE_MESSAGE
 
-RemoteToolName = Literal["call_context", "take_message"]
-REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in (CALL_CONTEXT, TAKE_MESSAGE)}
+RemoteToolName = Literal["call_context", "take_message", "look_up_contact", "check_availability", "book_appointment"]
 
 
-def agents_request_handlers() -> RequestHandlers:
-    """The handlers of these tools, for the API's reader of requests."""
-    return tool_handlers(REMOTE_TOOLS.values())
+def make_remote_tools(bookings: Bookings | None) -> tuple[RemoteTool, ...]:
+    """bookings: None where only the plans of the tools are needed."""
+    return (CALL_CONTEXT, TAKE_MESSAGE, LOOK_UP_CONTACT, *make_calendar_tools(bookings))
+
+
+REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in make_remote_tools(None)}
+
+
+def agents_request_handlers(bookings: Bookings | None = None) -> RequestHandlers:
+    """The handlers of these tools, for the API's reader of requests. bookings: None: there are no calendars."""
+    return tool_handlers(make_remote_tools(bookings))

@@ -37,14 +37,17 @@ CallVariables = Annotated[
 
 BUILT_IN: Final = (
     "now", "date", "time", "weekday", "timezone", "caller_number", "called_number", "customer_number", "direction",
-    "workspace_name", "agent_name",
+    "workspace_name", "agent_name", "contact_name", "contact_first_name", "contact_company",
 )  # fmt: skip
+# These are the contact's whose number the customer has; empty where there is none.
+CONTACT_PREFIX: Final = "contact_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
     """The call that a plan is made for. at: when the plan is made. caller, called: E.164, or whatever the carrier sends
-    ("anonymous", a SIP URI). variables: the call's own. timezone: of the workspace, a name of the IANA database."""
+    ("anonymous", a SIP URI). variables: the call's own. contact: values of the placeholders that tell whose the
+    customer's number is, by name. timezone: of the workspace, a name of the IANA database."""
 
     at: datetime
     id: str = ""
@@ -52,6 +55,7 @@ class PlannedCall:
     caller: str = ""
     called: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    contact: Mapping[str, str] = field(default_factory=dict)
     workspace_name: str = ""
     timezone: str = "UTC"
 
@@ -72,6 +76,8 @@ def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
         "direction": call.direction,
         "workspace_name": call.workspace_name,
         "agent_name": agent_name,
+        **dict.fromkeys((name for name in BUILT_IN if name.startswith(CONTACT_PREFIX)), ""),
+        **call.contact,
     }
     return {name: _one_line(value)[:LONGEST_BUILT_IN] for name, value in values.items()}
 

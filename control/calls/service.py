@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from control.agents.contacts import find_contact_values
 from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
 from control.agents.variables import PlannedCall
@@ -188,7 +189,7 @@ class Calls:
             return make_refusal("unusable", language, open_call.call_id)
         try:
             moment = agent.moment(open_call.created_at, is_inbound=open_call.direction == "inbound")
-            plan = agent.make_plan(open_call.to_planned(now), moment)
+            plan = agent.make_plan(await self._add_contact(db, agent, open_call.to_planned(now)), moment)
         except PlanError:
             return make_refusal("unusable", language, open_call.call_id)
         if checkpoint is not None:
@@ -311,7 +312,7 @@ class Calls:
         current = call.state
         try:
             moment = agent.moment(current.created_at, is_inbound=current.direction == "inbound")
-            plan = agent.make_plan(call.to_planned(now), moment)
+            plan = agent.make_plan(await self._add_contact(db, agent, call.to_planned(now)), moment)
         except PlanError:
             refusal = make_refusal("unusable", agent.language, current.id)
             await self.record_refusal(db, current.id, refusal, now)
@@ -323,6 +324,13 @@ class Calls:
             return admitted
         terms = await load_terms(db, current.workspace_id, current.id, current.created_at, now)
         return replace(admitted, spend_terms=terms)
+
+    async def _add_contact(self, db: Connection, agent: AnsweringAgent, call: PlannedCall) -> PlannedCall:
+        """The call with whom its customer is; asked for only where a text of the agent says it."""
+        if not agent.names_contact:
+            return call
+        number = call.called if call.direction == "outbound" else call.caller
+        return replace(call, contact=await find_contact_values(db, agent.workspace_id, number))
 
 
 def _hangs_up_on_machines(before: CallState) -> bool:

@@ -576,6 +576,29 @@ CREATE TABLE public.agents (
 );
 
 --
+-- Name: appointments; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.appointments (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    external_id text,
+    status text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    phone text,
+    call_id uuid,
+    run_id text,
+    seen_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT appointments_check CHECK ((starts_at < ends_at)),
+    CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['booking'::text, 'booked'::text, 'failed'::text, 'canceled'::text])))
+);
+
+--
 -- Name: audit_log; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -854,6 +877,26 @@ CREATE TABLE public.caller_deletions (
 );
 
 --
+-- Name: contacts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.contacts (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    external_id text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    first_name text DEFAULT ''::text NOT NULL,
+    company text DEFAULT ''::text NOT NULL,
+    email text DEFAULT ''::text NOT NULL,
+    phone text,
+    mobile_phone text,
+    seen_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: credit_grants; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -974,6 +1017,18 @@ CREATE TABLE public.integration_sync_logs (
     progress jsonb DEFAULT '{}'::jsonb NOT NULL,
     counts jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT integration_sync_logs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text])))
+);
+
+--
+-- Name: integration_syncs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.integration_syncs (
+    integration_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    positions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    lease uuid,
+    lease_until timestamp with time zone
 );
 
 --
@@ -2281,6 +2336,10 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: appointments; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: audit_log; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2347,6 +2406,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: contacts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: credit_grants; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2372,6 +2435,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 
 --
 -- Data for Name: integration_sync_logs; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: integration_syncs; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2584,6 +2651,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000602');
 INSERT INTO public.schema_migrations VALUES ('20261127000701');
 INSERT INTO public.schema_migrations VALUES ('20261127000801');
 INSERT INTO public.schema_migrations VALUES ('20261127000901');
+INSERT INTO public.schema_migrations VALUES ('20261127001001');
 INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
@@ -2831,6 +2899,27 @@ ALTER TABLE ONLY public.agents
     ADD CONSTRAINT agents_workspace_id_id_key UNIQUE (workspace_id, id);
 
 --
+-- Name: appointments appointments_call_id_run_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_call_id_run_id_key UNIQUE (call_id, run_id);
+
+--
+-- Name: appointments appointments_integration_id_external_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_integration_id_external_id_key UNIQUE (integration_id, external_id);
+
+--
+-- Name: appointments appointments_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_pkey PRIMARY KEY (id);
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2971,6 +3060,20 @@ ALTER TABLE ONLY public.calls
     ADD CONSTRAINT calls_pkey PRIMARY KEY (id);
 
 --
+-- Name: contacts contacts_integration_id_external_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_integration_id_external_id_key UNIQUE (integration_id, external_id);
+
+--
+-- Name: contacts contacts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (id);
+
+--
 -- Name: credit_grants credit_grants_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3032,6 +3135,13 @@ ALTER TABLE ONLY public.idempotency_keys
 
 ALTER TABLE ONLY public.integration_sync_logs
     ADD CONSTRAINT integration_sync_logs_pkey PRIMARY KEY (id);
+
+--
+-- Name: integration_syncs integration_syncs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integration_syncs
+    ADD CONSTRAINT integration_syncs_pkey PRIMARY KEY (integration_id);
 
 --
 -- Name: integration_types integration_types_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3634,6 +3744,24 @@ CREATE INDEX agents_template ON public.agents USING btree (template_id) WHERE (d
 CREATE INDEX agents_workspace ON public.agents USING btree (workspace_id, created_at DESC) WHERE (deleted_at IS NULL);
 
 --
+-- Name: appointments_end; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_end ON public.appointments USING btree (ends_at);
+
+--
+-- Name: appointments_phone; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_phone ON public.appointments USING btree (workspace_id, phone, starts_at) WHERE (phone IS NOT NULL);
+
+--
+-- Name: appointments_start; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_start ON public.appointments USING btree (integration_id, starts_at);
+
+--
 -- Name: audit_log_action; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3790,6 +3918,18 @@ CREATE INDEX calls_status ON public.calls USING btree (workspace_id, status, cre
 CREATE INDEX calls_workspace ON public.calls USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: contacts_mobile_phone; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX contacts_mobile_phone ON public.contacts USING btree (workspace_id, mobile_phone) WHERE (mobile_phone IS NOT NULL);
+
+--
+-- Name: contacts_phone; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX contacts_phone ON public.contacts USING btree (workspace_id, phone) WHERE (phone IS NOT NULL);
+
+--
 -- Name: credit_grants_workspace; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3814,10 +3954,28 @@ CREATE INDEX former_users_identity ON public.former_users USING btree (identity)
 CREATE INDEX idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
 
 --
+-- Name: integration_sync_logs_age; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX integration_sync_logs_age ON public.integration_sync_logs USING btree (started_at);
+
+--
 -- Name: integration_sync_logs_integration; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX integration_sync_logs_integration ON public.integration_sync_logs USING btree (integration_id, started_at DESC);
+
+--
+-- Name: integration_sync_logs_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX integration_sync_logs_open ON public.integration_sync_logs USING btree (integration_id, sync_type) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+
+--
+-- Name: integration_syncs_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX integration_syncs_workspace ON public.integration_syncs USING btree (workspace_id);
 
 --
 -- Name: integrations_type; Type: INDEX; Schema: public; Owner: -
@@ -4545,6 +4703,20 @@ ALTER TABLE ONLY public.agents
     ADD CONSTRAINT agents_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: appointments appointments_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_integration_id_fkey FOREIGN KEY (integration_id) REFERENCES public.integrations(id) ON DELETE CASCADE;
+
+--
+-- Name: appointments appointments_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: billing_settings billing_settings_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4608,6 +4780,20 @@ ALTER TABLE ONLY public.calls
     ADD CONSTRAINT calls_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: contacts contacts_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_integration_id_fkey FOREIGN KEY (integration_id) REFERENCES public.integrations(id) ON DELETE CASCADE;
+
+--
+-- Name: contacts contacts_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: exemptions exemptions_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4620,6 +4806,20 @@ ALTER TABLE ONLY public.exemptions
 
 ALTER TABLE ONLY public.integration_sync_logs
     ADD CONSTRAINT integration_sync_logs_integration_id_fkey FOREIGN KEY (integration_id) REFERENCES public.integrations(id) ON DELETE CASCADE;
+
+--
+-- Name: integration_syncs integration_syncs_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integration_syncs
+    ADD CONSTRAINT integration_syncs_integration_id_fkey FOREIGN KEY (integration_id) REFERENCES public.integrations(id) ON DELETE CASCADE;
+
+--
+-- Name: integration_syncs integration_syncs_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.integration_syncs
+    ADD CONSTRAINT integration_syncs_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: integrations integrations_integration_type_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4959,6 +5159,12 @@ ALTER TABLE public.agents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY appends ON public.audit_log FOR INSERT WITH CHECK (true);
 
 --
+-- Name: appointments; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.appointments ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: audit_log; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -5055,6 +5261,12 @@ ALTER TABLE public.caller_deletions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.calls ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: contacts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: credit_grants; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -5071,6 +5283,12 @@ ALTER TABLE public.exemptions ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.integration_sync_logs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: integration_syncs; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.integration_syncs ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: integrations; Type: ROW SECURITY; Schema: public; Owner: -
@@ -5295,6 +5513,12 @@ CREATE POLICY tenant ON public.agent_versions USING ((( SELECT (public.current_s
 CREATE POLICY tenant ON public.agents USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: appointments tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.appointments USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: billing_accounts tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5379,6 +5603,12 @@ CREATE POLICY tenant ON public.caller_deletions USING ((( SELECT (public.current
 CREATE POLICY tenant ON public.calls USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: contacts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.contacts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: credit_grants tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5395,6 +5625,12 @@ CREATE POLICY tenant ON public.exemptions USING ((( SELECT (public.current_scope
 --
 
 CREATE POLICY tenant ON public.integration_sync_logs USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: integration_syncs tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.integration_syncs USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: integrations tenant; Type: POLICY; Schema: public; Owner: -
@@ -5771,6 +6007,12 @@ GRANT SELECT,INSERT ON TABLE public.agent_versions TO vocalized_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO vocalized_app;
 
 --
+-- Name: TABLE appointments; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.appointments TO vocalized_app;
+
+--
 -- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5873,6 +6115,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.caller_deletions TO vocalized_app;
 
 --
+-- Name: TABLE contacts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contacts TO vocalized_app;
+
+--
 -- Name: TABLE credit_grants; Type: ACL; Schema: public; Owner: -
 --
 
@@ -5919,6 +6167,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO vocalized_
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_sync_logs TO vocalized_app;
+
+--
+-- Name: TABLE integration_syncs; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_syncs TO vocalized_app;
 
 --
 -- Name: TABLE integration_types; Type: ACL; Schema: public; Owner: -

@@ -114,30 +114,34 @@ class Pagination(Declared):
 
 class Incremental(Declared):
     """How only what changed is asked for: the value at `from` of the last page, or the time of the last sync where it
-    is empty, goes into the parameter `param`."""
+    is empty, goes into the parameter `param`, if that is named, and into `{{since}}`. time_format: of that time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    param: Line
+    param: Line = ""
     source: JsonPointer = Field("", alias="from")
+    time_format: Literal["rfc3339", "unix_ms"] = "rfc3339"
 
 
 class SyncDeclaration(Declared):
     """Records that are copied from the vendor. response.fields: by the names of our columns, `external_id` among
-    them."""
+    them; `deleted` or `status` is where a record says that it was deleted. full_request: of a sync of everything, where
+    it is another one."""
 
     name: DeclaredName
     record: Literal["contact", "appointment"]
     request: RequestTemplate
+    full_request: RequestTemplate | None = None
     pagination: Pagination = Pagination()
     incremental: Incremental | None = None
     response: ResponseMapping
 
     @model_validator(mode="after")
     def _check(self) -> "SyncDeclaration":
-        _require_placeholders(self.request, ("config", *_SYNC_VALUES))
-        if self.request.method not in ("GET", "POST"):
-            raise ValueError("request.method: GET or POST, because a sync changes nothing")
+        for request in filter(None, (self.request, self.full_request)):
+            _require_placeholders(request, ("config", *_SYNC_VALUES))
+            if request.method not in ("GET", "POST"):
+                raise ValueError("request.method: GET or POST, because a sync changes nothing")
         if "external_id" not in self.response.fields:
             raise ValueError("response.fields: external_id is missing")
         return self

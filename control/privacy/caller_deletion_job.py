@@ -16,6 +16,7 @@ from control.calls.model import DeletedCall
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.integrations.deletion import delete_caller_records
 from control.media_requests.deletion import delete_call_runs
 from control.messages.deletion import delete_messages, find_calls_of_number
 from control.platform.audit import Actor, record_change
@@ -134,6 +135,7 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
         await enter_platform(db)
         counts = Counter(await calls.delete_mentions(db, caller))
         counts["stored_responses"] = await forget_responses(db, caller.number)
+        counts.update(await delete_caller_records(db, caller.workspace_id, caller.number))
         deleted = await calls.list_deleted_calls(db, caller)
     counts["exports"] = await withdraw_exports(pool, storage, caller.workspace_id, found.deletion.requested_at)
     counts["webhooks"], still_open = await clear_payloads(pool, caller.number, _carrier_ids(deleted))

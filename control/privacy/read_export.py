@@ -52,6 +52,11 @@ EXPORTED: Final = (
     ExportedTable("utterances", "call_words", ("call_id",), "What was said in each call, with times."),
     ExportedTable("call_events", "call_events", ("call_id", "seq", "at"), "The events of calls."),
     ExportedTable("messages", "messages", ("id",), "Messages that callers left."),
+    ExportedTable("contacts", "contacts", ("id",), "Contacts that were copied from connected vendors.", ("seen_by",)),
+    ExportedTable(
+        "appointments", "appointments", ("id",), "Appointments of connected calendars, and those booked in calls.",
+        ("seen_by",),
+    ),
     ExportedTable("blocked_callers", "blocked_callers", ("id",), "Callers whose calls are rejected."),
     ExportedTable("called_countries", "called_countries", ("country",), "Countries that were called."),
     ExportedTable("spend_alarms", "spend_alarms", ("id",), "Alarms about unusual calls."),

@@ -103,6 +103,11 @@ ROWS = {
     "VALUES ($2, $1, 'running', now(), now())",
     "meter_days": "INSERT INTO meter_days (workspace_id, day, revision, seconds) "
     "VALUES ($1, now(), ($2::uuid IS NOT NULL)::integer, 1)",
+    "contacts": "INSERT INTO contacts (id, workspace_id, integration_id, external_id, seen_by) "
+    "VALUES ($2, $1, $2, 'x', $2)",
+    "appointments": "INSERT INTO appointments (id, workspace_id, integration_id, status, starts_at, ends_at) "
+    "VALUES ($2, $1, $2, 'booked', now(), now() + interval '1 hour')",
+    "integration_syncs": "INSERT INTO integration_syncs (integration_id, workspace_id) VALUES ($2, $1)",
     "refund_orders": "INSERT INTO refund_orders (id, workspace_id, invoice_id, amount) VALUES ($2, $1, $2, 1)",
 }
 

@@ -28,7 +28,8 @@ OWNERS: Final = {
     "calls": "blocked_callers call_events call_search call_search_progress call_words called_countries calls "
     "phone_codes platform_calls spend_alarms",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
-    "integrations": "integration_sync_logs integration_types integrations oauth_states",
+    "integrations": "appointments contacts integration_sync_logs integration_syncs integration_types integrations "
+    "oauth_states",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
     "messages": "message_emails messages",

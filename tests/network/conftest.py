@@ -27,7 +27,9 @@ async def platform() -> AsyncIterator[Platform]:
     """The platform for all tests of this package; its agents record, and so do the carriers."""
     folder = make_service_folder()
     try:
-        shape = PlatformShape(nodes=NODES, recorded=True, recorder="both", log_level="info")
+        # Simulated vendors that workspaces connect are on this machine.
+        settings = {"VOCALIZED_EGRESS_ALLOW": "127.0.0.0/8"}
+        shape = PlatformShape(nodes=NODES, recorded=True, recorder="both", log_level="info", settings=settings)
         async with running_platform(ROOT, folder, shape) as running:
             yield running
     finally:

@@ -33,7 +33,7 @@ TAKEN = (
 )
 ANSWER = (delta(content="I have noted that, thank you very much for calling."), delta("stop"))
 MODEL = "scripted"
-CLOSED = {
+CLOSED: dict[str, Any] = {
     "hours": {"exceptions": [{"date": "2099-01-01", "ranges": [{"opens": "09:00", "closes": "10:00"}]}]},
     "outside_hours": {"action": "hang_up", "text": "We are closed."},
 }
@@ -49,9 +49,9 @@ async def serve_model(platform: Platform, url: str) -> None:
 
 
 @asynccontextmanager
-async def agent_with(platform: Platform, **config: Any) -> AsyncIterator[str]:
-    """Twilio's agent with another config until the block ends; yields its number."""
-    agent = platform.workspace.agents["twilio"]
+async def agent_with(platform: Platform, *, carrier: str = "twilio", **config: Any) -> AsyncIterator[str]:
+    """A carrier's agent with another config until the block ends; yields its number."""
+    agent = platform.workspace.agents[carrier]
     path = f"{platform.workspace.path}/agents/{agent.id}"
     before = (await platform.workspace.owner.request("GET", path))["agent"]["config"]
     await platform.workspace.owner.request("PUT", path, {"config": config})
@@ -119,7 +119,7 @@ async def test_blocked_caller_is_not_answered(platform: Platform, turns: Sequenc
 
 async def test_closed_business_is_told_and_not_charged(platform: Platform, turns: Sequence[PreparedTurn]) -> None:
     caller = scripted_caller(turns, 72)
-    async with agent_with(platform, **CLOSED) as number:
+    async with agent_with(platform, carrier="twilio", **CLOSED) as number:
         await caller.call(platform.network.phone_network, number)
         calls = await platform.workspace.owner.request("GET", f"{platform.workspace.path}/calls?limit=1")
     (call,) = calls["calls"]

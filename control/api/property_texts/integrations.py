@@ -69,7 +69,9 @@ INTEGRATIONS: Final = {
     "SyncLogView.status": Text("`queued`, `running`, `succeeded` or `failed`.", "succeeded"),
     "records_synced": Text("Records that were stored.", 120),
     "SyncLogView.progress": Text("How far it got.", {}),
-    "SyncLogView.counts": Text("Records by what became of them.", {"created": 118, "updated": 2}),
+    "SyncLogView.counts": Text(
+        "Records by what became of them: created, updated, deleted, skipped.", {"created": 118, "updated": 2}
+    ),
     "SyncLogView.error": Text("Why it failed; null if it did not.", "vendor_away"),
     "SyncLogView.started_at": Text("When it was asked for (UTC).", _WHEN),
     "SyncLogView.ended_at": Text("When it ended (UTC); null while it waits or runs.", _WHEN),

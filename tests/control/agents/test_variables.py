@@ -40,6 +40,9 @@ def test_built_in_values() -> None:
         "direction": "inbound",
         "workspace_name": "Acme",
         "agent_name": "Desk",
+        "contact_name": "",
+        "contact_first_name": "",
+        "contact_company": "",
     }
     assert tuple(values) == BUILT_IN
 

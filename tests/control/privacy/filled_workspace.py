@@ -137,12 +137,32 @@ class FilledWorkspace:
                 " expires_at) VALUES ($1, $2, $3, $4, $5, 'en', 'x', $6, $6)",
                 UUID(new_id()), self.id, self.workspace.actor.id, number, call_id, at,
             )  # fmt: skip
+            await self._insert_contact(db, number, call_id, at)
             await store_once(db, StoredEvent("twilio", f"in:{call_id}", "status", form), at, handled=True)
             request = IdempotentRequest("user blocked", str(call_id), request_hash("/blocked", b"{}"))
             await request.store(db, new_id(), StoredResponse(201, f'{{"caller": "{number}"}}'.encode()))
 
         await self.platform.in_platform(insert)
         await Checkpoints(self.platform.redis, SEALER).put(make_checkpoint(call_id))
+
+    async def _insert_contact(self, db: Connection, number: str, call_id: UUID, at: datetime) -> None:
+        """A contact, and an appointment that was booked in the call."""
+        integration_id = UUID(new_id())
+        await db.execute(
+            "INSERT INTO integrations (id, workspace_id, integration_type, name, status) "
+            "VALUES ($1, $2, 'google_calendar', 'C', 'error')",
+            integration_id, self.id,
+        )  # fmt: skip
+        await db.execute(
+            "INSERT INTO contacts (id, workspace_id, integration_id, external_id, mobile_phone, seen_by) "
+            "VALUES ($1, $2, $1, 'x', $3, $1)",
+            integration_id, self.id, number,
+        )  # fmt: skip
+        await db.execute(
+            "INSERT INTO appointments (id, workspace_id, integration_id, status, title, starts_at, ends_at, phone, "
+            "call_id, run_id) VALUES ($1, $2, $1, 'booked', $3, $4, $5, $6, $7, 'run-1')",
+            integration_id, self.id, SPOKEN, at, at + timedelta(hours=1), number, call_id,
+        )  # fmt: skip
 
 
 async def make_filled_workspace(platform: CallPlatform) -> FilledWorkspace:

@@ -29,10 +29,10 @@ NOW: Final = datetime.now(UTC)
 # payment company and our machines need.
 LEFT_OUT: Final = {
     "agent_daily", "agent_totals", "call_exports", "call_intervals", "call_search", "exemptions",
-    "integration_sync_logs", "integrations", "message_emails", "meter_days", "oauth_states", "phone_codes",
-    "provider_daily", "retention_limits", "retention_progress", "rollup_dirty", "sink_customers", "sink_invoices",
-    "tool_runs", "transfer_times", "usage_daily", "usage_intervals", "workspace_daily", "workspace_monthly",
-    "workspace_totals",
+    "integration_sync_logs", "integration_syncs", "integrations", "message_emails", "meter_days", "oauth_states",
+    "phone_codes", "provider_daily", "retention_limits", "retention_progress", "rollup_dirty", "sink_customers",
+    "sink_invoices", "tool_runs", "transfer_times", "usage_daily", "usage_intervals", "workspace_daily",
+    "workspace_monthly", "workspace_totals",
 }  # fmt: skip
 
 

@@ -1,0 +1,34 @@
+"""The calendar in an agent's config: where its tools book, and which times they offer."""
+
+from typing import Final
+
+from pydantic import Field
+
+from control.agents.config_part import ConfigPart
+from control.agents.hours_config import OpeningHours
+
+UUID_TEXT: Final = r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$"
+# Where an agent has no opening hours, its calendar has these.
+OFFICE_HOURS: Final = OpeningHours.model_validate(
+    {
+        "weekly": {
+            day: [{"opens": "09:00", "closes": "17:00"}]
+            for day in ("monday", "tuesday", "wednesday", "thursday", "friday")
+        }
+    }
+)
+
+
+class AgentCalendar(ConfigPart):
+    """How check_availability and book_appointment use the connected calendar."""
+
+    integration_id: str = Field(
+        default="",
+        pattern=UUID_TEXT,
+        description="The integration whose calendar is used; empty: the workspace's first one that can be booked in.",
+    )
+    appointment_minutes: int = Field(default=30, ge=5, le=480, description="How long an appointment takes, in minutes.")
+    notice_minutes: int = Field(
+        default=60, ge=0, le=43_200, description="The shortest time from now to an appointment, in minutes."
+    )
+    days_ahead: int = Field(default=60, ge=1, le=365, description="How many days ahead appointments are booked.")

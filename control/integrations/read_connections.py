@@ -1,0 +1,71 @@
+"""Read model of connections as requests to their vendors need them: settings and the type's declarations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.integrations.type_config import IntegrationTypeConfig
+
+_COLUMNS: Final = """
+    SELECT i.id, i.workspace_id, t.type, i.config AS settings, t.config
+    FROM integrations i JOIN integration_types t ON t.type = i.integration_type
+    WHERE i.status = 'connected' AND t.is_enabled
+"""
+_ONE: Final = f"{_COLUMNS} AND i.workspace_id = $1 AND i.id = $2"
+# The oldest connection first, so that adding another one changes nothing.
+_WITH_ACTIONS: Final = f"""
+    {_COLUMNS} AND i.workspace_id = $1 AND ($3::uuid IS NULL OR i.id = $3)
+      AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS wanted (name)
+                      WHERE NOT jsonb_path_exists(t.config, '$.actions[*] ? (@.name == $name)',
+                                                  jsonb_build_object('name', wanted.name)))
+    ORDER BY i.created_at, i.id LIMIT 1
+"""
+_DUE: Final = """
+    SELECT i.workspace_id, i.id
+    FROM integrations i
+    JOIN integration_types t ON t.type = i.integration_type
+    JOIN workspaces w ON w.id = i.workspace_id AND w.status <> 'suspended' AND w.deleted_at IS NULL
+    WHERE i.status = 'connected' AND t.is_enabled AND jsonb_array_length(coalesce(t.config->'sync', '[]')) > 0
+      AND coalesce(i.last_sync_at, '-infinity') < $1
+      AND NOT EXISTS (SELECT FROM integration_sync_logs l
+                      WHERE l.integration_id = i.id AND (l.status IN ('queued', 'running') OR l.started_at > $1))
+    ORDER BY i.last_sync_at NULLS FIRST, i.id LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveConnection:
+    """A connection that is connected, of a type that is enabled. settings: of the workspace."""
+
+    id: UUID
+    workspace_id: UUID
+    type: str
+    settings: Mapping[str, Any]
+    type_config: IntegrationTypeConfig = field(repr=False)
+
+
+async def select_connection(db: Connection, workspace_id: UUID, integration_id: UUID) -> ActiveConnection | None:
+    """The connection; None for one that is not connected, or whose type is disabled."""
+    return _connection(await db.fetchrow(_ONE, workspace_id, integration_id))
+
+
+async def select_with_actions(
+    db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
+) -> ActiveConnection | None:
+    """The workspace's first connection whose type declares all of these actions. integration_id: this one only."""
+    return _connection(await db.fetchrow(_WITH_ACTIONS, workspace_id, list(actions), integration_id))
+
+
+async def select_due(db: Connection, now: datetime, every: timedelta, limit: int) -> list[tuple[UUID, UUID]]:
+    """Workspace and id of connections whose last sync is older than `every`. In platform scope."""
+    return [(row["workspace_id"], row["id"]) for row in await db.fetch(_DUE, now - every, limit)]
+
+
+def _connection(row: Any) -> ActiveConnection | None:
+    if row is None:
+        return None
+    parsed = IntegrationTypeConfig.model_validate(row["config"])
+    return ActiveConnection(row["id"], row["workspace_id"], row["type"], row["settings"], parsed)

@@ -1,0 +1,153 @@
+"""SQL of syncs: their log, where they continue, and the lease of the worker that runs them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.pool import Connection
+from control.integrations.sync_position import SyncPosition
+
+_ENQUEUE: Final = """
+    INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
+    VALUES ($1, $2, $3, $4, 'queued', $5)
+    ON CONFLICT (integration_id, sync_type) WHERE status IN ('queued', 'running') DO NOTHING
+"""
+_OPEN: Final = """
+    SELECT id AS log_id, sync_type FROM integration_sync_logs
+    WHERE workspace_id = $1 AND integration_id = $2 AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 20
+"""
+_LEASE: Final = """
+    INSERT INTO integration_syncs AS s (integration_id, workspace_id, lease, lease_until)
+    VALUES ($2, $1, $3, clock_timestamp() + $4 * interval '1 second')
+    ON CONFLICT (integration_id) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
+    WHERE s.workspace_id = $1 AND (s.lease IS NULL OR s.lease = excluded.lease OR s.lease_until < clock_timestamp())
+    RETURNING positions
+"""
+_RELEASE: Final = """
+    UPDATE integration_syncs SET lease = NULL, lease_until = NULL
+    WHERE workspace_id = $1 AND integration_id = $2 AND lease = $3
+"""
+# Also the proof that the lease is still ours: otherwise nothing of the page is stored.
+_SAVE: Final = """
+    UPDATE integration_syncs SET positions = positions || jsonb_build_object($4::text, $5::jsonb),
+           lease_until = clock_timestamp() + $6 * interval '1 second'
+    WHERE workspace_id = $1 AND integration_id = $2 AND lease = $3
+"""
+_COUNT: Final = """
+    UPDATE integration_sync_logs SET status = 'running', progress = $3, error = NULL,
+           records_synced = records_synced + $4,
+           counts = counts || (SELECT jsonb_object_agg(key, coalesce((counts->>key)::integer, 0) + value::integer)
+                               FROM jsonb_each_text($5))
+    WHERE workspace_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+_END: Final = """
+    UPDATE integration_sync_logs SET status = $3, error = $4, ended_at = $5, progress = '{}'
+    WHERE workspace_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+_DELAY: Final = """
+    UPDATE integration_sync_logs SET error = $3, progress = progress || jsonb_build_object('continues_at', $4::text)
+    WHERE workspace_id = $1 AND id = $2
+"""
+_SYNCED: Final = "UPDATE integrations SET last_sync_at = $3 WHERE workspace_id = $1 AND id = $2"
+_DELETE_OLD: Final = """
+    DELETE FROM integration_sync_logs WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM integration_sync_logs
+        WHERE started_at < $1 AND status IN ('succeeded', 'failed') ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+"""
+_ABANDONED: Final = """
+    SELECT DISTINCT l.workspace_id, l.integration_id
+    FROM integration_sync_logs l LEFT JOIN integration_syncs s ON s.integration_id = l.integration_id
+    WHERE l.status IN ('queued', 'running') AND l.started_at < $1
+      AND (s.lease_until IS NULL OR s.lease_until < $1) LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSync:
+    """A sync that waits or runs. sync_type: the name of its declaration."""
+
+    log_id: UUID
+    sync_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLease:
+    """A worker's right to run a connection's syncs."""
+
+    workspace_id: UUID
+    integration_id: UUID
+    lease: UUID
+    seconds: float
+
+
+async def enqueue_log(
+    db: Connection, log_id: UUID, workspace_id: UUID, integration_id: UUID, sync_type: str, now: datetime
+) -> None:
+    """Inserts a sync into the log, unless one of its kind waits or runs."""
+    await db.execute(_ENQUEUE, log_id, integration_id, workspace_id, sync_type, now)
+
+
+async def select_open(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[OpenSync]:
+    """A connection's syncs that wait or run, the oldest first."""
+    rows = await db.fetch(_OPEN, workspace_id, integration_id)
+    return [OpenSync(**row) for row in rows]
+
+
+async def take_lease(db: Connection, lease: SyncLease) -> dict[str, SyncPosition] | None:
+    """The positions of a connection's syncs; None while another worker runs them."""
+    positions = await db.fetchval(_LEASE, lease.workspace_id, lease.integration_id, lease.lease, lease.seconds)
+    return None if positions is None else msgspec.convert(positions, dict[str, SyncPosition])
+
+
+async def release_lease(db: Connection, lease: SyncLease) -> None:
+    """Lets other workers run them."""
+    await db.execute(_RELEASE, lease.workspace_id, lease.integration_id, lease.lease)
+
+
+async def save_position(db: Connection, lease: SyncLease, sync_type: str, position: SyncPosition) -> bool:
+    """Stores where a sync continues, and renews the lease; False when it is lost."""
+    status = await db.execute(
+        _SAVE, lease.workspace_id, lease.integration_id, lease.lease, sync_type, msgspec.to_builtins(position),
+        lease.seconds,
+    )  # fmt: skip
+    return bool(status == "UPDATE 1")
+
+
+async def add_counts(
+    db: Connection, workspace_id: UUID, log_id: UUID | None, progress: Mapping[str, Any], counts: Mapping[str, int]
+) -> None:
+    """Adds a page's records to the log. counts: created, updated, deleted, skipped."""
+    synced = counts["created"] + counts["updated"] + counts["deleted"]
+    await db.execute(_COUNT, workspace_id, log_id, dict(progress), synced, dict(counts))
+
+
+async def end_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str | None, now: datetime) -> None:
+    """Ends a sync. error: a code; None when it succeeded."""
+    await db.execute(_END, workspace_id, log_id, "failed" if error else "succeeded", error, now)
+
+
+async def delay_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str, until: datetime) -> None:
+    """Stores why a sync waits, and until when."""
+    await db.execute(_DELAY, workspace_id, log_id, error, until.isoformat())
+
+
+async def mark_synced(db: Connection, workspace_id: UUID, integration_id: UUID, at: datetime) -> None:
+    """Stores when a sync succeeded."""
+    await db.execute(_SYNCED, workspace_id, integration_id, at)
+
+
+async def select_abandoned(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+    """Workspace and connection of open syncs that nobody has run since then. In platform scope."""
+    rows = await db.fetch(_ABANDONED, before, limit)
+    return [(row["workspace_id"], row["integration_id"]) for row in rows]
+
+
+async def delete_old_logs(db: Connection, before: datetime, limit: int) -> int:
+    """Deletes up to `limit` ended syncs that began earlier, the oldest first; returns how many. In platform scope."""
+    status = await db.execute(_DELETE_OLD, before, limit)
+    return int(status.split()[-1])

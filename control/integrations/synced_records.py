@@ -1,0 +1,142 @@
+"""Records of vendors as contacts and appointments: cleaned, bounded, numbers in E.164. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import phonenumbers
+
+from control.integrations.mapped_records import Scalar, VendorRecord
+
+LONGEST_NAME: Final = 80
+LONGEST_ID: Final = 300
+_DELETED: Final = frozenset({"true", "1", "yes", "cancelled", "canceled", "deleted", "archived"})
+# A name is read to callers and stands in the prompt: letters, digits, and what names hold besides.
+_NAME_MARKS: Final = frozenset(" .,'\u2019-&/()")
+_REGION: Final = re.compile(r"^[A-Z]{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRecord:
+    """phone, mobile_phone: E.164; None for what is no valid number."""
+
+    external_id: str
+    name: str
+    first_name: str
+    company: str
+    email: str
+    phone: str | None
+    mobile_phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentRecord:
+    """starts_at, ends_at: with their zones."""
+
+    external_id: str
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedRecords:
+    """What one page holds. deleted: ids of records that are gone. skipped: how many cannot be used."""
+
+    contacts: list[ContactRecord]
+    appointments: list[AppointmentRecord]
+    deleted: list[str]
+    skipped: int
+
+
+def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords:
+    """The last of two records of one id counts. region: ISO 3166 code of the country whose numbers are written without
+    a country code; empty: none."""
+    found: dict[str, ContactRecord] = {}
+    deleted, skipped = set(), 0
+    for record in records:
+        external_id = _id(record)
+        if not external_id:
+            skipped += 1
+        elif _is_deleted(record):
+            deleted.add(external_id)
+        else:
+            found[external_id] = _contact(external_id, record, region)
+    return SyncedRecords(list(found.values()), [], sorted(deleted - found.keys()), skipped)
+
+
+def read_appointments(records: Iterable[VendorRecord], since: datetime) -> SyncedRecords:
+    """As `read_contacts`. One without a time of day, such as an event of a whole day, is skipped, and one that ended
+    before `since`."""
+    found: dict[str, AppointmentRecord] = {}
+    deleted, skipped = set(), 0
+    for record in records:
+        external_id = _id(record)
+        starts_at, ends_at = parse_moment(record.get("starts_at")), parse_moment(record.get("ends_at"))
+        if external_id and _is_deleted(record):
+            deleted.add(external_id)
+        elif not external_id or starts_at is None or ends_at is None or starts_at >= ends_at or ends_at < since:
+            skipped += 1
+        else:
+            title = clean_name(record.get("title"))
+            found[external_id] = AppointmentRecord(external_id, title, starts_at, ends_at)
+    return SyncedRecords([], list(found.values()), sorted(deleted - found.keys()), skipped)
+
+
+def clean_name(value: Scalar) -> str:
+    """One line of letters, digits and a name's marks, up to LONGEST_NAME characters: no text of a vendor's can hold
+    markup, or end the line that it stands in."""
+    text = unicodedata.normalize("NFC", str(value)) if isinstance(value, str) else ""
+    kept = (one if one.isalnum() or one in _NAME_MARKS or unicodedata.combining(one) else " " for one in text)
+    return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
+
+
+def normalise_phone(value: Scalar, region: str) -> str | None:
+    """The number in E.164; None for what is no valid number."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return None
+    try:
+        parsed = phonenumbers.parse(str(value)[:60], region if _REGION.match(region) else None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    text: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return text
+
+
+def parse_moment(value: Scalar) -> datetime | None:
+    """RFC 3339 with its zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None and 2000 < moment.year < 2200 else None
+
+
+def _contact(external_id: str, record: VendorRecord, region: str) -> ContactRecord:
+    first, last = clean_name(record.get("first_name")), clean_name(record.get("last_name"))
+    name = clean_name(record.get("name")) or f"{first} {last}".strip()
+    email = str(record.get("email") or "")[:LONGEST_ID]
+    return ContactRecord(
+        external_id=external_id,
+        name=name[:LONGEST_NAME],
+        first_name=first,
+        company=clean_name(record.get("company")),
+        email=email if email.isprintable() and " " not in email else "",
+        phone=normalise_phone(record.get("phone"), region),
+        mobile_phone=normalise_phone(record.get("mobile_phone"), region),
+    )
+
+
+def _id(record: VendorRecord) -> str:
+    value = record.get("external_id")
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if len(text) <= LONGEST_ID else ""
+
+
+def _is_deleted(record: VendorRecord) -> bool:
+    return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))

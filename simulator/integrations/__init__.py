@@ -1,0 +1,1 @@
+"""Vendors that workspaces connect: Google Calendar and HubSpot, written from their public documents."""

@@ -1,0 +1,99 @@
+"""Serves the simulated vendors on a port of this machine, with faults on demand."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from aiohttp import web
+
+from simulator.integrations.errors import VendorRefusal
+from simulator.integrations.google_calendar import GoogleCalendars
+from simulator.integrations.hubspot import HubSpotContacts
+
+IntegrationFaultKind = Literal[
+    "rate_limited",  # 429 with Retry-After, before anything happened
+    "error",  # 500 before anything happened
+    "error_after",  # the request takes effect, and the answer is a 500
+    "silence",  # the request takes effect, and no answer comes
+    "html",  # 200 with a page, as of a proxy
+    "garbage",  # 200 with bytes that are no JSON
+    "huge",  # 200 with 20 MB of JSON
+    "redirect",  # 302 to the network's metadata service
+    "unauthorised",  # 401
+]
+_SILENCE_S: Final = 60.0
+_HUGE_BYTES: Final = 20_000_000
+_CALENDAR: Final = "/calendar/v3"
+_METADATA: Final = "http://169.254.169.254/latest/meta-data/"
+
+
+@dataclass(slots=True)
+class SimulatedIntegrations:
+    """url: of both vendors. token: what requests must carry. requests: method and path of each, in order. faults: of
+    the next requests, first one first. retry_after_s: of rate limits."""
+
+    token: str = "vendor-token"
+    url: str = ""
+    calendars: GoogleCalendars = field(default_factory=GoogleCalendars)
+    contacts: HubSpotContacts = field(default_factory=HubSpotContacts)
+    requests: list[str] = field(default_factory=list)
+    faults: deque[IntegrationFaultKind | None] = field(default_factory=deque)
+    retry_after_s: int = 1
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answers one request."""
+        self.requests.append(f"{request.method} {request.path}")
+        fault = self.faults.popleft() if self.faults else None
+        if request.headers.get("Authorization") != f"Bearer {self.token}" or fault == "unauthorised":
+            return web.json_response({"error": {"code": 401}}, status=401)
+        if fault is not None and fault not in ("error_after", "silence"):
+            return self._fail(fault)
+        response = self._run(request, json.loads(await request.read() or b"null"))
+        if fault == "silence":
+            await asyncio.sleep(_SILENCE_S)
+        return self._fail("error") if fault == "error_after" else response
+
+    def _run(self, request: web.Request, body: object) -> web.Response:
+        query = dict(request.query)
+        try:
+            if request.path.startswith(_CALENDAR):
+                path = request.path.removeprefix(_CALENDAR)
+                answer = self.calendars.run(request.method, path, query, body)
+            else:
+                answer = self.contacts.run(request.method, request.path, query, body)
+        except VendorRefusal as refusal:
+            return web.json_response(refusal.body, status=refusal.status)
+        return web.Response(status=204) if answer is None else web.json_response(answer)
+
+    def _fail(self, fault: IntegrationFaultKind) -> web.Response:
+        if fault == "rate_limited":
+            return web.json_response({}, status=429, headers={"Retry-After": str(self.retry_after_s)})
+        if fault == "redirect":
+            return web.Response(status=302, headers={"Location": _METADATA})
+        if fault == "html":
+            return web.Response(text="<html><body>Please sign in</body></html>", content_type="text/html")
+        if fault == "garbage":
+            return web.Response(body=bytes(range(256)), content_type="application/json")
+        if fault == "huge":
+            return web.Response(body=b'{"items": ["' + b"x" * _HUGE_BYTES + b'"]}', content_type="application/json")
+        return web.json_response({"error": {"code": 500}}, status=500)
+
+
+@asynccontextmanager
+async def running_integrations(port: int = 0) -> AsyncIterator[SimulatedIntegrations]:
+    """Runs both on 127.0.0.1. port: 0 takes a free one. Raises OSError for a port that is taken."""
+    vendors = SimulatedIntegrations()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", vendors.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        vendors.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield vendors
+    finally:
+        await runner.cleanup()
