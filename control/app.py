@@ -35,7 +35,7 @@ from control.http.origin import OriginReader
 from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
-from control.media_requests.handler import RequestHandlers, join_handlers
+from control.media_requests.handler import HandlerFinder, RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns
@@ -118,7 +118,15 @@ async def open_app(
                         activity=dependencies.webhook_activity,
                     )
                     handlers = all_request_handlers() if handlers is None else handlers
-                    reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
+                    reader = make_request_reader(
+                        options,
+                        pool,
+                        outside.bus,
+                        sealer,
+                        handlers,
+                        dependencies.metrics,
+                        dependencies.services.tool_handlers,
+                    )
                     try:
                         async with reader.running():
                             app = make_app(
@@ -130,6 +138,7 @@ async def open_app(
                                 yield app
                     finally:
                         await webhooks.close()
+                        await dependencies.services.mcp_servers.connections.close()
         finally:
             await redis.aclose()
 
@@ -159,7 +168,13 @@ def make_dependencies(
 
 
 def make_request_reader(
-    options: ApiOptions, pool: Pool, bus: Redis, sealer: Sealer, handlers: RequestHandlers, http_metrics: HttpMetrics
+    options: ApiOptions,
+    pool: Pool,
+    bus: Redis,
+    sealer: Sealer,
+    handlers: RequestHandlers,
+    http_metrics: HttpMetrics,
+    finder: HandlerFinder | None = None,
 ) -> RequestReader:
     """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
     connection for leases and outcomes of runs."""
@@ -168,7 +183,7 @@ def make_request_reader(
     # A workspace gets half of the places, a handler three quarters; at least one each.
     places = options.request_concurrency
     shares = RequestShares(per_workspace=max(places // 2, 1), per_handler=max(places * 3 // 4, 1))
-    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares)
+    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares, finder)
     return RequestReader(
         RequestStream(bus, sealer),
         service.answer,

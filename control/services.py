@@ -8,6 +8,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
 from control.agents.model import AgentPolicy
+from control.agents.remote_tools import RESERVED_NAMES
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.service import Analytics
@@ -30,6 +31,11 @@ from control.numbers.service import Numbers
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
+from control.tools.http_client import ToolHttpClient
+from control.tools.http_tools import HttpTools
+from control.tools.mcp_connections import McpConnections
+from control.tools.mcp_servers import McpServers
+from control.tools.request_handlers import WorkspaceToolHandlers
 from control.voice.administration import ProviderAdministration
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
@@ -64,6 +70,9 @@ class Services:
     spend_alarms: SpendAlarms
     messages: CallerMessages
     privacy: Privacy
+    http_tools: HttpTools
+    mcp_servers: McpServers
+    tool_handlers: WorkspaceToolHandlers
     carriers: Carriers
     call_pacer: CallPacer
     media_assignment: MediaAssignment
@@ -108,7 +117,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         platform=platform,
     )
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    checker = KeyChecker(EgressGuard(policies.egress_allow))
+    guard = EgressGuard(policies.egress_allow)
+    checker = KeyChecker(guard)
+    tool_client, connections = ToolHttpClient(guard), McpConnections(guard)
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
     billing = Billing(
         platform=platform,
@@ -137,6 +148,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
+        http_tools=HttpTools(workspaces, sealer, tool_client, RESERVED_NAMES),
+        mcp_servers=McpServers(workspaces, sealer, connections),
+        tool_handlers=WorkspaceToolHandlers(sealer, tool_client, connections),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,

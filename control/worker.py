@@ -34,6 +34,7 @@ from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.worker_tasks import privacy_tasks
 from control.services import Policies, Services, make_services
+from control.tools.worker_tasks import tools_tasks
 from control.voice.worker_tasks import voice_tasks
 from control.webhooks.deletion import clear_caller_payloads
 from control.webhooks.metrics import WebhookMetrics
@@ -92,6 +93,7 @@ def make_worker_tasks(
             ),
             platform_tasks(services.platform),
             media_requests_tasks(),
+            tools_tasks(services.mcp_servers),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
@@ -162,6 +164,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                         metrics=metrics,
                     )
                 finally:
+                    await services.mcp_servers.connections.close()
                     await reader.aclose()
 
 

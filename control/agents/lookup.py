@@ -17,10 +17,11 @@ from control.agents.plan import ANY_CALL, make_plan
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.agents.variables import PlannedCall
 from control.db.pool import Connection
+from control.tools.plan import plan_http_tools, plan_mcp_tools
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.offers import RULES, ProviderOffer, ProviderOffers, RoutingRules
 from control.voice.routing_rules import make_rules
-from shared.plan import CallPlan, PlanError, ProviderPlan
+from shared.plan import CallPlan, PlanError, ProviderPlan, ToolPlan
 from shared.secrets import Sealer
 
 
@@ -28,7 +29,7 @@ from shared.secrets import Sealer
 class AnsweringAgent:
     """The agent that would answer, and its workspace. agent_id, version: None without an agent. timezone: the
     workspace's, a name of the IANA database. max_calls: concurrent calls that the tier allows. dial_scope: where the
-    workspace's calls and the agent's transfers may go.
+    workspace's calls and the agent's transfers may go. tools: of the workspace, which the agent may use.
 
     may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
@@ -50,6 +51,7 @@ class AnsweringAgent:
     sealed: Mapping[str, bytes]
     sealer: Sealer
     standins: bool
+    tools: Sequence[ToolPlan] = ()
 
     @property
     def is_live(self) -> bool:
@@ -99,7 +101,7 @@ class AnsweringAgent:
             rules=self.rules,
         )
         try:
-            plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call), moment)
+            plan = make_plan(_allowed(self.version, self.dial_scope), usable, self._complete(call), moment, self.tools)
         except PlanError:
             raise
         except ValueError as error:  # a config that an older schema allowed
@@ -162,7 +164,15 @@ class AgentLookup:
             sealed={provider: b64decode(key) for provider, key in sealed.items() if key},
             sealer=self._sealer,
             standins=self._policy.standins,
+            tools=_tools(row),
         )
+
+
+def _tools(row: Any) -> tuple[ToolPlan, ...]:
+    config = row["config"] or {}
+    allowed = {choice["server"]: choice["tools"] for choice in config.get("mcp_tools", ())}
+    http = plan_http_tools(row["http_tools"], config.get("http_tools", ()))
+    return (*http, *plan_mcp_tools(row["mcp_servers"], allowed))
 
 
 def _version(row: Any) -> AgentVersion | None:

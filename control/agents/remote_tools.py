@@ -7,9 +7,12 @@ from control.agents.call_context import CALL_CONTEXT
 from control.media_requests.handler import RequestHandlers
 from control.media_requests.tool import RemoteTool, tool_handlers
 from control.messages.tool import TAKE_MESSAGE
+from shared.plan import BUILT_IN_TOOLS
 
 RemoteToolName = Literal["call_context", "take_message"]
 REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in (CALL_CONTEXT, TAKE_MESSAGE)}
+# No tool of a workspace has one of these names.
+RESERVED_NAMES: Final = frozenset({*BUILT_IN_TOOLS, *REMOTE_TOOLS})
 
 
 def agents_request_handlers() -> RequestHandlers:

@@ -1,5 +1,6 @@
 """HTTP requests to addresses that customers gave: each one, redirected or not, passes the egress guard."""
 
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,9 +15,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """Resolves the host once, and connects to the first that answers of the addresses that were checked; the
     certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses."""
 
-    def __init__(self, guard: EgressGuard) -> None:
+    def __init__(self, guard: EgressGuard, verify: ssl.SSLContext | bool = True) -> None:
+        """verify: a context to share, because it takes milliseconds to make one; True: one of its own."""
         self._guard = guard
-        self._inner = httpx.AsyncHTTPTransport()  # trusts SSL_CERT_FILE; a proxy is the client's matter
+        self._inner = httpx.AsyncHTTPTransport(verify=verify)  # trusts SSL_CERT_FILE; a proxy is the client's matter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request."""
