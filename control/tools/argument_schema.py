@@ -38,6 +38,9 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "minItems": (int,),
     "maxItems": (int,),
 }
+# Of a schema that is reduced, references included.
+MOST_PARTS: Final = 400
+_NESTING: Final = ("properties", "required", "items", "anyOf")
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 
 
@@ -55,11 +58,10 @@ def reduce_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A schema in the dialect for one in any dialect of JSON Schema: references within it are resolved, `const` becomes
     `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and what is left over is dropped. A schema that stays too large
     takes any object: its server checks the arguments in any case."""
-    reduced = _reduce(schema, schema, 1)
-    reduced = {**reduced, "type": "object"} if isinstance(reduced.get("properties", {}), dict) else dict(NO_ARGUMENTS)
-    reduced.setdefault("properties", {})
-    reduced.pop("anyOf", None)  # a choice at the top is refused by vendors
     try:
+        reduced = _Reduction(schema).reduce(schema, 1)
+        reduced.pop("anyOf", None)  # a choice at the top is refused by vendors
+        reduced = {**NO_ARGUMENTS, **reduced, "type": "object"}
         check_schema(reduced)
     except ValueError:
         return dict(NO_ARGUMENTS)
@@ -127,59 +129,91 @@ def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from ((f"anyOf.{place}", choice) for place, choice in enumerate(choices))
 
 
-def _reduce(schema: Any, root: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    """What does not fit into the dialect is left out; at the deepest place anything is allowed."""
-    if not isinstance(schema, Mapping) or depth > MOST_DEPTH:
-        return {}
-    schema = _merged(schema, root)
-    kept: dict[str, Any] = {
-        name: value
-        for name, value in schema.items()
-        if name in _KEYWORDS and isinstance(value, _KEYWORDS[name]) and (type(value) is not bool or name[0] == "a")
-    }
-    if isinstance(properties := kept.get("properties"), dict):
-        kept["properties"] = {str(name): _reduce(part, root, depth + 1) for name, part in properties.items()}
-        kept["required"] = [name for name in kept.get("required", []) if name in properties]
-    else:
-        kept.pop("required", None)
-    if "items" in kept:
-        kept["items"] = _reduce(kept["items"], root, depth + 1)
-    choices = schema.get("anyOf") or schema.get("oneOf")
-    if isinstance(choices, list):
-        kept["anyOf"] = [_reduce(choice, root, depth + 1) for choice in choices if isinstance(choice, Mapping)]
-    if "const" in schema:
-        kept["enum"] = [schema["const"]]
-    return {name: value for name, value in kept.items() if value not in ([], "")}
+class _Reduction:
+    """Reduces the parts of one schema. Each part counts, because parts that refer to each other could multiply without
+    bound."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root, self._left = root, MOST_PARTS
+
+    def reduce(self, schema: Any, depth: int) -> dict[str, Any]:
+        """What does not fit into the dialect is left out; below the deepest place anything is allowed. Raises
+        ValueError for too many parts."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"must have at most {MOST_PARTS} parts")
+        schema = self._merged(schema if isinstance(schema, Mapping) else {})
+        kept = {name: value for name, value in schema.items() if _fits(name, value)}
+        if "const" in schema:
+            kept["enum"] = [schema["const"]]
+        choices = schema.get("anyOf") or schema.get("oneOf")
+        kept["anyOf"] = [one for one in choices if isinstance(one, Mapping)] if isinstance(choices, list) else []
+        properties = kept.get("properties", {})
+        kept["required"] = [name for name in kept.get("required", []) if isinstance(name, str) and name in properties]
+        kept = {name: value for name, value in kept.items() if value != []}
+        if depth >= MOST_DEPTH:
+            return {name: value for name, value in kept.items() if name not in _NESTING}
+        return {**kept, **self._reduce_parts(kept, depth + 1)}
+
+    def _reduce_parts(self, kept: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        if "properties" in kept:
+            parts["properties"] = {str(name): self.reduce(part, depth) for name, part in kept["properties"].items()}
+        if "items" in kept:
+            parts["items"] = self.reduce(kept["items"], depth)
+        if "anyOf" in kept:
+            parts["anyOf"] = [self.reduce(choice, depth) for choice in kept["anyOf"]]
+        return parts
+
+    def _merged(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the target of its reference, and the parts of `allOf`, in it. References are followed a few times only,
+        because they may lead to each other."""
+        merged: dict[str, Any] = {}
+        for _ in range(MOST_DEPTH):
+            merged = {**schema, **merged}
+            if not isinstance(reference := schema.get("$ref"), str):
+                break
+            schema = self._resolve(reference)
+        parts = merged.pop("allOf", None)
+        for part in parts if isinstance(parts, list) else []:
+            merged = _joined(merged, self._resolve(part["$ref"]) if isinstance(part, dict) and "$ref" in part else part)
+        return merged
+
+    def _resolve(self, reference: Any) -> Mapping[str, Any]:
+        """The part of the schema at a reference like #/$defs/Item; an empty one for any other reference: nothing
+        outside of the schema is read."""
+        found: Any = self._root
+        if reference == "#":
+            return self._root
+        if not (isinstance(reference, str) and reference.startswith("#/")):
+            return {}
+        for part in reference[2:].split("/"):
+            found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+        return found if isinstance(found, Mapping) else {}
 
 
-def _merged(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With the target of its reference, and the parts of `allOf`, in it. References are followed a few times only,
-    because they may lead to each other."""
-    merged: dict[str, Any] = {}
-    for _ in range(MOST_DEPTH):
-        reference = schema.get("$ref")
-        merged = {**schema, **merged}
-        if not isinstance(reference, str):
-            break
-        schema = _resolve(reference, root)
-    for part in merged.pop("allOf", None) or []:
-        found = _resolve(part["$ref"], root) if isinstance(part, Mapping) and "$ref" in part else part
-        if isinstance(found, Mapping):
-            properties = {**(merged.get("properties") or {}), **(found.get("properties") or {})}
-            required = [*(merged.get("required") or []), *(found.get("required") or [])]
-            merged = {**found, **merged, "properties": properties, "required": required}
-    return merged
+def _fits(name: str, value: Any) -> bool:
+    """Whether the dialect has this keyword with such a value."""
+    kinds = _KEYWORDS.get(name)
+    if kinds is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        return False
+    if name == "type":
+        return bool(value) and all(one in TYPES for one in (value if isinstance(value, list) else [value]))
+    return True
 
 
-def _resolve(reference: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of the schema at a reference like #/$defs/Item; an empty one for any other reference: nothing outside of
-    the schema is read."""
-    found: Any = root
-    if not (isinstance(reference, str) and reference.startswith("#/")):
-        return {}
-    for part in reference[2:].split("/"):
-        found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:
+    """Both at once, as `allOf` has it; of a keyword in both, the first one's value."""
+    if not isinstance(part, Mapping):
+        return dict(schema)
+    joined = {**part, **schema}
+    mine, theirs = schema.get("properties"), part.get("properties")
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        joined["properties"] = {**theirs, **mine}
+    mine, theirs = schema.get("required"), part.get("required")
+    if isinstance(mine, list) and isinstance(theirs, list):
+        joined["required"] = [*mine, *theirs]
+    return joined
 
 
 def _encode(schema: Mapping[str, Any]) -> bytes:
