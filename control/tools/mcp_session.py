@@ -2,6 +2,7 @@
 memory. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -33,6 +34,9 @@ _CLIENT: Final = types.Implementation(name="vocalized", version="1")
 _NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND, types.PARSE_ERROR})
 # How the library reports that the server has forgotten the session, which comes before it runs anything.
 _FORGOTTEN: Final = "Session terminated"
+# What the library logs of a failure may hold addresses and texts of the server; we log the failure itself.
+logging.getLogger("mcp").setLevel(logging.CRITICAL)
+logging.getLogger("client").setLevel(logging.CRITICAL)
 _FAILURES: Final = (httpx2.HTTPError, OSError, RuntimeError, ValueError)
 
 
