@@ -125,7 +125,7 @@ async def open_app(
                         sealer,
                         handlers,
                         dependencies.metrics,
-                        dependencies.services.tool_handlers,
+                        dependencies.services.tools.handlers,
                     )
                     try:
                         async with reader.running():
@@ -138,7 +138,7 @@ async def open_app(
                                 yield app
                     finally:
                         await webhooks.close()
-                        await dependencies.services.mcp_servers.connections.close()
+                        await dependencies.services.tools.connections.close()
         finally:
             await redis.aclose()
 

@@ -31,11 +31,7 @@ from control.numbers.service import Numbers
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
-from control.tools.http_client import ToolHttpClient
-from control.tools.http_tools import HttpTools
-from control.tools.mcp_connections import McpConnections
-from control.tools.mcp_servers import McpServers
-from control.tools.request_handlers import WorkspaceToolHandlers
+from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
@@ -70,9 +66,7 @@ class Services:
     spend_alarms: SpendAlarms
     messages: CallerMessages
     privacy: Privacy
-    http_tools: HttpTools
-    mcp_servers: McpServers
-    tool_handlers: WorkspaceToolHandlers
+    tools: ToolServices
     carriers: Carriers
     call_pacer: CallPacer
     media_assignment: MediaAssignment
@@ -119,7 +113,6 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     guard = EgressGuard(policies.egress_allow)
     checker = KeyChecker(guard)
-    tool_client, connections = ToolHttpClient(guard), McpConnections(guard)
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
     billing = Billing(
         platform=platform,
@@ -148,9 +141,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
-        http_tools=HttpTools(workspaces, sealer, tool_client, RESERVED_NAMES),
-        mcp_servers=McpServers(workspaces, sealer, connections),
-        tool_handlers=WorkspaceToolHandlers(sealer, tool_client, connections),
+        tools=make_tools(workspaces, sealer, guard, RESERVED_NAMES),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,

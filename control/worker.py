@@ -92,8 +92,7 @@ def make_worker_tasks(
                 delete_objects=partial(delete_workspace_objects, services.storage),
             ),
             platform_tasks(services.platform),
-            media_requests_tasks(),
-            tools_tasks(services.mcp_servers),
+            _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
             analytics_tasks(pool),
             billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
@@ -120,6 +119,10 @@ def make_worker_tasks(
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
     )
+
+
+def _make_tool_tasks(services: Services) -> WorkerTasks:
+    return join_tasks([media_requests_tasks(), tools_tasks(services.tools.mcp)])
 
 
 def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
@@ -164,7 +167,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                         metrics=metrics,
                     )
                 finally:
-                    await services.mcp_servers.connections.close()
+                    await services.tools.connections.close()
                     await reader.aclose()
 
 

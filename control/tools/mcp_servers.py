@@ -14,7 +14,7 @@ from control.tools.http_tools import require_public, require_unused
 from control.tools.mcp_config import McpServerConfig
 from control.tools.mcp_connections import McpConnections
 from control.tools.mcp_execution import McpExecution
-from control.tools.mcp_listing import ToolListing, list_tools
+from control.tools.mcp_tool_list import ToolListing, list_tools
 from control.tools.model import McpServer
 from control.tools.secret_headers import HeaderSafe, SealedHeaders, require_distinct
 from control.workspaces.service import Workspaces

@@ -8,8 +8,8 @@ from control.db.duties import OutsideDuty, WorkerTasks
 from control.db.pool import Pool
 from control.db.scope import enter_platform
 from control.tools import store_mcp_servers
-from control.tools.mcp_listing import ToolListing
 from control.tools.mcp_servers import McpServers
+from control.tools.mcp_tool_list import ToolListing
 from control.tools.model import McpServer
 from shared.errors import Conflict, NotFound, TooManyRequests
 

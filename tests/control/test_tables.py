@@ -30,6 +30,7 @@ OWNERS: Final = {
     "media_requests": "tool_runs",
     "messages": "message_emails messages",
     "platform": "audit_log idempotency_keys settings tiers",
+    "tools": "http_tools mcp_servers",
     "privacy": "caller_deletions retention_progress workspace_exports",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",

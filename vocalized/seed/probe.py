@@ -166,7 +166,8 @@ def client_probes(
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
-                          "/voice/providers", "/voice/strategy", "/billing/current", "/billing/history",
+                          "/voice/providers", "/voice/strategy", "/http-tools", "/mcp-servers",
+                          "/billing/current", "/billing/history",
                           "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [

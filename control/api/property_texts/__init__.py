@@ -14,6 +14,7 @@ from control.api.property_texts.common import COMMON
 from control.api.property_texts.numbers import NUMBERS
 from control.api.property_texts.privacy import PRIVACY
 from control.api.property_texts.staff import STAFF
+from control.api.property_texts.tools import TOOLS
 from control.api.property_texts.voice import VOICE
 from control.http.api_reference import PropertyText
 
@@ -28,4 +29,4 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, PRIVACY, STAFF, VOICE])
+PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, PRIVACY, STAFF, TOOLS, VOICE])

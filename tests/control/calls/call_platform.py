@@ -330,7 +330,7 @@ async def open_call_platform(
                 try:
                     yield platform
                 finally:
-                    await platform.services.mcp_servers.connections.close()
+                    await platform.services.tools.connections.close()
     finally:
         await redis.aclose()
 

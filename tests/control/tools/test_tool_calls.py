@@ -35,7 +35,7 @@ async def test_http_tool_runs_once_under_its_run_id_and_only_for_agents_that_nam
     platform: CallPlatform, valkey_url: str
 ) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tool_handlers
+    finder = platform.services.tools.handlers
     async with (
         running_peer(plain('{"free": 3}')) as peer,
         running_api_process(platform, {}, finder=finder),
@@ -67,7 +67,7 @@ async def test_request_without_an_answer_is_told_as_unknown_and_never_repeated(
     platform: CallPlatform, valkey_url: str
 ) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tool_handlers
+    finder = platform.services.tools.handlers
     async with (
         running_peer(hang) as peer,
         running_api_process(platform, {}, finder=finder),
@@ -84,7 +84,7 @@ async def test_request_without_an_answer_is_told_as_unknown_and_never_repeated(
 
 async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatform, valkey_url: str) -> None:
     workspace = await platform.create_workspace()
-    tools, finder = ScriptedTools(), platform.services.tool_handlers
+    tools, finder = ScriptedTools(), platform.services.tools.handlers
     async with (
         running_mcp(tools.server) as url,
         running_api_process(platform, {}, finder=finder),
@@ -111,16 +111,16 @@ async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatf
         tools.text = "y" * 100_000
         assert "(the rest was cut off)" in await ask("find_slots", "run-5", b'{"day": "today"}')
         tools.gate.set()
-        assert platform.services.mcp_servers.connections.count == 1
+        assert platform.services.tools.connections.count == 1
 
 
 async def test_server_that_is_away_delays_no_call_and_did_nothing(platform: CallPlatform, valkey_url: str) -> None:
     workspace = await platform.create_workspace()
-    finder = platform.services.tool_handlers
+    finder = platform.services.tools.handlers
     async with running_mcp(ScriptedTools().server) as url:
         await add_server(platform, workspace, url)
         await change_agent(platform, workspace, mcp_tools=[{"server": "diary", "tools": ["book"]}])
-    await platform.services.mcp_servers.connections.close()
+    await platform.services.tools.connections.close()
     admitted = await platform.admit(workspace)
     assert set(tools_of(admitted)) == {"diary__book"}
     async with (
@@ -130,8 +130,8 @@ async def test_server_that_is_away_delays_no_call_and_did_nothing(platform: Call
         told = await failing(node.ask(admitted, "tool.diary__book", b'{"hour": "8"}', run_id="run-1"))
         assert told.startswith("tool_unreachable: diary__book cannot be reached") and told.endswith("Nothing was done.")
     later = NOW + timedelta(hours=1)
-    assert await refresh_lists(platform.pool, platform.services.mcp_servers, later) >= 1
+    assert await refresh_lists(platform.pool, platform.services.tools.mcp, later) >= 1
     (server,) = await platform.in_workspace(
-        workspace, lambda db: platform.services.mcp_servers.list_all(db, workspace.workspace_id)
+        workspace, lambda db: platform.services.tools.mcp.list_all(db, workspace.workspace_id)
     )
     assert server.list_error and server.find_tool("book") is not None and server.listed_at == NOW

@@ -27,7 +27,7 @@ async def add_http_tool(platform: CallPlatform, workspace: LiveWorkspace, url: s
         {"description": "Stock.", "parameters": PARAMETERS, "url": url, "method": "POST", **config}
     )
     edit = HttpToolEdit(made, {"Authorization": "Bearer s3cret-key"})
-    service = platform.services.http_tools
+    service = platform.services.tools.http
     await platform.in_workspace(
         workspace, lambda db: service.create(db, workspace.workspace_id, workspace.actor, "check_stock", edit, NOW)
     )
@@ -35,7 +35,7 @@ async def add_http_tool(platform: CallPlatform, workspace: LiveWorkspace, url: s
 
 async def add_server(platform: CallPlatform, workspace: LiveWorkspace, url: str, **config: Any) -> McpServer:
     edit = McpServerEdit(McpServerConfig(url=url, **config))
-    service = platform.services.mcp_servers
+    service = platform.services.tools.mcp
     made = await platform.in_workspace(
         workspace, lambda db: service.create(db, workspace.workspace_id, workspace.actor, "diary", edit, NOW)
     )

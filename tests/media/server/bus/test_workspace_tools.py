@@ -38,7 +38,7 @@ async def test_model_uses_a_tool_of_the_time_server_from_the_registry(
     ]
     scripts = [(CHUNKED, [*steps, *END]) for steps in (call_tool, [delta(content="It is noon."), delta("stop")])]
     workspace = await platform.create_workspace(greeting="", prompt="Be kind.")
-    finder = platform.services.tool_handlers
+    finder = platform.services.tools.handlers
     async with (
         running_mcp(make_time_server()) as url,
         sse_server(*scripts) as server,
