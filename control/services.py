@@ -111,8 +111,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         platform=platform,
     )
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    guard = EgressGuard(policies.egress_allow)
-    checker = KeyChecker(guard)
+    checker = KeyChecker(EgressGuard(policies.egress_allow))
     agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
     billing = Billing(
         platform=platform,
@@ -141,7 +140,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
-        tools=make_tools(workspaces, sealer, guard, RESERVED_NAMES),
+        tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,
