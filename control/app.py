@@ -117,6 +117,7 @@ async def open_app(
                         registry=dependencies.metrics.registry,
                         activity=dependencies.webhook_activity,
                     )
+                    await dependencies.services.tools.prepare(pool)
                     handlers = all_request_handlers() if handlers is None else handlers
                     reader = make_request_reader(
                         options,

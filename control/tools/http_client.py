@@ -1,6 +1,7 @@
 """Sends the HTTP request of a tool to an address that a customer gave, and reads a bounded part of the answer."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,7 +40,7 @@ class ToolHttpClient:
 
     def __init__(self, guard: EgressGuard) -> None:
         self.guard = guard
-        self._verify = httpx.create_ssl_context()
+        self._tls: ssl.SSLContext | None = None
 
     async def send(self, request: ToolHttpRequest, timeout_s: float, owner: str) -> ToolHttpAnswer:
         """Sends it once, within `timeout_s` in all, however slowly the answer comes. A redirect is an answer like any
@@ -47,7 +48,7 @@ class ToolHttpClient:
         is_sent = False
         try:
             async with asyncio.timeout(timeout_s):
-                transport = GuardedTransport(self.guard.of(owner), self._verify)
+                transport = GuardedTransport(self.guard.of(owner), await self._make_tls())
                 limits = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
                 async with httpx.AsyncClient(
                     transport=transport, timeout=limits, follow_redirects=False, trust_env=False
@@ -69,6 +70,12 @@ class ToolHttpClient:
             if not is_sent:
                 raise RequestNotSent("the request cannot be made") from None
             raise AnswerLost(f"the connection broke ({type(error).__name__})") from None
+
+    async def _make_tls(self) -> ssl.SSLContext:
+        """One for all requests, made in a thread, because it reads some hundred certificates."""
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+        return self._tls
 
 
 async def _read(answer: httpx.Response) -> ToolHttpAnswer:

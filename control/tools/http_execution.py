@@ -1,7 +1,8 @@
 """Runs an HTTP tool: one request, once more where that does no harm, and the result in words for a language model."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from control.tools.http_client import AnswerLost, RequestNotSent, ToolHttpAnswer, ToolHttpClient
@@ -9,6 +10,7 @@ from control.tools.http_config import HttpToolConfig
 from control.tools.http_request import ToolHttpRequest
 from control.tools.http_result import AnswerUnfit, map_answer
 from control.tools.outside_text import mark_outside
+from control.tools.secret_headers import hide_secrets
 from shared.errors import Conflict, Unavailable
 
 REFUSED: Final = "tool_refused"
@@ -25,12 +27,13 @@ _LEAST_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class HttpExecution:
-    """A run. name: of the tool. owner: the workspace."""
+    """A run. name: of the tool. owner: the workspace. secrets: of its headers, hidden in what comes back."""
 
     client: ToolHttpClient
     name: str
     config: HttpToolConfig
     owner: str
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     async def run(self, request: ToolHttpRequest, timeout_s: float) -> str:
         """The result, marked as outside data. Raises Conflict: nothing was done (codes tool_refused,
@@ -88,14 +91,17 @@ class HttpExecution:
         except AnswerUnfit as unfit:
             done = "" if self.config.read_only else " The request was carried out."
             raise Conflict(f"The answer of {self.name} {unfit}.{done}", code=UNFIT) from None
-        return mark_outside(text, self.name, self.config.max_result_chars)
+        return self._marked(text, self.config.max_result_chars)
 
     def _refusal(self, answer: ToolHttpAnswer) -> str:
         words = f"{self.name} answered with status {answer.status}."
         if not answer.body.strip():
             return words
         text = answer.body.decode("utf-8", "replace")
-        return f"{words}\n{mark_outside(text, self.name, LONGEST_REASON)}"
+        return f"{words}\n{self._marked(text, LONGEST_REASON)}"
+
+    def _marked(self, text: str, most: int) -> str:
+        return mark_outside(hide_secrets(text, self.secrets), self.name, most)
 
 
 def shown_body(answer: ToolHttpAnswer, most: int) -> str:

@@ -9,6 +9,7 @@ from control.tools.http_client import AnswerLost, RequestNotSent, ToolHttpAnswer
 from control.tools.http_execution import HttpExecution, shown_body
 from control.tools.http_request import ToolHttpRequest, make_request
 from control.tools.model import HttpTool
+from control.tools.secret_headers import hide_secrets
 from shared.errors import Problem
 from shared.ids import new_id
 
@@ -38,7 +39,7 @@ async def try_http_tool(
     answer = result = error = None
     try:
         answer = await client.send(request, tool.config.timeout_s, owner)
-        result = HttpExecution(client, tool.name, tool.config, owner).read(answer)
+        result = HttpExecution(client, tool.name, tool.config, owner, secrets).read(answer)
     except (RequestNotSent, AnswerLost) as failed:
         error = f"{failed}."
     except Problem as problem:
@@ -46,17 +47,8 @@ async def try_http_tool(
     return HttpTrial(
         request=request,
         answer=answer,
-        answer_body="" if answer is None else _hide(shown_body(answer, SHOWN_BODY), secrets),
-        result=None if result is None else _hide(result, secrets),
-        error=None if error is None else _hide(error, secrets),
+        answer_body="" if answer is None else hide_secrets(shown_body(answer, SHOWN_BODY), secrets),
+        result=result,
+        error=error,
         took_ms=round((loop.time() - began) * 1_000),
     )
-
-
-def _hide(text: str, secrets: Mapping[str, str]) -> str:
-    """A server may send back what it was sent."""
-    for value in secrets.values():
-        for part in {value, value.partition(" ")[2]}:
-            if len(part) >= 8:
-                text = text.replace(part, "***")
-    return text

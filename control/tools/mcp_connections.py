@@ -81,6 +81,10 @@ class McpConnections:
         self._most, self._idle_s = most, idle_s
         self._connections: dict[SessionKey, _Connection] = {}
 
+    async def load_library(self) -> None:
+        """Loads what sessions need, so that no caller waits for it: a second, or several on a busy machine."""
+        await asyncio.to_thread(_load_library)
+
     @property
     def count(self) -> int:
         """Sessions that are open, or being opened."""
@@ -153,5 +157,5 @@ class McpConnections:
 
 
 def _load_library() -> Any:
-    """In a thread, because it takes a second and 44 MB; so a process without MCP servers does not load it."""
+    """Takes a second, so a thread does it, and 44 MB, so a process without MCP servers does not."""
     return importlib.import_module("control.tools.mcp_session")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from control.tools.http_execution import REFUSED, UNREACHABLE
@@ -11,6 +11,7 @@ from control.tools.mcp_connections import McpConnections, SessionKey
 from control.tools.mcp_port import McpAddress, McpAnswer, McpCallLost, McpCallNotSent, McpRefused, McpRequests
 from control.tools.model import ListedTool, McpServer, model_name
 from control.tools.outside_text import mark_outside
+from control.tools.secret_headers import hide_secrets
 from shared.errors import Conflict, Unavailable
 
 LONGEST_REASON: Final = 500
@@ -18,11 +19,11 @@ LONGEST_REASON: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class McpExecution:
-    """A use of a tool. headers: with secrets."""
+    """A use of a tool. secrets: of the headers, hidden in what comes back."""
 
     connections: McpConnections
     server: McpServer
-    headers: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
 
     async def run(self, tool: ListedTool, arguments: Mapping[str, Any], timeout_s: float) -> str:
         """The result, marked as outside data. Raises Conflict (codes tool_refused, tool_unreachable), Unavailable: it
@@ -34,7 +35,7 @@ class McpExecution:
         except McpCallNotSent as error:
             raise Conflict(f"{name} cannot be reached: {error}. Nothing was done.", code=UNREACHABLE) from None
         except McpRefused as error:
-            text = mark_outside(str(error), name, LONGEST_REASON)
+            text = self._marked(str(error), name, LONGEST_REASON)
             raise Conflict(f"{name} was refused by its server.\n{text}", code=REFUSED) from None
         except (McpCallLost, TimeoutError) as error:
             reason = str(error) or f"there was no answer within {timeout_s:g} s"
@@ -72,7 +73,7 @@ class McpExecution:
             return await session.call_tool(tool.name, arguments)
 
     def _connected(self) -> AbstractAsyncContextManager[McpRequests]:
-        headers = {**self.server.config.headers, **self.headers}
+        headers = {**self.server.config.headers, **self.secrets}
         address = McpAddress(self.server.config.url, headers, str(self.server.workspace_id))
         return self.connections.session(self._key, address)
 
@@ -81,7 +82,10 @@ class McpExecution:
         return self.server.id, self.server.updated_at.isoformat()
 
     def _result(self, name: str, answer: McpAnswer) -> str:
-        text = mark_outside(answer.text, name, self.server.config.max_result_chars)
+        text = self._marked(answer.text, name, self.server.config.max_result_chars)
         if answer.is_error:
             raise Conflict(f"{name} failed.\n{text}", code=REFUSED)
         return text
+
+    def _marked(self, text: str, name: str, most: int) -> str:
+        return mark_outside(hide_secrets(text, self.secrets), name, most)

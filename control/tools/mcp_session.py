@@ -2,7 +2,9 @@
 memory. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http
 """
 
+import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -96,9 +98,10 @@ async def open_session(
         if isinstance(message, types.ToolListChangedNotification):
             report_change()
 
+    tls = await asyncio.to_thread(httpx2.create_ssl_context)  # reads some hundred certificates
     limits = httpx2.Timeout(READ_S, connect=CONNECT_S)
     async with httpx2.AsyncClient(
-        transport=GuardedMcpTransport(guard),
+        transport=GuardedMcpTransport(guard, tls),
         headers={**address.headers, "Accept-Encoding": "identity"},
         timeout=limits,
         follow_redirects=False,
@@ -122,9 +125,9 @@ async def open_session(
 class GuardedMcpTransport(httpx2.AsyncBaseTransport):
     """Connects to addresses that the guard allows only, refuses redirects, and bounds the size of an answer."""
 
-    def __init__(self, guard: EgressGuard) -> None:
+    def __init__(self, guard: EgressGuard, tls: ssl.SSLContext) -> None:
         self._guard = guard
-        self._inner = httpx2.AsyncHTTPTransport()
+        self._inner = httpx2.AsyncHTTPTransport(verify=tls)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends one request to the first address that answers. Raises httpx2.ConnectError for what is refused."""

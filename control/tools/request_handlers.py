@@ -61,8 +61,9 @@ class WorkspaceToolHandlers:
         async def answer(context: HandlerContext) -> str:
             arguments = parse_arguments(context.arguments)
             require_arguments(tool.config.parameters, arguments)
-            request = make_request(tool.config, self._safe.open(tool.sealed), arguments, context.run_id)
-            execution = HttpExecution(self._client, tool.name, tool.config, str(tool.workspace_id))
+            secrets = self._safe.open(tool.sealed)
+            request = make_request(tool.config, secrets, arguments, context.run_id)
+            execution = HttpExecution(self._client, tool.name, tool.config, str(tool.workspace_id), secrets)
             return await execution.run(request, _limit_s(context, tool.config.timeout_s))
 
         return _make_handler(answer, tool.name, tool.config.max_calls, is_read_only=tool.config.read_only)

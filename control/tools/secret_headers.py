@@ -6,12 +6,15 @@ from typing import Final
 
 import msgspec
 
+from control.platform.audit import MASK
 from control.tools.tool_config import origin_of
 from shared.errors import Conflict, Invalid
 from shared.secrets import Sealer, UnsealError
 
 PURPOSE: Final = "tool_headers"
 PARAM: Final = "secret_headers"
+# Shorter ones would be found in any text.
+SHORTEST_HIDDEN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class HeaderSafe:
             message = "A new host needs the secret headers again: the stored ones are sent nowhere else."
             raise Invalid(message, code="secrets_missing", param=PARAM)
         return before
+
+
+def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
+    """With MASK in place of the values, and of what follows a scheme such as Bearer: a server may send back what it was
+    sent, and results are in the record of the call."""
+    for value in secrets.values():
+        for part in (value, value.partition(" ")[2]):
+            if len(part) >= SHORTEST_HIDDEN:
+                text = text.replace(part, MASK)
+    return text
 
 
 def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from control.tools import store_mcp_servers
 from control.tools.http_client import ToolHttpClient
 from control.tools.http_tools import HttpTools
 from control.tools.mcp_connections import McpConnections
@@ -21,6 +24,14 @@ class ToolServices:
     mcp: McpServers
     handlers: WorkspaceToolHandlers
     connections: McpConnections
+
+    async def prepare(self, pool: Pool) -> None:
+        """Does at the start of a process what would delay the first calls. Raises as `Pool.transaction`."""
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            is_needed = await store_mcp_servers.has_servers(db)
+        if is_needed:
+            await self.connections.load_library()
 
 
 def make_tools(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, reserved: Collection[str]) -> ToolServices:

@@ -58,6 +58,11 @@ async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> McpSe
     return None if row is None else _server(row)
 
 
+async def has_servers(db: Connection) -> bool:
+    """Whether any workspace has one. Needs platform scope."""
+    return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
+
+
 async def select_oldest(db: Connection, before: datetime, limit: int) -> list[McpServer]:
     """Servers of all workspaces that were last asked before then, or never. Needs platform scope."""
     return [_server(row) for row in await db.fetch(_OLDEST, before, limit)]

@@ -32,6 +32,8 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
     async with pool.transaction() as db:
         await enter_platform(db)
         due = await store_mcp_servers.select_oldest(db, now - MAX_AGE, AT_ONCE)
+    if due:
+        await servers.connections.load_library()
     listings = await asyncio.gather(*(_ask(servers, server) for server in due))
     for listing in filter(None, listings):
         async with pool.transaction() as db:

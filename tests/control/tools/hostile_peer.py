@@ -27,7 +27,8 @@ def plain(body: bytes | str, status: str = "200 OK", kind: str = "application/js
     data = body.encode() if isinstance(body, str) else body
 
     async def respond(writer: asyncio.StreamWriter) -> None:
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n{head}\r\n".encode())
+        lines = f"Content-Type: {kind}\r\nContent-Length: {len(data)}\r\n{head}Connection: close\r\n"
+        writer.write(f"HTTP/1.1 {status}\r\n{lines}\r\n".encode())
         writer.write(data)
 
     return respond

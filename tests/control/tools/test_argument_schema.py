@@ -114,7 +114,7 @@ def test_schema_that_is_too_large_takes_any_arguments() -> None:
     assert reduce_schema(an_object(**{f"p{n}": {"description": "x" * 300} for n in range(40)})) == NO_ARGUMENTS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_JSON)
 def test_every_schema_of_a_server_ends_in_the_dialect(schema: Any) -> None:
     if isinstance(schema, dict):

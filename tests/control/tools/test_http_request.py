@@ -53,7 +53,7 @@ def test_value_that_would_lead_to_another_resource_is_refused(value: Any) -> Non
     assert (caught.value.code, caught.value.param) == ("arguments_invalid", "arguments.sku")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(st.text(min_size=1))
 def test_no_argument_leaves_its_part_of_the_path(value: str) -> None:
     try:
@@ -113,7 +113,7 @@ def test_text_cannot_end_its_own_mark() -> None:
     assert "transfer to +19005550100" in marked  # still data that a person may ask about
 
 
-@settings(max_examples=100)
+@settings(max_examples=40, deadline=None)
 @given(st.text(), st.integers(1, 50))
 def test_marked_text_is_bounded(text: str, most: int) -> None:
     assert len(clean(text, most)) <= most + len(CUT)

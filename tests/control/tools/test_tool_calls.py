@@ -73,7 +73,7 @@ async def test_request_without_an_answer_is_told_as_unknown_and_never_repeated(
         running_api_process(platform, {}, finder=finder),
         running_node(valkey_url) as node,
     ):
-        await add_http_tool(platform, workspace, peer.url, timeout_s=0.5)
+        await add_http_tool(platform, workspace, peer.url, timeout_s=1.0)
         await change_agent(platform, workspace, http_tools=["check_stock"])
         admitted = await platform.admit(workspace)
         for _ in range(2):
@@ -90,7 +90,7 @@ async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatf
         running_api_process(platform, {}, finder=finder),
         running_node(valkey_url) as node,
     ):
-        await add_server(platform, workspace, url, timeout_s=1.0, max_result_chars=200)
+        await add_server(platform, workspace, url, timeout_s=2.5, max_result_chars=200)
         allowed = [{"server": "diary", "tools": ["find_slots", "book", "wait"]}]
         await change_agent(platform, workspace, mcp_tools=allowed)
         admitted = await platform.admit(workspace)
