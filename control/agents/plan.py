@@ -47,7 +47,7 @@ def make_plan(
     return decode_plan(
         msgspec.json.encode(
             {
-                "agent": _agent(content.name, config, _explained(texts) if tools else texts),
+                "agent": _agent(content.name, config, _explain_tools(texts, config)),
                 **chains,
                 "turn": config.turn.model_dump(),
                 "limits": config.limits.model_dump(),
@@ -121,8 +121,10 @@ def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str
     }
 
 
-def _explained(texts: Mapping[str, str]) -> Mapping[str, str]:
-    """The prompt with what the model must know of results that come from outside."""
+def _explain_tools(texts: Mapping[str, str], config: AgentConfig) -> Mapping[str, str]:
+    """The prompt with what the model must know of results that come from outside, for agents with such tools."""
+    if not (config.http_tools or config.mcp_tools):
+        return texts
     return {**texts, "prompt": f"{texts['prompt']}\n\n{EXPLANATION}".strip()}
 
 
