@@ -63,7 +63,8 @@ def make_time_server() -> MCPServer:
 async def running_mcp(server: MCPServer, **options: Any) -> AsyncIterator[str]:
     """The server until the block ends; returns its address."""
     app = server.streamable_http_app(**options)
-    with socket.socket() as listening:
+    # With the protocol named, because asyncio turns off delays (TCP_NODELAY) only then.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         config = uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1, ws="none")
