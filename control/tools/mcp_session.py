@@ -32,8 +32,9 @@ CONNECT_S: Final = 3.0
 # Seconds without a byte of an answer; the whole call has a shorter limit of its own.
 READ_S: Final = 30.0
 _CLIENT: Final = types.Implementation(name="vocalized", version="1")
-# https://www.jsonrpc.org/specification#error_object: the server has not run the tool.
-_NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND, types.PARSE_ERROR})
+# https://www.jsonrpc.org/specification#error_object: the server has not run the tool. Not PARSE_ERROR, with which the
+# library reports an answer that it cannot read.
+_NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND})
 # How the library reports that the server has forgotten the session, which comes before it runs anything.
 _FORGOTTEN: Final = "Session terminated"
 # What the library logs of a failure may hold addresses and texts of the server; we log the failure itself.

@@ -15,7 +15,8 @@ TOOL = {"name": "book", "description": "Books.", "inputSchema": {"type": "object
 @dataclass(slots=True)
 class LegacyServer:
     """sessions: opened so far; the last one is valid. called: runs of tools. replies: in place of the result of a
-    call, in their order. changes: when set, the stream of the session says that the list has changed."""
+    call, in their order. changes: when set, the stream of the session says that the list has changed. text: of
+    results."""
 
     peer: HostilePeer
     sessions: int = 0
@@ -24,6 +25,7 @@ class LegacyServer:
     tools: list[dict[str, Any]] = field(default_factory=lambda: [TOOL])
     changes: asyncio.Event = field(default_factory=asyncio.Event)
     has_forgotten: bool = False
+    text: str = "Done"
 
     async def respond(self, writer: asyncio.StreamWriter) -> None:
         """Answers the newest request."""
@@ -55,7 +57,7 @@ class LegacyServer:
         self.called.append(message["params"])
         if self.replies:
             return self.replies.pop(0)
-        return _result(ident, {"content": [{"type": "text", "text": f"Done, {head}."}]})
+        return _result(ident, {"content": [{"type": "text", "text": f"{self.text}, {head}."}]})
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
