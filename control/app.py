@@ -34,7 +34,7 @@ from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings import Bookings, make_bookings
-from control.media_requests.handler import RequestHandlers, join_handlers
+from control.media_requests.handler import HandlerFinder, RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns
@@ -117,9 +117,18 @@ async def open_app(
                         registry=dependencies.metrics.registry,
                         activity=dependencies.webhook_activity,
                     )
+                    await dependencies.services.tools.prepare(pool)
                     bookings = make_bookings(pool, dependencies.services.integrations)
                     handlers = all_request_handlers(bookings) if handlers is None else handlers
-                    reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
+                    reader = make_request_reader(
+                        options,
+                        pool,
+                        outside.bus,
+                        sealer,
+                        handlers,
+                        dependencies.metrics,
+                        dependencies.services.tools.handlers,
+                    )
                     try:
                         async with reader.running():
                             app = make_app(
@@ -132,6 +141,7 @@ async def open_app(
                                 yield app
                     finally:
                         await webhooks.close()
+                        await dependencies.services.tools.connections.close()
         finally:
             await redis.aclose()
 
@@ -167,6 +177,7 @@ def make_request_reader(
     sealer: Sealer,
     handlers: RequestHandlers,
     http_metrics: HttpMetrics,
+    finder: HandlerFinder | None = None,
 ) -> RequestReader:
     """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
     connection for leases and outcomes of runs."""
@@ -175,7 +186,7 @@ def make_request_reader(
     # A workspace gets half of the places, a handler three quarters; at least one each.
     places = options.request_concurrency
     shares = RequestShares(per_workspace=max(places // 2, 1), per_handler=max(places * 3 // 4, 1))
-    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares)
+    service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares, finder)
     return RequestReader(
         RequestStream(bus, sealer),
         service.answer,

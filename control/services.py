@@ -10,6 +10,7 @@ from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts
 from control.agents.lookup import AgentLookup
 from control.agents.model import AgentPolicy
+from control.agents.remote_tools import RESERVED_NAMES
 from control.agents.service import Agents
 from control.agents.templates import Templates
 from control.analytics.call_exports import CallExports, ExportPolicy
@@ -39,6 +40,7 @@ from control.numbers.service import Numbers
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
+from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
@@ -79,6 +81,7 @@ class Services:
     messages: CallerMessages
     privacy: Privacy
     integrations: Integrations
+    tools: ToolServices
     carriers: Carriers
     call_pacer: CallPacer
     media_assignment: MediaAssignment
@@ -179,6 +182,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         messages=CallerMessages(policies.messages, mailer),
         privacy=make_privacy(workspaces, platform, sealer),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
+        tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,

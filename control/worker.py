@@ -38,6 +38,7 @@ from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.worker_tasks import privacy_tasks
 from control.services import Policies, Services, make_services
+from control.tools.worker_tasks import tools_tasks
 from control.voice.worker_tasks import voice_tasks
 from control.webhooks.deletion import clear_caller_payloads
 from control.webhooks.metrics import WebhookMetrics
@@ -91,7 +92,7 @@ def make_worker_tasks(
             accounts_tasks(pool, services.accounts, sender),
             _make_workspaces_tasks(services),
             platform_tasks(services.platform, metrics.report_partitions),
-            media_requests_tasks(),
+            _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
@@ -139,6 +140,10 @@ def _make_voice_tasks(services: Services, metrics: WorkerMetrics) -> WorkerTasks
 def _make_integrations_tasks(pool: Pool, services: Services) -> tuple[WorkerTasks, WorkerTasks]:
     runner = make_action_runner(pool, services.integrations)
     return integrations_tasks(pool, services.integrations), sync_tasks(pool, runner)
+
+
+def _make_tool_tasks(services: Services) -> WorkerTasks:
+    return join_tasks([media_requests_tasks(), tools_tasks(services.tools.mcp)])
 
 
 def _make_privacy_tasks(pool: Pool, services: Services) -> WorkerTasks:
@@ -196,6 +201,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                         metrics=metrics,
                     )
                 finally:
+                    await services.tools.connections.close()
                     await reader.aclose()
 
 

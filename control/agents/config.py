@@ -16,6 +16,7 @@ from control.agents.remote_tools import RemoteToolName
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
 from control.platform.union_errors import SingleUnionError
+from control.tools.tool_config import ToolTitle
 from shared.plan import FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
@@ -23,6 +24,9 @@ LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 MOST_FACTS: Final = 100
+# A plan has room for 64 tools, those that are built in included.
+MOST_HTTP_TOOLS: Final = 20
+MOST_MCP_TOOLS: Final = 32
 SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
@@ -192,6 +196,29 @@ def _require_different(tools: list[str]) -> list[str]:
     return tools
 
 
+class McpToolChoice(ConfigPart):
+    """Tools of one MCP server that an agent may use."""
+
+    server: ToolTitle = Field(description="Name of the MCP server.", examples=["calendar"])
+    tools: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]],
+        AfterValidator(_require_different),
+    ] = Field(
+        min_length=1,
+        max_length=MOST_MCP_TOOLS,
+        description="Names of its tools, as it lists them, up to 32; the agent can use no others.",
+        examples=[["find_slots"]],
+    )
+
+
+def _require_few(choices: list[McpToolChoice]) -> list[McpToolChoice]:
+    if len({choice.server for choice in choices}) < len(choices):
+        raise ValueError("must name each server once")
+    if sum(len(choice.tools) for choice in choices) > MOST_MCP_TOOLS:
+        raise ValueError(f"must name at most {MOST_MCP_TOOLS} tools in all")
+    return choices
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -270,6 +297,19 @@ class AgentConfig(ConfigPart):
         "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
         "and sends it by e-mail. look_up_contact tells it who the customer is, by the number of the call. "
         "check_availability and book_appointment use the connected calendar.",
+    )
+    # Left out where they are empty: programs of the version before refuse an unknown field.
+    http_tools: Annotated[list[ToolTitle], AfterValidator(_require_different)] = Field(
+        default=[],
+        max_length=MOST_HTTP_TOOLS,
+        exclude_if=operator.not_,
+        description="Names of the workspace's HTTP tools that the agent may use, up to 20.",
+    )
+    mcp_tools: Annotated[list[McpToolChoice], AfterValidator(_require_few)] = Field(
+        default=[],
+        max_length=MOST_MCP_TOOLS,
+        exclude_if=operator.not_,
+        description="Tools of the workspace's MCP servers that the agent may use, up to 32 in all.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")

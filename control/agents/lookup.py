@@ -19,11 +19,12 @@ from control.agents.plan import ANY_CALL, make_chain, make_plan
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.agents.variables import PlannedCall
 from control.db.pool import Connection
+from control.tools.plan import plan_http_tools, plan_mcp_tools
 from control.voice.keys import KEY_OPTION, open_keys
 from control.voice.offers import RULES, ProviderOffer, ProviderOffers, RoutingRules
 from control.voice.routing_rules import make_rules
 from control.workspaces.model import NO_DISCLOSURE, DisclosureChoice, disclosure_choice
-from shared.plan import CallPlan, PlanError, ProviderPlan
+from shared.plan import CallPlan, PlanError, ProviderPlan, ToolPlan
 from shared.secrets import Sealer
 
 
@@ -32,7 +33,7 @@ class AnsweringAgent:
     """The agent that would answer, and its workspace. agent_id, version: None without an agent. timezone: the
     workspace's, a name of the IANA database. max_calls: concurrent calls that the tier allows. dial_scope: where the
     workspace's calls and the agent's transfers may go. disclosure: what callers are told, by the workspace's choice and
-    the laws in disclosures.
+    the laws in disclosures. tools: of the workspace, which the agent may use.
 
     may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
@@ -56,6 +57,7 @@ class AnsweringAgent:
     standins: bool
     disclosure: DisclosureChoice = NO_DISCLOSURE
     disclosures: Disclosures = NO_DISCLOSURES
+    tools: Sequence[ToolPlan] = ()
 
     @property
     def is_live(self) -> bool:
@@ -106,7 +108,7 @@ class AnsweringAgent:
         keys = self._keys()
         version = _allowed(self.version, self.dial_scope)
         try:
-            plan = make_plan(version, self._usable(keys), self._complete(call), moment)
+            plan = make_plan(version, self._usable(keys), self._complete(call), moment, self.tools)
         except PlanError:
             raise
         except ValueError as error:  # a config that an older schema allowed
@@ -197,7 +199,15 @@ class AgentLookup:
             standins=self._policy.standins,
             disclosure=disclosure_choice(row["settings"]),
             disclosures=self._policy.disclosures,
+            tools=_tools(row),
         )
+
+
+def _tools(row: Any) -> tuple[ToolPlan, ...]:
+    config = row["config"] or {}
+    allowed = {choice["server"]: choice["tools"] for choice in config.get("mcp_tools", ())}
+    http = plan_http_tools(row["http_tools"], config.get("http_tools", ()))
+    return (*http, *plan_mcp_tools(row["mcp_servers"], allowed))
 
 
 def _version(row: Any) -> AgentVersion | None:

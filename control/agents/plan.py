@@ -11,8 +11,9 @@ from control.agents.facts import announces, make_values
 from control.agents.model import AgentContent, AgentVersion
 from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
-from control.agents.remote_tools import REMOTE_TOOLS
+from control.agents.remote_tools import REMOTE_TOOLS, RESERVED_NAMES
 from control.agents.variables import PlannedCall
+from control.tools.outside_text import EXPLANATION
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
 from shared.plan import CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 
@@ -22,10 +23,14 @@ ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def make_plan(
-    version: AgentVersion, offers: ProviderOffers, call: PlannedCall = ANY_CALL, moment: CallMoment | None = None
+    version: AgentVersion,
+    offers: ProviderOffers,
+    call: PlannedCall = ANY_CALL,
+    moment: CallMoment | None = None,
+    tools: Sequence[ToolPlan] = (),
 ) -> CallPlan:
     """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them. moment: when
-    the call began, for the opening hours; None: they are left out.
+    the call began, for the opening hours; None: they are left out. tools: of the workspace, which the agent may use.
 
     Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
     without a provider, or a text that its placeholders would make too long.
@@ -42,11 +47,11 @@ def make_plan(
     return decode_plan(
         msgspec.json.encode(
             {
-                "agent": _agent(content.name, config, texts),
+                "agent": _agent(content.name, config, _explain_tools(texts, config)),
                 **chains,
                 "turn": config.turn.model_dump(),
                 "limits": config.limits.model_dump(),
-                "tools": plan_tools(config.tools),
+                "tools": [*plan_tools(config.tools), *(tool for tool in tools if tool.name not in RESERVED_NAMES)],
                 "recording": config.recording.enabled,
                 "call_id": call.id,
                 "workspace_id": str(version.workspace_id),
@@ -114,6 +119,13 @@ def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str
         "fallback_number": config.fallback_number,
         **{part: texts[part] for part in ("greeting", "prompt", "goodbye")},
     }
+
+
+def _explain_tools(texts: Mapping[str, str], config: AgentConfig) -> Mapping[str, str]:
+    """The prompt with what the model must know of results that come from outside, for agents with such tools."""
+    if not (config.http_tools or config.mcp_tools):
+        return texts
+    return {**texts, "prompt": f"{texts['prompt']}\n\n{EXPLANATION}".strip()}
 
 
 def _consent(config: AgentConfig, announcement: str) -> ConsentPlan | None:

@@ -23,6 +23,15 @@ _TRIAL_NUMBERS: Final = """
                     FROM verified_numbers y JOIN workspace_members m ON m.user_id = y.user_id
                     WHERE m.workspace_id = w.id LIMIT 1000) END AS trial_numbers
 """
+# What the plan needs of the workspace's tools that version `v` names.
+_TOOLS: Final = """
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('name', h.name, 'config', h.config)), '[]') FROM http_tools h
+     WHERE h.workspace_id = w.id AND v.config->'http_tools' ? h.name) AS http_tools,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'config', s.config, 'tools', s.tools)), '[]')
+     FROM mcp_servers s
+     WHERE s.workspace_id = w.id
+       AND v.config->'mcp_tools' @> jsonb_build_array(jsonb_build_object('server', s.name))) AS mcp_servers
+"""
 _ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,
            EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -42,7 +51,7 @@ _ANSWERING: Final = f"""
                                  'base64'))), '[]')
             FROM providers p LEFT JOIN workspace_providers o ON o.provider = p.provider AND o.workspace_id = w.id,
                  LATERAL ({FIGURES_QUERY}) f
-           ) AS offers, {RULES_QUERY} AS rules
+           ) AS offers, {RULES_QUERY} AS rules, {_TOOLS}
     FROM target x
     JOIN workspaces w ON w.id = x.workspace_id
     JOIN tiers t ON t.tier_name = w.tier_name

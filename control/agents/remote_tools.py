@@ -10,6 +10,7 @@ from control.integrations.bookings import Bookings
 from control.media_requests.handler import RequestHandlers
 from control.media_requests.tool import RemoteTool, tool_handlers
 from control.messages.tool import TAKE_MESSAGE
+from shared.plan import BUILT_IN_TOOLS
 
 RemoteToolName = Literal["call_context", "take_message", "look_up_contact", "check_availability", "book_appointment"]
 
@@ -20,6 +21,8 @@ def make_remote_tools(bookings: Bookings | None) -> tuple[RemoteTool, ...]:
 
 
 REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in make_remote_tools(None)}
+# No tool of a workspace has one of these names.
+RESERVED_NAMES: Final = frozenset({*BUILT_IN_TOOLS, *REMOTE_TOOLS})
 
 
 def agents_request_handlers(bookings: Bookings | None = None) -> RequestHandlers:

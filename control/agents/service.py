@@ -24,6 +24,7 @@ from control.agents.model import (
 from control.agents.ports import NumberAssigner
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.recipients import require_members, stored_recipients
+from control.agents.tool_names import require_tools
 from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
 from control.agents.validation import parse_config, parse_options, require_known
 from control.db.keyset import ListPage, PageRequest
@@ -200,6 +201,7 @@ class Agents:
         content = AgentContent(edit.name or base.name, config.model_dump(), provider, voice)
         require_known(content, config, await self._offers(db, workspace_id))
         await self._require_recipients(db, workspace_id, config, base)
+        await require_tools(db, workspace_id, config, base.config)
         if config.fallback_number not in ("", fallback):
             require_not_ours(await self._dial_scope(db, workspace_id, config.fallback_number))
         return content

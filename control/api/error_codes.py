@@ -19,13 +19,16 @@ _INVITATION: Final = (
 _AGENT: Final = "404 agent_not_found"
 _AGENT_CONTENT: Final = (
     "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
-    "422 recipient_not_member"
+    "422 recipient_not_member, 422 tool_unknown"
 )
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"
 _ADDRESS: Final = "404 address_not_found"
 _BUNDLE: Final = "404 bundle_not_found"
 _CARRIER: Final = "409 no_carrier, 422 carrier_not_set_up, 503 carrier_away, 503 carrier_refused"
+_HTTP_TOOL: Final = "404 http_tool_not_found"
+_MCP_SERVER: Final = "404 mcp_server_not_found"
+_TOOL_CONFIG: Final = "409 workspace_suspended, 422 address_refused, 422 header_twice"
 _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
@@ -122,6 +125,17 @@ _CODES: Final[Mapping[str, str]] = {
     "get_recording": f"{_CALL}, 404 no_recording, 404 recording_withheld, 503 storage_away",
     "get_transcription": _CALL,
     "list_events": _CALL,
+    "create_http_tool": f"{_TOOL_CONFIG}, 409 http_tool_limit, 409 tool_name_taken, 422 tool_name_reserved",
+    "get_http_tool": _HTTP_TOOL,
+    "change_http_tool": f"{_HTTP_TOOL}, {_TOOL_CONFIG}, 422 secrets_missing",
+    "delete_http_tool": f"{_HTTP_TOOL}, 409 tool_in_use",
+    "try_http_tool": f"{_HTTP_TOOL}, 409 workspace_suspended, 409 secrets_lost, 422 arguments_invalid",
+    "create_mcp_server": f"{_TOOL_CONFIG}, 409 mcp_server_limit, 409 server_name_taken",
+    "get_mcp_server": _MCP_SERVER,
+    "change_mcp_server": f"{_MCP_SERVER}, {_TOOL_CONFIG}, 422 secrets_missing",
+    "delete_mcp_server": f"{_MCP_SERVER}, 409 tool_in_use",
+    "refresh_mcp_server": f"{_MCP_SERVER}, 409 workspace_suspended, 409 secrets_lost, 429 busy",
+    "try_mcp_tool": f"{_MCP_SERVER}, 404 mcp_tool_not_found, 409 workspace_suspended, 409 secrets_lost, 429 busy",
     "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
     "unblock_caller": "404 blocked_caller_not_found",
     "request_phone_code": (

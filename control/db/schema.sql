@@ -987,6 +987,21 @@ CREATE TABLE public.former_users (
 );
 
 --
+-- Name: http_tools; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.http_tools (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    config jsonb NOT NULL,
+    secret_names text[] DEFAULT '{}'::text[] NOT NULL,
+    sealed_headers bytea,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: idempotency_keys; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1169,6 +1184,25 @@ CREATE TABLE public.invoices (
     issued_at timestamp with time zone,
     CONSTRAINT invoices_issued CHECK (((status = 'draft'::text) OR (issued_at IS NOT NULL))),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text, 'uncollectible'::text])))
+);
+
+--
+-- Name: mcp_servers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.mcp_servers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    config jsonb NOT NULL,
+    secret_names text[] DEFAULT '{}'::text[] NOT NULL,
+    sealed_headers bytea,
+    tools jsonb DEFAULT '[]'::jsonb NOT NULL,
+    listed_at timestamp with time zone,
+    tried_at timestamp with time zone,
+    list_error text,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
 );
 
 --
@@ -2430,6 +2464,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: http_tools; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: idempotency_keys; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2463,6 +2501,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 
 --
 -- Data for Name: invoices; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: mcp_servers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -2652,6 +2694,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000701');
 INSERT INTO public.schema_migrations VALUES ('20261127000801');
 INSERT INTO public.schema_migrations VALUES ('20261127000901');
 INSERT INTO public.schema_migrations VALUES ('20261127001001');
+INSERT INTO public.schema_migrations VALUES ('20261127001101');
 INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
@@ -3123,6 +3166,20 @@ ALTER TABLE ONLY public.former_users
     ADD CONSTRAINT former_users_pkey PRIMARY KEY (user_id, identity);
 
 --
+-- Name: http_tools http_tools_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.http_tools
+    ADD CONSTRAINT http_tools_pkey PRIMARY KEY (id);
+
+--
+-- Name: http_tools http_tools_workspace_id_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.http_tools
+    ADD CONSTRAINT http_tools_workspace_id_name_key UNIQUE (workspace_id, name);
+
+--
 -- Name: idempotency_keys idempotency_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3191,6 +3248,20 @@ ALTER TABLE ONLY public.invoice_numbers
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
+
+--
+-- Name: mcp_servers mcp_servers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.mcp_servers
+    ADD CONSTRAINT mcp_servers_pkey PRIMARY KEY (id);
+
+--
+-- Name: mcp_servers mcp_servers_workspace_id_name_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.mcp_servers
+    ADD CONSTRAINT mcp_servers_workspace_id_name_key UNIQUE (workspace_id, name);
 
 --
 -- Name: message_emails message_emails_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4068,6 +4139,12 @@ CREATE INDEX invoices_workspace ON public.invoices USING btree (workspace_id, pe
 CREATE INDEX invoices_workspace_newest ON public.invoices USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX mcp_servers_oldest_list ON public.mcp_servers USING btree (tried_at NULLS FIRST);
+
+--
 -- Name: messages_newest; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4801,6 +4878,13 @@ ALTER TABLE ONLY public.exemptions
     ADD CONSTRAINT exemptions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: http_tools http_tools_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.http_tools
+    ADD CONSTRAINT http_tools_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: integration_sync_logs integration_sync_logs_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4883,6 +4967,13 @@ ALTER TABLE ONLY public.invoice_lines
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
+
+--
+-- Name: mcp_servers mcp_servers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.mcp_servers
+    ADD CONSTRAINT mcp_servers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: message_emails message_emails_workspace_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -5279,6 +5370,12 @@ ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.exemptions ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: http_tools; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.http_tools ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: integration_sync_logs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -5319,6 +5416,12 @@ ALTER TABLE public.invoice_numbers ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: mcp_servers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.mcp_servers ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: message_emails; Type: ROW SECURITY; Schema: public; Owner: -
@@ -5621,6 +5724,12 @@ CREATE POLICY tenant ON public.credit_grants USING ((( SELECT (public.current_sc
 CREATE POLICY tenant ON public.exemptions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: http_tools tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.http_tools USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: integration_sync_logs tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -5655,6 +5764,12 @@ CREATE POLICY tenant ON public.invoice_lines USING ((( SELECT (public.current_sc
 --
 
 CREATE POLICY tenant ON public.invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: mcp_servers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.mcp_servers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: message_emails tenant; Type: POLICY; Schema: public; Owner: -
@@ -6157,6 +6272,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO vocalized_a
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.former_users TO vocalized_app;
 
 --
+-- Name: TABLE http_tools; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.http_tools TO vocalized_app;
+
+--
 -- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: -
 --
 
@@ -6209,6 +6330,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_numbers TO vocalized_a
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+
+--
+-- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mcp_servers TO vocalized_app;
 
 --
 -- Name: TABLE message_emails; Type: ACL; Schema: public; Owner: -

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from control.db.pool import Connection
@@ -66,6 +66,13 @@ class MediaRequestHandler:
 
 
 RequestHandlers = Mapping[str, MediaRequestHandler]
+
+
+class HandlerFinder(Protocol):
+    """Finds handlers of requests whose names are data of a workspace, such as its own tools."""
+
+    async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
+        """The handler of this request of this call; None: there is none. Raises Unavailable."""
 
 
 def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:

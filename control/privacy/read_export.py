@@ -46,6 +46,13 @@ EXPORTED: Final = (
         "voice_providers", "workspace_providers", ("provider",), "Settings of providers, without keys.", ("api_key",)
     ),
     ExportedTable(
+        "http_tools", "http_tools", ("id",), "HTTP tools, without secret headers.", ("sealed_headers",)
+    ),
+    ExportedTable(
+        "mcp_servers", "mcp_servers", ("id",), "MCP servers with their tools, without secret headers.",
+        ("sealed_headers",),
+    ),
+    ExportedTable(
         "calls", "calls", ("id",), "Calls with transcription and summary; recordings/ has the audio by call id.",
         ("details", "media_node", "recording_key"),
     ),

@@ -46,6 +46,10 @@ ROWS = {
     "tool_runs": "INSERT INTO tool_runs (call_id, run_id, workspace_id, name, lease_until) "
     "VALUES ($2, 'r', $1, 'x', now())",
     "blocked_callers": "INSERT INTO blocked_callers (id, workspace_id, caller) VALUES ($2, $1, 'anonymous')",
+    "http_tools": "INSERT INTO http_tools (id, workspace_id, name, config, created_at, updated_at) "
+    "VALUES ($2, $1, 'x', '{}', now(), now())",
+    "mcp_servers": "INSERT INTO mcp_servers (id, workspace_id, name, config, created_at, updated_at) "
+    "VALUES ($2, $1, 'x', '{}', now(), now())",
     "phone_codes": "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, "
     "created_at, expires_at) VALUES ($2, $1, $2, '+12125550123', $2, 'en', 'x', now(), now())",
     "called_countries": "INSERT INTO called_countries (workspace_id, country, first_at) "

@@ -35,6 +35,7 @@ OWNERS: Final = {
     "messages": "message_emails messages",
     "platform": "audit_log idempotency_keys settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",
+    "tools": "http_tools mcp_servers",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",
     "workspaces": "invitations user_trials workspace_changes workspace_members workspaces",

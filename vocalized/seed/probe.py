@@ -177,7 +177,7 @@ def client_probes(
                           "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
                           "/analytics/overview?period=day", "/analytics/overview", "/analytics/agents",
                           "/analytics/costs", "/voice/providers", "/voice/strategy", "/integrations",
-                          "/integration-types", "/billing/current",
+                          "/integration-types", "/http-tools", "/mcp-servers", "/billing/current",
                           "/billing/history", "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [

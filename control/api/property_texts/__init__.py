@@ -16,6 +16,7 @@ from control.api.property_texts.integrations import INTEGRATIONS
 from control.api.property_texts.numbers import NUMBERS
 from control.api.property_texts.privacy import PRIVACY
 from control.api.property_texts.staff import STAFF
+from control.api.property_texts.tools import TOOLS
 from control.api.property_texts.voice import VOICE
 from control.http.api_reference import PropertyText
 
@@ -31,5 +32,5 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 
 
 PROPERTY_TEXTS: Final = _joined(
-    [COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, INTEGRATIONS, NUMBERS, PRIVACY, STAFF, VOICE]
+    [COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, INTEGRATIONS, NUMBERS, PRIVACY, STAFF, TOOLS, VOICE]
 )

@@ -297,16 +297,23 @@ def carrier_refusal(*, call_ended: bool = False) -> CarrierRefused:
 
 @asynccontextmanager
 async def open_call_platform(
-    database_url: str, valkey_url: str, folder: Path, policy: CallPolicy | None = None
+    database_url: str,
+    valkey_url: str,
+    folder: Path,
+    policy: CallPolicy | None = None,
+    egress_allow: tuple[str, ...] = (),
 ) -> AsyncIterator[CallPlatform]:
-    """Runs until the block ends."""
+    """Runs until the block ends. egress_allow: networks that customers' addresses may lead to."""
     redis = bus_client(valkey_url, 5.0)
     storage, gateway = Storage(folder.as_uri()), FakeCarrier()
     carriers = Carriers({"twilio": gateway}, default="twilio")
     pacer = CallPacer(redis, {"twilio": CALLS_PER_S, "telnyx": CALLS_PER_S})
     outside = OutsideClients(redis, MediaAssignment(redis, SEALER), carriers, storage, pacer)
     policies = Policies(
-        links="https://app.example.com", agents=AgentPolicy(standins=True), calls=policy or CallPolicy()
+        links="https://app.example.com",
+        agents=AgentPolicy(standins=True),
+        calls=policy or CallPolicy(),
+        egress_allow=egress_allow,
     )
     try:
         with closing(Passwords(HashPolicy(time_cost=1, memory_kib=8, parallelism=1))) as passwords:
@@ -315,7 +322,10 @@ async def open_call_platform(
                     pool, make_services(SEALER, policies, passwords, outside), redis, storage, gateway
                 )
                 await platform.in_platform(_seed)
-                yield platform
+                try:
+                    yield platform
+                finally:
+                    await platform.services.tools.connections.close()
     finally:
         await redis.aclose()
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from control.calls.model import AdmittedCall
 from control.db.pool import Pool
-from control.media_requests.handler import MediaRequestHandler
+from control.media_requests.handler import HandlerFinder, MediaRequestHandler
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns, RunPace
@@ -96,12 +96,13 @@ def make_api_process(
     drain_s: float = LONG_S,
     transactions: int = 4,
     shares: RequestShares | None = None,
+    finder: HandlerFinder | None = None,
 ) -> ApiProcess:
     """An API process's reader, not started. redis, pool: default the platform's. transactions: of handlers at once."""
     registry = CollectorRegistry()
     metrics = MediaRequestMetrics(registry)
     database = TenantTransactions(pool or platform.pool, transactions)
-    service = MediaRequests(handlers, database, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW, shares)
+    service = MediaRequests(handlers, database, IdempotentRuns(SEALER, RUN_PACE), metrics, lambda: NOW, shares, finder)
     stream = RequestStream(redis or platform.redis, sealer)
     reader = RequestReader(stream, service.answer, metrics, concurrency=concurrency, pace=replace(PACE, drain=drain_s))
     return ApiProcess(reader, registry)

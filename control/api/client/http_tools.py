@@ -1,0 +1,116 @@
+"""Routes of HTTP tools, for the members of their workspace."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import Field
+
+from control.api.client.http_tools_views import (
+    HttpToolAnswer,
+    HttpToolList,
+    HttpToolTrialAnswer,
+    to_tool_view,
+    to_trial,
+)
+from control.http.access import member
+from control.http.after_commit import AfterCommit
+from control.http.body import Body, ChangeBody
+from control.http.context import MemberContext
+from control.http.route import RateLimit, Route
+from control.tools.http_config import HttpToolConfig
+from control.tools.http_tools import HttpToolEdit
+from control.tools.tool_config import SecretHeaders, ToolTitle
+
+HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
+HTTP_TOOL: Final = f"{HTTP_TOOLS}/{{httpToolId}}"
+# Each asks a host that a customer chose.
+TRIALS: Final = RateLimit("tool-trials", 30, 600, per_user=True)
+
+
+class NewHttpTool(Body):
+    """A tool to create."""
+
+    name: ToolTitle = Field(
+        description="Name for the language model and for configs of agents; never changes.", examples=["check_stock"]
+    )
+    config: HttpToolConfig = Field(description="The tool, its request, and what is read of the answer.")
+    secret_headers: SecretHeaders = Field({}, description="Headers whose values are never shown again, up to 20.")
+
+
+class HttpToolChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    config: HttpToolConfig | None = Field(None, description="The whole config; null leaves it as it is.")
+    secret_headers: SecretHeaders | None = Field(
+        None,
+        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+    )
+
+
+class HttpToolArguments(Body):
+    """Arguments as a language model would pass them."""
+
+    arguments: dict[str, Any] = Field(
+        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"sku": "A-17"}]
+    )
+
+
+async def list_http_tools(context: MemberContext) -> HttpToolList:
+    """The workspace's HTTP tools, by name; it has 50 at most."""
+    found = await context.services.tools.http.list_all(context.db, context.workspace_id)
+    return HttpToolList([to_tool_view(tool) for tool in found], has_more=False)
+
+
+async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToolAnswer:
+    """Creates an HTTP tool, which agents use once their config names it."""
+    edit = HttpToolEdit(body.config, body.secret_headers)
+    tool = await context.services.tools.http.create(
+        context.db, context.workspace_id, context.actor, body.name, edit, context.now
+    )
+    return HttpToolAnswer(to_tool_view(tool))
+
+
+async def get_http_tool(context: MemberContext, http_tool_id: UUID) -> HttpToolAnswer:
+    """An HTTP tool, without the values of its secret headers."""
+    return HttpToolAnswer(
+        to_tool_view(await context.services.tools.http.get(context.db, context.workspace_id, http_tool_id))
+    )
+
+
+async def change_http_tool(context: MemberContext, http_tool_id: UUID, body: HttpToolChange) -> HttpToolAnswer:
+    """Changes an HTTP tool. Calls that are in progress use it from now on; what their model knows of it stays."""
+    edit = HttpToolEdit(body.config, body.secret_headers)
+    tool = await context.services.tools.http.update(
+        context.db, context.workspace_id, context.actor, http_tool_id, edit, context.now
+    )
+    return HttpToolAnswer(to_tool_view(tool))
+
+
+async def delete_http_tool(context: MemberContext, http_tool_id: UUID) -> None:
+    """Deletes an HTTP tool that no agent names."""
+    await context.services.tools.http.delete(context.db, context.workspace_id, context.actor, http_tool_id)
+
+
+async def try_http_tool(
+    context: MemberContext, http_tool_id: UUID, body: HttpToolArguments
+) -> AfterCommit[HttpToolTrialAnswer]:
+    """Sends the tool's request once, for real. Answers what was sent, what came back, and what a language model would
+    read of it."""
+    send = await context.services.tools.http.prepare_trial(
+        context.db, context.workspace_id, context.actor, http_tool_id, body.arguments
+    )
+
+    async def work() -> HttpToolTrialAnswer:
+        return to_trial(await send())
+
+    return AfterCommit(work)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", HTTP_TOOLS, list_http_tools, member("viewer"), beyond_spec=True),
+    Route("POST", HTTP_TOOLS, create_http_tool, member("admin"), status=201, idempotent=True, beyond_spec=True),
+    Route("GET", HTTP_TOOL, get_http_tool, member("viewer"), beyond_spec=True),
+    Route("PUT", HTTP_TOOL, change_http_tool, member("admin"), beyond_spec=True),
+    Route("DELETE", HTTP_TOOL, delete_http_tool, member("admin"), beyond_spec=True),
+    Route("POST", f"{HTTP_TOOL}/try", try_http_tool, member("admin"), limit=TRIALS, beyond_spec=True),
+)

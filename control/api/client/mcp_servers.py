@@ -1,0 +1,148 @@
+"""Routes of MCP servers, for the members of their workspace."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import Field
+
+from control.api.client.http_tools import TRIALS
+from control.api.client.mcp_servers_views import (
+    McpServerAnswer,
+    McpServerList,
+    McpTrialAnswer,
+    to_server,
+)
+from control.db.scope import enter_workspace
+from control.http.access import member
+from control.http.after_commit import AfterCommit
+from control.http.body import Body, ChangeBody
+from control.http.context import Context, MemberContext
+from control.http.route import RateLimit, Route
+from control.tools.mcp_config import McpServerConfig
+from control.tools.mcp_servers import McpServerEdit, try_tool
+from control.tools.tool_config import SecretHeaders, ToolTitle
+
+MCP_SERVERS: Final = "/workspaces/{workspaceId}/mcp-servers"
+MCP_SERVER: Final = f"{MCP_SERVERS}/{{mcpServerId}}"
+LISTINGS: Final = RateLimit("mcp-listings", 30, 600, per_user=True)
+
+
+class NewMcpServer(Body):
+    """A server to add."""
+
+    name: ToolTitle = Field(
+        description="Name for configs of agents, and the first part of its tools' names for the language model; never "
+        "changes.",
+        examples=["calendar"],
+    )
+    config: McpServerConfig = Field(description="Where the server is, and the limits of its tools.")
+    secret_headers: SecretHeaders = Field({}, description="Headers whose values are never shown again, up to 20.")
+
+
+class McpServerChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    config: McpServerConfig | None = Field(None, description="The whole config; null leaves it as it is.")
+    secret_headers: SecretHeaders | None = Field(
+        None,
+        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+    )
+
+
+class McpToolArguments(Body):
+    """A use of a tool."""
+
+    tool: str = Field(
+        min_length=1,
+        max_length=128,
+        description="Name of the tool, as the server lists it.",
+        examples=["get_current_time"],
+    )
+    arguments: dict[str, Any] = Field(
+        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"timezone": "Europe/Paris"}]
+    )
+
+
+async def list_mcp_servers(context: MemberContext) -> McpServerList:
+    """The workspace's MCP servers with their tools, by name; it has 20 at most."""
+    found = await context.services.tools.mcp.list_all(context.db, context.workspace_id)
+    return McpServerList([to_server(server) for server in found], has_more=False)
+
+
+async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpServerAnswer:
+    """Adds an MCP server. Its tools are listed by `POST …/refresh`, or within a minute."""
+    server = await context.services.tools.mcp.create(
+        context.db,
+        context.workspace_id,
+        context.actor,
+        body.name,
+        McpServerEdit(body.config, body.secret_headers),
+        context.now,
+    )
+    return McpServerAnswer(to_server(server))
+
+
+async def get_mcp_server(context: MemberContext, mcp_server_id: UUID) -> McpServerAnswer:
+    """An MCP server with its tools, without the values of its secret headers."""
+    server = await context.services.tools.mcp.get(context.db, context.workspace_id, mcp_server_id)
+    return McpServerAnswer(to_server(server))
+
+
+async def change_mcp_server(context: MemberContext, mcp_server_id: UUID, body: McpServerChange) -> McpServerAnswer:
+    """Changes an MCP server. Its list of tools stays until it is asked for again."""
+    server = await context.services.tools.mcp.update(
+        context.db,
+        context.workspace_id,
+        context.actor,
+        mcp_server_id,
+        McpServerEdit(body.config, body.secret_headers),
+        context.now,
+    )
+    return McpServerAnswer(to_server(server))
+
+
+async def delete_mcp_server(context: MemberContext, mcp_server_id: UUID) -> None:
+    """Deletes an MCP server that no agent names."""
+    await context.services.tools.mcp.delete(context.db, context.workspace_id, context.actor, mcp_server_id)
+
+
+async def refresh_mcp_server(context: MemberContext, mcp_server_id: UUID) -> AfterCommit[McpServerAnswer]:
+    """Asks the server for its tools. If it does not answer, `list_error` says why, and the last list stays."""
+    ask = await context.services.tools.mcp.prepare_listing(context.db, context.workspace_id, mcp_server_id)
+    workspace_id = context.workspace_id
+
+    async def work() -> Any:
+        return await ask()
+
+    async def save(context: Context, listing: Any) -> McpServerAnswer:
+        await enter_workspace(context.db, workspace_id)
+        return McpServerAnswer(
+            to_server(await context.services.tools.mcp.save_listing(context.db, listing, context.now))
+        )
+
+    return AfterCommit(work, save)
+
+
+async def try_mcp_tool(
+    context: MemberContext, mcp_server_id: UUID, body: McpToolArguments
+) -> AfterCommit[McpTrialAnswer]:
+    """Uses a tool of the server once, for real, and answers what a language model would read."""
+    run = await context.services.tools.mcp.prepare_trial(
+        context.db, context.workspace_id, context.actor, mcp_server_id, body.tool, body.arguments
+    )
+
+    async def work() -> McpTrialAnswer:
+        return McpTrialAnswer(*await try_tool(run))
+
+    return AfterCommit(work)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", MCP_SERVERS, list_mcp_servers, member("viewer"), beyond_spec=True),
+    Route("POST", MCP_SERVERS, create_mcp_server, member("admin"), status=201, idempotent=True, beyond_spec=True),
+    Route("GET", MCP_SERVER, get_mcp_server, member("viewer"), beyond_spec=True),
+    Route("PUT", MCP_SERVER, change_mcp_server, member("admin"), beyond_spec=True),
+    Route("DELETE", MCP_SERVER, delete_mcp_server, member("admin"), beyond_spec=True),
+    Route("POST", f"{MCP_SERVER}/refresh", refresh_mcp_server, member("admin"), limit=LISTINGS, beyond_spec=True),
+    Route("POST", f"{MCP_SERVER}/try", try_mcp_tool, member("admin"), limit=TRIALS, beyond_spec=True),
+)

@@ -1,0 +1,146 @@
+"""HttpToolConfig: an HTTP request that an agent makes in a call, as the workspace describes it."""
+
+import re
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from control.platform.string_maps import bounded_map
+from control.tools.argument_schema import NO_ARGUMENTS, check_schema
+from control.tools.tool_config import (
+    DEFAULT_RESULT,
+    LONGEST_RESULT,
+    LONGEST_RUN_S,
+    LONGEST_URL,
+    MOST_RUNS,
+    PLAIN,
+    Headers,
+    ToolConfigPart,
+)
+
+PLACEHOLDER: Final = re.compile(r"\{([A-Za-z0-9_]{1,60})\}")
+POINTER: Final = r"^(/([^~/]|~[01])*)*$"  # https://www.rfc-editor.org/rfc/rfc6901
+MOST_MAPPED: Final = 20
+LONGEST_NAME: Final = 60
+WITH_BODY: Final = ("POST", "PUT", "PATCH")
+ToolMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+Mapped = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=PLAIN)]
+ArgumentMap = Annotated[dict[str, Mapped], bounded_map(MOST_MAPPED, LONGEST_NAME)]
+Pointer = Annotated[str, StringConstraints(max_length=200, pattern=POINTER)]
+
+
+def _check_parameters(schema: dict[str, Any]) -> dict[str, Any]:
+    check_schema(schema)
+    return schema
+
+
+class HttpToolConfig(ToolConfigPart):
+    """What the language model reads of the tool, the request, and what it gets back of the answer."""
+
+    description: str = Field(
+        min_length=1,
+        max_length=1_000,
+        pattern=PLAIN,
+        description="What the tool does and when to use it, for the language model; up to 1,000 characters.",
+        examples=["Looks up whether a product is in stock."],
+    )
+    parameters: Annotated[dict[str, Any], AfterValidator(_check_parameters)] = Field(
+        default=dict(NO_ARGUMENTS),
+        description="JSON Schema of the arguments that the model passes: an object of up to 40 properties, 5 deep, "
+        "8 KiB, with the keywords that all vendors of language models take.",
+        examples=[{"type": "object", "properties": {"sku": {"type": "string"}}, "required": ["sku"]}],
+    )
+    method: ToolMethod = Field(default="GET", description="Method of the request.", examples=["GET"])
+    url: str = Field(
+        min_length=1,
+        max_length=LONGEST_URL,
+        description="https address on the public internet. {name} in its path stands for an argument that the schema "
+        "requires.",
+        examples=["https://api.example.com/stock/{sku}"],
+    )
+    headers: Headers = Field(
+        default={}, description="Headers of the request, up to 20; secrets go into `secret_headers`.", examples=[{}]
+    )
+    query: ArgumentMap = Field(
+        default={},
+        description="Parameters of the query by name: the argument that each one takes. Without it, GET and DELETE "
+        "send all arguments that the path does not take.",
+        examples=[{"q": "name"}],
+    )
+    body: ArgumentMap = Field(
+        default={},
+        description="Members of the JSON body by name: the argument that each one takes. Without it, the other methods "
+        "send all arguments that neither path nor query takes.",
+        examples=[{"customer": "name"}],
+    )
+    result: Annotated[dict[str, Pointer], bounded_map(MOST_MAPPED, LONGEST_NAME)] = Field(
+        default={},
+        description="What the model reads of a JSON answer: names with JSON pointers (RFC 6901), up to 20. Without it, "
+        "the whole answer.",
+        examples=[{"in_stock": "/stock/available"}],
+    )
+    max_result_chars: int = Field(
+        default=DEFAULT_RESULT,
+        ge=100,
+        le=LONGEST_RESULT,
+        description="Characters of the result that the model reads; the rest is cut off.",
+        examples=[DEFAULT_RESULT],
+    )
+    timeout_s: float = Field(
+        default=8.0,
+        ge=0.5,
+        le=LONGEST_RUN_S,
+        description="Seconds for the whole request, after which the model is told that there is no answer.",
+        examples=[8.0],
+    )
+    filler: str | None = Field(
+        default=None,
+        max_length=300,
+        pattern=PLAIN,
+        description="What the agent says while the request runs and the caller waits; null: its usual words; empty: "
+        "nothing.",
+        examples=["Let me look that up."],
+    )
+    read_only: bool = Field(
+        default=False,
+        description="The request changes nothing, so it may be sent again when nobody knows whether it arrived. "
+        "Otherwise it is sent once, with an Idempotency-Key.",
+        examples=[True],
+    )
+    max_calls: int = Field(
+        default=20, ge=1, le=MOST_RUNS, description="How often one call may use the tool.", examples=[20]
+    )
+
+    @model_validator(mode="after")
+    def _require_known_arguments(self) -> "HttpToolConfig":
+        known = self.parameters.get("properties", {})
+        for name in (*self.query.values(), *self.body.values()):
+            if name not in known:
+                raise ValueError("maps an argument that its parameters do not have")
+        if self.body and self.method not in WITH_BODY:
+            raise ValueError(f"has a body, which {self.method} does not send")
+        _check_placeholders(self.url, self.parameters.get("required", []))
+        return self
+
+
+def fixed_part(url: str) -> str:
+    """The address with a letter in place of each placeholder, for checks of its host."""
+    return PLACEHOLDER.sub("x", url)
+
+
+def _check_placeholders(url: str, required: list[str]) -> None:
+    names = PLACEHOLDER.findall(url)
+    if not set(names) <= set(required):
+        raise ValueError("has a placeholder in its url for an argument that its parameters do not require")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("needs a url like https://api.example.com/stock/{sku}") from None
+    if "{" in PLACEHOLDER.sub("", url) or set("{}") & set(f"{parts.scheme}{parts.netloc}{parts.query}{parts.fragment}"):
+        raise ValueError("has a placeholder outside of its url's path")
+    if parts.scheme != "https" and parts.scheme != "http":
+        raise ValueError("needs a url that begins with https://")
+    if parts.fragment:
+        raise ValueError("has a url with a fragment, which is not sent")

@@ -1,0 +1,153 @@
+"""Service of a workspace's HTTP tools: create, change, delete, try."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.platform.audit import Actor, Change, record_change
+from control.tools import read_tool_use, store_http_tools
+from control.tools.argument_schema import require_arguments
+from control.tools.http_client import ToolHttpClient
+from control.tools.http_config import HttpToolConfig, fixed_part
+from control.tools.http_trial import HttpTrial, try_http_tool
+from control.tools.model import HttpTool
+from control.tools.secret_headers import HeaderSafe, SealedHeaders, require_distinct
+from control.workspaces.service import Workspaces
+from shared.egress import EgressGuard, EgressRefused
+from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
+from shared.secrets import Sealer
+
+MOST_TOOLS: Final = 50
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpToolEdit:
+    """Changes; None leaves a part as it is. secrets: values of the secret headers by name, which replace all."""
+
+    config: HttpToolConfig | None = None
+    secrets: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+class HttpTools:
+    """Works within the current transaction, in the workspace's scope."""
+
+    def __init__(
+        self, workspaces: Workspaces, sealer: Sealer, client: ToolHttpClient, reserved: Collection[str] = ()
+    ) -> None:
+        """reserved: names of the platform's own tools."""
+        self._reserved = reserved
+        self._workspaces, self._safe, self.client = workspaces, HeaderSafe(sealer), client
+
+    async def list_all(self, db: Connection, workspace_id: UUID) -> list[HttpTool]:
+        """All of the workspace, by name."""
+        return await store_http_tools.select_all(db, workspace_id, MOST_TOOLS)
+
+    async def get(self, db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool:
+        """Raises NotFound."""
+        found = await store_http_tools.select_one(db, workspace_id, tool_id, lock=lock)
+        if found is None:
+            raise NotFound("There is no such HTTP tool.", code="http_tool_not_found")
+        return found
+
+    async def create(
+        self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: HttpToolEdit, now: datetime
+    ) -> HttpTool:
+        """edit: with a config. Raises Conflict (codes http_tool_limit, tool_name_taken, workspace_suspended), Invalid
+        (codes tool_name_reserved, address_refused, header_twice)."""
+        assert edit.config is not None
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        if name in self._reserved:
+            raise Invalid("The platform has a tool of this name.", code="tool_name_reserved", param="name")
+        self._check(edit.config, list(edit.secrets or {}))
+        await store_http_tools.lock_list(db, workspace_id)
+        if len(await self.list_all(db, workspace_id)) >= MOST_TOOLS:
+            raise Conflict(f"A workspace has {MOST_TOOLS} HTTP tools at most.", code="http_tool_limit")
+        secrets = self._safe.seal(edit.secrets or {})
+        tool = HttpTool(
+            id=UUID(new_id()),
+            workspace_id=workspace_id,
+            name=name,
+            config=edit.config,
+            secret_names=secrets.names,
+            sealed=secrets.sealed,
+            created_at=now,
+            updated_at=now,
+        )
+        if not await store_http_tools.insert_tool(db, tool):
+            raise Conflict("The workspace has an HTTP tool of this name.", code="tool_name_taken", param="name")
+        await _record(db, actor, "http_tool.create", tool, after=_audited(tool))
+        return tool
+
+    async def update(
+        self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID, edit: HttpToolEdit, now: datetime
+    ) -> HttpTool:
+        """Calls that begin from now on use it. Raises NotFound, Conflict (code workspace_suspended), Invalid (codes as
+        `create`, and secrets_missing)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        before = await self.get(db, workspace_id, tool_id, lock=True)
+        config = edit.config or before.config
+        secrets = self._safe.change(
+            SealedHeaders(before.secret_names, before.sealed), edit.secrets, before.config.url, config.url
+        )
+        self._check(config, list(secrets.names))
+        after = replace(before, config=config, secret_names=secrets.names, sealed=secrets.sealed, updated_at=now)
+        await store_http_tools.update_tool(db, after, now)
+        await _record(db, actor, "http_tool.update", after, before=_audited(before), after=_audited(after))
+        return after
+
+    async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID) -> None:
+        """Raises NotFound, Conflict (code tool_in_use) that names agents which use it."""
+        tool = await self.get(db, workspace_id, tool_id, lock=True)
+        require_unused(await read_tool_use.select_agents_of_http(db, workspace_id, tool.name))
+        await store_http_tools.delete_tool(db, workspace_id, tool_id)
+        await _record(db, actor, "http_tool.delete", tool, before=_audited(tool))
+
+    async def prepare_trial(
+        self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]
+    ) -> Callable[[], Awaitable[HttpTrial]]:
+        """The request of these arguments, to be sent without a connection. Raises NotFound, Conflict (codes
+        workspace_suspended, secrets_lost), Invalid (code arguments_invalid)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        tool = await self.get(db, workspace_id, tool_id)
+        require_arguments(tool.config.parameters, arguments)
+        secrets = self._safe.open(tool.sealed)
+        await _record(db, actor, "http_tool.try", tool)
+        return partial(try_http_tool, self.client, tool, secrets, arguments)
+
+    def _check(self, config: HttpToolConfig, secret_names: list[str]) -> None:
+        require_distinct(config.headers, secret_names)
+        require_public(self.client.guard, fixed_part(config.url))
+
+
+def require_public(guard: EgressGuard, url: str) -> None:
+    """Raises Invalid (code address_refused). Names are resolved and checked at each connection."""
+    try:
+        guard.check_url(url)
+    except EgressRefused as refused:
+        message = f"{refused}."
+        raise Invalid(message[0].upper() + message[1:], code="address_refused", param="config.url") from None
+
+
+def require_unused(agents: list[str]) -> None:
+    """Raises Conflict (code tool_in_use)."""
+    if agents:
+        raise Conflict(f"Agents use it: {', '.join(agents)}. Change them first.", code="tool_in_use")
+
+
+async def _record(
+    db: Connection, actor: Actor, action: str, tool: HttpTool, before: Values | None = None, after: Values | None = None
+) -> None:
+    change = Change(action, "http_tool", str(tool.id), tool.workspace_id, before=before, after=after)
+    await record_change(db, actor, change)
+
+
+def _audited(tool: HttpTool) -> dict[str, Any]:
+    """Without values of headers, open ones included: people put keys there."""
+    config = tool.config.model_dump(mode="json", exclude={"headers"})
+    return {"name": tool.name, "config": config, "headers": sorted({*tool.config.headers, *tool.secret_names})}

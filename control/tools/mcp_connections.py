@@ -1,0 +1,161 @@
+"""Warm sessions with MCP servers: one for each server, few in a process, closed when nobody uses them."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from control.tools.mcp_port import McpAddress, McpCallNotSent, McpRequests
+from shared.egress import EgressGuard
+from shared.errors import TooManyRequests
+
+log = structlog.get_logger()
+
+MOST_SESSIONS: Final = 64
+IDLE_S: Final = 120.0
+OPEN_S: Final = 5.0
+CLOSE_S: Final = 2.0
+# A server with its config's age: a changed one gets a session of its own.
+SessionKey = tuple[UUID, str]
+# Takes the server that has another list of tools.
+ReportChange = Callable[[UUID], None]
+
+
+class _Connection:
+    """A session, in a task that opens and closes it."""
+
+    def __init__(self, address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]) -> None:
+        self.users = 0
+        self.idle: asyncio.TimerHandle | None = None
+        self._end = asyncio.Event()
+        self._opened: asyncio.Future[McpRequests] = asyncio.get_running_loop().create_future()
+        self._opened.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self.task = asyncio.create_task(self._live(address, guard, report_change))
+        self.task.add_done_callback(self._on_end)
+
+    @property
+    def is_over(self) -> bool:
+        return self._end.is_set() or self.task.done()
+
+    async def opened(self) -> McpRequests:
+        """Raises McpCallNotSent."""
+        return await asyncio.shield(self._opened)
+
+    def end(self) -> None:
+        self._end.set()
+        if not self._opened.done():
+            self.task.cancel()
+
+    async def _live(self, address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]) -> None:
+        library = await asyncio.to_thread(_load_library)
+        async with asyncio.timeout(OPEN_S) as limit, library.open_session(address, guard, report_change) as session:
+            limit.reschedule(None)
+            self._opened.set_result(session)
+            await self._end.wait()
+            limit.reschedule(asyncio.get_running_loop().time() + CLOSE_S)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """Whoever waits for the session learns why there is none."""
+        self._end.set()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, McpCallNotSent):
+            reason = str(error)
+        else:
+            reason = f"no session within {OPEN_S:g} s" if isinstance(error, TimeoutError) else "the session has ended"
+        if not self._opened.done():
+            self._opened.set_exception(McpCallNotSent(reason))
+        if error is not None and not isinstance(error, McpCallNotSent | TimeoutError):
+            log.warning("mcp_session.failed", error=type(error).__name__)
+
+
+class McpConnections:
+    """guard: of the servers' addresses. idle_s: for so long a session is kept that nobody uses."""
+
+    def __init__(self, guard: EgressGuard, most: int = MOST_SESSIONS, idle_s: float = IDLE_S) -> None:
+        self.guard = guard
+        self.report_change: ReportChange = lambda server_id: None
+        self._most, self._idle_s = most, idle_s
+        self._connections: dict[SessionKey, _Connection] = {}
+
+    async def load_library(self) -> None:
+        """Loads what sessions need, so that no caller waits for it: a second, or several on a busy machine."""
+        await asyncio.to_thread(_load_library)
+
+    @property
+    def count(self) -> int:
+        """Sessions that are open, or being opened."""
+        return len(self._connections)
+
+    @asynccontextmanager
+    async def session(self, key: SessionKey, address: McpAddress) -> AsyncIterator[McpRequests]:
+        """The server's session, opened if there is none. Raises McpCallNotSent, TooManyRequests (code busy)."""
+        connection = self._find(key) or self._connect(key, address)
+        connection.users += 1
+        if connection.idle is not None:
+            connection.idle.cancel()
+            connection.idle = None
+        try:
+            yield await connection.opened()
+        finally:
+            connection.users -= 1
+            if not connection.users and not connection.is_over:
+                loop = asyncio.get_running_loop()
+                connection.idle = loop.call_later(self._idle_s, self._drop, key, connection)
+
+    def drop(self, key: SessionKey) -> None:
+        """Forgets a session that is of no use any more; the next request gets a new one."""
+        if connection := self._connections.get(key):
+            self._drop(key, connection)
+
+    async def close(self) -> None:
+        """Ends all sessions."""
+        connections = list(self._connections.items())
+        for key, connection in connections:
+            self._drop(key, connection)
+        tasks = [connection.task for _, connection in connections]
+        if tasks:
+            await asyncio.wait(tasks, timeout=2 * CLOSE_S)
+
+    def _find(self, key: SessionKey) -> _Connection | None:
+        connection = self._connections.get(key)
+        return None if connection is None or connection.is_over else connection
+
+    def _connect(self, key: SessionKey, address: McpAddress) -> _Connection:
+        if len(self._connections) >= self._most and not self._drop_idle():
+            raise TooManyRequests(
+                "Too many MCP servers are in use. Try again in a moment.", code="busy", retry_after_s=1
+            )
+        server_id = key[0]
+        made = _Connection(address, self.guard.of(address.owner), lambda: self.report_change(server_id))
+        made.task.add_done_callback(lambda _: self._forget(key, made))
+        self._connections[key] = made
+        return made
+
+    def _drop_idle(self) -> bool:
+        """Ends the session that has been idle for longest; False: all are in use."""
+        idle = [(one.idle.when(), key, one) for key, one in self._connections.items() if one.idle is not None]
+        if not idle:
+            return False
+        _, key, connection = min(idle, key=lambda entry: entry[0])
+        self._drop(key, connection)
+        return True
+
+    def _drop(self, key: SessionKey, connection: _Connection) -> None:
+        self._forget(key, connection)
+        if connection.idle is not None:
+            connection.idle.cancel()
+            connection.idle = None
+        connection.end()
+
+    def _forget(self, key: SessionKey, connection: _Connection) -> None:
+        if self._connections.get(key) is connection:
+            del self._connections[key]
+
+
+def _load_library() -> Any:
+    """Takes a second, so a thread does it, and 44 MB, so a process without MCP servers does not."""
+    return importlib.import_module("control.tools.mcp_session")

@@ -1,0 +1,211 @@
+"""A session with an MCP server by the official library: the only module that imports it, because it takes 44 MB of
+memory. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import httpx2
+import mcp_types as types
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
+
+from control.tools.argument_schema import reduce_schema
+from control.tools.mcp_port import McpAddress, McpAnswer, McpCallLost, McpCallNotSent, McpRefused
+from control.tools.model import ListedTool
+from control.tools.outside_text import clean
+from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
+
+# Bytes of one HTTP answer, and of one event in it.
+MOST_BYTES: Final = 1_048_576
+MOST_TOOLS: Final = 128
+MOST_PAGES: Final = 10
+LONGEST_NAME: Final = 128
+LONGEST_DESCRIPTION: Final = 1_000
+CONNECT_S: Final = 3.0
+# Seconds without a byte of an answer; the whole call has a shorter limit of its own.
+READ_S: Final = 30.0
+_CLIENT: Final = types.Implementation(name="vocalized", version="1")
+# https://www.jsonrpc.org/specification#error_object: the server has not run the tool. Not PARSE_ERROR, with which the
+# library reports an answer that it cannot read.
+_NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND})
+# How the library reports that the server has forgotten the session, which comes before it runs anything.
+_FORGOTTEN: Final = "Session terminated"
+# What the library logs of a failure may hold addresses and texts of the server; we log the failure itself.
+logging.getLogger("mcp").setLevel(logging.CRITICAL)
+logging.getLogger("client").setLevel(logging.CRITICAL)
+_FAILURES: Final = (httpx2.HTTPError, OSError, RuntimeError, ValueError)
+
+
+class McpSession:
+    """The requests of an open session; any number at once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def list_tools(self) -> list[ListedTool]:
+        """Up to MOST_TOOLS, with schemas in our dialect. Raises McpCallLost, McpRefused."""
+        found: list[ListedTool] = []
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            params = types.PaginatedRequestParams(cursor=cursor)
+            page = await self._ask(types.ListToolsRequest(params=params), types.ListToolsResult)
+            found += [_listed(tool) for tool in page.tools if 0 < len(tool.name) <= LONGEST_NAME]
+            cursor = page.next_cursor
+            if cursor is None or len(found) >= MOST_TOOLS:
+                break
+        return found[:MOST_TOOLS]
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> McpAnswer:
+        """The texts of the answer. It is not checked against the server's own schema for it, which the library would
+        read and compile. Raises McpCallNotSent, McpCallLost, McpRefused."""
+        params = types.CallToolRequestParams(name=name, arguments=dict(arguments))
+        result = await self._ask(types.CallToolRequest(params=params), types.CallToolResult)
+        texts = [part.text for part in result.content if isinstance(part, types.TextContent)]
+        others = len(result.content) - len(texts)
+        if others:
+            texts.append(f"({others} parts that are no text were left out)")
+        return McpAnswer("\n".join(texts), is_error=bool(result.is_error))
+
+    async def _ask(self, request: Any, answer: type[Any]) -> Any:
+        try:
+            return await self._client.session.send_request(request, answer)
+        except MCPError as error:
+            if _FORGOTTEN in error.message:
+                raise McpCallNotSent("the server has ended the session") from None
+            if error.code in _NOT_RUN:
+                raise McpRefused(error.message) from None
+            raise McpCallLost(f"the server answered with an error ({error.code})") from None
+        except ValidationError:
+            raise McpCallLost("the answer does not follow the protocol") from None
+        except _FAILURES as error:
+            raise McpCallLost(f"the connection broke ({type(error).__name__})") from None
+
+
+@asynccontextmanager
+async def open_session(
+    address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]
+) -> AsyncIterator[McpSession]:
+    """Opened and closed by one task. report_change: called when the server says that its list of tools has changed.
+    Raises McpCallNotSent when there is no session."""
+
+    async def receive(message: Any) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            report_change()
+
+    tls = await asyncio.to_thread(httpx2.create_ssl_context)  # reads some hundred certificates
+    limits = httpx2.Timeout(READ_S, connect=CONNECT_S)
+    async with httpx2.AsyncClient(
+        transport=GuardedMcpTransport(guard, tls),
+        headers={**address.headers, "Accept-Encoding": "identity"},
+        timeout=limits,
+        follow_redirects=False,
+        trust_env=False,
+    ) as http:
+        transport = streamable_http_client(address.url, http_client=http, max_sse_event_size=MOST_BYTES)
+        client = Client(
+            transport, read_timeout_seconds=READ_S, cache=None, message_handler=receive, client_info=_CLIENT
+        )
+        try:
+            await client.__aenter__()
+        except (MCPError, ValidationError, ExceptionGroup, *_FAILURES) as error:
+            raise McpCallNotSent(_why(error)) from None
+        try:
+            yield McpSession(client)
+        finally:
+            with suppress(MCPError, ExceptionGroup, *_FAILURES):
+                await client.__aexit__(None, None, None)
+
+
+class GuardedMcpTransport(httpx2.AsyncBaseTransport):
+    """Connects to addresses that the guard allows only, refuses redirects, and bounds the size of an answer."""
+
+    def __init__(self, guard: EgressGuard, tls: ssl.SSLContext) -> None:
+        self._guard = guard
+        self._inner = httpx2.AsyncHTTPTransport(verify=tls)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Sends one request to the first address that answers. Raises httpx2.ConnectError for what is refused."""
+        *others, last = await self._resolve(request)
+        for address in others:
+            with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # before anything was sent
+                return await self._send(request, address)
+        return await self._send(request, last)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._inner.aclose()
+
+    async def _resolve(self, request: httpx2.Request) -> list[str]:
+        url = request.url
+        try:
+            self._guard.check_url(str(url))
+            found = await self._guard.resolve(url.host, url.port or 443)
+        except EgressRefused as refused:
+            raise httpx2.ConnectError(str(refused), request=request) from None
+        except OSError:
+            found = []
+        if not found:
+            raise httpx2.ConnectError(NOT_PUBLIC, request=request)
+        return [str(address) for address in found]
+
+    async def _send(self, request: httpx2.Request, address: str) -> httpx2.Response:
+        pinned = httpx2.Request(
+            request.method,
+            request.url.copy_with(host=address),
+            headers=request.headers,  # with the host's name
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
+        )
+        answer = await self._inner.handle_async_request(pinned)
+        if 300 <= answer.status_code < 400 or answer.headers.get("content-encoding", "identity") != "identity":
+            await answer.aclose()
+            raise httpx2.ConnectError("the server answers with a redirect, or compressed", request=request)
+        assert isinstance(answer.stream, httpx2.AsyncByteStream)
+        return httpx2.Response(
+            answer.status_code,
+            headers=answer.headers,
+            stream=_BoundedStream(answer.stream),
+            extensions=answer.extensions,
+        )
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    """A body of up to MOST_BYTES. Raises httpx2.ReadError beyond."""
+
+    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._inner:
+            size += len(part)
+            if size > MOST_BYTES:
+                raise httpx2.ReadError(f"the answer has more than {MOST_BYTES:,} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _listed(tool: types.Tool) -> ListedTool:
+    """The server's annotations are hints of whoever runs it, whom the workspace trusts with the call's data, too."""
+    hints = tool.annotations
+    is_read_only = bool(hints and hints.read_only_hint) and not (hints and hints.destructive_hint)
+    description = clean(tool.description or tool.title or "", LONGEST_DESCRIPTION)
+    return ListedTool(tool.name, description, reduce_schema(tool.input_schema), is_read_only)
+
+
+def _why(error: Exception) -> str:
+    """Words that hold no address. The library wraps what its tasks raise."""
+    causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    refused = next((str(cause) for cause in causes if isinstance(cause, httpx2.ConnectError)), "")
+    if "public internet" in refused or "redirect" in refused:
+        return refused
+    return "there is no MCP server at this address, or it refuses these headers"

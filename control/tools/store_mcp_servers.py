@@ -1,0 +1,130 @@
+"""SQL of MCP servers and the lists of their tools."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.pool import Connection
+from control.tools.mcp_config import McpServerConfig
+from control.tools.model import ListedTool, McpServer
+
+_SELECT: Final = """
+    SELECT id, workspace_id, name, config, secret_names, sealed_headers, tools, listed_at, tried_at, list_error,
+           created_at, updated_at
+    FROM mcp_servers
+"""
+_INSERT: Final = """
+    INSERT INTO mcp_servers (id, workspace_id, name, config, secret_names, sealed_headers, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (workspace_id, name) DO NOTHING
+"""
+_UPDATE: Final = """
+    UPDATE mcp_servers SET config = $3, secret_names = $4, sealed_headers = $5, updated_at = $6
+    WHERE workspace_id = $1 AND id = $2
+"""
+_SET_TOOLS: Final = """
+    UPDATE mcp_servers SET tools = $3, listed_at = $4, tried_at = $4, list_error = NULL
+    WHERE workspace_id = $1 AND id = $2
+"""
+_SET_ERROR: Final = """
+    UPDATE mcp_servers SET tried_at = $4, list_error = $3 WHERE workspace_id = $1 AND id = $2
+"""
+_OLDEST: Final = f"{_SELECT} WHERE tried_at IS NULL OR tried_at < $1 ORDER BY tried_at NULLS FIRST LIMIT $2"
+
+
+async def lock_list(db: Connection, workspace_id: UUID) -> None:
+    """Serialises transactions that count a workspace's MCP servers in order to add one."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('mcp_servers ' || $1::text, 0))", str(workspace_id))
+
+
+async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[McpServer]:
+    """By name."""
+    rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
+    return [_server(row) for row in rows]
+
+
+async def select_one(db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer | None:
+    """lock: until the transaction ends."""
+    locking = "FOR UPDATE" if lock else ""
+    row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, server_id)
+    return None if row is None else _server(row)
+
+
+async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> McpServer | None:
+    """By the name that configs of agents have."""
+    row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND name = $2", workspace_id, name)
+    return None if row is None else _server(row)
+
+
+async def has_servers(db: Connection) -> bool:
+    """Whether any workspace has one. Needs platform scope."""
+    return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
+
+
+async def select_oldest(db: Connection, before: datetime, limit: int) -> list[McpServer]:
+    """Servers of all workspaces that were last asked before then, or never. Needs platform scope."""
+    return [_server(row) for row in await db.fetch(_OLDEST, before, limit)]
+
+
+async def insert_server(db: Connection, server: McpServer) -> bool:
+    """False: the workspace has one of this name."""
+    config = server.config.model_dump(mode="json")
+    names = list(server.secret_names)
+    status = await db.execute(
+        _INSERT, server.id, server.workspace_id, server.name, config, names, server.sealed, server.created_at
+    )
+    return bool(status == "INSERT 0 1")
+
+
+async def update_server(db: Connection, server: McpServer, now: datetime) -> None:
+    """Its config and secrets."""
+    config = server.config.model_dump(mode="json")
+    await db.execute(_UPDATE, server.workspace_id, server.id, config, list(server.secret_names), server.sealed, now)
+
+
+async def update_tools(
+    db: Connection, workspace_id: UUID, server_id: UUID, tools: Sequence[ListedTool], now: datetime
+) -> None:
+    """What the server listed."""
+    await db.execute(_SET_TOOLS, workspace_id, server_id, msgspec.to_builtins(tools), now)
+
+
+async def update_list_error(db: Connection, workspace_id: UUID, server_id: UUID, reason: str, now: datetime) -> None:
+    """That it listed nothing; the last list stays."""
+    await db.execute(_SET_ERROR, workspace_id, server_id, reason, now)
+
+
+async def mark_outdated(db: Connection, workspace_id: UUID, server_id: UUID) -> None:
+    """Has the worker ask the server again soon."""
+    await db.execute(
+        "UPDATE mcp_servers SET tried_at = NULL WHERE workspace_id = $1 AND id = $2", workspace_id, server_id
+    )
+
+
+async def delete_server(db: Connection, workspace_id: UUID, server_id: UUID) -> None:
+    """Deletes it with its secrets and its list."""
+    await db.execute("DELETE FROM mcp_servers WHERE workspace_id = $1 AND id = $2", workspace_id, server_id)
+
+
+def read_tools(value: Any) -> list[ListedTool]:
+    """Tools as they are stored."""
+    return msgspec.convert(value, list[ListedTool])
+
+
+def _server(row: Any) -> McpServer:
+    return McpServer(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        name=row["name"],
+        config=McpServerConfig.model_validate(row["config"]),
+        secret_names=row["secret_names"],
+        sealed=row["sealed_headers"],
+        tools=read_tools(row["tools"]),
+        listed_at=row["listed_at"],
+        tried_at=row["tried_at"],
+        list_error=row["list_error"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,55 @@
+"""The worker's tasks for tools: keeping the lists of MCP servers' tools up to date, so that no call waits for one."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from control.db.duties import OutsideDuty, WorkerTasks
+from control.db.pool import Pool
+from control.db.scope import enter_platform
+from control.tools import store_mcp_servers
+from control.tools.mcp_servers import McpServers
+from control.tools.mcp_tool_list import ToolListing
+from control.tools.model import McpServer
+from shared.errors import Conflict, NotFound, TooManyRequests
+
+# A list is asked for again after this time, and whenever its server has said that it changed.
+MAX_AGE: Final = timedelta(minutes=30)
+AT_ONCE: Final = 8
+
+
+def tools_tasks(servers: McpServers) -> WorkerTasks:
+    """Duty `mcp_lists`."""
+
+    async def mcp_lists(pool: Pool, now: datetime) -> int:
+        return await refresh_lists(pool, servers, now)
+
+    return WorkerTasks(duties=[OutsideDuty("mcp_lists", 60, mcp_lists, AT_ONCE)])
+
+
+async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
+    """Asks up to AT_ONCE servers whose lists are older than MAX_AGE, all at the same time; returns how many."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        due = await store_mcp_servers.select_oldest(db, now - MAX_AGE, AT_ONCE)
+    if due:
+        await servers.connections.load_library()
+    listings = await asyncio.gather(*(_ask(servers, server) for server in due))
+    for listing in filter(None, listings):
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            try:
+                await servers.save_listing(db, listing, now)
+            except NotFound:  # deleted meanwhile
+                continue
+    return len(due)
+
+
+async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
+    """None: this process has no room for the session, and tries again later."""
+    try:
+        return await servers.listing(server)()
+    except Conflict as problem:
+        return ToolListing(server, error=problem.message)
+    except TooManyRequests:
+        return None

@@ -1,0 +1,137 @@
+"""Schemas of arguments: what is accepted, and what schemas of MCP servers become."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from control.tools.argument_schema import (
+    MOST_BYTES,
+    NO_ARGUMENTS,
+    check_schema,
+    parse_arguments,
+    reduce_schema,
+    require_arguments,
+)
+from shared.errors import Invalid
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "properties",
+                    "required",
+                    "items",
+                    "anyOf",
+                    "oneOf",
+                    "allOf",
+                    "$ref",
+                    "$defs",
+                    "enum",
+                    "const",
+                    "x",
+                ]
+            ),
+            inner | st.sampled_from(["object", "string", "#/$defs/x", "#", "#/properties/x"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def an_object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "string"}, 'must have "type": "object"'),
+        (an_object(a={"type": "text"}), "must have types of"),
+        (an_object(a={"$ref": "https://example.com/schema"}), "must not use the keyword '$ref' at a"),
+        (an_object(a={"type": "string", "pattern": "(a+)+$"}), "must not use the keyword 'pattern' at a"),
+        ({**an_object(), "required": ["a"]}, "must require names of properties only"),
+        (an_object(**{f"p{n}": {} for n in range(41)}), "must have at most 40 properties"),
+        (an_object(a={"enum": []}), "must have entries in enum at a"),
+        (an_object(a={"minimum": True}), "must have another value of minimum at a"),
+        (an_object(a=["string"]), "must have an object at a"),
+        (an_object(a={"description": "x" * MOST_BYTES}), "must have at most 8,192 bytes"),
+        (an_object(a=an_object(b=an_object(c=an_object(d=an_object(e={}))))), "must be nested at most 5 deep"),
+    ],
+)
+def test_schemas_outside_of_the_dialect_are_refused(schema: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=r"^must ") as caught:
+        check_schema(schema)
+    assert words in str(caught.value)
+
+
+def test_dialects_become_ours() -> None:
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$defs": {"Zone": {"type": "string", "pattern": "^x", "description": "A zone."}},
+        "type": "object",
+        "properties": {
+            "zone": {"$ref": "#/$defs/Zone"},
+            "mode": {"const": "fast"},
+            "day": {"oneOf": [{"type": "string"}, {"type": "null"}]},
+            "both": {"allOf": [{"$ref": "#/$defs/Zone"}, {"type": "string", "maxLength": 3}]},
+            "far": {"$ref": "https://example.com/schema"},
+        },
+        "required": ["zone", "gone"],
+    }
+    assert reduce_schema(schema) == {
+        "type": "object",
+        "properties": {
+            "zone": {"type": "string", "description": "A zone."},
+            "mode": {"enum": ["fast"]},
+            "day": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "both": {"type": "string", "description": "A zone.", "maxLength": 3},
+            "far": {},
+        },
+        "required": ["zone"],
+    }
+
+
+def test_schema_that_refers_to_itself_ends() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}}
+    reduced = reduce_schema({"$defs": {"Node": node}, "$ref": "#/$defs/Node"})
+    check_schema(reduced)
+    assert reduced["properties"]["next"]["type"] == "object"
+
+
+def test_parts_that_multiply_are_counted() -> None:
+    many = {f"p{n}": {"$ref": "#"} for n in range(30)}
+    assert reduce_schema({"type": "object", "properties": many}) == NO_ARGUMENTS
+
+
+def test_schema_that_is_too_large_takes_any_arguments() -> None:
+    assert reduce_schema(an_object(**{f"p{n}": {"description": "x" * 300} for n in range(40)})) == NO_ARGUMENTS
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_JSON)
+def test_every_schema_of_a_server_ends_in_the_dialect(schema: Any) -> None:
+    if isinstance(schema, dict):
+        check_schema(reduce_schema(schema))
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "7", "[" * 100_000])
+def test_arguments_that_are_no_object_are_refused(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_arguments(text)
+    assert caught.value.code == "arguments_invalid"
+
+
+def test_arguments_are_checked_by_the_schema() -> None:
+    schema = {**an_object(hour={"type": "integer", "maximum": 23}), "required": ["hour"]}
+    require_arguments(schema, {"hour": 8})
+    with pytest.raises(Invalid, match="hour: 24 is greater"):
+        require_arguments(schema, {"hour": 24})
+    with pytest.raises(Invalid, match="'hour' is a required property"):
+        require_arguments(schema, {})

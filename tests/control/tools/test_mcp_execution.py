@@ -1,0 +1,193 @@
+"""Sessions with MCP servers: shared, replaced when they break, bounded, and never a second run of what must not be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from control.tools import mcp_session  # loaded before the time of a run begins
+from control.tools.mcp_config import McpServerConfig
+from control.tools.mcp_connections import McpConnections
+from control.tools.mcp_execution import McpExecution
+from control.tools.mcp_port import McpCallNotSent
+from control.tools.model import LONGEST_MODEL_NAME, ListedTool, McpServer, model_name
+from shared.egress import EgressGuard
+from shared.errors import Conflict, Problem, TooManyRequests, Unavailable
+from shared.ids import new_id
+from tests.control.tools.hostile_peer import garbage, hang, hang_up, plain, running_peer
+from tests.control.tools.legacy_mcp import LegacyServer
+
+AT = datetime(2026, 11, 26, tzinfo=UTC)
+BOOK, LOOK = ListedTool("book"), ListedTool("look", is_read_only=True)
+SECRETS = {"Authorization": "Bearer s3cret-key"}
+
+
+def server_at(url: str) -> McpServer:
+    return McpServer(
+        id=UUID(new_id()),
+        workspace_id=UUID(new_id()),
+        name="old",
+        config=McpServerConfig(url=url),
+        secret_names=(),
+        sealed=None,
+        tools=(),
+        listed_at=None,
+        tried_at=None,
+        list_error=None,
+        created_at=AT,
+        updated_at=AT,
+    )
+
+
+@asynccontextmanager
+async def legacy(**options: Any) -> AsyncIterator[tuple[LegacyServer, McpExecution]]:
+    """A server of the older protocol, and what uses it."""
+    async with running_peer() as peer:
+        old = LegacyServer(peer)
+        peer.add(old.respond)
+        connections = McpConnections(EgressGuard(["127.0.0.0/8"]), **options)
+        try:
+            yield old, McpExecution(connections, server_at(f"{peer.url}/mcp"), SECRETS)
+        finally:
+            await connections.close()
+
+
+async def run(execution: McpExecution, tool: ListedTool = BOOK, limit_s: float = 5.0) -> str:
+    return await execution.run(tool, {}, limit_s)
+
+
+async def failure(execution: McpExecution, tool: ListedTool = BOOK, limit_s: float = 5.0) -> Problem:
+    with pytest.raises(Problem) as caught:
+        await run(execution, tool, limit_s)
+    return caught.value
+
+
+async def test_session_is_opened_once_for_all_and_closed_when_it_is_idle() -> None:
+    async with legacy(idle_s=0.05) as (old, execution):
+        answers = await asyncio.gather(*(run(execution) for _ in range(5)))
+        assert old.sessions == 1 and len(old.called) == 5
+        assert all("authorization: bearer ***" in answer and "s3cret" not in answer for answer in answers)
+        async with asyncio.timeout(5):
+            while execution.connections.count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await run(execution)
+        assert old.sessions == 2
+
+
+async def test_use_that_the_server_forgot_the_session_of_is_sent_again() -> None:
+    async with legacy() as (old, execution):
+        await run(execution)
+        old.has_forgotten = True
+        assert "Done" in await run(execution)
+        assert (old.sessions, len(old.called)) == (2, 2)
+
+
+@pytest.mark.parametrize("reply", [hang_up, garbage])
+async def test_lost_answer_is_asked_for_again_by_look_ups_only(reply: Any) -> None:
+    async with legacy() as (old, execution):
+        old.replies = [reply]
+        problem = await failure(execution)
+        assert isinstance(problem, Unavailable) and len(old.called) == 1
+        old.replies = [reply]
+        assert "Done" in await run(execution, LOOK)
+        assert len(old.called) == 3
+
+
+async def test_use_without_an_answer_ends_in_time_and_others_go_on() -> None:
+    async with legacy() as (old, execution):
+        old.replies = [hang]
+        slow = asyncio.create_task(failure(execution, limit_s=0.5))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            while not old.called:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert "Done" in await run(execution)
+        assert isinstance(await slow, Unavailable) and old.sessions == 1
+
+
+REDIRECT = plain("{}", "302 Found", head="Location: http://10.0.0.1/\r\n")
+
+
+@pytest.mark.parametrize("reply", [REDIRECT, plain("<html>", kind="text/html"), plain("[]")])
+async def test_answers_of_no_use_are_refused(reply: Any) -> None:
+    async with legacy() as (old, execution):
+        old.replies = [reply]
+        problem = await failure(execution)
+        assert isinstance(problem, Unavailable) and len(problem.message) < 300
+        assert len(old.called) == 1
+
+
+async def test_answer_beyond_its_size_is_not_read() -> None:
+    async with legacy() as (old, execution):
+        old.text = "x" * (mcp_session.MOST_BYTES + 1)
+        assert isinstance(await failure(execution), Unavailable)
+        old.text = "y" * 100_000
+        assert "(the rest was cut off)" in await run(execution)
+
+
+async def test_change_of_the_list_is_reported() -> None:
+    async with legacy() as (old, execution):
+        changed: list[UUID] = []
+        execution.connections.report_change = changed.append
+        await run(execution)
+        old.changes.set()
+        async with asyncio.timeout(5):
+            while not changed:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert changed == [execution.server.id]
+
+
+async def test_hostile_list_is_bounded() -> None:
+    async with legacy() as (old, execution):
+        old.tools = [
+            {
+                "name": f"t{n}",
+                "description": "x\u202e" * 600,
+                "inputSchema": {"type": "object", "properties": {"a": {"$ref": "#"}}},
+            }
+            for n in range(200)
+        ]
+        found = await execution.list_tools(5.0)
+        assert len(found) == mcp_session.MOST_TOOLS and all(len(tool.description) < 1_100 for tool in found)
+        assert "\u202e" not in found[0].description and found[0].parameters["type"] == "object"
+
+
+async def test_no_more_sessions_than_there_is_room_for() -> None:
+    async with legacy(most=1) as (old, execution):
+        await run(execution)
+        other = McpExecution(execution.connections, server_at(execution.server.config.url), SECRETS)
+        await run(other)  # in the place of the idle one
+        assert (old.sessions, execution.connections.count) == (2, 1)
+        old.replies = [hang]
+        slow = asyncio.create_task(failure(other, limit_s=0.5))
+        async with asyncio.timeout(5):
+            while len(old.called) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        with pytest.raises(TooManyRequests):
+            await run(execution)
+        assert isinstance(await slow, Unavailable)
+
+
+@pytest.mark.parametrize("answer", [hang, garbage, plain("no", "401 Unauthorized", "text/plain")])
+async def test_nothing_is_done_where_there_is_no_session(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control.tools.mcp_connections.OPEN_S", 0.5)
+    async with running_peer(answer) as peer:
+        connections = McpConnections(EgressGuard(["127.0.0.0/8"]))
+        execution = McpExecution(connections, server_at(peer.url), SECRETS)
+        problem = await failure(execution)
+        assert isinstance(problem, Conflict) and problem.message.endswith("Nothing was done.")
+        with pytest.raises(McpCallNotSent):
+            await execution.list_tools(5.0)
+        await connections.close()
+        assert connections.count == 0
+
+
+def test_names_for_models_are_distinct_and_accepted_by_all_vendors() -> None:
+    names = [model_name("crm", tool) for tool in ("find", "find.all", "find/all", "x" * 128, "x" * 127 + "y", "für")]
+    assert names[0] == "crm__find" and len(set(names)) == len(names)
+    for name in names:
+        assert len(name) <= LONGEST_MODEL_NAME and name.isascii() and "." not in name and "/" not in name

@@ -1,0 +1,137 @@
+"""Requests of calls for tools of their workspace: control sends the request or uses the MCP server, once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from control.calls.model import AdmittedCall
+from control.tools.worker_tasks import refresh_lists
+from tests.control.calls.call_platform import NOW, CallPlatform, open_call_platform
+from tests.control.media_requests.ends import running_api_process, running_node
+from tests.control.tools.hostile_peer import hang, plain, running_peer
+from tests.control.tools.mcp_peer import ScriptedTools, running_mcp
+from tests.control.tools.tool_workspace import (
+    LOOPBACK,
+    PARAMETERS,
+    add_http_tool,
+    add_server,
+    change_agent,
+    failing,
+    tools_of,
+)
+
+
+@pytest.fixture
+async def platform(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[CallPlatform]:
+    """Customers' addresses may be on the loopback."""
+    async with open_call_platform(database_url, valkey_url, tmp_path / "objects", egress_allow=LOOPBACK) as opened:
+        yield opened
+
+
+async def test_http_tool_runs_once_under_its_run_id_and_only_for_agents_that_name_it(
+    platform: CallPlatform, valkey_url: str
+) -> None:
+    workspace = await platform.create_workspace()
+    finder = platform.services.tools.handlers
+    async with (
+        running_peer(plain('{"free": 3}')) as peer,
+        running_api_process(platform, {}, finder=finder),
+        running_node(valkey_url) as node,
+    ):
+        await add_http_tool(platform, workspace, f"{peer.url}/stock", max_calls=2)
+        stranger = await platform.admit(workspace)  # its agent does not name the tool yet
+        await change_agent(platform, workspace, http_tools=["check_stock"])
+        admitted = await platform.admit(workspace)
+        tool = tools_of(admitted)["check_stock"]
+        assert (tool.remote, tool.repeatable, tool.timeout_s, tool.parameters) == (True, False, 10.0, PARAMETERS)
+        assert "check_stock" not in tools_of(stranger)
+
+        async def ask(call: AdmittedCall, run_id: str, arguments: bytes = b'{"sku": "A"}') -> str:
+            return await failing(node.ask(call, "tool.check_stock", arguments, run_id=run_id))
+
+        answers = await asyncio.gather(*(ask(admitted, "run-1") for _ in range(3)))
+        assert len(set(answers)) == 1 and '{\\"free\\":3}' in answers[0] and len(peer.requests) == 1
+        assert "idempotency-key: run-1" in peer.requests[0].lower() and "Bearer s3cret-key" in peer.requests[0]
+        assert await ask(stranger, "run-2") == "request_unknown: There is no such request."
+        assert (await ask(admitted, "run-3", b"{}")).startswith("arguments_invalid: arguments: 'sku' is")
+        assert (await ask(admitted, "run-4")).startswith("tool_call_limit: A call may use check_stock 2 times")
+        assert len(peer.requests) == 1
+        rows = await platform.in_platform(lambda db: db.fetch("SELECT name, ok FROM tool_runs ORDER BY run_id"))
+        assert [(row["name"], row["ok"]) for row in rows] == [("tool.check_stock", ok) for ok in (True, False, False)]
+
+
+async def test_request_without_an_answer_is_told_as_unknown_and_never_repeated(
+    platform: CallPlatform, valkey_url: str
+) -> None:
+    workspace = await platform.create_workspace()
+    finder = platform.services.tools.handlers
+    async with (
+        running_peer(hang) as peer,
+        running_api_process(platform, {}, finder=finder),
+        running_node(valkey_url) as node,
+    ):
+        await add_http_tool(platform, workspace, peer.url, timeout_s=1.0)
+        await change_agent(platform, workspace, http_tools=["check_stock"])
+        admitted = await platform.admit(workspace)
+        for _ in range(2):
+            told = await failing(node.ask(admitted, "tool.check_stock", b'{"sku": "A"}', run_id="run-1"))
+            assert told == "outcome_unknown: It is not known whether this was carried out."
+        assert len(peer.requests) == 1
+
+
+async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatform, valkey_url: str) -> None:
+    workspace = await platform.create_workspace()
+    tools, finder = ScriptedTools(), platform.services.tools.handlers
+    async with (
+        running_mcp(tools.server) as url,
+        running_api_process(platform, {}, finder=finder),
+        running_node(valkey_url) as node,
+    ):
+        await add_server(platform, workspace, url, timeout_s=2.5, max_result_chars=200)
+        allowed = [{"server": "diary", "tools": ["find_slots", "book", "wait"]}]
+        await change_agent(platform, workspace, mcp_tools=allowed)
+        admitted = await platform.admit(workspace)
+        traits = {name: tool.repeatable for name, tool in tools_of(admitted).items()}
+        assert traits == {"diary__find_slots": True, "diary__book": False, "diary__wait": False}
+
+        async def ask(tool: str, run_id: str, arguments: bytes = b"{}") -> str:
+            return await failing(node.ask(admitted, f"tool.diary__{tool}", arguments, run_id=run_id))
+
+        booked = await asyncio.gather(*(ask("book", "run-1", b'{"hour": "8"}') for _ in range(3)))
+        assert len(set(booked)) == 1 and "Booked at 8." in booked[0] and tools.booked == ["8"]
+        assert await ask("fail", "run-2") == "request_unknown: There is no such request."
+        assert (await ask("wait", "run-3")).startswith("outcome_unknown") and tools.waits == 1
+        assert (await ask("wait", "run-3")).startswith("outcome_unknown") and tools.waits == 1
+        tools.text = "x" * 20_000_000
+        long = await ask("find_slots", "run-4", b'{"day": "today"}')
+        assert long.startswith("tool_unreachable: diary__find_slots did not answer") and len(long) < 200
+        tools.text = "y" * 100_000
+        assert "(the rest was cut off)" in await ask("find_slots", "run-5", b'{"day": "today"}')
+        tools.gate.set()
+        assert platform.services.tools.connections.count == 1
+
+
+async def test_server_that_is_away_delays_no_call_and_did_nothing(platform: CallPlatform, valkey_url: str) -> None:
+    workspace = await platform.create_workspace()
+    finder = platform.services.tools.handlers
+    async with running_mcp(ScriptedTools().server) as url:
+        await add_server(platform, workspace, url)
+        await change_agent(platform, workspace, mcp_tools=[{"server": "diary", "tools": ["book"]}])
+    await platform.services.tools.connections.close()
+    admitted = await platform.admit(workspace)
+    assert set(tools_of(admitted)) == {"diary__book"}
+    async with (
+        running_api_process(platform, {}, finder=finder),
+        running_node(valkey_url) as node,
+    ):
+        told = await failing(node.ask(admitted, "tool.diary__book", b'{"hour": "8"}', run_id="run-1"))
+        assert told.startswith("tool_unreachable: diary__book cannot be reached") and told.endswith("Nothing was done.")
+    later = NOW + timedelta(hours=1)
+    assert await refresh_lists(platform.pool, platform.services.tools.mcp, later) >= 1
+    (server,) = await platform.in_workspace(
+        workspace, lambda db: platform.services.tools.mcp.list_all(db, workspace.workspace_id)
+    )
+    assert server.list_error and server.find_tool("book") is not None and server.listed_at == NOW
