@@ -21,6 +21,7 @@ from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
+from control.knowledge.service import KnowledgeDocuments
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
 from control.numbers.addresses import BusinessAddresses
@@ -63,6 +64,7 @@ class Services:
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
     messages: CallerMessages
+    knowledge: KnowledgeDocuments
     privacy: Privacy
     carriers: Carriers
     call_pacer: CallPacer
@@ -109,7 +111,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     )
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker = KeyChecker(EgressGuard(policies.egress_allow))
-    agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
+    knowledge = KnowledgeDocuments(workspaces, platform)
+    agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
     billing = Billing(
         platform=platform,
         workspaces=workspaces,
@@ -136,6 +139,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
+        knowledge=knowledge,
         privacy=make_privacy(workspaces, platform, sealer),
         carriers=outside.carriers,
         call_pacer=outside.call_pacer,

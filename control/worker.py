@@ -26,6 +26,7 @@ from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
+from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
@@ -93,6 +94,7 @@ def make_worker_tasks(
             platform_tasks(services.platform),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
+            knowledge_tasks(pool, services.knowledge, services.storage),
             analytics_tasks(pool),
             billing_tasks(pool, services.billing, services.spend_guard, metrics.report_unpriced, enqueue_transfer_end),
             voice_tasks(

@@ -21,9 +21,12 @@ LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 MOST_FACTS: Final = 100
+MOST_DOCUMENTS: Final = 50
 SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
+# Not of type UUID: stored configs hold texts.
+DocumentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
@@ -122,6 +125,22 @@ class MessageDelivery(ConfigPart):
     )
 
 
+def _require_different(names: list[str]) -> list[str]:
+    if len(set(names)) != len(names):
+        raise ValueError("must name each one once")
+    return names
+
+
+class KnowledgeScope(ConfigPart):
+    """In which documents the agent searches by the tool search_knowledge."""
+
+    document_ids: Annotated[list[DocumentId], AfterValidator(_require_different)] = Field(
+        default=[],
+        max_length=MOST_DOCUMENTS,
+        description="Documents of the workspace, up to 50; empty: all of them, those that are added later included.",
+    )
+
+
 class Recording(ConfigPart):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
@@ -182,12 +201,6 @@ class Variable(ConfigPart):
         "500 characters; empty: the fact of this name, else nothing.",
     )
     required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
-
-
-def _require_different(tools: list[str]) -> list[str]:
-    if len(set(tools)) != len(tools):
-        raise ValueError("must name each one once")
-    return tools
 
 
 def _is_none(value: object) -> bool:
@@ -263,10 +276,10 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=5,
+        max_length=6,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
-        "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
-        "and sends it by e-mail.",
+        "the business's name, local date and time, and the numbers of the call. search_knowledge finds passages of the "
+        "workspace's documents. take_message stores a caller's message and sends it by e-mail.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
@@ -290,6 +303,11 @@ class AgentConfig(ConfigPart):
         default=MessageDelivery(),
         exclude_if=MessageDelivery().__eq__,
         description="Where callers' messages are sent.",
+    )
+    knowledge: KnowledgeScope = Field(
+        default=KnowledgeScope(),
+        exclude_if=KnowledgeScope().__eq__,
+        description="In which documents the agent searches.",
     )
 
 

@@ -19,13 +19,18 @@ _INVITATION: Final = (
 _AGENT: Final = "404 agent_not_found"
 _AGENT_CONTENT: Final = (
     "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
-    "422 recipient_not_member"
+    "422 document_unknown, 422 recipient_not_member"
 )
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"
 _ADDRESS: Final = "404 address_not_found"
 _BUNDLE: Final = "404 bundle_not_found"
 _CARRIER: Final = "409 no_carrier, 422 carrier_not_set_up, 503 carrier_away, 503 carrier_refused"
+_DOCUMENT: Final = "404 document_not_found"
+_NEW_DOCUMENT: Final = (
+    "404 tier_not_found, 409 document_limit, 409 workspace_suspended, 422 file_too_large, 422 file_unknown, "
+    "503 storage_away"
+)
 _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
@@ -106,6 +111,11 @@ _CODES: Final[Mapping[str, str]] = {
     "get_recording": f"{_CALL}, 404 no_recording, 503 storage_away",
     "get_transcription": _CALL,
     "list_events": _CALL,
+    "add_document": _NEW_DOCUMENT,
+    "upload_document": f"{_NEW_DOCUMENT}, 503 busy",
+    "get_document": _DOCUMENT,
+    "delete_document": _DOCUMENT,
+    "reindex_document": f"{_DOCUMENT}, 409 workspace_suspended",
     "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
     "unblock_caller": "404 blocked_caller_not_found",
     "request_phone_code": (

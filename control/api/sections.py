@@ -14,6 +14,7 @@ SECTIONS: Final = (
     Section("Regulatory bundles", "Documents about the business that a carrier has, which some numbers need."),
     Section("Calls", "Place calls, follow and command running ones, read transcripts, costs, events and recordings."),
     Section("Voice", "Providers that listen, think and speak: keys of one's own, and how they are chosen."),
+    Section("Knowledge", "Documents that agents search in calls: uploaded, read, cited."),
     Section("Messages", "Messages that callers left with an agent."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
     Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),

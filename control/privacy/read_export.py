@@ -52,6 +52,10 @@ EXPORTED: Final = (
     ExportedTable("utterances", "call_words", ("call_id",), "What was said in each call, with times."),
     ExportedTable("call_events", "call_events", ("call_id", "seq", "at"), "The events of calls."),
     ExportedTable("messages", "messages", ("id",), "Messages that callers left."),
+    ExportedTable("knowledge_documents", "knowledge_documents", ("id",), "Documents that agents search."),
+    ExportedTable(
+        "knowledge_chunks", "knowledge_chunks", ("document_id", "number"), "Their text, as agents find it.", ("search",)
+    ),
     ExportedTable("blocked_callers", "blocked_callers", ("id",), "Callers whose calls are rejected."),
     ExportedTable("called_countries", "called_countries", ("country",), "Countries that were called."),
     ExportedTable("spend_alarms", "spend_alarms", ("id",), "Alarms about unusual calls."),

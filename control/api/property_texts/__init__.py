@@ -11,6 +11,7 @@ from control.api.property_texts.agents import AGENTS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
+from control.api.property_texts.knowledge import KNOWLEDGE
 from control.api.property_texts.numbers import NUMBERS
 from control.api.property_texts.privacy import PRIVACY
 from control.api.property_texts.staff import STAFF
@@ -28,4 +29,4 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
     return texts
 
 
-PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, NUMBERS, PRIVACY, STAFF, VOICE])
+PROPERTY_TEXTS: Final = _joined([COMMON, ACCOUNTS, AGENTS, BILLING, CALLS, KNOWLEDGE, NUMBERS, PRIVACY, STAFF, VOICE])
