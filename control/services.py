@@ -112,14 +112,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker = KeyChecker(EgressGuard(policies.egress_allow))
     knowledge = KnowledgeDocuments(workspaces, platform)
-    agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
-    billing = Billing(
-        platform=platform,
-        workspaces=workspaces,
-        email_queue=mailer,
-        issuer=policies.invoice_issuer,
-        sink=outside.billing_sink,
-    )
+    agents = _make_agents(workspaces, knowledge, policies)
+    billing = _make_billing(workspaces, platform, mailer, policies, outside)
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -147,4 +141,20 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
+    )
+
+
+def _make_agents(workspaces: Workspaces, knowledge: KnowledgeDocuments, policies: Policies) -> Agents:
+    return Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
+
+
+def _make_billing(
+    workspaces: Workspaces, platform: Platform, mailer: EmailQueue, policies: Policies, outside: OutsideClients
+) -> Billing:
+    return Billing(
+        platform=platform,
+        workspaces=workspaces,
+        email_queue=mailer,
+        issuer=policies.invoice_issuer,
+        sink=outside.billing_sink,
     )

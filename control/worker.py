@@ -84,13 +84,7 @@ def make_worker_tasks(
     return join_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
-            workspaces_tasks(
-                services.workspaces,
-                delete_calls=delete_workspace_calls,
-                delete_marks=delete_workspace_marks,
-                keep_billing_facts=keep_billing_facts,
-                delete_objects=partial(delete_workspace_objects, services.storage),
-            ),
+            _make_workspaces_tasks(services),
             platform_tasks(services.platform),
             media_requests_tasks(),
             messages_tasks(pool, services.messages),
@@ -119,6 +113,16 @@ def make_worker_tasks(
             _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
+    )
+
+
+def _make_workspaces_tasks(services: Services) -> WorkerTasks:
+    return workspaces_tasks(
+        services.workspaces,
+        delete_calls=delete_workspace_calls,
+        delete_marks=delete_workspace_marks,
+        keep_billing_facts=keep_billing_facts,
+        delete_objects=partial(delete_workspace_objects, services.storage),
     )
 
 

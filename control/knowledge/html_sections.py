@@ -13,7 +13,8 @@ from control.knowledge.headings import HeadingPath
 from control.knowledge.model import DocumentSection
 
 _SKIPPED: Final = frozenset({
-    "head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas", "select", "textarea",
+    "head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas", "select",
+    "textarea",
 })  # fmt: skip
 # HTML, 13.1.2: elements without content, and so without an end tag.
 _VOID: Final = frozenset({

@@ -165,7 +165,8 @@ def client_probes(
                           "/privacy/retention", "/privacy/deletions", "/privacy/accesses", "/privacy/exports",
                           "/calls", "/calls?page=50", "/calls?status=no_answer",
                           "/calls?direction=inbound", "/calls?direction=outbound", "/calls/live", "/messages",
-                          "/knowledge/documents", "/blocked-callers", "/verified-numbers", "/addresses", "/regulatory-bundles",
+                          "/knowledge/documents", "/blocked-callers", "/verified-numbers", "/addresses",
+                          "/regulatory-bundles",
                           "/voice/providers", "/voice/strategy", "/billing/current", "/billing/history",
                           "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip

@@ -85,8 +85,8 @@ async def add_document(context: MemberContext, body: NewTextDocument) -> AfterCo
 async def upload_document(
     context: MemberContext, query: UploadQuery, upload: bytes
 ) -> AfterCommit[KnowledgeDocumentAnswer]:
-    """Adds a document as a file, which is the body: text, Markdown, HTML or PDF, found by its content and not by a
-    content type. Its status tells when agents find it."""
+    """Adds a document as a file, which is the body. It is text, Markdown, HTML or PDF, as its content shows: names and
+    content types are not believed. Its status tells when agents find it."""
     return await _add(context, NewDocument(query.name, query.language, upload))
 
 
@@ -162,7 +162,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         "/workspaces/{workspaceId}/knowledge/search",
         search_knowledge,
-        member("viewer"),
+        member("member"),
         limit=RateLimit("knowledge-search", 120, 60, per_user=True),
         beyond_spec=True,
     ),
