@@ -1,8 +1,8 @@
 """Measures the search of documents: python -m tools.knowledge_search [CHUNKS]
 
-On a temporary PostgreSQL one workspace has CHUNKS chunks (100,000), nine others have a tenth of that each. Words are drawn
-by Zipf's law, as in natural texts; some are in a few chunks only. It prints percentiles of a search as an agent runs it, in
-the workspace's scope under row-level security, for questions of each kind, and the plan of the ranking."""
+On a temporary PostgreSQL one workspace has CHUNKS chunks (100,000), nine others have a tenth of that each. Words are
+drawn by Zipf's law, as in natural texts; some are in a few chunks only. It prints percentiles of a search as an agent
+runs it, in the workspace's scope under row-level security, for questions of each kind, and the plan of the ranking."""
 
 import asyncio
 import random
@@ -32,9 +32,17 @@ WORDS_PER_CHUNK: Final = 130
 VOCABULARY: Final = 30_000
 QUESTIONS: Final = 200
 _TIER: Final = """
-    INSERT INTO tiers (tier_name, display_name, monthly_fee, included_minutes, price_per_minute, max_agents, max_members,
-                       max_phone_numbers, max_concurrent_calls)
+    INSERT INTO tiers (tier_name, display_name, monthly_fee, included_minutes, price_per_minute, max_agents,
+                       max_members, max_phone_numbers, max_concurrent_calls)
     VALUES ('a', 'A', 0, 0, 0, 1, 1, 1, 1) ON CONFLICT DO NOTHING
+"""
+_SIZES: Final = """
+    SELECT pg_size_pretty(pg_total_relation_size('knowledge_chunks')),
+           pg_size_pretty(pg_relation_size('knowledge_chunks_search'))
+"""
+_EXPLAIN: Final = """
+    EXPLAIN (ANALYZE, BUFFERS) SELECT document_id FROM knowledge_chunks
+    WHERE search @@ $1::text::tsquery AND workspace_id = $2 LIMIT 2000
 """
 _LETTERS: Final = "bcdfghklmnprstvw"
 _VOWELS: Final = "aeiou"
@@ -123,8 +131,7 @@ async def run(url: str, chunks: int) -> None:
             await fill(pool, texts, max(chunks // 10, PER_DOCUMENT))
         async with open_pool(url, size=1, role="owner") as owners, owners.acquire() as owner:
             await owner.execute("VACUUM ANALYZE knowledge_chunks, knowledge_terms, knowledge_documents")
-            sizes = "SELECT pg_size_pretty(pg_total_relation_size('knowledge_chunks')), pg_size_pretty(pg_relation_size('knowledge_chunks_search'))"
-            print("table and index:", *(await owner.fetchrow(sizes)))
+            print("table and index:", *(await owner.fetchrow(_SIZES)))
             await _explain(owner, large, texts)
         for kind, make in make_questions(texts).items():
             times, found = await measure(pool, large, [make() for _ in range(QUESTIONS)])
@@ -137,8 +144,7 @@ async def run(url: str, chunks: int) -> None:
 
 async def _explain(owner: object, workspace_id: UUID, texts: ZipfTexts) -> None:
     wanted = f"'w:{workspace_id.hex}' & ('{texts.words[300]}' | '{texts.words[3000]}')"
-    statement = "EXPLAIN (ANALYZE, BUFFERS) SELECT document_id FROM knowledge_chunks WHERE search @@ $1::text::tsquery AND workspace_id = $2 LIMIT 2000"
-    for row in await owner.fetch(statement, wanted, workspace_id):  # type: ignore[attr-defined]
+    for row in await owner.fetch(_EXPLAIN, wanted, workspace_id):  # type: ignore[attr-defined]
         print("   ", row[0])
 
 

@@ -1,7 +1,7 @@
-"""Answers a question from the passages that the tool `search_knowledge` found: quotes a sentence and names its document.
+"""Answers a question from the passages that the tool `search_knowledge` found: quotes a sentence, names its document.
 
-The receptionist does nothing that a document says: a passage is only compared with the question, and a sentence of it is
-said or not. Pure."""
+The receptionist does nothing that a document says: a passage is only compared with the question, and a sentence of it
+is said or not. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
