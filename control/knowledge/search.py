@@ -17,6 +17,7 @@ from control.knowledge.search_query import (
     choose_terms,
     find_similar,
     make_query,
+    most_differing,
     split_question,
 )
 
@@ -25,7 +26,7 @@ LONGEST_QUESTION: Final = 500
 # Words in no chunk for which a similar one is looked for.
 _MOST_SIMILAR: Final = 4
 _PREFIX: Final = 2
-_MOST_NEIGHBOURS: Final = 2_000
+_MOST_NEIGHBOURS: Final = 1_000
 # The least share of a question's weight that a passage must have: one of three equally rare words.
 _LEAST_SHARE: Final = 0.3
 
@@ -66,8 +67,10 @@ async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[Sear
         similar = None
         if term.chunks == 0 and len(term.text) >= SHORTEST_SIMILAR and left > 0:
             left -= 1
+            size, most = len(term.text), most_differing(term.text)
+            lengths = range(size - most, size + most + 1)
             near = await store_chunks.select_neighbours(
-                db, workspace_id, term.text[:_PREFIX], len(term.text), _MOST_NEIGHBOURS
+                db, workspace_id, term.text[:_PREFIX], lengths, _MOST_NEIGHBOURS
             )
             similar = find_similar(term, near)
         found.append(similar or term)

@@ -110,11 +110,11 @@ async def select_terms(
 
 
 async def select_neighbours(
-    db: Connection, workspace_id: UUID, prefix: str, length: int, most: int
+    db: Connection, workspace_id: UUID, prefix: str, lengths: range, most: int
 ) -> list[SearchTerm]:
-    """Up to `most` words of the workspace that begin like this and are about as long."""
+    """Up to `most` words of the workspace that begin like this and have such a length."""
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    rows = await db.fetch(_NEIGHBOURS, workspace_id, prefix, beyond, length - 2, length + 2, most)
+    rows = await db.fetch(_NEIGHBOURS, workspace_id, prefix, beyond, lengths.start, lengths.stop - 1, most)
     return [SearchTerm(prefix, row["term"], row["chunks"]) for row in rows]
 
 

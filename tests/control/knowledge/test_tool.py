@@ -20,7 +20,9 @@ from tests.platform.api import running_api
 
 
 def make_passage(text: str, document: str = "A") -> FoundPassage:
-    return FoundPassage(UUID(int=1), document, 0, 2, "B", text, 1.0, 1.0)
+    return FoundPassage(
+        document_id=UUID(int=1), document=document, number=0, page=2, heading="B", text=text, score=1.0, share=1.0
+    )
 
 
 def test_passages_stay_within_their_strings_and_are_bounded() -> None:
