@@ -37,12 +37,12 @@ def test_word_is_searched_as_each_language_stems_it() -> None:
 
 
 def test_rare_word_weighs_more_and_unknown_words_count_in_the_total() -> None:
-    terms = [SearchTerm("crown", "crown", 2), SearchTerm("price", "price", 900), SearchTerm("moon", "moon", 0)]
+    terms = [SearchTerm("crown", "crown", 2), SearchTerm("price", "price", 400), SearchTerm("moon", "moon", 0)]
     query = make_query(terms, 1_000, WORKSPACE, [])
     assert query is not None
     assert query.attempts == (f"{SCOPE} & ('crown' | 'price')",)
     weights = dict(query.terms)
-    assert weights["'crown'"] > 10 * weights["'price'"] > 0
+    assert weights["'crown'"] > 5 * weights["'price'"] > 0
     assert query.total_weight > sum(weights.values())
     assert make_query(terms[2:], 1_000, WORKSPACE, []) is None
 
