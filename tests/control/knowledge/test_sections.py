@@ -47,7 +47,7 @@ def test_markdown_is_split_at_headings_outside_of_code() -> None:
     [
         (b"%PDF-1.7\n...", "pdf"), (b"  <!DOCTYPE html>\n<p>a", "html"), (b"<?xml version='1.0'?><html>", "html"),
         (b"# Prices\n\n480", "markdown"), (b"A crown costs 480.", "text"), ("Zähne".encode("cp1252"), "text"),
-        ("Zähne".encode("utf-16"), "text"),
+        ("Zähne".encode("utf-16"), "text"), (b"a" + "ä".encode() * 40_000, "text"),
     ],
 )  # fmt: skip
 def test_format_is_found_by_content(data: bytes, found: str) -> None:
