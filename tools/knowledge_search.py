@@ -85,7 +85,7 @@ async def fill(pool: Pool, texts: ZipfTexts, chunks: int) -> UUID:
         document = KnowledgeDocument(
             id=UUID(new_id()), workspace_id=workspace_id, name="Document", format="text", language="en", size_bytes=1,
             status="pending", failure=None, pages=None, chunk_count=0, revision=1, created_by=None,
-            created_at=datetime.now(UTC), indexed_at=None,
+            created_at=datetime.now(UTC), requested_at=datetime.now(UTC), indexed_at=None,
         )  # fmt: skip
         async with pool.transaction() as db:
             await enter_platform(db)

@@ -899,6 +899,7 @@ CREATE TABLE public.knowledge_documents (
     revision integer DEFAULT 1 NOT NULL,
     created_by uuid,
     created_at timestamp with time zone NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
     indexed_at timestamp with time zone,
     CONSTRAINT knowledge_documents_check CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
     CONSTRAINT knowledge_documents_format_check CHECK ((format = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text]))),
@@ -3398,6 +3399,12 @@ CREATE INDEX knowledge_chunks_search ON public.knowledge_chunks USING gin (searc
 --
 
 CREATE INDEX knowledge_documents_newest ON public.knowledge_documents USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: knowledge_documents_pending; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btree (requested_at) WHERE (status = 'pending'::text);
 
 --
 -- Name: messages_newest; Type: INDEX; Schema: public; Owner: -

@@ -8,19 +8,24 @@ from typing import Final, TypeVar
 import msgspec
 import structlog
 
+from control.db.errors import COLLISIONS, UNAVAILABLE
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.db.transaction import in_transaction
 from control.knowledge import store, store_chunks
 from control.knowledge.chunks import make_chunks
 from control.knowledge.files import document_key, key_of
 from control.knowledge.model import DocumentChunk, KnowledgeDocument, KnowledgeLimits
 from control.knowledge.parser import DocumentParser, DocumentRefused, ParsedDocument
 from control.knowledge.service import DeleteFileJob, IndexDocumentJob, KnowledgeDocuments
+from shared.errors import Unavailable
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 # A file is stored within so long after its row, or never: the request has ended.
 UPLOAD_TIME: Final = timedelta(minutes=2)
+# The ten attempts of a job take 43 minutes.
+GIVE_UP: Final = timedelta(hours=2)
 T = TypeVar("T")
 log = structlog.get_logger()
 
@@ -62,9 +67,27 @@ class DocumentIndexer:
         return await self._parser.parse(data, document.format, limits)
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async with self._pool.transaction() as db:
+        async def scoped(db: Connection) -> T:
             await enter_platform(db)
             return await work(db)
+
+        try:
+            return await in_transaction(self._pool, scoped, _ignore)
+        except (Unavailable, *UNAVAILABLE, *COLLISIONS):
+            raise JobFailed("database unavailable") from None
+
+
+async def fail_stuck(db: Connection, now: datetime, most: int) -> int:
+    """Marks up to `most` documents as failed whose jobs gave up, because the worker died of them for instance; returns
+    how many. In platform scope."""
+    stuck = await store.select_stuck(db, now - GIVE_UP, most)
+    for document in stuck:
+        await _store_failure(db, document, "gave_up")
+    return len(stuck)
+
+
+def _ignore() -> None:
+    """A retry needs no preparation."""
 
 
 def make_index_document_job(indexer: DocumentIndexer) -> JobHandler:

@@ -13,6 +13,7 @@ DocumentStatus = Literal["pending", "ready", "failed"]
 FAILURES: Final[Mapping[str, str]] = {
     "encrypted": "It is protected by a password. Upload it without one.",
     "file_missing": "Its file did not reach storage. Delete it and upload it again.",
+    "gave_up": "It could not be read for two hours. Have it read again, or upload it in parts.",
     "no_text": "There is no text in it. A scan has to be turned into text first.",
     "too_costly": "Reading it took more time or memory than a document may. Upload it in parts, or as text.",
     "too_long": "It has more text than a document may have. Upload it in parts.",
@@ -25,7 +26,7 @@ FAILURES: Final[Mapping[str, str]] = {
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocument:
     """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
-    requests to index it. indexed_at: when its text could be searched last."""
+    requests to index it; requested_at: of the last one. indexed_at: when its text could be searched last."""
 
     id: UUID
     workspace_id: UUID
@@ -40,6 +41,7 @@ class KnowledgeDocument:
     revision: int
     created_by: UUID | None
     created_at: datetime
+    requested_at: datetime
     indexed_at: datetime | None
 
 

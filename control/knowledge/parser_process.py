@@ -4,6 +4,7 @@ python -m control.knowledge.parser_process FORMAT MOST_PAGES MOST_CHARACTERS < f
 
 It writes one JSON object: `{"pages", "sections": [{"text", "heading", "page"}]}`, or `{"failure": code}`."""
 
+import re
 import resource
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from shared.errors import Invalid
 
 MEMORY_BYTES: Final = 512 * 1024 * 1024
 CPU_S: Final = 20
+_UNSTORABLE: Final = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SPLITTERS: Final = {"text": split_text, "markdown": split_markdown, "html": split_html}
 
 
@@ -79,9 +81,16 @@ def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[
         left -= len(section.text)
         if left < 0:
             raise _TooLong
-        if section.text.strip():
-            kept.append(section)
+        text = clean_text(section.text)
+        if text.strip():
+            kept.append(DocumentSection(text, clean_text(section.heading), section.page))
     return kept
+
+
+def clean_text(text: str) -> str:
+    """What PostgreSQL and JSON can hold: spaces for control characters but line breaks (PDFs have NUL in their texts),
+    and for halves of surrogate pairs."""
+    return _UNSTORABLE.sub(" ", text)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ class KnowledgeDocuments:
             revision=1,
             created_by=actor.id,
             created_at=now,
+            requested_at=now,
             indexed_at=None,
         )
         await store.insert(db, document)
@@ -114,11 +115,13 @@ class KnowledgeDocuments:
         job = IndexDocumentJob(document.id, document.revision)
         await enqueue(db, INDEX_DOCUMENT, msgspec.json.encode(job), delay_s=delay_s)
 
-    async def reindex(self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument:
+    async def reindex(
+        self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID, now: datetime
+    ) -> KnowledgeDocument:
         """Has the file read again; until then the text of before is searched. Raises NotFound (code
         document_not_found), Conflict (code workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        document = _require(await store.restart(db, workspace_id, document_id))
+        document = _require(await store.restart(db, workspace_id, document_id, now))
         await self.enqueue_indexing(db, document)
         await record_change(db, actor, _change("knowledge.reindex_document", document))
         return document

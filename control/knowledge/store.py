@@ -20,7 +20,7 @@ _ORDER: Final = Keyset(
     ("created_at", "id"), "SELECT created_at, id FROM knowledge_documents WHERE id = $1 AND workspace_id = $2"
 )
 _RESTART: Final = f"""
-    UPDATE knowledge_documents SET status = 'pending', failure = NULL, revision = revision + 1
+    UPDATE knowledge_documents SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3
     WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
 _FINISH: Final = """
@@ -76,10 +76,21 @@ async def select_known(db: Connection, workspace_id: UUID, document_ids: Collect
     return {row["id"] for row in rows}
 
 
-async def restart(db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument | None:
+async def restart(db: Connection, workspace_id: UUID, document_id: UUID, now: datetime) -> KnowledgeDocument | None:
     """Makes a document pending under its next revision; None without such a document."""
-    row = await db.fetchrow(_RESTART, workspace_id, document_id)
+    row = await db.fetchrow(_RESTART, workspace_id, document_id, now)
     return None if row is None else KnowledgeDocument(**row)
+
+
+async def select_stuck(db: Connection, requested_before: datetime, most: int) -> list[KnowledgeDocument]:
+    """Documents that have been pending since then, the longest first. In platform scope."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM knowledge_documents WHERE status = 'pending' AND requested_at < $1 "
+        "ORDER BY requested_at LIMIT $2",
+        requested_before,
+        most,
+    )
+    return [KnowledgeDocument(**row) for row in rows]
 
 
 async def finish(

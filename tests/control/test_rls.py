@@ -47,7 +47,7 @@ ROWS = {
     "messages": "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, "
     "callback_number, reason, text, is_urgent) VALUES ($2, $1, $2, 'r', $2, now(), '', '', '', 'x', false)",
     "knowledge_documents": "INSERT INTO knowledge_documents (id, workspace_id, name, format, language, size_bytes, "
-    "status, created_at) VALUES ($2, $1, 'A', 'text', 'en', 1, 'pending', now())",
+    "status, created_at, requested_at) VALUES ($2, $1, 'A', 'text', 'en', 1, 'pending', now(), now())",
     "knowledge_chunks": "INSERT INTO knowledge_chunks (document_id, number, workspace_id, heading, text, search) "
     "VALUES ($2, 0, $1, '', 'x', 'x')",
     "knowledge_terms": "INSERT INTO knowledge_terms (workspace_id, term, chunks) VALUES ($1, $2::uuid::text, 1)",

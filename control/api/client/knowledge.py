@@ -103,7 +103,9 @@ async def delete_document(context: MemberContext, document_id: UUID) -> None:
 
 async def reindex_document(context: MemberContext, document_id: UUID) -> KnowledgeDocumentAnswer:
     """Has a document's file read again, after its limits were raised for instance."""
-    found = await context.services.knowledge.reindex(context.db, context.actor, context.workspace_id, document_id)
+    found = await context.services.knowledge.reindex(
+        context.db, context.actor, context.workspace_id, document_id, context.now
+    )
     return KnowledgeDocumentAnswer(to_view(found))
 
 

@@ -16,10 +16,12 @@ CREATE TABLE knowledge_documents (
     revision integer NOT NULL DEFAULT 1,     -- counts requests to index it: an earlier one stores nothing
     created_by uuid,
     created_at timestamptz NOT NULL,
+    requested_at timestamptz NOT NULL,       -- when it was to be indexed last
     indexed_at timestamptz,
     CHECK ((status = 'failed') = (failure IS NOT NULL))
 );
 CREATE INDEX knowledge_documents_newest ON knowledge_documents (workspace_id, created_at DESC, id DESC);
+CREATE INDEX knowledge_documents_pending ON knowledge_documents (requested_at) WHERE status = 'pending';
 ALTER TABLE knowledge_documents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON knowledge_documents
     USING ((SELECT current_scope() = 'platform') OR workspace_id = (SELECT current_workspace()));

@@ -72,6 +72,16 @@ async def test_file_is_the_body(api: Api) -> None:
     assert (status, body["error"]["param"]) == (422, "language")
 
 
+async def test_file_that_cannot_be_stored_is_told_and_leaves_a_document_that_fails(api: Api) -> None:
+    owner, path = await make_owner(api)
+    (api.objects / "knowledge").write_text("No folder can be made here.")
+    refused = await owner.post(f"{path}/documents", {"name": "Prices", "text": PRICES})
+    assert (refused.status, refused.code) == (503, "storage_away")
+    (document,) = (await owner.get(f"{path}/documents")).body["documents"]
+    assert document["status"] == "pending"  # its job marks it as failed (test_documents.py)
+    assert (await owner.delete(f"{path}/documents/{document['id']}")).status == 204
+
+
 async def test_search_is_tried_and_agents_name_documents_of_their_workspace(api: Api) -> None:
     owner, path = await make_owner(api)
     assert (await owner.post(f"{path}/search", {"query": "crown"})).body == {"passages": []}

@@ -82,7 +82,7 @@ async def test_document_is_indexed_once_and_again_on_request(platform: CallPlatf
     assert (await library.search("crown"))[0].text.startswith("A zirconia crown")
     workspace, knowledge = library.workspace, platform.services.knowledge
     again = await platform.in_workspace(
-        workspace, lambda db: knowledge.reindex(db, workspace.actor, workspace.workspace_id, document.id)
+        workspace, lambda db: knowledge.reindex(db, workspace.actor, workspace.workspace_id, document.id, NOW)
     )
     assert (again.status, again.revision) == ("pending", 2)
     assert await library.search("zirconia")
@@ -141,3 +141,15 @@ async def test_limits_of_settings_and_tier(platform: CallPlatform) -> None:
     finally:
         await platform.in_platform(lambda db: db.execute("UPDATE tiers SET features = features - $1::text[]", [*own]))
     assert len(await platform.job_payloads(INDEX_DOCUMENT)) >= 2
+
+
+async def test_document_whose_job_gave_up_is_failed_after_two_hours(platform: CallPlatform) -> None:
+    library = await make_library(platform)
+    document = await library.upload(PRICES)
+    tasks = knowledge_tasks(platform.pool, platform.services.knowledge, platform.storage)
+    (duty,) = tasks.duties
+    await duty.run_once(platform.pool, NOW + timedelta(minutes=119))
+    assert (await library.get(document.id)).status == "pending"
+    await duty.run_once(platform.pool, NOW + timedelta(minutes=121))
+    found = await library.get(document.id)
+    assert (found.status, found.failure) == ("failed", "gave_up")

@@ -10,6 +10,7 @@ from fpdf import FPDF
 
 from control.knowledge.model import DocumentFormat, KnowledgeLimits
 from control.knowledge.parser import DocumentParser, DocumentRefused
+from control.knowledge.parser_process import clean_text
 
 LIMITS = KnowledgeLimits(documents=10, chunks=1_000, bytes=10_000_000, pages=5, characters=20_000)
 
@@ -67,6 +68,10 @@ async def test_documents_beyond_the_limits_are_refused() -> None:
     assert await refusal(b"%PDF-1.7 and then nothing") == "unreadable"
     cut = make_pdf(2)
     assert await refusal(cut[: len(cut) // 3]) in ("unreadable", "no_text")
+
+
+def test_texts_hold_nothing_that_cannot_be_stored() -> None:
+    assert clean_text("a\0b\ud800c\nd\te") == "a b c\nd\te"
 
 
 async def test_bomb_costs_no_more_than_a_document_may() -> None:
