@@ -32,6 +32,7 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/addresses/{addressId}", "/workspaces/{workspaceId}/regulatory-bundles/{bundleId}",
     "/workspaces/{workspaceId}/calls/{callId}/recording", "/admin/phone-numbers",
     "/workspaces/{workspaceId}/privacy/exports/{exportId}/file",
+    "/workspaces/{workspaceId}/knowledge/documents/{documentId}",
 }  # fmt: skip
 
 
