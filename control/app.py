@@ -60,6 +60,9 @@ MOST_WAITING: Final = 1_000
 HEAVY_CONCURRENCY: Final = 2
 HEAVY_WAITING: Final = 64
 HEAVY_WAIT_S: Final = 10.0
+# Files that are received or worked on at once (20 MB each), and requests that wait before theirs is read.
+UPLOAD_CONCURRENCY: Final = 4
+UPLOAD_WAITING: Final = 16
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
 _SYSTEM: Final = web.AppKey("system", System)
@@ -165,6 +168,7 @@ def make_dependencies(
         ),
         heavy_limit=ConcurrencyLimit(HEAVY_CONCURRENCY, waiting=HEAVY_WAITING, wait_s=HEAVY_WAIT_S),
         webhook_activity=WebhookActivity(),
+        upload_limit=ConcurrencyLimit(UPLOAD_CONCURRENCY, waiting=UPLOAD_WAITING, wait_s=HEAVY_WAIT_S),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )

@@ -31,6 +31,7 @@ from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.integrations.model import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
+from control.knowledge.service import KnowledgeDocuments
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
 from control.numbers.addresses import BusinessAddresses
@@ -79,6 +80,7 @@ class Services:
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
     messages: CallerMessages
+    knowledge: KnowledgeDocuments
     privacy: Privacy
     integrations: Integrations
     tools: ToolServices
@@ -154,7 +156,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     guard = EgressGuard(policies.egress_allow)
     checker = KeyChecker(guard)
-    agents = Agents(workspaces=workspaces, numbers=NumberAssignment(), policy=policies.agents)
+    knowledge = KnowledgeDocuments(workspaces, platform)
+    agents = _make_agents(workspaces, knowledge, policies)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
         accounts=accounts,
@@ -180,6 +183,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
+        knowledge=knowledge,
         privacy=make_privacy(workspaces, platform, sealer),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
         tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
@@ -190,6 +194,10 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
     )
+
+
+def _make_agents(workspaces: Workspaces, knowledge: KnowledgeDocuments, policies: Policies) -> Agents:
+    return Agents(workspaces=workspaces, numbers=NumberAssignment(), documents=knowledge, policy=policies.agents)
 
 
 def _make_integrations(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, policies: Policies) -> Integrations:

@@ -30,6 +30,7 @@ from control.db.pool import Pool, Timeouts, open_pool
 from control.integrations.bookings import make_action_runner
 from control.integrations.sync_tasks import sync_tasks
 from control.integrations.worker_tasks import integrations_tasks
+from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
@@ -94,6 +95,7 @@ def make_worker_tasks(
             platform_tasks(services.platform, metrics.report_partitions),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
+            knowledge_tasks(pool, services.knowledge, services.storage),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
             _make_billing_tasks(pool, services, metrics, billing_ahead),

@@ -27,9 +27,12 @@ MOST_FACTS: Final = 100
 # A plan has room for 64 tools, those that are built in included.
 MOST_HTTP_TOOLS: Final = 20
 MOST_MCP_TOOLS: Final = 32
+MOST_DOCUMENTS: Final = 50
 SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
+# Not of type UUID: stored configs hold texts.
+DocumentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
@@ -128,6 +131,22 @@ class MessageDelivery(ConfigPart):
     )
 
 
+def _require_different(names: list[str]) -> list[str]:
+    if len(set(names)) != len(names):
+        raise ValueError("must name each one once")
+    return names
+
+
+class KnowledgeScope(ConfigPart):
+    """In which documents the agent searches by the tool search_knowledge."""
+
+    document_ids: Annotated[list[DocumentId], AfterValidator(_require_different)] = Field(
+        default=[],
+        max_length=MOST_DOCUMENTS,
+        description="Documents of the workspace, up to 50; empty: all of them, those that are added later included.",
+    )
+
+
 class Recording(ConfigPart):
     """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
 
@@ -188,12 +207,6 @@ class Variable(ConfigPart):
         "500 characters; empty: the fact of this name, else nothing.",
     )
     required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
-
-
-def _require_different(tools: list[str]) -> list[str]:
-    if len(set(tools)) != len(tools):
-        raise ValueError("must name each one once")
-    return tools
 
 
 class McpToolChoice(ConfigPart):
@@ -292,11 +305,12 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=8,
+        max_length=9,
         description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
         "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
         "and sends it by e-mail. look_up_contact tells it who the customer is, by the number of the call. "
-        "check_availability and book_appointment use the connected calendar.",
+        "check_availability and book_appointment use the connected calendar. search_knowledge finds passages of the "
+        "workspace's documents.",
     )
     # Left out where they are empty: programs of the version before refuse an unknown field.
     http_tools: Annotated[list[ToolTitle], AfterValidator(_require_different)] = Field(
@@ -343,6 +357,11 @@ class AgentConfig(ConfigPart):
         default=AnalysisConfig(),
         exclude_if=AnalysisConfig().__eq__,
         description="What is made of a call when it is over.",
+    )
+    knowledge: KnowledgeScope = Field(
+        default=KnowledgeScope(),
+        exclude_if=KnowledgeScope().__eq__,
+        description="In which documents the agent searches.",
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from control.agents import read_agents, read_answering_agent, store, store_templates, store_versions
 from control.agents.config import AgentConfig
+from control.agents.documents import require_documents
 from control.agents.lookup import AgentLookup
 from control.agents.merge import merge_patch
 from control.agents.model import (
@@ -29,6 +30,7 @@ from control.agents.transfers import DialScope, make_dial_scope, require_not_our
 from control.agents.validation import parse_config, parse_options, require_known
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
+from control.knowledge.service import KnowledgeDocuments
 from control.platform.audit import Actor, Change, record_change
 from control.voice.catalogue import list_workspace_offers
 from control.voice.offers import ProviderOffers
@@ -41,8 +43,11 @@ from shared.secrets import Sealer
 class Agents:
     """Every method works within the request's transaction and the scope of its workspace."""
 
-    def __init__(self, *, workspaces: Workspaces, numbers: NumberAssigner, policy: AgentPolicy) -> None:
+    def __init__(
+        self, *, workspaces: Workspaces, numbers: NumberAssigner, documents: KnowledgeDocuments, policy: AgentPolicy
+    ) -> None:
         self._workspaces = workspaces
+        self._documents = documents
         self._numbers = numbers
         self._policy = policy
 
@@ -202,6 +207,7 @@ class Agents:
         require_known(content, config, await self._offers(db, workspace_id))
         await self._require_recipients(db, workspace_id, config, base)
         await require_tools(db, workspace_id, config, base.config)
+        await require_documents(db, self._documents, workspace_id, config, base)
         if config.fallback_number not in ("", fallback):
             require_not_ours(await self._dial_scope(db, workspace_id, config.fallback_number))
         return content

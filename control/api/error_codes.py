@@ -19,7 +19,7 @@ _INVITATION: Final = (
 _AGENT: Final = "404 agent_not_found"
 _AGENT_CONTENT: Final = (
     "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
-    "422 recipient_not_member, 422 tool_unknown"
+    "422 document_unknown, 422 recipient_not_member, 422 tool_unknown"
 )
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"
@@ -29,6 +29,11 @@ _CARRIER: Final = "409 no_carrier, 422 carrier_not_set_up, 503 carrier_away, 503
 _HTTP_TOOL: Final = "404 http_tool_not_found"
 _MCP_SERVER: Final = "404 mcp_server_not_found"
 _TOOL_CONFIG: Final = "409 workspace_suspended, 422 address_refused, 422 header_twice"
+_DOCUMENT: Final = "404 document_not_found"
+_NEW_DOCUMENT: Final = (
+    "404 tier_not_found, 409 document_limit, 409 workspace_suspended, 422 file_too_large, 422 file_unknown, "
+    "503 storage_away"
+)
 _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
@@ -136,6 +141,11 @@ _CODES: Final[Mapping[str, str]] = {
     "delete_mcp_server": f"{_MCP_SERVER}, 409 tool_in_use",
     "refresh_mcp_server": f"{_MCP_SERVER}, 409 workspace_suspended, 409 secrets_lost, 429 busy",
     "try_mcp_tool": f"{_MCP_SERVER}, 404 mcp_tool_not_found, 409 workspace_suspended, 409 secrets_lost, 429 busy",
+    "add_document": _NEW_DOCUMENT,
+    "upload_document": f"{_NEW_DOCUMENT}, 503 busy",
+    "get_document": _DOCUMENT,
+    "delete_document": _DOCUMENT,
+    "reindex_document": f"{_DOCUMENT}, 409 workspace_suspended",
     "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
     "unblock_caller": "404 blocked_caller_not_found",
     "request_phone_code": (

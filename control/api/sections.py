@@ -18,6 +18,7 @@ SECTIONS: Final = (
     Section("Integration types", "What can be connected, with the settings that each type needs."),
     Section("Http tools", "Requests to the workspace's own systems, which agents make in a call."),
     Section("Mcp servers", "Servers of the Model Context Protocol, whose tools agents use in a call."),
+    Section("Knowledge", "Documents that agents search in calls: uploaded, read, cited."),
     Section("Messages", "Messages that callers left with an agent."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
     Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from control.knowledge.citations import TOOL_NAME, Citation, read_citations
+
 LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tts_first_byte_ms", "playback_ms")
 
 
@@ -11,7 +13,8 @@ LATENCY: Final = ("total_ms", "endpoint_ms", "stt_ms", "llm_first_token_ms", "tt
 class ConversationTurn:
     """What the caller said, and what the caller heard of the answer. turn: number of the turn; 0 is the greeting.
     start_ms: when it began, in ms since the call began. latency_ms: ms from the end of the caller's speech to the
-    agent's first audible sound, as the caller perceived it (`total`), and its parts; null without an answer."""
+    agent's first audible sound, as the caller perceived it (`total`), and its parts; null without an answer.
+    citations: passages of documents that the model was given."""
 
     turn: int
     caller: str = ""
@@ -20,6 +23,7 @@ class ConversationTurn:
     interrupted: bool = False
     latency_ms: dict[str, int] | None = None
     tools: list[str] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
 
 
 def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
@@ -42,6 +46,8 @@ def make_turns(events: Iterable[Mapping[str, Any]]) -> list[ConversationTurn]:
                 turn.latency_ms = {name.removesuffix("_ms"): event.get(name, 0) for name in LATENCY}
             case "tool.ran":
                 turn.tools.append(event["name"])
+                if event["name"] == TOOL_NAME and event.get("ok"):
+                    turn.citations += read_citations(event.get("result", ""))
     return [turns[number] for number in sorted(turns)]
 
 

@@ -300,6 +300,29 @@ CREATE FUNCTION public.phone_identity(phone_number text) RETURNS bytea
     RETURN sha256(convert_to(phone_number, 'UTF8'::name));
 
 --
+-- Name: rank_knowledge_chunks(uuid, tsquery, tsquery[], double precision[], integer, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.rank_knowledge_chunks(searched uuid, wanted tsquery, terms tsquery[], weights double precision[], most integer, most_candidates integer) RETURNS TABLE(document_id uuid, number integer, score double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.document_id, c.number, s.score
+    FROM (
+        SELECT k.document_id, k.number, k.search FROM knowledge_chunks k
+        WHERE k.search @@ wanted AND k.workspace_id = searched
+          AND (current_scope() = 'platform' OR searched = current_workspace())
+        LIMIT most_candidates
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT sum(t.weight) + 0.1 * ts_rank(c.search, wanted) AS score
+        FROM unnest(terms, weights) AS t (term, weight) WHERE c.search @@ t.term
+    ) s
+    WHERE s.score IS NOT NULL
+    ORDER BY s.score DESC, c.document_id, c.number LIMIT most
+$$;
+
+--
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1184,6 +1207,56 @@ CREATE TABLE public.invoices (
     issued_at timestamp with time zone,
     CONSTRAINT invoices_issued CHECK (((status = 'draft'::text) OR (issued_at IS NOT NULL))),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'pending'::text, 'paid'::text, 'overdue'::text, 'void'::text, 'uncollectible'::text])))
+);
+
+--
+-- Name: knowledge_chunks; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.knowledge_chunks (
+    document_id uuid NOT NULL,
+    number integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    page integer,
+    heading text NOT NULL,
+    text text NOT NULL,
+    search tsvector NOT NULL
+);
+ALTER TABLE ONLY public.knowledge_chunks ALTER COLUMN search SET STORAGE MAIN;
+
+--
+-- Name: knowledge_documents; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.knowledge_documents (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    format text NOT NULL,
+    language text NOT NULL,
+    size_bytes bigint NOT NULL,
+    status text NOT NULL,
+    failure text,
+    pages integer,
+    chunk_count integer DEFAULT 0 NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    indexed_at timestamp with time zone,
+    CONSTRAINT knowledge_documents_check CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT knowledge_documents_format_check CHECK ((format = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text]))),
+    CONSTRAINT knowledge_documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'ready'::text, 'failed'::text])))
+);
+
+--
+-- Name: knowledge_terms; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.knowledge_terms (
+    workspace_id uuid NOT NULL,
+    term text NOT NULL COLLATE pg_catalog."C",
+    chunks integer NOT NULL
 );
 
 --
@@ -2504,6 +2577,18 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: knowledge_chunks; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: knowledge_documents; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: knowledge_terms; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: mcp_servers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2695,6 +2780,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000801');
 INSERT INTO public.schema_migrations VALUES ('20261127000901');
 INSERT INTO public.schema_migrations VALUES ('20261127001001');
 INSERT INTO public.schema_migrations VALUES ('20261127001101');
+INSERT INTO public.schema_migrations VALUES ('20261127001301');
 INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
@@ -3248,6 +3334,27 @@ ALTER TABLE ONLY public.invoice_numbers
 
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (id);
+
+--
+-- Name: knowledge_chunks knowledge_chunks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.knowledge_chunks
+    ADD CONSTRAINT knowledge_chunks_pkey PRIMARY KEY (document_id, number);
+
+--
+-- Name: knowledge_documents knowledge_documents_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.knowledge_documents
+    ADD CONSTRAINT knowledge_documents_pkey PRIMARY KEY (id);
+
+--
+-- Name: knowledge_terms knowledge_terms_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.knowledge_terms
+    ADD CONSTRAINT knowledge_terms_pkey PRIMARY KEY (workspace_id, term);
 
 --
 -- Name: mcp_servers mcp_servers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4139,6 +4246,24 @@ CREATE INDEX invoices_workspace ON public.invoices USING btree (workspace_id, pe
 CREATE INDEX invoices_workspace_newest ON public.invoices USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: knowledge_chunks_search; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX knowledge_chunks_search ON public.knowledge_chunks USING gin (search) WITH (fastupdate=off);
+
+--
+-- Name: knowledge_documents_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX knowledge_documents_newest ON public.knowledge_documents USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: knowledge_documents_pending; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btree (requested_at) WHERE (status = 'pending'::text);
+
+--
 -- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -4969,6 +5094,27 @@ ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_billing_period_id_fkey FOREIGN KEY (billing_period_id) REFERENCES public.billing_periods(id);
 
 --
+-- Name: knowledge_chunks knowledge_chunks_document_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.knowledge_chunks
+    ADD CONSTRAINT knowledge_chunks_document_id_fkey FOREIGN KEY (document_id) REFERENCES public.knowledge_documents(id) ON DELETE CASCADE;
+
+--
+-- Name: knowledge_documents knowledge_documents_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.knowledge_documents
+    ADD CONSTRAINT knowledge_documents_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: knowledge_terms knowledge_terms_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.knowledge_terms
+    ADD CONSTRAINT knowledge_terms_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: mcp_servers mcp_servers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -5418,6 +5564,24 @@ ALTER TABLE public.invoice_numbers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: knowledge_chunks; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.knowledge_chunks ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: knowledge_documents; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.knowledge_documents ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: knowledge_terms; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.knowledge_terms ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: mcp_servers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -5766,6 +5930,24 @@ CREATE POLICY tenant ON public.invoice_lines USING ((( SELECT (public.current_sc
 CREATE POLICY tenant ON public.invoices USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: knowledge_chunks tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.knowledge_chunks USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: knowledge_documents tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.knowledge_documents USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: knowledge_terms tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.knowledge_terms USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: mcp_servers tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -6068,6 +6250,13 @@ ALTER TABLE public.workspaces ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO vocalized_app;
 
 --
+-- Name: FUNCTION rank_knowledge_chunks(searched uuid, wanted tsquery, terms tsquery[], weights double precision[], most integer, most_candidates integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.rank_knowledge_chunks(searched uuid, wanted tsquery, terms tsquery[], weights double precision[], most integer, most_candidates integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rank_knowledge_chunks(searched uuid, wanted tsquery, terms tsquery[], weights double precision[], most integer, most_candidates integer) TO vocalized_app;
+
+--
 -- Name: TABLE calls; Type: ACL; Schema: public; Owner: -
 --
 
@@ -6330,6 +6519,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_numbers TO vocalized_a
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+
+--
+-- Name: TABLE knowledge_chunks; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_chunks TO vocalized_app;
+
+--
+-- Name: TABLE knowledge_documents; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_documents TO vocalized_app;
+
+--
+-- Name: TABLE knowledge_terms; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_terms TO vocalized_app;
 
 --
 -- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -

@@ -176,7 +176,13 @@ def _operation(
     if signature.body is not None:
         content = {"application/json": {"schema": schemas[_key(route, "body")]}}
         operation["requestBody"] = {"required": True, "content": content}
+    if signature.upload:
+        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {"schema": dict(_FILE)}}}
     return operation
+
+
+# OpenAPI 3.1, "Considerations for File Uploads": a whole body that is binary.
+_FILE: Final = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
 def split_summary(docstring: str) -> tuple[str, str]:

@@ -43,7 +43,8 @@ class Route:
     """One endpoint. idempotent: honours Idempotency-Key. hashes_password: hashing takes long, so the request passes the
     hashing limit before it takes a connection. is_heavy: takes the event loop's time even with a short body, so the
     request passes the limit of heavy ones. beyond_spec: documented as an addition to the spec. check_limit: of the
-    checks of a CheckedChange, for each user and each workspace, whatever address they come from."""
+    checks of a CheckedChange, for each user and each workspace, whatever address they come from. upload_bytes: the
+    longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any type."""
 
     method: str
     path: str
@@ -56,6 +57,7 @@ class Route:
     is_heavy: bool = False
     beyond_spec: bool = False
     check_limit: RateLimit | None = None
+    upload_bytes: int = 0
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
@@ -72,7 +74,7 @@ class Route:
 class HandlerSignature:
     """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
     204, for a file and for a redirect. file: the response is a FileResponse. pdf: it is a PDF for those who ask for
-    one. streamed: the response is a StreamedFile. redirect: it is a Redirect."""
+    one. streamed: the response is a StreamedFile. redirect: it is a Redirect. upload: the body is a file."""
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -83,6 +85,7 @@ class HandlerSignature:
     pdf: bool = False
     streamed: bool = False
     redirect: bool = False
+    upload: bool = False
 
 
 class InvalidRoute(TypeError):
@@ -122,6 +125,7 @@ def read_signature(route: Route) -> HandlerSignature:
         pdf=get_origin(hints.get("return")) is JsonOrPdf,
         streamed=response is StreamedFile,
         redirect=response is Redirect,
+        upload=_takes_upload(route, hints),
     )
 
 
@@ -175,8 +179,15 @@ def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | 
     return kind
 
 
+def _takes_upload(route: Route, hints: dict[str, Any]) -> bool:
+    kind = hints.get("upload")
+    if (kind is bytes) != (route.upload_bytes > 0) or (kind is bytes and "body" in hints):
+        raise InvalidRoute(f"{route.method} {route.path}: upload must be bytes, bounded, and the only body")
+    return kind is bytes
+
+
 def _path(route: Route, hints: dict[str, Any], names: Sequence[str]) -> tuple[PathPart, ...]:
-    parameters = set(names[1:]) - {"body", "query"}
+    parameters = set(names[1:]) - {"body", "query", "upload"}
     in_path = {snake_case(name): name for name in path_parameters(route.path)}
     if not parameters <= in_path.keys():
         raise InvalidRoute(

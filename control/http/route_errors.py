@@ -31,6 +31,7 @@ _BODY: Final = (
     ErrorCode(413, "too_large", "The body is too long."),
     ErrorCode(415, "not_json", "The body must be application/json."),
 )
+_UPLOAD: Final = tuple(error for error in _BODY if error.code != "not_json")
 _LIMIT: Final = ErrorCode(429, "too_many_requests", "Too many requests of this kind. Wait a moment.")
 # Of lists with a cursor, by which ones its query has.
 _CURSORS: Final[Mapping[str, tuple[ErrorCode, ...]]] = {
@@ -63,6 +64,8 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield from _CURSORS.get(name, ())
     if signature.body is not None:
         yield from _BODY
+    if signature.upload:
+        yield from _UPLOAD
     if route.limits:
         yield _LIMIT
     if route.hashes_password:

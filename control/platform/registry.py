@@ -175,6 +175,26 @@ _SPECS: Final = (
         "Days for which nothing is deleted because a workspace's tier, or a setting, allows fewer days than before.",
     ),
     _number("export_days", 7, 1, 90, "Days that the file of a workspace's export can be downloaded."),
+    _number(
+        "knowledge_documents", 100, 0, 10_000,
+        "Documents that a workspace may have for its agents to search, where its tier names no figure.",
+    ),
+    _number(
+        "knowledge_chunks", 100_000, 0, 1_000_000,
+        "Chunks (900 characters at most) of all documents of a workspace, where its tier names no figure.",
+    ),
+    _number(
+        "knowledge_document_bytes", 10_000_000, 1, 20_000_000,
+        "Bytes of a document's file, where the workspace's tier names no figure.",
+    ),
+    _number(
+        "knowledge_document_pages", 500, 1, 5_000,
+        "Pages of a PDF that agents search, where the workspace's tier names no figure.",
+    ),
+    _number(
+        "knowledge_document_characters", 2_000_000, 1, 10_000_000,
+        "Characters of a document's text, where the workspace's tier names no figure.",
+    ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

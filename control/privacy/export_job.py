@@ -1,10 +1,11 @@
-"""The job that writes the export of a workspace: a ZIP archive with one file of JSON lines a noun, and the recordings.
+"""The job that writes the export of a workspace: a ZIP archive with one file of JSON lines a noun, the
+recordings and the documents.
 
 It is written to storage as it is read, page by page, so its memory does not grow with the workspace (a page of rows,
 and the parts of 32 MiB that storage takes). Pages are read one after the other while the workspace changes: a row that
 is added meanwhile may be in it or not."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ import msgspec
 
 from control.calls.job_support import decode_payload, utc_now
 from control.db.jobs import JobFailed, JobHandler
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform, enter_workspace
 from control.privacy import read_export, store_exports
 from control.privacy.exports import ExportWorkspaceJob, export_key
@@ -24,6 +25,8 @@ from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
 # Rows of one page.
 PAGE: Final = 500
+# The next rows of a workspace after an id: their ids, and the keys of their objects.
+_SelectFiles = Callable[[Connection, UUID, UUID, int], Awaitable[list[tuple[UUID, str]]]]
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -73,7 +76,10 @@ class _ExportWriter:
         for table in EXPORTED:
             async for data in archive.add(f"{table.name}.jsonl", self._lines(table)):
                 yield data
-        async for call_id, key in self._recordings():
+        async for document_id, key in self._files(read_export.select_documents):
+            async for data in archive.add(f"documents/{document_id}", self._storage.stream(key)):
+                yield data
+        async for call_id, key in self._files(read_export.select_recordings):
             name = f"recordings/{call_id}.{key.rpartition('.')[2]}"
             async for data in archive.add(name, self._storage.stream(key), is_compressed=False):
                 yield data
@@ -94,28 +100,29 @@ class _ExportWriter:
             if len(rows) < PAGE:
                 return
 
-    async def _recordings(self) -> AsyncIterator[tuple[UUID, str]]:
-        """Those whose object exists: a recording may be deleted meanwhile."""
+    async def _files(self, select: _SelectFiles) -> AsyncIterator[tuple[UUID, str]]:
+        """Id and key of those whose object exists: it may be deleted meanwhile."""
         after = UUID(int=0)
         while True:
             async with self._pool.transaction() as db:
                 await enter_workspace(db, self._workspace_id)
-                calls = await read_export.select_recordings(db, self._workspace_id, after, PAGE)
-            for call_id, key in calls:
-                after = call_id
+                named = await select(db, self._workspace_id, after, PAGE)
+            for object_id, key in named:
+                after = object_id
                 try:
                     await self._storage.size(key)
                 except ObjectNotFound:
                     continue
-                yield call_id, key
-            if len(calls) < PAGE:
+                yield object_id, key
+            if len(named) < PAGE:
                 return
 
     async def _readme(self, now: datetime) -> AsyncIterator[bytes]:
         lines = [
             f"Export of workspace {self._workspace_id}, made {now:%Y-%m-%d %H:%M} UTC.",
             "Each file has one JSON object a line; times are UTC, ids are those of the API.",
-            "recordings/ has the recording of each call that has one, under the call's id.",
+            "recordings/ has the recording of each call that has one, under the call's id; documents/ has the files of",
+            "documents that agents search, as they were uploaded.",
             "",
         ]
         for table in EXPORTED:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.knowledge.files import document_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ EXPORTED: Final = (
         "appointments", "appointments", ("id",), "Appointments of connected calendars, and those booked in calls.",
         ("seen_by",),
     ),
+    ExportedTable("knowledge_documents", "knowledge_documents", ("id",), "Documents that agents search."),
+    ExportedTable(
+        "knowledge_chunks", "knowledge_chunks", ("document_id", "number"), "Their text, as agents find it.", ("search",)
+    ),
     ExportedTable("blocked_callers", "blocked_callers", ("id",), "Callers whose calls are rejected."),
     ExportedTable("called_countries", "called_countries", ("country",), "Countries that were called."),
     ExportedTable("spend_alarms", "spend_alarms", ("id",), "Alarms about unusual calls."),
@@ -99,6 +104,9 @@ _SELECT_RECORDINGS: Final = """
 """
 
 
+_SELECT_DOCUMENTS: Final = "SELECT id FROM knowledge_documents WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+
+
 @dataclass(frozen=True, slots=True)
 class ExportedRow:
     """key: of the row. values: by column."""
@@ -129,3 +137,9 @@ async def select_recordings(db: Connection, workspace_id: UUID, after: UUID, mos
     """The next calls with a recording, and its key in storage."""
     rows = await db.fetch(_SELECT_RECORDINGS, workspace_id, after, most)
     return [(row["id"], row["recording_key"]) for row in rows]
+
+
+async def select_documents(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
+    """The next documents that agents search, and the keys of their files in storage."""
+    rows = await db.fetch(_SELECT_DOCUMENTS, workspace_id, after, most)
+    return [(row["id"], document_key(workspace_id, row["id"])) for row in rows]

@@ -58,6 +58,11 @@ ROWS = {
     "VALUES ($2, $1, 'test_calls', now(), 1, 1, now())",
     "messages": "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, "
     "callback_number, reason, text, is_urgent) VALUES ($2, $1, $2, 'r', $2, now(), '', '', '', 'x', false)",
+    "knowledge_documents": "INSERT INTO knowledge_documents (id, workspace_id, name, format, language, size_bytes, "
+    "status, created_at, requested_at) VALUES ($2, $1, 'A', 'text', 'en', 1, 'pending', now(), now())",
+    "knowledge_chunks": "INSERT INTO knowledge_chunks (document_id, number, workspace_id, heading, text, search) "
+    "VALUES ($2, 0, $1, '', 'x', 'x')",
+    "knowledge_terms": "INSERT INTO knowledge_terms (workspace_id, term, chunks) VALUES ($1, $2::uuid::text, 1)",
     "message_emails": "INSERT INTO message_emails (workspace_id, user_id, day, sent) VALUES "
     "($1, (SELECT user_id FROM workspace_members WHERE workspace_id = $1), now(), num_nonnulls($2::uuid))",
     "business_addresses": "INSERT INTO business_addresses (id, workspace_id, customer_name, street, city, region, "

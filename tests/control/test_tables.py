@@ -32,6 +32,7 @@ OWNERS: Final = {
     "oauth_states",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
+    "knowledge": "knowledge_chunks knowledge_documents knowledge_terms",
     "messages": "message_emails messages",
     "platform": "audit_log idempotency_keys settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",

@@ -12,6 +12,8 @@ from vocalized.stack.process import ServerFailed
 _BUY_S = 60.0
 _LOOK_S = 0.2
 _COUNTRY = "US"
+# The usual ones, and the search of the workspace's documents, of which there are none at first.
+_TOOLS = ("end_call", "collect_digits", "transfer", "search_knowledge")
 _STATEMENT = "A demonstration on one machine: callers are simulated, or are the people who started it."
 
 
@@ -73,6 +75,7 @@ def agent_config(plan: CallPlan) -> dict[str, Any]:
             "adaptive": plan.turn.adaptive,
             "barge_in": plan.turn.barge_in,
         },
+        "tools": list(_TOOLS),
         "recording": {"enabled": plan.recording, "consent": "given_otherwise", "statement": _STATEMENT},
     }
 

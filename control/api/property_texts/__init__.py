@@ -13,6 +13,7 @@ from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
 from control.api.property_texts.integrations import INTEGRATIONS
+from control.api.property_texts.knowledge import KNOWLEDGE
 from control.api.property_texts.numbers import NUMBERS
 from control.api.property_texts.privacy import PRIVACY
 from control.api.property_texts.staff import STAFF
@@ -32,5 +33,8 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 
 
 PROPERTY_TEXTS: Final = _joined(
-    [COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, INTEGRATIONS, NUMBERS, PRIVACY, STAFF, TOOLS, VOICE]
-)
+    [
+        COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, INTEGRATIONS, KNOWLEDGE, NUMBERS, PRIVACY, STAFF, TOOLS,
+        VOICE,
+    ]
+)  # fmt: skip

@@ -17,6 +17,7 @@ from media.providers.receptionist.dialogue_state import (
 from media.providers.receptionist.facts import extract_business_name, extract_facts
 from media.providers.receptionist.intake import Step
 from media.providers.receptionist.intent import CallerUtterance
+from media.providers.receptionist.quotation import SEARCH_KNOWLEDGE, quote_passage
 from media.providers.receptionist.retrieval import FactIndex, FactMatch, content_words
 from media.providers.receptionist.rules import Intent
 
@@ -27,6 +28,9 @@ STATEMENT_WORDS: Final = 4
 ASIDE_WORDS: Final = 9
 # Words of the last questions that are kept for a follow-up question.
 MAX_TOPIC_WORDS: Final = 8
+
+# Characters of a question that the tool takes.
+_LONGEST_QUERY: Final = 500
 
 _SMALL_TALK: Final = {
     Intent.ROBOT: phrases.ROBOT,
@@ -99,6 +103,13 @@ class Dialogue:
         if utterance.intent is Intent.GOODBYE or "bye" in utterance.words:
             return ReceptionistReply(f"{phrases.PASSED_ON} {phrases.GOODBYE}", tool=self._end_call)
         return ReceptionistReply(phrases.NOTED, Question.ELSE)
+
+    def knowledge_found(self, last: str, result: str) -> ReceptionistReply:
+        """The reply after a search of the documents. last: the caller's question. result: of the tool."""
+        words = content_words(CallerUtterance(" ".join(last.split())).words)
+        if quoted := quote_passage(result, words):
+            return ReceptionistReply(_with_full_stop(quoted))
+        return ReceptionistReply(phrases.DONT_KNOW, Question.OFFER)
 
     def greeting(self) -> ReceptionistReply:
         """The reply to an empty conversation."""
@@ -173,6 +184,9 @@ class Dialogue:
             continues = question is not Question.OFFER or state.last.text == phrases.DONT_UNDERSTAND
             said = f"{state.unplaced} {utterance.text}".strip() if continues else utterance.text
             return intake.read_back(replace(state, unplaced=""), said, before=phrases.TAKE_STATEMENT)
+        if utterance.is_question and SEARCH_KNOWLEDGE in self._tools:
+            query = ReceptionistReply("", tool=SEARCH_KNOWLEDGE, arguments={"query": utterance.text[:_LONGEST_QUERY]})
+            return replace(state, unplaced=utterance.text), query
         text = phrases.DONT_KNOW if utterance.is_question else phrases.DONT_UNDERSTAND
         return replace(state, unplaced=utterance.text), ReceptionistReply(text, Question.OFFER)
 

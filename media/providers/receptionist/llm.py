@@ -22,6 +22,7 @@ from media.providers.ports import (
 from media.providers.receptionist import phrases
 from media.providers.receptionist.dialogue import TAKE_MESSAGE, Dialogue, PromptKnowledge
 from media.providers.receptionist.dialogue_state import DialogueState, Question, ReceptionistReply
+from media.providers.receptionist.quotation import SEARCH_KNOWLEDGE
 
 # Older messages do not change the next reply.
 MAX_MESSAGES: Final = 40
@@ -130,6 +131,8 @@ def _after_tool(messages: Sequence[Message], dialogue: Dialogue) -> Receptionist
             if failed
             else dialogue.message_taken(_last_said(messages))
         )
+    if name == SEARCH_KNOWLEDGE:
+        return dialogue.knowledge_found(_last_said(messages), result.text)
     return ReceptionistReply(f"Thank you. {phrases.ELSE}", Question.ELSE)
 
 

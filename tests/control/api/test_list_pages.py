@@ -75,6 +75,11 @@ async def _use_privacy(workspace: CallWorkspace, call_id: str, number: int) -> N
     assert (deleted.status, exported.status, read.status) == (202, 202, 200)
 
 
+async def _add_document(workspace: CallWorkspace, number: int) -> None:
+    added = await workspace.ann.post(f"{workspace.path}/knowledge/documents", {"name": f"D{number}", "text": "A"})
+    assert added.status == 201, added.body
+
+
 async def _take_message(api: Api, workspace: CallWorkspace, call_id: str, number: int) -> None:
     await api.owner.execute(
         "INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number,"
@@ -144,6 +149,7 @@ async def workspace(api: Api) -> CallWorkspace:
         await _bill(api, workspace, number)
         await workspace.ann.post(f"{workspace.path}/blocked-callers", {"caller": f"+1415557{number:04}"})
         await _use_privacy(workspace, call_id, number)
+        await _add_document(workspace, number)
         await _insert_bundle(api, workspace.workspace_id, number)
         await _insert_address(api, workspace.workspace_id, number)
         # The id of the agent is as good as any; it is in the paths of `lists`.
@@ -224,12 +230,13 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await _take_message(api, other, await other.insert_call(), 0)
     await other.ann.post(f"{other.path}/blocked-callers", {"caller": "+14155570000"})
     await _use_privacy(other, await other.insert_call(), 0)
+    await _add_document(other, 0)
     await _insert_bundle(api, other.workspace_id, 0)
     await _insert_address(api, other.workspace_id, 0)
     await _insert_integration(api, other.workspace_id, 0, other.agent_id)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 16
+    assert len(mine) == 17
     for one in mine:
         url = one.path.replace("{workspaceId}", other.workspace_id).replace("{integrationId}", other.agent_id)
         theirs = PagedList(other.ann, one.path, url, one.name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +12,8 @@ import msgspec
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.db.jobs import JobHandler
 from control.db.pool import Connection
+from control.knowledge.model import NewDocument
+from control.knowledge.service import put_file
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse
 from control.privacy.worker_tasks import privacy_tasks
@@ -86,6 +88,16 @@ class FilledWorkspace:
             )
         )  # fmt: skip
         return key
+
+    async def add_document(self, text: str) -> UUID:
+        """A document that agents search, with its file."""
+        workspace, new = self.workspace, NewDocument("Prices", "en", text.encode())
+        document = await self.platform.in_workspace(
+            workspace,
+            lambda db: self.platform.services.knowledge.add(db, workspace.actor, self.id, new, datetime.now(UTC)),
+        )
+        await put_file(self.platform.storage, document, new.data)
+        return document.id
 
     async def leave_message(self, call_id: UUID, callback: str, at: datetime) -> None:
         """A message of the call's caller, and the run of the tool that took it."""

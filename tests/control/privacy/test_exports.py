@@ -27,12 +27,13 @@ CALLER: Final = "+491511234567"
 NOW: Final = datetime.now(UTC)
 # Tables of workspaces that no export holds: how far jobs came, roll-ups of what is exported, seals, and what only the
 # payment company and our machines need.
+WORDS: Final = "480 dollars"
 LEFT_OUT: Final = {
     "agent_daily", "agent_totals", "call_exports", "call_intervals", "call_search", "exemptions",
-    "integration_sync_logs", "integration_syncs", "integrations", "message_emails", "meter_days", "oauth_states",
-    "phone_codes", "provider_daily", "retention_limits", "retention_progress", "rollup_dirty", "sink_customers",
-    "sink_invoices", "tool_runs", "transfer_times", "usage_daily", "usage_intervals", "workspace_daily",
-    "workspace_monthly", "workspace_totals",
+    "integration_sync_logs", "integration_syncs", "integrations", "knowledge_terms", "message_emails", "meter_days",
+    "oauth_states", "phone_codes", "provider_daily", "retention_limits", "retention_progress", "rollup_dirty",
+    "sink_customers", "sink_invoices", "tool_runs", "transfer_times", "usage_daily", "usage_intervals",
+    "workspace_daily", "workspace_monthly", "workspace_totals",
 }  # fmt: skip
 
 
@@ -74,10 +75,14 @@ async def test_archive_holds_all_of_one_workspace(platform: CallPlatform, monkey
     await other.fill("+14155550188", NOW)
     gone = await filled.insert_call(CALLER, at=NOW)
     await platform.storage.delete(await filled.record(gone))
+    document = await filled.add_document(f"A crown costs {WORDS}.")
+    await other.add_document("Nothing of the first one.")
     export = await request(filled)
     await run_queued(platform)
     with await read_archive(filled, export) as archive:
         assert archive.testzip() is None
+        assert archive.read(f"documents/{document}").decode() == f"A crown costs {WORDS}."
+        assert [row["id"] for row in rows(archive, "knowledge_documents")] == [str(document)]
         assert {f"{table.name}.jsonl" for table in EXPORTED} < set(archive.namelist())
         exported = rows(archive, "calls")
         assert {UUID(call["id"]) for call in exported} >= {*calls, gone} and len(exported) == 5

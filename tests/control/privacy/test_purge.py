@@ -91,6 +91,7 @@ async def test_nothing_of_a_purged_workspace_is_left(platform: CallPlatform, dat
     filled, other = await make_filled_workspace(platform), await make_filled_workspace(platform)
     await filled.fill(CALLER, NOW - timedelta(days=5))
     kept = await other.record(await other.insert_call("+14155550177", at=NOW, word="salad"))
+    await filled.add_document("A crown costs 480 dollars.")
     exports, workspace = platform.services.privacy.exports, filled.workspace
     await platform.in_workspace(workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW))
     await run_all(platform)

@@ -35,6 +35,7 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/privacy/exports/{exportId}/file", "/admin/integrations/available/{type}",
     "/workspaces/{workspaceId}/integrations/{integrationId}",
     "/workspaces/{workspaceId}/integrations/{integrationId}/sync-logs",
+    "/workspaces/{workspaceId}/knowledge/documents/{documentId}",
 }  # fmt: skip
 
 

@@ -1,0 +1,101 @@
+"""Documents that agents search, their parts, and the limits of both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+DocumentFormat = Literal["text", "markdown", "html", "pdf"]
+DocumentStatus = Literal["pending", "ready", "failed"]
+
+# Why a document could not be indexed, by the code that is stored.
+FAILURES: Final[Mapping[str, str]] = {
+    "encrypted": "It is protected by a password. Upload it without one.",
+    "file_missing": "Its file did not reach storage. Delete it and upload it again.",
+    "gave_up": "It could not be read for two hours. Have it read again, or upload it in parts.",
+    "no_text": "There is no text in it. A scan has to be turned into text first.",
+    "too_costly": "Reading it took more time or memory than a document may. Upload it in parts, or as text.",
+    "too_long": "It has more text than a document may have. Upload it in parts.",
+    "too_many_pages": "It has more pages than a document may have. Upload it in parts.",
+    "unreadable": "It is damaged, or not what its beginning says.",
+    "workspace_full": "The workspace's documents have as much text as they may. Delete others first.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeDocument:
+    """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
+    requests to index it; requested_at: of the last one. indexed_at: when its text could be searched last."""
+
+    id: UUID
+    workspace_id: UUID
+    name: str
+    format: DocumentFormat
+    language: str
+    size_bytes: int
+    status: DocumentStatus
+    failure: str | None
+    pages: int | None
+    chunk_count: int
+    revision: int
+    created_by: UUID | None
+    created_at: datetime
+    requested_at: datetime
+    indexed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """What is uploaded. data: the file's bytes. format: None: found by its content."""
+
+    name: str
+    language: str
+    data: bytes
+    format: DocumentFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSection:
+    """Text under one heading, or of one page. heading: with those above it, joined by " > "; may be empty. page: from
+    1, None where there are no pages."""
+
+    text: str
+    heading: str = ""
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChunk:
+    """A piece of a document as it is searched and quoted. number: from 0."""
+
+    number: int
+    text: str
+    heading: str
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A chunk that was found. score: comparable within one search only. share: of the weight of the searched words that
+    are in it, 0 to 1."""
+
+    document_id: UUID
+    document: str
+    number: int
+    page: int | None
+    heading: str
+    text: str
+    score: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeLimits:
+    """documents, chunks: of a workspace. bytes, pages, characters: of a document."""
+
+    documents: int
+    chunks: int
+    bytes: int
+    pages: int
+    characters: int

@@ -1,0 +1,108 @@
+"""Has a child process read a document, and ends it when it takes too long or writes too much."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import control
+from control.knowledge.model import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
+
+WALL_S: Final = 40.0
+_ROOT: Final = Path(control.__file__).parent.parent
+# Of one section besides its text: names, heading, page, and escapes, of which JSON has six characters at most.
+_BYTES_PER_CHARACTER: Final = 8
+_PIECE: Final = 65_536
+
+
+class DocumentRefused(Exception):
+    """A document cannot be read, however often it is tried. code: of FAILURES."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """The text of a document by sections, each with text. pages: of a PDF."""
+
+    sections: list[DocumentSection]
+    pages: int | None
+
+
+class _ParserAnswer(msgspec.Struct, frozen=True):
+    sections: list[DocumentSection] = []
+    pages: int | None = None
+    failure: str = ""
+
+
+class DocumentParser:
+    """wall_s: seconds that a document may take. command: the child's, for tests."""
+
+    def __init__(
+        self,
+        *,
+        wall_s: float = WALL_S,
+        command: tuple[str, ...] = (sys.executable, "-m", "control.knowledge.parser_process"),
+    ) -> None:
+        self._wall_s, self._command = wall_s, command
+
+    async def parse(self, data: bytes, kind: DocumentFormat, limits: KnowledgeLimits) -> ParsedDocument:
+        """Raises DocumentRefused."""
+        output = await self._run(data, (kind, str(limits.pages), str(limits.characters)), limits.characters)
+        try:
+            answer = msgspec.json.decode(output, type=_ParserAnswer)
+        except msgspec.DecodeError:  # the process was ended by its limits
+            raise DocumentRefused("too_costly") from None
+        if answer.failure:
+            raise DocumentRefused(answer.failure if answer.failure in FAILURES else "unreadable")
+        return ParsedDocument(answer.sections, answer.pages)
+
+    async def _run(self, data: bytes, arguments: tuple[str, ...], characters: int) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            *self._command, *arguments, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL,
+            cwd=_ROOT, env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(self._wall_s), asyncio.TaskGroup() as group:
+                group.create_task(_write(process, data))
+                reading = group.create_task(_read(process, characters * _BYTES_PER_CHARACTER + _PIECE))
+            return reading.result()
+        except TimeoutError:
+            raise DocumentRefused("too_costly") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours: no keys, no addresses."""
+    return {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+
+
+async def _write(process: Process, data: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(data)
+        await process.stdin.drain()
+        process.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        """It ended before it had read all; what it wrote tells why."""
+
+
+async def _read(process: Process, most: int) -> bytes:
+    """Up to `most` bytes; what is longer is cut off, and so is no JSON."""
+    assert process.stdout is not None
+    output = bytearray()
+    while len(output) < most and (piece := await process.stdout.read(_PIECE)):
+        output += piece
+    if len(output) >= most:
+        process.kill()
+    return bytes(output)

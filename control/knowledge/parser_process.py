@@ -1,0 +1,97 @@
+"""The child process that reads one document: bounded in memory, time and output, without secrets.
+
+python -m control.knowledge.parser_process FORMAT MOST_PAGES MOST_CHARACTERS < file
+
+It writes one JSON object: `{"pages", "sections": [{"text", "heading", "page"}]}`, or `{"failure": code}`."""
+
+import re
+import resource
+import sys
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from control.knowledge.formats import decode_text
+from control.knowledge.html_sections import split_html
+from control.knowledge.markdown_sections import split_markdown, split_text
+from control.knowledge.model import DocumentSection
+from shared.errors import Invalid
+
+MEMORY_BYTES: Final = 512 * 1024 * 1024
+CPU_S: Final = 20
+_UNSTORABLE: Final = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_SPLITTERS: Final = {"text": split_text, "markdown": split_markdown, "html": split_html}
+
+
+class _TooLong(Exception):
+    """More text than a document may have."""
+
+
+def main(arguments: list[str]) -> None:
+    """Limits this process, reads the file from stdin, writes the result to stdout."""
+    limit_process()
+    kind, pages, characters = arguments[0], int(arguments[1]), int(arguments[2])
+    try:
+        result = read_document(kind, sys.stdin.buffer.read(), most_pages=pages, most_characters=characters)
+    except MemoryError:
+        result = {"failure": "too_costly"}
+    sys.stdout.buffer.write(msgspec.json.encode(result))
+
+
+def limit_process() -> None:
+    """Exceeded memory is a MemoryError, exceeded time the signal SIGXCPU; no file can be written."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def read_document(kind: str, data: bytes, *, most_pages: int, most_characters: int) -> dict[str, Any]:
+    """The object that is written. kind: a DocumentFormat."""
+    try:
+        if kind == "pdf":
+            return _read_pdf(data, most_pages, most_characters)
+        sections = _bounded(_SPLITTERS[kind](decode_text(data)), most_characters)
+    except Invalid:
+        return {"failure": "unreadable"}
+    except _TooLong:
+        return {"failure": "too_long"}
+    return {"pages": None, "sections": sections} if sections else {"failure": "no_text"}
+
+
+def _read_pdf(data: bytes, most_pages: int, most_characters: int) -> dict[str, Any]:
+    from control.knowledge.pdf_sections import PdfRefused, count_pages, split_pdf  # after the limits are set
+
+    try:
+        reader, pages = count_pages(data)
+        if pages > most_pages:
+            return {"failure": "too_many_pages"}
+        sections = _bounded(split_pdf(reader), most_characters)
+    except PdfRefused as refused:
+        return {"failure": refused.code}
+    return {"pages": pages, "sections": sections} if sections else {"failure": "no_text"}
+
+
+def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[DocumentSection]:
+    """Those with text. Raises _TooLong."""
+    kept: list[DocumentSection] = []
+    left = most_characters
+    for section in sections:
+        left -= len(section.text)
+        if left < 0:
+            raise _TooLong
+        text = clean_text(section.text)
+        if text.strip():
+            kept.append(DocumentSection(text, clean_text(section.heading), section.page))
+    return kept
+
+
+def clean_text(text: str) -> str:
+    """What PostgreSQL and JSON can hold: spaces for control characters but line breaks (PDFs have NUL in their texts),
+    and for halves of surrogate pairs."""
+    return _UNSTORABLE.sub(" ", text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

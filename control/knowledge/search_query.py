@@ -1,0 +1,188 @@
+"""Which words of a question are searched, with which weights. Pure.
+
+The weight of a word is its inverse document frequency, as in BM25 (Robertson, Zaragoza 2009, 3.1): a word that is in
+few chunks tells more."""
+
+import math
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+# Chunks that one search ranks at most: each is read from a page of its own, about 20 µs from memory.
+MOST_CANDIDATES: Final = 500
+# Where every word is in more chunks than that, so many of the rarest have to be in a chunk together.
+MOST_TOGETHER: Final = 3
+# Words of a question that are read, and of these that are searched: the rarest ones.
+MOST_WORDS: Final = 60
+MOST_TERMS: Final = 24
+# Of a word in no chunk, another one is searched that is so similar; shorter words have too many neighbours.
+SHORTEST_SIMILAR: Final = 4
+# A similar word counts for less than the word itself.
+SIMILAR_FACTOR: Final = 0.6
+_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.-][^\W_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class WordForm:
+    """A word of a question as one language stems it. term: None for a stop word. chunks: that have it."""
+
+    word: str
+    term: str | None
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTerm:
+    """A stemmed word to search. word: as it was said. chunks: how many chunks of the workspace have it. factor: of its
+    weight."""
+
+    word: str
+    text: str
+    chunks: int
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRank:
+    """A chunk that was found."""
+
+    document_id: UUID
+    number: int
+    score: float
+
+    @property
+    def key(self) -> tuple[UUID, int]:
+        """Identifies the chunk."""
+        return self.document_id, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkQuery:
+    """attempts: queries (tsquery), of which the first with a result counts. terms: the tsquery of each word, with its
+    weight. total_weight: of all words of the question, those in no chunk included."""
+
+    attempts: tuple[str, ...]
+    terms: tuple[tuple[str, float], ...]
+    total_weight: float
+
+
+def workspace_lexeme(workspace_id: UUID) -> str:
+    """Is in each chunk of a workspace. No word of a text has a colon."""
+    return f"w:{workspace_id.hex}"
+
+
+def document_lexeme(document_id: UUID) -> str:
+    """Is in each chunk of a document."""
+    return f"d:{document_id.hex}"
+
+
+def split_question(question: str) -> list[str]:
+    """The words of a question, each once."""
+    return list(dict.fromkeys(_WORD.findall(question.lower())))[:MOST_WORDS]
+
+
+def choose_terms(forms: Iterable[WordForm]) -> list[SearchTerm]:
+    """What is searched for each word: its forms that are in some chunk; else one form with no chunks, unless the word
+    is a stop word in one of the languages."""
+    by_word: dict[str, list[WordForm]] = {}
+    for form in forms:
+        by_word.setdefault(form.word, []).append(form)
+    chosen: dict[str, SearchTerm] = {}
+    for word, all_forms in by_word.items():
+        named = [form for form in all_forms if form.chunks > 0]
+        if not named and all(form.term is not None for form in all_forms):
+            named = all_forms[:1]
+        for form in named:
+            if form.term is not None:
+                chosen.setdefault(form.term, SearchTerm(word, form.term, form.chunks))
+    return list(chosen.values())
+
+
+def make_query(
+    terms: Iterable[SearchTerm], total: int, workspace_id: UUID, documents: Collection[UUID]
+) -> ChunkQuery | None:
+    """The query for the words of a question; None where none is known. total: chunks of the workspace. documents: only
+    in these; empty: in all.
+
+    Chunks without one of the rarest words are not ranked: so few are that have one that ranking them all is quick."""
+    terms = list(terms)
+    known = sorted((term for term in terms if term.chunks > 0), key=lambda term: (term.chunks, term.text))[:MOST_TERMS]
+    if not known:
+        return None
+    scope, rare = _scope(workspace_id, documents), _rarest(known)
+    every = " & ".join(_quote(term.text) for term in known[:MOST_TOGETHER])
+    some = " | ".join(_quote(term.text) for term in rare or known[:1])
+    attempts = (f"{scope} & ({some})",) if rare else (f"{scope} & ({every})", f"{scope} & ({some})")
+    weighed = tuple((_quote(term.text), term.factor * _weigh(term.chunks, total)) for term in known)
+    return ChunkQuery(attempts, weighed, _total_weight(terms, total))
+
+
+def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTerm | None:
+    """In place of a word that may have been misheard, the one among the candidates that differs least: by one letter,
+    or by two from seven letters on (two neighbours swapped count as one); the more frequent one of equals. None if all
+    differ more."""
+    most, letters = most_differing(term.text), set(term.text)
+    # Each letter that differs adds two to this difference at most; it costs a hundredth of the distance.
+    near_by = [one for one in candidates if len(letters ^ set(one.text)) <= 2 * most]
+    rated = [(_distance(term.text, one.text), -one.chunks, one) for one in near_by]
+    near = min(rated, key=lambda rating: rating[:2], default=None)
+    if near is None or near[0] > most:
+        return None
+    return SearchTerm(term.word, near[2].text, near[2].chunks, SIMILAR_FACTOR)
+
+
+def most_differing(word: str) -> int:
+    """In how many letters a similar word may differ, and so in its length."""
+    return 2 if len(word) >= 7 else 1
+
+
+def _rarest(known: Sequence[SearchTerm]) -> list[SearchTerm]:
+    """As many of the rarest words as are in MOST_CANDIDATES chunks together."""
+    taken, left = list[SearchTerm](), MOST_CANDIDATES
+    for term in known:
+        left -= term.chunks
+        if left < 0:
+            break
+        taken.append(term)
+    return taken
+
+
+def _total_weight(terms: Iterable[SearchTerm], total: int) -> float:
+    """Of all words, each once, whatever its forms; of one that was replaced, as if it were known."""
+    by_word: dict[str, float] = {}
+    for term in terms:
+        by_word[term.word] = max(by_word.get(term.word, 0.0), _weigh(term.chunks, total))
+    return sum(by_word.values())
+
+
+def _weigh(chunks: int, total: int) -> float:
+    """A word that is in no chunk weighs as one that is in one: else a single unknown word would outweigh the others."""
+    chunks = max(chunks, 1)
+    return math.log(1 + (max(total, chunks) - chunks + 0.5) / (chunks + 0.5))
+
+
+def _scope(workspace_id: UUID, documents: Collection[UUID]) -> str:
+    only = " | ".join(_quote(document_lexeme(one)) for one in documents)
+    return f"{_quote(workspace_lexeme(workspace_id))}" + (f" & ({only})" if only else "")
+
+
+def _quote(lexeme: str) -> str:
+    """A lexeme in a tsquery (PostgreSQL, 8.11.2): quotes and backslashes are doubled."""
+    doubled = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
+def _distance(one: str, other: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours between two words (Damerau 1964)."""
+    before, last = list[int](), list(range(len(other) + 1))
+    for row, char in enumerate(one, 1):
+        line = [row]
+        for column, against in enumerate(other, 1):
+            cost = min(last[column] + 1, line[column - 1] + 1, last[column - 1] + (char != against))
+            if row > 1 and column > 1 and char == other[column - 2] and one[row - 2] == against:
+                cost = min(cost, before[column - 2] + 1)
+            line.append(cost)
+        before, last = last, line
+    return last[-1]

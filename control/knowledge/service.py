@@ -1,0 +1,166 @@
+"""Service of documents that agents search: upload, list, search, indexing, deletion."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.db.jobs import enqueue
+from control.db.keyset import ListPage, PageRequest
+from control.db.pool import Connection
+from control.knowledge import store, store_chunks
+from control.knowledge.files import document_key
+from control.knowledge.formats import find_format
+from control.knowledge.model import FoundPassage, KnowledgeDocument, KnowledgeLimits, NewDocument
+from control.knowledge.search import search_documents
+from control.platform.audit import Actor, Change, record_change
+from control.platform.service import Platform
+from control.workspaces.service import Workspaces
+from shared.errors import Conflict, Invalid, NotFound
+from shared.ids import new_id
+from shared.storage import Storage
+
+INDEX_DOCUMENT: Final = "knowledge.index_document"
+DELETE_FILE: Final = "knowledge.delete_file"
+# Seconds after which a document is indexed, should the request end between its two transactions.
+_LATER_S: Final = 30.0
+_MOST_PASSAGES: Final = 10
+
+
+class IndexDocumentJob(msgspec.Struct, frozen=True):
+    """Payload of the job that indexes a document."""
+
+    document_id: UUID
+    revision: int
+
+
+class DeleteFileJob(msgspec.Struct, frozen=True):
+    """Payload of the job that deletes a document's file."""
+
+    workspace_id: UUID
+    document_id: UUID
+
+
+class KnowledgeDocuments:
+    """Every method but `put_file` works within the current transaction, in the workspace's scope."""
+
+    def __init__(self, workspaces: Workspaces, platform: Platform) -> None:
+        self._workspaces, self._platform = workspaces, platform
+
+    async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[KnowledgeDocument]:
+        """Newest first. Raises Invalid (code cursor_unknown)."""
+        found = await store.select_page(db, workspace_id, page)
+        if page.cursor is not None:
+            return found
+        return found.with_total(await store.count_documents(db, workspace_id))
+
+    async def get(self, db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument:
+        """Raises NotFound (code document_not_found)."""
+        return _require(await store.select_one(db, workspace_id, document_id))
+
+    async def limits(self, db: Connection, workspace_id: UUID) -> KnowledgeLimits:
+        """What a workspace may have: by the settings, and by its tier's features of the same names."""
+        tier = await self._workspaces.limits(db, workspace_id)
+        names = {
+            "documents": "knowledge_documents",
+            "chunks": "knowledge_chunks",
+            "bytes": "knowledge_document_bytes",
+            "pages": "knowledge_document_pages",
+            "characters": "knowledge_document_characters",
+        }
+        values = {field: await self._platform.setting(db, name) for field, name in names.items()}
+        own = {field: tier.features.get(name) for field, name in names.items()}
+        return KnowledgeLimits(**values | {field: value for field, value in own.items() if isinstance(value, int)})
+
+    async def add(
+        self, db: Connection, actor: Actor, workspace_id: UUID, new: NewDocument, now: datetime
+    ) -> KnowledgeDocument:
+        """Stores a document without its file, which follows by `put_file`; then it is to be indexed
+        (`enqueue_indexing`). Raises Invalid (codes file_unknown, file_too_large), Conflict (codes document_limit,
+        workspace_suspended)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        limits = await self.limits(db, workspace_id)
+        if len(new.data) > limits.bytes:
+            raise Invalid(f"file: must have at most {limits.bytes:,} bytes.", code="file_too_large", param="file")
+        kind = find_format(new.data)
+        await store.lock_workspace(db, workspace_id)
+        if await store.count_documents(db, workspace_id) >= limits.documents:
+            raise Conflict(f"This workspace has {limits.documents} documents at most.", code="document_limit")
+        document = KnowledgeDocument(
+            id=UUID(new_id()),
+            workspace_id=workspace_id,
+            name=new.name,
+            format=new.format or kind,
+            language=new.language,
+            size_bytes=len(new.data),
+            status="pending",
+            failure=None,
+            pages=None,
+            chunk_count=0,
+            revision=1,
+            created_by=actor.id,
+            created_at=now,
+            requested_at=now,
+            indexed_at=None,
+        )
+        await store.insert(db, document)
+        await self.enqueue_indexing(db, document, delay_s=_LATER_S)
+        await record_change(db, actor, _change("knowledge.add_document", document))
+        return document
+
+    async def enqueue_indexing(self, db: Connection, document: KnowledgeDocument, *, delay_s: float = 0) -> None:
+        """Has a job read the document's file. A second job of the same revision does nothing."""
+        job = IndexDocumentJob(document.id, document.revision)
+        await enqueue(db, INDEX_DOCUMENT, msgspec.json.encode(job), delay_s=delay_s)
+
+    async def reindex(
+        self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID, now: datetime
+    ) -> KnowledgeDocument:
+        """Has the file read again; until then the text of before is searched. Raises NotFound (code
+        document_not_found), Conflict (code workspace_suspended)."""
+        await self._workspaces.require_not_suspended(db, workspace_id)
+        document = _require(await store.restart(db, workspace_id, document_id, now))
+        await self.enqueue_indexing(db, document)
+        await record_change(db, actor, _change("knowledge.reindex_document", document))
+        return document
+
+    async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID) -> None:
+        """Deletes a document: no search finds it once this transaction commits. Its file is deleted by a job. Raises
+        NotFound (code document_not_found)."""
+        await store.lock_workspace(db, workspace_id)
+        document = _require(await store.select_one(db, workspace_id, document_id))
+        await store_chunks.delete_chunks(db, workspace_id, document_id)
+        await store.delete(db, document_id)
+        await enqueue(db, DELETE_FILE, msgspec.json.encode(DeleteFileJob(workspace_id, document_id)))
+        await record_change(db, actor, _change("knowledge.delete_document", document))
+
+    async def search(
+        self, db: Connection, workspace_id: UUID, question: str, documents: Collection[UUID], most: int
+    ) -> list[FoundPassage]:
+        """What agents find for a question. documents: only in these; empty: in all."""
+        return await search_documents(db, workspace_id, question, documents=documents, most=min(most, _MOST_PASSAGES))
+
+    async def find_unknown(self, db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
+        """Those that are no documents of the workspace."""
+        if not document_ids:
+            return set()
+        return set(document_ids) - await store.select_known(db, workspace_id, document_ids)
+
+
+async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:
+    """Stores a document's file. Raises StorageUnavailable."""
+    await storage.put(document_key(document.workspace_id, document.id), data)
+
+
+def _require(document: KnowledgeDocument | None) -> KnowledgeDocument:
+    if document is None:
+        raise NotFound("There is no such document.", code="document_not_found")
+    return document
+
+
+def _change(action: str, document: KnowledgeDocument) -> Change:
+    """Without its name, which may be personal."""
+    after = {"format": document.format, "size_bytes": document.size_bytes}
+    return Change(action, "knowledge_document", str(document.id), document.workspace_id, after=after)

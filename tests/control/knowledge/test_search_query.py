@@ -1,0 +1,76 @@
+"""Which words of a question are searched, and with which weights."""
+
+from uuid import UUID
+
+import pytest
+
+from control.knowledge.search_query import (
+    MOST_CANDIDATES,
+    SearchTerm,
+    WordForm,
+    choose_terms,
+    find_similar,
+    make_query,
+    split_question,
+)
+
+WORKSPACE = UUID(int=5)
+SCOPE = f"'w:{WORKSPACE.hex}'"
+
+
+def test_question_is_split_into_its_words_once() -> None:
+    assert split_question("What's the price - the PRICE - of a zirconia crown?") == [
+        "what's", "the", "price", "of", "a", "zirconia", "crown",
+    ]  # fmt: skip
+
+
+def test_word_is_searched_as_each_language_stems_it() -> None:
+    forms = [
+        WordForm("prices", "price", 3), WordForm("prices", "prices", 0),  # English, German
+        WordForm("the", None, 0), WordForm("the", "the", 0),
+        WordForm("kronen", "kronen", 0), WordForm("kronen", "kron", 2),
+        WordForm("zirconia", "zirconia", 0), WordForm("zirconia", "zirconia", 0),
+    ]  # fmt: skip
+    assert choose_terms(forms) == [
+        SearchTerm("prices", "price", 3), SearchTerm("kronen", "kron", 2), SearchTerm("zirconia", "zirconia", 0),
+    ]  # fmt: skip
+
+
+def test_rare_word_weighs_more_and_unknown_words_count_in_the_total() -> None:
+    terms = [SearchTerm("crown", "crown", 2), SearchTerm("price", "price", 400), SearchTerm("moon", "moon", 0)]
+    query = make_query(terms, 1_000, WORKSPACE, [])
+    assert query is not None
+    assert query.attempts == (f"{SCOPE} & ('crown' | 'price')",)
+    weights = dict(query.terms)
+    assert weights["'crown'"] > 5 * weights["'price'"] > 0
+    assert query.total_weight > sum(weights.values())
+    assert make_query(terms[2:], 1_000, WORKSPACE, []) is None
+
+
+def test_chunks_without_a_rare_word_are_not_ranked() -> None:
+    common = MOST_CANDIDATES + 1
+    query = make_query(
+        [SearchTerm("crown", "crown", 5), SearchTerm("price", "price", common)], 100_000, WORKSPACE, [UUID(int=7)]
+    )
+    assert query is not None
+    assert query.attempts == (f"{SCOPE} & ('d:{UUID(int=7).hex}') & ('crown')",)
+    every = make_query([SearchTerm("a", "a", common), SearchTerm("b", "b", common + 1)], 100_000, WORKSPACE, [])
+    assert every is not None
+    assert every.attempts == (f"{SCOPE} & ('a' & 'b')", f"{SCOPE} & ('a')")
+
+
+def test_quotes_and_backslashes_stay_within_a_lexeme() -> None:
+    query = make_query([SearchTerm("x", "o'neil\\", 1)], 10, WORKSPACE, [])
+    assert query is not None
+    assert query.terms[0][0] == "'o''neil\\\\'"
+
+
+@pytest.mark.parametrize(
+    ("heard", "found"),
+    [("zirkonia", "zirconia"), ("zircnoia", "zirconia"), ("zirconium", "zirconia"), ("crwon", "crown"), ("crumb", "")],
+)
+def test_misheard_word_finds_a_similar_one(heard: str, found: str) -> None:
+    known = [SearchTerm("", "zirconia", 3), SearchTerm("", "crown", 9), SearchTerm("", "crowd", 2)]
+    near = find_similar(SearchTerm(heard, heard, 0), known)
+    assert ("" if near is None else near.text) == found
+    assert near is None or (near.word, near.factor < 1) == (heard, True)
