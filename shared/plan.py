@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.events import CallUsage
+from shared.events import CallUsage, TransferFailure
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
@@ -136,12 +136,13 @@ class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a call is resumed after its media node or socket was lost.
+    """Where a call is resumed after its media node or socket was lost, or after a transfer that led back to the agent.
 
     messages: the conversation up to the last checkpoint. turn: number of the caller's turns so far. usage: consumption
     until then. began_ms: Unix time in ms of the first stream's start, the zero of the call's clock. lost_ms: Unix time
     in ms of the last checkpoint. announced: the announcements that the caller has heard to their ends.
-    recording_refused: the caller does not want to be recorded.
+    recording_refused: the caller does not want to be recorded. transfer_failure: why the caller is back; None after a
+    loss.
     """
 
     messages: list[HeardMessage]
@@ -151,6 +152,7 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     lost_ms: Annotated[int, Meta(ge=0)]
     announced: tuple[str, ...] = ()
     recording_refused: bool = False
+    transfer_failure: TransferFailure | None = None
 
 
 class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

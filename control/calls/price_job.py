@@ -52,7 +52,7 @@ def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
             carrier = carriers.get(call.carrier)
             if not isinstance(carrier, CallPricing):
                 return
-            price = await carrier.call_price(call.carrier_call_id, with_transfer=call.details.transfer is not None)
+            price = await carrier.call_price(call.carrier_call_id, with_transfer=_was_transferred(call))
         except CarrierRefused as refused:
             if refused.code == OTHER_CURRENCY:  # of every call of the account: no fault of this job
                 log.warning("call.price_not_taken", call_id=str(job.call_id), reason=refused.message)
@@ -68,6 +68,11 @@ def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
                 await _store(db, job.call_id, str(price))
 
     return run
+
+
+def _was_transferred(call: CallState) -> bool:
+    """Whether the carrier dialled further legs, reached or not."""
+    return call.details.transfer is not None or bool(call.details.returns)
 
 
 async def _look_later(db: Connection, job: ReadPriceJob) -> None:

@@ -88,9 +88,9 @@ class CallRedirection(Protocol):
         """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
         for a call that is over) and CarrierUnavailable."""
 
-    async def has_dialled(self, carrier_call_id: str) -> bool:
-        """Whether the carrier dialled someone for the call: a transfer, which a redirection would end. Raises
-        CarrierRefused and CarrierUnavailable."""
+    async def count_dialled(self, carrier_call_id: str) -> int:
+        """How many transfers the carrier dialled for the call, those that ended included: a redirection would end one
+        that runs. Raises CarrierRefused and CarrierUnavailable."""
 
 
 class Carriers:

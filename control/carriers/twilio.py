@@ -201,9 +201,9 @@ class TwilioGateway:
         url = f"{self._options.webhook_url}{path}"
         await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(url=url, method="POST"))
 
-    async def has_dialled(self, carrier_call_id: str) -> bool:
-        """Whether <Dial> made legs for the call, those that ended included."""
-        return bool(await self._list_dialled(carrier_call_id))
+    async def count_dialled(self, carrier_call_id: str) -> int:
+        """How many legs <Dial> made for the call, those that ended included; 20 for more."""
+        return len(await self._list_dialled(carrier_call_id))
 
     async def _list_dialled(self, carrier_call_id: str) -> list[Any]:
         rows: list[Any] = await self._send(

@@ -98,13 +98,16 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology; the
-        answer that it owes follows."""
+        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology,
+        or why a transfer failed; the answer that it owes follows."""
         plan = self._components.plan
         self.recogniser.open()
         if plan.resume is not None:
             self._pending.is_answer_due = self.turns.resume(plan.resume)
-            self._tools.resume(self.transcript, self.turns.number)
+            if plan.resume.transfer_failure is None:
+                self._tools.resume(self.transcript, self.turns.number)
+            else:
+                self._tools.transfer_failed(self.transcript, plan.resume.transfer_failure)
         self._speak_pending()
 
     def tick(self, now: float) -> None:

@@ -15,6 +15,8 @@ from shared.secrets import Sealer, UnsealError
 PURPOSE: Final = "checkpoint"
 TTL_S: Final = 4 * 3600 + 600
 OUTCOME_TTL_S: Final = 3600
+# How long the conversation of a transferred caller is kept: longer than the target's phone rings.
+TRANSFER_TTL_S: Final = 600
 
 
 class Checkpoint(Struct, frozen=True, omit_defaults=True):
@@ -52,11 +54,11 @@ class Checkpoints:
     def __init__(self, redis: Redis, sealer: Sealer) -> None:
         self._redis, self._sealer = redis, sealer
 
-    async def put(self, checkpoint: Checkpoint) -> None:
-        """Replaces the call's previous checkpoint."""
+    async def put(self, checkpoint: Checkpoint, ttl_s: int = TTL_S) -> None:
+        """Replaces the call's previous checkpoint. ttl_s: seconds until it expires."""
         sealed = self._sealer.seal(msgspec.json.encode(checkpoint), PURPOSE)
         async with map_redis_error():
-            await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=TTL_S)
+            await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=ttl_s)
 
     async def get(self, call_id: str) -> Checkpoint | None:
         """None for a call that has no checkpoint, or one that cannot be decoded."""

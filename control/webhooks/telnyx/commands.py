@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.calls.announcements import make_busy_refusal, make_refusal, transfer_failed_text
+from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
@@ -39,8 +39,8 @@ class CallCommands:
 
     Telnyx may refuse any command, for its limits of concurrent calls, its profiles and its destinations (docs:
     sip-trunking/troubleshooting/response-codes). Then the next of these is tried, so that no caller is left in silence:
-    answer without a recording, reject, hang up; stream, speak, hang up; transfer, speak, hang up. A refused hang-up
-    leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
+    answer without a recording, reject, hang up; stream, speak, hang up; transfer, stream, speak, hang up. A refused
+    hang-up leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
     """
 
     def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
@@ -84,7 +84,7 @@ class CallCommands:
             return await self._speak_refusal(event, stream, now)
         node_id, url = stream.node_id, f"{stream.url}/media/telnyx/{stream.token}"
         try:
-            await self._telnyx.start_stream(event.call_control_id, url, event.command_id("stream"))
+            await self._telnyx.start_stream(event.caller_leg, url, event.command_id("stream"))
         except CarrierRefused as refused:
             if refused.call_ended:
                 raise
@@ -150,12 +150,13 @@ class CallCommands:
             log.error("call.command_refused", carrier="telnyx", command="hangup", code=refused.code)
             raise CarrierUnavailable(refused.carrier, refused.code, refused.message) from None
 
-    async def say_transfer_failed(self, event: TelnyxEvent, call_id: UUID, language: str) -> Effect:
-        """Tells the caller that the transfer failed. event: of either leg. language: the agent's."""
-        words = transfer_failed_text(language)
-        caller_leg = event.transfer_of or event.call_control_id
-        await self._speak(event, caller_leg, words, language, event.command_id("not_reached"))
-        return self._hang_up_after(call_id, words)
+    async def return_to_agent(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
+        """Connects the caller of a transfer that was not answered with the agent again. event: of either leg."""
+        if call.leg not in call.transfer_failures and await self._is_streaming(call.call_id, call.leg):
+            return None  # a repeat: the call has another stream since
+        log.info("transfer.returned", carrier="telnyx", call_id=str(call.call_id), failure=call.returned)
+        resumed, lost_nodes = await self._routing.resume(call, now)
+        return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
         """Returns whether Telnyx accepted it. A recording that it refuses costs the recording, not the call."""
@@ -192,14 +193,14 @@ class CallCommands:
         current = await self._reload(event, now)
         if current is not None and current.is_transferring:
             return None  # an earlier attempt was carried out
-        language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
-        hang_up = await self.say_transfer_failed(event, call.call_id, language)
 
-        async def store_refusal(db: Connection) -> None:
+        async def take_back(db: Connection) -> OpenCall | None:
             await self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
-            await hang_up(db)
+            name = call.stored_id or event.call_control_id
+            return await self._calls.take_back(db, "telnyx", name, "failed", now, leg=call.leg)
 
-        return store_refusal
+        returned = await self._routing.transactions.run(take_back)
+        return None if returned is None else await self.return_to_agent(event, returned, now)
 
     async def _speak(
         self, event: TelnyxEvent, call_control_id: str, words: str, language: str, command_id: str
@@ -237,13 +238,11 @@ class CallCommands:
     async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
         """Speaks it, after which the call is hung up; at once when there is nothing to say."""
         if not refused.announcement:
-            await self.hang_up(event.call_control_id)
+            await self.hang_up(event.caller_leg)
             return None
         with suppress(Unavailable):  # The caller hears the words all the same; it is stored when the event is closed.
             await self._routing.record_refusal(refused, now)
-        await self._speak(
-            event, event.call_control_id, refused.announcement, refused.language, event.command_id("words")
-        )
+        await self._speak(event, event.caller_leg, refused.announcement, refused.language, event.command_id("words"))
         call_id = refused.call_id
         if call_id is None:
             return None

@@ -9,13 +9,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from control.calls.details import LEG_COST
 from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
 from control.calls.stream_end import StreamEndedJob
 from control.carriers.telnyx_forms import INBOUND, TRANSFER, client_state, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import EventKey, StoredEvent
 from shared.errors import Malformed
-from shared.events import CallStatus, EndReason
+from shared.events import CallStatus, EndReason, TransferFailure
 
 # Types that have an effect. Others are answered and not stored: a pressed key may be a digit of a payment card.
 HANDLED_TYPES: Final = frozenset(
@@ -48,6 +49,13 @@ _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
     "call_rejected": "failed",
     "not_found": "failed",
     "unspecified": "failed",
+}
+_FAILURES: Final[Mapping[str, TransferFailure]] = {
+    "user_busy": "busy",
+    "timeout": "no_answer",
+    "no_answer": "no_answer",
+    "call_rejected": "refused",
+    "normal_clearing": "refused",
 }
 _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unknown"]]] = {
     "human": "human",
@@ -86,6 +94,11 @@ class TelnyxEvent:
     def call_control_id(self) -> str:
         """Telnyx's id of the call."""
         return self["call_control_id"]
+
+    @property
+    def caller_leg(self) -> str:
+        """Telnyx's id of the call of ours: for the leg of a transfer's target, that of the transferred call."""
+        return self.transfer_of or self.call_control_id
 
     @property
     def names_call(self) -> bool:
@@ -173,6 +186,19 @@ def transfer_leg_status(event: TelnyxEvent, *, is_reached: bool) -> CarrierStatu
     leg = event.call_control_id
     facts = {"transfer_called": leg} | ({"transfer_leg": leg} if is_reached else {})
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
+
+
+def transfer_leg_cost(event: TelnyxEvent) -> CarrierStatus:
+    """What the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
+    leg = event["call_leg_id"] or event.call_control_id
+    facts = {f"{LEG_COST}{leg}": {"total": event["total_cost"]}}
+    return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
+
+
+def transfer_failure(event: TelnyxEvent) -> TransferFailure:
+    """Why the leg of a transfer ended that was not answered. A target that declines is seen with normal_clearing
+    (seen by users of Telnyx) or call_rejected."""
+    return _FAILURES.get(event["hangup_cause"], "failed")
 
 
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:

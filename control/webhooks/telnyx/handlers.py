@@ -87,14 +87,18 @@ class TelnyxHandlers:
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller is
-        told so."""
+        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller goes
+        on with the agent. A report of its cost may come in the midst of that."""
+        if event.type == "call.cost":
+            await self._calls.apply_carrier_status(db, events.transfer_leg_cost(event))
+            return None
         report = events.transfer_leg_status(event, is_reached=event.type in _REACHED)
         await self._calls.apply_carrier_status(db, report)
         if event.type != "call.hangup":
             return None
-        failed = await self._calls.find_failed_transfer(db, "telnyx", event.transfer_of)
-        return None if failed is None else partial(self._commands.say_transfer_failed, event, *failed)
+        failure, leg = events.transfer_failure(event), event.call_control_id
+        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, now, target=leg)
+        return None if call is None else partial(self._commands.return_to_agent, event, call, now)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         await self._calls.apply_carrier_status(db, events.hangup_status(event))
