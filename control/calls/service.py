@@ -190,13 +190,14 @@ class Calls:
         leg: int | None = None,
         target: str = "",
     ) -> OpenCall | None:
-        """The call, which goes on with its agent because the target of its transfer was not reached. None: it is not
-        ours, it is over, or the target was reached. leg, target: see `transfer_return.take_back`."""
+        """The call, which goes on with its agent because the target of its transfer was not reached, unless it is over.
+        None: it is not ours, or the target was reached. leg, target: see `transfer_return.take_back`."""
         call = await store.lock_call(db, carrier, carrier_call_id)
-        if call is None or call.state.details.carrier.transfer_leg is not None or not may_return(call.state):
+        if call is None or call.state.details.carrier.transfer_leg is not None:
             return None
-        after = take_back(call.state, failure, now, leg=leg, target=target)
-        await save_changes(db, [(call.state, after)])
+        before = call.state
+        after = take_back(before, failure, now, leg=leg, target=target) if may_return(before) else before
+        await save_changes(db, [(before, after)])
         return make_open_call(replace(call, state=after), carrier, carrier_call_id)
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:

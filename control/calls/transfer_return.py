@@ -10,11 +10,12 @@ from shared.events import TransferFailure
 
 def may_return(state: CallState) -> bool:
     """Whether the caller may still be on the line. Of a call that is over the carrier must not have reported the end;
-    media's report of the transfer may come later than the carrier's report of its failure."""
+    media's reports may come later than the carrier's of the failure."""
     if not state.is_final:
-        return state.status == "in_progress"
+        return True
     transfer = state.details.transfer
-    return state.end_reason == "transferred" and transfer is not None and transfer.until is not None
+    is_over = transfer is not None and transfer.until is None
+    return state.end_reason == "transferred" and not is_over
 
 
 def take_back(

@@ -151,7 +151,11 @@ class CallCommands:
             raise CarrierUnavailable(refused.carrier, refused.code, refused.message) from None
 
     async def return_to_agent(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
-        """Connects the caller of a transfer that was not answered with the agent again. event: of either leg."""
+        """Connects the caller of a transfer that was not answered with the agent again; hangs up a call that is over.
+        event: of either leg."""
+        if call.status in FINAL:
+            await self.hang_up(event.caller_leg)
+            return None
         if call.leg not in call.transfer_failures and await self._is_streaming(call.call_id, call.leg):
             return None  # a repeat: the call has another stream since
         log.info("transfer.returned", carrier="telnyx", call_id=str(call.call_id), failure=call.returned)

@@ -200,7 +200,7 @@ class TwilioCalls:
             if not is_database_unavailable(error):
                 raise
             call = None
-        if call is None:
+        if call is None or call.status in FINAL:
             return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
         log.info("transfer.returned", carrier="twilio", call_id=str(call.call_id), failure=call.returned)
         return await self._resume(call, form, now)
