@@ -13,6 +13,9 @@ from shared.events import CallUsage, TransferFailure
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
+# The tool of agents whose transfers are warm: control calls the target, and asks it. Its name is that of the built-in
+# one, which transfers blind.
+WARM_TRANSFER: Final = "transfer"
 FirstMessage = Literal["agent_first", "wait_for_caller"]
 AnnouncementKind = Literal["disclosure", "recording"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]

@@ -276,6 +276,13 @@ class AgentConfig(ConfigPart):
         description="E.164 number for callers who ask for a person or press 0; empty: a message is taken instead.",
     )
     # Parts that programs of the version before refuse are left out where they are not set.
+    transfer_mode: Literal["blind", "warm"] = Field(
+        default="blind",
+        exclude_if="blind".__eq__,
+        description="How the tool transfer works. blind: the caller is put through at once, and comes back if nobody "
+        "answers. warm: the caller stays with the agent while the fallback_number is called, hears a brief and accepts "
+        "by key.",
+    )
     hours: OpeningHours | None = Field(
         default=None,
         exclude_if=_is_none,

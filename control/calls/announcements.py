@@ -100,6 +100,14 @@ _TRANSFER_ENDED: Final = {
     "es": "Lo sentimos, esta llamada tiene que terminar ahora. Por favor, vuelva a llamar más tarde. Adiós.",
     "fr": "Désolé, cet appel doit se terminer maintenant. Merci de rappeler plus tard. Au revoir.",
 }
+# What the target of a warm transfer hears.
+_TARGET_ASKED: Final = {
+    "en": "A caller would like to talk to you. {brief} Press 1 to take the call, or 2 to decline.",
+    "de": "Ein Anrufer möchte mit Ihnen sprechen. {brief} Drücken Sie die 1, um den Anruf anzunehmen, oder die 2, um "
+    "ihn abzulehnen.",
+    "es": "Una persona quiere hablar con usted. {brief} Pulse 1 para aceptar la llamada, o 2 para rechazarla.",
+    "fr": "Une personne souhaite vous parler. {brief} Appuyez sur 1 pour prendre l'appel, ou sur 2 pour refuser.",
+}
 _CODES: Final = {
     "en": "This is the call that you asked for on our web pages. Your code is: {code}. Once more: {code}. If you did "
     "not ask for it, tell it to nobody. Goodbye.",
@@ -151,6 +159,12 @@ def transfer_failed_text(language: str) -> str:
 def transfer_returned_text(language: str, failure: TransferFailure) -> str:
     """The agent's first words to a caller whose transfer failed. language: BCP 47; English where unknown."""
     return _TRANSFER_RETURNED.get(language[:2].lower(), _TRANSFER_RETURNED[FALLBACK])[failure]
+
+
+def target_asked_text(language: str, brief: str) -> str:
+    """What the target of a warm transfer hears, before the key. language: BCP 47; English where unknown."""
+    sentence = brief if not brief or brief[-1] in ".!?" else f"{brief}."
+    return " ".join(_TARGET_ASKED.get(language[:2].lower(), _TARGET_ASKED[FALLBACK]).format(brief=sentence).split())
 
 
 def transfer_ended_text(language: str) -> str:

@@ -12,12 +12,13 @@ from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
 from control.billing.spend_snapshot import load_terms
-from control.calls import state, store, store_phone_codes
+from control.calls import state, store, store_phone_codes, warm_transfers
 from control.calls.admission import admit, make_resumed_plan, refuse
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.details import StoredCarrierRecording
 from control.calls.hangup import enqueue_hangup
 from control.calls.model import (
+    FINAL,
     AdmittedCall,
     CarrierRecording,
     CarrierStatus,
@@ -253,6 +254,8 @@ class Calls:
             after = replace(after, details=replace(after.details, meant_end="voicemail"))
             await enqueue_hangup(db, after, "voicemail")
         await save_changes(db, [(before, after)])
+        if report.status in FINAL:
+            await warm_transfers.end_of_call(db, before.id)
         await enqueue_price(db, before, report)
 
     async def add_carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:

@@ -154,6 +154,18 @@ class PlacedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetCallRequest:
+    """A call to the target of a warm transfer. transfer_id: ours; the carrier's webhooks carry it. ring_timeout_s,
+    max_duration_s: seconds."""
+
+    transfer_id: str
+    caller: str
+    called: str
+    ring_timeout_s: int
+    max_duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveCall:
     """A call that is up at the carrier. seconds: since it was answered. call_id: ours, where the carrier returns it.
     transfer_of: the carrier's id of the call for whose transfer it is a leg. number: that of its two which has to be
@@ -185,6 +197,26 @@ class CarrierDocuments(Protocol):
 
     async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
         """Returns what is required of whoever buys this number."""
+
+
+class TargetCalls(Protocol):
+    """Calls to targets of warm transfers. Raises CarrierRefused and CarrierUnavailable."""
+
+    async def call(self, request: TargetCallRequest) -> str:
+        """Calls the target; returns the carrier's id of its leg. Not repeated when it may have been called."""
+
+
+class ConferenceCalls(TargetCalls, Protocol):
+    """Those of a carrier whose calls are controlled by commands. command_id: a repeat of it is ignored."""
+
+    async def ask(self, leg_id: str, words: str, language: str, wait_s: float, command_id: str) -> None:
+        """Speaks and takes one key, up to `wait_s` seconds after the words."""
+
+    async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
+        """Begins a conference with one leg; returns the carrier's id of it."""
+
+    async def join_conference(self, conference: str, leg_id: str, command_id: str) -> None:
+        """Adds a leg to a conference."""
 
 
 class Carrier(Protocol):

@@ -20,6 +20,8 @@ from control.carriers.retries import ACCOUNT_REFUSED, unavailable_by_status
 NAME: Final[CarrierName] = "telnyx"
 # client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
 TRANSFER: Final = "transfer:"
+# client_state of the leg of a warm transfer's target: this and our id of the transfer.
+TARGET: Final = "target:"
 # client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
 INBOUND: Final = "inbound:"
 # Error codes: no such resource, no such call.

@@ -56,6 +56,7 @@ from control.carriers.twilio_forms import (
     required_text,
     sum_prices,
 )
+from control.carriers.twilio_targets import TwilioTargets
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class TwilioGateway:
         )
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
         self.documents: CarrierDocuments = TwilioDocuments(self._sdk, self._send)
+        self.targets = TwilioTargets(self._sdk, self._send, options)
 
     @property
     def configuration(self) -> str:

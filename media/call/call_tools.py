@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from media.call.transcript import ToolResult, Transcript
-from media.providers.ports import NOT_ENDED_RESULT, TRANSFER_FAILED_RESULT, ToolSpec
+from media.providers.ports import NOT_ENDED_RESULT, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolOutcome, ToolRun, ToolRunner
 from media.tools.tool import Tool
+from media.tools.warm_transfer import transfer_failed_result
 from shared.events import TransferFailure
 from shared.refcycles import break_cycle
 
@@ -22,13 +23,6 @@ LOST_RESULT: Final = (
     "Interrupted: the line broke while it ran, and nobody knows whether it was done. Tell the caller so; "
     "do it again only if the caller wants that."
 )
-# Why the target of a transfer was not reached, for the model.
-_TRANSFER_FAILURES: Final[Mapping[TransferFailure, str]] = {
-    "busy": "the line is busy",
-    "no_answer": "nobody answered the phone",
-    "refused": "the person did not take the call",
-    "failed": "the number could not be called",
-}
 
 
 class ToolSequence:
@@ -141,7 +135,7 @@ class CallTools:
     def transfer_failed(self, transcript: Transcript, failure: TransferFailure) -> None:
         """The caller is back, because the target of a transfer was not reached: tells the model. The caller hears it
         as the first words of the new stream, so that it is no news."""
-        text = TRANSFER_FAILED_RESULT.format(reason=_TRANSFER_FAILURES[failure])
+        text = transfer_failed_result(failure)
         results = [result for result in transcript.last_results() if result.call.name == "transfer"]
         for result in results:
             result.text = text

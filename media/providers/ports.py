@@ -214,11 +214,6 @@ TOOL_ENDED_PROMPT: Final = (
 )
 
 
-# What the model is told of a transfer that led back to it: in the place of the tool's result, or as a note.
-TRANSFER_FAILED_RESULT: Final = (
-    "The transfer failed: {reason}. The caller is back on the line with you and has been told so. "
-    "Help them yourself as far as you can, for example by taking a message."
-)
 # Result of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
 NOT_ENDED_RESULT: Final = (
     "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is wanted."

@@ -39,13 +39,15 @@ class Checkpoint(Struct, frozen=True, omit_defaults=True):
 class StreamOutcome(Struct, frozen=True, omit_defaults=True):
     """The call's conversation ended in its stream `leg`. number: where the caller is transferred to, E.164; when it is
     empty, the carrier hangs up. words: what the caller must be told before that and no voice of the agent's could say,
-    with their language (BCP 47). is_refused: there was no conversation, because media cannot use the call's audio."""
+    with their language (BCP 47). is_refused: there was no conversation, because media cannot use the call's audio.
+    conference: where the target of a warm transfer, whose number it is, waits for the caller."""
 
     leg: int
     number: str = ""
     words: str = ""
     language: str = ""
     is_refused: bool = False
+    conference: str = ""
 
 
 class Checkpoints:

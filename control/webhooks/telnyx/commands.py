@@ -13,7 +13,7 @@ from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
 from control.carriers.locales import locale
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.model import CarrierRefused, CarrierUnavailable, ConferenceCalls
 from control.carriers.registry import CallControlCarrier
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
@@ -116,6 +116,8 @@ class CallCommands:
         if outcome is not None and outcome.is_refused:
             language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
             return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
+        if outcome is not None and outcome.conference:
+            return await self._join(event, call, outcome.conference, now)
         if outcome is not None and outcome.number:
             return await self._transfer(event, call, outcome.number, now)
         if outcome is not None and outcome.words:
@@ -197,7 +199,20 @@ class CallCommands:
         current = await self._reload(event, now)
         if current is not None and current.is_transferring:
             return None  # an earlier attempt was carried out
+        return await self._take_back(event, call, code, now)
 
+    async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
+        """Connects the caller with the target of a warm transfer, who waits in this conference."""
+        try:
+            await self.targets.join_conference(conference, event.call_control_id, _leg_command_id(call, "join"))
+        except CarrierRefused as refused:
+            _log_refusal(event, "conference_join", refused)
+            return await self._take_back(event, call, refused.code, now)
+        met = f"conference:{conference}"  # so that a repeat of the stream's end is known as one
+        joined = facts_only(event, transfer_called=met, transfer_leg=met)
+        return lambda db: self._calls.apply_carrier_status(db, joined)
+
+    async def _take_back(self, event: TelnyxEvent, call: OpenCall, code: str, now: datetime) -> Effect | None:
         async def take_back(db: Connection) -> OpenCall | None:
             await self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
             name = call.stored_id or event.call_control_id
@@ -257,6 +272,11 @@ class CallCommands:
             await hang_up(db)
 
         return store
+
+    @property
+    def targets(self) -> ConferenceCalls:
+        """Calls to targets of warm transfers. Raises CarrierRefused as the commands do."""
+        return self._telnyx.targets
 
     @property
     def _telnyx(self) -> CallControlCarrier:

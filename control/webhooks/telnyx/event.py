@@ -12,7 +12,7 @@ import msgspec
 from control.calls.details import LEG_COST
 from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
 from control.calls.stream_end import StreamEndedJob
-from control.carriers.telnyx_forms import INBOUND, TRANSFER, client_state, read_client_state
+from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import EventKey, StoredEvent
 from shared.errors import Malformed
@@ -23,18 +23,19 @@ HANDLED_TYPES: Final = frozenset(
     {
         "call.initiated", "call.answered", "call.bridged", "call.hangup", "call.cost", "call.recording.saved",
         "call.recording.error", "call.speak.ended", "call.machine.detection.ended",
-        "call.machine.premium.detection.ended", "streaming.stopped", "streaming.failed",
+        "call.machine.premium.detection.ended", "call.gather.ended", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
 # Events have been seen with underscores in their names (`call_initiated`).
 _TYPES_BY_WORDS: Final = {name.replace(".", "_"): name for name in HANDLED_TYPES}
-# Payload fields that are stored. Left out: presigned URLs, the stream's URL (it holds a ticket), headers, free texts.
+# Payload fields that are stored; digits are those of targets that were asked to accept a call. Left out: presigned
+# URLs, the stream's URL (it holds a ticket), headers, free texts.
 STORED_FIELDS: Final = frozenset(
     {
         "call_control_id", "call_leg_id", "call_session_id", "connection_id", "client_state", "from", "to", "direction",
         "state", "start_time", "hangup_cause", "hangup_source", "sip_hangup_cause", "result", "recording_id",
         "channels", "recording_started_at", "recording_ended_at", "failure_reason", "stream_id", "stream_type",
-        "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation",
+        "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation", "digits",
     }
 )  # fmt: skip
 _MAX_TEXT_LENGTH: Final = 500
@@ -70,7 +71,8 @@ _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unkn
 class TelnyxEvent:
     """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed or answered, as its
     client_state has it. transfer_of: the call_control_id of the call for whose transfer this leg was called; such a leg
-    is no call of ours. payload: whole, as Telnyx sent it. is_placed: we placed the call."""
+    is no call of ours. target_of: our id of the warm transfer for which this leg was called. payload: whole, as Telnyx
+    sent it. is_placed: we placed the call."""
 
     id: str
     type: str
@@ -79,6 +81,7 @@ class TelnyxEvent:
     transfer_of: str
     payload: Mapping[str, Any]
     is_placed: bool = False
+    target_of: UUID | None = None
 
     def __getitem__(self, name: str) -> str:
         """Returns a text of the payload, shortened to 500 characters; empty where it is missing or no text."""
@@ -263,6 +266,9 @@ def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mappi
     state = read_client_state(payload.get("client_state"))
     if state.startswith(TRANSFER):
         return TelnyxEvent(event_id, event_type, occurred_at, None, state.removeprefix(TRANSFER), payload)
+    if state.startswith(TARGET):
+        transfer_id = parse_uuid(state.removeprefix(TARGET))
+        return TelnyxEvent(event_id, event_type, occurred_at, None, "", payload, target_of=transfer_id)
     if state.startswith(INBOUND):
         call_id = parse_uuid(state.removeprefix(INBOUND))
         return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)

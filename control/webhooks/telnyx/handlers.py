@@ -14,6 +14,7 @@ from control.webhooks.telnyx import event as events
 from control.webhooks.telnyx.commands import CallCommands, Effect, find_call
 from control.webhooks.telnyx.event import TelnyxEvent
 from control.webhooks.telnyx.store import find_call_of_leg
+from control.webhooks.telnyx.target_legs import TelnyxTargetLegs
 
 # Commands, run after the commit; they return what is to be stored when the event is closed.
 Step = Callable[[], Awaitable[Effect | None]]
@@ -29,6 +30,7 @@ class TelnyxHandlers:
 
     def __init__(self, calls: Calls, commands: CallCommands) -> None:
         self._calls, self._commands = calls, commands
+        self._target_legs = TelnyxTargetLegs(calls, commands)
         self._by_type: dict[str, Handler] = {
             "call.initiated": self._call_initiated,
             "call.answered": self._call_answered,
@@ -40,6 +42,7 @@ class TelnyxHandlers:
             "call.speak.ended": self._speak_ended,
             "call.machine.detection.ended": self._machine_detected,
             "call.machine.premium.detection.ended": self._machine_detected,
+            "call.gather.ended": self._ignore,
             "streaming.stopped": self._stream_ended,
             "streaming.failed": self._stream_ended,
         }
@@ -48,6 +51,8 @@ class TelnyxHandlers:
         self, db: Connection, event: TelnyxEvent, now: datetime, handler: Handler | None = None
     ) -> Step | None:
         """handler: in place of the one of the event's type."""
+        if event.target_of is not None:
+            return await self._target_legs.apply(db, event, event.target_of, now)
         if event.transfer_of:
             return await self._transfer_leg(db, event, now)
         return await (handler or self._by_type[event.type])(db, event, now)
@@ -111,6 +116,10 @@ class TelnyxHandlers:
     async def _call_bridged(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         bridged_at = event.occurred_at.isoformat()
         await self._calls.apply_carrier_status(db, events.facts_only(event, bridged_at=bridged_at))
+        return None
+
+    async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
+        """Keys are gathered from targets of warm transfers only."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:

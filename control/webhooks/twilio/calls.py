@@ -184,6 +184,8 @@ class TwilioCalls:
         if not caller_id and form["Direction"].startswith("outbound"):
             caller_id = form["From"]
         action = self._continue_url(form.call_id, form.leg, form.language)
+        if outcome.conference:
+            return twiml.join_conference(outcome.conference, TRANSFER_S, action)
         return twiml.dial(outcome.number, caller_id, action, TRANSFER_S, words=outcome.words, locale=spoken)
 
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------

@@ -94,7 +94,7 @@ class BusCallRecord:
         """Schedules a checkpoint."""
         self._services.checkpoints.mark_changed(self)
 
-    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
+    async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
         """Stores the outcome of the call; of a lost stream, or one before a transfer, the checkpoint to resume it
         from."""
         services = self._services
@@ -102,7 +102,8 @@ class BusCallRecord:
         if reason in LOST:
             write = services.checkpoints.write_final(self)
         else:
-            outcome = StreamOutcome(self._leg, number, words, self._language if words else "")
+            language = self._language if words else ""
+            outcome = StreamOutcome(self._leg, number, words, language, conference=conference)
             is_transfer = bool(number) and self.call is not None
             checkpoints = services.checkpoints
             write = (
