@@ -24,7 +24,8 @@ OWNERS: Final = {
     "billing": "billing_accounts billing_periods billing_settings credit_grants exemptions invoice_lines "
     "invoice_numbers invoices payments plan_versions price_versions refund_orders rented_numbers sink_customers "
     "sink_invoices spend_alerts tax_rates transfer_times usage_records",
-    "calls": "blocked_callers call_events call_words called_countries calls phone_codes platform_calls spend_alarms",
+    "calls": "blocked_callers call_events call_words called_countries calls phone_codes platform_calls spend_alarms "
+    "warm_transfers",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
