@@ -24,6 +24,7 @@ LONGEST_GREETING: Final = 2_000
 LONGEST_PROMPT: Final = 100_000
 LONGEST_GOODBYE: Final = 500
 LONGEST_ANNOUNCEMENT: Final = 2_000
+LONGEST_VOICEMAIL: Final = 1_500
 
 
 class PlanError(ValueError):
@@ -194,6 +195,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     disclosure: says that an artificial voice speaks; heard to its end before anything else; empty: nothing is said.
     recording: media records the call. consent: what must be announced before it is recorded, here or by the carrier;
     None: it is recorded from its beginning.
+    voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
+    control ends it for that; empty: the call just ends.
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
@@ -215,6 +218,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     greeting_interruptible: bool = True
     disclosure: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)] = ""
     consent: ConsentPlan | None = None
+    voicemail_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

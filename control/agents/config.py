@@ -237,6 +237,14 @@ class AgentConfig(ConfigPart):
         pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
     )
+    voicemail_message: str = Field(
+        default="",
+        max_length=1_000,
+        pattern=PLAIN,
+        exclude_if=operator.not_,
+        description="Left after the beep when an answering machine takes an outbound call, which ends then; up to "
+        "1,000 characters; may hold {placeholders}; empty: the call ends as soon as the machine is detected.",
+    )
     facts: Annotated[
         dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]],
         bounded_map(MOST_FACTS, LONGEST_NAME),

@@ -36,6 +36,7 @@ def make_plan(
     if moment is not None:
         config = adapt_config(config, moment)
     texts = fill_texts(config, make_values(config, call, content.name))
+    message = texts["voicemail_message"] if call.direction == "outbound" else ""
     chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:
@@ -57,6 +58,7 @@ def make_plan(
                 "greeting_interruptible": config.greeting_interruptible,
                 "disclosure": texts["disclosure"],
                 "consent": _consent(config, texts["recording.announcement"]),
+                **({"voicemail_message": message} if message else {}),
             }
         )
     )

@@ -174,6 +174,7 @@ class CallDetails(DetailsPart):
     """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
     recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
+    leaves_message: an answering machine gets a message after its greeting.
     unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
     carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. transfer: of a caller who is
     with another number now, or was to the end; returns: those that led back to the agent.
@@ -192,6 +193,7 @@ class CallDetails(DetailsPart):
     ended_by: CallSource | None = field(default=None, metadata={_KEY: "end_by"})
     meant_end: EndReason | None = field(default=None, metadata={_KEY: "end_meant"})
     unanswered: Literal[True] | None = None
+    leaves_message: bool = False
     transfer: Transfer | None = field(default=None, metadata={_KEY: "put_through"})
     returns: tuple[ReturnedTransfer, ...] = ()
     lost: StreamLoss | None = None

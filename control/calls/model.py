@@ -73,7 +73,8 @@ class RefusedCall:
 class CarrierStatus:
     """A carrier's report on a call. status: None when it does not change. call_id: ours, where the webhook carries it.
     sequence: the carrier's number of the report, if it numbers them. duration_s: connected seconds. answered_by: result
-    of answering-machine detection, empty without one. facts: stored as the carrier named them. session_id: the id that
+    of answering-machine detection, empty without one. greeting_ended: of a machine, which records from now on.
+    facts: stored as the carrier named them. session_id: the id that
     stays when carrier_call_id changes (Telnyx)."""
 
     carrier: CarrierName
@@ -85,6 +86,7 @@ class CarrierStatus:
     duration_s: int | None = None
     sequence: int | None = None
     answered_by: Literal["", "human", "machine", "fax", "unknown"] = ""
+    greeting_ended: bool = False
     facts: Mapping[str, Any] | None = None
     session_id: str = ""
 

@@ -250,7 +250,7 @@ class Calls:
             return
         before = call.state
         after = state.apply_carrier_status(replace(before, carrier_call_id=_current_id(before, report)), report)
-        if report.answered_by in ("machine", "fax") and _hangs_up_on_machines(before):
+        if _ends_for_machine(before, report):
             after = replace(after, details=replace(after.details, meant_end="voicemail"))
             await enqueue_hangup(db, after, "voicemail")
         await save_changes(db, [(before, after)])
@@ -321,9 +321,14 @@ class Calls:
         return replace(admitted, spend_terms=terms)
 
 
-def _hangs_up_on_machines(before: CallState) -> bool:
+def _ends_for_machine(before: CallState, report: CarrierStatus) -> bool:
+    """Whether an outbound call is to be ended, once, because a machine has taken it: where the agent leaves a message,
+    after the machine's greeting."""
     is_ours = before.direction == "outbound" and not before.is_test
-    return is_ours and not before.is_final and before.details.meant_end is None
+    if not is_ours or before.is_final or before.details.meant_end is not None:
+        return False
+    waits = before.details.leaves_message and not report.greeting_ended
+    return report.answered_by == "fax" or (report.answered_by == "machine" and not waits)
 
 
 def _current_id(before: CallState, report: CarrierStatus) -> str:

@@ -133,7 +133,8 @@ NO_HOLDER: Final = NumberHolder()
 @dataclass(frozen=True, slots=True)
 class DialRequest:
     """An outbound call to be placed. call_id: ours; every webhook of the call carries it. Times in seconds. record:
-    whether the agent's calls are recorded; the carrier records only where settings say so."""
+    whether the agent's calls are recorded; the carrier records only where settings say so. leaves_message: the end of a
+    machine's greeting is to be reported."""
 
     call_id: str
     caller: str
@@ -142,6 +143,7 @@ class DialRequest:
     max_duration_s: int = 14_400
     detect_machine: bool = False
     record: bool = False
+    leaves_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,8 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
         **MEDIA_FORM,
     }
     if request.detect_machine:
-        form["answering_machine_detection"] = "detect"
+        # With greeting_end a further event follows, when a machine's greeting is over.
+        form["answering_machine_detection"] = "greeting_end" if request.leaves_message else "detect"
     return form | recording_form(options, wanted=request.record)
 
 

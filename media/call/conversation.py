@@ -165,6 +165,10 @@ class Conversation:
         """The agent says this at once, as the last words before the line is closed."""
         self._speech.say_last(text)
 
+    def leave_message(self, text: str) -> None:
+        """An answering machine records from now on: the agent says this at once and to its end, then the call ends."""
+        self._speech.leave_message(text)
+
     def end(self, reason: events.EndReason) -> None:
         """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""
         goodbye = self._components.plan.agent.goodbye

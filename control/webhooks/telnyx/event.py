@@ -23,7 +23,8 @@ HANDLED_TYPES: Final = frozenset(
     {
         "call.initiated", "call.answered", "call.bridged", "call.hangup", "call.cost", "call.recording.saved",
         "call.recording.error", "call.speak.ended", "call.machine.detection.ended",
-        "call.machine.premium.detection.ended", "call.gather.ended", "streaming.stopped", "streaming.failed",
+        "call.machine.premium.detection.ended", "call.machine.greeting.ended", "call.machine.premium.greeting.ended",
+        "call.gather.ended", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
 # Events have been seen with underscores in their names (`call_initiated`).
@@ -177,6 +178,11 @@ def machine_status(event: TelnyxEvent) -> CarrierStatus:
     result = event["result"]
     answered_by = _ANSWERED_BY_RESULT.get(result, "unknown")
     return _carrier_status(event, None, answered_by=answered_by, facts={"answered_by": result})
+
+
+def greeting_status(event: TelnyxEvent) -> CarrierStatus:
+    """A machine's greeting is over, with or without a beep (docs: answering-machine-detection, greeting.ended)."""
+    return _carrier_status(event, None, answered_by="machine", greeting_ended=True, facts={"greeting": event["result"]})
 
 
 def facts_only(event: TelnyxEvent, **facts: Any) -> CarrierStatus:

@@ -42,6 +42,8 @@ class TelnyxHandlers:
             "call.speak.ended": self._speak_ended,
             "call.machine.detection.ended": self._machine_detected,
             "call.machine.premium.detection.ended": self._machine_detected,
+            "call.machine.greeting.ended": self._greeting_ended,
+            "call.machine.premium.greeting.ended": self._greeting_ended,
             "call.gather.ended": self._ignore,
             "streaming.stopped": self._stream_ended,
             "streaming.failed": self._stream_ended,
@@ -111,6 +113,10 @@ class TelnyxHandlers:
 
     async def _machine_detected(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         await self._calls.apply_carrier_status(db, events.machine_status(event))
+        return None
+
+    async def _greeting_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
+        await self._calls.apply_carrier_status(db, events.greeting_status(event))
         return None
 
     async def _call_bridged(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:

@@ -133,7 +133,13 @@ def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
     answered_by = form["AnsweredBy"]
     result = "machine" if answered_by.startswith("machine") else answered_by
     facts = non_empty(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"])
-    return _carrier_status(form, now, answered_by=result if result in _KNOWN_RESULTS else "unknown", facts=facts)
+    return _carrier_status(
+        form,
+        now,
+        answered_by=result if result in _KNOWN_RESULTS else "unknown",
+        greeting_ended=answered_by.startswith("machine_end"),
+        facts=facts,
+    )
 
 
 def recording(form: TwilioForm) -> CarrierRecording | None:
