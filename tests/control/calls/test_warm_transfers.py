@@ -1,6 +1,7 @@
 """Warm transfers: what reports and decisions change, in any order, and who is hung up."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -13,18 +14,17 @@ from control.calls.store_warm_transfers import WarmTransfer
 from control.calls.warm_transfer_job import make_end_target_job
 from control.calls.warm_transfers import END_TARGET, EndTargetJob
 from control.carriers.registry import Carriers
-from control.db.pool import Connection
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier
 from tests.control.calls.test_outbound import CALLEE
 from tests.control.calls.test_transfers import report_end, transfer_call
 
 LEG, CONFERENCE = "CA-target", "room"
-Step = Callable[[Connection, UUID], Awaitable[Any]]
-ANSWERED: Step = lambda db, one: warm_transfers.answer(db, one, LEG)  # noqa: E731
-ACCEPTED: Step = lambda db, one: warm_transfers.accept(db, one, CONFERENCE)  # noqa: E731
-DECLINED: Step = lambda db, one: warm_transfers.fail(db, one, "refused")  # noqa: E731
-ENDED: Step = lambda db, one: warm_transfers.end_leg(db, one, "no_answer")  # noqa: E731
+Step = Callable[..., Awaitable[Any]]
+ANSWERED: Step = partial(warm_transfers.answer, leg_id=LEG)
+ACCEPTED: Step = partial(warm_transfers.accept, conference=CONFERENCE)
+DECLINED: Step = partial(warm_transfers.fail, failure="refused")
+ENDED: Step = partial(warm_transfers.end_leg, failure="no_answer")
 
 
 async def begin(platform: CallPlatform, call_id: UUID | None = None, name: str = "") -> tuple[WarmTransfer, str]:
@@ -45,7 +45,7 @@ async def begin(platform: CallPlatform, call_id: UUID | None = None, name: str =
 
 async def run_steps(platform: CallPlatform, one: WarmTransfer, *steps: Step) -> WarmTransfer:
     for step in steps:
-        await platform.in_platform(lambda db, step=step: step(db, one.id))
+        await platform.in_platform(partial(step, transfer_id=one.id))
     found = await platform.in_platform(lambda db: store_warm_transfers.lock_transfer(db, one.id))
     assert found is not None
     return found

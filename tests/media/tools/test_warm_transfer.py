@@ -31,7 +31,10 @@ def make_tool(control: Control, joined: list[str]) -> Tool:
 
 
 def run(control: Control, arguments: bytes, joined: list[str]) -> str:
-    return asyncio.run(make_tool(control, joined).run(arguments, "run-1"))
+    async def call() -> str:
+        return await make_tool(control, joined).run(arguments, "run-1")
+
+    return asyncio.run(call())
 
 
 def test_the_caller_joins_when_the_target_has_accepted() -> None:

@@ -89,7 +89,7 @@ async def test_transfer_and_its_failure(platform: WebhookPlatform) -> None:
 async def test_costs_of_a_transfers_legs_are_costs_of_the_call(platform: WebhookPlatform) -> None:
     await answer_telnyx_call(platform, "v3:e20")
     for number, cost in enumerate(["0.0010", "0.0200"]):
-        leg = {"client_state": client_state("transfer:v3:e20"), "call_leg_id": f"leg-{number}"}
+        leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e20"), "call_leg_id": f"leg-{number}"}
         for _ in range(2):
             await platform.post_telnyx("call.cost", f"v3:e20-{number}", total_cost=cost, **leg)
     assert decode_details((await platform.call_row("v3:e20"))["details"]).carrier.total_cost is None
