@@ -18,6 +18,7 @@ from control.api.client.routes import ROUTES as CLIENT
 from control.api.pages.email_pages import EmailPages
 from control.api.reference import REFERENCE
 from control.api.system import System
+from control.calls.warm_transfer_runs import WarmTransferRuns
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
 from control.http.concurrency_limit import ConcurrencyLimit
@@ -40,7 +41,7 @@ from control.media_requests.service import MediaRequests
 from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from control.outside import OutsideClients, OutsideOptions, open_outside
-from control.services import Policies, make_services, make_tokens
+from control.services import Policies, Services, make_services, make_tokens
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.webhooks.sources import WEBHOOK_ROUTES
@@ -115,7 +116,7 @@ async def open_app(
                         registry=dependencies.metrics.registry,
                         activity=dependencies.webhook_activity,
                     )
-                    handlers = all_request_handlers() if handlers is None else handlers
+                    handlers = all_request_handlers(dependencies.services) if handlers is None else handlers
                     reader = make_request_reader(options, pool, outside.bus, sealer, handlers, dependencies.metrics)
                     try:
                         async with reader.running():
@@ -186,9 +187,9 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
     return [task.name for task in reader.tasks if task.is_dead]
 
 
-def all_request_handlers() -> RequestHandlers:
+def all_request_handlers(services: Services) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
-    return join_handlers([agents_request_handlers()])
+    return join_handlers([agents_request_handlers(), WarmTransferRuns(services.calls, services.carriers).handlers()])
 
 
 def make_app(

@@ -10,6 +10,7 @@ from control.calls.consent import apply_announcement, apply_refusal
 from control.calls.provider_quality import add_failure, add_latency, complete_failures
 from control.calls.state import CallState
 from shared.events import (
+    SEQ_PER_LEG,
     AgentSaid,
     AnnouncementHeard,
     CallEnded,
@@ -20,6 +21,7 @@ from shared.events import (
     ProviderFailed,
     RecordingReady,
     RecordingRefused,
+    TransferReturned,
     TurnInterrupted,
     TurnLatency,
 )
@@ -37,6 +39,11 @@ class NewEvent:
     at: datetime
     event: Event
 
+    @property
+    def leg(self) -> int:
+        """The media stream that it is of."""
+        return self.seq // SEQ_PER_LEG
+
 
 def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:
     """The call's state and its utterances after these events; the same objects where nothing changed."""
@@ -47,6 +54,10 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 state = states.mark_answered(state, one.at)
             case CallResumed():
                 state = states.apply_resume(state, one.event, one.at)
+            case TransferReturned():
+                state = states.mark_answered(state, one.at)
+            case CallEnded() if one.event.end_reason == "transferred" and states.has_returned(state, one.leg):
+                state = states.apply_returned_end(state, one.event, one.leg)
             case CallEnded():
                 state = complete_failures(states.apply_media_end(state, one.event, one.at))
             case AnnouncementHeard():

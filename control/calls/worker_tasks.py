@@ -27,6 +27,8 @@ from control.calls.service import FETCH_RECORDING, Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.calls.state_changes import charge_calls
 from control.calls.transfer_end import END_TRANSFER, make_end_transfer_job
+from control.calls.warm_transfer_job import make_end_target_job
+from control.calls.warm_transfers import END_TARGET
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
@@ -90,6 +92,7 @@ def calls_tasks(
         ANALYSE_CALL: analyse_call,
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
+        END_TARGET: make_end_target_job(pool, carriers),
         END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
         DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
         READ_PRICE: make_price_job(pool, carriers),
