@@ -59,9 +59,16 @@ class Scene:
     async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE) -> Any:
         row = await self.platform.call_row(self.call_id)
         running = RunningCall(
-            self.call_id, row["workspace_id"], row["agent_id"], "inbound", False, row["caller_number"],
-            row["called_number"], "W", "UTC",
-        )  # fmt: skip
+            id=self.call_id,
+            workspace_id=row["workspace_id"],
+            agent_id=row["agent_id"],
+            direction="inbound",
+            is_test=False,
+            caller=row["caller_number"],
+            called=row["called_number"],
+            workspace_name="W",
+            timezone="UTC",
+        )
         arguments = msgspec.json.encode({"number": number, "brief": "An invoice", "language": "en"}).decode()
         until = asyncio.get_running_loop().time() + left_s
         transactions = TenantTransactions(self.platform.pool, 2)
