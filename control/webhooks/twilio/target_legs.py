@@ -1,5 +1,6 @@
 """The leg of a warm transfer's target at Twilio: asked when it is answered, and joined to the conference by key."""
 
+import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -33,6 +34,7 @@ class TwilioTargetLegs:
 
     def __init__(self, parts: WebhookParts) -> None:
         self._url, self._inbox, self._transact = parts.options.url, parts.inbox, parts.transactions.run
+        self._deadline_s = parts.options.deadline_s
 
     async def receive(self, form: TwilioForm, now: datetime) -> web.Response:
         """Instructions, by the step in the address; the report of the leg's end is answered with 204."""
@@ -41,7 +43,8 @@ class TwilioTargetLegs:
             self._inbox.count("twilio", "target", "answered")
             return web.Response(status=204)
         try:
-            text = await (self._decide(form) if form.step == "decided" else self._ask(form))
+            async with asyncio.timeout(self._deadline_s):
+                text = await (self._decide(form) if form.step == "decided" else self._ask(form))
         except Exception as error:  # a caller waits for this leg no longer than its tool does
             log.error("transfer.target_hung_up", carrier="twilio", **error_fields(error))
             text = twiml.hang_up()
