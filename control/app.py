@@ -19,6 +19,7 @@ from control.api.pages.email_pages import EmailPages
 from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
+from control.calls.warm_transfer_runs import WarmTransferRuns
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
 from control.http.concurrency_limit import ConcurrencyLimit
@@ -42,7 +43,7 @@ from control.media_requests.service import MediaRequests
 from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
 from control.outside import OutsideClients, OutsideOptions, open_outside
-from control.services import Policies, make_services, make_tokens
+from control.services import Policies, Services, make_services, make_tokens
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.webhooks.sources import WEBHOOK_ROUTES
@@ -122,7 +123,8 @@ async def open_app(
                     )
                     await dependencies.services.tools.prepare(pool)
                     bookings = make_bookings(pool, dependencies.services.integrations)
-                    handlers = all_request_handlers(bookings) if handlers is None else handlers
+                    if handlers is None:
+                        handlers = all_request_handlers(dependencies.services, bookings)
                     reader = make_request_reader(
                         options,
                         pool,
@@ -205,9 +207,10 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
     return [task.name for task in reader.tasks if task.is_dead]
 
 
-def all_request_handlers(bookings: Bookings) -> RequestHandlers:
+def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
-    return join_handlers([agents_request_handlers(bookings)])
+    warm_transfers = WarmTransferRuns(services.calls, services.carriers)
+    return join_handlers([agents_request_handlers(bookings), warm_transfers.handlers()])
 
 
 def make_app(

@@ -24,6 +24,10 @@ EndReason = Literal[
     "media_lost",
 ]
 
+# Why a transfer did not connect the caller. refused: the target declined, or hung up unreached. failed: the carrier
+# could not call it.
+TransferFailure = Literal["busy", "no_answer", "refused", "failed"]
+
 
 class _Event(Struct, frozen=True, tag_field="type"):
     """Base of all events; the tag in JSON is `type`."""
@@ -46,6 +50,17 @@ class CallResumed(_Event, frozen=True, tag="call.resumed"):
 
     at_ms: int
     lost_ms: int
+    leg: int
+    stream_id: str
+
+
+class TransferReturned(_Event, frozen=True, tag="transfer.returned"):
+    """The caller is back with the agent, in another media stream, because the transfer's target was not reached.
+
+    failure: a TransferFailure; a text, so that a reader of this version takes a value that a later one adds."""
+
+    at_ms: int
+    failure: str
     leg: int
     stream_id: str
 
@@ -310,6 +325,7 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 Event = (
     CallStarted
     | CallResumed
+    | TransferReturned
     | CallCommanded
     | CallerSaid
     | AgentSaid

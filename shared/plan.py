@@ -8,11 +8,14 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.events import CallUsage
+from shared.events import CallUsage, TransferFailure
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
+# The tool of agents whose transfers are warm: control calls the target, and asks it. Its name is that of the built-in
+# one, which transfers blind.
+WARM_TRANSFER: Final = "transfer"
 FirstMessage = Literal["agent_first", "wait_for_caller"]
 AnnouncementKind = Literal["disclosure", "recording"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
@@ -21,6 +24,7 @@ LONGEST_GREETING: Final = 2_000
 LONGEST_PROMPT: Final = 100_000
 LONGEST_GOODBYE: Final = 500
 LONGEST_ANNOUNCEMENT: Final = 2_000
+LONGEST_VOICEMAIL: Final = 1_500
 
 
 class PlanError(ValueError):
@@ -136,12 +140,13 @@ class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a call is resumed after its media node or socket was lost.
+    """Where a call is resumed after its media node or socket was lost, or after a transfer that led back to the agent.
 
     messages: the conversation up to the last checkpoint. turn: number of the caller's turns so far. usage: consumption
     until then. began_ms: Unix time in ms of the first stream's start, the zero of the call's clock. lost_ms: Unix time
     in ms of the last checkpoint. announced: the announcements that the caller has heard to their ends.
-    recording_refused: the caller does not want to be recorded.
+    recording_refused: the caller does not want to be recorded. transfer_failure: why the caller is back; None after a
+    loss.
     """
 
     messages: list[HeardMessage]
@@ -151,6 +156,7 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     lost_ms: Annotated[int, Meta(ge=0)]
     announced: tuple[str, ...] = ()
     recording_refused: bool = False
+    transfer_failure: TransferFailure | None = None
 
 
 class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -189,6 +195,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     disclosure: says that an artificial voice speaks; heard to its end before anything else; empty: nothing is said.
     recording: media records the call. consent: what must be announced before it is recorded, here or by the carrier;
     None: it is recorded from its beginning.
+    voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
+    control ends it for that; empty: the call just ends.
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
@@ -210,6 +218,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     greeting_interruptible: bool = True
     disclosure: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)] = ""
     consent: ConsentPlan | None = None
+    voicemail_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

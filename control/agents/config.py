@@ -279,6 +279,14 @@ class AgentConfig(ConfigPart):
         pattern=PLAIN,
         description="The agent's last words when it ends a call; up to 400 characters.",
     )
+    voicemail_message: str = Field(
+        default="",
+        max_length=1_000,
+        pattern=PLAIN,
+        exclude_if=operator.not_,
+        description="Left after the beep when an answering machine takes an outbound call, which ends then; up to "
+        "1,000 characters; may hold {placeholders}; empty: the call ends as soon as the machine is detected.",
+    )
     facts: Annotated[
         dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]],
         bounded_map(MOST_FACTS, LONGEST_NAME),
@@ -333,6 +341,13 @@ class AgentConfig(ConfigPart):
         description="E.164 number for callers who ask for a person or press 0; empty: a message is taken instead.",
     )
     # Parts that programs of the version before refuse are left out where they are not set.
+    transfer_mode: Literal["blind", "warm"] = Field(
+        default="blind",
+        exclude_if="blind".__eq__,
+        description="How the tool transfer works. blind: the caller is put through at once, and comes back if nobody "
+        "answers. warm: the caller stays with the agent while the fallback_number is called, hears a brief and accepts "
+        "by key.",
+    )
     hours: OpeningHours | None = Field(
         default=None,
         exclude_if=_is_none,

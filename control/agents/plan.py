@@ -13,9 +13,10 @@ from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
 from control.agents.remote_tools import REMOTE_TOOLS, RESERVED_NAMES
 from control.agents.variables import PlannedCall
+from control.agents.warm_transfer import WARM_TRANSFER_PLAN
 from control.tools.outside_text import EXPLANATION
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
-from shared.plan import CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
+from shared.plan import WARM_TRANSFER, CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 
 LONGEST_CHAIN: Final = 8
 # For a plan that no call gets, only to see whether there can be one: the values in its texts do not matter.
@@ -40,6 +41,7 @@ def make_plan(
     if moment is not None:
         config = adapt_config(config, moment)
     texts = fill_texts(config, make_values(config, call, content.name))
+    message = texts["voicemail_message"] if call.direction == "outbound" else ""
     chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:
@@ -51,7 +53,7 @@ def make_plan(
                 **chains,
                 "turn": config.turn.model_dump(),
                 "limits": config.limits.model_dump(),
-                "tools": [*plan_tools(config.tools), *(tool for tool in tools if tool.name not in RESERVED_NAMES)],
+                "tools": [*plan_tools(config), *(tool for tool in tools if tool.name not in RESERVED_NAMES)],
                 "recording": config.recording.enabled,
                 "call_id": call.id,
                 "workspace_id": str(version.workspace_id),
@@ -61,6 +63,7 @@ def make_plan(
                 "greeting_interruptible": config.greeting_interruptible,
                 "disclosure": texts["disclosure"],
                 "consent": _consent(config, texts["recording.announcement"]),
+                **({"voicemail_message": message} if message else {}),
             }
         )
     )
@@ -102,9 +105,12 @@ def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers:
     return [*(mine or [Choice(provider=content.voice_provider)]), *rest]
 
 
-def plan_tools(names: Sequence[str]) -> list[str | ToolPlan]:
+def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
     """The tools as the plan has them: built-in ones by their names, those that control runs in full."""
-    return [REMOTE_TOOLS[name].plan if name in REMOTE_TOOLS else name for name in names]
+    remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
+    if config.transfer_mode == "warm":
+        remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
+    return [remote.get(name, name) for name in config.tools]
 
 
 def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:

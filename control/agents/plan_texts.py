@@ -9,7 +9,14 @@ from control.agents.facts import announces, fill_placeholders, filled_length
 from control.agents.outside_hours import LONGEST_ADDITION
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN
 from shared.errors import Invalid
-from shared.plan import LONGEST_ANNOUNCEMENT, LONGEST_GOODBYE, LONGEST_GREETING, LONGEST_PROMPT, PlanError
+from shared.plan import (
+    LONGEST_ANNOUNCEMENT,
+    LONGEST_GOODBYE,
+    LONGEST_GREETING,
+    LONGEST_PROMPT,
+    LONGEST_VOICEMAIL,
+    PlanError,
+)
 
 
 class TextTooLong(PlanError):
@@ -22,6 +29,7 @@ LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "greeting": LONGEST_GREETING,
     "prompt": LONGEST_PROMPT,
     "goodbye": LONGEST_GOODBYE,
+    "voicemail_message": LONGEST_VOICEMAIL,
     "disclosure": LONGEST_ANNOUNCEMENT,
     "recording.announcement": LONGEST_ANNOUNCEMENT,
 }
@@ -66,6 +74,7 @@ def _texts(config: AgentConfig) -> dict[str, str]:
         "greeting": config.greeting,
         "prompt": config.prompt,
         "goodbye": config.goodbye,
+        "voicemail_message": config.voicemail_message,
         "disclosure": config.disclosure,
         "recording.announcement": config.recording.announcement if announces(config) else "",
     }

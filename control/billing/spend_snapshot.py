@@ -62,15 +62,21 @@ class SpendSnapshot:
 
 
 async def load_terms(
-    db: Connection, workspace_id: UUID, call_id: UUID, created_at: datetime, now: datetime
+    db: Connection,
+    workspace_id: UUID,
+    call_id: UUID,
+    created_at: datetime,
+    now: datetime,
+    *,
+    elapsed_s: float = NEW_CALL_S,
 ) -> SpendTerms | None:
     """None for a call without a limit: the workspace has none, or is only warned, or its minutes have no price.
-    Needs platform scope."""
+    elapsed_s: connected seconds so far, of a call that goes on with its agent. Needs platform scope."""
     limit = await read_spend_limits.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
         return None
     prices = await _load_prices(db, [limit.tier_name])
-    first = make_request(call_id, NEW_CALL_S, _price_of(prices, limit, limit.tier_name, created_at))
+    first = make_request(call_id, elapsed_s, _price_of(prices, limit, limit.tier_name, created_at))
     return None if first is None or not first.least.micros else SpendTerms(workspace_id, first, now)
 
 

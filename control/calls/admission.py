@@ -7,14 +7,14 @@ from uuid import UUID
 import msgspec
 
 from control.agents.lookup import AnsweringAgent
-from control.calls.announcements import apology_text
+from control.calls.announcements import apology_text, transfer_returned_text
 from control.calls.details import StreamLoss
 from control.calls.model import AdmittedCall, OpenCall, RefusalReason
-from control.calls.policy import CallPolicy
+from control.calls.policy import MOST_RETURNS, CallPolicy
 from control.calls.state import CallState, close
 from control.carriers.model import CarrierName
 from shared.bus.checkpoints import Checkpoint
-from shared.events import CallUsage, EndReason
+from shared.events import CallUsage, EndReason, TransferFailure
 from shared.plan import CallPlan, ResumePoint
 
 
@@ -39,7 +39,9 @@ def make_resumed_plan(
     """The plan of a further media stream. Without a checkpoint nothing is known of the conversation, but there was one:
     the caller is not greeted again. Announcements and a refusal count if either the checkpoint or the record knows of
     them: the one may be older than the other."""
-    agent = msgspec.structs.replace(plan.agent, greeting=apology_text(plan.agent.language, policy.apology))
+    agent = msgspec.structs.replace(plan.agent, greeting=_first_words(plan.agent.language, policy, call.returned))
+    if len(call.transfer_failures) >= MOST_RETURNS:
+        agent = msgspec.structs.replace(agent, fallback_number="")
     if checkpoint is None:
         resume = ResumePoint([], 0, CallUsage(), _ms(call.answered_at or now), _ms(now))
     else:
@@ -50,8 +52,15 @@ def make_resumed_plan(
         resume,
         announced=tuple(dict.fromkeys((*(checkpoint.announced if checkpoint else ()), *call.announced))),
         recording_refused=call.recording_refused or (checkpoint is not None and checkpoint.recording_refused),
+        transfer_failure=call.returned,
     )
     return msgspec.structs.replace(plan, agent=agent, leg=leg, resume=resume)
+
+
+def _first_words(language: str, policy: CallPolicy, returned: TransferFailure | None) -> str:
+    if returned is None:
+        return apology_text(language, policy.apology)
+    return transfer_returned_text(language, returned)
 
 
 def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:

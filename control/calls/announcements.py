@@ -1,9 +1,11 @@
 """What a caller hears when no agent answers, and an agent's apology after a lost media stream."""
 
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
 from control.calls.model import RefusalReason, RefusedCall
+from shared.events import TransferFailure
 
 _REFUSALS: Final[dict[str, dict[RefusalReason, str]]] = {
     "en": {
@@ -61,11 +63,50 @@ _TRANSFER_FAILED: Final = {
     "es": "Lo sentimos, nadie pudo atender su llamada. Por favor, inténtelo más tarde. Adiós.",
     "fr": "Désolé, personne n'a pu prendre votre appel. Merci de réessayer plus tard. Au revoir.",
 }
+# What a caller hears who is back with the agent, by why the transfer failed.
+_TRANSFER_RETURNED: Final[Mapping[str, Mapping[TransferFailure, str]]] = {
+    "en": {
+        "busy": "I'm sorry, the line is busy. I'm still here for you. What can I do for you instead?",
+        "no_answer": "I'm sorry, nobody answered. I'm still here for you. What can I do for you instead?",
+        "refused": "I'm sorry, nobody can take your call right now. I'm still here for you. What can I do instead?",
+        "failed": "I'm sorry, I couldn't put you through. I'm still here for you. What can I do for you instead?",
+    },
+    "de": {
+        "busy": "Leider ist die Leitung besetzt. Ich bin weiter für Sie da. Was kann ich stattdessen für Sie tun?",
+        "no_answer": "Leider hat niemand abgenommen. Ich bin weiter für Sie da. Was kann ich stattdessen für Sie tun?",
+        "refused": "Leider kann gerade niemand Ihren Anruf annehmen. Ich bin weiter für Sie da. Was kann ich "
+        "stattdessen für Sie tun?",
+        "failed": "Leider konnte ich Sie nicht verbinden. Ich bin weiter für Sie da. Was kann ich stattdessen für Sie "
+        "tun?",
+    },
+    "es": {
+        "busy": "Lo siento, la línea está ocupada. Sigo aquí con usted. ¿En qué más puedo ayudarle?",
+        "no_answer": "Lo siento, nadie ha contestado. Sigo aquí con usted. ¿En qué más puedo ayudarle?",
+        "refused": "Lo siento, nadie puede atenderle ahora mismo. Sigo aquí con usted. ¿En qué más puedo ayudarle?",
+        "failed": "Lo siento, no he podido pasar su llamada. Sigo aquí con usted. ¿En qué más puedo ayudarle?",
+    },
+    "fr": {
+        "busy": "Désolé, la ligne est occupée. Je suis toujours là. Que puis-je faire d'autre pour vous ?",
+        "no_answer": "Désolé, personne n'a répondu. Je suis toujours là. Que puis-je faire d'autre pour vous ?",
+        "refused": "Désolé, personne ne peut prendre votre appel maintenant. Je suis toujours là. Que puis-je faire "
+        "d'autre pour vous ?",
+        "failed": "Désolé, je n'ai pas pu vous mettre en relation. Je suis toujours là. Que puis-je faire d'autre pour "
+        "vous ?",
+    },
+}
 _TRANSFER_ENDED: Final = {
     "en": "Sorry, this call has to end now. Please call again later. Goodbye.",
     "de": "Leider muss dieses Gespräch jetzt enden. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
     "es": "Lo sentimos, esta llamada tiene que terminar ahora. Por favor, vuelva a llamar más tarde. Adiós.",
     "fr": "Désolé, cet appel doit se terminer maintenant. Merci de rappeler plus tard. Au revoir.",
+}
+# What the target of a warm transfer hears.
+_TARGET_ASKED: Final = {
+    "en": "A caller would like to talk to you. {brief} Press 1 to take the call, or 2 to decline.",
+    "de": "Ein Anrufer möchte mit Ihnen sprechen. {brief} Drücken Sie die 1, um den Anruf anzunehmen, oder die 2, um "
+    "ihn abzulehnen.",
+    "es": "Una persona quiere hablar con usted. {brief} Pulse 1 para aceptar la llamada, o 2 para rechazarla.",
+    "fr": "Une personne souhaite vous parler. {brief} Appuyez sur 1 pour prendre l'appel, ou sur 2 pour refuser.",
 }
 _CODES: Final = {
     "en": "This is the call that you asked for on our web pages. Your code is: {code}. Once more: {code}. If you did "
@@ -113,6 +154,17 @@ def apology_text(language: str, english: str) -> str:
 def transfer_failed_text(language: str) -> str:
     """Says that the person the caller was transferred to did not answer. language: BCP 47; English where unknown."""
     return _TRANSFER_FAILED.get(language[:2].lower(), _TRANSFER_FAILED[FALLBACK])
+
+
+def transfer_returned_text(language: str, failure: TransferFailure) -> str:
+    """The agent's first words to a caller whose transfer failed. language: BCP 47; English where unknown."""
+    return _TRANSFER_RETURNED.get(language[:2].lower(), _TRANSFER_RETURNED[FALLBACK])[failure]
+
+
+def target_asked_text(language: str, brief: str) -> str:
+    """What the target of a warm transfer hears, before the key. language: BCP 47; English where unknown."""
+    sentence = brief if not brief or brief[-1] in ".!?" else f"{brief}."
+    return " ".join(_TARGET_ASKED.get(language[:2].lower(), _TARGET_ASKED[FALLBACK]).format(brief=sentence).split())
 
 
 def transfer_ended_text(language: str) -> str:

@@ -13,13 +13,15 @@ from typing import Any, Final, Literal, TypeVar, get_type_hints
 import msgspec
 
 from control.calls.model import CallSource, RefusalReason
-from shared.events import EndReason
+from shared.events import EndReason, TransferFailure
 
 # Fields of a dataclass that holds a part of the column: `unknown` is ours, the others are JSON keys.
 _UNKNOWN: Final = "unknown"
 _KEY: Final = "key"
 # A carrier's cost of one call from this on, in US dollars, is taken for an error of its report.
 MAX_COST: Final = 10_000
+# Facts whose names begin so are costs of legs that transfers called; the leg's id follows.
+LEG_COST: Final = "cost_of_leg:"
 P = TypeVar("P", bound="DetailsPart")
 
 
@@ -57,13 +59,13 @@ class CarrierReport(DetailsPart):
 
     @property
     def total_cost(self) -> Decimal | None:
-        """What the carrier charges us for the whole call, US dollars (Telnyx's call.cost); None before it said so."""
-        cost = self.unknown.get("cost")
-        try:
-            total = Decimal(str(cost["total"])) if isinstance(cost, Mapping) else None
-        except (KeyError, InvalidOperation):
+        """What the carrier charges us for the whole call, US dollars; None before it said so. Telnyx reports each leg's
+        cost by itself (call.cost): those of transfers are added, whether or not the target was reached."""
+        own = _cost_of(self.unknown.get("cost"))
+        if own is None:
             return None
-        return total if total is not None and total.is_finite() and 0 <= total < MAX_COST else None
+        legs = (_cost_of(value) for name, value in self.unknown.items() if name.startswith(LEG_COST))
+        return own + sum((cost for cost in legs if cost is not None), Decimal(0))
 
     def merge(self, facts: Mapping[str, Any]) -> "CarrierReport":
         """Adds facts. They replace the ones from before, unless their sequence number is lower."""
@@ -119,6 +121,18 @@ class Transfer(DetailsPart):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedTransfer(DetailsPart):
+    """A transfer that led back to the agent. leg: the media stream before it. failure: a TransferFailure. number: where
+    to (E.164); empty before media has told. target: the carrier's id of the leg that was called; empty without one."""
+
+    leg: int
+    failure: TransferFailure
+    at: datetime
+    number: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLoss(DetailsPart):
     """A media stream was lost. at: ISO 8601."""
 
@@ -171,11 +185,13 @@ class CallDetails(DetailsPart):
     """leg: of the current media stream. answered_by: result of answering-machine detection. usage: counters as
     shared.events.CallUsage encodes them; media of another version may count other things. joined: keys of the
     recordings that the call's recording was made of. ended_by: who reported the end. meant_end: why we hang up.
+    leaves_message: an answering machine gets a message after its greeting.
     unanswered: the carrier reported the end before any answer. placing_at: when dialling was first tried.
     carrier_recordings: by the recording's id, or by the leg's where the carrier gave none. recordings_deleted_at: when
     its recordings were to be deleted, by retention or on the caller's request. contents_deleted_at: when the caller's
     data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of
     the version before recorded it. latency: histograms of the turns (control/analytics/latency.py) by role.
+    transfer: of a caller who is with another number now, or was to the end; returns: those that led back to the agent.
     """
 
     leg: int = 0
@@ -191,7 +207,9 @@ class CallDetails(DetailsPart):
     ended_by: CallSource | None = field(default=None, metadata={_KEY: "end_by"})
     meant_end: EndReason | None = field(default=None, metadata={_KEY: "end_meant"})
     unanswered: Literal[True] | None = None
+    leaves_message: bool = False
     transfer: Transfer | None = field(default=None, metadata={_KEY: "put_through"})
+    returns: tuple[ReturnedTransfer, ...] = ()
     lost: StreamLoss | None = None
     missing: Absence | None = None
     refused: RefusalReason | None = None
@@ -223,7 +241,12 @@ _ONE: Final[Mapping[str, type[DetailsPart]]] = {
     "consent": ConsentRecord,
     "redaction": RedactionRecord,
 }
-_LISTS: Final[Mapping[str, type[DetailsPart]]] = {"legs": MediaLeg, "gaps": Gap, "recordings": StreamRecording}
+_LISTS: Final[Mapping[str, type[DetailsPart]]] = {
+    "legs": MediaLeg,
+    "gaps": Gap,
+    "recordings": StreamRecording,
+    "returns": ReturnedTransfer,
+}
 
 
 def decode_details(raw: Mapping[str, Any]) -> CallDetails:
@@ -234,6 +257,15 @@ def decode_details(raw: Mapping[str, Any]) -> CallDetails:
 def encode_details(details: CallDetails) -> dict[str, Any]:
     """The column's value. Fields with their default value are left out."""
     return _encode(details)
+
+
+def _cost_of(cost: Any) -> Decimal | None:
+    """cost: as the carrier's report has it."""
+    try:
+        total = Decimal(str(cost["total"])) if isinstance(cost, Mapping) else None
+    except (KeyError, InvalidOperation):
+        return None
+    return total if total is not None and total.is_finite() and 0 <= total < MAX_COST else None
 
 
 def _decode(kind: type[P], raw: Mapping[str, Any]) -> P:

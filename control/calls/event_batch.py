@@ -143,8 +143,9 @@ async def _audit_transfers(db: Connection, events: Iterable[IncomingEvent], call
 
 
 def _ended_calls(events: Iterable[IncomingEvent], after: Mapping[UUID, CallState]) -> Sequence[UUID]:
+    """Without transferred ones, whose conversations may go on (they expire, see shared/bus/checkpoints.py)."""
     ended = {one.call_id for one in events if isinstance(one.envelope.event, CallEnded)}
-    return [call_id for call_id in ended if after[call_id].is_final]
+    return [call_id for call_id in ended if after[call_id].is_final and after[call_id].details.transfer is None]
 
 
 async def _apply(

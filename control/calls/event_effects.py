@@ -11,6 +11,7 @@ from control.calls.provider_quality import add_failure, add_latency, complete_fa
 from control.calls.state import CallState
 from shared.events import (
     MOST_TIMED_WORDS,
+    SEQ_PER_LEG,
     AgentSaid,
     AnnouncementHeard,
     CallEnded,
@@ -21,6 +22,7 @@ from shared.events import (
     ProviderFailed,
     RecordingReady,
     RecordingRefused,
+    TransferReturned,
     TurnInterrupted,
     TurnLatency,
 )
@@ -39,6 +41,11 @@ class NewEvent:
     at: datetime
     event: Event
 
+    @property
+    def leg(self) -> int:
+        """The media stream that it is of."""
+        return self.seq // SEQ_PER_LEG
+
 
 def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:
     """The call's state and its utterances after these events; the same objects where nothing changed."""
@@ -49,6 +56,10 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 state = states.mark_answered(state, one.at)
             case CallResumed():
                 state = states.apply_resume(state, one.event, one.at)
+            case TransferReturned():
+                state = states.mark_answered(state, one.at)
+            case CallEnded() if one.event.end_reason == "transferred" and states.has_returned(state, one.leg):
+                state = states.apply_returned_end(state, one.event, one.leg)
             case CallEnded():
                 state = complete_failures(states.apply_media_end(state, one.event, one.at))
             case AnnouncementHeard():

@@ -9,7 +9,7 @@ from uuid import UUID
 from control.agents.variables import PlannedCall
 from control.billing.spend_snapshot import SpendTerms
 from control.carriers.model import CarrierName
-from shared.events import CallStatus, EndReason
+from shared.events import CallStatus, EndReason, TransferFailure
 from shared.plan import CallPlan
 
 Direction = Literal["inbound", "outbound"]
@@ -73,7 +73,8 @@ class RefusedCall:
 class CarrierStatus:
     """A carrier's report on a call. status: None when it does not change. call_id: ours, where the webhook carries it.
     sequence: the carrier's number of the report, if it numbers them. duration_s: connected seconds. answered_by: result
-    of answering-machine detection, empty without one. facts: stored as the carrier named them. session_id: the id that
+    of answering-machine detection, empty without one. greeting_ended: of a machine, which records from now on.
+    facts: stored as the carrier named them. session_id: the id that
     stays when carrier_call_id changes (Telnyx)."""
 
     carrier: CarrierName
@@ -85,6 +86,7 @@ class CarrierStatus:
     duration_s: int | None = None
     sequence: int | None = None
     answered_by: Literal["", "human", "machine", "fax", "unknown"] = ""
+    greeting_ended: bool = False
     facts: Mapping[str, Any] | None = None
     session_id: str = ""
 
@@ -115,6 +117,8 @@ class OpenCall:
     end of that stream is reported, where the carrier gives one (Telnyx). carrier_call_id: as the carrier names the call
     now; stored_id: as the row does, empty before it has one. was_answered: the carrier reported so. is_transferring:
     the target of a transfer is being called, or was; is_connected: it was reached.
+    transfer_failures: why transfers led back to the agent, by the media stream before each. last_stream: the latest
+    media stream that was connected.
     variables: those that the call brought. announced, recording_refused: as in shared.plan.ResumePoint, as far as
     events were stored."""
 
@@ -141,6 +145,15 @@ class OpenCall:
     variables: Mapping[str, str] = field(default_factory=dict)
     announced: tuple[str, ...] = ()
     recording_refused: bool = False
+    is_test: bool = False
+    last_stream: int = 0
+    transfer_failures: Mapping[int, TransferFailure] = field(default_factory=dict)
+
+    @property
+    def returned(self) -> TransferFailure | None:
+        """Why the transfer after the latest media stream led back to the agent; None where there was none. It stays
+        until the next stream is connected."""
+        return self.transfer_failures.get(self.last_stream)
 
     def to_planned(self, at: datetime) -> PlannedCall:
         """What a plan is made for. at: when it is made."""

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import structlog
 
-from control.calls import read_numbers, store_orphans
+from control.calls import read_numbers, store_orphans, store_warm_transfers
 from control.calls.media_assignment import MediaAssignment
 from control.calls.store_orphans import NamedCall
 from control.carriers.model import ActiveCall, Carrier, CarrierRefused, CarrierUnavailable
@@ -66,6 +66,8 @@ class OrphanSearch:
             await enter_platform(db)
             numbers = await read_numbers.select_held(db, [call.number for call in active if call.number])
             named = _by_name(await store_orphans.select_named(db, carrier.name, active, now, GRACE))
+            targets = await store_warm_transfers.select_open_legs(db, [call.carrier_call_id for call in active])
+        active = [call for call in active if call.carrier_call_id not in targets]
         verdicts = {call: _judge(call, named) for call in active}
         unknown = [call for call, verdict in verdicts.items() if verdict == "unknown" and _is_ours(call, numbers)]
         if unknown:

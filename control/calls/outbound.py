@@ -56,11 +56,13 @@ class CallRequest:
 class DialTerms:
     """ring_s: how long it rings. longest_s: after which the carrier ends the call: what its agent allows, and then a
     transfer; for a test call what the staff allow; no more than what is left of the day's minutes, but one minute at
-    least. record: its agent has calls recorded without announcing it, and its plan can be made."""
+    least. record: its agent has calls recorded without announcing it, and its plan can be made. leaves_message: an
+    answering machine gets a message after its greeting."""
 
     ring_s: int
     longest_s: int
     record: bool
+    leaves_message: bool = False
 
 
 class NotDialable(Exception):
@@ -117,7 +119,8 @@ class OutboundCalls:
         if queued.is_test:
             bounds.append(MINUTE_S * limits["test_call_minutes"] if call.agent_id is not None else MINUTE_S)
         record = plan is not None and plan.recording and plan.consent is None
-        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record)
+        leaves_message = plan is not None and bool(plan.voicemail_message)
+        return DialTerms(limits["outbound_ring_s"], max(MINUTE_S, min(bounds)), record, leaves_message)
 
     async def is_paused(self, db: Connection) -> bool:
         """Whether all workspaces together have called as much as the staff allow: then no call is dialled any more, and

@@ -90,7 +90,9 @@ class CallPlacement:
         except NotDialable as refused:
             await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
             return None
-        await store.update_states(db, [replace(queued, details=replace(queued.details, placing_at=now))])
+        leaves_message = terms.leaves_message and not queued.is_test
+        details = replace(queued.details, placing_at=now, leaves_message=leaves_message)
+        await store.update_states(db, [replace(queued, details=details)])
         dial = DialRequest(
             str(call_id),
             call.caller,
@@ -99,6 +101,7 @@ class CallPlacement:
             terms.longest_s,
             detect_machine=not queued.is_test,
             record=terms.record,
+            leaves_message=leaves_message,
         )
         return DialOrder(carrier, dial, now, is_repeat=False)
 

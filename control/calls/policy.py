@@ -9,6 +9,8 @@ LONGEST_S: Final = 14_400
 TRANSFER_S: Final = 3_600
 # A call continues in another media stream at most this often.
 MOST_LEGS: Final = 5
+# After so many transfers that were not answered the agent offers no more of them, and takes a message instead.
+MOST_RETURNS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """The job that reads what a carrier charges for a call. Twilio rates a call some time after its end (docs:
 voice/api/call-resource, price: null until then); Telnyx reports the cost by itself."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from control.calls import store
+from control.calls import store, store_warm_transfers
 from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.model import FINAL, CarrierStatus
 from control.calls.state import CallState
@@ -52,7 +54,7 @@ def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
             carrier = carriers.get(call.carrier)
             if not isinstance(carrier, CallPricing):
                 return
-            price = await carrier.call_price(call.carrier_call_id, with_transfer=call.details.transfer is not None)
+            price = await _total_price(carrier, call, await _target_legs(pool, call.id))
         except CarrierRefused as refused:
             if refused.code == OTHER_CURRENCY:  # of every call of the account: no fault of this job
                 log.warning("call.price_not_taken", call_id=str(job.call_id), reason=refused.message)
@@ -68,6 +70,26 @@ def make_price_job(pool: Pool, carriers: Gateways) -> JobHandler:
                 await _store(db, job.call_id, str(price))
 
     return run
+
+
+async def _target_legs(pool: Pool, call_id: UUID) -> list[str]:
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        found = await store_warm_transfers.select_of_call(db, call_id)
+    return [one.leg_id for one in found if one.leg_id is not None]
+
+
+async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str]) -> Decimal | None:
+    """With the legs of warm transfers, each of which is a call of its own for the carrier."""
+    prices = [await carrier.call_price(call.carrier_call_id or "", with_transfer=_was_transferred(call))]
+    prices += [await carrier.call_price(leg, with_transfer=False) for leg in legs]
+    known = [price for price in prices if price is not None]
+    return sum(known, Decimal(0)) if len(known) == len(prices) else None
+
+
+def _was_transferred(call: CallState) -> bool:
+    """Whether the carrier dialled further legs, reached or not."""
+    return call.details.transfer is not None or bool(call.details.returns)
 
 
 async def _look_later(db: Connection, job: ReadPriceJob) -> None:

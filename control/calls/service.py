@@ -1,7 +1,7 @@
 """The rules of calls: which are admitted, how reports change them, and when they continue after a lost stream."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,12 +13,13 @@ from control.agents.service import Agents
 from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
 from control.billing.spend_snapshot import load_terms
-from control.calls import state, store, store_phone_codes
+from control.calls import state, store, store_phone_codes, warm_transfers
 from control.calls.admission import admit, make_resumed_plan, refuse
-from control.calls.announcements import make_code_announcement, make_refusal
+from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.details import StoredCarrierRecording
 from control.calls.hangup import enqueue_hangup
 from control.calls.model import (
+    FINAL,
     AdmittedCall,
     CarrierRecording,
     CarrierStatus,
@@ -28,6 +29,7 @@ from control.calls.model import (
     RefusedCall,
 )
 from control.calls.number_pseudonyms import NumberPseudonyms
+from control.calls.open_calls import is_long_over, make_open_call
 from control.calls.outbound import CallRequest, OutboundCalls
 from control.calls.phone_codes import PURPOSE
 from control.calls.placement import CallPlacement
@@ -38,6 +40,7 @@ from control.calls.resumed_consent import record_checkpoint
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store import NewCall, StoredCall
+from control.calls.transfer_return import may_return, take_back
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -45,13 +48,12 @@ from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.bus.checkpoints import Checkpoint
+from shared.events import TransferFailure
 from shared.ids import new_id
 from shared.plan import PlanError
 from shared.secrets import Sealer
 
 FETCH_RECORDING: Final = "calls.fetch_recording"
-# The carrier may ask what comes next after the call's end was stored: for this long it gets an answer.
-JUST_OVER: Final = timedelta(seconds=60)
 
 
 class FetchRecordingJob(msgspec.Struct, frozen=True):
@@ -144,58 +146,65 @@ class Calls:
         """The call, if it is not over, has been so for less than JUST_OVER, or its caller is being transferred; else
         None. call_id, session_id: see `admit_answered`."""
         call = await store.select_call(db, carrier, carrier_call_id, call_id, session_id)
-        if call is None or _is_long_over(call.state, now):
-            return None
-        current = call.state
-        return OpenCall(
-            call_id=current.id,
-            workspace_id=current.workspace_id,
-            agent_id=call.agent_id,
-            agent_version=call.agent_version,
-            leg=current.details.leg,
-            caller=call.caller,
-            called=call.called,
-            direction=current.direction,
-            status=current.status,
-            carrier=carrier,
-            carrier_call_id=carrier_call_id,
-            media_node=current.media_node or "",
-            created_at=current.created_at,
-            answered_at=current.answered_at or current.started_at,
-            end_reason=current.end_reason,
-            stream_id=_stream_id(current),
-            stored_id=current.carrier_call_id or "",
-            was_answered=current.answered_at is not None,
-            is_transferring=current.details.carrier.transfer_called is not None,
-            is_connected=current.details.carrier.transfer_leg is not None,
-            variables=call.variables,
-            announced=current.details.consent.heard,
-            recording_refused=current.details.consent.is_refused,
-        )
+        return None if call is None or is_long_over(call.state, now) else make_open_call(call, carrier, carrier_call_id)
 
     async def resume(
         self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
     ) -> AdmittedCall | RefusedCall:
         """The plan of the call's next media stream, which continues from the checkpoint: with an apology instead of the
-        greeting. Refused after MOST_LEGS streams, and for a call that is over."""
+        greeting, or with why a transfer failed. Refused after MOST_LEGS streams, and for a call that is over."""
         agent = await self._agents.find_by_agent(
             db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
         )
         language = agent.language if agent else "en"
         if agent is None or not agent.may_run:
             return make_refusal("suspended", language, open_call.call_id)
+        text = transfer_failed_text(language) if open_call.returned is not None else None
         leg = await store.increment_leg(db, open_call.call_id)
         if not 0 < leg <= MOST_LEGS:
-            return make_refusal("unusable", language, open_call.call_id)
+            return make_refusal("unusable", language, open_call.call_id, text)
         try:
             moment = agent.moment(open_call.created_at, is_inbound=open_call.direction == "inbound")
             plan = agent.make_plan(await self._add_contact(db, agent, open_call.to_planned(now)), moment)
         except PlanError:
-            return make_refusal("unusable", language, open_call.call_id)
+            return make_refusal("unusable", language, open_call.call_id, text)
         if checkpoint is not None:
             await record_checkpoint(db, open_call.call_id, checkpoint, now)
         plan = make_resumed_plan(plan, self._policy, leg, checkpoint, open_call, now)
-        return admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
+        admitted = admit(open_call.carrier, open_call.carrier_call_id, open_call.call_id, agent, plan, self._policy)
+        return await self._with_terms(db, admitted, open_call, now) if open_call.returned is not None else admitted
+
+    async def _with_terms(
+        self, db: Connection, admitted: AdmittedCall, open_call: OpenCall, now: datetime
+    ) -> AdmittedCall:
+        """The transfer had a reservation of its own, and that of the conversation was given up."""
+        if open_call.is_test or open_call.answered_at is None:
+            return admitted
+        elapsed_s = (now - open_call.answered_at).total_seconds()
+        of_call = (open_call.workspace_id, open_call.call_id, open_call.created_at)
+        terms = await load_terms(db, *of_call, now, elapsed_s=elapsed_s)
+        return replace(admitted, spend_terms=terms)
+
+    async def take_back(
+        self,
+        db: Connection,
+        carrier: CarrierName,
+        carrier_call_id: str,
+        failure: TransferFailure,
+        now: datetime,
+        *,
+        leg: int | None = None,
+        target: str = "",
+    ) -> OpenCall | None:
+        """The call, which goes on with its agent because the target of its transfer was not reached, unless it is over.
+        None: it is not ours, or the target was reached. leg, target: see `transfer_return.take_back`."""
+        call = await store.lock_call(db, carrier, carrier_call_id)
+        if call is None or call.state.details.carrier.transfer_leg is not None:
+            return None
+        before = call.state
+        after = take_back(before, failure, now, leg=leg, target=target) if may_return(before) else before
+        await save_changes(db, [(before, after)])
+        return make_open_call(replace(call, state=after), carrier, carrier_call_id)
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
@@ -204,17 +213,6 @@ class Calls:
     async def find_language(self, db: Connection, open_call: OpenCall) -> str:
         """The language of the call's agent (BCP 47), English without one."""
         return await self._language(db, open_call.workspace_id, open_call.agent_id, open_call.agent_version)
-
-    async def find_failed_transfer(
-        self, db: Connection, carrier: CarrierName, carrier_call_id: str
-    ) -> tuple[UUID, str] | None:
-        """The call's id and the language of its agent, if its transfer ended before the target was reached; None
-        otherwise, and for a call that is not ours."""
-        call = await store.select_call(db, carrier, carrier_call_id)
-        if call is None or call.state.details.carrier.transfer_leg is not None:
-            return None
-        language = await self._language(db, call.state.workspace_id, call.agent_id, call.agent_version)
-        return call.state.id, language
 
     async def find_transfer(self, db: Connection, call_id: UUID, now: datetime) -> tuple[CallState, str] | None:
         """A call whose caller is transferred now, as far as the carrier has told, and the language of its agent; None
@@ -257,10 +255,12 @@ class Calls:
             return
         before = call.state
         after = state.apply_carrier_status(replace(before, carrier_call_id=_current_id(before, report)), report)
-        if report.answered_by in ("machine", "fax") and _hangs_up_on_machines(before):
+        if _ends_for_machine(before, report):
             after = replace(after, details=replace(after.details, meant_end="voicemail"))
             await enqueue_hangup(db, after, "voicemail")
         await save_changes(db, [(before, after)])
+        if report.status in FINAL:
+            await warm_transfers.end_of_call(db, before.id)
         await enqueue_price(db, before, report)
 
     async def add_carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
@@ -333,17 +333,14 @@ class Calls:
         return replace(call, contact=await find_contact_values(db, agent.workspace_id, number))
 
 
-def _hangs_up_on_machines(before: CallState) -> bool:
+def _ends_for_machine(before: CallState, report: CarrierStatus) -> bool:
+    """Whether an outbound call is to be ended, once, because a machine has taken it: where the agent leaves a message,
+    after the machine's greeting."""
     is_ours = before.direction == "outbound" and not before.is_test
-    return is_ours and not before.is_final and before.details.meant_end is None
-
-
-def _is_long_over(current: CallState, now: datetime) -> bool:
-    """A transferred caller is still on the line, until the carrier reports the end or the transfer's bound passes."""
-    transfer = current.details.transfer
-    if not current.is_final or (transfer is not None and transfer.until is not None and transfer.until > now):
+    if not is_ours or before.is_final or before.details.meant_end is not None:
         return False
-    return now - (current.ended_at or now) > JUST_OVER
+    waits = before.details.leaves_message and not report.greeting_ended
+    return report.answered_by == "fax" or (report.answered_by == "machine" and not waits)
 
 
 def _current_id(before: CallState, report: CarrierStatus) -> str:
@@ -386,9 +383,3 @@ def _repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCa
     is_closed = agent is not None and reason == "outside_hours"
     text = agent.closing_text(call.to_planned(current.created_at)) if agent and is_closed else None
     return make_refusal(reason, agent.language if agent else "en", current.id, text)
-
-
-def _stream_id(current: CallState) -> str:
-    """The carrier's id of the current leg's stream."""
-    details = current.details
-    return next((one.stream for one in reversed(details.legs) if one.leg == details.leg), "")

@@ -5,7 +5,8 @@ Reports come from the carrier, from media and from control, late, repeated and i
   reports no durations (Telnyx), becomes completed if the answer is reported after the end.
 - Media knows best why a conversation ended and how long it was. It corrects what was concluded from a carrier's report,
   but not what control decided.
-- A transferred caller is still on the line: only the carrier knows how long.
+- A transferred caller is still on the line: only the carrier knows how long. If the target is not reached, the call
+  goes on with the agent, and is not over (control/calls/transfer_return.py).
 """
 
 from dataclasses import dataclass, field, replace
@@ -148,6 +149,17 @@ def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallStat
     return replace(after, details=replace(after.details, gaps=gaps))
 
 
+def has_returned(state: CallState, leg: int) -> bool:
+    """Whether the transfer after this media stream led back to the agent."""
+    return any(one.leg == leg for one in state.details.returns)
+
+
+def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
+    """Media's report of a transfer that has led back already: only where to is new."""
+    returns = tuple(replace(one, number=event.transfer_to) if one.leg == leg else one for one in state.details.returns)
+    return replace(state, details=replace(state.details, returns=returns))
+
+
 def count_interruption(state: CallState) -> CallState:
     """Counts one interruption by the caller."""
     return replace(state, details=replace(state.details, interruptions=state.details.interruptions + 1))
@@ -220,6 +232,9 @@ def _seconds_between(since: datetime | None, until: datetime) -> int:
 
 def _store_facts(state: CallState, report: CarrierStatus) -> CallState:
     facts: dict[str, Any] = dict(report.facts or {})
+    if any(one.target and one.target == facts.get("transfer_called") for one in state.details.returns):
+        # A late event of a leg that the caller has left.
+        facts = {name: value for name, value in facts.items() if name not in ("transfer_called", "transfer_leg")}
     if report.duration_s is not None:
         facts["duration_s"] = report.duration_s
     if report.sequence is not None:

@@ -27,6 +27,8 @@ from control.calls.service import FETCH_RECORDING, Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.calls.state_changes import charge_calls
 from control.calls.transfer_end import END_TRANSFER, make_end_transfer_job
+from control.calls.warm_transfer_job import make_end_target_job
+from control.calls.warm_transfers import END_TARGET
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks
@@ -90,7 +92,7 @@ def calls_tasks(
         ANALYSE_CALL: analyse_call,
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
-        END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
+        **_transfer_jobs(pool, calls, carriers),
         DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
         READ_PRICE: make_price_job(pool, carriers),
         START_RECORDING: make_start_recording_job(pool, carriers),
@@ -100,6 +102,13 @@ def calls_tasks(
     }
     consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)
     return WorkerTasks(handlers, duties, {"events": consume}, _LIMITS)
+
+
+def _transfer_jobs(pool: Pool, calls: Calls, carriers: Carriers) -> dict[str, JobHandler]:
+    return {
+        END_TARGET: make_end_target_job(pool, carriers),
+        END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
+    }
 
 
 async def mark_running(db: Connection, now: datetime) -> int:

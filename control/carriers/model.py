@@ -133,7 +133,8 @@ NO_HOLDER: Final = NumberHolder()
 @dataclass(frozen=True, slots=True)
 class DialRequest:
     """An outbound call to be placed. call_id: ours; every webhook of the call carries it. Times in seconds. record:
-    whether the agent's calls are recorded; the carrier records only where settings say so."""
+    whether the agent's calls are recorded; the carrier records only where settings say so. leaves_message: the end of a
+    machine's greeting is to be reported."""
 
     call_id: str
     caller: str
@@ -142,6 +143,7 @@ class DialRequest:
     max_duration_s: int = 14_400
     detect_machine: bool = False
     record: bool = False
+    leaves_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,18 @@ class PlacedCall:
 
     carrier_call_id: str
     session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCallRequest:
+    """A call to the target of a warm transfer. transfer_id: ours; the carrier's webhooks carry it. ring_timeout_s,
+    max_duration_s: seconds."""
+
+    transfer_id: str
+    caller: str
+    called: str
+    ring_timeout_s: int
+    max_duration_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +199,26 @@ class CarrierDocuments(Protocol):
 
     async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
         """Returns what is required of whoever buys this number."""
+
+
+class TargetCalls(Protocol):
+    """Calls to targets of warm transfers. Raises CarrierRefused and CarrierUnavailable."""
+
+    async def call(self, request: TargetCallRequest) -> str:
+        """Calls the target; returns the carrier's id of its leg. Not repeated when it may have been called."""
+
+
+class ConferenceCalls(TargetCalls, Protocol):
+    """Those of a carrier whose calls are controlled by commands. command_id: a repeat of it is ignored."""
+
+    async def ask(self, leg_id: str, words: str, language: str, wait_s: float, command_id: str) -> None:
+        """Speaks and takes one key, up to `wait_s` seconds after the words."""
+
+    async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
+        """Begins a conference with one leg; returns the carrier's id of it."""
+
+    async def join_conference(self, conference: str, leg_id: str, command_id: str) -> None:
+        """Adds a leg to a conference."""
 
 
 class Carrier(Protocol):

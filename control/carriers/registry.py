@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol, cast, runtime_checkable
 
-from control.carriers.model import CallControl, Carrier, CarrierName, CarrierRefused, NumberHolder
+from control.carriers.model import (
+    CallControl,
+    Carrier,
+    CarrierName,
+    CarrierRefused,
+    ConferenceCalls,
+    NumberHolder,
+    TargetCalls,
+)
 from control.carriers.telnyx_forms import TelnyxOptions
 from control.carriers.twilio_forms import TwilioOptions, regional_api_url
 from shared.errors import Conflict, Invalid
@@ -35,6 +43,19 @@ class CarrierOptions:
 
 class CallControlCarrier(Carrier, CallControl, Protocol):
     """A carrier whose calls are controlled by commands."""
+
+    @property
+    def targets(self) -> ConferenceCalls:
+        """Calls to targets of warm transfers, and their conferences."""
+
+
+@runtime_checkable
+class TransferCarrier(Protocol):
+    """A carrier that calls targets of warm transfers."""
+
+    @property
+    def targets(self) -> TargetCalls:
+        """Calls to these targets."""
 
 
 @runtime_checkable
@@ -88,9 +109,9 @@ class CallRedirection(Protocol):
         """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
         for a call that is over) and CarrierUnavailable."""
 
-    async def has_dialled(self, carrier_call_id: str) -> bool:
-        """Whether the carrier dialled someone for the call: a transfer, which a redirection would end. Raises
-        CarrierRefused and CarrierUnavailable."""
+    async def count_dialled(self, carrier_call_id: str) -> int:
+        """How many transfers the carrier dialled for the call, those that ended included: a redirection would end one
+        that runs. Raises CarrierRefused and CarrierUnavailable."""
 
 
 class Carriers:

@@ -54,6 +54,7 @@ from control.carriers.telnyx_forms import (
     us_dollars,
 )
 from control.carriers.telnyx_purchase import TelnyxOrders
+from control.carriers.telnyx_targets import TelnyxTargets
 
 T = TypeVar("T")
 
@@ -82,6 +83,7 @@ class TelnyxGateway:
         )
         self._orders = TelnyxOrders(self._sdk, self._send, options.connection_id, self.find_owned)
         self.documents: CarrierDocuments = TelnyxDocuments(self._sdk, self._send)
+        self.targets = TelnyxTargets(self._sdk, self._command, options, LANGUAGES)
         # On first use the SDK imports its resources, which takes more than two seconds: not while a caller waits.
         self._calls = self._sdk.calls.actions
 

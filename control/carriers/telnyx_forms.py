@@ -20,6 +20,8 @@ from control.carriers.retries import ACCOUNT_REFUSED, unavailable_by_status
 NAME: Final[CarrierName] = "telnyx"
 # client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
 TRANSFER: Final = "transfer:"
+# client_state of the leg of a warm transfer's target: this and our id of the transfer.
+TARGET: Final = "target:"
 # client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
 INBOUND: Final = "inbound:"
 # Error codes: no such resource, no such call.
@@ -86,7 +88,8 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
         **MEDIA_FORM,
     }
     if request.detect_machine:
-        form["answering_machine_detection"] = "detect"
+        # With greeting_end a further event follows, when a machine's greeting is over.
+        form["answering_machine_detection"] = "greeting_end" if request.leaves_message else "detect"
     return form | recording_form(options, wanted=request.record)
 
 

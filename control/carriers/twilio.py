@@ -56,6 +56,7 @@ from control.carriers.twilio_forms import (
     required_text,
     sum_prices,
 )
+from control.carriers.twilio_targets import TwilioTargets
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class TwilioGateway:
         )
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
         self.documents: CarrierDocuments = TwilioDocuments(self._sdk, self._send)
+        self.targets = TwilioTargets(self._sdk, self._send, options)
 
     @property
     def configuration(self) -> str:
@@ -201,9 +203,9 @@ class TwilioGateway:
         url = f"{self._options.webhook_url}{path}"
         await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(url=url, method="POST"))
 
-    async def has_dialled(self, carrier_call_id: str) -> bool:
-        """Whether <Dial> made legs for the call, those that ended included."""
-        return bool(await self._list_dialled(carrier_call_id))
+    async def count_dialled(self, carrier_call_id: str) -> int:
+        """How many legs <Dial> made for the call, those that ended included; 20 for more."""
+        return len(await self._list_dialled(carrier_call_id))
 
     async def _list_dialled(self, carrier_call_id: str) -> list[Any]:
         rows: list[Any] = await self._send(

@@ -136,7 +136,9 @@ def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]
     }
     if request.detect_machine:
         # Asynchronous, because otherwise Twilio holds the call back until the detection has finished.
-        form |= {"machine_detection": "Enable", "async_amd": "true"}
+        # With DetectMessageEnd a machine is reported once its greeting is over, a person as soon as otherwise.
+        detection = "DetectMessageEnd" if request.leaves_message else "Enable"
+        form |= {"machine_detection": detection, "async_amd": "true"}
         form |= {"async_amd_status_callback": status, "async_amd_status_callback_method": "POST"}
     if options.records and request.record:
         form |= {"record": True} | recording_form(options, request.call_id)

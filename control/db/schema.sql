@@ -2218,6 +2218,27 @@ CREATE TABLE public.voice_strategies (
 );
 
 --
+-- Name: warm_transfers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.warm_transfers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    call_id uuid NOT NULL,
+    run_id text NOT NULL,
+    carrier text NOT NULL,
+    number text NOT NULL,
+    language text NOT NULL,
+    brief text NOT NULL,
+    status text NOT NULL,
+    failure text,
+    leg_id text,
+    conference text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT warm_transfers_status_check CHECK ((status = ANY (ARRAY['calling'::text, 'asking'::text, 'accepted'::text, 'failed'::text, 'over'::text])))
+);
+
+--
 -- Name: webhook_events; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2780,6 +2801,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127000801');
 INSERT INTO public.schema_migrations VALUES ('20261127000901');
 INSERT INTO public.schema_migrations VALUES ('20261127001001');
 INSERT INTO public.schema_migrations VALUES ('20261127001101');
+INSERT INTO public.schema_migrations VALUES ('20261127001201');
 INSERT INTO public.schema_migrations VALUES ('20261127001301');
 INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
@@ -2860,6 +2882,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127001601');
 
 --
 -- Data for Name: voice_strategies; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: warm_transfers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3805,6 +3831,20 @@ ALTER TABLE ONLY public.voice_strategies
     ADD CONSTRAINT voice_strategies_pkey PRIMARY KEY (workspace_id);
 
 --
+-- Name: warm_transfers warm_transfers_call_id_run_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.warm_transfers
+    ADD CONSTRAINT warm_transfers_call_id_run_id_key UNIQUE (call_id, run_id);
+
+--
+-- Name: warm_transfers warm_transfers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.warm_transfers
+    ADD CONSTRAINT warm_transfers_pkey PRIMARY KEY (id);
+
+--
 -- Name: webhook_events webhook_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4660,6 +4700,18 @@ CREATE INDEX users_search ON public.users USING gin (email public.gin_trgm_ops, 
 CREATE INDEX verified_numbers_identity ON public.verified_numbers USING btree (public.phone_identity(phone_number));
 
 --
+-- Name: warm_transfers_leg; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX warm_transfers_leg ON public.warm_transfers USING btree (leg_id) WHERE (status = ANY (ARRAY['calling'::text, 'asking'::text, 'accepted'::text]));
+
+--
+-- Name: warm_transfers_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX warm_transfers_workspace ON public.warm_transfers USING btree (workspace_id);
+
+--
 -- Name: webhook_events_leg; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5323,6 +5375,20 @@ ALTER TABLE ONLY public.verified_numbers
 
 ALTER TABLE ONLY public.voice_strategies
     ADD CONSTRAINT voice_strategies_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: warm_transfers warm_transfers_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.warm_transfers
+    ADD CONSTRAINT warm_transfers_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
+-- Name: warm_transfers warm_transfers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.warm_transfers
+    ADD CONSTRAINT warm_transfers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
 -- Name: workspace_exports workspace_exports_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -6104,6 +6170,12 @@ CREATE POLICY tenant ON public.usage_records_default USING ((( SELECT (public.cu
 CREATE POLICY tenant ON public.voice_strategies USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: warm_transfers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.warm_transfers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: workspace_changes tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -6194,6 +6266,12 @@ ALTER TABLE public.usage_records_default ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.voice_strategies ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: warm_transfers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.warm_transfers ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: workspace_changes; Type: ROW SECURITY; Schema: public; Owner: -
@@ -6879,6 +6957,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.voice_routing TO vocalized_app
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.voice_strategies TO vocalized_app;
+
+--
+-- Name: TABLE warm_transfers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.warm_transfers TO vocalized_app;
 
 --
 -- Name: TABLE webhook_events; Type: ACL; Schema: public; Owner: -

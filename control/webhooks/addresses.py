@@ -19,6 +19,7 @@ STATUS: Final = "/webhooks/calls/status"
 RECORDING: Final = "/webhooks/calls/recording"
 CONTINUE: Final = "/webhooks/calls/continue"
 STREAM: Final = "/webhooks/calls/stream"
+TARGET: Final = "/webhooks/calls/target"
 CARRIER_ROUTES: Final = (
     WebhookRoute("POST", INBOUND, "A carrier reports an inbound call, or that an outbound one was answered."),
     WebhookRoute("POST", STATUS, "A carrier reports a call's status."),
@@ -28,4 +29,5 @@ CARRIER_ROUTES: Final = (
 TWILIO_ROUTES: Final = (
     *CARRIER_ROUTES,
     WebhookRoute("POST", STREAM, "Twilio reports the end of a media stream.", beyond_spec=True),
+    WebhookRoute("POST", TARGET, "Twilio asks what the target of a warm transfer hears.", beyond_spec=True),
 )

@@ -76,7 +76,8 @@ class CallRouting:
     async def resume(
         self, call: OpenCall, now: datetime, language: str | None = None
     ) -> tuple[AdmittedCall | RefusedCall, Collection[str]]:
-        """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid.
+        """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid: of a
+        call whose stream was lost, or whose transfer led back to the agent.
         language: see `refuse_cut_off`."""
         media = self.services.media_assignment
         try:
@@ -86,6 +87,8 @@ class CallRouting:
         except (BusUnavailable, TimeoutError):
             return await self._refuse_cut_off(call, language), ()
         resumed = await self.transactions.run(lambda db: self.services.calls.resume(db, call, checkpoint, now))
+        if call.returned is not None:
+            return resumed, ()  # its node was not lost
         if isinstance(resumed, AdmittedCall):
             log.info("call.resumed", carrier=resumed.carrier, call_id=str(resumed.call_id), leg=resumed.leg)
             self.metrics.resumed.labels(resumed.carrier).inc()

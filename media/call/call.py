@@ -25,7 +25,7 @@ class Call:
 
     def __init__(self, components: CallComponents) -> None:
         plan = components.plan
-        self._emitter = components.emitter
+        self._emitter, self._voicemail_message = components.emitter, plan.voicemail_message
         self._clock = clock = CallClock(components.clock)
         self._usage = UsageTotals(plan.resume.usage if plan.resume else None)
         self._emitter.listen(self._usage.add)
@@ -120,8 +120,11 @@ class Call:
         self._conversation.say(text)
 
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
-        """Ends the call: after a goodbye when `polite`, otherwise at once."""
-        if polite:
+        """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the
+        agent's message for it, if there is one."""
+        if reason == "voicemail" and self._voicemail_message:
+            self._conversation.leave_message(self._voicemail_message)
+        elif polite:
             self._conversation.end(reason)
         else:
             self.termination.begin(reason, "", after_speech=False)

@@ -8,6 +8,8 @@ from media.call.transcript import ToolResult, Transcript
 from media.providers.ports import NOT_ENDED_RESULT, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolOutcome, ToolRun, ToolRunner
 from media.tools.tool import Tool
+from media.tools.warm_transfer import transfer_failed_result
+from shared.events import TransferFailure
 from shared.refcycles import break_cycle
 
 # How long tools may run on after the end of the call, so that their outcome is known: as long as the caller's last
@@ -129,6 +131,16 @@ class CallTools:
             else:
                 result.text = LOST_RESULT
                 self.add_news([result])
+
+    def transfer_failed(self, transcript: Transcript, failure: TransferFailure) -> None:
+        """The caller is back, because the target of a transfer was not reached: tells the model. The caller hears it
+        as the first words of the new stream, so that it is no news."""
+        text = transfer_failed_result(failure)
+        results = [result for result in transcript.last_results() if result.call.name == "transfer"]
+        for result in results:
+            result.text = text
+        if not results:
+            transcript.add_note(text)
 
     def add_news(self, results: Iterable[ToolResult]) -> None:
         """The caller still waits for these results."""

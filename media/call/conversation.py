@@ -98,13 +98,16 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology; the
-        answer that it owes follows."""
+        """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology,
+        or why a transfer failed; the answer that it owes follows."""
         plan = self._components.plan
         self.recogniser.open()
         if plan.resume is not None:
             self._pending.is_answer_due = self.turns.resume(plan.resume)
-            self._tools.resume(self.transcript, self.turns.number)
+            if plan.resume.transfer_failure is None:
+                self._tools.resume(self.transcript, self.turns.number)
+            else:
+                self._tools.transfer_failed(self.transcript, plan.resume.transfer_failure)
         self._speak_pending()
 
     def tick(self, now: float) -> None:
@@ -161,6 +164,10 @@ class Conversation:
     def say_last(self, text: str) -> None:
         """The agent says this at once, as the last words before the line is closed."""
         self._speech.say_last(text)
+
+    def leave_message(self, text: str) -> None:
+        """An answering machine records from now on: the agent says this at once and to its end, then the call ends."""
+        self._speech.leave_message(text)
 
     def end(self, reason: events.EndReason) -> None:
         """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""

@@ -71,6 +71,14 @@ class FixedSpeech:
         if not self._agent.is_busy:  # the caller is speaking and did not let the agent begin
             self._termination.agent_finished()
 
+    def leave_message(self, text: str) -> None:
+        """Says this at once to an answering machine, whatever sounds there, as the last words of the call. Repeated, it
+        changes nothing."""
+        if self._termination.reason != "voicemail":
+            self._termination.begin("voicemail", "", after_speech=True)
+            self._agent.interrupt()
+            self.say(FixedText(text, interruptible=False))
+
     def end(self, reason: EndReason, goodbye: str) -> None:
         """Ends the call after a goodbye; if one is under way already, that one is enough."""
         is_saying_goodbye = self._termination.reason is not None and self._agent.is_busy

@@ -11,7 +11,8 @@ from media.tools.builtin import collect_digits, end_call, transfer
 from media.tools.remote import CallIdentity, RemoteTools, make_remote_tool
 from media.tools.runner import ToolRunner
 from media.tools.tool import Tool
-from shared.plan import CallPlan, ToolPlan
+from media.tools.warm_transfer import make_warm_transfer
+from shared.plan import WARM_TRANSFER, CallPlan, ToolPlan
 
 
 def make_call_tools(
@@ -37,13 +38,22 @@ def make_tools(
     call_id: str = "",
 ) -> dict[str, Tool]:
     """Makes the tools by name; `transfer` only if the plan has a number for it. remote: None where no control runs."""
-    language = plan.agent.language
-    builtin = _builtin_tools(plan.agent.fallback_number, language, termination, digits, clock)
+    language, number = plan.agent.language, plan.agent.fallback_number
+    builtin = _builtin_tools(number, language, termination, digits, clock)
+
+    def join(conference: str) -> None:
+        termination.transfer(number, after_speech=False, conference=conference)
+
     call = CallIdentity(call_id, plan.workspace_id, plan.agent_id)
     tools: dict[str, Tool] = {}
     for wanted in plan.tools:
         tool_plan = ToolPlan(wanted) if isinstance(wanted, str) else wanted
-        if tool_plan.remote:
+        if tool_plan.remote and tool_plan.name == WARM_TRANSFER:
+            if number:
+                tools[WARM_TRANSFER] = make_warm_transfer(
+                    tool_plan, remote, call, number=number, language=language, join=join
+                )
+        elif tool_plan.remote:
             tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call, language)
         elif tool_plan.name in builtin:
             tools[tool_plan.name] = _adjusted(builtin[tool_plan.name], tool_plan)

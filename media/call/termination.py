@@ -19,7 +19,8 @@ class CallTermination:
 
     The first reason stands, unless it is a goodbye that the caller may interrupt: a limit, or a decision from outside,
     replaces it. reason: None while the call is not being ended. transfer_number: where the caller is transferred to
-    (E.164), "" for nowhere. unsaid_words: what the caller must be told and the agent has not been able to say; the
+    (E.164), "" for nowhere. conference: where the target waits for the caller; "" if the target is still to be called.
+    unsaid_words: what the caller must be told and the agent has not been able to say; the
     carrier says it once the stream is over.
     """
 
@@ -30,7 +31,7 @@ class CallTermination:
         self._closed = False
         self.reason: EndReason | None = None
         self.detail = ""
-        self.transfer_number = ""
+        self.transfer_number = self.conference = ""
         self.unsaid_words = ""
 
     @property
@@ -45,10 +46,10 @@ class CallTermination:
         if not after_speech:
             self._close()
 
-    def transfer(self, number: str, *, after_speech: bool, detail: str = "") -> None:
+    def transfer(self, number: str, *, after_speech: bool, detail: str = "", conference: str = "") -> None:
         """Ends the call in order to transfer the caller; control does so once the stream is over."""
         if self._replaces("transferred"):
-            self.transfer_number = number
+            self.transfer_number, self.conference = number, conference
         self.begin("transferred", detail, after_speech=after_speech)
 
     def interrupted(self) -> None:

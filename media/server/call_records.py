@@ -25,9 +25,10 @@ class CallRecord(EventSink, Protocol):
     def conversation_changed(self) -> None:
         """A turn of the caller has ended and is about to be answered."""
 
-    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
+    async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
         """The stream has ended. Called before the socket is closed, because the carrier then asks for its next step.
-        number: where the caller is transferred to; "" for no transfer. words: said by the carrier before that."""
+        number: where the caller is transferred to; "" for no transfer. words: said by the carrier before that.
+        conference: where the target waits for the caller; "" if it is still to be called."""
 
     async def stream_refused(self) -> None:
         """The stream gets no call, and no other stream of the call could be used either. Called before the socket is
@@ -77,7 +78,7 @@ class FolderCallRecord:
     def conversation_changed(self) -> None:
         """Does nothing."""
 
-    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
+    async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
         """Does nothing: stand-alone mode has no next step."""
 
     async def stream_refused(self) -> None:

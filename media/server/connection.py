@@ -47,7 +47,7 @@ class AttachedCall:
 
     call: Call
     encode: Callable[[bytes], bytes]
-    on_stream_end: Callable[[EndReason, str, str], Awaitable[None]]
+    on_stream_end: Callable[[EndReason, str, str, str], Awaitable[None]]
     release: Callable[[], None]
 
 
@@ -334,7 +334,8 @@ class StreamConnection:
         termination = attached.call.termination
         try:
             reason = termination.reason or self._reason
-            await attached.on_stream_end(reason, termination.transfer_number, termination.unsaid_words)
+            following = (termination.transfer_number, termination.unsaid_words, termination.conference)
+            await attached.on_stream_end(reason, *following)
         finally:  # else its recogniser would stay open, and nothing would tell that it has ended
             self._socket.close(CloseCode.NORMAL, "")
             try:

@@ -30,7 +30,7 @@ from media.telephony.codec import StreamStarted, UnknownMessages
 from media.tools.remote import RemoteTools
 from media.turn.vad import VadEngine
 from shared import events
-from shared.events import CallEnded, CallResumed, CallStarted, CallUsage, EndReason, EventEnvelope
+from shared.events import CallEnded, CallResumed, CallStarted, CallUsage, EndReason, EventEnvelope, TransferReturned
 from shared.ids import new_id
 from shared.plan import CallPlan, PlanError
 
@@ -281,7 +281,11 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _first_event(plan: CallPlan, started: StreamStarted, route: SocketRoute, now: float) -> CallStarted | CallResumed:
+def _first_event(
+    plan: CallPlan, started: StreamStarted, route: SocketRoute, now: float
+) -> CallStarted | CallResumed | TransferReturned:
+    if plan.resume is not None and plan.resume.transfer_failure is not None:
+        return TransferReturned(round(now), plan.resume.transfer_failure, plan.leg, started.stream_id)
     if plan.leg:
         lost_ms = max(0, round(time.time() * 1000) - plan.resume.lost_ms) if plan.resume else 0
         return CallResumed(round(now), lost_ms, plan.leg, started.stream_id)

@@ -14,6 +14,8 @@ from shared.secrets import Sealer, UnsealError
 PURPOSE: Final = "checkpoint"
 TTL_S: Final = 4 * 3600 + 600
 OUTCOME_TTL_S: Final = 3600
+# How long the conversation of a transferred caller is kept: longer than the target's phone rings.
+TRANSFER_TTL_S: Final = 600
 
 
 class Checkpoint(Struct, frozen=True, omit_defaults=True):
@@ -36,13 +38,15 @@ class Checkpoint(Struct, frozen=True, omit_defaults=True):
 class StreamOutcome(Struct, frozen=True, omit_defaults=True):
     """The call's conversation ended in its stream `leg`. number: where the caller is transferred to, E.164; when it is
     empty, the carrier hangs up. words: what the caller must be told before that and no voice of the agent's could say,
-    with their language (BCP 47). is_refused: there was no conversation, because media cannot use the call's audio."""
+    with their language (BCP 47). is_refused: there was no conversation, because media cannot use the call's audio.
+    conference: where the target of a warm transfer, whose number it is, waits for the caller."""
 
     leg: int
     number: str = ""
     words: str = ""
     language: str = ""
     is_refused: bool = False
+    conference: str = ""
 
 
 class Checkpoints:
@@ -51,11 +55,11 @@ class Checkpoints:
     def __init__(self, redis: BusClient, sealer: Sealer) -> None:
         self._redis, self._sealer = redis, sealer
 
-    async def put(self, checkpoint: Checkpoint) -> None:
-        """Replaces the call's previous checkpoint."""
+    async def put(self, checkpoint: Checkpoint, ttl_s: int = TTL_S) -> None:
+        """Replaces the call's previous checkpoint. ttl_s: seconds until it expires."""
         sealed = self._sealer.seal(msgspec.json.encode(checkpoint), PURPOSE)
         async with map_redis_error():
-            await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=TTL_S)
+            await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=ttl_s)
 
     async def get(self, call_id: str) -> Checkpoint | None:
         """None for a call that has no checkpoint, or one that cannot be decoded."""

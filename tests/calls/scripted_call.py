@@ -198,6 +198,7 @@ class ScriptedCall:
         disclosure: str = "",
         consent: ConsentPlan | None = None,
         language: str = "en",
+        voicemail_message: str = "",
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
@@ -219,6 +220,7 @@ class ScriptedCall:
             first_message=first_message,
             greeting_interruptible=greeting_interruptible,
             disclosure=disclosure,
+            voicemail_message=voicemail_message,
             consent=consent,
         )
         self.turns_taken = 0

@@ -96,6 +96,8 @@ ROWS = {
     "VALUES ($2, $1, 'tax', 'x', now())",
     "transfer_times": "INSERT INTO transfer_times (call_id, workspace_id, granted_until, is_last) "
     "VALUES ($2, $1, now(), false)",
+    "warm_transfers": "INSERT INTO warm_transfers (id, workspace_id, call_id, run_id, carrier, number, language, "
+    "brief, status, created_at) VALUES ($2, $1, $2, 'x', 'twilio', '+14155550100', 'en', '', 'calling', now())",
     "spend_alerts": "INSERT INTO spend_alerts (id, workspace_id, period_start, usage_limit, kind, spent, at) "
     "VALUES ($2, $1, now(), 1, 'limit', 1, now())",
     "payments": "INSERT INTO payments (id, workspace_id, invoice_id, kind, amount, currency, method, at) "

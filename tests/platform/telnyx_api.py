@@ -9,6 +9,8 @@ from typing import Any
 from aiohttp import web
 
 API_KEY = "KEY-for-tests"
+# The id of each conference that it creates.
+CONFERENCE = "conference-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class TelnyxApi:
         """POST /v2/calls/{call}/actions/{action}"""
         if request.headers.get("Authorization") != f"Bearer {API_KEY}":
             return web.json_response({"errors": [{"code": "10009", "title": "Authentication failed"}]}, status=401)
-        command = Command(request.match_info["action"], request.match_info["call"], await request.json())
+        names = request.match_info
+        command = Command(names.get("action", "conferences"), names.get("call", ""), await request.json())
         self.received.append(command)
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
@@ -60,6 +63,10 @@ class TelnyxApi:
             return web.json_response({"errors": errors}, status=422)
         if not self._is_known(command):
             self.carried_out.append(command)
+        if command.action == "conferences":
+            times = dict.fromkeys(("created_at", "expires_at"), "2026-01-01T00:00:00Z")
+            one = {"id": CONFERENCE, "name": "one", "record_type": "conference", **times}
+            return web.json_response({"data": one})
         return web.json_response({"data": {"result": "ok"}})
 
     def _is_known(self, command: Command) -> bool:
@@ -75,6 +82,8 @@ async def running_telnyx_api() -> AsyncIterator[tuple[TelnyxApi, str]]:
     api = TelnyxApi()
     app = web.Application()
     app.router.add_post("/v2/calls/{call}/actions/{action}", api.serve)
+    app.router.add_post("/v2/conferences", api.serve)
+    app.router.add_post("/v2/conferences/{call}/actions/{action}", api.serve)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -15,6 +15,7 @@ KINDS = get_args(Event)
 NAMES = {
     "call.started",
     "call.resumed",
+    "transfer.returned",
     "call.commanded",
     "caller.said",
     "agent.said",

@@ -18,7 +18,7 @@ from control.calls.usage import make_usage
 from control.calls.word_times import TranscriptWord, make_words
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore, ListAnswer
-from shared.events import CallStatus, EndReason
+from shared.events import CallStatus, EndReason, TransferFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +125,23 @@ class ConsentView:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedTransferView:
+    """A transfer that led back to the agent. failure: busy, no_answer, refused (the target declined) or failed (the
+    carrier could not call it). number: null if it is unknown."""
+
+    number: str | None
+    failure: TransferFailure
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """A call. usage: what it consumed, by resource: ms, tokens and characters; while it runs, too. costs: what it
     consumed and what is charged for it, by resource; while it runs, too. gaps: where it continued after its media
     stream was lost, in ms since it began. interruptions: number of times that the caller interrupted the agent.
     answered_by: result of answering-machine detection; null without one. transferred_to: the number that the caller was
-    transferred to; null without a transfer. consent: what the caller heard to its end and said about being recorded."""
+    transferred to; null without a transfer. failed_transfers: those that led back to the agent. consent: what the
+    caller heard to its end and said about being recorded."""
 
     id: UUID
     agent_id: UUID | None
@@ -166,6 +177,7 @@ class CallView:
     variables: Mapping[str, str]
     metadata: Mapping[str, str]
     transferred_to: str | None
+    failed_transfers: Sequence[FailedTransferView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +255,7 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         analysis=to_analysis(call),
         answered_by=details.answered_by,
         transferred_to=(details.transfer.number or None) if details.transfer else None,
+        failed_transfers=[FailedTransferView(one.number or None, one.failure, one.at) for one in details.returns],
         interruptions=details.interruptions,
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs, line.currency),

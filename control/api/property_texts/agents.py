@@ -58,6 +58,8 @@ AGENTS: Final = {
     "greeting": Text("First words.", "Hello, this is {business_name}. How can I help you?"),
     "first_message": Text("Who speaks first.", "agent_first"),
     "language": Text("BCP 47 tag.", "en"),
+    "transfer_mode": Text("How callers are transferred: blind or warm.", "warm"),
+    "voicemail_message": Text("What an answering machine gets.", "This is Riverside Dental. Please call us back."),
     "goodbye": Text("Last words.", "Thank you for calling. Goodbye."),
     "facts": Text("What placeholders stand for.", _FACTS),
     "voices": Text("Options of each voice.", {"cartesia": {"speed": 1.1}}),

@@ -8,12 +8,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.calls.announcements import make_busy_refusal, make_refusal, transfer_failed_text
+from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
 from control.carriers.locales import locale
-from control.carriers.model import CarrierRefused, CarrierUnavailable
+from control.carriers.model import CarrierRefused, CarrierUnavailable, ConferenceCalls
 from control.carriers.registry import CallControlCarrier
 from control.carriers.telnyx_forms import ALREADY_STREAMING
 from control.db.pool import Connection
@@ -39,8 +39,8 @@ class CallCommands:
 
     Telnyx may refuse any command, for its limits of concurrent calls, its profiles and its destinations (docs:
     sip-trunking/troubleshooting/response-codes). Then the next of these is tried, so that no caller is left in silence:
-    answer without a recording, reject, hang up; stream, speak, hang up; transfer, speak, hang up. A refused hang-up
-    leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
+    answer without a recording, reject, hang up; stream, speak, hang up; transfer, stream, speak, hang up. A refused
+    hang-up leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
     """
 
     def __init__(self, routing: CallRouting, outcome_wait_s: float) -> None:
@@ -84,7 +84,7 @@ class CallCommands:
             return await self._speak_refusal(event, stream, now)
         node_id, url = stream.node_id, f"{stream.url}/media/telnyx/{stream.token}"
         try:
-            await self._telnyx.start_stream(event.call_control_id, url, event.command_id("stream"))
+            await self._telnyx.start_stream(event.caller_leg, url, event.command_id("stream"))
         except CarrierRefused as refused:
             if refused.call_ended:
                 raise
@@ -116,6 +116,8 @@ class CallCommands:
         if outcome is not None and outcome.is_refused:
             language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
             return await self._speak_refusal(event, make_refusal("unusable", language, call.call_id), now)
+        if outcome is not None and outcome.conference:
+            return await self._join(event, call, outcome.conference, now)
         if outcome is not None and outcome.number:
             return await self._transfer(event, call, outcome.number, now)
         if outcome is not None and outcome.words:
@@ -150,12 +152,17 @@ class CallCommands:
             log.error("call.command_refused", carrier="telnyx", command="hangup", code=refused.code)
             raise CarrierUnavailable(refused.carrier, refused.code, refused.message) from None
 
-    async def say_transfer_failed(self, event: TelnyxEvent, call_id: UUID, language: str) -> Effect:
-        """Tells the caller that the transfer failed. event: of either leg. language: the agent's."""
-        words = transfer_failed_text(language)
-        caller_leg = event.transfer_of or event.call_control_id
-        await self._speak(event, caller_leg, words, language, event.command_id("not_reached"))
-        return self._hang_up_after(call_id, words)
+    async def return_to_agent(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
+        """Connects the caller of a transfer that was not answered with the agent again; hangs up a call that is over.
+        event: of either leg."""
+        if call.status in FINAL:
+            await self.hang_up(event.caller_leg)
+            return None
+        if call.leg not in call.transfer_failures and await self._is_streaming(call.call_id, call.leg):
+            return None  # a repeat: the call has another stream since
+        log.info("transfer.returned", carrier="telnyx", call_id=str(call.call_id), failure=call.returned)
+        resumed, lost_nodes = await self._routing.resume(call, now)
+        return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
         """Returns whether Telnyx accepted it. A recording that it refuses costs the recording, not the call."""
@@ -192,14 +199,27 @@ class CallCommands:
         current = await self._reload(event, now)
         if current is not None and current.is_transferring:
             return None  # an earlier attempt was carried out
-        language = await self._routing.transactions.run(lambda db: self._calls.find_language(db, call))
-        hang_up = await self.say_transfer_failed(event, call.call_id, language)
+        return await self._take_back(event, call, code, now)
 
-        async def store_refusal(db: Connection) -> None:
+    async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
+        """Connects the caller with the target of a warm transfer, who waits in this conference."""
+        try:
+            await self.targets.join_conference(conference, event.call_control_id, _leg_command_id(call, "join"))
+        except CarrierRefused as refused:
+            _log_refusal(event, "conference_join", refused)
+            return await self._take_back(event, call, refused.code, now)
+        met = f"conference:{conference}"  # so that a repeat of the stream's end is known as one
+        joined = facts_only(event, transfer_called=met, transfer_leg=met)
+        return lambda db: self._calls.apply_carrier_status(db, joined)
+
+    async def _take_back(self, event: TelnyxEvent, call: OpenCall, code: str, now: datetime) -> Effect | None:
+        async def take_back(db: Connection) -> OpenCall | None:
             await self._calls.apply_carrier_status(db, facts_only(event, transfer_refused=code))
-            await hang_up(db)
+            name = call.stored_id or event.call_control_id
+            return await self._calls.take_back(db, "telnyx", name, "failed", now, leg=call.leg)
 
-        return store_refusal
+        returned = await self._routing.transactions.run(take_back)
+        return None if returned is None else await self.return_to_agent(event, returned, now)
 
     async def _speak(
         self, event: TelnyxEvent, call_control_id: str, words: str, language: str, command_id: str
@@ -237,13 +257,11 @@ class CallCommands:
     async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
         """Speaks it, after which the call is hung up; at once when there is nothing to say."""
         if not refused.announcement:
-            await self.hang_up(event.call_control_id)
+            await self.hang_up(event.caller_leg)
             return None
         with suppress(Unavailable):  # The caller hears the words all the same; it is stored when the event is closed.
             await self._routing.record_refusal(refused, now)
-        await self._speak(
-            event, event.call_control_id, refused.announcement, refused.language, event.command_id("words")
-        )
+        await self._speak(event, event.caller_leg, refused.announcement, refused.language, event.command_id("words"))
         call_id = refused.call_id
         if call_id is None:
             return None
@@ -254,6 +272,11 @@ class CallCommands:
             await hang_up(db)
 
         return store
+
+    @property
+    def targets(self) -> ConferenceCalls:
+        """Calls to targets of warm transfers. Raises CarrierRefused as the commands do."""
+        return self._telnyx.targets
 
     @property
     def _telnyx(self) -> CallControlCarrier:

@@ -9,31 +9,34 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from control.calls.details import LEG_COST
 from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
 from control.calls.stream_end import StreamEndedJob
-from control.carriers.telnyx_forms import INBOUND, TRANSFER, client_state, read_client_state
+from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import EventKey, StoredEvent
 from shared.errors import Malformed
-from shared.events import CallStatus, EndReason
+from shared.events import CallStatus, EndReason, TransferFailure
 
 # Types that have an effect. Others are answered and not stored: a pressed key may be a digit of a payment card.
 HANDLED_TYPES: Final = frozenset(
     {
         "call.initiated", "call.answered", "call.bridged", "call.hangup", "call.cost", "call.recording.saved",
         "call.recording.error", "call.speak.ended", "call.machine.detection.ended",
-        "call.machine.premium.detection.ended", "streaming.stopped", "streaming.failed",
+        "call.machine.premium.detection.ended", "call.machine.greeting.ended", "call.machine.premium.greeting.ended",
+        "call.gather.ended", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
 # Events have been seen with underscores in their names (`call_initiated`).
 _TYPES_BY_WORDS: Final = {name.replace(".", "_"): name for name in HANDLED_TYPES}
-# Payload fields that are stored. Left out: presigned URLs, the stream's URL (it holds a ticket), headers, free texts.
+# Payload fields that are stored; digits are those of targets that were asked to accept a call. Left out: presigned
+# URLs, the stream's URL (it holds a ticket), headers, free texts.
 STORED_FIELDS: Final = frozenset(
     {
         "call_control_id", "call_leg_id", "call_session_id", "connection_id", "client_state", "from", "to", "direction",
         "state", "start_time", "hangup_cause", "hangup_source", "sip_hangup_cause", "result", "recording_id",
         "channels", "recording_started_at", "recording_ended_at", "failure_reason", "stream_id", "stream_type",
-        "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation",
+        "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation", "digits",
     }
 )  # fmt: skip
 _MAX_TEXT_LENGTH: Final = 500
@@ -49,6 +52,13 @@ _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
     "not_found": "failed",
     "unspecified": "failed",
 }
+_FAILURES: Final[Mapping[str, TransferFailure]] = {
+    "user_busy": "busy",
+    "timeout": "no_answer",
+    "no_answer": "no_answer",
+    "call_rejected": "refused",
+    "normal_clearing": "refused",
+}
 _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unknown"]]] = {
     "human": "human",
     "human_residence": "human",
@@ -62,7 +72,8 @@ _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unkn
 class TelnyxEvent:
     """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed or answered, as its
     client_state has it. transfer_of: the call_control_id of the call for whose transfer this leg was called; such a leg
-    is no call of ours. payload: whole, as Telnyx sent it. is_placed: we placed the call."""
+    is no call of ours. target_of: our id of the warm transfer for which this leg was called. payload: whole, as Telnyx
+    sent it. is_placed: we placed the call."""
 
     id: str
     type: str
@@ -71,6 +82,7 @@ class TelnyxEvent:
     transfer_of: str
     payload: Mapping[str, Any]
     is_placed: bool = False
+    target_of: UUID | None = None
 
     def __getitem__(self, name: str) -> str:
         """Returns a text of the payload, shortened to 500 characters; empty where it is missing or no text."""
@@ -86,6 +98,11 @@ class TelnyxEvent:
     def call_control_id(self) -> str:
         """Telnyx's id of the call."""
         return self["call_control_id"]
+
+    @property
+    def caller_leg(self) -> str:
+        """Telnyx's id of the call of ours: for the leg of a transfer's target, that of the transferred call."""
+        return self.transfer_of or self.call_control_id
 
     @property
     def names_call(self) -> bool:
@@ -163,6 +180,11 @@ def machine_status(event: TelnyxEvent) -> CarrierStatus:
     return _carrier_status(event, None, answered_by=answered_by, facts={"answered_by": result})
 
 
+def greeting_status(event: TelnyxEvent) -> CarrierStatus:
+    """A machine's greeting is over, with or without a beep (docs: answering-machine-detection, greeting.ended)."""
+    return _carrier_status(event, None, answered_by="machine", greeting_ended=True, facts={"greeting": event["result"]})
+
+
 def facts_only(event: TelnyxEvent, **facts: Any) -> CarrierStatus:
     """Facts that are stored without a change of the call's state."""
     return _carrier_status(event, None, facts=facts)
@@ -173,6 +195,19 @@ def transfer_leg_status(event: TelnyxEvent, *, is_reached: bool) -> CarrierStatu
     leg = event.call_control_id
     facts = {"transfer_called": leg} | ({"transfer_leg": leg} if is_reached else {})
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
+
+
+def transfer_leg_cost(event: TelnyxEvent) -> CarrierStatus:
+    """What the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
+    leg = event["call_leg_id"] or event.call_control_id
+    facts = {f"{LEG_COST}{leg}": {"total": event["total_cost"]}}
+    return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
+
+
+def transfer_failure(event: TelnyxEvent) -> TransferFailure:
+    """Why the leg of a transfer ended that was not answered. A target that declines is seen with normal_clearing
+    (seen by users of Telnyx) or call_rejected."""
+    return _FAILURES.get(event["hangup_cause"], "failed")
 
 
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:
@@ -237,6 +272,9 @@ def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mappi
     state = read_client_state(payload.get("client_state"))
     if state.startswith(TRANSFER):
         return TelnyxEvent(event_id, event_type, occurred_at, None, state.removeprefix(TRANSFER), payload)
+    if state.startswith(TARGET):
+        transfer_id = parse_uuid(state.removeprefix(TARGET))
+        return TelnyxEvent(event_id, event_type, occurred_at, None, "", payload, target_of=transfer_id)
     if state.startswith(INBOUND):
         call_id = parse_uuid(state.removeprefix(INBOUND))
         return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)

@@ -14,6 +14,7 @@ from control.webhooks.telnyx import event as events
 from control.webhooks.telnyx.commands import CallCommands, Effect, find_call
 from control.webhooks.telnyx.event import TelnyxEvent
 from control.webhooks.telnyx.store import find_call_of_leg
+from control.webhooks.telnyx.target_legs import TelnyxTargetLegs
 
 # Commands, run after the commit; they return what is to be stored when the event is closed.
 Step = Callable[[], Awaitable[Effect | None]]
@@ -29,6 +30,7 @@ class TelnyxHandlers:
 
     def __init__(self, calls: Calls, commands: CallCommands) -> None:
         self._calls, self._commands = calls, commands
+        self._target_legs = TelnyxTargetLegs(calls, commands)
         self._by_type: dict[str, Handler] = {
             "call.initiated": self._call_initiated,
             "call.answered": self._call_answered,
@@ -40,6 +42,9 @@ class TelnyxHandlers:
             "call.speak.ended": self._speak_ended,
             "call.machine.detection.ended": self._machine_detected,
             "call.machine.premium.detection.ended": self._machine_detected,
+            "call.machine.greeting.ended": self._greeting_ended,
+            "call.machine.premium.greeting.ended": self._greeting_ended,
+            "call.gather.ended": self._ignore,
             "streaming.stopped": self._stream_ended,
             "streaming.failed": self._stream_ended,
         }
@@ -48,6 +53,8 @@ class TelnyxHandlers:
         self, db: Connection, event: TelnyxEvent, now: datetime, handler: Handler | None = None
     ) -> Step | None:
         """handler: in place of the one of the event's type."""
+        if event.target_of is not None:
+            return await self._target_legs.apply(db, event, event.target_of, now)
         if event.transfer_of:
             return await self._transfer_leg(db, event, now)
         return await (handler or self._by_type[event.type])(db, event, now)
@@ -87,14 +94,18 @@ class TelnyxHandlers:
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller is
-        told so."""
+        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller goes
+        on with the agent. A report of its cost may come in the midst of that."""
+        if event.type == "call.cost":
+            await self._calls.apply_carrier_status(db, events.transfer_leg_cost(event))
+            return None
         report = events.transfer_leg_status(event, is_reached=event.type in _REACHED)
         await self._calls.apply_carrier_status(db, report)
         if event.type != "call.hangup":
             return None
-        failed = await self._calls.find_failed_transfer(db, "telnyx", event.transfer_of)
-        return None if failed is None else partial(self._commands.say_transfer_failed, event, *failed)
+        failure, leg = events.transfer_failure(event), event.call_control_id
+        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, now, target=leg)
+        return None if call is None else partial(self._commands.return_to_agent, event, call, now)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         await self._calls.apply_carrier_status(db, events.hangup_status(event))
@@ -104,9 +115,17 @@ class TelnyxHandlers:
         await self._calls.apply_carrier_status(db, events.machine_status(event))
         return None
 
+    async def _greeting_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
+        await self._calls.apply_carrier_status(db, events.greeting_status(event))
+        return None
+
     async def _call_bridged(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
         bridged_at = event.occurred_at.isoformat()
         await self._calls.apply_carrier_status(db, events.facts_only(event, bridged_at=bridged_at))
+        return None
+
+    async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
+        """Keys are gathered from targets of warm transfers only."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:

@@ -1,7 +1,7 @@
 """Requests for instructions: each is answered with TwiML, whatever fails on our side."""
 
 import asyncio
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -27,10 +27,13 @@ from control.webhooks.twilio.form import TwilioForm, TwilioKind
 from control.webhooks.twilio.stream_check import continue_path
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.client import BusUnavailable
+from shared.events import TransferFailure
 from shared.logs import error_fields
 
 # DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
+# DialCallStatus of one that was not (docs: as above); others, such as "canceled", count as failed.
+_FAILURES: Final[Mapping[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer"}
 # A blocked caller is told nothing. To the others Twilio plays that the number is not in service (docs: TwiML <Reject>).
 _NEEDS_NO_WORDS: Final = frozenset({"blocked", "unknown_number", "suspended"})
 log = structlog.get_logger()
@@ -181,16 +184,38 @@ class TwilioCalls:
         if not caller_id and form["Direction"].startswith("outbound"):
             caller_id = form["From"]
         action = self._continue_url(form.call_id, form.leg, form.language)
+        if outcome.conference:
+            return twiml.join_conference(outcome.conference, TRANSFER_S, action)
         return twiml.dial(outcome.number, caller_id, action, TRANSFER_S, words=outcome.words, locale=spoken)
 
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
 
     async def _transfer_ended(self, form: TwilioForm, now: datetime) -> str:
-        """Needs no database: the event is stored after the answer."""
+        """A caller whose call was not taken goes on with the agent. Without a database, and for a call that cannot go
+        on, Twilio says that nobody answered. The event is stored after the answer."""
         self._background.start("transfer_ended", self._store_continue(form, now))
         if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
             return twiml.hang_up()
-        return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
+        try:
+            call = await self._take_back(form, now)
+        except Exception as error:
+            if not is_database_unavailable(error):
+                raise
+            call = None
+        if call is None or call.status in FINAL:
+            return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
+        log.info("transfer.returned", carrier="twilio", call_id=str(call.call_id), failure=call.returned)
+        return await self._resume(call, form, now)
+
+    async def _take_back(self, form: TwilioForm, now: datetime) -> OpenCall | None:
+        failure = _FAILURES.get(form["DialCallStatus"], "failed")
+        take_back = self._services.calls.take_back
+        async with asyncio.timeout(self._options.lookup_s):
+            return await self._transact(
+                lambda db: take_back(
+                    db, "twilio", form.call_sid, failure, now, leg=form.leg, target=form["DialCallSid"]
+                )
+            )
 
     async def _store_continue(self, form: TwilioForm, now: datetime) -> None:
         await self._transact(lambda db: store_once(db, forms.to_stored_event("continue", form), now, handled=True))

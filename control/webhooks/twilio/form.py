@@ -12,7 +12,7 @@ from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import StoredEvent
 from shared.events import CallStatus
 
-TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording", "stream"]
+TwilioKind = Literal["inbound", "answered", "continue", "status", "amd", "recording", "stream", "target"]
 # CallStatus (docs: voice/api/call-resource).
 _STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
     "queued": "queued",
@@ -35,6 +35,8 @@ STORED_FIELDS: Final = frozenset(
         "StreamSid", "StreamEvent", "StreamError",
     }
 )  # fmt: skip
+# Read and not stored: a key may be a digit of a payment card.
+_KEYS: Final = "Digits"
 _KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
 _MAX_TEXT_LENGTH: Final = 500
 
@@ -42,12 +44,15 @@ _MAX_TEXT_LENGTH: Final = 500
 @dataclass(frozen=True, slots=True)
 class TwilioForm:
     """A request's fields, and what our own URL carries: call_id is ours, leg the one whose stream ended, language the
-    agent's locale."""
+    agent's locale. transfer_id, step: of a call to the target of a warm transfer. keys: that were gathered."""
 
     fields: Mapping[str, str]
     call_id: UUID | None = None
     leg: int = 0
     language: str = "en"
+    transfer_id: UUID | None = None
+    step: str = ""
+    keys: str = ""
 
     def __getitem__(self, name: str) -> str:
         """Empty where the field is missing."""
@@ -82,6 +87,9 @@ def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioFor
         parse_uuid(query.get("call", "")),
         int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
         query.get("language", "")[:20] or "en",
+        parse_uuid(query.get("transfer", "")),
+        query.get("step", "")[:20],
+        fields.get(_KEYS, "")[:_MAX_TEXT_LENGTH],
     )
 
 
@@ -125,7 +133,13 @@ def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
     answered_by = form["AnsweredBy"]
     result = "machine" if answered_by.startswith("machine") else answered_by
     facts = non_empty(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"])
-    return _carrier_status(form, now, answered_by=result if result in _KNOWN_RESULTS else "unknown", facts=facts)
+    return _carrier_status(
+        form,
+        now,
+        answered_by=result if result in _KNOWN_RESULTS else "unknown",
+        greeting_ended=answered_by.startswith("machine_end"),
+        facts=facts,
+    )
 
 
 def recording(form: TwilioForm) -> CarrierRecording | None:
@@ -166,6 +180,8 @@ def _identity(kind: TwilioKind, form: TwilioForm) -> str:
             return f"{form['RecordingSid'] or form.call_sid}:recording:{form['RecordingStatus']}"
         case "continue":
             return continue_event_id(form.call_sid, form.leg) + (":dialled" if form["DialCallStatus"] else "")
+        case "target":
+            return f"{form.call_sid}:target:{form.step}"
         case "stream":
             return f"{form['StreamSid'] or form.call_sid}:stream:{form['StreamEvent']}"
     return f"{form.call_sid}:{kind}"

@@ -99,11 +99,14 @@ async def _may_be_live(services: WebhookServices, call: CallState, job: CheckStr
 
 
 async def _redirect(services: WebhookServices, call: CallState, job: CheckStreamJob) -> None:
-    """Not a call that is being transferred: Twilio asked for that, though the database was unavailable then."""
+    """Not a call that is being transferred: Twilio asked for that, though the database was unavailable then. Legs of
+    transfers that led back to the agent have ended."""
     carrier_call_id = call.carrier_call_id or ""
     try:
         twilio = services.carriers.get("twilio")
-        if isinstance(twilio, CallRedirection) and not await twilio.has_dialled(carrier_call_id):
+        if not isinstance(twilio, CallRedirection):
+            return
+        if await twilio.count_dialled(carrier_call_id) <= len(call.details.returns):
             await twilio.redirect(carrier_call_id, continue_path(job.call_id, job.leg, job.language))
             log.warning("call.redirected", carrier="twilio", call_id=str(call.id), leg=job.leg)
     except CarrierRefused as refused:

@@ -57,6 +57,25 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
     )
 
 
+def ask(words: str, locale: str, action: str, wait_s: int) -> str:
+    """Speaks and takes one key, up to `wait_s` seconds after the words; then Twilio requests `action`, with or without
+    a key (docs: TwiML <Gather>)."""
+    return _response(
+        f'<Gather input="dtmf" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST" '
+        f'actionOnEmptyResult="true">{_say(words, locale)}</Gather>'
+    )
+
+
+def join_conference(name: str, limit_s: int, action: str = "") -> str:
+    """Joins a conference of two, in silence while alone; whoever leaves ends it for both (docs: TwiML <Conference>).
+    action: what Twilio requests afterwards; empty: the call ends then."""
+    after = f' action={_quoted(action)} method="POST"' if action else ""
+    return _response(
+        f'<Dial timeLimit="{limit_s}"{after}><Conference beep="false" waitUrl="" startConferenceOnEnter="true" '
+        f'endConferenceOnExit="true" maxParticipants="2">{escape(_clean(name))}</Conference></Dial>'
+    )
+
+
 def _start_recording(callback: str) -> str:
     """Not trimmed, so that the audio matches the transcript's times."""
     return (

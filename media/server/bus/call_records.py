@@ -94,15 +94,23 @@ class BusCallRecord:
         """Schedules a checkpoint."""
         self._services.checkpoints.mark_changed(self)
 
-    async def stream_ended(self, reason: EndReason, number: str, words: str) -> None:
-        """Stores the outcome of the call; of a lost stream, the checkpoint to resume it from."""
+    async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
+        """Stores the outcome of the call; of a lost stream, or one before a transfer, the checkpoint to resume it
+        from."""
         services = self._services
         services.heartbeats.remove(self)
         if reason in LOST:
             write = services.checkpoints.write_final(self)
         else:
-            outcome = StreamOutcome(self._leg, number, words, self._language if words else "")
-            write = services.checkpoints.write_outcome(self.call_id, outcome)
+            language = self._language if words else ""
+            outcome = StreamOutcome(self._leg, number, words, language, conference=conference)
+            is_transfer = bool(number) and self.call is not None
+            checkpoints = services.checkpoints
+            write = (
+                checkpoints.write_transfer(self, outcome)
+                if is_transfer
+                else checkpoints.write_outcome(self.call_id, outcome)
+            )
         if self.call is not None:
             break_cycle(self, "call")
         await asyncio.wait({write}, timeout=OUTCOME_WAIT_S)

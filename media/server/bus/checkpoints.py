@@ -6,7 +6,7 @@ from typing import Protocol
 
 from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
-from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
+from shared.bus.checkpoints import TRANSFER_TTL_S, Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.supervised_task import SupervisedTask
 
@@ -49,6 +49,12 @@ class CheckpointWriter:
         self._changed.pop(record, None)
         return self._start_final_write(self._put(record.checkpoint()))
 
+    def write_transfer(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
+        """Writes that the caller is transferred, and the checkpoint for the case that the target is not reached. The
+        task never fails."""
+        self._changed.pop(record, None)
+        return self._start_final_write(self._put_transfer(record.checkpoint(), outcome))
+
     def write_outcome(self, call_id: str, outcome: StreamOutcome) -> asyncio.Task[None]:
         """Writes how the call ended. The task never fails."""
         return self._start_final_write(self._checkpoints.put_outcome(call_id, outcome))
@@ -68,6 +74,11 @@ class CheckpointWriter:
     async def _put(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is not None:
             await self._checkpoints.put(checkpoint)
+
+    async def _put_transfer(self, checkpoint: Checkpoint | None, outcome: StreamOutcome) -> None:
+        if checkpoint is not None:
+            await self._checkpoints.put(checkpoint, TRANSFER_TTL_S)
+            await self._checkpoints.put_outcome(checkpoint.call_id, outcome)
 
     def _start_final_write(self, write: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._final_write(write))

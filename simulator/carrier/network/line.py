@@ -15,6 +15,7 @@ from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENT_FRAME
 from simulator.carrier.network.line_endpoints import (
     BridgeEndpoint,
     EndedBy,
+    KeypadEndpoint,
     LineEndpoint,
     SoundEndpoint,
     StreamEndpoint,
@@ -87,6 +88,14 @@ class Line:
     async def wait(self, seconds: float) -> None:
         """Waits in silence, in media time; ends early at `interrupt` or the end of the line."""
         await self._run_sound(SoundEndpoint(b"", math.ceil(seconds * 1_000 / FRAME_MS)))
+
+    async def gather(self, ulaw: bytes, wait_s: float, most: int) -> str:
+        """Plays audio and waits for up to `most` keys, `wait_s` after the sound or the last key; returns them."""
+        if ulaw:
+            self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
+        endpoint = KeypadEndpoint(ulaw, math.ceil(wait_s * 1_000 / FRAME_MS), most)
+        await self._run_sound(endpoint)
+        return endpoint.keys
 
     async def bridge(self, other: "Line") -> None:
         """Connects two lines until one of them ends or `interrupt` is called. Hangs up neither."""
@@ -201,7 +210,7 @@ class Line:
         finally:
             self._detach(endpoint)
 
-    async def _run_sound(self, endpoint: SoundEndpoint) -> None:
+    async def _run_sound(self, endpoint: SoundEndpoint | KeypadEndpoint) -> None:
         self._attach(endpoint)
         try:
             await endpoint.done.wait()

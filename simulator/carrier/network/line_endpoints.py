@@ -78,6 +78,40 @@ class SoundEndpoint:
         self.done.set()
 
 
+class KeypadEndpoint:
+    """A sound, then silence, until `most` keys were pressed, or none for `wait` frames. A key ends the sound."""
+
+    def __init__(self, ulaw: bytes, wait: int, most: int) -> None:
+        self.done = asyncio.Event()
+        self.keys = ""
+        self._ulaw, self._at = ulaw, 0
+        self._wait = self._left = wait
+        self._most = most
+
+    def next_audio(self) -> bytes:
+        """The next frame of the sound; sets `done` when nothing was pressed for too long after it."""
+        piece = self._ulaw[self._at : self._at + FRAME]
+        self._at += FRAME
+        if piece:
+            return piece.ljust(FRAME, SILENCE)
+        self._left -= 1
+        if self._left < 0:
+            self.done.set()
+        return SILENT_FRAME
+
+    async def push(self, output: PartyOutput) -> None:
+        """Takes the keys."""
+        if output.digits:
+            self.keys = (self.keys + output.digits)[: self._most]
+            self._ulaw, self._left = b"", self._wait
+            if len(self.keys) >= self._most:
+                self.done.set()
+
+    def finish(self, by: EndedBy) -> None:
+        """Stops waiting."""
+        self.done.set()
+
+
 class BridgeEndpoint:
     """One end of a bridge between two lines; what is pushed plays at the other end, at most one frame later."""
 

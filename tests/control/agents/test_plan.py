@@ -62,7 +62,7 @@ def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
             assert getattr(getattr(plan, part), name) == value
     for name in ("first_message", "greeting_interruptible"):
         assert getattr(plan, name) == getattr(config, name)
-    assert list(plan.tools) == plan_tools(config.tools)
+    assert list(plan.tools) == plan_tools(config)
     assert plan.recording is config.recording.enabled
     assert (plan.call_id, plan.workspace_id, plan.agent_id) == ("call-1", str(WORKSPACE), str(AGENT))
 
@@ -98,7 +98,7 @@ def test_plan_and_config_have_the_same_fields() -> None:
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
         "context", "leg", "resume",  # of the call: control/calls sets those of resumed ones
-        "first_message", "greeting_interruptible", "disclosure", "consent",
+        "first_message", "greeting_interruptible", "disclosure", "consent", "voicemail_message",
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent

@@ -129,6 +129,25 @@ async def test_answering_machine_is_hung_up_on_once(platform: CallPlatform) -> N
     assert (row["end_reason"], row["details"]["amd"]) == ("voicemail", "machine")
 
 
+async def test_machine_that_gets_a_message_is_ended_after_its_greeting(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace()
+    call_id = await place_and_dial(platform, workspace, "CA-message")
+    await platform.in_platform(
+        lambda db: db.execute(
+            "UPDATE calls SET details = details || '{\"leaves_message\": true}' WHERE id = $1", call_id
+        )
+    )
+
+    async def hang_ups() -> int:
+        return sum(str(call_id).encode() in job for job in await platform.job_payloads(HANG_UP))
+
+    await report_status(platform, "CA-message", None, answered_by="machine")
+    assert await hang_ups() == 0
+    for _ in range(2):
+        await report_status(platform, "CA-message", None, answered_by="machine", greeting_ended=True)
+    assert await hang_ups() == 1
+
+
 async def test_person_is_not_hung_up_on(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await place_and_dial(platform, workspace, "CA-person")

@@ -15,8 +15,8 @@ from simulator.carrier.network.webhook_client import DeliveryFaults
 from vocalized.stack.settings import CarrierName
 
 CallDirection = Literal["inbound", "outbound"]
-# What the carrier's voice tells the caller: nothing, that nobody took the transfer, or that all lines are busy.
-CarrierWords = Literal["", "transfer_failed", "all_busy"]
+# What the carrier's voice tells the caller: nothing, or that all lines are busy.
+CarrierWords = Literal["", "all_busy"]
 
 BOTH: Final[tuple[CarrierName, ...]] = ("twilio", "telnyx")
 TWILIO: Final[tuple[CarrierName, ...]] = ("twilio",)
@@ -30,7 +30,7 @@ OUTBOUND: Final[tuple[CallDirection, ...]] = ("outbound",)
 class CallExpectation:
     """What must have become of a call. answered: the phone and the platform were connected. agent: an agent carried it.
     turns: all turns of the caller were answered; else the first one, if there is an agent. status, end_reason: of its
-    record. words: of the carrier's voice, in the agent's language."""
+    record. words: of the carrier's voice, in the agent's language. returns: a transfer led back to the agent."""
 
     answered: bool = True
     agent: bool = True
@@ -38,6 +38,7 @@ class CallExpectation:
     status: str = "completed"
     end_reason: str = "caller_hangup"
     words: CarrierWords = ""
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,8 @@ HARMLESS: Final = (
 
 _ENDED: Final = CallExpectation(turns=False, end_reason="member")
 _TRANSFERRED: Final = CallExpectation(turns=False, end_reason="transferred")
-_NOT_REACHED: Final = CallExpectation(turns=False, end_reason="transferred", words="transfer_failed")
+# The caller goes on with the agent.
+_NOT_REACHED: Final = CallExpectation(returns=True)
 _NOT_DIALLED: Final = CallExpectation(
     answered=False, agent=False, turns=False, status="failed", end_reason="carrier_error"
 )
@@ -170,13 +172,6 @@ REFUSALS: Final = (
         action="transfer",
         telnyx=_odd({"transfer": "D1"}),
         expected=_NOT_REACHED,
-    ),
-    LineFault(
-        name="transfer and words refused",
-        carriers=TELNYX,
-        action="transfer",
-        telnyx=TelnyxFaults({"transfer": "D13", "speak": "D10"}),
-        expected=_TRANSFERRED,
     ),
     LineFault(
         name="answer refused",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from control.calls.announcements import make_refusal, transfer_failed_text
+from control.calls.announcements import make_refusal
 from simulator.carrier.network.server import RunningNetwork
 from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.lines.faults import CarrierWords
@@ -38,7 +38,7 @@ def _on_the_phone(call: LineCall) -> list[str]:
 
 
 def _of_the_transfer(call: LineCall) -> list[str]:
-    reaches = call.case.fault.action == "transfer" and not call.case.fault.expected.words
+    reaches = call.case.fault.action == "transfer" and not call.case.fault.expected.returns
     if call.target_answered_at is None:
         return ["the transfer's target was not reached"] if reaches and _is_allowed(call) else []
     if not reaches or not _is_allowed(call):
@@ -68,8 +68,6 @@ def _at_the_carrier(call: LineCall, network: RunningNetwork, language: str) -> l
 
 def _words(name: CarrierWords, language: str) -> list[str]:
     match name:
-        case "transfer_failed":
-            return [transfer_failed_text(language)]
         case "all_busy":
             return [make_refusal("all_busy", language).announcement]
         case "":

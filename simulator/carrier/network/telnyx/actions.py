@@ -19,7 +19,7 @@ from simulator.carrier.network.telnyx.fields import Body, client_state, required
 from simulator.carrier.network.telnyx.leg import HangupCause, Leg
 from simulator.carrier.network.telnyx.leg_options import read_leg_options, read_recording_options
 from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
-from simulator.carrier.network.telnyx.playback import Playback, dtmf_tones
+from simulator.carrier.network.telnyx.playback import Gathering, Playback, dtmf_tones
 from simulator.carrier.network.telnyx.recordings import Recordings
 from simulator.carrier.network.telnyx.stream_settings import read_settings
 
@@ -57,6 +57,7 @@ class CallActions:
             "speak": self._speak,
             "playback_start": self._play,
             "playback_stop": self._stop_playing,
+            "gather_using_speak": self._gather,
             "streaming_start": self._start_streaming,
             "streaming_stop": self._stop_streaming,
             "record_start": self._start_recording,
@@ -138,6 +139,21 @@ class CallActions:
         if len(speech) > _MAX_SPEECH:
             raise invalid("payload", f"The text may have {_MAX_SPEECH} characters.")
         self._playback.speak(leg, speech)
+        return {}
+
+    def _gather(self, leg: Leg, body: Body) -> Result:
+        """One try: `maximum_tries` and `invalid_payload` are not simulated."""
+        _require_free(leg)
+        speech = required(body, "payload")
+        required(body, "voice")
+        if len(speech) > _MAX_SPEECH:
+            raise invalid("payload", f"The text may have {_MAX_SPEECH} characters.")
+        wanted = Gathering(
+            wait_s=whole(body, "timeout_millis", 60_000, 1, 600_000) / 1_000,
+            most=whole(body, "maximum_digits", 128, 1, 128),
+            valid=text(body, "valid_digits") or "0123456789#*",
+        )
+        self._playback.gather(leg, speech, wanted)
         return {}
 
     def _play(self, leg: Leg, body: Body) -> Result:

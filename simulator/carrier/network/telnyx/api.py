@@ -10,6 +10,7 @@ from aiohttp import web
 from simulator.carrier.network.telnyx.actions import CallActions
 from simulator.carrier.network.telnyx.application import PROFILE_ID, application_json, profile_json
 from simulator.carrier.network.telnyx.calls import Calls
+from simulator.carrier.network.telnyx.conferences import TelnyxConferences
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.errors import TelnyxError, malformed, not_found, unauthorised
 from simulator.carrier.network.telnyx.events import iso
@@ -32,11 +33,17 @@ class TelnyxApi:
     """Telnyx's REST interface to the account."""
 
     def __init__(
-        self, config: TelnyxConfig, calls: Calls, actions: CallActions, numbers: AccountNumbers, recordings: Recordings
+        self,
+        config: TelnyxConfig,
+        calls: Calls,
+        actions: CallActions,
+        numbers: AccountNumbers,
+        recordings: Recordings,
+        conferences: TelnyxConferences,
     ) -> None:
         self.fail_next: deque[int] = deque()
         self.lose_next: deque[int] = deque()
-        self._config = config
+        self._config, self._conferences = config, conferences
         self._calls, self._actions, self._numbers, self._recordings = calls, actions, numbers, recordings
 
     def routes(self) -> list[web.RouteDef]:
@@ -46,6 +53,8 @@ class TelnyxApi:
             ("GET", "/calls/{call}", self._call),
             ("GET", "/connections/{connection}/active_calls", self._active_calls),
             ("POST", "/calls/{call}/actions/{command}", self._command),
+            ("POST", "/conferences", self._create_conference),
+            ("POST", "/conferences/{conference}/actions/join", self._join_conference),
             ("GET", "/available_phone_numbers", self._available),
             ("POST", "/number_reservations", self._reserve),
             ("POST", "/number_orders", self._order),
@@ -85,6 +94,13 @@ class TelnyxApi:
 
     def _command(self, request: web.Request, body: Body) -> Json:
         return {"data": self._actions.execute(request.match_info["call"], request.match_info["command"], body)}
+
+    def _create_conference(self, request: web.Request, body: Body) -> Json:
+        return {"data": self._conferences.create(body).to_json()}
+
+    def _join_conference(self, request: web.Request, body: Body) -> Json:
+        self._conferences.join(request.match_info["conference"], body)
+        return {"data": {"result": "ok"}}
 
     # --- The account ----------------------------------------------------------------------------------------------
 

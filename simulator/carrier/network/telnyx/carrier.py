@@ -9,6 +9,7 @@ from simulator.carrier.network.phone_network import IncomingCall, PhoneNetwork
 from simulator.carrier.network.telnyx.actions import CallActions
 from simulator.carrier.network.telnyx.api import TelnyxApi
 from simulator.carrier.network.telnyx.calls import CARRIER, Calls
+from simulator.carrier.network.telnyx.conferences import TelnyxConferences
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
 from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
@@ -51,7 +52,8 @@ class TelnyxCarrier:
         sounds = Playback(self.webhooks, client.session, voice)
         self.calls = Calls(network, config, self.webhooks, streams, self.recordings)
         actions = CallActions(config, self.calls, streams, sounds, self.recordings)
-        self._api = TelnyxApi(config, self.calls, actions, self.numbers, self.recordings)
+        conferences = TelnyxConferences(self.calls, self.webhooks)
+        self._api = TelnyxApi(config, self.calls, actions, self.numbers, self.recordings, conferences)
         self.fail_next, self.lose_next = self._api.fail_next, self._api.lose_next
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -37,6 +38,15 @@ def dtmf_tones(digits: str, ms: int = _KEY_MS) -> bytes:
     return b"".join(_key(digit, ms) for digit in digits)
 
 
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """What a gather command waits for. wait_s: after the sound, or the last key."""
+
+    wait_s: float
+    most: int
+    valid: str
+
+
 class PlaybackFailed(Exception):
     """A sound file cannot be played. status: for call.playback.ended."""
 
@@ -59,6 +69,11 @@ class Playback:
         """Speaks a text; publishes call.speak.started and call.speak.ended."""
         leg.said.append(text)
         leg.spawn(self._speak(leg, text), "telnyx speak")
+
+    def gather(self, leg: Leg, text: str, wanted: Gathering) -> None:
+        """Speaks a text and takes keys; publishes call.gather.ended."""
+        leg.said.append(text)
+        leg.spawn(self._gather(leg, text, wanted), "telnyx gather")
 
     def play(self, leg: Leg, url: str) -> None:
         """Plays a file; publishes call.playback.started and call.playback.ended."""
@@ -85,6 +100,18 @@ class Playback:
         publish_event(
             self._webhooks, leg, "call.speak.ended", status="call_hangup" if line.over.is_set() else "completed"
         )
+
+    async def _gather(self, leg: Leg, text: str, wanted: Gathering) -> None:
+        ulaw = self._voice(text)
+        async with leg.line_lock:
+            line = leg.up
+            if line is None:
+                return
+            keys = await line.gather(ulaw, wanted.wait_s, wanted.most)
+        is_valid = bool(keys) and all(key in wanted.valid for key in keys)
+        pressed = "valid" if is_valid else "invalid" if keys else "timeout"
+        status = "call_hangup" if line.over.is_set() else pressed
+        publish_event(self._webhooks, leg, "call.gather.ended", digits=keys, status=status)
 
     async def _play(self, leg: Leg, url: str) -> None:
         line = leg.up

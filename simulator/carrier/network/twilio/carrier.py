@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulator.carrier.network.conferences import Conferences
 from simulator.carrier.network.inventory import OwnedNumber
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.phone_network import IncomingCall, NotAnswered, PhoneNetwork
@@ -59,6 +60,7 @@ class TwilioCarrier:
             network, self.calls, self._webhooks, self.recorder, self._make_outbound_executor, config.calls_per_second
         )
         self.fail_next, self.lose_next = self._guard.fail_next, self._guard.lose_next
+        self._conferences = Conferences()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def owns(self, number: str) -> bool:
@@ -108,7 +110,9 @@ class TwilioCarrier:
 
     def make_executor(self, call: TwilioCall, answer: Callable[[], Awaitable[Line]]) -> TwimlExecutor:
         """An executor for the documents of a call."""
-        return TwimlExecutor(call, self._webhooks, self._media, self.recorder, self._dial_executor.dial, answer)
+        return TwimlExecutor(
+            call, self._webhooks, self._media, self.recorder, self._dial_executor.dial, answer, self._conferences
+        )
 
     def _make_outbound_executor(self, call: TwilioCall, line: Callable[[], Line]) -> TwimlExecutor:
         async def open_line() -> Line:

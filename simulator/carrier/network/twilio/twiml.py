@@ -99,6 +99,31 @@ class DialVerb:
 
 
 @dataclass(frozen=True, slots=True)
+class ConferenceVerb:
+    """`<Dial><Conference>`: joins a conference (docs: voice/twiml/conference). ends_on_exit: it ends for all when this
+    participant leaves."""
+
+    name: str
+    time_limit_s: float
+    action: str
+    method: str
+    ends_on_exit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GatherVerb:
+    """`<Gather>`: keys pressed while or after it speaks (docs: voice/twiml/gather). empty_too: requests `action` also
+    without keys."""
+
+    prompts: tuple[SayVerb, ...]
+    timeout_s: float
+    most: int
+    action: str
+    method: str
+    empty_too: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownVerb:
     """A verb that this network does not know. It is skipped with warning 12200 (docs: api/errors/12200)."""
 
@@ -115,6 +140,8 @@ Verb = (
     | RedirectVerb
     | RejectVerb
     | DialVerb
+    | ConferenceVerb
+    | GatherVerb
     | UnknownVerb
 )
 
@@ -151,9 +178,9 @@ def _verb(element: ElementTree.Element) -> Verb:
         case "Start":
             return _start(element)
         case "Say":
-            words = " ".join("".join(element.itertext()).split())
-            loop = int(_number(element, "loop", 1))
-            return SayVerb(words, loop, element.get("voice", ""), element.get("language", ""))
+            return _say(element)
+        case "Gather":
+            return _gather(element)
         case "Play":
             return PlayVerb(text, int(_number(element, "loop", 1)))
         case "Pause":
@@ -198,7 +225,33 @@ def _start(element: ElementTree.Element) -> Verb:
     )
 
 
-def _dial(element: ElementTree.Element, text: str) -> DialVerb:
+def _say(element: ElementTree.Element) -> SayVerb:
+    words = " ".join("".join(element.itertext()).split())
+    loop = int(_number(element, "loop", 1))
+    return SayVerb(words, loop, element.get("voice", ""), element.get("language", ""))
+
+
+def _gather(element: ElementTree.Element) -> GatherVerb:
+    return GatherVerb(
+        prompts=tuple(map(_say, element.findall("Say"))),
+        timeout_s=_number(element, "timeout", 5),
+        most=max(1, int(_number(element, "numDigits", 1))),
+        action=element.get("action", ""),
+        method=element.get("method", "POST").upper(),
+        empty_too=element.get("actionOnEmptyResult", "false").lower() == "true",
+    )
+
+
+def _dial(element: ElementTree.Element, text: str) -> DialVerb | ConferenceVerb:
+    conference = element.find("Conference")
+    if conference is not None:
+        return ConferenceVerb(
+            name=(conference.text or "").strip(),
+            time_limit_s=_number(element, "timeLimit", 14_400),
+            action=element.get("action", ""),
+            method=element.get("method", "POST").upper(),
+            ends_on_exit=conference.get("endConferenceOnExit", "false").lower() == "true",
+        )
     noun = element.find("Number")
     number = text if noun is None else (noun.text or "").strip()
     called = {} if noun is None else noun.attrib

@@ -5,13 +5,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
+from simulator.carrier.mulaw import RATE, SILENCE
+from simulator.carrier.network.conferences import Conferences
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.twilio.media_streams import TwilioMediaStreams
 from simulator.carrier.network.twilio.model import DocumentSource, StatusCallback, TwilioCall
 from simulator.carrier.network.twilio.recorder import Recorder
 from simulator.carrier.network.twilio.twiml import (
+    ConferenceVerb,
     ConnectStreamVerb,
     DialVerb,
+    GatherVerb,
     HangupVerb,
     PauseVerb,
     PlayVerb,
@@ -76,7 +80,9 @@ class TwimlExecutor:
         recorder: Recorder,
         dial: DialFunction,
         answer: Callable[[], Awaitable[Line]],
+        conferences: Conferences,
     ) -> None:
+        self._conferences = conferences
         self._call, self._webhooks, self._media, self._recorder = call, webhooks, media, recorder
         self._dial, self._answer = dial, answer
 
@@ -133,6 +139,10 @@ class TwimlExecutor:
             case ConnectStreamVerb():
                 await self._media.connect(self._call, await self._answer(), verb, document.base)
                 return self._action_source(verb.action, verb.method, document)
+            case ConferenceVerb():
+                return await self._join(verb, document)
+            case GatherVerb():
+                return await self._gather(verb, document)
             case DialVerb():
                 return await self._execute_dial(verb, document)
             case HangupVerb():
@@ -150,6 +160,29 @@ class TwimlExecutor:
             await self._answer()
         fields = await run_unless_interrupted(self._call, self._dial(self._call, verb, self._answer))
         return self._action_source(verb.action, verb.method, document, fields)
+
+    async def _join(self, verb: ConferenceVerb, document: TwimlDocument) -> DocumentSource | None:
+        """Both participants leave when one does: this network has no conference of one that goes on."""
+        line = await self._answer()
+        self._call.write_log("conference", verb.name)
+        conference = self._conferences.open(verb.name)
+        try:
+            async with asyncio.timeout(verb.time_limit_s):
+                await run_unless_interrupted(self._call, conference.join(line))
+        except TimeoutError:
+            pass
+        return self._action_source(verb.action, verb.method, document, (("DialCallStatus", "answered"),))
+
+    async def _gather(self, verb: GatherVerb, document: TwimlDocument) -> DocumentSource | None:
+        """Speaks in silence, as `_speak`, and takes keys meanwhile."""
+        line = await self._answer()
+        silent_s = sum(max(0.5, len(one.text) / _LETTERS_PER_S) for one in verb.prompts)
+        for one in verb.prompts:
+            self._call.write_log("say", one.text)
+        keys = await line.gather(SILENCE * round(silent_s * RATE), verb.timeout_s, verb.most)
+        if not keys and not verb.empty_too:
+            return None
+        return self._action_source(verb.action, verb.method, document, (("Digits", keys),))
 
     async def _speak(self, verb: SayVerb) -> None:
         """Waits in silence as long as the text would take: this network has no voice."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from control.calls.announcements import transfer_returned_text
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
+from shared.bus.tickets import Tickets
 from tests.control.webhooks.telnyx.steps import (
     CALL_HAS_ENDED,
     HUMAN,
@@ -94,33 +96,45 @@ async def transfer(platform: WebhookPlatform, call: str) -> None:
     await platform.post_telnyx("streaming.stopped", call)
 
 
-async def test_refused_transfer_is_told_in_the_agents_language(platform: WebhookPlatform) -> None:
+async def test_refused_transfer_leads_back_to_the_agent(platform: WebhookPlatform) -> None:
     await platform.configure_agents({"language": "de"})
     await answer_telnyx_call(platform, "v3:r5")
     platform.telnyx_api.refused["transfer"] = "D13"
     await transfer(platform, "v3:r5")
     (command,) = platform.telnyx_api.carried_out
-    assert (command.action, command.call, command.body["language"]) == ("speak", "v3:r5", "de-DE")
-    assert "niemand" in command.body["payload"]
-    assert (await platform.call_row("v3:r5"))["details"]["carrier"]["transfer_refused"] == "D13"
-    await platform.post_telnyx("call.speak.ended", "v3:r5")
+    assert (command.action, command.call) == ("streaming_start", "v3:r5")
+    token = command.body["stream_url"].rpartition("/")[2]
+    plan = await Tickets(platform.redis, platform.sealer).claim(token, "telnyx", "v3:r5")
+    assert plan.agent.greeting == transfer_returned_text("de", "failed")
+    row = await platform.call_row("v3:r5")
+    assert (row["status"], row["details"]["carrier"]["transfer_refused"]) == ("in_progress", "D13")
+
+
+async def test_refused_transfer_and_stream_are_told_in_the_agents_language(platform: WebhookPlatform) -> None:
+    await platform.configure_agents({"language": "de"})
+    await answer_telnyx_call(platform, "v3:r11")
+    platform.telnyx_api.refused |= dict.fromkeys(["transfer", "streaming_start"], FORBIDDEN)
+    await transfer(platform, "v3:r11")
+    (command,) = platform.telnyx_api.carried_out
+    assert (command.action, command.call, command.body["language"]) == ("speak", "v3:r11", "de-DE")
+    await platform.post_telnyx("call.speak.ended", "v3:r11")
     assert platform.telnyx_api.actions == ["speak", "hangup"]
 
 
-async def test_refused_transfer_and_words_end_the_call(platform: WebhookPlatform) -> None:
-    await answer_telnyx_call(platform, "v3:r6")
-    platform.telnyx_api.refused |= dict.fromkeys(["transfer", "speak"], FORBIDDEN)
-    await transfer(platform, "v3:r6")
-    assert [(command.action, command.call) for command in platform.telnyx_api.carried_out] == [("hangup", "v3:r6")]
-
-
-async def test_refused_words_after_a_failed_transfer_end_the_callers_line(platform: WebhookPlatform) -> None:
-    await answer_telnyx_call(platform, "v3:r7")
-    await transfer(platform, "v3:r7")
-    leg: dict[str, Any] = {"client_state": client_state("transfer:v3:r7"), "direction": "outgoing"}
-    platform.telnyx_api.refused["speak"] = FORBIDDEN
-    await platform.post_telnyx("call.hangup", "v3:leg7", hangup_cause="timeout", **leg)
-    assert [(command.action, command.call) for command in platform.telnyx_api.carried_out[1:]] == [("hangup", "v3:r7")]
+@pytest.mark.parametrize("is_dialled", [True, False])
+async def test_refused_stream_and_words_after_a_transfer_end_the_callers_line(
+    platform: WebhookPlatform, is_dialled: bool
+) -> None:
+    call = f"v3:r7{is_dialled}"
+    await answer_telnyx_call(platform, call)
+    refused = ["streaming_start", "speak"] if is_dialled else ["transfer", "streaming_start", "speak"]
+    platform.telnyx_api.refused |= dict.fromkeys(refused, FORBIDDEN)
+    await transfer(platform, call)
+    leg: dict[str, Any] = {"client_state": client_state(f"transfer:{call}"), "direction": "outgoing"}
+    if is_dialled:
+        await platform.post_telnyx("call.hangup", "v3:leg7", hangup_cause="timeout", **leg)
+    last = platform.telnyx_api.carried_out[-1]
+    assert (last.action, last.call) == ("hangup", call)
 
 
 async def test_refused_hang_up_is_sent_again(platform: WebhookPlatform) -> None:

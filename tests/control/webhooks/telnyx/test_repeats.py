@@ -174,13 +174,14 @@ async def test_failed_transfer_is_told_to_a_call_whose_id_changes(platform: Webh
     await platform.post_telnyx("call.bridged", "v3:s8-c", **state)
     await platform.post_telnyx("call.hangup", "v3:leg-s8", hangup_cause="normal_clearing", **leg)
     told = platform.telnyx_api.carried_out[-1]
-    assert (told.action, told.call) == ("speak", "v3:s8")
-    assert (await platform.call_row("v3:s8"))["details"]["carrier"]["transfer_called"] == "v3:leg-s8"
+    assert (told.action, told.call) == ("streaming_start", "v3:s8")
+    assert (await platform.call_row("v3:s8"))["details"]["returns"][0]["target"] == "v3:leg-s8"
 
 
 async def test_lost_end_of_the_last_words_leaves_no_line_up(platform: WebhookPlatform) -> None:
     await answer_telnyx_call(platform, "v3:s9")
     leg = await transfer(platform, "v3:s9")
+    await platform.remove_node("m1")
     await platform.post_telnyx("call.hangup", "v3:leg-s9", hangup_cause="user_busy", **leg)
     words = platform.telnyx_api.carried_out[-1].body["payload"]
     (delay,) = await hangup_delays(platform, "v3:s9")

@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from control.calls.announcements import transfer_returned_text
+from control.calls.details import decode_details
 from control.webhooks.duties import retry_open_webhooks
 from control.webhooks.metrics import WebhookMetrics
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
@@ -54,26 +57,62 @@ async def test_transfer_and_its_failure(platform: WebhookPlatform) -> None:
     await answer_telnyx_call(platform, "v3:e3")
     call_id = (await platform.call_row("v3:e3"))["id"]
     await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
-    await platform.execute("UPDATE calls SET status = 'completed', ended_at = now() WHERE carrier_call_id = 'v3:e3'")
+    await platform.execute(
+        "UPDATE calls SET status = 'completed', end_reason = 'transferred', ended_at = now() WHERE id = $1", call_id
+    )
     await platform.post_telnyx("streaming.stopped", "v3:e3")
     command = platform.telnyx_api.carried_out[0]
     assert (command.action, command.call) == ("transfer", "v3:e3")
     assert (command.body["to"], command.body["from"]) == (HUMAN, platform.telnyx_number)
     assert command.body["time_limit_secs"] == 3_600
-    # The other leg is not a call of the platform. If it is not answered, the caller hears an announcement.
+    # The other leg is not a call of the platform. If it is not answered, the caller goes on with the agent.
     leg: dict[str, Any] = {"client_state": command.body["target_leg_client_state"], "direction": "outgoing"}
     await platform.post_telnyx("call.initiated", "v3:leg", **leg)
     await platform.post_telnyx("call.hangup", "v3:leg", hangup_cause="timeout", **leg)
-    assert platform.telnyx_api.actions == ["transfer", "speak"]
-    assert platform.telnyx_api.carried_out[1].call == "v3:e3"
-    await platform.post_telnyx("call.speak.ended", "v3:e3")
-    assert (platform.telnyx_api.carried_out[2].action, platform.telnyx_api.carried_out[2].call) == (
-        "hangup",
-        "v3:e3",
-    )
+    await platform.post_telnyx("call.initiated", "v3:leg", **leg)  # late
+    assert platform.telnyx_api.actions == ["transfer", "streaming_start"]
+    stream = platform.telnyx_api.carried_out[1]
+    token = stream.body["stream_url"].rpartition("/")[2]
+    plan = await Tickets(platform.redis, platform.sealer).claim(token, "telnyx", "v3:e3")
+    assert stream.call == "v3:e3" and plan.resume is not None
+    assert (plan.leg, plan.resume.transfer_failure) == (1, "no_answer")
+    assert plan.agent.greeting == transfer_returned_text("en", "no_answer")
+    row = await platform.call_row("v3:e3")
+    details = decode_details(row["details"])
+    assert (row["status"], row["end_reason"], details.carrier.transfer_called) == ("in_progress", None, None)
+    # The end of the next stream is one like any other.
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(1))
+    await platform.post_telnyx("streaming.stopped", "v3:e3", stream_url=stream.body["stream_url"])
+    assert platform.telnyx_api.actions[2:] == ["hangup"]
 
 
-@pytest.mark.parametrize(("reached", "done"), [("call.answered", []), ("call.bridged", []), ("", ["speak"])])
+async def test_costs_of_a_transfers_legs_are_costs_of_the_call(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e20")
+    for number, cost in enumerate(["0.0010", "0.0200"]):
+        leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e20"), "call_leg_id": f"leg-{number}"}
+        for _ in range(2):
+            await platform.post_telnyx("call.cost", f"v3:e20-{number}", total_cost=cost, **leg)
+    assert decode_details((await platform.call_row("v3:e20"))["details"]).carrier.total_cost is None
+    await platform.post_telnyx("call.cost", "v3:e20", total_cost="0.0300")
+    assert decode_details((await platform.call_row("v3:e20"))["details"]).carrier.total_cost == Decimal("0.0510")
+
+
+async def test_agent_that_could_not_be_connected_is_tried_again(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e21")
+    platform.telnyx_api.unavailable.add("streaming_start")
+    leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e21"), "direction": "outgoing"}
+    await platform.post_telnyx("call.hangup", "v3:leg21", hangup_cause="user_busy", **leg)
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    assert await retry_after(platform) == 1
+    (stream,) = platform.telnyx_api.carried_out
+    token = stream.body["stream_url"].rpartition("/")[2]
+    plan = await Tickets(platform.redis, platform.sealer).claim(token, "telnyx", "v3:e21")
+    assert plan.resume is not None and plan.resume.transfer_failure == "busy"
+    assert len(decode_details((await platform.call_row("v3:e21"))["details"]).returns) == 1
+
+
+@pytest.mark.parametrize(("reached", "done"), [("call.answered", []), ("call.bridged", []), ("", ["streaming_start"])])
 async def test_transfer_is_reached_by_its_legs_own_event(
     platform: WebhookPlatform, reached: str, done: list[str]
 ) -> None:
@@ -87,9 +126,10 @@ async def test_transfer_is_reached_by_its_legs_own_event(
     assert platform.telnyx_api.actions == done
 
 
-async def test_failed_transfer_is_told_in_the_agents_language(platform: WebhookPlatform) -> None:
+async def test_failed_transfer_is_told_in_the_agents_language_where_no_node_has_room(platform: WebhookPlatform) -> None:
     await platform.configure_agents({"language": "fr"})
     await answer_telnyx_call(platform, "v3:e9")
+    await platform.remove_node("m1")
     leg: dict[str, Any] = {"client_state": client_state("transfer:v3:e9"), "direction": "outgoing"}
     await platform.post_telnyx("call.hangup", "v3:leg9", hangup_cause="call_rejected", **leg)
     assert platform.telnyx_api.carried_out[0].body["language"] == "fr-FR"

@@ -5,18 +5,23 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.announcements import transfer_returned_text
+from control.calls.details import decode_details
+from control.calls.event_batch import parse_event, write_events
 from control.calls.model import CarrierStatus
+from control.calls.policy import MOST_RETURNS
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.tickets import Tickets
-from shared.events import CallUsage
+from shared.events import CallEnded, CallUsage, Event, EventEnvelope, encode_event
 from shared.plan import HeardMessage
 from tests.platform.webhook_reply import WebhookReply
 from tests.platform.webhooks import CALLER, NODE, WebhookPlatform
 
 OTHER_NODE_URL = "wss://media-2.example.com"
 HUMAN = "+14155557777"
+MESSAGES = [HeardMessage("user", "A person, please."), HeardMessage("assistant", "I'll put you through.")]
 
 
 async def start_call(platform: WebhookPlatform, sid: str) -> tuple[str, UUID]:
@@ -36,6 +41,22 @@ async def ask_continue(platform: WebhookPlatform, action: str, sid: str, **field
     return await platform.post_twilio(
         action, {"CallSid": sid, "CallStatus": "in-progress", "Direction": "inbound"} | fields
     )
+
+
+async def put_conversation(platform: WebhookPlatform, call_id: UUID) -> None:
+    """As media leaves it when the caller is transferred."""
+    checkpoint = Checkpoint(
+        call_id=str(call_id), node_id="m1", leg=0, messages=MESSAGES, turn=1, usage=CallUsage(), began_ms=1, at_ms=9
+    )
+    await checkpoints(platform).put(checkpoint)
+
+
+async def report(platform: WebhookPlatform, call_id: UUID, seq: int, event: Event) -> None:
+    """Stores an event of media's."""
+    line = encode_event(EventEnvelope(str(call_id), seq, platform.clock().isoformat(), event))
+    async with platform.pool.transaction() as db:
+        await enter_platform(db)
+        await write_events(db, [parse_event("1-0", line)])
 
 
 def checkpoints(platform: WebhookPlatform) -> Checkpoints:
@@ -59,13 +80,61 @@ async def test_transfer_dials_and_announces_that_nobody_answered(platform: Webho
     assert dial.attrib["timeLimit"] == "3600"
     next_action = dial.attrib["action"].removeprefix("https://hooks.example.com")
     assert (await ask_continue(platform, next_action, "CB2", DialCallStatus="completed")).verbs == ["Hangup"]
+    await platform.execute("UPDATE calls SET status = 'completed', ended_at = now() WHERE id = $1", call_id)
     failed = await ask_continue(platform, next_action, "CB2", DialCallStatus="no-answer")
-    assert failed.verbs == ["Say", "Hangup"]
+    assert failed.verbs == ["Say", "Hangup"], "the carrier has reported the end"
 
     async def is_stored() -> bool:
         return any(event["event_id"] == "CB2:continue:0:dialled" for event in await platform.stored_events())
 
     await platform.wait_until(is_stored)
+
+
+@pytest.mark.parametrize("is_end_stored", [True, False])
+@pytest.mark.parametrize(("status", "failure"), [("busy", "busy"), ("no-answer", "no_answer"), ("failed", "failed")])
+async def test_transfer_that_is_not_answered_leads_back_to_the_agent(
+    platform: WebhookPlatform, status: str, failure: str, is_end_stored: bool
+) -> None:
+    sid = f"CB-{status}-{is_end_stored}"
+    action, call_id = await start_call(platform, sid)
+    await put_conversation(platform, call_id)
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    await ask_continue(platform, action, sid)
+    ended = CallEnded("completed", "transferred", "", 9_000, CallUsage(), HUMAN)
+    if is_end_stored:
+        await report(platform, call_id, 9, ended)
+    dialled = {"DialCallStatus": status, "DialCallSid": f"CA-{sid}"}
+    back = await ask_continue(platform, action, sid, **dialled)
+    assert back.verbs == ["Connect"]
+    plan = await Tickets(platform.redis, platform.sealer).claim(back.ticket, "twilio", sid)
+    assert plan.resume is not None and plan.leg == 1
+    assert (plan.resume.transfer_failure, plan.resume.messages) == (failure, MESSAGES)
+    assert plan.agent.greeting == transfer_returned_text("en", failure)  # type: ignore[arg-type]
+    await report(platform, call_id, 9, ended)
+    row = await platform.call_row(sid)
+    assert (row["status"], row["end_reason"], row["ended_at"], row["duration_seconds"]) == (
+        "in_progress",
+        None,
+        None,
+        0,
+    )
+    (returned,) = decode_details(row["details"]).returns
+    assert (returned.leg, returned.failure, returned.number, returned.target) == (0, failure, HUMAN, f"CA-{sid}")
+    repeated = await ask_continue(platform, action, sid, **dialled)
+    assert (repeated.verbs, len(decode_details((await platform.call_row(sid))["details"]).returns)) == (["Connect"], 1)
+
+
+async def test_agent_takes_a_message_after_several_transfers_that_failed(platform: WebhookPlatform) -> None:
+    await platform.configure_agents({"fallback_number": HUMAN})
+    action, call_id = await start_call(platform, "CB20")
+    numbers = []
+    for leg in range(MOST_RETURNS):
+        await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(leg, HUMAN))
+        back = await ask_continue(platform, action, "CB20", DialCallStatus="busy", DialCallSid=f"CA-{leg}")
+        plan = await Tickets(platform.redis, platform.sealer).claim(back.ticket, "twilio", "CB20")
+        numbers.append(plan.agent.fallback_number)
+        action = back.action
+    assert numbers == [HUMAN] * (MOST_RETURNS - 1) + [""]
 
 
 async def test_twilio_says_what_no_voice_of_the_agent_could_say(platform: WebhookPlatform) -> None:

@@ -30,9 +30,9 @@ class RedirectingCarrier(FakeCarrier):
         self.redirected: list[tuple[str, str]] = []
         self.transferring: set[str] = set()
 
-    async def has_dialled(self, carrier_call_id: str) -> bool:
-        self._answer("has_dialled")
-        return carrier_call_id in self.transferring
+    async def count_dialled(self, carrier_call_id: str) -> int:
+        self._answer("count_dialled")
+        return int(carrier_call_id in self.transferring)
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
         self.redirected.append((carrier_call_id, path))
@@ -189,7 +189,7 @@ async def test_stream_that_may_be_live_is_left_alone_without_redis(
     assert len(twilio.redirected) == redirections
 
 
-@pytest.mark.parametrize("request_name", ["redirect", "has_dialled"])
+@pytest.mark.parametrize("request_name", ["redirect", "count_dialled"])
 @pytest.mark.parametrize(
     ("error", "is_permanent"),
     [

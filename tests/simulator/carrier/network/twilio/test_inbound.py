@@ -178,7 +178,7 @@ async def test_a_socket_that_cannot_be_opened_is_an_error_and_the_next_verb_foll
 async def test_say_pause_play_redirect_and_hang_up() -> None:
     async with Customer().running() as customer, running_twilio_network() as net:
         customer.documents["/next"] = ["<Response><Say>Two</Say><Hangup/><Say>never</Say></Response>"]
-        verbs = "<Say>One</Say><Pause length='1'/><Play>/a.mp3</Play><Gather/><Redirect>next</Redirect>"
+        verbs = "<Say>One</Say><Pause length='1'/><Play>/a.mp3</Play><Enqueue/><Redirect>next</Redirect>"
         outcome = await run_call(net, customer, f"<Response>{verbs}</Response>")
         call = only_call(net)
         assert spoken_texts(call) == ["One", "Two"]

@@ -23,7 +23,7 @@ def test_every_verb_and_its_defaults() -> None:
         """<?xml version="1.0" encoding="UTF-8"?>
         <Response>
           <Say voice="Polly.Joanna">Tom &amp; <break/> Jerry</Say><Play loop="2">http://a/b.mp3</Play><Pause/>
-          <Pause length="3"/><Redirect method="GET">/next?a=1&amp;b=2</Redirect><Reject/><Hangup/><Gather/>
+          <Pause length="3"/><Redirect method="GET">/next?a=1&amp;b=2</Redirect><Reject/><Hangup/><Enqueue/>
           <Dial>+14155550101</Dial>
         </Response>""",
         "https://x/y",
@@ -50,7 +50,7 @@ def test_every_verb_and_its_defaults() -> None:
         RedirectVerb("/next?a=1&b=2", "GET"),
         RejectVerb("rejected"),
         HangupVerb(),
-        UnknownVerb("Gather"),
+        UnknownVerb("Enqueue"),
         dial,
     )
 

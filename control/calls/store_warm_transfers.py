@@ -1,0 +1,86 @@
+"""SQL of warm_transfers."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from control.carriers.model import CarrierName
+from control.db.pool import Connection
+from shared.events import TransferFailure
+
+WarmTransferStatus = Literal["calling", "asking", "accepted", "failed", "over"]
+
+_COLUMNS: Final = """
+    id, workspace_id, call_id, run_id, carrier, number, language, brief, status, failure, leg_id, conference, created_at
+"""
+_INSERT: Final = """
+    INSERT INTO warm_transfers (id, workspace_id, call_id, run_id, carrier, number, language, brief, status, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'calling', $9) ON CONFLICT (call_id, run_id) DO NOTHING
+"""
+_UPDATE: Final = """
+    UPDATE warm_transfers SET status = $2, failure = $3, leg_id = $4, conference = $5, brief = $6 WHERE id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmTransfer:
+    """A call to the target of a warm transfer. status: "calling" until it is answered, "asking" until the target has
+    decided, "accepted" while the target waits in the conference or talks; "failed" (`failure` says why) and "over" are
+    final. leg_id, conference: None until the carrier has given them."""
+
+    id: UUID
+    workspace_id: UUID
+    call_id: UUID
+    run_id: str
+    carrier: CarrierName
+    number: str
+    language: str
+    brief: str
+    created_at: datetime
+    status: WarmTransferStatus = "calling"
+    failure: TransferFailure | None = None
+    leg_id: str | None = None
+    conference: str | None = None
+
+
+async def insert_transfer(db: Connection, new: WarmTransfer) -> bool:
+    """Whether it was inserted: a run of the tool has one."""
+    values = (new.run_id, new.carrier, new.number, new.language, new.brief, new.created_at)
+    return bool((await db.execute(_INSERT, new.id, new.workspace_id, new.call_id, *values)).endswith(" 1"))
+
+
+async def select_by_run(db: Connection, call_id: UUID, run_id: str) -> WarmTransfer | None:
+    """The one of this run of the tool."""
+    query = f"SELECT {_COLUMNS} FROM warm_transfers WHERE call_id = $1 AND run_id = $2"
+    return _transfer(await db.fetchrow(query, call_id, run_id))
+
+
+async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | None:
+    """One by its id; locked."""
+    return _transfer(await db.fetchrow(f"SELECT {_COLUMNS} FROM warm_transfers WHERE id = $1 FOR UPDATE", transfer_id))
+
+
+async def select_of_call(db: Connection, call_id: UUID) -> list[WarmTransfer]:
+    """Those of a call, the oldest first."""
+    query = f"SELECT {_COLUMNS} FROM warm_transfers WHERE call_id = $1 ORDER BY created_at, id LIMIT 100"
+    return [one for row in await db.fetch(query, call_id) if (one := _transfer(row)) is not None]
+
+
+async def update_transfer(db: Connection, one: WarmTransfer) -> None:
+    """Writes what may change; the row must be locked."""
+    await db.execute(_UPDATE, one.id, one.status, one.failure, one.leg_id, one.conference, one.brief)
+
+
+async def select_open_legs(db: Connection, leg_ids: Collection[str]) -> set[str]:
+    """Those of these ids of the carrier that are legs of transfers that go on. Needs platform scope."""
+    query = """
+        SELECT leg_id FROM warm_transfers
+        WHERE leg_id = ANY($1::text[]) AND status IN ('calling', 'asking', 'accepted') LIMIT 20000
+    """
+    return {row["leg_id"] for row in await db.fetch(query, list(leg_ids))}
+
+
+def _transfer(row: Any) -> WarmTransfer | None:
+    return None if row is None else WarmTransfer(**row)

@@ -1,0 +1,130 @@
+"""The tool `transfer` of agents that transfer warm: calls the target and waits until it has decided."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+import structlog
+from msgspec import Meta, Struct
+
+from control.calls import store, store_warm_transfers, warm_transfers
+from control.calls.job_support import Gateways
+from control.calls.policy import MOST_RETURNS, TRANSFER_S
+from control.calls.service import Calls
+from control.calls.store_warm_transfers import WarmTransfer
+from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.registry import TransferCarrier
+from control.db.pool import Connection
+from control.media_requests.handler import HandlerContext, MediaRequestHandler, RequestHandlers
+from shared.bus.requests import TOOL_REQUEST
+from shared.errors import Conflict, Invalid, NotFound
+from shared.events import TransferFailure
+from shared.plan import WARM_TRANSFER
+
+RING_S: Final = 30
+POLL_S: Final = 0.2
+# The rest of the request's time, in which the end of the wait is stored.
+MARGIN_S: Final = 2.0
+LONGEST_BRIEF: Final = 1_000
+log = structlog.get_logger()
+
+
+class WarmTransferArguments(Struct, frozen=True):
+    """number: the plan's. brief: what the target hears, by the model."""
+
+    number: Annotated[str, Meta(max_length=20)]
+    brief: Annotated[str, Meta(max_length=LONGEST_BRIEF)] = ""
+    language: Annotated[str, Meta(max_length=20)] = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class WarmTransferRuns:
+    """Answers with {"conference", "number"} when the target has accepted, else with {"failure"}."""
+
+    calls: Calls
+    carriers: Gateways
+
+    def handlers(self) -> RequestHandlers:
+        """For the API's reader of requests. Repeatable: a run has one row, which decides whether the target is called;
+        so a process that dies is replaced by one that only waits."""
+        return {f"{TOOL_REQUEST}{WARM_TRANSFER}": MediaRequestHandler(self._run, effect="repeatable")}
+
+    async def _run(self, context: HandlerContext) -> dict[str, Any]:
+        """Raises Invalid, Conflict (transfer_limit), NotFound."""
+        arguments = _parse(context.arguments)
+        transfer, caller_id, is_new = await context.in_transaction(lambda db: self._begin(db, context, arguments))
+        if is_new:
+            await self._call(context, transfer, caller_id)
+        return await self._wait(context, transfer.id, transfer.run_id)
+
+    async def _begin(
+        self, db: Connection, context: HandlerContext, arguments: WarmTransferArguments
+    ) -> tuple[WarmTransfer, str, bool]:
+        """The transfer, the number that the target sees, and whether it is new."""
+        running = context.call
+        call = await store.lock_one(db, running.id)
+        if call is None:
+            raise NotFound("No such call is in progress.", code="call_not_running")
+        await self.calls.require_transferable(db, running.workspace_id, arguments.number)
+        if len(await store_warm_transfers.select_of_call(db, running.id)) >= MOST_RETURNS:
+            known = await store_warm_transfers.select_by_run(db, running.id, context.run_id)
+            if known is None:
+                raise Conflict(f"A call has {MOST_RETURNS} such transfers at most.", code="transfer_limit")
+        carrier: CarrierName = "telnyx" if call.state.carrier == "telnyx" else "twilio"
+        new = WarmTransfer(
+            id=uuid5(NAMESPACE_URL, f"{running.id}:{context.run_id}"),
+            workspace_id=running.workspace_id,
+            call_id=running.id,
+            run_id=context.run_id,
+            carrier=carrier,
+            number=arguments.number,
+            language=arguments.language,
+            brief=" ".join(arguments.brief.split()),
+            created_at=context.now,
+        )
+        caller_id = call.called if running.direction == "inbound" else call.caller
+        return new, caller_id, await store_warm_transfers.insert_transfer(db, new)
+
+    async def _call(self, context: HandlerContext, transfer: WarmTransfer, caller_id: str) -> None:
+        failure: TransferFailure = "failed"
+        request = TargetCallRequest(str(transfer.id), caller_id, transfer.number, RING_S, TRANSFER_S)
+        try:
+            carrier = self.carriers.get(transfer.carrier)
+            if not isinstance(carrier, TransferCarrier):
+                raise CarrierRefused(transfer.carrier, "not_set_up", "this carrier calls no targets")
+            leg_id = await carrier.targets.call(request)
+        except (CarrierRefused, CarrierUnavailable) as error:
+            log.warning(
+                "transfer.not_dialled", carrier=transfer.carrier, code=error.code, call_id=str(transfer.call_id)
+            )
+            await context.in_transaction(lambda db: warm_transfers.fail(db, transfer.id, failure))
+        else:
+            await context.in_transaction(lambda db: warm_transfers.set_leg(db, transfer.id, leg_id))
+
+    async def _wait(self, context: HandlerContext, transfer_id: UUID, run_id: str) -> dict[str, Any]:
+        """Returns how the target decided; at the end of the request's time it counts as not having answered."""
+        while context.left_s > MARGIN_S:
+            current = await context.in_transaction(
+                lambda db: store_warm_transfers.select_by_run(db, context.call.id, run_id)
+            )
+            if current is None or current.status in ("failed", "over"):
+                return {"failure": (current.failure if current is not None else None) or "failed"}
+            if current.status == "accepted":
+                return {"conference": current.conference, "number": current.number}
+            await asyncio.sleep(POLL_S)
+        await context.in_transaction(lambda db: warm_transfers.fail(db, transfer_id, "no_answer"))
+        current = await context.in_transaction(
+            lambda db: store_warm_transfers.select_by_run(db, context.call.id, run_id)
+        )
+        if current is not None and current.status == "accepted":  # in the last moment
+            return {"conference": current.conference, "number": current.number}
+        return {"failure": "no_answer"}
+
+
+def _parse(text: str) -> WarmTransferArguments:
+    try:
+        return msgspec.json.decode(text, type=WarmTransferArguments)
+    except msgspec.DecodeError as error:
+        raise Invalid(f"The arguments are invalid: {error}.", code="arguments_invalid") from None

@@ -1,0 +1,108 @@
+"""Warm transfers: the target is called, hears a brief and accepts; only then caller and target meet in a conference.
+
+The caller stays with the agent until then, so that nothing has to be undone when the target does not accept. Each
+method works within the current transaction and uses no network; repeated, or out of order, it changes nothing.
+"""
+
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from control.calls import store, store_warm_transfers
+from control.calls.hangup import enqueue_hangup
+from control.calls.state import CallState
+from control.calls.store_warm_transfers import WarmTransfer
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+from shared.events import TransferFailure
+
+END_TARGET: Final = "calls.end_target"
+# The target has accepted: so long afterwards, caller and target must have met, or the one who waits is hung up.
+MEET_WITHIN_S: Final = 20.0
+WAITING: Final = frozenset({"calling", "asking"})
+
+
+class EndTargetJob(msgspec.Struct, frozen=True):
+    """Payload of the job that ends the target's leg. unless_met: only if caller and target have not met."""
+
+    transfer_id: UUID
+    unless_met: bool = False
+
+
+async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
+    """The carrier has the target's call, under this id. Of a transfer that is over meanwhile the leg is ended."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is not None and one.leg_id != leg_id:
+        await store_warm_transfers.update_transfer(db, replace(one, leg_id=leg_id))
+        if one.status not in WAITING:
+            await enqueue_target_end(db, transfer_id)
+
+
+async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:
+    """The target answered and is to be asked. None: nobody waits any more."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is None or one.status not in WAITING:
+        return None
+    asked = replace(one, status="asking", leg_id=leg_id)
+    await store_warm_transfers.update_transfer(db, asked)
+    return asked
+
+
+async def accept(db: Connection, transfer_id: UUID, conference: str) -> WarmTransfer | None:
+    """The target takes the call, and is in this conference. None: nobody waits any more."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is None or one.status not in {*WAITING, "accepted"}:
+        return None
+    accepted = replace(one, status="accepted", conference=conference, brief="")
+    await store_warm_transfers.update_transfer(db, accepted)
+    if one.status != "accepted":
+        await enqueue_target_end(db, transfer_id, unless_met=True)
+    return accepted
+
+
+async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> None:
+    """The target does not take the call, or nobody waits for that any more."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is not None and one.status in WAITING:
+        await store_warm_transfers.update_transfer(db, replace(one, status="failed", failure=failure, brief=""))
+        await enqueue_target_end(db, transfer_id)
+
+
+async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -> WarmTransfer | None:
+    """The carrier reports the end of the target's leg: before the target accepted, or of the conversation, which ends
+    the caller's call, too. failure: in the first case."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is None or one.status in ("failed", "over"):
+        return one
+    has_accepted = one.status == "accepted"
+    ended = replace(
+        one, status="over" if has_accepted else "failed", failure=None if has_accepted else failure, brief=""
+    )
+    await store_warm_transfers.update_transfer(db, ended)
+    call = await store.lock_one(db, one.call_id) if has_accepted else None
+    if call is not None and is_with_target(call.state):
+        await enqueue_hangup(db, call.state, None)
+    return ended
+
+
+async def end_of_call(db: Connection, call_id: UUID) -> None:
+    """The caller's call is over: so are its targets'."""
+    for one in await store_warm_transfers.select_of_call(db, call_id):
+        if one.status in WAITING:
+            await fail(db, one.id, "failed")
+        elif one.status == "accepted":
+            await enqueue_target_end(db, one.id)
+
+
+async def enqueue_target_end(db: Connection, transfer_id: UUID, *, unless_met: bool = False) -> None:
+    """Has a job hang up the target."""
+    delay_s = MEET_WITHIN_S if unless_met else 0.0
+    await enqueue(db, END_TARGET, msgspec.json.encode(EndTargetJob(transfer_id, unless_met)), delay_s=delay_s)
+
+
+def is_with_target(call: CallState) -> bool:
+    """Whether the caller was transferred, and the carrier has not reported the end."""
+    transfer = call.details.transfer
+    return call.end_reason == "transferred" and transfer is not None and transfer.until is not None

@@ -1,0 +1,79 @@
+"""The leg of a warm transfer's target at Twilio: asked when it is answered, and joined to the conference by key."""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from control.calls import warm_transfers
+from control.calls.announcements import target_asked_text
+from control.calls.policy import TRANSFER_S
+from control.carriers.locales import locale
+from control.db.pool import Connection
+from control.webhooks.addresses import TARGET
+from control.webhooks.inbox.store import store_once
+from control.webhooks.parts import WebhookParts
+from control.webhooks.twilio import form as forms
+from control.webhooks.twilio import twiml
+from control.webhooks.twilio.form import TwilioForm
+from shared.events import TransferFailure
+from shared.logs import error_fields
+
+# How long the target may think about it, after the words.
+DECIDE_S: Final = 10
+ACCEPT_KEY: Final = "1"
+DECLINE_KEY: Final = "2"
+_FAILURES: Final[dict[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer", "failed": "failed"}
+log = structlog.get_logger()
+
+
+class TwilioTargetLegs:
+    """An error of ours hangs up the target: the caller stays with the agent."""
+
+    def __init__(self, parts: WebhookParts) -> None:
+        self._url, self._inbox, self._transact = parts.options.url, parts.inbox, parts.transactions.run
+        self._deadline_s = parts.options.deadline_s
+
+    async def receive(self, form: TwilioForm, now: datetime) -> web.Response:
+        """Instructions, by the step in the address; the report of the leg's end is answered with 204."""
+        if form.step == "ended":
+            await self._transact(lambda db: self._end(db, form, now))
+            self._inbox.count("twilio", "target", "answered")
+            return web.Response(status=204)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                text = await (self._decide(form) if form.step == "decided" else self._ask(form))
+        except Exception as error:  # a caller waits for this leg no longer than its tool does
+            log.error("transfer.target_hung_up", carrier="twilio", **error_fields(error))
+            text = twiml.hang_up()
+        self._inbox.count("twilio", "target", "answered")
+        return web.Response(text=text, content_type="text/xml", charset="utf-8")
+
+    async def _ask(self, form: TwilioForm) -> str:
+        transfer_id = form.transfer_id
+        if transfer_id is None:
+            return twiml.hang_up()
+        asked = await self._transact(lambda db: warm_transfers.answer(db, transfer_id, form.call_sid))
+        if asked is None:
+            return twiml.hang_up()
+        action = f"{self._url}{TARGET}?transfer={transfer_id}&step=decided"
+        return twiml.ask(target_asked_text(asked.language, asked.brief), locale(asked.language), action, DECIDE_S)
+
+    async def _decide(self, form: TwilioForm) -> str:
+        transfer_id = form.transfer_id
+        if transfer_id is None:
+            return twiml.hang_up()
+        if form.keys != ACCEPT_KEY:
+            failure: TransferFailure = "refused" if form.keys == DECLINE_KEY else "no_answer"
+            await self._transact(lambda db: warm_transfers.fail(db, transfer_id, failure))
+            return twiml.hang_up()
+        accepted = await self._transact(lambda db: warm_transfers.accept(db, transfer_id, str(transfer_id)))
+        return twiml.hang_up() if accepted is None else twiml.join_conference(str(transfer_id), TRANSFER_S)
+
+    async def _end(self, db: Connection, form: TwilioForm, now: datetime) -> None:
+        state = await store_once(db, forms.to_stored_event("target", form), now, handled=True)
+        if state == "new" and form.transfer_id is not None:
+            failure = _FAILURES.get(form["CallStatus"], "refused")
+            await warm_transfers.end_leg(db, form.transfer_id, failure)

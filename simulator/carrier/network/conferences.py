@@ -1,0 +1,67 @@
+"""Conferences of two lines. Carriers' may have more; this network mixes no audio."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from simulator.carrier.network.line import Line
+
+_LONGEST_S = 14_400.0
+
+
+class ConferenceFull(Exception):
+    """The conference has two participants already."""
+
+
+@dataclass(slots=True, eq=False)
+class Conference:
+    """free: the first participant has stopped waiting for the second. over: one of them has left."""
+
+    first: Line | None = None
+    second: Line | None = None
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def join(self, line: Line) -> None:
+        """Takes part until this line or the other one leaves; alone, the participant hears silence. Hangs up neither.
+        Cancelled, it leaves. Raises ConferenceFull."""
+        if self.first is None:
+            self.first = line
+            return await self._wait(line)
+        if self.second is not None:
+            raise ConferenceFull
+        self.second = line
+        if self.over.is_set():
+            return
+        self.first.interrupt()
+        await self.free.wait()
+        try:
+            if not self.over.is_set():
+                await line.bridge(self.first)
+        finally:
+            self.over.set()
+
+    async def _wait(self, line: Line) -> None:
+        try:
+            if self.second is None:
+                await line.wait(_LONGEST_S)
+            self.free.set()
+            if self.second is not None:
+                await self.over.wait()
+        finally:
+            self.free.set()
+            self.over.set()
+            line.interrupt()
+
+
+class Conferences:
+    """The conferences of an account, by name. One that is over is forgotten, so that its name begins another."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Conference] = {}
+
+    def open(self, name: str) -> Conference:
+        """The conference of this name that goes on, or a new one."""
+        known = self._by_name.get(name)
+        if known is None or known.over.is_set():
+            known = self._by_name[name] = Conference()
+        return known

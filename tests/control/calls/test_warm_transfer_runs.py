@@ -1,0 +1,140 @@
+"""The tool `transfer` of agents that transfer warm, at control's end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from control.calls import store_warm_transfers, warm_transfers
+from control.calls.policy import MOST_RETURNS
+from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer_runs import WarmTransferRuns
+from control.calls.warm_transfers import END_TARGET
+from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.registry import Carriers
+from control.media_requests.handler import HandlerContext, RunningCall
+from control.media_requests.transactions import TenantTransactions
+from shared.errors import Conflict, Invalid
+from shared.ids import new_id
+from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, LiveWorkspace
+from tests.control.calls.test_outbound import CALLEE
+
+# What happens to the target's leg once it was called.
+Reaction = Callable[[UUID], Awaitable[Any]]
+
+
+@dataclass
+class TargetCarrier(FakeCarrier):
+    """A carrier that calls targets."""
+
+    name: CarrierName = "twilio"
+    called: list[TargetCallRequest] = field(default_factory=list)
+    reaction: Reaction | None = None
+
+    @property
+    def targets(self) -> "TargetCarrier":
+        return self
+
+    async def call(self, request: TargetCallRequest) -> str:
+        self.called.append(request)
+        self._answer("call")
+        if self.reaction is not None:
+            await self.reaction(UUID(request.transfer_id))
+        return f"CA-{request.transfer_id}"
+
+
+@dataclass
+class Scene:
+    """A call in progress, and the tool's handler."""
+
+    platform: CallPlatform
+    workspace: LiveWorkspace
+    call_id: UUID
+    carrier: TargetCarrier
+
+    async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE) -> Any:
+        row = await self.platform.call_row(self.call_id)
+        running = RunningCall(
+            id=self.call_id,
+            workspace_id=row["workspace_id"],
+            agent_id=row["agent_id"],
+            direction="inbound",
+            is_test=False,
+            caller=row["caller_number"],
+            called=row["called_number"],
+            workspace_name="W",
+            timezone="UTC",
+        )
+        arguments = msgspec.json.encode({"number": number, "brief": "An invoice", "language": "en"}).decode()
+        until = asyncio.get_running_loop().time() + left_s
+        transactions = TenantTransactions(self.platform.pool, 2)
+        context = HandlerContext(running, arguments, run_id, NOW, until, transactions)
+        (handler,) = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier})).handlers().values()
+        return await handler.answer(context)
+
+    async def transfers(self) -> list[WarmTransfer]:
+        return await self.platform.in_platform(lambda db: store_warm_transfers.select_of_call(db, self.call_id))
+
+
+@pytest.fixture
+async def scene(platform: CallPlatform) -> Scene:
+    workspace = await platform.create_workspace()
+    call = await platform.admit(workspace, f"CA-{new_id()}")
+    return Scene(platform, workspace, call.call_id, TargetCarrier())
+
+
+async def test_the_run_ends_when_the_target_has_accepted(scene: Scene) -> None:
+    async def accept(one: UUID) -> None:
+        await scene.platform.in_platform(lambda db: warm_transfers.accept(db, one, "room"))
+
+    scene.carrier.reaction = accept
+    assert await scene.run() == {"conference": "room", "number": CALLEE}
+    (called,) = scene.carrier.called
+    assert (called.caller, called.called) == (scene.workspace.number, CALLEE)
+    assert await scene.run() == {"conference": "room", "number": CALLEE}, "the same run, after its process has died"
+    assert len(scene.carrier.called) == 1, "calls nobody twice"
+
+
+async def test_the_run_ends_when_the_target_declines(scene: Scene) -> None:
+    async def decline(one: UUID) -> None:
+        await scene.platform.in_platform(lambda db: warm_transfers.fail(db, one, "refused"))
+
+    scene.carrier.reaction = decline
+    assert await scene.run() == {"failure": "refused"}
+
+
+@pytest.mark.parametrize(
+    "error", [CarrierRefused("twilio", "21219", "no"), CarrierUnavailable("twilio", "timeout", "no answer")]
+)
+async def test_a_carrier_that_does_not_call_is_a_failed_transfer(scene: Scene, error: Exception) -> None:
+    scene.carrier.answers["call"] = error
+    assert await scene.run() == {"failure": "failed"}
+
+
+async def test_a_target_that_does_not_decide_in_time_is_hung_up(scene: Scene) -> None:
+    before = len(await scene.platform.job_payloads(END_TARGET))
+    assert await scene.run(left_s=2.3) == {"failure": "no_answer"}
+    (one,) = await scene.transfers()
+    assert (one.status, one.leg_id) == ("failed", f"CA-{one.id}")
+    assert len(await scene.platform.job_payloads(END_TARGET)) == before + 1
+
+
+async def test_a_number_that_may_not_be_called_is_refused(scene: Scene) -> None:
+    with pytest.raises(Invalid) as refused:
+        await scene.run(number=scene.workspace.number)
+    assert refused.value.code == "number_is_own"
+    assert scene.carrier.called == []
+
+
+async def test_a_call_has_few_of_them(scene: Scene) -> None:
+    scene.carrier.answers["call"] = CarrierRefused("twilio", "21219", "no")
+    for number in range(MOST_RETURNS):
+        await scene.run(f"run-{number}")
+    with pytest.raises(Conflict) as refused:
+        await scene.run("one-more")
+    assert refused.value.code == "transfer_limit"
+    assert await scene.run("run-0") == {"failure": "failed"}, "a repeat is none"

@@ -1,0 +1,158 @@
+"""Warm transfers: what reports and decisions change, in any order, and who is hung up."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from control.calls import store_warm_transfers, warm_transfers
+from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer_job import make_end_target_job
+from control.calls.warm_transfers import END_TARGET, EndTargetJob
+from control.carriers.registry import Carriers
+from shared.ids import new_id
+from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier
+from tests.control.calls.test_outbound import CALLEE
+from tests.control.calls.test_transfers import report_end, transfer_call
+
+LEG, CONFERENCE = "CA-target", "room"
+Step = Callable[..., Awaitable[Any]]
+ANSWERED: Step = partial(warm_transfers.answer, leg_id=LEG)
+ACCEPTED: Step = partial(warm_transfers.accept, conference=CONFERENCE)
+DECLINED: Step = partial(warm_transfers.fail, failure="refused")
+ENDED: Step = partial(warm_transfers.end_leg, failure="no_answer")
+
+
+async def begin(platform: CallPlatform, call_id: UUID | None = None, name: str = "") -> tuple[WarmTransfer, str]:
+    """A transfer whose target rings, and the carrier's id of the caller's call."""
+    if call_id is None:
+        workspace = await platform.create_workspace()
+        name = f"CA-{new_id()}"
+        call_id = (await platform.admit(workspace, name)).call_id
+    call = await platform.call_row(call_id)
+    new = WarmTransfer(
+        id=UUID(new_id()), workspace_id=call["workspace_id"], call_id=call_id, run_id=new_id(), carrier="twilio",
+        number=CALLEE, language="en", brief="An invoice", created_at=NOW,
+    )  # fmt: skip
+    assert await platform.in_platform(lambda db: store_warm_transfers.insert_transfer(db, new))
+    await platform.in_platform(lambda db: warm_transfers.set_leg(db, new.id, LEG))
+    return new, name
+
+
+async def run_steps(platform: CallPlatform, one: WarmTransfer, *steps: Step) -> WarmTransfer:
+    for step in steps:
+        await platform.in_platform(partial(step, transfer_id=one.id))
+    found = await platform.in_platform(lambda db: store_warm_transfers.lock_transfer(db, one.id))
+    assert found is not None
+    return found
+
+
+async def run_jobs(platform: CallPlatform, carrier: FakeCarrier, *, unless_met: bool) -> None:
+    """Runs the jobs that are enqueued so far, of one kind."""
+    job = make_end_target_job(platform.pool, Carriers({"twilio": carrier}))
+    for payload in await platform.job_payloads(END_TARGET):
+        if msgspec.json.decode(payload, type=EndTargetJob).unless_met is unless_met:
+            await job(payload)
+
+
+async def test_a_run_of_the_tool_has_one_transfer(platform: CallPlatform) -> None:
+    one, _ = await begin(platform)
+    assert not await platform.in_platform(lambda db: store_warm_transfers.insert_transfer(db, one))
+    found = await platform.in_platform(lambda db: store_warm_transfers.select_by_run(db, one.call_id, one.run_id))
+    assert found is not None and (found.id, found.leg_id, found.status) == (one.id, LEG, "calling")
+
+
+async def test_the_brief_is_forgotten_once_it_is_of_no_use(platform: CallPlatform) -> None:
+    for steps in ((ANSWERED, ACCEPTED), (ANSWERED, DECLINED), (ENDED,)):
+        one, _ = await begin(platform)
+        assert (await run_steps(platform, one, *steps)).brief == ""
+
+
+@pytest.mark.parametrize("order", list(permutations([ANSWERED, DECLINED, ENDED])))
+async def test_a_target_that_does_not_accept_ends_as_failed_in_any_order(
+    platform: CallPlatform, order: tuple[Step, ...]
+) -> None:
+    one, _ = await begin(platform)
+    ended = await run_steps(platform, one, *order, *order)
+    assert ended.status == "failed" and ended.failure in ("refused", "no_answer")
+    assert await platform.in_platform(lambda db: warm_transfers.accept(db, one.id, CONFERENCE)) is None, "too late"
+
+
+async def test_a_target_that_accepts_twice_is_checked_once(platform: CallPlatform) -> None:
+    one, _ = await begin(platform)
+    before = len(await platform.job_payloads(END_TARGET))
+    accepted = await run_steps(platform, one, ANSWERED, ACCEPTED, ACCEPTED, DECLINED, ANSWERED)
+    assert (accepted.status, accepted.conference) == ("accepted", CONFERENCE), "a late refusal changes nothing"
+    assert len(await platform.job_payloads(END_TARGET)) == before + 1
+
+
+async def test_a_target_whom_nobody_joins_is_hung_up(platform: CallPlatform) -> None:
+    """The process, or the node, that waited for the target has died."""
+    one, _ = await begin(platform)
+    await run_steps(platform, one, ANSWERED, ACCEPTED)
+    carrier = FakeCarrier()
+    await run_jobs(platform, carrier, unless_met=True)
+    assert LEG in carrier.hung_up
+
+
+async def test_who_have_met_are_left_alone_and_end_together(platform: CallPlatform) -> None:
+    workspace = await platform.create_workspace()
+    call_id, name = await transfer_call(platform, workspace, "inbound")
+    one, _ = await begin(platform, call_id, name)
+    await run_steps(platform, one, ANSWERED, ACCEPTED)
+    carrier = FakeCarrier()
+    await run_jobs(platform, carrier, unless_met=True)
+    assert name not in carrier.hung_up
+    before = len(await platform.job_payloads("calls.hang_up"))
+    assert (await run_steps(platform, one, ENDED)).status == "over"
+    assert len(await platform.job_payloads("calls.hang_up")) == before + 1, "the target hung up: the caller's call ends"
+
+
+async def test_a_caller_whose_target_has_gone_before_they_met_is_hung_up(platform: CallPlatform) -> None:
+    one, name = await begin(platform)
+    await run_steps(platform, one, ANSWERED, ACCEPTED, ENDED)
+    call_id = one.call_id
+    details = {"put_through": {"talked_s": 5, "until": "2999-01-01T00:00:00+00:00"}}
+    await platform.in_platform(
+        lambda db: db.execute(
+            "UPDATE calls SET status = 'completed', end_reason = 'transferred', details = $2 WHERE id = $1",
+            call_id,
+            details,
+        )
+    )
+    carrier = FakeCarrier()
+    await run_jobs(platform, carrier, unless_met=True)
+    assert name in carrier.hung_up
+
+
+async def test_a_caller_who_hangs_up_ends_the_targets_call(platform: CallPlatform) -> None:
+    for steps in ((), (ANSWERED,), (ANSWERED, ACCEPTED)):
+        one, name = await begin(platform)
+        await run_steps(platform, one, *steps)
+        await report_end(platform, name, 30, duration_s=30)
+        carrier = FakeCarrier()
+        await run_jobs(platform, carrier, unless_met=False)
+        assert LEG in carrier.hung_up
+
+
+async def test_a_leg_that_is_known_after_the_end_is_hung_up(platform: CallPlatform) -> None:
+    """The carrier's answer came after the caller had gone."""
+    one, _ = await begin(platform)
+    await run_steps(platform, one, DECLINED)
+    await platform.in_platform(lambda db: warm_transfers.set_leg(db, one.id, "CA-late"))
+    carrier = FakeCarrier()
+    await run_jobs(platform, carrier, unless_met=False)
+    assert "CA-late" in carrier.hung_up
+
+
+async def test_legs_of_transfers_that_go_on_are_no_orphans(platform: CallPlatform) -> None:
+    one, _ = await begin(platform)
+    leg = f"CA-{one.id}"
+    await platform.in_platform(lambda db: warm_transfers.set_leg(db, one.id, leg))
+    assert await platform.in_platform(lambda db: store_warm_transfers.select_open_legs(db, [leg, "CA-x"])) == {leg}
+    await run_steps(platform, one, DECLINED)
+    assert await platform.in_platform(lambda db: store_warm_transfers.select_open_legs(db, [leg])) == set()

@@ -1,0 +1,93 @@
+"""The leg of a warm transfer's target at Telnyx."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from control.calls.announcements import target_asked_text
+from control.calls.details import decode_details
+from control.calls.store_warm_transfers import WarmTransfer
+from shared.bus.checkpoints import Checkpoints, StreamOutcome
+from tests.control.webhooks.telnyx.steps import HUMAN, answer_telnyx_call, any_failed, retry_after
+from tests.control.webhooks.twilio.test_target_legs import begin, find
+from tests.platform.telnyx_api import CONFERENCE
+from tests.platform.webhooks import WebhookPlatform, client_state
+
+
+async def begin_call(platform: WebhookPlatform, name: str) -> tuple[WarmTransfer, dict[str, Any]]:
+    """A call whose target rings, and the fields of its leg's events."""
+    await answer_telnyx_call(platform, name)
+    transfer = await begin(platform, (await platform.call_row(name))["id"], "telnyx")
+    return transfer, {"client_state": client_state(f"target:{transfer.id}"), "direction": "outgoing"}
+
+
+async def test_target_is_asked_and_meets_the_caller_in_a_conference(platform: WebhookPlatform) -> None:
+    transfer, leg = await begin_call(platform, "v3:t1")
+    await platform.post_telnyx("call.answered", "v3:t1-leg", **leg)
+    (asked,) = platform.telnyx_api.carried_out
+    assert (asked.action, asked.call) == ("gather_using_speak", "v3:t1-leg")
+    assert asked.body["payload"] == target_asked_text("en", "An invoice")
+    await platform.post_telnyx("call.gather.ended", "v3:t1-leg", digits="1", status="valid", **leg)
+    created = platform.telnyx_api.carried_out[1]
+    assert (created.action, created.body["call_control_id"]) == ("conferences", "v3:t1-leg")
+    accepted = await find(platform, transfer)
+    assert (accepted.status, accepted.conference, accepted.leg_id) == ("accepted", CONFERENCE, "v3:t1-leg")
+    call_id = str(transfer.call_id)
+    outcome = StreamOutcome(0, HUMAN, conference=CONFERENCE)
+    await Checkpoints(platform.redis, platform.sealer).put_outcome(call_id, outcome)
+    for _ in range(2):
+        await platform.post_telnyx("streaming.stopped", "v3:t1")
+    joined = platform.telnyx_api.carried_out[2]
+    assert (joined.action, joined.call, joined.body["call_control_id"]) == ("join", CONFERENCE, "v3:t1")
+    assert platform.telnyx_api.actions == ["gather_using_speak", "conferences", "join"], "a repeat joins nobody"
+
+
+@pytest.mark.parametrize(("digits", "failure"), [("2", "refused"), ("", "no_answer")])
+async def test_target_that_does_not_accept_is_hung_up(platform: WebhookPlatform, digits: str, failure: str) -> None:
+    transfer, leg = await begin_call(platform, f"v3:t2{digits}")
+    await platform.post_telnyx("call.answered", "v3:t2-leg", **leg)
+    await platform.post_telnyx("call.gather.ended", "v3:t2-leg", digits=digits, status="invalid", **leg)
+    assert platform.telnyx_api.actions == ["gather_using_speak", "hangup"]
+    found = await find(platform, transfer)
+    assert (found.status, found.failure) == ("failed", failure)
+
+
+@pytest.mark.parametrize(("cause", "failure"), [("user_busy", "busy"), ("timeout", "no_answer")])
+async def test_target_that_is_not_reached(platform: WebhookPlatform, cause: str, failure: str) -> None:
+    """The end may be reported before the beginning."""
+    transfer, leg = await begin_call(platform, f"v3:t3{cause}")
+    await platform.post_telnyx("call.hangup", "v3:t3-leg", hangup_cause=cause, **leg)
+    await platform.post_telnyx("call.initiated", "v3:t3-leg", **leg)
+    found = await find(platform, transfer)
+    assert (found.status, found.failure) == ("failed", failure)
+    await platform.post_telnyx("call.answered", "v3:t3-leg", **leg)
+    assert platform.telnyx_api.actions == ["hangup"], "nobody waits any more"
+
+
+async def test_acceptance_that_did_not_reach_telnyx_is_sent_again(platform: WebhookPlatform) -> None:
+    transfer, leg = await begin_call(platform, "v3:t4")
+    platform.telnyx_api.unavailable.add("conferences")
+    await platform.post_telnyx("call.gather.ended", "v3:t4-leg", digits="1", **leg)
+    await platform.wait_until(lambda: any_failed(platform))
+    platform.telnyx_api.unavailable.clear()
+    assert (await find(platform, transfer)).status == "calling"
+    assert await retry_after(platform) == 1
+    assert (await find(platform, transfer)).status == "accepted"
+
+
+async def test_refused_join_leads_back_to_the_agent(platform: WebhookPlatform) -> None:
+    transfer, _ = await begin_call(platform, "v3:t5")
+    platform.telnyx_api.refused["join"] = "10015"
+    outcome = StreamOutcome(0, HUMAN, conference="gone")
+    await Checkpoints(platform.redis, platform.sealer).put_outcome(str(transfer.call_id), outcome)
+    await platform.post_telnyx("streaming.stopped", "v3:t5")
+    assert platform.telnyx_api.actions == ["streaming_start"]
+
+
+async def test_cost_of_the_targets_leg_is_the_calls(platform: WebhookPlatform) -> None:
+    _, leg = await begin_call(platform, "v3:t6")
+    await platform.post_telnyx("call.cost", "v3:t6-leg", total_cost="0.0200", call_leg_id="leg-6", **leg)
+    await platform.post_telnyx("call.cost", "v3:t6", total_cost="0.0300")
+    details = decode_details((await platform.call_row("v3:t6"))["details"])
+    assert details.carrier.total_cost == Decimal("0.0500")

@@ -1,0 +1,98 @@
+"""The leg of a warm transfer's target at Twilio."""
+
+from uuid import UUID
+
+import pytest
+
+from control.calls import store_warm_transfers
+from control.calls.announcements import target_asked_text
+from control.calls.store_warm_transfers import WarmTransfer
+from control.db.scope import enter_platform
+from shared.bus.checkpoints import StreamOutcome
+from shared.ids import new_id
+from tests.control.webhooks.twilio.test_continue import HUMAN, ask_continue, checkpoints, start_call
+from tests.platform.webhook_reply import WebhookReply
+from tests.platform.webhooks import WebhookPlatform
+
+
+async def begin(platform: WebhookPlatform, call_id: UUID, carrier: str = "twilio") -> WarmTransfer:
+    """A transfer of this call whose target rings."""
+    new = WarmTransfer(
+        id=UUID(new_id()), workspace_id=platform.workspace_id, call_id=call_id, run_id=new_id(), carrier=carrier,  # type: ignore[arg-type]
+        number=HUMAN, language="en", brief="An invoice", created_at=platform.clock(),
+    )  # fmt: skip
+    async with platform.pool.transaction() as db:
+        await enter_platform(db)
+        await store_warm_transfers.insert_transfer(db, new)
+    return new
+
+
+async def find(platform: WebhookPlatform, transfer: WarmTransfer) -> WarmTransfer:
+    async with platform.pool.transaction() as db:
+        await enter_platform(db)
+        found = await store_warm_transfers.lock_transfer(db, transfer.id)
+    assert found is not None
+    return found
+
+
+async def ask(platform: WebhookPlatform, transfer: WarmTransfer, step: str, **fields: str) -> WebhookReply:
+    """A request of Twilio about the target's leg."""
+    path = f"/webhooks/calls/target?transfer={transfer.id}&step={step}"
+    return await platform.post_twilio(path, {"CallSid": "CA-target", "CallStatus": "in-progress"} | fields)
+
+
+async def test_target_hears_the_brief_and_joins_the_conference_that_the_caller_joins(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT1")
+    transfer = await begin(platform, call_id)
+    for _ in range(2):
+        asked = await ask(platform, transfer, "answered")
+    gather = asked.xml[0]
+    assert gather.tag == "Gather" and gather.findtext("Say") == target_asked_text("en", "An invoice")
+    assert (gather.attrib["numDigits"], gather.attrib["actionOnEmptyResult"]) == ("1", "true")
+    for _ in range(2):
+        joined = await ask(platform, transfer, "decided", Digits="1")
+    assert joined.xml.findtext("Dial/Conference") == str(transfer.id)
+    accepted = await find(platform, transfer)
+    assert (accepted.status, accepted.conference, accepted.leg_id) == ("accepted", str(transfer.id), "CA-target")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN, conference=str(transfer.id)))
+    caller = await ask_continue(platform, action, "CT1")
+    assert caller.xml.findtext("Dial/Conference") == str(transfer.id)
+    assert caller.xml[0].attrib["timeLimit"] == "3600"
+
+
+@pytest.mark.parametrize(("keys", "failure"), [("2", "refused"), ("", "no_answer"), ("7", "no_answer")])
+async def test_target_that_does_not_accept_is_hung_up(platform: WebhookPlatform, keys: str, failure: str) -> None:
+    """A mailbox presses nothing."""
+    _, call_id = await start_call(platform, f"CT2{keys}")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    assert (await ask(platform, transfer, "decided", Digits=keys)).verbs == ["Hangup"]
+    assert ((await find(platform, transfer)).status, (await find(platform, transfer)).failure) == ("failed", failure)
+    assert (await ask(platform, transfer, "decided", Digits="1")).verbs == ["Hangup"], "too late"
+
+
+@pytest.mark.parametrize(("status", "failure"), [("busy", "busy"), ("no-answer", "no_answer"), ("failed", "failed")])
+async def test_target_that_is_not_reached(platform: WebhookPlatform, status: str, failure: str) -> None:
+    _, call_id = await start_call(platform, f"CT3{status}")
+    transfer = await begin(platform, call_id)
+    for _ in range(2):
+        assert (await ask(platform, transfer, "ended", CallStatus=status)).status == 204
+    assert ((await find(platform, transfer)).status, (await find(platform, transfer)).failure) == ("failed", failure)
+    assert (await ask(platform, transfer, "answered")).verbs == ["Hangup"], "a late answer"
+
+
+async def test_target_is_hung_up_where_the_database_fails(platform: WebhookPlatform) -> None:
+    _, call_id = await start_call(platform, "CT4")
+    transfer = await begin(platform, call_id)
+    await platform.execute("ALTER TABLE warm_transfers RENAME TO warm_transfers_away")
+    try:
+        assert (await ask(platform, transfer, "answered")).verbs == ["Hangup"]
+    finally:
+        await platform.execute("ALTER TABLE warm_transfers_away RENAME TO warm_transfers")
+
+
+async def test_keys_are_not_stored(platform: WebhookPlatform) -> None:
+    _, call_id = await start_call(platform, "CT5")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "ended", CallStatus="completed", Digits="4711")
+    assert "4711" not in str(await platform.stored_events())
