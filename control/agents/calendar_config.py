@@ -26,9 +26,18 @@ class AgentCalendar(ConfigPart):
         default="",
         pattern=UUID_TEXT,
         description="The integration whose calendar is used; empty: the workspace's first one that can be booked in.",
+        examples=["01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"],
     )
-    appointment_minutes: int = Field(default=30, ge=5, le=480, description="How long an appointment takes, in minutes.")
+    appointment_minutes: int = Field(
+        default=30, ge=5, le=480, description="How long an appointment takes, in minutes.", examples=[45]
+    )
     notice_minutes: int = Field(
-        default=60, ge=0, le=43_200, description="The shortest time from now to an appointment, in minutes."
+        default=60,
+        ge=0,
+        le=43_200,
+        description="The shortest time from now to an appointment, in minutes.",
+        examples=[120],
     )
-    days_ahead: int = Field(default=60, ge=1, le=365, description="How many days ahead appointments are booked.")
+    days_ahead: int = Field(
+        default=60, ge=1, le=365, description="How many days ahead appointments are booked.", examples=[30]
+    )

@@ -23,9 +23,10 @@ from control.agents.hours_config import OpeningHours
 from control.agents.read_call_config import select_config
 from control.carriers.phone import is_valid
 from control.db.pool import Connection
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.bookings import CALENDAR_ACTIONS, BookingOrder, Bookings
-from control.integrations.read_connections import ActiveConnection, select_with_actions
-from control.integrations.store_appointments import NewAppointment
+from control.integrations.caller_records import find_connection
+from control.integrations.caller_values import NewAppointment
 from control.integrations.synced_records import clean_name
 from control.media_requests.handler import HandlerContext, MediaRequestHandler
 from control.media_requests.tool import RemoteTool
@@ -185,7 +186,7 @@ async def _find_calendar(db: Connection, context: HandlerContext) -> CallCalenda
     config = await select_config(db, call.workspace_id, call.id)
     settings, hours = _read_settings(config.get("calendar") or {}), _read_hours(config.get("hours"))
     wanted = UUID(settings.integration_id) if settings.integration_id else None
-    connection = await select_with_actions(db, call.workspace_id, CALENDAR_ACTIONS, wanted)
+    connection = await find_connection(db, call.workspace_id, CALENDAR_ACTIONS, wanted)
     if connection is None:
         return None
     rules = CalendarRules(

@@ -1,16 +1,11 @@
 """SQL of warm_transfers."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
-from control.carriers.model import CarrierName
+from control.calls.warm_transfer import WarmTransfer
 from control.db.pool import Connection
-from shared.events import TransferFailure
-
-WarmTransferStatus = Literal["calling", "asking", "accepted", "failed", "over"]
 
 _COLUMNS: Final = """
     id, workspace_id, call_id, run_id, carrier, number, language, brief, status, failure, leg_id, conference, created_at
@@ -22,27 +17,6 @@ _INSERT: Final = """
 _UPDATE: Final = """
     UPDATE warm_transfers SET status = $2, failure = $3, leg_id = $4, conference = $5, brief = $6 WHERE id = $1
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarmTransfer:
-    """A call to the target of a warm transfer. status: "calling" until it is answered, "asking" until the target has
-    decided, "accepted" while the target waits in the conference or talks; "failed" (`failure` says why) and "over" are
-    final. leg_id, conference: None until the carrier has given them."""
-
-    id: UUID
-    workspace_id: UUID
-    call_id: UUID
-    run_id: str
-    carrier: CarrierName
-    number: str
-    language: str
-    brief: str
-    created_at: datetime
-    status: WarmTransferStatus = "calling"
-    failure: TransferFailure | None = None
-    leg_id: str | None = None
-    conference: str | None = None
 
 
 async def insert_transfer(db: Connection, new: WarmTransfer) -> bool:

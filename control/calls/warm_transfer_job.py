@@ -5,7 +5,7 @@ from uuid import UUID
 from control.calls import store, store_warm_transfers
 from control.calls.job_support import Gateways, decode_payload
 from control.calls.state import CallState
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfers import EndTargetJob, is_with_target
 from control.carriers.model import CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler

@@ -13,7 +13,7 @@ from control.calls import store, store_warm_transfers, warm_transfers
 from control.calls.job_support import Gateways
 from control.calls.policy import MOST_RETURNS, TRANSFER_S
 from control.calls.service import Calls
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.registry import TransferCarrier
 from control.db.pool import Connection

@@ -13,7 +13,7 @@ import msgspec
 from control.calls import store, store_warm_transfers
 from control.calls.hangup import enqueue_hangup
 from control.calls.state import CallState
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from shared.events import TransferFailure
@@ -38,6 +38,13 @@ async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
         await store_warm_transfers.update_transfer(db, replace(one, leg_id=leg_id))
         if one.status not in WAITING:
             await enqueue_target_end(db, transfer_id)
+
+
+async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
+    """The call that is transferred, locked; None for one that is gone."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    call = None if one is None else await store.lock_one(db, one.call_id)
+    return None if call is None else call.state
 
 
 async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:

@@ -25,7 +25,7 @@ _MOST_OUTSIDE_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptWord:
+class Word:
     """A word of an utterance. Times are in ms since the call began. timing: who knows them."""
 
     speaker: str
@@ -35,14 +35,14 @@ class TranscriptWord:
     timing: WordTiming
 
 
-def make_words(utterance: Utterance) -> Iterator[TranscriptWord]:
+def make_words(utterance: Utterance) -> Iterator[Word]:
     """The words with the vendor's times, if it told all of them in order, near the utterance; else the words share the
     utterance's time by their lengths."""
     speaker, texts = utterance["speaker"], _WORD.findall(utterance["text"])
     times = vendor_times(utterance)
     timing: WordTiming = "vendor" if times else "estimated"
     for text, (start_ms, end_ms) in zip(texts, times or _estimate(utterance, texts), strict=True):
-        yield TranscriptWord(speaker, text, start_ms, end_ms, timing)
+        yield Word(speaker, text, start_ms, end_ms, timing)
 
 
 def vendor_times(utterance: Utterance) -> Sequence[tuple[int, int]]:

@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 
 import structlog
 
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.declarations import Action
 from control.integrations.filled_request import fill_request
 from control.integrations.mapped_records import AnswerUnreadable, VendorRecord, map_records
 from control.integrations.ports import GrantedAccess
-from control.integrations.read_connections import ActiveConnection
 from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorRequest, VendorUnreachable
 
 log = structlog.get_logger()

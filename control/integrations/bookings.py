@@ -16,11 +16,11 @@ import structlog
 from control.db.pool import Connection, Pool
 from control.integrations import store_appointments
 from control.integrations.action_runner import ActionCall, ActionRunner, VendorFailure
+from control.integrations.active_connection import ActiveConnection
+from control.integrations.caller_values import Appointment, AppointmentStatus, NewAppointment
 from control.integrations.connections import Connections
 from control.integrations.mapped_records import VendorRecord
-from control.integrations.read_connections import ActiveConnection
 from control.integrations.service import Integrations
-from control.integrations.store_appointments import Appointment, AppointmentStatus, NewAppointment
 from control.integrations.synced_records import parse_moment
 from control.integrations.vendor_http import VendorHttp
 from shared.errors import Conflict

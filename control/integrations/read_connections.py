@@ -1,12 +1,12 @@
 """Read model of connections as requests to their vendors need them: settings and the type's declarations."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.type_config import IntegrationTypeConfig
 
 _COLUMNS: Final = """
@@ -34,17 +34,6 @@ _DUE: Final = """
                       WHERE l.integration_id = i.id AND (l.status IN ('queued', 'running') OR l.started_at > $1))
     ORDER BY i.last_sync_at NULLS FIRST, i.id LIMIT $2
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveConnection:
-    """A connection that is connected, of a type that is enabled. settings: of the workspace."""
-
-    id: UUID
-    workspace_id: UUID
-    type: str
-    settings: Mapping[str, Any]
-    type_config: IntegrationTypeConfig = field(repr=False)
 
 
 async def select_connection(db: Connection, workspace_id: UUID, integration_id: UUID) -> ActiveConnection | None:

@@ -1,16 +1,14 @@
 """SQL of appointments: copied from connected calendars, and booked in calls."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.integrations.caller_values import Appointment, AppointmentStatus, NewAppointment
 from control.integrations.synced_records import AppointmentRecord
 from shared.ids import new_id
-
-AppointmentStatus = Literal["booking", "booked", "failed", "canceled"]
 
 # What one of our calls books now, or has just booked: the vendor's free/busy may not know of it yet.
 _RECENT: Final = timedelta(minutes=10)
@@ -76,33 +74,6 @@ _COMING: Final = f"""
     SELECT {_COLUMNS} FROM appointments
     WHERE workspace_id = $1 AND phone = $2 AND starts_at > $3 AND status = 'booked' ORDER BY starts_at LIMIT $4
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Appointment:
-    """external_id: at the vendor; None before it is made there. starts_at, ends_at: with a zone."""
-
-    id: UUID
-    integration_id: UUID
-    external_id: str | None
-    status: AppointmentStatus
-    title: str
-    starts_at: datetime
-    ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NewAppointment:
-    """An appointment that a call books. phone: E.164 of whom it is for. run_id: of the tool, within the call."""
-
-    workspace_id: UUID
-    integration_id: UUID
-    title: str
-    starts_at: datetime
-    ends_at: datetime
-    phone: str | None
-    call_id: UUID
-    run_id: str
 
 
 async def upsert(

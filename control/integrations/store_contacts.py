@@ -1,11 +1,12 @@
 """SQL of contacts: copied from connected vendors, and looked up by their numbers."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.integrations.caller_values import Contact
 from control.integrations.synced_records import ContactRecord
 from shared.ids import new_id
 
@@ -39,16 +40,6 @@ BY_PHONE: Final = """
          ORDER BY updated_at DESC, id LIMIT 1)
     ) found ORDER BY updated_at DESC, id LIMIT 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Whom a number belongs to."""
-
-    id: UUID
-    name: str
-    first_name: str
-    company: str
 
 
 async def upsert(

@@ -15,9 +15,10 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_workspace
 from control.integrations import store_appointments, store_contacts, store_syncs
 from control.integrations.action_runner import ActionRunner, VendorFailure, read_records
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.declarations import SyncDeclaration
 from control.integrations.mapped_records import VendorRecord, map_records
-from control.integrations.read_connections import ActiveConnection, select_connection
+from control.integrations.read_connections import select_connection
 from control.integrations.store_syncs import OpenSync, SyncLease
 from control.integrations.sync_position import (
     SyncPage,

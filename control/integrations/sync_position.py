@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 
 from control.integrations.action_runner import VendorFailure
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.declarations import Incremental, SyncDeclaration
 from control.integrations.filled_request import Values, authorise_link, fill_request
 from control.integrations.json_pointers import find_value
-from control.integrations.read_connections import ActiveConnection
 from control.integrations.vendor_http import VendorAnswer, VendorRequest
 
 # Vendors without a cursor of changes are asked for what changed a little earlier, too: a search may lag behind.

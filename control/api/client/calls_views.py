@@ -15,7 +15,7 @@ from control.calls.model import Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.calls.usage import make_usage
-from control.calls.word_times import TranscriptWord, make_words
+from control.calls.word_times import Word, make_words
 from control.http.body import Currency, Money
 from control.http.pagination import HasMore, ListAnswer
 from shared.events import CallStatus, EndReason, TransferFailure
@@ -214,7 +214,7 @@ class Transcription:
     """The conversation as text, by word and by utterance. transcription: null if nothing was said."""
 
     transcription: str | None
-    words: list[TranscriptWord]
+    words: list[Word]
     utterances: list[UtteranceView]
 
 

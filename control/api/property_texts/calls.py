@@ -93,7 +93,7 @@ CALLS: Final = {
         [{"leg": 1, "lost_ms": 900, "at_ms": 31_400}],
     ),
     "failed_transfers": Text("Transfers whose target was not reached, so that the caller went on with the agent."),
-    "failure": Text("Why: busy, no_answer, refused (the target declined) or failed.", "busy"),
+    "FailedTransferView.failure": Text("Why: busy, no_answer, refused (the target declined) or failed.", "busy"),
     "FailedTransferView.number": Text("The number that was called (E.164); null if it is unknown.", "+14155557777"),
     "FailedTransferView.at": Text("When the caller was back with the agent (UTC)."),
     "turns": Text("The conversation by turns."),

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from control.calls import store, warm_transfers
+from control.calls import warm_transfers
 from control.calls.announcements import target_asked_text
 from control.calls.details import LEG_COST
 from control.calls.model import CarrierStatus
 from control.calls.service import Calls
-from control.calls.store_warm_transfers import WarmTransfer, lock_transfer
+from control.calls.warm_transfer import WarmTransfer
 from control.db.pool import Connection
 from control.webhooks.telnyx.commands import CallCommands, Effect
 from control.webhooks.telnyx.event import TelnyxEvent, transfer_failure
@@ -76,9 +76,8 @@ class TelnyxTargetLegs:
 
     async def _add_cost(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> None:
         """The leg's cost is the call's."""
-        transfer = await lock_transfer(db, transfer_id)
-        call = None if transfer is None else await store.lock_one(db, transfer.call_id)
-        if call is not None and call.state.carrier_call_id is not None:
+        call = await warm_transfers.lock_call(db, transfer_id)
+        if call is not None and call.carrier_call_id is not None:
             facts = {f"{LEG_COST}{event['call_leg_id'] or event.call_control_id}": {"total": event["total_cost"]}}
-            report = CarrierStatus("telnyx", call.state.carrier_call_id, None, event.occurred_at, facts=facts)
+            report = CarrierStatus("telnyx", call.carrier_call_id, None, event.occurred_at, facts=facts)
             await self._calls.apply_carrier_status(db, report)

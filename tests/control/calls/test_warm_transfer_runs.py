@@ -11,7 +11,7 @@ import pytest
 
 from control.calls import store_warm_transfers, warm_transfers
 from control.calls.policy import MOST_RETURNS
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfer_runs import WarmTransferRuns
 from control.calls.warm_transfers import END_TARGET
 from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from control.calls import store_warm_transfers, warm_transfers
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfer_job import make_end_target_job
 from control.calls.warm_transfers import END_TARGET, EndTargetJob
 from control.carriers.registry import Carriers

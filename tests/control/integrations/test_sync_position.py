@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from control.integrations.action_runner import VendorFailure
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.declarations import SyncDeclaration
-from control.integrations.read_connections import ActiveConnection
 from control.integrations.sync_position import (
     FULL_EVERY,
     SyncPage,

@@ -12,11 +12,12 @@ import msgspec
 from config.catalogue_integrations import shipped_integration_types
 from control.db.pool import Connection
 from control.integrations.action_runner import ActionRunner
+from control.integrations.active_connection import ActiveConnection
 from control.integrations.connections import Connections
 from control.integrations.credentials import VendorCredentials, seal_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.oauth import OAuthRequests
-from control.integrations.read_connections import ActiveConnection, select_connection
+from control.integrations.read_connections import select_connection
 from control.integrations.sync_job import make_sync_job
 from control.integrations.syncs import SYNC_INTEGRATION, SyncIntegrationJob, SyncPolicy, request_syncs
 from control.integrations.type_accounts import TypeAccounts

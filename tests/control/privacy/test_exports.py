@@ -33,7 +33,7 @@ LEFT_OUT: Final = {
     "integration_sync_logs", "integration_syncs", "integrations", "knowledge_terms", "message_emails", "meter_days",
     "oauth_states", "phone_codes", "provider_daily", "retention_limits", "retention_progress", "rollup_dirty",
     "sink_customers", "sink_invoices", "tool_runs", "transfer_times", "usage_daily", "usage_intervals",
-    "workspace_daily", "workspace_monthly", "workspace_totals",
+    "warm_transfers", "workspace_daily", "workspace_monthly", "workspace_totals",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from control.calls.announcements import target_asked_text
 from control.calls.details import decode_details
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from tests.control.webhooks.telnyx.steps import HUMAN, answer_telnyx_call, any_failed, retry_after
 from tests.control.webhooks.twilio.test_target_legs import begin, find

@@ -6,7 +6,7 @@ import pytest
 
 from control.calls import store_warm_transfers
 from control.calls.announcements import target_asked_text
-from control.calls.store_warm_transfers import WarmTransfer
+from control.calls.warm_transfer import WarmTransfer
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import StreamOutcome
 from shared.ids import new_id

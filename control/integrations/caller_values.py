@@ -1,0 +1,45 @@
+"""Contacts and appointments as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+AppointmentStatus = Literal["booking", "booked", "failed", "canceled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom a number belongs to."""
+
+    id: UUID
+    name: str
+    first_name: str
+    company: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """external_id: at the vendor; None before it is made there. starts_at, ends_at: with a zone."""
+
+    id: UUID
+    integration_id: UUID
+    external_id: str | None
+    status: AppointmentStatus
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewAppointment:
+    """An appointment that a call books. phone: E.164 of whom it is for. run_id: of the tool, within the call."""
+
+    workspace_id: UUID
+    integration_id: UUID
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+    phone: str | None
+    call_id: UUID
+    run_id: str
