@@ -95,6 +95,7 @@ class ProviderMarginView:
     cost: Money
     revenue: Money
     margin: float | None
+    currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class WorkspaceMarginView:
     cost: Money
     revenue: Money
     margin: float | None
+    currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class ResourceChargeView:
     resource_type: str
     quantity: float
     cost: Money
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class DailyChargeView:
 
     date: date
     cost: Money
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,11 @@ def to_charges(found: ChargeOverview) -> ChargeOverviewView:
         current_period_cost=found.total,
         currency=found.currency,
         unpriced=sum(one.unpriced for one in found.resources),
-        by_resource=[ResourceChargeView(one.resource_type, float(one.quantity), one.price) for one in found.resources],
-        trend=[DailyChargeView(day, price) for day, price in found.by_day],
+        by_resource=[
+            ResourceChargeView(one.resource_type, float(one.quantity), one.price, found.currency)
+            for one in found.resources
+        ],
+        trend=[DailyChargeView(day, price, found.currency) for day, price in found.by_day],
     )
 
 

@@ -53,6 +53,7 @@ def test_call_fills_all_texts() -> None:
         "greeting": "Hello Ms Ito, this is Desk.",
         "prompt": "It is Thursday. You call Ms Ito.",
         "goodbye": "Bye Ms Ito.",
+        "voicemail_message": "",
         "disclosure": "Desk is a machine.",
         "recording.announcement": "Ms Ito, we record.",
     }
@@ -136,7 +137,11 @@ def test_call_with_long_values_is_refused() -> None:
 
 
 def test_bounds_are_those_of_the_plan() -> None:
-    places = {"disclosure": "disclosure", "recording.announcement": "consent.announcement"}
+    places = {
+        "disclosure": "disclosure",
+        "recording.announcement": "consent.announcement",
+        "voicemail_message": "voicemail_message",
+    }
     for name, most in LONGEST_TEXTS.items():
         place = places.get(name, f"agent.{name}")
         assert plan_with(place, "x" * most)

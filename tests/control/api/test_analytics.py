@@ -85,7 +85,7 @@ async def test_figures_of_a_workspace(api: Api, workspace: CallWorkspace, databa
     assert [(one["resource_type"], one["quantity"], one["cost"]) for one in costs["by_resource"]] == [
         ("call_minutes", 90, 1.2)
     ], "what providers cost is not for customers"
-    assert costs["trend"] == [{"date": str(NOW.date()), "cost": 1.2}]
+    assert costs["trend"] == [{"date": str(NOW.date()), "cost": 1.2, "currency": "usd"}]
 
 
 async def bill_in_yen(workspace: CallWorkspace) -> None:

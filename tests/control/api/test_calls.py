@@ -160,7 +160,7 @@ async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
         "latency_ms": {
             "total": 600, "endpoint": 300, "stt": 50, "llm_first_token": 150, "tts_first_byte": 100, "playback": 0
         },
-        "tools": ["opening_hours"],
+        "tools": ["opening_hours"], "citations": [],
     }  # fmt: skip
 
 

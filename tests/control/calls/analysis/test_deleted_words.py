@@ -43,7 +43,7 @@ async def test_a_late_analysis_brings_nothing_of_deleted_words_back(platform: Ca
         if fault:
             vendor.state.faults.keep("llm", Fault(fault))
         row = await analyse(platform, call, analyser=SlowAnalyser(AnalysisPolicy(timeout_s=5.0), EgressGuard()))
-    names = ("transcription", "summary", "sentiment", "success", "analysis", "analysis_status")
+    names = ("transcription", "summary", "analysis", "analysis_status")
     assert [row[name] for name in names] == [None] * len(names)
     assert await queued_jobs(platform, call.call_id) == queued, "there is nothing to analyse again"
 

@@ -18,7 +18,7 @@ from tests.platform.webhooks import WebhookPlatform, running_webhooks
 
 @asynccontextmanager
 async def database_unavailable(platform: WebhookPlatform) -> AsyncIterator[None]:
-    """Until the block ends, every connection that stores a webhook waits for a lock and is terminated."""
+    """Until the block ends, every connection that stores a webhook or reads a call waits for a lock and is terminated."""
 
     async def terminate_waiting() -> None:
         while True:
@@ -29,7 +29,7 @@ async def database_unavailable(platform: WebhookPlatform) -> AsyncIterator[None]
             await asyncio.sleep(0.02)
 
     async with platform.pool.transaction() as db:
-        await db.execute("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
+        await db.execute("LOCK TABLE webhook_events, calls IN ACCESS EXCLUSIVE MODE")
         terminating = asyncio.create_task(terminate_waiting())
         try:
             yield
