@@ -18,7 +18,7 @@ from tests.platform.webhooks import WebhookPlatform, running_webhooks
 
 @asynccontextmanager
 async def database_unavailable(platform: WebhookPlatform) -> AsyncIterator[None]:
-    """Until the block ends, every connection that stores a webhook or reads a call waits for a lock and is terminated."""
+    """Until the block ends, connections that store a webhook or read a call wait for a lock and are terminated."""
 
     async def terminate_waiting() -> None:
         while True:
