@@ -9,8 +9,8 @@ from shared.errors import Invalid
 
 # Programs accept a PDF whose header is within its first 1,024 bytes (ISO 32000-1, implementation note 13 of Adobe's).
 _PDF_WITHIN: Final = 1_024
-# The groups are atomic, and a label ends with its line, because a request waits: 26 comments that no HTML follows took 6 s
-# to be tried in all ways, and each further one doubled that.
+# The groups are atomic, and a label ends with its line, because a request waits: 26 comments that no HTML follows took
+# 6 s to be tried in all ways, and each further one doubled that.
 _HTML: Final = re.compile(
     r"(?:\s+|<\?xml[^>]*+>|<!--(?>.*?-->))*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )

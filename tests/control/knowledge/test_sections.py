@@ -36,6 +36,21 @@ def test_html_keeps_what_a_visitor_sees() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("page", "seen"),
+    [
+        ("<!doctype html><head><title>No</title><meta charset=utf-8><body><p>One.<p>Two.", "One. Two."),
+        ("<html><head><style>p {}</style><p>One.", "One."),
+        ("<body><p hidden>No.<p>One.<p hidden>No <br>No<h2>Two.</h2>", "One."),
+        ("<ul><li hidden>No<li>One</ul><dl><dt hidden>No<dd>Two</dl>", "One Two"),
+        ("<table><tr hidden><td>No<tr><td hidden>No<td>One</table>", "One"),
+        ("<div>" * 2_000 + "One" + "<p hidden>No<p><b>No</b></p>No</p>" + "</div>" * 2_000 + "Two", "One Two"),
+    ],
+)
+def test_html_without_end_tags_is_read_as_browsers_do(page: str, seen: str) -> None:
+    assert " ".join(text for _, text in read(split_html(page))) == seen
+
+
 def test_markdown_is_split_at_headings_outside_of_code() -> None:
     text = "Before.\n\n# Prices\nA **crown** costs [480](/a).\n```\n# no heading\n```\nHours\n-----\nAll day.\n"
     assert read(split_markdown(text)) == [
