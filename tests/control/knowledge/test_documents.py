@@ -37,6 +37,8 @@ async def test_misheard_words_and_other_languages_are_found(platform: CallPlatfo
     await library.add("Eine Wurzelbehandlung kostet 310 Euro. Die Praxen öffnen um neun.", "Preise", "de")
     await library.add("كم سعر التاج؟ 480", "Other", "xx")
     assert (await library.search("a zirkonia crown"))[0].heading == "Prices"
+    await library.add("The part " + "a1" * 20 + "x costs 7 dollars.", "Parts")
+    assert await library.search("a1" * 20 + "y") == []  # longer words are not compared
     assert (await library.search("Was kosten Wurzelbehandlungen?"))[0].document == "Preise"
     assert (await library.search("Wann öffnet die Praxis oder Praxen?"))[0].document == "Preise"
 
