@@ -108,7 +108,9 @@ def make_query(
     """The query for the words of a question; None where none is known. total: chunks of the workspace. documents: only
     in these; empty: in all.
 
-    Chunks without one of the rarest words are not ranked: so few are that have one that ranking them all is quick."""
+    Chunks without one of the rarest words are not ranked: so few are that have one that ranking them all is quick.
+    Words are counted in all documents, so the rarest may be in none of `documents`: then any word is searched in
+    these."""
     terms = list(terms)
     known = sorted((term for term in terms if term.chunks > 0), key=lambda term: (term.chunks, term.text))[:MOST_TERMS]
     if not known:
@@ -116,9 +118,11 @@ def make_query(
     scope, rare = _scope(workspace_id, documents), _rarest(known)
     every = " & ".join(_quote(term.text) for term in known[:MOST_TOGETHER])
     some = " | ".join(_quote(term.text) for term in rare or known[:1])
-    attempts = (f"{scope} & ({some})",) if rare else (f"{scope} & ({every})", f"{scope} & ({some})")
+    attempts = [f"{scope} & ({some})"] if rare else [f"{scope} & ({every})", f"{scope} & ({some})"]
+    if documents and known != rare:
+        attempts.append(f"{scope} & ({' | '.join(_quote(term.text) for term in known)})")
     weighed = tuple((_quote(term.text), term.factor * _weigh(term.chunks, total)) for term in known)
-    return ChunkQuery(attempts, weighed, _total_weight(terms, total))
+    return ChunkQuery(tuple(attempts), weighed, _total_weight(terms, total))
 
 
 def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTerm | None:
