@@ -87,16 +87,23 @@ async def test_document_is_indexed_once_and_again_on_request(platform: CallPlatf
     await platform.storage.put(key_of(document), b"A crown costs 500 dollars.")
     await library.index(document)
     assert (await library.search("crown"))[0].text.startswith("A zirconia crown")
-    workspace, knowledge = library.workspace, platform.services.knowledge
-    again = await platform.in_workspace(
-        workspace, lambda db: knowledge.reindex(db, workspace.actor, workspace.workspace_id, document.id, NOW)
-    )
+    again = await library.reindex(document.id, NOW)
     assert (again.status, again.revision) == ("pending", 2)
     assert await library.search("zirconia")
     await library.index(document)  # the job of the revision before
     assert (await library.get(document.id)).status == "pending"
     await library.index(again)
     assert [one.text for one in await library.search("crown")] == ["A crown costs 500 dollars."]
+
+
+async def test_waiting_document_is_not_enqueued_again(platform: CallPlatform) -> None:
+    library = await make_library(platform)
+    document = await library.upload(PRICES)
+    enqueued = len(await platform.job_payloads(INDEX_DOCUMENT))
+    assert await library.reindex(document.id, NOW + timedelta(minutes=9)) == document
+    assert len(await platform.job_payloads(INDEX_DOCUMENT)) == enqueued
+    assert (await library.reindex(document.id, NOW + timedelta(minutes=10))).revision == 2  # its job may be lost
+    assert len(await platform.job_payloads(INDEX_DOCUMENT)) == enqueued + 1
 
 
 async def test_document_is_added_while_another_one_is_indexed(platform: CallPlatform) -> None:
