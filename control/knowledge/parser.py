@@ -13,7 +13,9 @@ import msgspec
 import control
 from control.knowledge.model import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
 
-WALL_S: Final = 40.0
+# Six times the child's CPU time (parser_process.CPU_S), which ends it first unless the machine is very busy: then a
+# sound document must not be refused.
+WALL_S: Final = 120.0
 _ROOT: Final = Path(control.__file__).parent.parent
 # Of one section besides its text: names, heading, page, and escapes, of which JSON has six characters at most.
 _BYTES_PER_CHARACTER: Final = 8
@@ -74,16 +76,18 @@ class DocumentParser:
             cwd=_ROOT, env=_environment(), start_new_session=True,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(self._wall_s), asyncio.TaskGroup() as group:
-                group.create_task(_write(process, data))
-                reading = group.create_task(_read(process, characters * _BYTES_PER_CHARACTER + _PIECE))
+            async with asyncio.timeout(self._wall_s):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_write(process, data))
+                    reading = group.create_task(_read(process, characters * _BYTES_PER_CHARACTER + _PIECE))
+                # Not killed at the end of its output: what kills a process that has just ended loses its status.
+                return reading.result(), await process.wait()
         except TimeoutError:
             raise DocumentRefused("too_costly") from None
         finally:
             if process.returncode is None:
                 process.kill()
-            status = await process.wait()
-        return reading.result(), status
+            await process.wait()
 
 
 def _environment() -> dict[str, str]:
