@@ -22,7 +22,7 @@ from control.api.system import System
 from control.calls.warm_transfer_runs import WarmTransferRuns
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
-from control.http.concurrency_limit import ConcurrencyLimit
+from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.cors import Cors
 from control.http.endpoint import Endpoint, EndpointDependencies
 from control.http.hashing_limit import HashingLimit
@@ -61,8 +61,10 @@ MOST_WAITING: Final = 1_000
 HEAVY_CONCURRENCY: Final = 2
 HEAVY_WAITING: Final = 64
 HEAVY_WAIT_S: Final = 10.0
-# Files that are received or worked on at once (20 MB each), and requests that wait before theirs is read.
-UPLOAD_CONCURRENCY: Final = 4
+# Files that are received or worked on at once (20 MB each, twice that for a moment), of which a user has some, and
+# requests that wait before theirs is read.
+UPLOAD_CONCURRENCY: Final = 8
+UPLOADS_EACH: Final = 2
 UPLOAD_WAITING: Final = 16
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
@@ -170,7 +172,9 @@ def make_dependencies(
         ),
         heavy_limit=ConcurrencyLimit(HEAVY_CONCURRENCY, waiting=HEAVY_WAITING, wait_s=HEAVY_WAIT_S),
         webhook_activity=WebhookActivity(),
-        upload_limit=ConcurrencyLimit(UPLOAD_CONCURRENCY, waiting=UPLOAD_WAITING, wait_s=HEAVY_WAIT_S),
+        upload_limit=SenderConcurrencyLimit(
+            UPLOAD_CONCURRENCY, each=UPLOADS_EACH, waiting=UPLOAD_WAITING, wait_s=HEAVY_WAIT_S
+        ),
         clock=_now,
         body_timeout_s=http.body_timeout_s,
     )

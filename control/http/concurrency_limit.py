@@ -1,6 +1,7 @@
 """A limit on what runs at once, so that requests of the API always leave room for carriers' webhooks."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -37,6 +38,29 @@ class ConcurrencyLimit:
                 await self._semaphore.acquire()
         except TimeoutError:
             raise _busy() from None
+
+
+class SenderConcurrencyLimit(ConcurrencyLimit):
+    """A limit of whose places one sender takes `each` at most, those that it waits for included."""
+
+    def __init__(self, concurrency: int, *, each: int, waiting: int, wait_s: float) -> None:
+        super().__init__(concurrency, waiting=waiting, wait_s=wait_s)
+        self._each = each
+        self._by_sender: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def acquired_by(self, sender: str) -> AsyncIterator[None]:
+        """As `acquired`; raises Unavailable (code busy) at once when the sender has `each` already."""
+        if self._by_sender[sender] >= self._each:
+            raise Unavailable(f"You have {self._each} such requests under way; try again in a moment.", code="busy")
+        self._by_sender[sender] += 1
+        try:
+            async with self.acquired():
+                yield
+        finally:
+            self._by_sender[sender] -= 1
+            if not self._by_sender[sender]:
+                del self._by_sender[sender]
 
 
 def _busy() -> Unavailable:

@@ -19,7 +19,7 @@ from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
 from control.http.authorisation import Authoriser, TokenClaim
-from control.http.concurrency_limit import ConcurrencyLimit
+from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
 from control.http.hashing_limit import HashingLimit
@@ -71,7 +71,7 @@ class EndpointDependencies:
     connection_limit: ConcurrencyLimit
     heavy_limit: ConcurrencyLimit
     webhook_activity: WebhookActivity
-    upload_limit: ConcurrencyLimit
+    upload_limit: SenderConcurrencyLimit
     clock: Callable[[], datetime]
     body_timeout_s: float
 
@@ -117,8 +117,15 @@ class Endpoint:
     async def __call__(self, request: web.Request) -> web.Response:
         if not self.signature.upload:
             return await self._handle(request)
-        async with self._dependencies.upload_limit.acquired():
+        async with self._dependencies.upload_limit.acquired_by(await self._admit_sender(request)):
             return await self._handle(request)
+
+    async def _admit_sender(self, request: web.Request) -> str:
+        """Who sends a file, and may: nobody else's takes a place and is received. Counts it by its user's limit."""
+        dependencies, now = self._dependencies, self._dependencies.clock()
+        claim = dependencies.authoriser.read_token(self.route.access, request, now)
+        incoming = EndpointRequest(request, b"", claim, now)
+        return dependencies.authoriser.caller_name(await self._in_transaction(partial(self._authorise, incoming)))
 
     async def _handle(self, request: web.Request) -> web.Response:
         incoming = await self._read(request)
@@ -150,7 +157,7 @@ class Endpoint:
             raw = await read_json_body(request, dependencies.body_timeout_s, route.max_body_bytes)
         elif self.signature.upload:
             raw = await read_upload(request, UPLOAD_TIMES * dependencies.body_timeout_s, route.upload_bytes)
-        return EndpointRequest(request, raw, claim, now)
+        return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
 
     async def _limit_account(self, incoming: EndpointRequest, arguments: Mapping[str, Any]) -> None:
         limit = self.route.limit
@@ -205,15 +212,19 @@ class Endpoint:
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""
+        context = await self._authorise(incoming, db)
+        if not (self.route.idempotent and "Idempotency-Key" in incoming.request.headers):
+            return await self._run(incoming, context, context.origin.request_id)
+        return await self._run_idempotently(incoming, context)
+
+    async def _authorise(self, incoming: EndpointRequest, db: Connection) -> Context:
         dependencies, request = self._dependencies, incoming.request
         context = Context(db, dependencies.services, origin_of(request), incoming.now)
         if incoming.claim is not None:
             context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
             request[PRINCIPAL] = context
             await self._limit_user(incoming, context)
-        if not (self.route.idempotent and "Idempotency-Key" in request.headers):
-            return await self._run(incoming, context, context.origin.request_id)
-        return await self._run_idempotently(incoming, context)
+        return context
 
     async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:
         request = incoming.request

@@ -181,8 +181,9 @@ def _model(route: Route, hints: dict[str, Any], name: str) -> type[BaseModel] | 
 
 def _takes_upload(route: Route, hints: dict[str, Any]) -> bool:
     kind = hints.get("upload")
-    if (kind is bytes) != (route.upload_bytes > 0) or (kind is bytes and "body" in hints):
-        raise InvalidRoute(f"{route.method} {route.path}: upload must be bytes, bounded, and the only body")
+    is_open = route.access.kind is AccessKind.OPEN
+    if (kind is bytes) != (route.upload_bytes > 0) or (kind is bytes and ("body" in hints or is_open)):
+        raise InvalidRoute(f"{route.method} {route.path}: upload must be bytes, bounded, the only body, and not open")
     return kind is bytes
 
 

@@ -43,10 +43,11 @@ def _pack(sentences: Iterable[str]) -> Iterator[str]:
 def _sentences(text: str) -> Iterator[str]:
     for piece in _SENTENCE_END.split(text):
         sentence = " ".join(piece.split())
-        while len(sentence) > LONGEST_CHUNK:
-            cut = sentence.rfind(" ", LONGEST_CHUNK // 2, LONGEST_CHUNK)
-            cut = LONGEST_CHUNK if cut < 0 else cut
-            yield sentence[:cut]
-            sentence = sentence[cut:].lstrip()
-        if sentence:
-            yield sentence
+        first = 0
+        while len(sentence) - first > LONGEST_CHUNK:  # by offsets: the rest of 2,000,000 characters is not copied
+            cut = sentence.rfind(" ", first + LONGEST_CHUNK // 2, first + LONGEST_CHUNK)
+            cut = first + LONGEST_CHUNK if cut < 0 else cut
+            yield sentence[first:cut]
+            first = cut + (sentence[cut] == " ")
+        if rest := sentence[first:]:
+            yield rest

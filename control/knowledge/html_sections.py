@@ -14,7 +14,7 @@ from control.knowledge.model import DocumentSection
 
 _SKIPPED: Final = frozenset({
     "head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas", "select",
-    "textarea",
+    "textarea", "title",
 })  # fmt: skip
 # HTML, 13.1.2: elements without content, and so without an end tag.
 _VOID: Final = frozenset({
@@ -26,12 +26,26 @@ _BLOCKS: Final = frozenset({
     "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
 })  # fmt: skip
 _CELLS: Final = frozenset(("td", "th"))
+# HTML, 13.1.2.4: the elements whose start tag ends an open one that has no end tag. A head ends with the first element
+# that is not one of its own, a paragraph with the first block.
+_METADATA: Final = frozenset({"base", "link", "meta", "noscript", "script", "style", "template", "title"})
+_ENDED_BY: Final = {
+    "dd": frozenset(("dd", "dt")),
+    "dt": frozenset(("dd", "dt")),
+    "li": frozenset(("li",)),
+    "p": _BLOCKS - {"br"} | {f"h{level}" for level in range(1, 7)},
+    "tbody": frozenset(("tbody", "tfoot")),
+    "td": frozenset(("tbody", "td", "tfoot", "th", "tr")),
+    "th": frozenset(("tbody", "td", "tfoot", "th", "tr")),
+    "thead": frozenset(("tbody", "tfoot")),
+    "tr": frozenset(("tbody", "tfoot", "tr")),
+}
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _INVISIBLE: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)|font-size\s*:\s*0", re.I
 )
 _SPACE: Final = re.compile(r"\s+")
-# Deeper elements are read as text of the one at this depth.
+# Deeper elements are left out, because nobody keeps what is hidden among them.
 _DEEPEST: Final = 2_000
 
 
@@ -44,11 +58,12 @@ def split_html(text: str) -> Iterator[DocumentSection]:
 
 
 class _PageReader(HTMLParser):
-    """Collects sections. _open: names of open elements with whether each is skipped."""
+    """Collects sections. _open: names of open elements with whether each is skipped. _deeper: how many are in those."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._open: list[tuple[str, bool]] = []
+        self._deeper = 0
         self._path, self._level = HeadingPath(), 0
         self._text: list[str] = []
         self._found: list[DocumentSection] = []
@@ -58,14 +73,22 @@ class _PageReader(HTMLParser):
         return self._found
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._end_implied(tag)
         if tag in _HEADINGS and not self._is_skipped:
             self._end_section()
             self._level = _HEADINGS[tag]
         self._separate(tag)
-        if tag not in _VOID and len(self._open) < _DEEPEST:
+        if tag in _VOID:
+            return
+        if len(self._open) == _DEEPEST:
+            self._deeper += 1
+        else:
             self._open.append((tag, self._is_skipped or tag in _SKIPPED or _is_hidden(dict(attrs))))
 
     def handle_endtag(self, tag: str) -> None:
+        if self._deeper:
+            self._deeper -= tag not in _VOID
+            return
         if tag in _HEADINGS and self._level:
             self._path = self._path.enter(self._level, "".join(self._text))
             self._level, self._text = 0, []
@@ -80,7 +103,11 @@ class _PageReader(HTMLParser):
 
     @property
     def _is_skipped(self) -> bool:
-        return bool(self._open) and self._open[-1][1]
+        return bool(self._deeper) or (bool(self._open) and self._open[-1][1])
+
+    def _end_implied(self, tag: str) -> None:
+        while self._open and not self._deeper and _is_ended(self._open[-1][0], tag):
+            self._open.pop()
 
     def _separate(self, tag: str) -> None:
         if not self._is_skipped:
@@ -92,6 +119,11 @@ class _PageReader(HTMLParser):
     def _end_section(self) -> None:
         self._found.append(DocumentSection("".join(self._text), self._path.text))
         self._text = []
+
+
+def _is_ended(open_tag: str, tag: str) -> bool:
+    """Whether an element ends where another begins, though it has no end tag."""
+    return tag not in _METADATA if open_tag == "head" else tag in _ENDED_BY.get(open_tag, ())
 
 
 def _is_hidden(attributes: dict[str, str | None]) -> bool:

@@ -13,11 +13,15 @@ import msgspec
 import control
 from control.knowledge.model import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
 
-WALL_S: Final = 40.0
+# Six times the child's CPU time (parser_process.CPU_S), which ends it first unless the machine is very busy: then a
+# sound document must not be refused.
+WALL_S: Final = 120.0
 _ROOT: Final = Path(control.__file__).parent.parent
 # Of one section besides its text: names, heading, page, and escapes, of which JSON has six characters at most.
 _BYTES_PER_CHARACTER: Final = 8
 _PIECE: Final = 65_536
+# Python's exit status after an exception.
+_PYTHON_ERROR: Final = 1
 
 
 class DocumentRefused(Exception):
@@ -55,25 +59,29 @@ class DocumentParser:
 
     async def parse(self, data: bytes, kind: DocumentFormat, limits: KnowledgeLimits) -> ParsedDocument:
         """Raises DocumentRefused."""
-        output = await self._run(data, (kind, str(limits.pages), str(limits.characters)), limits.characters)
+        arguments = (kind, str(limits.pages), str(limits.characters))
+        output, status = await self._run(data, arguments, limits.characters)
         try:
             answer = msgspec.json.decode(output, type=_ParserAnswer)
-        except msgspec.DecodeError:  # the process was ended by its limits
-            raise DocumentRefused("too_costly") from None
+        except msgspec.DecodeError:  # it was ended by its limits, or by an error of the libraries
+            raise DocumentRefused("unreadable" if status == _PYTHON_ERROR else "too_costly") from None
         if answer.failure:
             raise DocumentRefused(answer.failure if answer.failure in FAILURES else "unreadable")
         return ParsedDocument(answer.sections, answer.pages)
 
-    async def _run(self, data: bytes, arguments: tuple[str, ...], characters: int) -> bytes:
+    async def _run(self, data: bytes, arguments: tuple[str, ...], characters: int) -> tuple[bytes, int]:
+        """What the child wrote, and its exit status."""
         process = await asyncio.create_subprocess_exec(
             *self._command, *arguments, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL,
             cwd=_ROOT, env=_environment(), start_new_session=True,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(self._wall_s), asyncio.TaskGroup() as group:
-                group.create_task(_write(process, data))
-                reading = group.create_task(_read(process, characters * _BYTES_PER_CHARACTER + _PIECE))
-            return reading.result()
+            async with asyncio.timeout(self._wall_s):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_write(process, data))
+                    reading = group.create_task(_read(process, characters * _BYTES_PER_CHARACTER + _PIECE))
+                # Not killed at the end of its output: what kills a process that has just ended loses its status.
+                return reading.result(), await process.wait()
         except TimeoutError:
             raise DocumentRefused("too_costly") from None
         finally:
@@ -103,6 +111,6 @@ async def _read(process: Process, most: int) -> bytes:
     output = bytearray()
     while len(output) < most and (piece := await process.stdout.read(_PIECE)):
         output += piece
-    if len(output) >= most:
+    if len(output) >= most and process.returncode is None:
         process.kill()
     return bytes(output)

@@ -34,9 +34,10 @@ def main(arguments: list[str]) -> None:
     kind, pages, characters = arguments[0], int(arguments[1]), int(arguments[2])
     try:
         result = read_document(kind, sys.stdin.buffer.read(), most_pages=pages, most_characters=characters)
+        output = msgspec.json.encode(result)
     except MemoryError:
-        result = {"failure": "too_costly"}
-    sys.stdout.buffer.write(msgspec.json.encode(result))
+        output = msgspec.json.encode({"failure": "too_costly"})
+    sys.stdout.buffer.write(output)
 
 
 def limit_process() -> None:

@@ -12,7 +12,7 @@ _DOCUMENTS: Final = """
 """
 
 
-async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID]:
-    """Ids of documents; empty: all of the workspace."""
-    ids = await db.fetchval(_DOCUMENTS, call_id, workspace_id)
-    return [UUID(one) for one in ids or ()]
+async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID] | None:
+    """Ids of documents; empty: all of the workspace; None: the call's version is not known, so none."""
+    row = await db.fetchrow(_DOCUMENTS, call_id, workspace_id)
+    return None if row is None else [UUID(one) for one in row["ids"] or ()]

@@ -9,6 +9,7 @@ from control.knowledge import store_chunks
 from control.knowledge.languages import configuration_of
 from control.knowledge.model import FoundPassage
 from control.knowledge.search_query import (
+    LONGEST_SIMILAR,
     MOST_CANDIDATES,
     SHORTEST_SIMILAR,
     ChunkQuery,
@@ -65,7 +66,7 @@ async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[Sear
     found, left = list[SearchTerm](), _MOST_SIMILAR
     for term in terms:
         similar = None
-        if term.chunks == 0 and len(term.text) >= SHORTEST_SIMILAR and left > 0:
+        if term.chunks == 0 and SHORTEST_SIMILAR <= len(term.text) <= LONGEST_SIMILAR and left > 0:
             left -= 1
             size, most = len(term.text), most_differing(term.text)
             lengths = range(size - most, size + most + 1)

@@ -1,7 +1,7 @@
 """Service of documents that agents search: upload, list, search, indexing, deletion."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,8 +24,13 @@ from shared.storage import Storage
 
 INDEX_DOCUMENT: Final = "knowledge.index_document"
 DELETE_FILE: Final = "knowledge.delete_file"
+# For so long after a request to read a file, another one changes nothing while it waits: else a member could fill the
+# queue, of which two jobs run at once for all workspaces.
+_REQUEST_AGAIN_AFTER: Final = timedelta(minutes=10)
 # Seconds after which a document is indexed, should the request end between its two transactions.
 _LATER_S: Final = 30.0
+# A file is stored within so many seconds after its row, or never: the request has ended.
+UPLOAD_TIME_S: Final = 120.0
 _MOST_PASSAGES: Final = 10
 
 
@@ -85,7 +90,7 @@ class KnowledgeDocuments:
         if len(new.data) > limits.bytes:
             raise Invalid(f"file: must have at most {limits.bytes:,} bytes.", code="file_too_large", param="file")
         kind = find_format(new.data)
-        await store.lock_workspace(db, workspace_id)
+        await store.lock_documents(db, workspace_id)
         if await store.count_documents(db, workspace_id) >= limits.documents:
             raise Conflict(f"This workspace has {limits.documents} documents at most.", code="document_limit")
         document = KnowledgeDocument(
@@ -118,22 +123,27 @@ class KnowledgeDocuments:
     async def reindex(
         self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID, now: datetime
     ) -> KnowledgeDocument:
-        """Has the file read again; until then the text of before is searched. Raises NotFound (code
-        document_not_found), Conflict (code workspace_suspended)."""
+        """Has the file read again; until then the text of before is searched. Changes nothing where this was requested
+        less than ten minutes ago and has not been done. Raises NotFound (code document_not_found), Conflict (code
+        workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
+        before = await self.get(db, workspace_id, document_id)
+        if before.status == "pending" and now - before.requested_at < _REQUEST_AGAIN_AFTER:
+            return before
         document = _require(await store.restart(db, workspace_id, document_id, now))
         await self.enqueue_indexing(db, document)
         await record_change(db, actor, _change("knowledge.reindex_document", document))
         return document
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID) -> None:
-        """Deletes a document: no search finds it once this transaction commits. Its file is deleted by a job. Raises
-        NotFound (code document_not_found)."""
+        """Deletes a document: no search finds it once this transaction commits. Its file is deleted by a job, when no
+        request can be storing it any more. Raises NotFound (code document_not_found)."""
         await store.lock_workspace(db, workspace_id)
         document = _require(await store.select_one(db, workspace_id, document_id))
         await store_chunks.delete_chunks(db, workspace_id, document_id)
         await store.delete(db, document_id)
-        await enqueue(db, DELETE_FILE, msgspec.json.encode(DeleteFileJob(workspace_id, document_id)))
+        job = msgspec.json.encode(DeleteFileJob(workspace_id, document_id))
+        await enqueue(db, DELETE_FILE, job, delay_s=UPLOAD_TIME_S)
         await record_change(db, actor, _change("knowledge.delete_document", document))
 
     async def search(

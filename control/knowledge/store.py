@@ -30,9 +30,19 @@ _FINISH: Final = """
 """
 
 
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
 async def lock_workspace(db: Connection, workspace_id: UUID) -> None:
-    """Serialises changes of a workspace's documents, their chunks and their terms until the transaction ends."""
-    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('knowledge ' || $1::text, 0))", str(workspace_id))
+    """Serialises changes of a workspace's chunks and terms until the transaction ends: while a document is indexed, for
+    seconds."""
+    await db.execute(_LOCK, f"knowledge {workspace_id}")
+
+
+async def lock_documents(db: Connection, workspace_id: UUID) -> None:
+    """Serialises the adding of documents to a workspace until the transaction ends. It does not wait while another one
+    is indexed, because the request has a connection."""
+    await db.execute(_LOCK, f"knowledge documents {workspace_id}")
 
 
 async def insert(db: Connection, document: KnowledgeDocument) -> None:

@@ -39,6 +39,8 @@ async def _search(context: HandlerContext) -> str:
     async def search(db: Connection) -> list[FoundPassage]:
         workspace_id = context.call.workspace_id
         documents = await select_call_documents(db, workspace_id, context.call.id)
+        if documents is None:
+            return []
         return await search_documents(db, workspace_id, query, documents=documents, most=MOST_PASSAGES)
 
     return format_result(await context.in_transaction(search))

@@ -102,7 +102,8 @@ async def delete_document(context: MemberContext, document_id: UUID) -> None:
 
 
 async def reindex_document(context: MemberContext, document_id: UUID) -> KnowledgeDocumentAnswer:
-    """Has a document's file read again, after its limits were raised for instance."""
+    """Has a document's file read again, after its limits were raised for instance. While that waits, another request
+    within ten minutes changes nothing."""
     found = await context.services.knowledge.reindex(
         context.db, context.actor, context.workspace_id, document_id, context.now
     )

@@ -1,8 +1,11 @@
 """Documents over the API: upload, status, search, deletion; who may do what."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,6 +35,44 @@ async def upload(api: Api, user: User, path: str, data: bytes, **query: str) -> 
     url = f"{api.url}{path}/documents/upload"
     async with api.client.post(url, data=BytesIO(data), params={"name": "Fees"} | query, headers=headers) as response:
         return response.status, await response.json()
+
+
+@asynccontextmanager
+async def slow_upload(api: Api, user: User, path: str) -> AsyncIterator[asyncio.StreamReader]:
+    """A file of which one byte has come; yields where the answer is read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(api.url).port)
+    target = f"{urlsplit(api.url).path}{path}/documents/upload?name=Slow"
+    head = f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {user.token}\r\nContent-Length: 9\r\n\r\na"
+    writer.write(head.encode())
+    yield reader
+    writer.close()
+    await writer.wait_closed()
+
+
+async def read_status(reader: asyncio.StreamReader) -> int:
+    async with asyncio.timeout(5):
+        return int((await reader.readuntil(b"\r\n")).split()[1])
+
+
+async def test_nobody_takes_all_places_for_files(api: Api) -> None:
+    owner, path = await make_owner(api)
+    colleague = await api.member(path.split("/")[2], "member")
+    for other in (await api.sign_up(), await api.member(path.split("/")[2], "viewer")):
+        async with slow_upload(api, other, path) as answer:
+            assert await read_status(answer) in (403, 404)  # before the file has come
+    async with AsyncExitStack() as uploads:
+        slow = [await uploads.enter_async_context(slow_upload(api, owner, path)) for _ in range(3)]
+        answers = [asyncio.create_task(read_status(one)) for one in slow]
+        (refused,), waiting = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        assert refused.result() == 503
+        status, body = await upload(api, owner, path, b"text")
+        assert (status, body["error"]["code"]) == (503, "busy")
+        assert (await upload(api, colleague, path, b"text"))[0] == 201
+        for one in waiting:
+            one.cancel()
+    async with asyncio.timeout(5):
+        while (await upload(api, owner, path, b"text"))[0] == 503:
+            """The server has not seen yet that the connections are closed."""
 
 
 async def test_document_is_added_listed_and_deleted(api: Api) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from control.http.concurrency_limit import ConcurrencyLimit
+from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from shared.errors import Unavailable
 from tests.virtual_time import run_virtual
 
@@ -40,5 +40,20 @@ def test_nobody_waits_longer_than_the_limit_and_a_place_is_left_to_the_next() ->
             assert loop.time() == pytest.approx(2)
         async with limit.acquired():
             pass
+
+    run_virtual(scenario())
+
+
+def test_a_sender_takes_its_share_of_the_places() -> None:
+    async def scenario() -> None:
+        limit = SenderConcurrencyLimit(3, each=2, waiting=3, wait_s=2)
+        async with limit.acquired_by("ann"):
+            async with limit.acquired_by("ann"), limit.acquired_by("bob"):
+                with pytest.raises(Unavailable) as caught:
+                    async with limit.acquired_by("ann"):
+                        raise AssertionError("a third")
+                assert caught.value.code == "busy"
+            async with limit.acquired_by("ann"):
+                pass
 
     run_virtual(scenario())

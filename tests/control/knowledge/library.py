@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -68,6 +69,12 @@ class Library:
         workspace = self.workspace
         return await self.platform.in_workspace(
             workspace, lambda db: self.platform.services.knowledge.get(db, workspace.workspace_id, document_id)
+        )
+
+    async def reindex(self, document_id: UUID, now: datetime) -> KnowledgeDocument:
+        workspace, knowledge = self.workspace, self.platform.services.knowledge
+        return await self.platform.in_workspace(
+            workspace, lambda db: knowledge.reindex(db, workspace.actor, workspace.workspace_id, document_id, now)
         )
 
     async def delete(self, document_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Documents from upload to search, on PostgreSQL and a folder as storage."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from control.db.jobs import JobFailed
 from control.knowledge.files import documents_prefix, key_of
 from control.knowledge.service import DELETE_FILE, INDEX_DOCUMENT, IndexDocumentJob
+from control.knowledge.store import lock_workspace
 from control.knowledge.worker_tasks import knowledge_tasks
 from shared.errors import Conflict, Invalid, NotFound
 from shared.storage import StorageUnavailable
@@ -37,6 +39,8 @@ async def test_misheard_words_and_other_languages_are_found(platform: CallPlatfo
     await library.add("Eine Wurzelbehandlung kostet 310 Euro. Die Praxen öffnen um neun.", "Preise", "de")
     await library.add("كم سعر التاج؟ 480", "Other", "xx")
     assert (await library.search("a zirkonia crown"))[0].heading == "Prices"
+    await library.add("The part " + "a1" * 20 + "x costs 7 dollars.", "Parts")
+    assert await library.search("a1" * 20 + "y") == []  # longer words are not compared
     assert (await library.search("Was kosten Wurzelbehandlungen?"))[0].document == "Preise"
     assert (await library.search("Wann öffnet die Praxis oder Praxen?"))[0].document == "Preise"
 
@@ -53,6 +57,9 @@ async def test_deleted_document_is_gone_at_once_and_its_file_later(platform: Cal
     left = await platform.in_platform(lambda db: db.fetchval(terms, library.workspace.workspace_id))
     assert left == ["900", "bridg", "cost", "dollar"]
     assert await platform.storage.size(key)
+    # A request that was still storing it has ended by then, so no file is left that no row names.
+    waits = "SELECT min(execute_after - created) FROM pgqueuer WHERE entrypoint = $1"
+    assert await platform.in_platform(lambda db: db.fetchval(waits, DELETE_FILE)) >= timedelta(minutes=1, seconds=59)
     tasks = knowledge_tasks(platform.pool, platform.services.knowledge, platform.storage)
     for payload in await platform.job_payloads(DELETE_FILE):
         await tasks.handlers[DELETE_FILE](payload)
@@ -80,16 +87,46 @@ async def test_document_is_indexed_once_and_again_on_request(platform: CallPlatf
     await platform.storage.put(key_of(document), b"A crown costs 500 dollars.")
     await library.index(document)
     assert (await library.search("crown"))[0].text.startswith("A zirconia crown")
-    workspace, knowledge = library.workspace, platform.services.knowledge
-    again = await platform.in_workspace(
-        workspace, lambda db: knowledge.reindex(db, workspace.actor, workspace.workspace_id, document.id, NOW)
-    )
+    again = await library.reindex(document.id, NOW)
     assert (again.status, again.revision) == ("pending", 2)
     assert await library.search("zirconia")
     await library.index(document)  # the job of the revision before
     assert (await library.get(document.id)).status == "pending"
     await library.index(again)
     assert [one.text for one in await library.search("crown")] == ["A crown costs 500 dollars."]
+
+
+async def test_waiting_document_is_not_enqueued_again(platform: CallPlatform) -> None:
+    library = await make_library(platform)
+    document = await library.upload(PRICES)
+    enqueued = len(await platform.job_payloads(INDEX_DOCUMENT))
+    assert await library.reindex(document.id, NOW + timedelta(minutes=9)) == document
+    assert len(await platform.job_payloads(INDEX_DOCUMENT)) == enqueued
+    assert (await library.reindex(document.id, NOW + timedelta(minutes=10))).revision == 2  # its job may be lost
+    assert len(await platform.job_payloads(INDEX_DOCUMENT)) == enqueued + 1
+
+
+async def test_document_is_added_while_another_one_is_indexed(platform: CallPlatform) -> None:
+    library = await make_library(platform)
+    async with platform.pool.transaction() as db:
+        await lock_workspace(db, library.workspace.workspace_id)  # as the job does, for seconds
+        async with asyncio.timeout(5):
+            await library.insert(b"A crown costs 480 dollars.")
+
+
+async def test_process_that_cannot_start_is_tried_again(
+    platform: CallPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*command: str, **options: object) -> None:
+        raise BlockingIOError
+
+    library = await make_library(platform)
+    document = await library.upload(PRICES)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "create_subprocess_exec", fail)
+        with pytest.raises(JobFailed, match="parser: BlockingIOError"):
+            await library.index(document)
+    assert (await library.get(document.id)).status == "pending"
 
 
 async def test_lost_upload_and_away_storage(platform: CallPlatform, monkeypatch: pytest.MonkeyPatch) -> None:

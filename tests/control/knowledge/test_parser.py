@@ -87,7 +87,8 @@ async def test_process_is_ended_when_it_takes_too_long_writes_too_much_or_dies()
 
     assert await refusal(b"a", "text", child("import time; time.sleep(60)", 0.3)) == "too_costly"
     assert await refusal(b"a", "text", child("while True: print('x' * 65536)")) == "too_costly"
-    assert await refusal(b"a" * 1_000_000, "text", child("raise SystemExit(1)")) == "too_costly"
+    assert await refusal(b"a" * 1_000_000, "text", child("import os; os.kill(os.getpid(), 9)")) == "too_costly"
+    assert await refusal(b"a" * 1_000_000, "text", child("raise NotImplementedError")) == "unreadable"
 
 
 async def test_process_is_limited_and_has_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

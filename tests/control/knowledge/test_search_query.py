@@ -1,8 +1,12 @@
 """Which words of a question are searched, and with which weights."""
 
+from functools import cache
+from time import process_time
 from uuid import UUID
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from control.knowledge.search_query import (
     MOST_CANDIDATES,
@@ -11,6 +15,7 @@ from control.knowledge.search_query import (
     choose_terms,
     find_similar,
     make_query,
+    most_differing,
     split_question,
 )
 
@@ -53,7 +58,8 @@ def test_chunks_without_a_rare_word_are_not_ranked() -> None:
         [SearchTerm("crown", "crown", 5), SearchTerm("price", "price", common)], 100_000, WORKSPACE, [UUID(int=7)]
     )
     assert query is not None
-    assert query.attempts == (f"{SCOPE} & ('d:{UUID(int=7).hex}') & ('crown')",)
+    only = f"{SCOPE} & ('d:{UUID(int=7).hex}')"
+    assert query.attempts == (f"{only} & ('crown')", f"{only} & ('crown' | 'price')")  # the rare word may be elsewhere
     every = make_query([SearchTerm("a", "a", common), SearchTerm("b", "b", common + 1)], 100_000, WORKSPACE, [])
     assert every is not None
     assert every.attempts == (f"{SCOPE} & ('a' & 'b')", f"{SCOPE} & ('a')")
@@ -74,3 +80,33 @@ def test_misheard_word_finds_a_similar_one(heard: str, found: str) -> None:
     near = find_similar(SearchTerm(heard, heard, 0), known)
     assert ("" if near is None else near.text) == found
     assert near is None or (near.word, near.factor < 1) == (heard, True)
+
+
+def count_differences(one: str, other: str) -> int:
+    """The distance by its definition."""
+
+    @cache
+    def count(i: int, j: int) -> int:
+        if i == 0 or j == 0:
+            return i + j
+        costs = [count(i - 1, j) + 1, count(i, j - 1) + 1, count(i - 1, j - 1) + (one[i - 1] != other[j - 1])]
+        if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+            costs.append(count(i - 2, j - 2) + 1)
+        return min(costs)
+
+    return count(len(one), len(other))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("abc", min_size=4, max_size=9), st.text("abc", min_size=3, max_size=11))
+@example("abcabcabc", "bacbacabc")
+def test_word_is_similar_exactly_if_few_letters_differ(heard: str, known: str) -> None:
+    near = find_similar(SearchTerm(heard, heard, 0), [SearchTerm("", known, 1)])
+    assert (near is not None) == (count_differences(heard, known) <= most_differing(heard))
+
+
+def test_long_words_are_compared_near_the_diagonal_only() -> None:
+    known = [SearchTerm("", "ab" * 47 + f"{n:06d}", 1) for n in range(1_000)]
+    began = process_time()
+    assert find_similar(SearchTerm("", "ab" * 47 + "000999", 0), known)
+    assert process_time() - began < 1.2  # all cells took 2.4 s

@@ -69,6 +69,12 @@ async def test_call_finds_its_agents_documents_only(platform: CallPlatform, data
         found = json.loads(await tools.run(ask("price of a zirconia crown")))
         assert [one["document"] for one in found["passages"]][:1] == ["Prices"]
         assert {one["document_id"] for one in found["passages"]} == {str(document_id)}
+        unknown_version = "UPDATE calls SET agent_version = NULL WHERE id = $1"
+        admitted = await platform.admit(library.workspace)
+        await platform.in_platform(lambda db: db.execute(unknown_version, UUID(reference(admitted).call_id)))
+        its = reference(admitted)
+        assert json.loads(await tools.run(ask("zirconia")))["passages"] == []
+        its = reference(await platform.admit(library.workspace))
         await library.delete(document_id)
         assert json.loads(await tools.run(ask("zirconia")))["note"] == NOTHING
         its = reference(await platform.admit(scoped))
