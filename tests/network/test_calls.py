@@ -109,10 +109,12 @@ async def test_transcript_and_turns(
         "GET", f"{platform.workspace.path}/calls/{record.call['id']}/transcription"
     )
     assert record.answer["transcription"] == answer["transcription"]
-    assert [word["speaker"] for word in answer["words"]] == ["agent", *["caller", "agent"] * TURNS]
-    assert all("fellow americans" in word["text"].lower() for word in answer["words"] if word["speaker"] == "caller")
-    assert "front desk" in answer["words"][0]["text"]
-    assert all(0 <= word["start_ms"] < word["end_ms"] for word in answer["words"])
+    assert [word["speaker"] for word in answer["utterances"]] == ["agent", *["caller", "agent"] * TURNS]
+    assert all(
+        "fellow americans" in word["text"].lower() for word in answer["utterances"] if word["speaker"] == "caller"
+    )
+    assert "front desk" in answer["utterances"][0]["text"]
+    assert all(0 <= word["start_ms"] < word["end_ms"] for word in answer["utterances"])
     assert all(turn["start_ms"] >= 0 for turn in record.call["turns"])
     assert all(turn["latency_ms"]["total"] > 0 for turn in record.call["turns"][-TURNS:])
     assert record.call["usage"]["stt_ms"] > 0 and record.call["usage"]["tts_characters"] > 0
