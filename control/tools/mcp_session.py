@@ -22,8 +22,9 @@ from control.tools.model import ListedTool
 from control.tools.outside_text import clean
 from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
 
-# Bytes of one HTTP answer, and of one event in it.
+# Bytes of one HTTP answer, and of one event in it; and chunks, of which each takes 6 us of the event loop.
 MOST_BYTES: Final = 1_048_576
+MOST_CHUNKS: Final = 16_384
 MOST_TOOLS: Final = 128
 MOST_PAGES: Final = 10
 LONGEST_NAME: Final = 128
@@ -31,6 +32,9 @@ LONGEST_DESCRIPTION: Final = 1_000
 CONNECT_S: Final = 3.0
 # Seconds without a byte of an answer; the whole call has a shorter limit of its own.
 READ_S: Final = 30.0
+# Between two streams of events of a session, and the rate of what they hold: 1 MiB of small events takes a second.
+STREAM_PAUSE_S: Final = 0.2
+STREAM_BYTES_PER_S: Final = 65_536
 _CLIENT: Final = types.Implementation(name="vocalized", version="1")
 # https://www.jsonrpc.org/specification#error_object: the server has not run the tool. Not PARSE_ERROR, with which the
 # library reports an answer that it cannot read.
@@ -137,14 +141,20 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
 
     A connection that breaks after the request was sent becomes an answer with status 502, and one that breaks in an
     answer its end: the library would end the session for an error, and with it the requests of all other calls.
+
+    Streams of events are opened at a bounded rate. The library opens one again as soon as the server says: one that
+    said 0 ms took a whole core.
     """
 
     def __init__(self, guard: EgressGuard, tls: ssl.SSLContext) -> None:
         self._guard = guard
         self._inner = httpx2.AsyncHTTPTransport(verify=tls)
+        self._next_stream = 0.0  # on the event loop's clock
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends one request to the first address that answers. Raises httpx2.ConnectError for what is refused."""
+        if request.method == "GET":
+            await self._wait_for_turn()
         *others, last = await self._resolve(request)
         for address in others:
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # before anything was sent
@@ -154,6 +164,16 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._inner.aclose()
+
+    async def _wait_for_turn(self) -> None:
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next_stream)
+        self._next_stream = at + STREAM_PAUSE_S
+        await asyncio.sleep(at - now)
+
+    def _count_stream(self, size: int) -> None:
+        """Puts the next stream off by the work that this one made."""
+        self._next_stream += size / STREAM_BYTES_PER_S
 
     async def _resolve(self, request: httpx2.Request) -> list[str]:
         url = request.url
@@ -188,7 +208,7 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             answer.status_code,
             headers=answer.headers,
-            stream=_BoundedStream(answer.stream),
+            stream=_BoundedStream(answer.stream, self._count_stream if request.method == "GET" else None),
             extensions=answer.extensions,
         )
 
@@ -196,15 +216,18 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
 class _BoundedStream(httpx2.AsyncByteStream):
     """A body, which ends where the connection breaks, and after MOST_BYTES: what is cut off is no valid message."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpx2.AsyncByteStream, count: Callable[[int], None] | None) -> None:
+        """count: told the size of each part."""
+        self._inner, self._count = inner, count
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
+        size = chunks = 0
         with suppress(httpx2.TransportError):
             async for part in self._inner:
-                size += len(part)
-                if size > MOST_BYTES:
+                size, chunks = size + len(part), chunks + 1
+                if self._count is not None:
+                    self._count(len(part))
+                if size > MOST_BYTES or chunks > MOST_CHUNKS:
                     return
                 yield part
 

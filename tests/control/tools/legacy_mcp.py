@@ -16,8 +16,8 @@ TOOL = {"name": "book", "description": "Books.", "inputSchema": {"type": "object
 class LegacyServer:
     """sessions: opened so far; the last one is valid. called: runs of tools. replies: in place of the result of a
     call, in their order. changes: when set, the stream of the session says that the list has changed. text: of
-    results. list_reply: in place of the list.
-    gate: uses of the tool `wait` are answered when it is set."""
+    results. stream, list_reply: in place of the session's stream, and of the list. gate: uses of the tool `wait` are
+    answered when it is set."""
 
     peer: HostilePeer
     sessions: int = 0
@@ -26,6 +26,7 @@ class LegacyServer:
     tools: list[dict[str, Any]] = field(default_factory=lambda: [TOOL])
     changes: asyncio.Event = field(default_factory=asyncio.Event)
     has_forgotten: bool = False
+    stream: Respond | None = None
     list_reply: Respond | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     text: str = "Done"
@@ -69,6 +70,9 @@ class LegacyServer:
         return _result(ident, {"content": [{"type": "text", "text": f"{self.text}, {head}."}]})
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        if self.stream is not None:
+            await self.stream(writer)
+            return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         await self.changes.wait()
         changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}

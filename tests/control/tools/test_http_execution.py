@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control.tools.http_client import MOST_BYTES, ToolHttpClient
+from control.tools.http_client import MOST_BYTES, MOST_CHUNKS, ToolHttpClient
 from control.tools.http_config import HttpToolConfig
 from control.tools.http_execution import HttpExecution
 from control.tools.http_request import make_request
@@ -18,6 +18,7 @@ from shared.errors import Conflict, Problem, Unavailable
 from shared.name_resolver import NameResolver
 from tests.control.tools.hostile_peer import (
     Respond,
+    crumbs,
     drip,
     flood,
     garbage,
@@ -81,6 +82,12 @@ async def test_only_the_beginning_of_twenty_megabytes_is_read() -> None:
         assert peer.sent < 8_000_000  # what the buffers of both sockets took
         problem, _ = await failure(run(peer.url, limit_s=10.0, result={"a": "/a"}))
         assert f"more than {MOST_BYTES:,} bytes" in problem.message
+
+
+async def test_only_the_first_crumbs_of_a_body_are_read() -> None:
+    async with running_peer(crumbs) as peer:
+        problem, _ = await failure(run(peer.url, limit_s=10.0, result={"a": "/a"}))
+        assert f"has more than {MOST_CHUNKS + 1:,} bytes" in problem.message
 
 
 @pytest.mark.parametrize(

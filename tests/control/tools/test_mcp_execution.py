@@ -23,7 +23,7 @@ from control.tools.model import LONGEST_MODEL_NAME, ListedTool, McpServer, model
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Problem, TooManyRequests, Unavailable
 from shared.ids import new_id
-from tests.control.tools.hostile_peer import garbage, hang, hang_up, plain, running_peer
+from tests.control.tools.hostile_peer import end_stream, garbage, hang, hang_up, plain, running_peer
 from tests.control.tools.legacy_mcp import LegacyServer
 
 AT = datetime(2026, 11, 26, tzinfo=UTC)
@@ -153,6 +153,19 @@ async def test_request_that_has_arrived_is_not_sent_to_the_next_address(head: st
             with pytest.raises(httpx2.RemoteProtocolError):
                 await client.post(peer.url, json={})
         assert len(peer.requests) == 1
+
+
+async def test_stream_that_ends_again_and_again_is_opened_a_few_times_and_no_more_after_its_use() -> None:
+    """It was opened 860 times a second, and two minutes longer."""
+    async with legacy() as (old, execution):
+        await run(execution)
+        old.stream, old.replies, before = end_stream, [end_stream], len(old.peer.requests)
+        assert isinstance(await failure(execution, limit_s=0.9), Unavailable)
+        assert 2 <= len(old.peer.requests) - before <= 8
+        async with asyncio.timeout(5):
+            while not old.peer.requests[-1].startswith("DELETE"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert len(old.called) == 2
 
 
 async def test_reason_against_a_list_holds_no_secret() -> None:
