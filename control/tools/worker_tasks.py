@@ -7,9 +7,9 @@ from typing import Final
 import structlog
 
 from control.db.duties import OutsideDuty, WorkerTasks
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.tools import store_mcp_servers
+from control.tools import read_tool_use, store_mcp_servers
 from control.tools.mcp_servers import McpServers
 from control.tools.mcp_tool_list import ToolListing
 from control.tools.model import McpServer
@@ -36,7 +36,7 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
     """Asks up to AT_ONCE servers whose lists are older than MAX_AGE, all at the same time; returns how many."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        due = await store_mcp_servers.select_oldest(db, now - MAX_AGE, AT_ONCE)
+        due = await _select_due(db, now)
     if due:
         await servers.connections.load_library()
     answers = await asyncio.gather(*(_ask(servers, server) for server in due), return_exceptions=True)
@@ -51,6 +51,11 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
             except NotFound:  # deleted meanwhile
                 continue
     return len(due)
+
+
+async def _select_due(db: Connection, now: datetime) -> list[McpServer]:
+    keys = await read_tool_use.select_due_servers(db, now - MAX_AGE, AT_ONCE)
+    return [server for key in keys if (server := await store_mcp_servers.select_one(db, *key)) is not None]
 
 
 def _failed(server: McpServer, error: BaseException) -> ToolListing:

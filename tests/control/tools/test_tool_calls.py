@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from control.calls.model import AdmittedCall
-from control.tools.mcp_servers import McpServers
+from control.tools.mcp_config import McpServerConfig
+from control.tools.mcp_servers import McpServerEdit, McpServers
 from control.tools.mcp_tool_list import ToolListing
 from control.tools.model import McpServer
 from control.tools.worker_tasks import refresh_lists
@@ -166,6 +168,31 @@ async def test_server_with_another_list_is_asked_again_after_its_next_use(
         platform.services.tools.connections.report_change(server.id)
         told = await failing(node.ask(admitted, "tool.diary__book", b'{"hour": "8"}', run_id="run-1"))
         assert "Booked at 8." in told
+        query = "SELECT tried_at FROM mcp_servers WHERE id = $1"
+        assert await platform.in_platform(lambda db: db.fetchval(query, server.id)) is None
+
+
+async def test_suspended_workspace_and_changed_server_keep_what_they_had(platform: CallPlatform) -> None:
+    """The list of a server that was asked before its config was changed is not taken for that of the other one."""
+    workspace = await platform.create_workspace()
+    service = platform.services.tools.mcp
+    async with running_mcp(ScriptedTools().server) as url:
+        server = await add_server(platform, workspace, url)
+        moved = McpServerEdit(McpServerConfig(url=f"{url}?new=1"))
+        later = NOW + timedelta(hours=2)
+        asked = await service.listing(server)()
+        await platform.in_workspace(
+            workspace,
+            lambda db: service.update(db, workspace.workspace_id, workspace.actor, server.id, moved, later),
+        )
+        stale = await platform.in_workspace(
+            workspace, lambda db: service.save_listing(db, replace(asked, tools=()), later)
+        )
+        assert len(stale.tools) == 4 and stale.tried_at is None
+
+        suspend = "UPDATE workspaces SET status = 'suspended' WHERE id = $1"
+        await platform.in_platform(lambda db: db.execute(suspend, workspace.workspace_id))
+        await refresh_lists(platform.pool, service, later)
         query = "SELECT tried_at FROM mcp_servers WHERE id = $1"
         assert await platform.in_platform(lambda db: db.fetchval(query, server.id)) is None
 
