@@ -209,6 +209,8 @@ async def test_answer_beyond_its_size_is_not_read() -> None:
     async with legacy() as (old, execution):
         old.text = "x" * (mcp_session.MOST_BYTES + 1)
         assert isinstance(await failure(execution), Unavailable)
+        old.text = "," * (mcp_session.MOST_COMMAS + 1)
+        assert isinstance(await failure(execution), Unavailable)
         old.text = "y" * 100_000
         assert "(the rest was cut off)" in await run(execution)
 
