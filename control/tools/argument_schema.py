@@ -8,11 +8,14 @@ patterns, because a regular expression of a customer's could take the event loop
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from control.tools.outside_text import clean
 from shared.errors import Invalid
 
 MOST_BYTES: Final = 8_192
@@ -38,8 +41,17 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "minItems": (int,),
     "maxItems": (int,),
 }
-# Of a schema that is reduced, references included.
+# Of a schema that is reduced, references and entries of allOf included, and its size before.
 MOST_PARTS: Final = 400
+MOST_SOURCE_BYTES: Final = 65_536
+# Parts of a schema times values of the arguments. A check of one value by one part takes 13 us of the event loop.
+MOST_CHECKS: Final = 10_000
+DEEPEST_ARGUMENT: Final = 20
+# So many entries of an enum are compared in the time of one check.
+_ENUM_SHARE: Final = 20
+_UNSTORABLE: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff]")
+# Vendors of language models refuse a request, and with it each turn of a call, for a property of another name.
+_PROPERTY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NESTING: Final = ("properties", "required", "items", "anyOf")
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 
@@ -48,6 +60,11 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     """Raises ValueError, which completes the field's name, for a schema outside of the dialect."""
     if schema.get("type") != "object":
         raise ValueError('must have "type": "object"')
+    for name in ("anyOf", "enum"):
+        if name in schema:
+            raise ValueError(
+                f"must not have {name} beside its properties, because vendors of language models refuse it"
+            )
     if fault := next(_faults(schema, "", 1), ""):
         raise ValueError(fault)
     if len(_encode(schema)) > MOST_BYTES:
@@ -59,11 +76,14 @@ def reduce_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and what is left over is dropped. A schema that stays too large
     takes any object: its server checks the arguments in any case."""
     try:
+        if len(_encode(schema)) > MOST_SOURCE_BYTES:
+            return dict(NO_ARGUMENTS)
         reduced = _Reduction(schema).reduce(schema, 1)
-        reduced.pop("anyOf", None)  # a choice at the top is refused by vendors
+        for name in ("anyOf", "enum", "items"):
+            reduced.pop(name, None)
         reduced = {**NO_ARGUMENTS, **reduced, "type": "object"}
         check_schema(reduced)
-    except ValueError:
+    except (ValueError, RecursionError):
         return dict(NO_ARGUMENTS)
     return reduced
 
@@ -71,8 +91,8 @@ def reduce_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def parse_arguments(text: str) -> dict[str, Any]:
     """A model's arguments. Raises Invalid (code arguments_invalid)."""
     try:
-        value = json.loads(text or "{}")
-    except (ValueError, RecursionError):
+        value = msgspec.json.decode(text.encode() or b"{}")  # refuses NaN and halves of characters, as servers do
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
         raise Invalid("The arguments are no JSON.", code="arguments_invalid") from None
     if not isinstance(value, dict):
         raise Invalid("The arguments must be a JSON object.", code="arguments_invalid")
@@ -80,7 +100,10 @@ def parse_arguments(text: str) -> dict[str, Any]:
 
 
 def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Raises Invalid (code arguments_invalid), which names the argument."""
+    """Raises Invalid (code arguments_invalid), which names the argument, also for so many values that the check would
+    hold up the event loop."""
+    if _count_values(arguments) * _count_parts(schema) > MOST_CHECKS:
+        raise Invalid("arguments: hold too many values, or are nested too deep.", code="arguments_invalid")
     for error in Draft202012Validator(schema).iter_errors(arguments):
         at = ".".join(str(part) for part in error.absolute_path) or "arguments"
         message = f"{at}: {error.message[:300]}."
@@ -108,16 +131,23 @@ def _faults(schema: Any, at: str, depth: int) -> Iterator[str]:
 
 def _keyword_faults(schema: Mapping[str, Any], where: str) -> Iterator[str]:
     types = schema.get("type", "object")
-    if not set(types if isinstance(types, list) else [types]) <= set(TYPES):
+    types = types if isinstance(types, list) else [types]
+    if not types or not all(one in TYPES for one in types):
         yield f"must have types of {', '.join(TYPES)}{where}"
+    if "array" in types and "items" not in schema:
+        yield f"must have items with the type array{where}"
     properties, required = schema.get("properties", {}), schema.get("required", [])
     if isinstance(properties, dict) and len(properties) > MOST_PROPERTIES:
         yield f"must have at most {MOST_PROPERTIES} properties{where}"
+    if isinstance(properties, dict) and not all(map(_PROPERTY.fullmatch, properties)):
+        yield f"must have names of properties of up to 64 letters, digits, and . _ -{where}"
     if isinstance(required, list) and not all(isinstance(name, str) and name in properties for name in required):
         yield f"must require names of properties only{where}"
     for name in ("enum", "anyOf"):
         if name in schema and not schema[name]:
             yield f"must have entries in {name}{where}"
+    if not _is_plain(schema):
+        yield f"must have plain texts, and an enum of texts, numbers and null{where}"
 
 
 def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -143,16 +173,27 @@ class _Reduction:
         if self._left < 0:
             raise ValueError(f"must have at most {MOST_PARTS} parts")
         schema = self._merged(schema if isinstance(schema, Mapping) else {})
-        kept = {name: value for name, value in schema.items() if _fits(name, value)}
-        if "const" in schema:
+        kept = {name: _cleaned(value) for name, value in schema.items() if _fits(name, value)}
+        if "const" in schema and _fits("enum", [schema["const"]]):
             kept["enum"] = [schema["const"]]
+        required = kept.get("required", [])
+        if "properties" in kept:  # one that is required and cannot be named makes the whole schema unfit
+            kept["properties"] = {
+                name: part
+                for name, part in kept["properties"].items()
+                if _PROPERTY.fullmatch(str(name)) or name in required
+            }
         choices = schema.get("anyOf") or schema.get("oneOf")
         kept["anyOf"] = [one for one in choices if isinstance(one, Mapping)] if isinstance(choices, list) else []
         properties = kept.get("properties", {})
         kept["required"] = [name for name in kept.get("required", []) if isinstance(name, str) and name in properties]
         kept = {name: value for name, value in kept.items() if value != []}
+        is_array = "array" in kept.get("type", "")
         if depth >= MOST_DEPTH:
-            return {name: value for name, value in kept.items() if name not in _NESTING}
+            left_out = (*_NESTING, "type") if is_array else _NESTING
+            return {name: value for name, value in kept.items() if name not in left_out}
+        if is_array:
+            kept.setdefault("items", {})
         return {**kept, **self._reduce_parts(kept, depth + 1)}
 
     def _reduce_parts(self, kept: Mapping[str, Any], depth: int) -> dict[str, Any]:
@@ -175,7 +216,11 @@ class _Reduction:
                 break
             schema = self._resolve(reference)
         parts = merged.pop("allOf", None)
-        for part in parts if isinstance(parts, list) else []:
+        parts = parts if isinstance(parts, list) else []
+        self._left -= len(parts)
+        if self._left < 0:  # before they are merged: the time for it grows with their square
+            raise ValueError(f"must have at most {MOST_PARTS} parts")
+        for part in parts:
             merged = _joined(merged, self._resolve(part["$ref"]) if isinstance(part, dict) and "$ref" in part else part)
         return merged
 
@@ -199,7 +244,43 @@ def _fits(name: str, value: Any) -> bool:
         return False
     if name == "type":
         return bool(value) and all(one in TYPES for one in (value if isinstance(value, list) else [value]))
-    return True
+    return name != "enum" or _is_plain({name: value})
+
+
+def _cleaned(value: Any) -> Any:
+    return clean(value, MOST_BYTES) if isinstance(value, str) else value
+
+
+def _is_plain(schema: Mapping[str, Any]) -> bool:
+    """Whether the texts hold only characters that the database stores, and the enum only values without parts."""
+    texts = [value for value in schema.values() if isinstance(value, str)]
+    choices = schema.get("enum", [])
+    for value in choices if isinstance(choices, list) else []:
+        if isinstance(value, list | dict):
+            return False
+        if isinstance(value, str):
+            texts.append(value)
+    return not any(map(_UNSTORABLE.search, texts))
+
+
+def _count_values(value: Any) -> int:
+    """Of a value and all that it holds; more than MOST_CHECKS where it is nested too deep."""
+    count, left = 0, [(value, 1)]
+    while left:
+        one, depth = left.pop()
+        count += 1
+        if depth > DEEPEST_ARGUMENT or count > MOST_CHECKS:
+            return MOST_CHECKS + 1
+        parts = one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+        left += [(part, depth + 1) for part in parts]
+    return count
+
+
+def _count_parts(schema: Any) -> int:
+    """Of a schema in the dialect."""
+    if not isinstance(schema, Mapping):
+        return 1
+    return 1 + len(schema.get("enum", ())) // _ENUM_SHARE + sum(_count_parts(part) for _, part in _parts(schema))
 
 
 def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class HttpToolConfig(ToolConfigPart):
     parameters: Annotated[dict[str, Any], AfterValidator(_check_parameters)] = Field(
         default=dict(NO_ARGUMENTS),
         description="JSON Schema of the arguments that the model passes: an object of up to 40 properties, 5 deep, "
-        "8 KiB, with the keywords that all vendors of language models take.",
+        "8 KiB, with the keywords that all vendors of language models take; arrays have items, and neither anyOf nor "
+        "enum stands beside the properties.",
         examples=[{"type": "object", "properties": {"sku": {"type": "string"}}, "required": ["sku"]}],
     )
     method: ToolMethod = Field(default="GET", description="Method of the request.", examples=["GET"])

@@ -21,6 +21,9 @@ LONGEST_REASON: Final = 500
 # https://www.rfc-editor.org/rfc/rfc9110#section-15.6: the server did not come to it. Sent again after RETRY_S.
 _AGAIN: Final = (502, 503, 504)
 RETRY_S: Final = 0.2
+# Redirects of a request that its server did not carry out. After a booking, many answer with 302 or 303, which lead to
+# a page about it: https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4
+_NOT_DONE: Final = (301, 307, 308)
 # With less time left, a second request would come to nothing.
 _LEAST_S: Final = 0.5
 
@@ -46,6 +49,8 @@ class HttpExecution:
         if 200 <= answer.status < 300:
             return self._result(answer)
         if 300 <= answer.status < 400:
+            if answer.status not in _NOT_DONE and not self.config.read_only:
+                raise Unavailable(f"{self.name} answered with a redirect (status {answer.status}), not followed.")
             message = f"{self.name} answered with a redirect (status {answer.status}), which is not followed."
             raise Conflict(message, code=REFUSED)
         if answer.status >= 500 and not self.config.read_only:
@@ -102,8 +107,3 @@ class HttpExecution:
 
     def _marked(self, text: str, most: int) -> str:
         return mark_outside(hide_secrets(text, self.secrets), self.name, most)
-
-
-def shown_body(answer: ToolHttpAnswer, most: int) -> str:
-    """The beginning of a body for people: who tries a tool."""
-    return answer.body[: 4 * most].decode("utf-8", "replace")[:most]

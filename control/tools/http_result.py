@@ -21,7 +21,8 @@ def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
     """The values at the config's pointers as JSON, null where there is none; without pointers, the whole text. Raises
     AnswerUnfit."""
     if not _is_text(answer.content_type):
-        raise AnswerUnfit(f"is of the type {answer.content_type}, which is no text")
+        # The type is not named: it is text of the server, and this sentence is not marked as outside data.
+        raise AnswerUnfit("is of a type that is no text")
     if not config.result:
         return _compact(answer)
     if answer.is_cut:

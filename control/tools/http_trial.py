@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from control.tools.http_client import AnswerLost, RequestNotSent, ToolHttpAnswer, ToolHttpClient
-from control.tools.http_execution import HttpExecution, shown_body
+from control.tools.http_execution import HttpExecution
 from control.tools.http_request import ToolHttpRequest, make_request
 from control.tools.model import HttpTool
 from control.tools.secret_headers import hide_secrets
@@ -39,6 +39,7 @@ async def try_http_tool(
     answer = result = error = None
     try:
         answer = await client.send(request, tool.config.timeout_s, owner)
+        answer = replace(answer, content_type=hide_secrets(answer.content_type, secrets))
         result = HttpExecution(client, tool.name, tool.config, owner, secrets).read(answer)
     except (RequestNotSent, AnswerLost) as failed:
         error = f"{failed}."
@@ -47,8 +48,13 @@ async def try_http_tool(
     return HttpTrial(
         request=request,
         answer=answer,
-        answer_body="" if answer is None else hide_secrets(shown_body(answer, SHOWN_BODY), secrets),
+        answer_body="" if answer is None else _shown(answer, secrets),
         result=result,
         error=error,
         took_ms=round((loop.time() - began) * 1_000),
     )
+
+
+def _shown(answer: ToolHttpAnswer, secrets: Mapping[str, str]) -> str:
+    """The beginning of the body. Secrets are hidden before it is cut, which could leave a part of one."""
+    return hide_secrets(answer.body.decode("utf-8", "replace"), secrets)[:SHOWN_BODY]

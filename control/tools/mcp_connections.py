@@ -9,13 +9,15 @@ from uuid import UUID
 
 import structlog
 
-from control.tools.mcp_port import McpAddress, McpCallNotSent, McpRequests
+from control.tools.mcp_port import McpAddress, McpCallLost, McpCallNotSent, McpRequests
 from shared.egress import EgressGuard
 from shared.errors import TooManyRequests
 
 log = structlog.get_logger()
 
 MOST_SESSIONS: Final = 64
+# Of them, one workspace's: else a few with slow servers would keep all others out.
+_SHARE: Final = 4
 IDLE_S: Final = 120.0
 OPEN_S: Final = 5.0
 CLOSE_S: Final = 2.0
@@ -29,6 +31,7 @@ class _Connection:
     """A session, in a task that opens and closes it."""
 
     def __init__(self, address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]) -> None:
+        self.owner = address.owner
         self.users = 0
         self.idle: asyncio.TimerHandle | None = None
         self._end = asyncio.Event()
@@ -80,6 +83,7 @@ class McpConnections:
         self.report_change: ReportChange = lambda server_id: None
         self._most, self._idle_s = most, idle_s
         self._connections: dict[SessionKey, _Connection] = {}
+        self._retired: set[_Connection] = set()
 
     async def load_library(self) -> None:
         """Loads what sessions need, so that no caller waits for it: a second, or several on a busy machine."""
@@ -92,7 +96,9 @@ class McpConnections:
 
     @asynccontextmanager
     async def session(self, key: SessionKey, address: McpAddress) -> AsyncIterator[McpRequests]:
-        """The server's session, opened if there is none. Raises McpCallNotSent, TooManyRequests (code busy)."""
+        """The server's session, opened if there is none. One gets no further request when McpCallNotSent or McpCallLost
+        is raised in it, or a use is cancelled: the library may go on with that request. Raises McpCallNotSent,
+        TooManyRequests (code busy)."""
         connection = self._find(key) or self._connect(key, address)
         connection.users += 1
         if connection.idle is not None:
@@ -100,23 +106,25 @@ class McpConnections:
             connection.idle = None
         try:
             yield await connection.opened()
+        except (McpCallNotSent, McpCallLost, asyncio.CancelledError):
+            self._retire(key, connection)
+            raise
         finally:
             connection.users -= 1
-            if not connection.users and not connection.is_over:
+            if connection in self._retired:
+                self._end_unused(connection)
+            elif not connection.users and not connection.is_over:
                 loop = asyncio.get_running_loop()
                 connection.idle = loop.call_later(self._idle_s, self._drop, key, connection)
-
-    def drop(self, key: SessionKey) -> None:
-        """Forgets a session that is of no use any more; the next request gets a new one."""
-        if connection := self._connections.get(key):
-            self._drop(key, connection)
 
     async def close(self) -> None:
         """Ends all sessions."""
         connections = list(self._connections.items())
         for key, connection in connections:
             self._drop(key, connection)
-        tasks = [connection.task for _, connection in connections]
+        for connection in self._retired:
+            connection.end()
+        tasks = [connection.task for connection in (*(one for _, one in connections), *self._retired)]
         if tasks:
             await asyncio.wait(tasks, timeout=2 * CLOSE_S)
 
@@ -125,7 +133,9 @@ class McpConnections:
         return None if connection is None or connection.is_over else connection
 
     def _connect(self, key: SessionKey, address: McpAddress) -> _Connection:
-        if len(self._connections) >= self._most and not self._drop_idle():
+        owned = sum(one.owner == address.owner for one in self._connections.values())
+        is_full = owned >= max(self._most // _SHARE, 1) and not self._drop_idle(address.owner)
+        if is_full or (len(self._connections) >= self._most and not self._drop_idle()):
             raise TooManyRequests(
                 "Too many MCP servers are in use. Try again in a moment.", code="busy", retry_after_s=1
             )
@@ -135,14 +145,32 @@ class McpConnections:
         self._connections[key] = made
         return made
 
-    def _drop_idle(self) -> bool:
-        """Ends the session that has been idle for longest; False: all are in use."""
-        idle = [(one.idle.when(), key, one) for key, one in self._connections.items() if one.idle is not None]
+    def _drop_idle(self, owner: str | None = None) -> bool:
+        """Ends the session that has been idle for longest, of this owner; False: all are in use."""
+        idle = [
+            (one.idle.when(), key, one)
+            for key, one in self._connections.items()
+            if one.idle is not None and owner in (None, one.owner)
+        ]
         if not idle:
             return False
         _, key, connection = min(idle, key=lambda entry: entry[0])
         self._drop(key, connection)
         return True
+
+    def _retire(self, key: SessionKey, connection: _Connection) -> None:
+        """Ends it after its last use: one failure must not cut off the other calls that wait for this server, whose
+        bookings nobody would know the outcome of."""
+        if connection.is_over or connection in self._retired:
+            return
+        self._forget(key, connection)
+        self._retired.add(connection)
+        connection.task.add_done_callback(lambda _: self._retired.discard(connection))
+        self._end_unused(connection)
+
+    def _end_unused(self, connection: _Connection) -> None:
+        if not connection.users:
+            connection.end()
 
     def _drop(self, key: SessionKey, connection: _Connection) -> None:
         self._forget(key, connection)

@@ -50,20 +50,15 @@ class McpExecution:
             async with asyncio.timeout(timeout_s), self._connected() as session:
                 return await session.list_tools()
         except TimeoutError:
-            self.connections.drop(self._key)
             raise McpCallLost(f"there was no answer within {timeout_s:g} s") from None
-        except (McpCallNotSent, McpCallLost):
-            self.connections.drop(self._key)
-            raise
 
     async def _call(self, tool: ListedTool, arguments: Mapping[str, Any]) -> McpAnswer:
         """A session that has broken is replaced, and the call sent again if it was not carried out, or may be twice."""
         try:
             return await self._call_once(tool, arguments)
         except McpCallNotSent:
-            self.connections.drop(self._key)
+            pass
         except McpCallLost:
-            self.connections.drop(self._key)
             if not tool.is_read_only:
                 raise
         return await self._call_once(tool, arguments)

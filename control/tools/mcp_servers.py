@@ -95,6 +95,8 @@ class McpServers:
         self._check(config, list(secrets.names))
         after = replace(before, config=config, secret_names=secrets.names, sealed=secrets.sealed, updated_at=now)
         await store_mcp_servers.update_server(db, after, now)
+        if config.url != before.config.url:  # what the other server says of its tools holds no longer
+            await store_mcp_servers.mark_outdated(db, workspace_id, server_id)
         await _record(db, actor, "mcp_server.update", after, before=_audited(before), after=_audited(after))
         return after
 
@@ -115,12 +117,11 @@ class McpServers:
 
     async def save_listing(self, db: Connection, listing: ToolListing, now: datetime) -> McpServer:
         """Stores what the server listed, or why it did not. Raises NotFound: it was deleted meanwhile."""
-        workspace_id, server_id = listing.server.workspace_id, listing.server.id
         if listing.error is None:
-            await store_mcp_servers.update_tools(db, workspace_id, server_id, listing.tools, now)
+            await store_mcp_servers.update_tools(db, listing.server, listing.tools, now)
         else:
-            await store_mcp_servers.update_list_error(db, workspace_id, server_id, listing.error, now)
-        return await self.get(db, workspace_id, server_id)
+            await store_mcp_servers.update_list_error(db, listing.server, listing.error, now)
+        return await self.get(db, listing.server.workspace_id, listing.server.id)
 
     async def prepare_trial(
         self,

@@ -22,8 +22,11 @@ from control.tools.model import ListedTool
 from control.tools.outside_text import clean
 from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
 
-# Bytes of one HTTP answer, and of one event in it.
+# Bytes of one HTTP answer, and of one event in it; and chunks, of which each takes 6 us of the event loop.
 MOST_BYTES: Final = 1_048_576
+MOST_CHUNKS: Final = 16_384
+# Commas of an answer, as a bound of its values: to check 333,000 empty parts of a result took 1.6 s of the event loop.
+MOST_COMMAS: Final = 50_000
 MOST_TOOLS: Final = 128
 MOST_PAGES: Final = 10
 LONGEST_NAME: Final = 128
@@ -31,15 +34,24 @@ LONGEST_DESCRIPTION: Final = 1_000
 CONNECT_S: Final = 3.0
 # Seconds without a byte of an answer; the whole call has a shorter limit of its own.
 READ_S: Final = 30.0
+# Between two streams of events of a session, and the rate of what they hold: 1 MiB of small events takes a second.
+STREAM_PAUSE_S: Final = 0.2
+STREAM_BYTES_PER_S: Final = 65_536
 _CLIENT: Final = types.Implementation(name="vocalized", version="1")
 # https://www.jsonrpc.org/specification#error_object: the server has not run the tool. Not PARSE_ERROR, with which the
 # library reports an answer that it cannot read.
 _NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND})
-# How the library reports that the server has forgotten the session, which comes before it runs anything.
+# How the library reports, with INVALID_REQUEST, that the server has forgotten the session, which comes before it runs
+# anything. Servers of the library begin with these words, too, what they say of a run that a session's end cut off.
 _FORGOTTEN: Final = "Session terminated"
 # What the library logs of a failure may hold addresses and texts of the server; we log the failure itself.
 logging.getLogger("mcp").setLevel(logging.CRITICAL)
 logging.getLogger("client").setLevel(logging.CRITICAL)
+# Of a connection, after the request was sent or a part of it.
+_BROKEN: Final = (
+    *(httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError),
+    *(httpx2.ReadTimeout, httpx2.WriteTimeout),
+)
 _FAILURES: Final = (httpx2.HTTPError, OSError, RuntimeError, ValueError)
 
 
@@ -56,7 +68,10 @@ class McpSession:
         for _ in range(MOST_PAGES):
             params = types.PaginatedRequestParams(cursor=cursor)
             page = await self._ask(types.ListToolsRequest(params=params), types.ListToolsResult)
-            found += [_listed(tool) for tool in page.tools if 0 < len(tool.name) <= LONGEST_NAME]
+            # In a thread, because a server may send schemas that take long to reduce.
+            found += await asyncio.to_thread(
+                lambda tools: [_listed(one) for one in tools if _has_name(one)], page.tools
+            )
             cursor = page.next_cursor
             if cursor is None or len(found) >= MOST_TOOLS:
                 break
@@ -77,7 +92,7 @@ class McpSession:
         try:
             return await self._client.session.send_request(request, answer)
         except MCPError as error:
-            if _FORGOTTEN in error.message:
+            if error.message == _FORGOTTEN and error.code == types.INVALID_REQUEST:
                 raise McpCallNotSent("the server has ended the session") from None
             if error.code in _NOT_RUN:
                 raise McpRefused(error.message) from None
@@ -124,14 +139,24 @@ async def open_session(
 
 
 class GuardedMcpTransport(httpx2.AsyncBaseTransport):
-    """Connects to addresses that the guard allows only, refuses redirects, and bounds the size of an answer."""
+    """Connects to addresses that the guard allows only, refuses redirects, and bounds the size of an answer.
+
+    A connection that breaks after the request was sent becomes an answer with status 502, and one that breaks in an
+    answer its end: the library would end the session for an error, and with it the requests of all other calls.
+
+    Streams of events are opened at a bounded rate. The library opens one again as soon as the server says: one that
+    said 0 ms took a whole core.
+    """
 
     def __init__(self, guard: EgressGuard, tls: ssl.SSLContext) -> None:
         self._guard = guard
         self._inner = httpx2.AsyncHTTPTransport(verify=tls)
+        self._next_stream = 0.0  # on the event loop's clock
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends one request to the first address that answers. Raises httpx2.ConnectError for what is refused."""
+        if request.method == "GET":
+            await self._wait_for_turn()
         *others, last = await self._resolve(request)
         for address in others:
             with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # before anything was sent
@@ -141,6 +166,16 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._inner.aclose()
+
+    async def _wait_for_turn(self) -> None:
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next_stream)
+        self._next_stream = at + STREAM_PAUSE_S
+        await asyncio.sleep(at - now)
+
+    def _count_stream(self, size: int) -> None:
+        """Puts the next stream off by the work that this one made."""
+        self._next_stream += size / STREAM_BYTES_PER_S
 
     async def _resolve(self, request: httpx2.Request) -> list[str]:
         url = request.url
@@ -163,35 +198,49 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": request.url.host},
         )
-        answer = await self._inner.handle_async_request(pinned)
+        try:
+            answer = await self._inner.handle_async_request(pinned)
+        except _BROKEN:
+            return httpx2.Response(502, request=request)
         if 300 <= answer.status_code < 400 or answer.headers.get("content-encoding", "identity") != "identity":
             await answer.aclose()
-            raise httpx2.ConnectError("the server answers with a redirect, or compressed", request=request)
+            # No ConnectError, after which the request would be sent to the next address: it has arrived.
+            raise httpx2.RemoteProtocolError("the server answers with a redirect, or compressed", request=request)
         assert isinstance(answer.stream, httpx2.AsyncByteStream)
         return httpx2.Response(
             answer.status_code,
             headers=answer.headers,
-            stream=_BoundedStream(answer.stream),
+            stream=_BoundedStream(answer.stream, self._count_stream if request.method == "GET" else None),
             extensions=answer.extensions,
         )
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
-    """A body of up to MOST_BYTES. Raises httpx2.ReadError beyond."""
+    """A body, which ends where the connection breaks, and after MOST_BYTES, MOST_CHUNKS or MOST_COMMAS: what is cut off
+    is no valid message."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpx2.AsyncByteStream, count: Callable[[int], None] | None) -> None:
+        """count: told the size of each part."""
+        self._inner, self._count = inner, count
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for part in self._inner:
-            size += len(part)
-            if size > MOST_BYTES:
-                raise httpx2.ReadError(f"the answer has more than {MOST_BYTES:,} bytes")
-            yield part
+        size = chunks = commas = 0
+        with suppress(httpx2.TransportError):
+            async for part in self._inner:
+                size, chunks, commas = size + len(part), chunks + 1, commas + part.count(b",")
+                if self._count is not None:
+                    self._count(len(part))
+                if size > MOST_BYTES or chunks > MOST_CHUNKS or commas > MOST_COMMAS:
+                    return
+                yield part
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _has_name(tool: types.Tool) -> bool:
+    """One that agents can name: not too long, and without characters that no reader sees or no database stores."""
+    return 0 < len(tool.name) <= LONGEST_NAME and clean(tool.name, LONGEST_NAME) == tool.name
 
 
 def _listed(tool: types.Tool) -> ListedTool:
@@ -205,7 +254,8 @@ def _listed(tool: types.Tool) -> ListedTool:
 def _why(error: Exception) -> str:
     """Words that hold no address. The library wraps what its tasks raise."""
     causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-    refused = next((str(cause) for cause in causes if isinstance(cause, httpx2.ConnectError)), "")
+    kinds = (httpx2.ConnectError, httpx2.RemoteProtocolError)
+    refused = next((str(cause) for cause in causes if isinstance(cause, kinds)), "")
     if "public internet" in refused or "redirect" in refused:
         return refused
     return "there is no MCP server at this address, or it refuses these headers"

@@ -8,6 +8,7 @@ from control.tools.mcp_execution import McpExecution
 from control.tools.mcp_port import McpCallLost, McpCallNotSent, McpRefused
 from control.tools.model import ListedTool, McpServer
 from control.tools.outside_text import clean
+from control.tools.secret_headers import hide_secrets
 
 LIST_S: Final = 10.0
 LONGEST_ERROR: Final = 300
@@ -28,4 +29,4 @@ async def list_tools(execution: McpExecution) -> ToolListing:
     try:
         return ToolListing(server, await execution.list_tools(LIST_S))
     except (McpCallNotSent, McpCallLost, McpRefused) as error:
-        return ToolListing(server, error=clean(f"{error}.", LONGEST_ERROR))
+        return ToolListing(server, error=clean(hide_secrets(f"{error}.", execution.secrets), LONGEST_ERROR))

@@ -11,9 +11,11 @@ from typing import Final
 
 # Control characters but tab and line break, and those that reorder or hide text.
 _HIDDEN: Final = re.compile(
-    r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]"
+    r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\ud800-\udfff]"
 )
-_TAGS: Final = re.compile("[\U000e0000-\U000e007f]")  # invisible copies of ASCII
+# Invisible copies of ASCII, and selectors of variants, of which any bytes can be made.
+_TAGS: Final = re.compile("[\U000e0000-\U000e0fff]")
 _MARK: Final = re.compile(r"\[(?=\s*(?:begin|end)\s+of\s+outside\s+data)", re.IGNORECASE)
 # What a turn of the phone system begins with in the conversation (media/call/model_context.py).
 _NOW: Final = re.compile(r"\[(?=\s*now\s*:)", re.IGNORECASE)

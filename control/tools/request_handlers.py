@@ -52,10 +52,20 @@ class WorkspaceToolHandlers:
         for choice in mcp:
             for allowed in choice["tools"]:
                 if model_name(choice["server"], allowed) == name:
-                    server = await store_mcp_servers.select_by_name(db, call.workspace_id, choice["server"])
-                    listed = None if server is None else server.find_tool(allowed)
-                    return None if server is None or listed is None else self._handle_mcp(server, listed)
+                    return await self._find_mcp(db, call.workspace_id, choice["server"], allowed)
         return None
+
+    async def _find_mcp(self, db: Connection, workspace_id: UUID, name: str, tool: str) -> MediaRequestHandler | None:
+        """Also has the worker ask a server again that has said that its list is another one: before the tool is used,
+        so that a failure of the database never hides a booking that was made."""
+        server = await store_mcp_servers.select_by_name(db, workspace_id, name)
+        if server is None:
+            return None
+        if server.id in self._changed:
+            await store_mcp_servers.mark_outdated(db, workspace_id, server.id)
+            self._changed.discard(server.id)
+        listed = server.find_tool(tool)
+        return None if listed is None else self._handle_mcp(server, listed)
 
     def _handle_http(self, tool: HttpTool) -> MediaRequestHandler:
         async def answer(context: HandlerContext) -> str:
@@ -74,18 +84,9 @@ class WorkspaceToolHandlers:
         async def answer(context: HandlerContext) -> str:
             arguments = parse_arguments(context.arguments)
             execution = McpExecution(self._connections, server, self._safe.open(server.sealed))
-            try:
-                return await execution.run(tool, arguments, _limit_s(context, server.config.timeout_s))
-            finally:
-                await self._mark_changed(context, server)
+            return await execution.run(tool, arguments, _limit_s(context, server.config.timeout_s))
 
         return _make_handler(answer, name, server.config.max_calls, is_read_only=tool.is_read_only)
-
-    async def _mark_changed(self, context: HandlerContext, server: McpServer) -> None:
-        """The worker asks a server again that has said that its list is another one."""
-        if server.id in self._changed:
-            self._changed.discard(server.id)
-            await context.in_transaction(lambda db: store_mcp_servers.mark_outdated(db, server.workspace_id, server.id))
 
 
 def _make_handler(answer: Answer, name: str, most: int, *, is_read_only: bool) -> MediaRequestHandler:

@@ -67,8 +67,15 @@ def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
     for value in secrets.values():
         for part in (value, value.partition(" ")[2]):
             if len(part) >= SHORTEST_HIDDEN:
-                text = text.replace(part, MASK)
+                for written in _written(part):
+                    text = text.replace(written, MASK)
     return text
+
+
+def _written(value: str) -> list[str]:
+    """A value as servers send it back: plain, and in texts of JSON, where some also escape each slash."""
+    escaped = msgspec.json.encode(value).decode()[1:-1]
+    return list(dict.fromkeys((value, escaped, escaped.replace("/", "\\/"))))
 
 
 def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) -> None:

@@ -26,12 +26,11 @@ _UPDATE: Final = """
 """
 _SET_TOOLS: Final = """
     UPDATE mcp_servers SET tools = $3, listed_at = $4, tried_at = $4, list_error = NULL
-    WHERE workspace_id = $1 AND id = $2
+    WHERE workspace_id = $1 AND id = $2 AND updated_at = $5
 """
 _SET_ERROR: Final = """
-    UPDATE mcp_servers SET tried_at = $4, list_error = $3 WHERE workspace_id = $1 AND id = $2
+    UPDATE mcp_servers SET tried_at = $4, list_error = $3 WHERE workspace_id = $1 AND id = $2 AND updated_at = $5
 """
-_OLDEST: Final = f"{_SELECT} WHERE tried_at IS NULL OR tried_at < $1 ORDER BY tried_at NULLS FIRST LIMIT $2"
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
@@ -63,11 +62,6 @@ async def has_servers(db: Connection) -> bool:
     return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
 
 
-async def select_oldest(db: Connection, before: datetime, limit: int) -> list[McpServer]:
-    """Servers of all workspaces that were last asked before then, or never. Needs platform scope."""
-    return [_server(row) for row in await db.fetch(_OLDEST, before, limit)]
-
-
 async def insert_server(db: Connection, server: McpServer) -> bool:
     """False: the workspace has one of this name."""
     config = server.config.model_dump(mode="json")
@@ -84,16 +78,15 @@ async def update_server(db: Connection, server: McpServer, now: datetime) -> Non
     await db.execute(_UPDATE, server.workspace_id, server.id, config, list(server.secret_names), server.sealed, now)
 
 
-async def update_tools(
-    db: Connection, workspace_id: UUID, server_id: UUID, tools: Sequence[ListedTool], now: datetime
-) -> None:
-    """What the server listed."""
-    await db.execute(_SET_TOOLS, workspace_id, server_id, msgspec.to_builtins(tools), now)
+async def update_tools(db: Connection, asked: McpServer, tools: Sequence[ListedTool], now: datetime) -> None:
+    """What the server listed; nothing if its config was changed after it was asked."""
+    values = msgspec.to_builtins(tools)
+    await db.execute(_SET_TOOLS, asked.workspace_id, asked.id, values, now, asked.updated_at)
 
 
-async def update_list_error(db: Connection, workspace_id: UUID, server_id: UUID, reason: str, now: datetime) -> None:
-    """That it listed nothing; the last list stays."""
-    await db.execute(_SET_ERROR, workspace_id, server_id, reason, now)
+async def update_list_error(db: Connection, asked: McpServer, reason: str, now: datetime) -> None:
+    """That it listed nothing; the last list stays. Nothing if its config was changed after it was asked."""
+    await db.execute(_SET_ERROR, asked.workspace_id, asked.id, reason, now, asked.updated_at)
 
 
 async def mark_outdated(db: Connection, workspace_id: UUID, server_id: UUID) -> None:

@@ -4,14 +4,19 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+
 from control.db.duties import OutsideDuty, WorkerTasks
-from control.db.pool import Pool
+from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.tools import store_mcp_servers
+from control.tools import read_tool_use, store_mcp_servers
 from control.tools.mcp_servers import McpServers
 from control.tools.mcp_tool_list import ToolListing
 from control.tools.model import McpServer
 from shared.errors import Conflict, NotFound, TooManyRequests
+from shared.logs import error_fields
+
+log = structlog.get_logger()
 
 # A list is asked for again after this time, and whenever its server has said that it changed.
 MAX_AGE: Final = timedelta(minutes=30)
@@ -31,11 +36,14 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
     """Asks up to AT_ONCE servers whose lists are older than MAX_AGE, all at the same time; returns how many."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        due = await store_mcp_servers.select_oldest(db, now - MAX_AGE, AT_ONCE)
+        due = await _select_due(db, now)
     if due:
         await servers.connections.load_library()
-    listings = await asyncio.gather(*(_ask(servers, server) for server in due))
-    for listing in filter(None, listings):
+    answers = await asyncio.gather(*(_ask(servers, server) for server in due), return_exceptions=True)
+    for server, answer in zip(due, answers, strict=True):
+        listing = _failed(server, answer) if isinstance(answer, BaseException) else answer
+        if listing is None:
+            continue
         async with pool.transaction() as db:
             await enter_platform(db)
             try:
@@ -43,6 +51,20 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
             except NotFound:  # deleted meanwhile
                 continue
     return len(due)
+
+
+async def _select_due(db: Connection, now: datetime) -> list[McpServer]:
+    keys = await read_tool_use.select_due_servers(db, now - MAX_AGE, AT_ONCE)
+    return [server for key in keys if (server := await store_mcp_servers.select_one(db, *key)) is not None]
+
+
+def _failed(server: McpServer, error: BaseException) -> ToolListing:
+    """The listing of a server whose answer we could not deal with. One such server must not keep the lists of all
+    workspaces from being renewed. Raises what ends the process."""
+    if not isinstance(error, Exception):
+        raise error
+    log.error("mcp_list.failed", server_id=str(server.id), **error_fields(error))
+    return ToolListing(server, error="The list could not be read.")
 
 
 async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:

@@ -58,6 +58,18 @@ async def drip(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
+async def crumbs(writer: asyncio.StreamWriter) -> None:
+    """100,000 bytes, each in a chunk of its own."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+    writer.write(b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n")
+
+
+async def end_stream(writer: asyncio.StreamWriter) -> None:
+    """A stream of events that ends and wants to be opened again at once."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    writer.write(head + b"id: 1\nretry: 0\ndata: \n\n")
+
+
 def flood(peer: HostilePeer, size: int) -> Respond:
     """A body of `size` bytes."""
 

@@ -16,7 +16,8 @@ TOOL = {"name": "book", "description": "Books.", "inputSchema": {"type": "object
 class LegacyServer:
     """sessions: opened so far; the last one is valid. called: runs of tools. replies: in place of the result of a
     call, in their order. changes: when set, the stream of the session says that the list has changed. text: of
-    results."""
+    results. stream, list_reply: in place of the session's stream, and of the list. gate: uses of the tool `wait` are
+    answered when it is set."""
 
     peer: HostilePeer
     sessions: int = 0
@@ -25,6 +26,9 @@ class LegacyServer:
     tools: list[dict[str, Any]] = field(default_factory=lambda: [TOOL])
     changes: asyncio.Event = field(default_factory=asyncio.Event)
     has_forgotten: bool = False
+    stream: Respond | None = None
+    list_reply: Respond | None = None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
     text: str = "Done"
 
     async def respond(self, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +39,11 @@ class LegacyServer:
         elif head.startswith("DELETE"):
             await plain("")(writer)
         else:
-            await self._reply(json.loads(body), head.lower())(writer)
+            message = json.loads(body)
+            reply = self._reply(message, head.lower())
+            if message.get("params", {}).get("name") == "wait":
+                await self.gate.wait()
+            await reply(writer)
 
     def _reply(self, message: dict[str, Any], head: str) -> Respond:
         method, ident = message["method"], message.get("id")
@@ -52,6 +60,8 @@ class LegacyServer:
             return plain("", "404 Not Found", "text/plain")
         if ident is None:
             return plain("", "202 Accepted", "text/plain")
+        if method == "tools/list" and self.list_reply is not None:
+            return self.list_reply
         if method == "tools/list":
             return _result(ident, {"tools": self.tools})
         self.called.append(message["params"])
@@ -60,6 +70,9 @@ class LegacyServer:
         return _result(ident, {"content": [{"type": "text", "text": f"{self.text}, {head}."}]})
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        if self.stream is not None:
+            await self.stream(writer)
+            return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         await self.changes.wait()
         changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}

@@ -1,5 +1,6 @@
 """Schemas of arguments: what is accepted, and what schemas of MCP servers become."""
 
+import time
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def an_object(**properties: Any) -> dict[str, Any]:
         ({**an_object(), "required": ["a"]}, "must require names of properties only"),
         (an_object(**{f"p{n}": {} for n in range(41)}), "must have at most 40 properties"),
         (an_object(a={"enum": []}), "must have entries in enum at a"),
+        (an_object(a={"enum": [{"b": 1}]}), "must have plain texts, and an enum of texts, numbers and null at a"),
+        (an_object(a={"description": "x\x00"}), "must have plain texts"),
+        (an_object(a={"type": [{}]}), "must have types of"),
+        (an_object(a={"type": []}), "must have types of"),
+        (an_object(a={"type": "array"}), "must have items with the type array at a"),
+        (an_object(**{"a b": {}}), "must have names of properties of up to 64 letters"),
+        ({**an_object(), "anyOf": [{}]}, "must not have anyOf beside its properties"),
+        ({**an_object(), "enum": [1]}, "must not have enum beside its properties"),
         (an_object(a={"minimum": True}), "must have another value of minimum at a"),
         (an_object(a=["string"]), "must have an object at a"),
         (an_object(a={"description": "x" * MOST_BYTES}), "must have at most 8,192 bytes"),
@@ -110,6 +119,32 @@ def test_parts_that_multiply_are_counted() -> None:
     assert reduce_schema({"type": "object", "properties": many}) == NO_ARGUMENTS
 
 
+def test_parts_of_all_of_are_counted_before_they_are_merged() -> None:
+    """So many took a second of the event loop, and 20,000 took 6 s."""
+    many: list[Any] = [{"properties": {f"p{n}": {}}} for n in range(8_000)]
+    began = time.process_time()
+    assert reduce_schema({"type": "object", "allOf": many}) == NO_ARGUMENTS
+    assert time.process_time() - began < 0.1
+
+
+def test_what_vendors_or_the_database_refuse_is_left_out() -> None:
+    schema = {
+        **an_object(
+            **{
+                "when": {"type": "array", "description": "Days\x00\u202e.", "title": "\ud800"},
+                "user name": {"type": "string"},
+                "mode": {"type": "string", "enum": ["a\x00"]},
+            }
+        ),
+        "enum": [1],
+        "oneOf": [{"required": ["when"]}],
+    }
+    assert reduce_schema(schema) == an_object(
+        when={"type": "array", "description": "Days.", "title": "", "items": {}}, mode={"type": "string"}
+    )
+    assert reduce_schema({**an_object(**{"a b": {}}), "required": ["a b"]}) == NO_ARGUMENTS
+
+
 def test_schema_that_is_too_large_takes_any_arguments() -> None:
     assert reduce_schema(an_object(**{f"p{n}": {"description": "x" * 300} for n in range(40)})) == NO_ARGUMENTS
 
@@ -121,7 +156,7 @@ def test_every_schema_of_a_server_ends_in_the_dialect(schema: Any) -> None:
         check_schema(reduce_schema(schema))
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", "7", "[" * 100_000])
+@pytest.mark.parametrize("text", ["[1]", "{", "7", "[" * 100_000, '{"a": NaN}', r'{"a": "\ud800"}'])
 def test_arguments_that_are_no_object_are_refused(text: str) -> None:
     with pytest.raises(Invalid) as caught:
         parse_arguments(text)
@@ -135,3 +170,22 @@ def test_arguments_are_checked_by_the_schema() -> None:
         require_arguments(schema, {"hour": 24})
     with pytest.raises(Invalid, match="'hour' is a required property"):
         require_arguments(schema, {})
+
+
+@pytest.mark.parametrize("many", [[1] * 100, [[1] * 10] * 10])
+def test_arguments_that_take_too_long_to_check_are_refused(many: list[Any]) -> None:
+    """300,000 numbers, each tried with 450 choices, would stop the event loop for half an hour."""
+    choices = {"anyOf": [*({"type": "null"} for _ in range(450)), {}]}
+    schema = an_object(a={"type": "array", "items": choices})
+    check_schema(schema)
+    require_arguments(schema, {"a": [1] * 10})
+    with pytest.raises(Invalid, match="too many values"):
+        require_arguments(schema, {"a": many})
+
+
+def test_arguments_that_are_nested_too_deep_are_refused() -> None:
+    deep: Any = 1
+    for _ in range(30):
+        deep = [deep]
+    with pytest.raises(Invalid, match="nested too deep"):
+        require_arguments(an_object(), {"a": deep})

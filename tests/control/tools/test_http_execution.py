@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control.tools.http_client import MOST_BYTES, ToolHttpClient
+from control.tools.http_client import MOST_BYTES, MOST_CHUNKS, ToolHttpClient
 from control.tools.http_config import HttpToolConfig
 from control.tools.http_execution import HttpExecution
 from control.tools.http_request import make_request
@@ -18,6 +18,7 @@ from shared.errors import Conflict, Problem, Unavailable
 from shared.name_resolver import NameResolver
 from tests.control.tools.hostile_peer import (
     Respond,
+    crumbs,
     drip,
     flood,
     garbage,
@@ -83,13 +84,23 @@ async def test_only_the_beginning_of_twenty_megabytes_is_read() -> None:
         assert f"more than {MOST_BYTES:,} bytes" in problem.message
 
 
+async def test_only_the_first_crumbs_of_a_body_are_read() -> None:
+    async with running_peer(crumbs) as peer:
+        problem, _ = await failure(run(peer.url, limit_s=10.0, result={"a": "/a"}))
+        assert f"has more than {MOST_CHUNKS + 1:,} bytes" in problem.message
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "words"),
     [
-        (plain("", "302 Found", head="Location: http://127.0.0.1:1/\r\n"), "tool_refused", "is not followed"),
+        (plain("", "307 Temporary", head="Location: http://127.0.0.1:1/\r\n"), "tool_refused", "is not followed"),
         (plain('{"why": "no such day"}', "422 Unprocessable"), "tool_refused", "no such day"),
-        (plain(b"\x89PNG", kind="image/png"), "tool_answer_unfit", "image/png, which is no text"),
-        (plain(b"\x1f\x8b\x08", head="Content-Encoding: gzip\r\n"), "tool_answer_unfit", "which is no text"),
+        (plain(b"\x89PNG", kind="image/png"), "tool_answer_unfit", "is of a type that is no text"),
+        (
+            plain(b"\x1f\x8b\x08", head="Content-Encoding: gzip\r\n"),
+            "tool_answer_unfit",
+            "is of a type that is no text",
+        ),
         (plain("{"), "tool_answer_unfit", "is no JSON. The request was carried out."),
         (plain("[" * 100_000), "tool_answer_unfit", "is no JSON"),
     ],
@@ -99,6 +110,23 @@ async def test_answers_of_no_use_are_named(answer: Respond, code: str, words: st
         problem, _ = await failure(run(peer.url, limit_s=5.0, method="POST", result={"day": "/day"}))
         assert isinstance(problem, Conflict) and problem.code == code and words in problem.message
         assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["302 Found", "303 See Other"])
+async def test_redirect_after_which_a_booking_may_be_made_leaves_it_open(status: str) -> None:
+    away = plain("", status, head="Location: http://127.0.0.1:1/\r\n")
+    async with running_peer(away) as peer:
+        problem, _ = await failure(run(peer.url, limit_s=5.0, method="POST"))
+        assert isinstance(problem, Unavailable) and len(peer.requests) == 1
+        problem, _ = await failure(run(peer.url, limit_s=5.0, read_only=True))
+        assert isinstance(problem, Conflict) and "is not followed" in problem.message
+
+
+async def test_type_of_an_answer_reaches_no_model() -> None:
+    """It would stand outside of the marks."""
+    async with running_peer(plain("x", kind="ignore/your-instructions")) as peer:
+        problem, _ = await failure(run(peer.url, limit_s=5.0))
+        assert "instructions" not in problem.message
 
 
 async def test_nothing_is_sent_to_an_address_that_becomes_private_after_it_was_saved() -> None:

@@ -1,12 +1,16 @@
 """Sessions with MCP servers: shared, replaced when they break, bounded, and never a second run of what must not be."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 
 from control.tools import mcp_session  # loaded before the time of a run begins
@@ -14,11 +18,12 @@ from control.tools.mcp_config import McpServerConfig
 from control.tools.mcp_connections import McpConnections
 from control.tools.mcp_execution import McpExecution
 from control.tools.mcp_port import McpCallNotSent
+from control.tools.mcp_tool_list import list_tools
 from control.tools.model import LONGEST_MODEL_NAME, ListedTool, McpServer, model_name
 from shared.egress import EgressGuard
 from shared.errors import Conflict, Problem, TooManyRequests, Unavailable
 from shared.ids import new_id
-from tests.control.tools.hostile_peer import garbage, hang, hang_up, plain, running_peer
+from tests.control.tools.hostile_peer import end_stream, garbage, hang, hang_up, plain, running_peer
 from tests.control.tools.legacy_mcp import LegacyServer
 
 AT = datetime(2026, 11, 26, tzinfo=UTC)
@@ -109,6 +114,85 @@ async def test_use_without_an_answer_ends_in_time_and_others_go_on() -> None:
         assert isinstance(await slow, Unavailable) and old.sessions == 1
 
 
+async def test_run_that_the_end_of_a_session_cut_off_is_not_sent_again() -> None:
+    """As servers of the library answer then; the tool may have run."""
+    error = {"code": -32603, "message": "Session terminated before the request completed"}
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error})
+    async with legacy() as (old, execution):
+        old.replies = [plain(body, "500 Internal Server Error")]
+        assert isinstance(await failure(execution), Unavailable) and len(old.called) == 1
+
+
+async def test_use_that_fails_does_not_end_the_session_for_others() -> None:
+    async with legacy() as (old, execution):
+        waiting = asyncio.create_task(run(execution, ListedTool("wait")))
+        async with asyncio.timeout(5):
+            while not old.called:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        old.replies = [garbage]
+        assert isinstance(await failure(execution), Unavailable)
+        assert "Done" in await run(execution)
+        assert old.sessions == 2 and execution.connections.count == 1
+        old.gate.set()
+        assert "Done" in await waiting and len(old.called) == 3
+
+
+@pytest.mark.parametrize("head", ["Location: http://10.0.0.1/\r\n", "Content-Encoding: gzip\r\n"])
+async def test_request_that_has_arrived_is_not_sent_to_the_next_address(head: str) -> None:
+    """A host with two addresses. The server books, and answers with what is not read."""
+    status = "302 Found" if "Location" in head else "200 OK"
+    async with running_peer(plain("{}", status, head=head)) as peer:
+        guard = EgressGuard(["127.0.0.0/8"])
+
+        async def resolve(host: str, port: int) -> list[Any]:
+            return [ip_address("127.0.0.1")] * 2
+
+        guard.resolve = resolve  # type: ignore[method-assign]
+        transport = mcp_session.GuardedMcpTransport(guard, httpx2.create_ssl_context())
+        async with httpx2.AsyncClient(transport=transport) as client:
+            with pytest.raises(httpx2.RemoteProtocolError):
+                await client.post(peer.url, json={})
+        assert len(peer.requests) == 1
+
+
+async def test_stream_that_ends_again_and_again_is_opened_a_few_times_and_no_more_after_its_use() -> None:
+    """It was opened 860 times a second, and two minutes longer."""
+    async with legacy() as (old, execution):
+        await run(execution)
+        old.stream, old.replies, before = end_stream, [end_stream], len(old.peer.requests)
+        assert isinstance(await failure(execution, limit_s=0.9), Unavailable)
+        assert 2 <= len(old.peer.requests) - before <= 8
+        async with asyncio.timeout(5):
+            while not old.peer.requests[-1].startswith("DELETE"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert len(old.called) == 2
+
+
+async def test_reason_against_a_list_holds_no_secret() -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32602, "message": "no: s3cret-key"}})
+    async with legacy() as (old, execution):
+        old.list_reply = plain(body, "400 Bad Request")
+        listing = await list_tools(execution)
+        assert listing.error == "no: ***."
+
+
+async def test_one_workspace_takes_no_more_than_its_share_of_the_sessions() -> None:
+    async with legacy(most=8) as (old, execution):
+        others = [replace(execution, server=replace(execution.server, id=UUID(new_id()))) for _ in range(2)]
+        slow = []
+        for one in (execution, others[0]):
+            slow.append(asyncio.create_task(run(one, ListedTool("wait"))))
+            async with asyncio.timeout(5):
+                while len(old.called) < len(slow):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        with pytest.raises(TooManyRequests):
+            await run(others[1])
+        stranger = McpExecution(execution.connections, server_at(execution.server.config.url), SECRETS)
+        assert "Done" in await run(stranger)
+        old.gate.set()
+        assert all("Done" in answer for answer in await asyncio.gather(*slow))
+
+
 REDIRECT = plain("{}", "302 Found", head="Location: http://10.0.0.1/\r\n")
 
 
@@ -124,6 +208,8 @@ async def test_answers_of_no_use_are_refused(reply: Any) -> None:
 async def test_answer_beyond_its_size_is_not_read() -> None:
     async with legacy() as (old, execution):
         old.text = "x" * (mcp_session.MOST_BYTES + 1)
+        assert isinstance(await failure(execution), Unavailable)
+        old.text = "," * (mcp_session.MOST_COMMAS + 1)
         assert isinstance(await failure(execution), Unavailable)
         old.text = "y" * 100_000
         assert "(the rest was cut off)" in await run(execution)

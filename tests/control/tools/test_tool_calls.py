@@ -1,17 +1,23 @@
 """Requests of calls for tools of their workspace: control sends the request or uses the MCP server, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from control.calls.model import AdmittedCall
+from control.tools.mcp_config import McpServerConfig
+from control.tools.mcp_servers import McpServerEdit, McpServers
+from control.tools.mcp_tool_list import ToolListing
+from control.tools.model import McpServer
 from control.tools.worker_tasks import refresh_lists
 from tests.control.calls.call_platform import NOW, CallPlatform, open_call_platform
 from tests.control.media_requests.ends import running_api_process, running_node
 from tests.control.tools.hostile_peer import hang, plain, running_peer
+from tests.control.tools.legacy_mcp import LegacyServer
 from tests.control.tools.mcp_peer import ScriptedTools, running_mcp
 from tests.control.tools.tool_workspace import (
     LOOPBACK,
@@ -112,6 +118,83 @@ async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatf
         assert "(the rest was cut off)" in await ask("find_slots", "run-5", b'{"day": "today"}')
         tools.gate.set()
         assert platform.services.tools.connections.count == 1
+
+
+async def test_list_that_is_unfit_holds_up_no_other_workspace(
+    platform: CallPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one with what the database cannot store, nor one that we cannot deal with."""
+    hostile, broken, other = [await platform.create_workspace() for _ in range(3)]
+    schema = {"type": "object", "properties": {"a": {"description": "x\x00"}}}
+    async with running_peer() as peer, running_mcp(ScriptedTools().server) as url:
+        old = LegacyServer(peer)
+        peer.add(old.respond)
+        old.tools = [{"name": "a\x00", "inputSchema": schema}, {"name": "b", "inputSchema": schema}]
+        bad = await add_server(platform, hostile, f"{peer.url}/mcp")
+        assert [tool.name for tool in bad.tools] == ["b"]
+        service = platform.services.tools.mcp
+        listing = service.listing
+        faulty = await add_server(platform, broken, url)
+
+        def fail(server: McpServer) -> Callable[[], Awaitable[ToolListing]]:
+            if server.id == faulty.id:
+                raise RuntimeError("a fault of ours")
+            return listing(server)
+
+        monkeypatch.setattr(McpServers, "listing", lambda self, server: fail(server))
+        good = await add_server(platform, other, url)
+        assert len(good.tools) == 4
+        assert await refresh_lists(platform.pool, service, NOW + timedelta(hours=1)) >= 3
+    query = "SELECT id, list_error, tried_at FROM mcp_servers WHERE id = ANY($1)"
+    found = await platform.in_platform(lambda db: db.fetch(query, [bad.id, faulty.id, good.id]))
+    errors = {row["id"]: row["list_error"] for row in found}
+    assert errors == {bad.id: None, faulty.id: "The list could not be read.", good.id: None}
+    assert len({row["tried_at"] for row in found}) == 1
+
+
+async def test_server_with_another_list_is_asked_again_after_its_next_use(
+    platform: CallPlatform, valkey_url: str
+) -> None:
+    workspace = await platform.create_workspace()
+    finder = platform.services.tools.handlers
+    async with (
+        running_mcp(ScriptedTools().server) as url,
+        running_api_process(platform, {}, finder=finder),
+        running_node(valkey_url) as node,
+    ):
+        server = await add_server(platform, workspace, url)
+        await change_agent(platform, workspace, mcp_tools=[{"server": "diary", "tools": ["book"]}])
+        admitted = await platform.admit(workspace)
+        platform.services.tools.connections.report_change(server.id)
+        told = await failing(node.ask(admitted, "tool.diary__book", b'{"hour": "8"}', run_id="run-1"))
+        assert "Booked at 8." in told
+        query = "SELECT tried_at FROM mcp_servers WHERE id = $1"
+        assert await platform.in_platform(lambda db: db.fetchval(query, server.id)) is None
+
+
+async def test_suspended_workspace_and_changed_server_keep_what_they_had(platform: CallPlatform) -> None:
+    """The list of a server that was asked before its config was changed is not taken for that of the other one."""
+    workspace = await platform.create_workspace()
+    service = platform.services.tools.mcp
+    async with running_mcp(ScriptedTools().server) as url:
+        server = await add_server(platform, workspace, url)
+        moved = McpServerEdit(McpServerConfig(url=f"{url}?new=1"))
+        later = NOW + timedelta(hours=2)
+        asked = await service.listing(server)()
+        await platform.in_workspace(
+            workspace,
+            lambda db: service.update(db, workspace.workspace_id, workspace.actor, server.id, moved, later),
+        )
+        stale = await platform.in_workspace(
+            workspace, lambda db: service.save_listing(db, replace(asked, tools=()), later)
+        )
+        assert len(stale.tools) == 4 and stale.tried_at is None
+
+        suspend = "UPDATE workspaces SET status = 'suspended' WHERE id = $1"
+        await platform.in_platform(lambda db: db.execute(suspend, workspace.workspace_id))
+        await refresh_lists(platform.pool, service, later)
+        query = "SELECT tried_at FROM mcp_servers WHERE id = $1"
+        assert await platform.in_platform(lambda db: db.fetchval(query, server.id)) is None
 
 
 async def test_server_that_is_away_delays_no_call_and_did_nothing(platform: CallPlatform, valkey_url: str) -> None:
