@@ -50,7 +50,9 @@ async def serve_model(platform: Platform, url: str) -> None:
 
 @asynccontextmanager
 async def agent_with(platform: Platform, *, carrier: str = "twilio", **config: Any) -> AsyncIterator[str]:
-    """A carrier's agent with another config until the block ends; yields its number."""
+    """A carrier's agent with another config until the block ends; yields its number. Its calls are not analysed: that
+    would ask a scripted model while the next call uses it."""
+    config = {"analysis": {"enabled": False}, **config}
     agent = platform.workspace.agents[carrier]
     path = f"{platform.workspace.path}/agents/{agent.id}"
     before = (await platform.workspace.owner.request("GET", path))["agent"]["config"]
