@@ -225,8 +225,8 @@ def _span(record: VendorRecord) -> BusySpan | None:
 
 
 def _read_id(records: Sequence[VendorRecord], key: str) -> str:
-    """The appointment's id; the key where the vendor tells none, or one that the index cannot hold. Raises VendorFailure
-    (unreadable) for what is not one record."""
+    """The appointment's id; the key where the vendor tells none, or one that the index cannot hold. Raises
+    VendorFailure (unreadable) for what is not one record."""
     if len(records) != 1:
         raise VendorFailure("unreadable", f"the answer has {len(records)} appointments")
     external_id = str(records[0].get("external_id") or key)

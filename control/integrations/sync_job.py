@@ -31,7 +31,7 @@ from control.integrations.sync_position import (
 )
 from control.integrations.synced_records import SyncedRecords, read_appointments, read_contacts
 from control.integrations.syncs import APPOINTMENTS_KEPT, SYNC_POLICY, SyncIntegrationJob, SyncPolicy, enqueue_sync
-from shared.errors import Problem, Unavailable
+from shared.errors import Conflict, Problem, Unavailable
 from shared.ids import new_id
 
 log = structlog.get_logger()
@@ -183,10 +183,14 @@ class _SyncRun:
             created, updated = await store_contacts.upsert(db, *owner, synced.contacts)
             deleted = await store_contacts.delete(db, *owner[:2], synced.deleted)
             deleted += await store_contacts.delete_unseen(db, *owner) if deletes_unseen else 0
+            is_full = created > 0 and await store_contacts.is_full(db, *owner[:2], self.policy.records)
         else:
             created, updated = await store_appointments.upsert(db, *owner, synced.appointments)
             deleted = await store_appointments.delete(db, *owner[:2], synced.deleted)
             deleted += await store_appointments.delete_unseen(db, *owner, position.began) if deletes_unseen else 0
+            is_full = created > 0 and await store_appointments.is_full(db, *owner[:2], self.policy.records)
+        if is_full:
+            raise Conflict("The vendor has more records than a connection may store.", code="too_many_records")
         counts = {"created": created, "updated": updated, "deleted": deleted, "skipped": synced.skipped}
         progress = {"sync": declaration.name, "pages": position.page + 1, "is_full": position.is_full}
         await store_syncs.add_counts(db, owner[0], position.log_id, progress, counts)

@@ -81,7 +81,8 @@ async def test_busy_time_that_cannot_be_read_is_not_free(platform: CallPlatform,
 
 
 async def test_answer_with_several_records_or_none_leaves_the_outcome_unknown(platform: CallPlatform) -> None:
-    for records in ([], [{}, {}]):
+    answers: tuple[list[Any], ...] = ([], [{}, {}])
+    for records in answers:
         async with connected(platform, CALENDAR) as vendor:
             order = await make_order(vendor)
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from control.db.pool import Pool, open_pool
+from control.db.scope import enter_platform
 from control.integrations.connections import Connections
 from control.integrations.credentials import VendorCredentials, open_credentials, seal_client_secret, seal_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.oauth import OAuthRequests
+from control.integrations.revocation import REVOKE_GRANT, enqueue_workspace_revocations
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.vendor_http import VendorHttp
 from shared.egress import EgressGuard
@@ -135,6 +138,36 @@ async def test_token_without_a_lifetime_is_refreshed_after_an_hour(stored: Store
             "SELECT credentials_expire_at FROM integrations WHERE id = $1", stored.integration_id
         )
     assert timedelta(minutes=59) < expires_at - datetime.now(UTC) <= timedelta(minutes=60)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'"expires_in": 1' + b"0" * 400, b'"scope": "a\\u0000b"', b'"scope": "\\ud800"', b'"region": "\\u0000"',
+        b'"region": "\\ud800"', b'"expires_in": "soon"', b'"expires_in": NaN',
+    ],
+)  # fmt: skip
+async def test_token_is_kept_whatever_else_the_vendor_answers(stored: StoredConnection, more: bytes) -> None:
+    async with stored.owner.acquire() as db:
+        await db.execute(
+            "UPDATE integration_types SET config = jsonb_set(config, '{oauth,config_fields}', '[\"region\"]') "
+            "WHERE type = (SELECT integration_type FROM integrations WHERE id = $1)",
+            stored.integration_id,
+        )
+    stored.server.garbage = b'{"access_token": "next", "refresh_token": "rotated", ' + more + b"}"
+    assert await stored.token(stored.connections()) == "next"
+    assert (await stored.read())[2].refresh_token == "rotated"
+
+
+async def test_grants_of_a_workspace_that_is_purged_are_revoked(stored: StoredConnection) -> None:
+    async with stored.owner.acquire() as db:
+        await db.execute("DELETE FROM pgqueuer WHERE entrypoint = $1", REVOKE_GRANT)
+    async with stored.pool.transaction() as db:
+        await enter_platform(db)
+        await enqueue_workspace_revocations(db, stored.workspace_id)
+    async with stored.owner.acquire() as db:
+        (job,) = await db.fetch("DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", REVOKE_GRANT)
+    assert msgspec.json.decode(job["payload"])["workspace_id"] == str(stored.workspace_id)
 
 
 async def test_valid_token_is_used_without_the_vendor_unless_it_was_refused(stored: StoredConnection) -> None:

@@ -1,6 +1,7 @@
 """Syncs against simulated vendors on real sockets: incremental, resumed after a kill, slowed by rate limits."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -165,6 +166,22 @@ async def test_pages_that_do_not_end_are_given_up(platform: CallPlatform) -> Non
         for _ in range(3):
             await vendor.run_job(attempts=2)
         assert (await vendor.log_row(log_id))["error"] == "vendor_unreadable"
+
+
+@pytest.mark.parametrize("declared", [CONTACTS, CALENDAR])
+async def test_connection_has_a_bounded_number_of_records(platform: CallPlatform, declared: Mapping[str, Any]) -> None:
+    async with connected(platform, declared) as vendor:
+        for number in range(5):
+            vendor.vendors.contacts.add(firstname=f"P{number}")
+            vendor.vendors.calendars.add("E", f"2026-12-0{number + 1}T10:00:00Z", f"2026-12-0{number + 1}T11:00:00Z")
+        log_id = await vendor.request()
+        await vendor.run_job(records=4)
+        log = await vendor.log_row(log_id)
+        assert (log["status"], log["error"], log["records_synced"]) == ("failed", "too_many_records", 4)
+        vendor.now += timedelta(days=1)
+        log_id = await vendor.request()
+        await vendor.run_job(records=5)
+        assert (await vendor.log_row(log_id))["status"] == "succeeded"
 
 
 async def test_one_sync_at_a_time_and_by_the_clock(platform: CallPlatform) -> None:
