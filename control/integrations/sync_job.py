@@ -1,6 +1,7 @@
 """The job that runs the syncs of a connection, page by page. It may be killed at any point: a page's records and the
 position after it are stored in one transaction, so that the next worker continues with the page that was not stored."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -100,11 +101,13 @@ class _SyncRun:
 
     async def _run_all(self, positions: dict[str, SyncPosition]) -> _Delay | None:
         """The wait until the rest; None when nothing is left."""
-        pages = self.policy.pages
+        pages, until = self.policy.pages, asyncio.get_running_loop().time() + self.policy.run_s
         for open_sync in await self._within(self._select_open):
             position: SyncPosition | None = positions.get(open_sync.sync_type, SyncPosition())
             while position is not None:
-                if not pages:
+                # By time, too: at 9 s a page, 200 pages would keep other workspaces waiting for the job's 15 minutes.
+                is_over = pages < self.policy.pages and asyncio.get_running_loop().time() >= until
+                if not pages or is_over:
                     return _Delay(0.0)
                 pages -= 1
                 step = await self._try_page(open_sync, position)

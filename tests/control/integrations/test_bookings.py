@@ -24,7 +24,14 @@ STATES = "SELECT status, external_id, call_id FROM appointments WHERE integratio
 async def make_order(vendor: ConnectedVendor, **changes: Any) -> BookingOrder:
     """A booking of a call."""
     new = NewAppointment(
-        vendor.workspace.workspace_id, vendor.id, "Ann", STARTS_AT, ENDS_AT, None, UUID(new_id()), "run-1"
+        workspace_id=vendor.workspace.workspace_id,
+        integration_id=vendor.id,
+        title="Ann",
+        starts_at=STARTS_AT,
+        ends_at=ENDS_AT,
+        phone=None,
+        call_id=UUID(new_id()),
+        run_id="run-1",
     )
     return replace(BookingOrder(await vendor.load(), new), **changes)
 

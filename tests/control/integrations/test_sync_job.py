@@ -201,6 +201,16 @@ async def test_one_sync_at_a_time_and_by_the_clock(platform: CallPlatform) -> No
         assert await platform.in_platform(lambda db: resume_abandoned(db, later, 1_000)) == 0
 
 
+async def test_slow_sync_gives_others_their_turn_after_a_page(platform: CallPlatform) -> None:
+    async with connected(platform, CONTACTS, REGION) as vendor:
+        for number in range(5):
+            vendor.vendors.contacts.add(firstname=f"P{number}")
+        log_id = await vendor.request()
+        for stored in (2, 4, 5):
+            await vendor.run_job(run_s=0.0)
+            assert (await vendor.log_row(log_id))["records_synced"] == stored
+
+
 async def test_long_sync_gives_others_their_turn(platform: CallPlatform) -> None:
     async with connected(platform, CONTACTS, REGION) as vendor:
         for number in range(7):
