@@ -134,6 +134,7 @@ async def open_app(
                                 yield app
                     finally:
                         await webhooks.close()
+                        await bookings.close()
         finally:
             await redis.aclose()
 

@@ -82,6 +82,10 @@ class ActionRunner:
     def __init__(self, access: GrantedAccess, http: VendorHttp) -> None:
         self._access, self._http = access, http
 
+    async def close(self) -> None:
+        """Waits until no grant is being refreshed."""
+        await self._access.close()
+
     async def run(self, connection: ActiveConnection, call: ActionCall) -> list[VendorRecord]:
         """The records of the answer. Raises VendorFailure; Invalid for arguments that the request cannot hold; what
         GrantedAccess raises."""

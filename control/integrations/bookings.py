@@ -74,6 +74,10 @@ class Bookings:
     def __init__(self, runner: ActionRunner) -> None:
         self._runner = runner
 
+    async def close(self) -> None:
+        """Waits until no grant is being refreshed."""
+        await self._runner.close()
+
     async def list_busy(self, connection: ActiveConnection, begins: datetime, ends: datetime) -> list[BusySpan]:
         """The times that are taken. Raises Conflict (calendar_unavailable)."""
         arguments = {"from": format_utc(begins), "until": format_utc(ends)}

@@ -256,6 +256,18 @@ async def test_caller_who_is_gone_leaves_the_flight_to_the_others(stored: Stored
     assert await second in stored.server.access_tokens and stored.server.requests == {"refresh_token": 1}
 
 
+async def test_process_that_ends_stores_what_it_has_just_been_granted(stored: StoredConnection) -> None:
+    stored.server.open.clear()
+    connections = stored.connections()
+    caller = asyncio.create_task(stored.token(connections))
+    assert await asyncio.wait_for(stored.server.answered.get(), 10) == 200
+    caller.cancel()
+    stored.server.open.set()
+    await connections.close()
+    assert (await stored.read())[2].refresh_token in stored.server.refresh_tokens - {"first-refresh-token"}
+    await connections.close()
+
+
 @pytest.mark.parametrize("garbage", [None, b"<html>", b'{"access_token": 7}', b'{"access_token": "' + b"x" * 2_000_000])
 async def test_vendor_in_trouble_fails_the_call_and_not_the_connection(
     stored: StoredConnection, garbage: bytes | None
