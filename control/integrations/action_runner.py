@@ -192,6 +192,6 @@ def _retry_after_s(answer: VendorAnswer) -> float:
     else:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):  # the last: of a zone of many digits
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
