@@ -11,11 +11,13 @@ import pytest
 
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform
+from control.integrations import store_grants
 from control.integrations.connections import Connections
 from control.integrations.credentials import VendorCredentials, open_credentials, seal_client_secret, seal_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.oauth import OAuthRequests
 from control.integrations.revocation import REVOKE_GRANT, enqueue_workspace_revocations
+from control.integrations.store_grants import SealedGrant
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.vendor_http import VendorHttp
 from shared.egress import EgressGuard
@@ -308,3 +310,18 @@ async def test_unsealable_credentials_are_a_connection_to_make_again(stored: Sto
         await db.execute("UPDATE integrations SET credentials = 'x' WHERE id = $1", stored.integration_id)
     with pytest.raises(Conflict, match="credentials_unreadable"):
         await stored.token(stored.connections())
+
+
+async def test_account_of_a_new_grant_replaces_the_one_before_also_where_it_is_not_told(
+    stored: StoredConnection,
+) -> None:
+    owner = (stored.workspace_id, stored.integration_id)
+    async with stored.owner.acquire() as db:
+        await db.execute("UPDATE integrations SET account = 'first@example.com' WHERE id = $1", stored.integration_id)
+    found = []
+    for version, connected_at in ((1, None), (2, datetime.now(UTC))):
+        async with stored.pool.transaction() as db:
+            await enter_platform(db)
+            await store_grants.store_grant(db, *owner, version, SealedGrant(b"", None, connected_at=connected_at))
+            found.append(await db.fetchval("SELECT account FROM integrations WHERE id = $1", stored.integration_id))
+    assert found == ["first@example.com", None]
