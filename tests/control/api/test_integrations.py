@@ -147,6 +147,34 @@ async def test_shipped_rest_type_takes_an_address_and_a_key(workspace: Integrati
     assert (reply.status, reply.code, reply.param) == (422, "setting_invalid", "config.base_url")
 
 
+async def test_new_address_needs_the_key_again(workspace: IntegratingWorkspace) -> None:
+    settings = {"base_url": "https://stock.example.com/api"}
+    one = (await workspace.create("generic_rest", api_key="k", config=settings))["integration"]
+    path, elsewhere = f"{workspace.path}/{one['id']}", {"base_url": "https://collector.example.net"}
+    reply = await workspace.ann.put(path, {"config": elsewhere})
+    assert (reply.status, reply.code, reply.param) == (422, "key_missing", "api_key")
+    assert (await workspace.ann.get(path)).body["integration"]["config"] == settings
+    assert (await workspace.ann.put(path, {"config": settings})).status == 200
+    changed = (await workspace.ann.put(path, {"config": elsewhere, "api_key": "k2"})).body["integration"]
+    assert changed["config"] == elsewhere and await workspace.secret(one["id"]) == "k2"
+
+
+async def test_changed_settings_begin_the_syncs_anew(workspace: IntegratingWorkspace) -> None:
+    settings = {"base_url": "https://a.example.com"}
+    one = (await workspace.create("generic_rest", api_key="k", config=settings))["integration"]
+    await workspace.api.owner.execute(
+        "INSERT INTO integration_syncs (integration_id, workspace_id, positions, lease, lease_until) "
+        "VALUES ($1, $2, '{\"people\": {\"since\": \"x\"}}', gen_random_uuid(), now() + interval '1 minute')",
+        UUID(one["id"]), UUID(workspace.workspace_id),
+    )  # fmt: skip
+    read = "SELECT positions::text, lease FROM integration_syncs WHERE integration_id = $1"
+    path = f"{workspace.path}/{one['id']}"
+    await workspace.ann.put(path, {"name": "A"})
+    assert "since" in (await workspace.api.owner.fetchrow(read, UUID(one["id"])))["positions"]
+    await workspace.ann.put(path, {"config": {"base_url": "https://b.example.com"}, "api_key": "k"})
+    assert tuple(await workspace.api.owner.fetchrow(read, UUID(one["id"]))) == ("{}", None)
+
+
 async def test_webhook_gets_a_signing_secret_once(workspace: IntegratingWorkspace) -> None:
     created = await workspace.create("test_webhook", config={"url": "https://hooks.example.com/x"})
     assert created["signing_secret"].startswith("whsec_")
