@@ -219,7 +219,9 @@ class Integrations:
             raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
         for declared in config.sync:
             await store.insert_log(db, workspace_id, integration_id, UUID(new_id()), declared.name, now)
-        await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(RequestedSync(workspace_id, integration_id)))
+        # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
+        if not await store.has_delayed_sync(db, workspace_id, integration_id, now):
+            await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(RequestedSync(workspace_id, integration_id)))
         return await store.select_open_log(db, workspace_id, integration_id)
 
     async def list_logs(

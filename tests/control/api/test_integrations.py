@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -232,6 +233,22 @@ async def test_sync_enqueues_each_declaration_once(workspace: IntegratingWorkspa
     assert (await workspace.ann.get(f"{workspace.path}/{one}")).body["sync_logs"] == logs["logs"]
     (job, *_) = await workspace.api.owner.fetch("SELECT payload FROM pgqueuer WHERE entrypoint = $1", SYNC_INTEGRATION)
     assert msgspec.json.decode(job["payload"]) == {"workspace_id": workspace.workspace_id, "integration_id": one}
+
+
+async def test_request_does_not_shorten_the_wait_that_a_vendor_asks_for(workspace: IntegratingWorkspace) -> None:
+    one = (await workspace.create("test_crm", api_key="k"))["integration"]["id"]
+    path, owner = f"{workspace.path}/{one}/sync", workspace.api.owner
+    count = "SELECT count(*) FROM pgqueuer WHERE entrypoint = $1"
+    first = (await workspace.ann.post(path)).body
+    jobs = await owner.fetchval(count, SYNC_INTEGRATION)
+    for wait, more in ((timedelta(hours=1), 0), (timedelta(seconds=-1), 1)):
+        await owner.execute(
+            "UPDATE integration_sync_logs SET progress = jsonb_build_object('continues_at', now() + $2::interval) "
+            "WHERE integration_id = $1 AND sync_type = 'people'",
+            UUID(one), wait,
+        )  # fmt: skip
+        assert (await workspace.ann.post(path)).body == first
+        assert await owner.fetchval(count, SYNC_INTEGRATION) == jobs + more
 
 
 async def test_sync_needs_a_connection_and_a_declaration(workspace: IntegratingWorkspace) -> None:
