@@ -125,8 +125,7 @@ async def open_app(
                     )
                     await dependencies.services.tools.prepare(pool)
                     bookings = make_bookings(pool, dependencies.services.integrations)
-                    if handlers is None:
-                        handlers = all_request_handlers(dependencies.services, bookings)
+                    handlers = all_request_handlers(dependencies.services, bookings) if handlers is None else handlers
                     reader = make_request_reader(
                         options,
                         pool,
@@ -148,6 +147,7 @@ async def open_app(
                                 yield app
                     finally:
                         await webhooks.close()
+                        await bookings.close()
                         await dependencies.services.tools.connections.close()
         finally:
             await redis.aclose()

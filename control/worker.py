@@ -28,6 +28,7 @@ from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
 from control.integrations.bookings import make_action_runner
+from control.integrations.revocation import enqueue_workspace_revocations
 from control.integrations.sync_tasks import sync_tasks
 from control.integrations.worker_tasks import integrations_tasks
 from control.knowledge.worker_tasks import knowledge_tasks
@@ -129,6 +130,7 @@ def _make_workspaces_tasks(services: Services) -> WorkerTasks:
         delete_calls=delete_workspace_calls,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
+        revoke_grants=enqueue_workspace_revocations,
         delete_objects=partial(delete_workspace_objects, services.storage),
     )
 

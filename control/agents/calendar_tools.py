@@ -77,7 +77,7 @@ class CalendarTools:
         arguments = _parse(context.arguments, AvailabilityArguments)
         bookings, calendar = await self._open(context)
         rules = calendar.rules
-        first = _parse_date(arguments.date) if arguments.date else context.now.astimezone(rules.zone).date()
+        first = parse_day(arguments.date) if arguments.date else context.now.astimezone(rules.zone).date()
         days = arguments.days or 3
         begins = datetime.combine(first, datetime.min.time(), rules.zone)
         busy = await bookings.list_busy(calendar.connection, begins, begins + timedelta(days=days + 1))
@@ -173,11 +173,22 @@ def parse_start(text: str, zone: ZoneInfo) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise _invalid("start", "write it as 2026-12-01T14:30, by the local time of the business") from None
+    _require_year("start", moment)
     if moment.tzinfo is not None:
         return moment.astimezone(zone)
     if not exists(moment, zone):
         raise _invalid("start", "clocks are put forward over this time; choose another one")
     return moment.replace(tzinfo=zone)
+
+
+def parse_day(text: str) -> date:
+    """A day, as 2026-12-01. Raises Invalid (arguments_invalid)."""
+    try:
+        day = date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        raise _invalid("date", "write it as 2026-12-01") from None
+    _require_year("date", day)
+    return day
 
 
 async def _find_calendar(db: Connection, context: HandlerContext) -> CallCalendar | None:
@@ -229,11 +240,10 @@ def _parse(text: str, kind: type[T]) -> T:
         raise Invalid(f"The arguments are invalid: {error}.", code="arguments_invalid") from None
 
 
-def _parse_date(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip()[:10])
-    except ValueError:
-        raise _invalid("date", "write it as 2026-12-01") from None
+def _require_year(name: str, day: date) -> None:
+    """Arithmetic with the first and the last days that Python knows overflows."""
+    if not 2000 < day.year < 2200:
+        raise _invalid(name, "its year is wrong")
 
 
 def _invalid(name: str, why: str) -> Invalid:

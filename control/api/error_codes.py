@@ -196,7 +196,7 @@ _CODES: Final[Mapping[str, str]] = {
         "422 key_missing"
     ),
     "get_integration": _INTEGRATION,
-    "update_integration": f"{_INTEGRATION}, {_INTEGRATION_SETTINGS}",
+    "update_integration": f"{_INTEGRATION}, {_INTEGRATION_SETTINGS}, 422 key_missing",
     "delete_integration": _INTEGRATION,
     "reconnect_integration": (
         f"{_INTEGRATION}, 409 not_oauth, 409 type_not_ready, 409 workspace_suspended, 422 integration_type_unknown"

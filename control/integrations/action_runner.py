@@ -82,6 +82,10 @@ class ActionRunner:
     def __init__(self, access: GrantedAccess, http: VendorHttp) -> None:
         self._access, self._http = access, http
 
+    async def close(self) -> None:
+        """Waits until no grant is being refreshed."""
+        await self._access.close()
+
     async def run(self, connection: ActiveConnection, call: ActionCall) -> list[VendorRecord]:
         """The records of the answer. Raises VendorFailure; Invalid for arguments that the request cannot hold; what
         GrantedAccess raises."""
@@ -188,6 +192,6 @@ def _retry_after_s(answer: VendorAnswer) -> float:
     else:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):  # the last: of a zone of many digits
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)

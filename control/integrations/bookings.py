@@ -5,7 +5,7 @@ Then free/busy is asked for again, and only then the vendor makes the appointmen
 repeats of the run. What the vendor answers decides; while that is unknown the reservation stays.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,7 +21,7 @@ from control.integrations.caller_values import Appointment, AppointmentStatus, N
 from control.integrations.connections import Connections
 from control.integrations.mapped_records import VendorRecord
 from control.integrations.service import Integrations
-from control.integrations.synced_records import parse_moment
+from control.integrations.synced_records import LONGEST_ID, parse_moment
 from control.integrations.vendor_http import VendorHttp
 from shared.errors import Conflict
 
@@ -74,6 +74,10 @@ class Bookings:
     def __init__(self, runner: ActionRunner) -> None:
         self._runner = runner
 
+    async def close(self) -> None:
+        """Waits until no grant is being refreshed."""
+        await self._runner.close()
+
     async def list_busy(self, connection: ActiveConnection, begins: datetime, ends: datetime) -> list[BusySpan]:
         """The times that are taken. Raises Conflict (calendar_unavailable)."""
         arguments = {"from": format_utc(begins), "until": format_utc(ends)}
@@ -81,7 +85,10 @@ class Bookings:
             records = await self._run(connection, LIST_BUSY, arguments)
         except VendorFailure as failure:
             raise _unavailable(failure) from None
-        return [span for record in records if (span := _span(record)) is not None]
+        spans = [_span(record) for record in records]
+        if None in spans:  # left out, it would count as free, and be booked twice
+            raise _unavailable(VendorFailure("unreadable", "a busy time has no zone, or is none"))
+        return [span for span in spans if span is not None]
 
     async def book(self, order: BookingOrder, in_transaction: InTransaction, now: datetime) -> Appointment:
         """The appointment, made by this run or an earlier attempt of it. Raises Conflict: slot_taken,
@@ -99,19 +106,24 @@ class Bookings:
             if found is not None:
                 return await self._finish(order, appointment, "booked", found, in_transaction)
         try:
-            await self._require_free(order)
-            external_id = await self._create(order)
+            external_id = await self._book_free(order, is_repeat=not reserved.is_new)
         except Conflict as refusal:
             if refusal.code != "outcome_unknown":
                 await self._finish(order, appointment, "failed", None, in_transaction)
             raise
         return await self._finish(order, appointment, "booked", external_id, in_transaction)
 
-    async def _require_free(self, order: BookingOrder) -> None:
+    async def _book_free(self, order: BookingOrder, *, is_repeat: bool) -> str:
+        """The vendor's id. Raises Conflict."""
         new = order.new
         busy = await self.list_busy(order.connection, new.starts_at, new.ends_at)
-        if any(span.starts_at < new.ends_at and span.ends_at > new.starts_at for span in busy):
+        if not any(span.starts_at < new.ends_at and span.ends_at > new.starts_at for span in busy):
+            return await self._create(order)
+        # What takes the time may be this run's own event, whose request was still under way when it was looked for.
+        found = await self._find(order) if is_repeat else None
+        if found is None:
             raise _taken()
+        return found
 
     async def _create(self, order: BookingOrder) -> str:
         """The vendor's id."""
@@ -123,10 +135,9 @@ class Bookings:
             "ends_at": format_utc(new.ends_at),
         }
         try:
-            (made,) = await self._run(order.connection, CREATE_APPOINTMENT, arguments, order.key)
+            return _read_id(await self._run(order.connection, CREATE_APPOINTMENT, arguments, order.key), order.key)
         except VendorFailure as failure:
             return await self._resolve(order, failure)
-        return str(made.get("external_id") or order.key)
 
     async def _resolve(self, order: BookingOrder, failure: VendorFailure) -> str:
         """The id of what was made in spite of the failure. Raises Conflict."""
@@ -147,12 +158,12 @@ class Bookings:
         if order.connection.type_config.action(GET_APPOINTMENT) is None:
             return None
         try:
-            (found,) = await self._run(order.connection, GET_APPOINTMENT, {"external_id": order.key}, order.key)
+            found = await self._run(order.connection, GET_APPOINTMENT, {"external_id": order.key}, order.key)
+            return _read_id(found, order.key)
         except VendorFailure as failure:
             if failure.kind in ("missing", "gone"):
                 return None
             raise _unknown() from None
-        return str(found.get("external_id") or order.key)
 
     async def _finish(
         self,
@@ -215,6 +226,15 @@ async def _reserve(db: Connection, new: NewAppointment, now: datetime) -> _Reser
 def _span(record: VendorRecord) -> BusySpan | None:
     starts_at, ends_at = parse_moment(record.get("starts_at")), parse_moment(record.get("ends_at"))
     return None if starts_at is None or ends_at is None else BusySpan(starts_at, ends_at)
+
+
+def _read_id(records: Sequence[VendorRecord], key: str) -> str:
+    """The appointment's id; the key where the vendor tells none, or one that the index cannot hold. Raises
+    VendorFailure (unreadable) for what is not one record."""
+    if len(records) != 1:
+        raise VendorFailure("unreadable", f"the answer has {len(records)} appointments")
+    external_id = str(records[0].get("external_id") or key)
+    return external_id if len(external_id) <= LONGEST_ID else key
 
 
 def _taken() -> Conflict:

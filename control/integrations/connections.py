@@ -78,6 +78,12 @@ class Connections:
         # A caller that is cancelled, because its call ended, leaves the flight to the others.
         return await asyncio.shield(flight)
 
+    async def close(self) -> None:
+        """Waits for the flights, before the loop ends and cancels them: where the vendor rotates refresh tokens, the
+        old one is gone by then, and the new one is not stored yet."""
+        if self._flights:
+            await asyncio.wait(list(self._flights.values()), timeout=self._policy.lease_s)
+
     def _land(self, integration_id: UUID, flight: asyncio.Task[str]) -> None:
         self._flights.pop(integration_id, None)
         if not flight.cancelled():

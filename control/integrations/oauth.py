@@ -6,7 +6,7 @@ Authlib composes the requests; they are sent by `VendorHttp`, which guards them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from authlib.common.security import generate_token  # type: ignore[import-untyped]
 from authlib.oauth2.auth import ClientAuth  # type: ignore[import-untyped]
@@ -22,6 +22,8 @@ from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorReq
 # RFC 7636, 4.1: 43 to 128 characters.
 VERIFIER_LENGTH: Final = 64
 MAX_TOKEN_CHARACTERS: Final = 16_384
+# Of the granted scopes as one text, and of a value that becomes a setting.
+MAX_FIELD_CHARACTERS: Final = 4_000
 MAX_LIFETIME_S: Final = 366 * 86_400
 # Of a token that can be refreshed, where the vendor tells no lifetime, as Salesforce: its sessions last 2 hours.
 ASSUMED_LIFETIME_S: Final = 3_600
@@ -159,8 +161,8 @@ def _parse_grant(document: Any, config: OAuthConfig, now: datetime, refresh_toke
     return ObtainedGrant(
         credentials=VendorCredentials(token, renewal),
         expires_at=_expiry(document.get("expires_in", ASSUMED_LIFETIME_S if renewal else None), now),
-        scopes=scope.replace(",", " ").split()[:50] if isinstance(scope, str) else list(config.scopes),
-        fields={name: value for name in config.config_fields if isinstance(value := document.get(name), str)},
+        scopes=scope.replace(",", " ").split()[:50] if _is_line(scope) else list(config.scopes),
+        fields={name: value for name in config.config_fields if _is_line(value := document.get(name))},
     )
 
 
@@ -170,10 +172,15 @@ def _token(value: Any) -> str:
     return value if fits else ""
 
 
+def _is_line(value: Any) -> TypeGuard[str]:
+    """Whether the database can hold it: a refresh token would be lost with what cannot be stored beside it."""
+    return isinstance(value, str) and len(value) <= MAX_FIELD_CHARACTERS and value.isprintable()
+
+
 def _expiry(seconds: Any, now: datetime) -> datetime | None:
     """None where the vendor does not tell it."""
     try:
         lifetime = float(seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last: of more than 308 digits
         return None
     return now + timedelta(seconds=min(lifetime, MAX_LIFETIME_S)) if lifetime > 0 else None

@@ -13,3 +13,7 @@ class GrantedAccess(Protocol):
         cannot be. Opens its own transactions, so it is called without one. Raises NotFound, Conflict (code
         integration_not_connected), Unavailable (the vendor does not answer, or somebody's refresh takes too long)."""
         ...
+
+    async def close(self) -> None:
+        """Waits for refreshes that are under way."""
+        ...

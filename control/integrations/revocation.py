@@ -10,7 +10,7 @@ from control.db.jobs import JobFailed, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
-from control.integrations import store
+from control.integrations import store, store_grants
 from control.integrations.credentials import open_credentials
 from control.integrations.model import StoredGrant
 from control.integrations.oauth import ClientRefused, OAuthClientAccount, OAuthRequests
@@ -37,6 +37,12 @@ async def enqueue_revocation(db: Connection, grant: StoredGrant, account: str | 
     if grant.sealed is not None:
         job = RevokeGrantJob(grant.integration_type, grant.workspace_id, grant.sealed, account)
         await enqueue(db, REVOKE_GRANT, msgspec.json.encode(job))
+
+
+async def enqueue_workspace_revocations(db: Connection, workspace_id: UUID) -> None:
+    """As `enqueue_revocation` for all grants of a workspace that is purged. Needs platform scope."""
+    for grant, account in await store_grants.select_workspace_grants(db, workspace_id):
+        await enqueue_revocation(db, grant, account)
 
 
 class GrantRevocation:

@@ -13,8 +13,9 @@ from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
-from control.integrations import store, store_grants
+from control.integrations import store, store_grants, store_syncs
 from control.integrations.credentials import VendorCredentials, require_key, seal_credentials
+from control.integrations.declarations import PLACEHOLDER
 from control.integrations.json_schemas import require_fit
 from control.integrations.model import GrantPolicy, Integration, IntegrationType, SyncLog
 from control.integrations.oauth import OAuthRequests
@@ -174,18 +175,22 @@ class Integrations:
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, edit: ConnectionEdit,
         now: datetime,
     ) -> Integration:  # fmt: skip
-        """A config replaces the one before; a key also ends the error of a connection whose key was refused. Raises
-        NotFound, Invalid, Conflict (code workspace_suspended)."""
+        """A config replaces the one before; a key also ends the error of a connection whose key was refused. The syncs
+        begin anew, because their cursors are of the calendar or the account before. Raises NotFound, Invalid, Conflict
+        (code workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
         kind = await self.types.get(db, before.integration_type)
         config = before.config
         if edit.config is not None:
             config = _require_settings(kind, edit.config) | _granted_settings(kind, before.config)
+            _require_key_for_address(kind, before.config, edit)
         after = replace(before, name=edit.name or before.name, config=config, updated_at=now)
         await store.update(db, after)
         if edit.api_key is not None:
             await self._replace_key(db, kind, before, edit.api_key, now)
+        if config != before.config or edit.api_key is not None:
+            await store_syncs.restart(db, workspace_id, integration_id)
         await record_change(db, actor, _make_change(before, after, has_new_key=edit.api_key is not None))
         return await self.get(db, workspace_id, integration_id)
 
@@ -214,7 +219,9 @@ class Integrations:
             raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
         for declared in config.sync:
             await store.insert_log(db, workspace_id, integration_id, UUID(new_id()), declared.name, now)
-        await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(RequestedSync(workspace_id, integration_id)))
+        # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
+        if not await store.has_delayed_sync(db, workspace_id, integration_id, now):
+            await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(RequestedSync(workspace_id, integration_id)))
         return await store.select_open_log(db, workspace_id, integration_id)
 
     async def list_logs(
@@ -245,6 +252,7 @@ class Integrations:
         await store_grants.store_grant(db, before.workspace_id, before.id, version, new)
 
     async def _record_connected(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
+        await store_syncs.restart(db, workspace_id, integration_id)  # the grant may be of another account
         await record_change(db, actor, Change("integration.connect", "integration", str(integration_id), workspace_id))
 
 
@@ -257,6 +265,16 @@ def _require_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[
         raise Invalid(f"Settings have at most {MAX_CONFIG_BYTES:,} bytes.", code="too_long", param="config")
     require_fit(config, _parse(kind).config_schema, "config")
     return dict(config)
+
+
+def _require_key_for_address(kind: IntegrationType, before: Mapping[str, Any], edit: ConnectionEdit) -> None:
+    """The stored key goes to no address that it was not given for: otherwise whoever may change settings could have it
+    sent to a server of his own, and read it there. Raises Invalid (code key_missing)."""
+    if kind.auth_type != "api_key" or edit.api_key is not None or edit.config is None:
+        return
+    names = {name.split(".")[1] for name in PLACEHOLDER.findall(_parse(kind).base_url) if name.startswith("config.")}
+    if any(edit.config.get(name) != before.get(name) for name in names):
+        raise Invalid("Another address needs the key again.", code="key_missing", param="api_key")
 
 
 def _granted_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,3 +170,15 @@ async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UU
         integration_id,
     )
     return found
+
+
+async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:
+    """Whether an open sync continues at a later time only."""
+    delayed: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
+        "AND status IN ('queued', 'running') AND (progress->>'continues_at')::timestamptz > $3)",
+        workspace_id,
+        integration_id,
+        now,
+    )
+    return delayed

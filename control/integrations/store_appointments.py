@@ -56,14 +56,15 @@ _INSERT: Final = """
     ON CONFLICT (call_id, run_id) DO UPDATE SET updated_at = excluded.updated_at
     RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, xmax = 0 AS is_new
 """
-# The sync may have copied it already: its row is then the booking's.
+# The sync may have copied it already. A statement of its own: within one, PostgreSQL deletes after it has updated, and
+# the update fails, because the id is taken.
+_DELETE_COPY: Final = """
+    DELETE FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND external_id = $3 AND call_id IS NULL
+"""
+# A slower attempt that found the time taken does not undo what another one of its run has booked.
 _FINISH: Final = """
-    WITH copied AS (
-        DELETE FROM appointments WHERE workspace_id = $1 AND integration_id = $5 AND external_id = $4
-            AND call_id IS NULL AND $4::text IS NOT NULL
-    )
-    UPDATE appointments SET status = $3, external_id = coalesce($4, external_id), updated_at = $6
-    WHERE workspace_id = $1 AND id = $2
+    UPDATE appointments SET status = $3, external_id = coalesce($4, external_id), updated_at = $5
+    WHERE workspace_id = $1 AND id = $2 AND (status <> 'booked' OR $3 = 'booked')
 """
 _DELETE_OLD: Final = """
     DELETE FROM appointments WHERE ctid = ANY (ARRAY(
@@ -79,7 +80,9 @@ _COMING: Final = f"""
 async def upsert(
     db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[AppointmentRecord]
 ) -> tuple[int, int]:
-    """Stores a page, each id once in it; returns how many are new, and how many were known."""
+    """Stores a page, each id once in it; returns how many are new, and how many were known. Locks the calendar, so that
+    `finish` does not store the same event meanwhile."""
+    await lock_calendar(db, integration_id)
     rows = [
         {
             "id": new_id(),
@@ -93,6 +96,17 @@ async def upsert(
     stored = await db.fetch(_UPSERT, workspace_id, integration_id, seen_by, rows)
     created = sum(row["is_new"] for row in stored)
     return created, len(stored) - created
+
+
+async def is_full(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
+    """Whether more than `most` are stored of a connection."""
+    full: bool = await db.fetchval(
+        "SELECT count(*) > $3 FROM appointments WHERE workspace_id = $1 AND integration_id = $2",
+        workspace_id,
+        integration_id,
+        most,
+    )
+    return full
 
 
 async def delete(db: Connection, workspace_id: UUID, integration_id: UUID, external_ids: Sequence[str]) -> int:
@@ -147,8 +161,11 @@ async def finish(
     db: Connection, workspace_id: UUID, booked: Appointment, status: AppointmentStatus, external_id: str | None,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Stores what became of a booking."""
-    await db.execute(_FINISH, workspace_id, booked.id, status, external_id, booked.integration_id, now)
+    """Stores what became of a booking, in place of what a sync has copied of it."""
+    if external_id is not None:
+        await lock_calendar(db, booked.integration_id)
+        await db.execute(_DELETE_COPY, workspace_id, booked.integration_id, external_id)
+    await db.execute(_FINISH, workspace_id, booked.id, status, external_id, now)
 
 
 async def select_coming(db: Connection, workspace_id: UUID, phone: str, now: datetime, limit: int) -> list[Appointment]:

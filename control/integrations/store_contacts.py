@@ -52,6 +52,17 @@ async def upsert(
     return created, len(stored) - created
 
 
+async def is_full(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
+    """Whether more than `most` are stored of a connection."""
+    full: bool = await db.fetchval(
+        "SELECT count(*) > $3 FROM contacts WHERE workspace_id = $1 AND integration_id = $2",
+        workspace_id,
+        integration_id,
+        most,
+    )
+    return full
+
+
 async def delete(db: Connection, workspace_id: UUID, integration_id: UUID, external_ids: Sequence[str]) -> int:
     """Deletes those that the vendor deleted; returns how many."""
     return _count(await db.execute(_DELETE, workspace_id, integration_id, external_ids))

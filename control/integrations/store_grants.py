@@ -15,6 +15,10 @@ _COLUMNS: Final = """
     CASE WHEN i.refresh_lease_until > clock_timestamp() THEN i.refresh_lease_until END AS lease_until
 """
 _SELECT: Final = f"SELECT {_COLUMNS} FROM integrations i WHERE i.workspace_id = $1 AND i.id = $2"
+_SELECT_OF_WORKSPACE: Final = f"""
+    SELECT {_COLUMNS}, i.account FROM integrations i JOIN integration_types t ON t.type = i.integration_type
+    WHERE i.workspace_id = $1 AND t.auth_type = 'oauth2' AND i.credentials IS NOT NULL
+"""
 _LEASE: Final = """
     UPDATE integrations SET refresh_lease = $3, refresh_lease_until = clock_timestamp() + $4 * interval '1 second'
     WHERE workspace_id = $1 AND id = $2
@@ -23,7 +27,7 @@ _LEASE: Final = """
 _STORE: Final = """
     UPDATE integrations SET credentials = $4, credentials_expire_at = $5, grant_version = grant_version + 1,
            status = 'connected', error = NULL, refresh_lease = NULL, refresh_lease_until = NULL,
-           scopes = $6, config = config || $7, account = coalesce($8, account),
+           scopes = $6, config = config || $7, account = CASE WHEN $9::timestamptz IS NULL THEN account ELSE $8 END,
            connected_at = coalesce($9, connected_at), updated_at = clock_timestamp()
     WHERE workspace_id = $1 AND id = $2 AND grant_version = $3
 """
@@ -57,6 +61,16 @@ async def select_grant(
     """The grant of a connection. lock: until the transaction ends."""
     row = await db.fetchrow(_SELECT + (" FOR UPDATE" if lock else ""), workspace_id, integration_id)
     return None if row is None else StoredGrant(**row)
+
+
+async def select_workspace_grants(db: Connection, workspace_id: UUID) -> list[tuple[StoredGrant, str | None]]:
+    """The OAuth grants of a workspace, with the accounts at the vendors. Needs platform scope."""
+    found = []
+    for row in await db.fetch(_SELECT_OF_WORKSPACE, workspace_id):
+        values = dict(row)
+        account = values.pop("account")
+        found.append((StoredGrant(**values), account))
+    return found
 
 
 async def take_lease(db: Connection, workspace_id: UUID, integration_id: UUID, lease_id: UUID, lease_s: float) -> None:

@@ -31,6 +31,10 @@ _RELEASE: Final = """
     UPDATE integration_syncs SET lease = NULL, lease_until = NULL
     WHERE workspace_id = $1 AND integration_id = $2 AND lease = $3
 """
+_RESTART: Final = """
+    UPDATE integration_syncs SET positions = '{}', lease = NULL, lease_until = NULL
+    WHERE workspace_id = $1 AND integration_id = $2
+"""
 # Also the proof that the lease is still ours: otherwise nothing of the page is stored.
 _SAVE: Final = """
     UPDATE integration_syncs SET positions = positions || jsonb_build_object($4::text, $5::jsonb),
@@ -116,6 +120,11 @@ async def save_position(db: Connection, lease: SyncLease, sync_type: str, positi
         lease.seconds,
     )  # fmt: skip
     return bool(status == "UPDATE 1")
+
+
+async def restart(db: Connection, workspace_id: UUID, integration_id: UUID) -> None:
+    """Makes all syncs of a connection begin anew, with everything; a worker that runs one loses its lease."""
+    await db.execute(_RESTART, workspace_id, integration_id)
 
 
 async def add_counts(

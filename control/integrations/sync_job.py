@@ -1,6 +1,7 @@
 """The job that runs the syncs of a connection, page by page. It may be killed at any point: a page's records and the
 position after it are stored in one transaction, so that the next worker continues with the page that was not stored."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,7 @@ from control.integrations.sync_position import (
 )
 from control.integrations.synced_records import SyncedRecords, read_appointments, read_contacts
 from control.integrations.syncs import APPOINTMENTS_KEPT, SYNC_POLICY, SyncIntegrationJob, SyncPolicy, enqueue_sync
-from shared.errors import Problem, Unavailable
+from shared.errors import Conflict, Problem, Unavailable
 from shared.ids import new_id
 
 log = structlog.get_logger()
@@ -101,11 +102,13 @@ class _SyncRun:
 
     async def _run_all(self, positions: dict[str, SyncPosition]) -> _Delay | None:
         """The wait until the rest; None when nothing is left."""
-        pages = self.policy.pages
+        pages, until = self.policy.pages, asyncio.get_running_loop().time() + self.policy.run_s
         for open_sync in await self._within(self._select_open):
             position: SyncPosition | None = positions.get(open_sync.sync_type, SyncPosition())
             while position is not None:
-                if not pages:
+                # By time, too: at 9 s a page, 200 pages would keep other workspaces waiting for the job's 15 minutes.
+                is_over = pages < self.policy.pages and asyncio.get_running_loop().time() >= until
+                if not pages or is_over:
                     return _Delay(0.0)
                 pages -= 1
                 step = await self._try_page(open_sync, position)
@@ -184,10 +187,14 @@ class _SyncRun:
             created, updated = await store_contacts.upsert(db, *owner, synced.contacts)
             deleted = await store_contacts.delete(db, *owner[:2], synced.deleted)
             deleted += await store_contacts.delete_unseen(db, *owner) if deletes_unseen else 0
+            is_full = created > 0 and await store_contacts.is_full(db, *owner[:2], self.policy.records)
         else:
             created, updated = await store_appointments.upsert(db, *owner, synced.appointments)
             deleted = await store_appointments.delete(db, *owner[:2], synced.deleted)
             deleted += await store_appointments.delete_unseen(db, *owner, position.began) if deletes_unseen else 0
+            is_full = created > 0 and await store_appointments.is_full(db, *owner[:2], self.policy.records)
+        if is_full:
+            raise Conflict("The vendor has more records than a connection may store.", code="too_many_records")
         counts = {"created": created, "updated": updated, "deleted": deleted, "skipped": synced.skipped}
         progress = {"sync": declaration.name, "pages": position.page + 1, "is_full": position.is_full}
         await store_syncs.add_counts(db, owner[0], position.log_id, progress, counts)

@@ -43,7 +43,8 @@ def begin_sync(position: SyncPosition, declaration: SyncDeclaration, log_id: UUI
     """The first page of a sync; the same position if this sync runs already."""
     if position.log_id == log_id:
         return position
-    is_full = declaration.incremental is None or not position.since or now - position.full_at >= FULL_EVERY
+    is_due = now - position.full_at >= FULL_EVERY
+    is_full = is_due or not position.since or not _fits(declaration.incremental, position.since)
     return SyncPosition(
         log_id=log_id, is_full=is_full, began=now, since=position.since, full_at=position.full_at
     )  # fmt: skip
@@ -90,22 +91,26 @@ class SyncPage:
 
 def advance(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition | None:
     """The position of the next page; None after the last one: then `end_sync` is next. Raises VendorFailure
-    (unreadable) for a cursor that does not advance."""
+    (unreadable) for a cursor that does not advance, or cannot be stored."""
     document = page.answer.json()
     cursor = _next_cursor(declaration, position, page, document)
     if not cursor:
         return None
     if cursor == position.cursor or position.page >= MAX_PAGES or len(cursor) > MAX_CURSOR_CHARACTERS:
         raise VendorFailure("unreadable", "the pages do not end")
+    if not cursor.isprintable():  # PostgreSQL stores no NUL, and no half of a surrogate pair
+        raise VendorFailure("unreadable", "the cursor of the next page is no line of text")
     return msgspec.structs.replace(position, cursor=cursor, page=position.page + 1, failures=0)
 
 
 def end_sync(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition:
-    """The position after the last page."""
+    """The position after the last page. Without a cursor of changes that can be stored, the next sync copies
+    everything."""
     since = ""
     incremental = declaration.incremental
     if incremental is not None and incremental.source:
-        since = _text(find_value(page.answer.json(), incremental.source))
+        found = _text(find_value(page.answer.json(), incremental.source))
+        since = found if found.isprintable() and len(found) <= MAX_CURSOR_CHARACTERS else ""
     elif incremental is not None:
         since = (position.began - OVERLAP).isoformat()
     full_at = position.began if position.is_full else position.full_at
@@ -122,8 +127,25 @@ def _next_cursor(declaration: SyncDeclaration, position: SyncPosition, page: Syn
         return str(position.page + 1) if page.records and (found or not pagination.next) else ""
     if pagination.kind == "link":
         link = _text(found) or _link_of(page.answer.headers.get("link", ""))
-        return urljoin(page.url, link) if link else ""
+        return _join(page.url, link) if link else ""
     return _text(found)
+
+
+def _join(url: str, link: str) -> str:
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        raise VendorFailure("unreadable", "the link to the next page is no address") from None
+
+
+def _fits(incremental: Incremental | None, since: str) -> bool:
+    """Whether changes since then can be asked for: the staff may have changed the declaration from cursors to times."""
+    if incremental is None or incremental.source:
+        return incremental is not None
+    try:
+        return datetime.fromisoformat(since).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _link_of(header: str) -> str:

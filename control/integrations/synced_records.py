@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import phonenumbers
@@ -109,12 +109,14 @@ def normalise_phone(value: Scalar, region: str) -> str | None:
 
 
 def parse_moment(value: Scalar) -> datetime | None:
-    """RFC 3339 with its zone; None for anything else."""
+    """RFC 3339 with its zone, in UTC: PostgreSQL reads no offset of 16 hours or more. None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return moment if moment is not None and moment.tzinfo is not None and 2000 < moment.year < 2200 else None
+    if moment is None or moment.tzinfo is None or not 2000 < moment.year < 2200:
+        return None
+    return moment.astimezone(UTC)
 
 
 def _contact(external_id: str, record: VendorRecord, region: str) -> ContactRecord:

@@ -33,7 +33,8 @@ class SyncIntegrationJob(msgspec.Struct, frozen=True):
 class SyncPolicy:
     """every: between two syncs of a connection. lease_s: without news, a worker counts as dead after so long; longer
     than a request to a vendor. attempts: failures in a row after which a sync has failed. first_wait_s, max_wait_s:
-    after a failure; the wait doubles. pages: of one run of the job, after which other jobs have their turn."""
+    after a failure; the wait doubles. pages, run_s: of one run of the job, after which other jobs have their turn.
+    records: the most that are stored of a connection, of contacts and of appointments each; about 100 MB."""
 
     every: timedelta = timedelta(minutes=15)
     lease_s: float = 60.0
@@ -41,6 +42,8 @@ class SyncPolicy:
     first_wait_s: float = 10.0
     max_wait_s: float = 600.0
     pages: int = 200
+    run_s: float = 60.0
+    records: int = 200_000
 
 
 SYNC_POLICY: Final = SyncPolicy()

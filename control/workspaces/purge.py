@@ -18,6 +18,8 @@ DeleteCalls = Callable[[Connection, UUID, int], Awaitable[int]]
 DeleteMarks = Callable[[Connection, UUID], Awaitable[None]]
 # Keeps what invoices that are made later need of a workspace.
 KeepBillingFacts = Callable[[Connection, UUID], Awaitable[None]]
+# Has the grants of a workspace revoked at the vendors.
+RevokeGrants = Callable[[Connection, UUID], Awaitable[None]]
 
 
 async def purge_due(
@@ -28,6 +30,7 @@ async def purge_due(
     delete_calls: DeleteCalls,
     delete_marks: DeleteMarks,
     keep_billing_facts: KeepBillingFacts,
+    revoke_grants: RevokeGrants,
     among: Sequence[UUID] | None = None,
 ) -> int:
     """Deletes up to `most` workspaces and CALLS_PER_RUN calls; returns how many of both, 0 when nothing is left to do.
@@ -46,6 +49,7 @@ async def purge_due(
             break
         await delete_marks(db, workspace_id)
         await keep_billing_facts(db, workspace_id)
+        await revoke_grants(db, workspace_id)
         await store.delete(db, workspace_id)
         await record_change(
             db, Actor("system"), Change("workspace.purge", "workspace", str(workspace_id), workspace_id)

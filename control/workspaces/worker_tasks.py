@@ -8,7 +8,7 @@ from uuid import UUID
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.workspaces.purge import DeleteCalls, DeleteMarks, KeepBillingFacts, purge_due
+from control.workspaces.purge import DeleteCalls, DeleteMarks, KeepBillingFacts, RevokeGrants, purge_due
 from control.workspaces.read_purgeable import lock_due
 from control.workspaces.service import Workspaces
 
@@ -24,10 +24,11 @@ def workspaces_tasks(
     delete_calls: DeleteCalls,
     delete_marks: DeleteMarks,
     keep_billing_facts: KeepBillingFacts,
+    revoke_grants: RevokeGrants,
     delete_objects: DeleteObjects,
 ) -> WorkerTasks:
-    """Duties `deleted_workspaces` and `trials`. delete_calls, delete_marks, keep_billing_facts, delete_objects: what
-    rooms above do in a purge."""
+    """Duties `deleted_workspaces` and `trials`. delete_calls, delete_marks, keep_billing_facts, revoke_grants,
+    delete_objects: what rooms above do in a purge."""
 
     async def deleted_workspaces(pool: Pool, now: datetime) -> int:
         async with pool.transaction() as db:
@@ -46,6 +47,7 @@ def workspaces_tasks(
                 delete_calls=delete_calls,
                 delete_marks=delete_marks,
                 keep_billing_facts=keep_billing_facts,
+                revoke_grants=revoke_grants,
             )
 
     async def trials(db: Connection, now: datetime) -> int:

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.agents.calendar_config import OFFICE_HOURS
+from control.agents.calendar_tools import parse_day, parse_start
 from control.agents.free_times import CalendarRules, FreeSpan, exists, is_bookable, list_free
 from control.agents.hours_config import OpeningHours
 from control.integrations.bookings import BusySpan
+from shared.errors import Invalid
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 26, 13, 5, tzinfo=UTC)
@@ -79,3 +81,17 @@ def test_free_times_are_open_free_and_long_enough(pairs: list[tuple[datetime, da
             for one in busy
         )
     assert free == sorted(free, key=lambda span: span.starts_at)
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00", "9999-12-31T23:59", "9999-12-31T23:59-12:00", "0001-01-01T00:00+12:00"]
+)
+def test_start_beyond_all_calendars_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="start"):
+        parse_start(text, BERLIN)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_day_beyond_all_calendars_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="date"):
+        parse_day(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -147,6 +148,34 @@ async def test_shipped_rest_type_takes_an_address_and_a_key(workspace: Integrati
     assert (reply.status, reply.code, reply.param) == (422, "setting_invalid", "config.base_url")
 
 
+async def test_new_address_needs_the_key_again(workspace: IntegratingWorkspace) -> None:
+    settings = {"base_url": "https://stock.example.com/api"}
+    one = (await workspace.create("generic_rest", api_key="k", config=settings))["integration"]
+    path, elsewhere = f"{workspace.path}/{one['id']}", {"base_url": "https://collector.example.net"}
+    reply = await workspace.ann.put(path, {"config": elsewhere})
+    assert (reply.status, reply.code, reply.param) == (422, "key_missing", "api_key")
+    assert (await workspace.ann.get(path)).body["integration"]["config"] == settings
+    assert (await workspace.ann.put(path, {"config": settings})).status == 200
+    changed = (await workspace.ann.put(path, {"config": elsewhere, "api_key": "k2"})).body["integration"]
+    assert changed["config"] == elsewhere and await workspace.secret(one["id"]) == "k2"
+
+
+async def test_changed_settings_begin_the_syncs_anew(workspace: IntegratingWorkspace) -> None:
+    settings = {"base_url": "https://a.example.com"}
+    one = (await workspace.create("generic_rest", api_key="k", config=settings))["integration"]
+    await workspace.api.owner.execute(
+        "INSERT INTO integration_syncs (integration_id, workspace_id, positions, lease, lease_until) "
+        "VALUES ($1, $2, '{\"people\": {\"since\": \"x\"}}', gen_random_uuid(), now() + interval '1 minute')",
+        UUID(one["id"]), UUID(workspace.workspace_id),
+    )  # fmt: skip
+    read = "SELECT positions::text, lease FROM integration_syncs WHERE integration_id = $1"
+    path = f"{workspace.path}/{one['id']}"
+    await workspace.ann.put(path, {"name": "A"})
+    assert "since" in (await workspace.api.owner.fetchrow(read, UUID(one["id"])))["positions"]
+    await workspace.ann.put(path, {"config": {"base_url": "https://b.example.com"}, "api_key": "k"})
+    assert tuple(await workspace.api.owner.fetchrow(read, UUID(one["id"]))) == ("{}", None)
+
+
 async def test_webhook_gets_a_signing_secret_once(workspace: IntegratingWorkspace) -> None:
     created = await workspace.create("test_webhook", config={"url": "https://hooks.example.com/x"})
     assert created["signing_secret"].startswith("whsec_")
@@ -204,6 +233,22 @@ async def test_sync_enqueues_each_declaration_once(workspace: IntegratingWorkspa
     assert (await workspace.ann.get(f"{workspace.path}/{one}")).body["sync_logs"] == logs["logs"]
     (job, *_) = await workspace.api.owner.fetch("SELECT payload FROM pgqueuer WHERE entrypoint = $1", SYNC_INTEGRATION)
     assert msgspec.json.decode(job["payload"]) == {"workspace_id": workspace.workspace_id, "integration_id": one}
+
+
+async def test_request_does_not_shorten_the_wait_that_a_vendor_asks_for(workspace: IntegratingWorkspace) -> None:
+    one = (await workspace.create("test_crm", api_key="k"))["integration"]["id"]
+    path, owner = f"{workspace.path}/{one}/sync", workspace.api.owner
+    count = "SELECT count(*) FROM pgqueuer WHERE entrypoint = $1"
+    first = (await workspace.ann.post(path)).body
+    jobs = await owner.fetchval(count, SYNC_INTEGRATION)
+    for wait, more in ((timedelta(hours=1), 0), (timedelta(seconds=-1), 1)):
+        await owner.execute(
+            "UPDATE integration_sync_logs SET progress = jsonb_build_object('continues_at', now() + $2::interval) "
+            "WHERE integration_id = $1 AND sync_type = 'people'",
+            UUID(one), wait,
+        )  # fmt: skip
+        assert (await workspace.ann.post(path)).body == first
+        assert await owner.fetchval(count, SYNC_INTEGRATION) == jobs + more
 
 
 async def test_sync_needs_a_connection_and_a_declaration(workspace: IntegratingWorkspace) -> None:

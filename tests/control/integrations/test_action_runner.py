@@ -2,8 +2,9 @@
 
 import pytest
 
-from control.integrations.action_runner import ActionCall, VendorFailure
+from control.integrations.action_runner import ActionCall, VendorFailure, raise_for_status
 from control.integrations.mapped_records import VendorRecord
+from control.integrations.vendor_http import VendorAnswer
 from shared.errors import Invalid
 from simulator.integrations.server import IntegrationFaultKind
 from tests.control.calls.call_platform import CallPlatform
@@ -77,3 +78,12 @@ async def test_value_cannot_name_another_resource(platform: CallPlatform) -> Non
         with pytest.raises(Invalid, match=r"config\.calendar_id: it is empty, or names no resource"):
             await run(vendor, "get_appointment", KEY)
         assert not vendor.vendors.requests
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "-5", "Mon, 01 Jan 2030 00:00:00 +" + "9" * 14, "Fri, 31 Dec 99999 23:59:59 GMT"]
+)
+def test_wait_that_cannot_be_read_is_none(text: str) -> None:
+    with pytest.raises(VendorFailure) as caught:
+        raise_for_status(VendorAnswer(429, {"retry-after": text}, b""))
+    assert (caught.value.kind, caught.value.retry_after_s) == ("rate_limited", 0)

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from control.db.pool import Pool, open_pool
+from control.db.scope import enter_platform
+from control.integrations import store_grants
 from control.integrations.connections import Connections
 from control.integrations.credentials import VendorCredentials, open_credentials, seal_client_secret, seal_credentials
 from control.integrations.model import GrantPolicy
 from control.integrations.oauth import OAuthRequests
+from control.integrations.revocation import REVOKE_GRANT, enqueue_workspace_revocations
+from control.integrations.store_grants import SealedGrant
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.vendor_http import VendorHttp
 from shared.egress import EgressGuard
@@ -137,6 +142,36 @@ async def test_token_without_a_lifetime_is_refreshed_after_an_hour(stored: Store
     assert timedelta(minutes=59) < expires_at - datetime.now(UTC) <= timedelta(minutes=60)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'"expires_in": 1' + b"0" * 400, b'"scope": "a\\u0000b"', b'"scope": "\\ud800"', b'"region": "\\u0000"',
+        b'"region": "\\ud800"', b'"expires_in": "soon"', b'"expires_in": NaN',
+    ],
+)  # fmt: skip
+async def test_token_is_kept_whatever_else_the_vendor_answers(stored: StoredConnection, more: bytes) -> None:
+    async with stored.owner.acquire() as db:
+        await db.execute(
+            "UPDATE integration_types SET config = jsonb_set(config, '{oauth,config_fields}', '[\"region\"]') "
+            "WHERE type = (SELECT integration_type FROM integrations WHERE id = $1)",
+            stored.integration_id,
+        )
+    stored.server.garbage = b'{"access_token": "next", "refresh_token": "rotated", ' + more + b"}"
+    assert await stored.token(stored.connections()) == "next"
+    assert (await stored.read())[2].refresh_token == "rotated"
+
+
+async def test_grants_of_a_workspace_that_is_purged_are_revoked(stored: StoredConnection) -> None:
+    async with stored.owner.acquire() as db:
+        await db.execute("DELETE FROM pgqueuer WHERE entrypoint = $1", REVOKE_GRANT)
+    async with stored.pool.transaction() as db:
+        await enter_platform(db)
+        await enqueue_workspace_revocations(db, stored.workspace_id)
+    async with stored.owner.acquire() as db:
+        (job,) = await db.fetch("DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", REVOKE_GRANT)
+    assert msgspec.json.decode(job["payload"])["workspace_id"] == str(stored.workspace_id)
+
+
 async def test_valid_token_is_used_without_the_vendor_unless_it_was_refused(stored: StoredConnection) -> None:
     await stored.set_expiry(600)
     connections = stored.connections()
@@ -223,6 +258,18 @@ async def test_caller_who_is_gone_leaves_the_flight_to_the_others(stored: Stored
     assert await second in stored.server.access_tokens and stored.server.requests == {"refresh_token": 1}
 
 
+async def test_process_that_ends_stores_what_it_has_just_been_granted(stored: StoredConnection) -> None:
+    stored.server.open.clear()
+    connections = stored.connections()
+    caller = asyncio.create_task(stored.token(connections))
+    assert await asyncio.wait_for(stored.server.answered.get(), 10) == 200
+    caller.cancel()
+    stored.server.open.set()
+    await connections.close()
+    assert (await stored.read())[2].refresh_token in stored.server.refresh_tokens - {"first-refresh-token"}
+    await connections.close()
+
+
 @pytest.mark.parametrize("garbage", [None, b"<html>", b'{"access_token": 7}', b'{"access_token": "' + b"x" * 2_000_000])
 async def test_vendor_in_trouble_fails_the_call_and_not_the_connection(
     stored: StoredConnection, garbage: bytes | None
@@ -263,3 +310,18 @@ async def test_unsealable_credentials_are_a_connection_to_make_again(stored: Sto
         await db.execute("UPDATE integrations SET credentials = 'x' WHERE id = $1", stored.integration_id)
     with pytest.raises(Conflict, match="credentials_unreadable"):
         await stored.token(stored.connections())
+
+
+async def test_account_of_a_new_grant_replaces_the_one_before_also_where_it_is_not_told(
+    stored: StoredConnection,
+) -> None:
+    owner = (stored.workspace_id, stored.integration_id)
+    async with stored.owner.acquire() as db:
+        await db.execute("UPDATE integrations SET account = 'first@example.com' WHERE id = $1", stored.integration_id)
+    found = []
+    for version, connected_at in ((1, None), (2, datetime.now(UTC))):
+        async with stored.pool.transaction() as db:
+            await enter_platform(db)
+            await store_grants.store_grant(db, *owner, version, SealedGrant(b"", None, connected_at=connected_at))
+            found.append(await db.fetchval("SELECT account FROM integrations WHERE id = $1", stored.integration_id))
+    assert found == ["first@example.com", None]

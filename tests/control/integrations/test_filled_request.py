@@ -82,3 +82,9 @@ def test_credentials_stay_on_the_vendors_server() -> None:
 def test_value_in_a_pointer_is_one_name(name: str) -> None:
     pointer = fill_pointer("/calendars/{{config.id}}/busy", {"config": {"id": name}})
     assert find_value({"calendars": {name: {"busy": [1]}}}, pointer) == [1]
+
+
+def test_index_of_a_list_is_a_number_of_few_digits() -> None:
+    assert find_value({"a": [1, 2]}, "/a/1") == 2
+    for key in ("2", "-1", "1\n", "x", "", "\u0661", "9" * 5_000):
+        assert find_value({"a": [1, 2]}, f"/a/{key}") is None

@@ -311,12 +311,19 @@ async def test_reconnecting_replaces_the_grant_when_it_is_confirmed(member: Conn
         "UPDATE integrations SET status = 'error', error = 'grant_refused' WHERE id = $1", UUID(integration_id)
     )
     assert (await member.user.get(path)).body["integration"]["error"] == "grant_refused"
+    await member.api.owner.execute(
+        "INSERT INTO integration_syncs (integration_id, workspace_id, positions) "
+        """SELECT id, workspace_id, '{"people": {"since": "of another account"}}' FROM integrations WHERE id = $1""",
+        UUID(integration_id),
+    )
     oauth_url = (await member.user.post(f"{path}/reconnect")).body["oauth_url"]
     page = await member.return_with(await member.grant(oauth_url))
     assert (await member.stored(integration_id))["credentials"] == before["credentials"]
     await member.user.post(f"{path}/confirm", {"confirmation": page.confirmation})
     after = await member.stored(integration_id)
     assert (after["status"], after["error"]) == ("connected", None) and after["credentials"] != before["credentials"]
+    positions = "SELECT positions::text FROM integration_syncs WHERE integration_id = $1"
+    assert await member.api.owner.fetchval(positions, UUID(integration_id)) == "{}", "it may be another account"
 
 
 async def test_removal_revokes_at_the_vendor_by_a_job(

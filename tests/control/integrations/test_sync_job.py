@@ -1,6 +1,7 @@
 """Syncs against simulated vendors on real sockets: incremental, resumed after a kill, slowed by rate limits."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -167,6 +168,22 @@ async def test_pages_that_do_not_end_are_given_up(platform: CallPlatform) -> Non
         assert (await vendor.log_row(log_id))["error"] == "vendor_unreadable"
 
 
+@pytest.mark.parametrize("declared", [CONTACTS, CALENDAR])
+async def test_connection_has_a_bounded_number_of_records(platform: CallPlatform, declared: Mapping[str, Any]) -> None:
+    async with connected(platform, declared) as vendor:
+        for number in range(5):
+            vendor.vendors.contacts.add(firstname=f"P{number}")
+            vendor.vendors.calendars.add("E", f"2026-12-0{number + 1}T10:00:00Z", f"2026-12-0{number + 1}T11:00:00Z")
+        log_id = await vendor.request()
+        await vendor.run_job(records=4)
+        log = await vendor.log_row(log_id)
+        assert (log["status"], log["error"], log["records_synced"]) == ("failed", "too_many_records", 4)
+        vendor.now += timedelta(days=1)
+        log_id = await vendor.request()
+        await vendor.run_job(records=5)
+        assert (await vendor.log_row(log_id))["status"] == "succeeded"
+
+
 async def test_one_sync_at_a_time_and_by_the_clock(platform: CallPlatform) -> None:
     async with connected(platform, CONTACTS, REGION) as vendor:
         assert await vendor.request() == await vendor.request()
@@ -182,6 +199,16 @@ async def test_one_sync_at_a_time_and_by_the_clock(platform: CallPlatform) -> No
         assert await platform.in_platform(lambda db: resume_abandoned(db, later, 1_000)) >= 1
         assert jobs and await vendor.jobs() == 1
         assert await platform.in_platform(lambda db: resume_abandoned(db, later, 1_000)) == 0
+
+
+async def test_slow_sync_gives_others_their_turn_after_a_page(platform: CallPlatform) -> None:
+    async with connected(platform, CONTACTS, REGION) as vendor:
+        for number in range(5):
+            vendor.vendors.contacts.add(firstname=f"P{number}")
+        log_id = await vendor.request()
+        for stored in (2, 4, 5):
+            await vendor.run_job(run_s=0.0)
+            assert (await vendor.log_row(log_id))["records_synced"] == stored
 
 
 async def test_long_sync_gives_others_their_turn(platform: CallPlatform) -> None:

@@ -106,3 +106,29 @@ def test_changes_are_asked_for_by_time_and_everything_once_a_day() -> None:
 def test_position_is_the_same_after_it_was_stored() -> None:
     position = SyncPosition(log_id=LOG, began=NOW, cursor="ü", page=3, since="x", full_at=NOW, failures=2)
     assert msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(position))), SyncPosition) == position
+
+
+@pytest.mark.parametrize("link", ["https://[evil", "//[::1", "/people?at=\ud800", "/people?at=\u0000"])
+def test_link_that_is_no_address_is_unreadable(link: str) -> None:
+    declaration = declare(pagination={"kind": "link", "next": "/next"})
+    with pytest.raises(VendorFailure, match=r"no address|no line"):
+        advance(declaration, begin_sync(SyncPosition(), declaration, LOG, NOW), page({"next": link}))
+
+
+@pytest.mark.parametrize("cursor", ["a\u0000b", "\ud800", "a\nb"])
+def test_cursor_that_cannot_be_stored_is_unreadable(cursor: str) -> None:
+    declaration = declare(
+        pagination={"kind": "cursor", "param": "after", "next": "/next"},
+        incremental={"param": "token", "from": "/sync"},
+    )
+    position = begin_sync(SyncPosition(), declaration, LOG, NOW)
+    with pytest.raises(VendorFailure, match="cursor"):
+        advance(declaration, position, page({"next": cursor}))
+    assert end_sync(declaration, position, page({"sync": cursor})).since == "", "so the next sync copies everything"
+    assert end_sync(declaration, position, page({"sync": "x" * 5_000})).since == ""
+
+
+def test_sync_copies_everything_when_its_declaration_counts_changes_in_another_way() -> None:
+    by_time = declare(incremental={"param": "since"})
+    position = begin_sync(SyncPosition(since="CAESDw", full_at=NOW), by_time, LOG, NOW)
+    assert position.is_full and make_page_request(connection(), by_time, position, "t").url == f"{BASE}/people"

@@ -89,3 +89,9 @@ def test_appointments_need_moments_with_a_zone_and_are_not_old() -> None:
     read = read_appointments(records, SINCE)
     assert ([one.external_id for one in read.appointments], read.skipped) == (["0"], 5)
     assert parse_moment("9999-01-01T00:00:00Z") is None
+
+
+@pytest.mark.parametrize("text", ["2026-12-01T10:00:00+20:00", "2026-12-01T10:00:00+00:00:00.000001"])
+def test_moments_are_in_utc_because_postgresql_knows_offsets_below_16_hours_only(text: str) -> None:
+    moment = parse_moment(text)
+    assert moment is not None and moment.isoformat().endswith("+00:00") and moment == datetime.fromisoformat(text)

@@ -12,6 +12,7 @@ from control.analytics.rollup import delete_workspace_marks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.calls.deletion import delete_workspace_calls
 from control.db.duties import AnyDuty
+from control.integrations.revocation import enqueue_workspace_revocations
 from control.privacy.purged_objects import delete_workspace_objects
 from control.workspaces.worker_tasks import workspaces_tasks
 from shared.storage import StorageUnavailable
@@ -44,6 +45,7 @@ def duty(platform: CallPlatform) -> AnyDuty:
         delete_calls=delete_workspace_calls,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
+        revoke_grants=enqueue_workspace_revocations,
         delete_objects=partial(delete_workspace_objects, platform.storage),
     )
     (found,) = (one for one in tasks.duties if one.name == "deleted_workspaces")

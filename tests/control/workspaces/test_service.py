@@ -12,6 +12,7 @@ from control.analytics.rollup import delete_workspace_marks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.calls.deletion import delete_workspace_calls
 from control.db.pool import Connection
+from control.integrations.revocation import enqueue_workspace_revocations
 from control.workspaces import purge as purge_module
 from control.workspaces.model import NewWorkspace, Workspace
 from control.workspaces.purge import purge_due
@@ -42,6 +43,7 @@ async def purge_at(db: Connection, now: datetime) -> int:
         delete_calls=delete_workspace_calls,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
+        revoke_grants=enqueue_workspace_revocations,
     )
 
 
