@@ -20,7 +20,7 @@ from control.tools.tool_config import (
 )
 
 PLACEHOLDER: Final = re.compile(r"\{([A-Za-z0-9_]{1,60})\}")
-POINTER: Final = r"^(/([^~/]|~[01])*)*$"  # https://www.rfc-editor.org/rfc/rfc6901
+POINTER: Final = r"^(/([^/~]|~[01])*)*$"  # https://www.rfc-editor.org/rfc/rfc6901
 MOST_MAPPED: Final = 20
 LONGEST_NAME: Final = 60
 WITH_BODY: Final = ("POST", "PUT", "PATCH")

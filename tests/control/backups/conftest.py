@@ -78,6 +78,7 @@ async def _fill(url: str) -> UUID:
             "INSERT INTO tiers (tier_name, display_name, monthly_fee, included_minutes, price_per_minute, max_agents, "
             "max_members, max_phone_numbers, max_concurrent_calls) VALUES ('t', 'T', 0, 0, 0, 1, 1, 1, 1)"
         )
+        await db.execute("INSERT INTO integration_types (type, name, auth_type) VALUES ('t', 'T', 'oauth2')")
         await db.execute(
             "INSERT INTO workspaces (id, name, status, tier_name) VALUES ($1, 'W', 'trial', 't')", workspace
         )

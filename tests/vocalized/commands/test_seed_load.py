@@ -35,7 +35,8 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/privacy/exports/{exportId}/file", "/admin/integrations/available/{type}",
     "/workspaces/{workspaceId}/integrations/{integrationId}",
     "/workspaces/{workspaceId}/integrations/{integrationId}/sync-logs",
-    "/workspaces/{workspaceId}/knowledge/documents/{documentId}",
+    "/workspaces/{workspaceId}/knowledge/documents/{documentId}", "/workspaces/{workspaceId}/http-tools/{httpToolId}",
+    "/workspaces/{workspaceId}/mcp-servers/{mcpServerId}",
 }  # fmt: skip
 
 
