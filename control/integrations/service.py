@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 
-from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
@@ -23,6 +22,7 @@ from control.integrations.oauth_flows import OAuthFlows
 from control.integrations.revocation import enqueue_revocation
 from control.integrations.store import NewIntegration
 from control.integrations.store_grants import SealedGrant
+from control.integrations.syncs import enqueue_sync
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.type_config import IntegrationTypeConfig, parse_type_config
 from control.integrations.types import IntegrationTypes
@@ -34,18 +34,10 @@ from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.ids import new_id
 from shared.secrets import Sealer
 
-SYNC_INTEGRATION: Final = "integrations.sync"
 MAX_CONFIG_BYTES: Final = 16_384
 # As Standard Webhooks name a signing secret.
 _SIGNING_PREFIX: Final = "whsec_"
 _ADMIN_ROLES: Final = ("owner", "admin")
-
-
-class RequestedSync(msgspec.Struct, frozen=True):
-    """Payload of the job that runs a connection's syncs."""
-
-    workspace_id: UUID
-    integration_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +213,7 @@ class Integrations:
             await store.insert_log(db, workspace_id, integration_id, UUID(new_id()), declared.name, now)
         # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
         if not await store.has_delayed_sync(db, workspace_id, integration_id, now):
-            await enqueue(db, SYNC_INTEGRATION, msgspec.json.encode(RequestedSync(workspace_id, integration_id)))
+            await enqueue_sync(db, workspace_id, integration_id)
         return await store.select_open_log(db, workspace_id, integration_id)
 
     async def list_logs(

@@ -108,3 +108,5 @@ async def test_target_stops_ringing_when_the_caller_has_gone(
     ended = (record.call["end_reason"], len(record.call["failed_transfers"]))
     assert ended in (("transferred", 0), ("caller_hangup", 1))
     assert record.call["status"] == "completed"
+    if not record.call["failed_transfers"]:
+        assert [event["event_type"] for event in record.events].count("call.ended") == 1

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from control.integrations.credentials import open_credentials
 from control.integrations.model import GrantPolicy
-from control.integrations.service import SYNC_INTEGRATION
+from control.integrations.syncs import SYNC_INTEGRATION
 from shared.secrets import Sealer
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Staff, User
