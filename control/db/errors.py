@@ -24,7 +24,7 @@ _NUL_CHARACTER: Final = (asyncpg.CharacterNotInRepertoireError, asyncpg.Untransl
 DATABASE_ERRORS: Final = (PoolExhausted, TimeoutError, ConnectionError, *UNAVAILABLE, *COLLISIONS, *_NUL_CHARACTER)
 
 
-def map_database_error(error: Exception) -> Problem | None:
+def map_database_error(error: BaseException) -> Problem | None:
     """Returns Invalid for a NUL character, Unavailable for a lost, busy or colliding database, and None for an error
     of our program."""
     if isinstance(error, _NUL_CHARACTER):

@@ -1,5 +1,6 @@
 """The middleware around every route: request id, origin, errors as JSON, headers, metrics and one log line."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -68,6 +69,12 @@ class EdgeMiddleware:
             return problem_response(problem, request_id)
         except web.HTTPException as error:
             return _aiohttp_response(error, request_id)
+        except asyncio.CancelledError as error:
+            # aiohttp closes the connection of a cancelled handler without a response and without a log line.
+            log.warning("request.cancelled", request_id=request_id, **error_fields(error))
+            if _is_being_cancelled():
+                raise
+            return _error_response(error, request_id)
         except Exception as error:
             return _error_response(error, request_id)
 
@@ -146,7 +153,14 @@ def _aiohttp_response(error: web.HTTPException, request_id: str) -> web.StreamRe
     return response
 
 
-def _error_response(error: Exception, request_id: str) -> web.Response:
+def _is_being_cancelled() -> bool:
+    """Whether somebody cancelled this request. Otherwise what it waited for was cancelled, such as a task that it
+    shares with others."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _error_response(error: BaseException, request_id: str) -> web.Response:
     """The response holds no internal detail; the log has the error's place under the same request id."""
     problem = map_database_error(error)
     if problem is None:

@@ -195,7 +195,9 @@ async def test_stop_finishes_the_running_job_and_takes_no_other(pool: Pool, fres
 
     await enqueue_payloads(pool, b"x")
     stop = asyncio.Event()
-    worker = asyncio.create_task(run_jobs(fresh_database_url, {"note": slow}, FAST_RETRIES, stop))
+    # One at a time: the worker looks for more while the first runs, and may find the second before it stops.
+    limits = {"note": JobLimits(timeout_s=20, concurrency=1)}
+    worker = asyncio.create_task(run_jobs(fresh_database_url, {"note": slow}, FAST_RETRIES, stop, limits))
     await started.wait()
     stop.set()
     await enqueue_payloads(pool, b"y")

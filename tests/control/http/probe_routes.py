@@ -76,6 +76,13 @@ async def echo(context: Context, body: NewNote) -> Values:
     return Values({"text": body.text, "address": context.origin.address, "agent": context.origin.user_agent})
 
 
+async def share_cancelled(context: Context) -> Values:
+    """Waits for a future that somebody else cancels."""
+    shared: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
+    shared.cancel()
+    return await shared
+
+
 async def crash(context: Context) -> Values:
     """Raises an internal error."""
     await context.db.fetchval("SELECT 1")
@@ -177,6 +184,7 @@ THING_PATH = "/try/things/{thingId}/{number}/{name}"
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/try/echo", echo, OPEN),
     Route("GET", "/try/crash", crash, OPEN),
+    Route("GET", "/try/share-cancelled", share_cancelled, OPEN),
     Route("GET", "/try/busy", busy, OPEN),
     Route("GET", "/try/wait", wait, OPEN),
     Route("GET", "/try/scope", scope, OPEN),

@@ -67,6 +67,14 @@ async def test_unknown_method_is_405_with_allow(api: Api) -> None:
     assert set(reply.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
 
 
+async def test_request_whose_work_was_cancelled_is_answered(api: Api) -> None:
+    with structlog.testing.capture_logs() as lines:
+        reply = await api.anonymous.get("/try/share-cancelled")
+    assert (reply.status, reply.code) == (500, "internal")
+    cancelled = next(line for line in lines if line["event"] == "request.cancelled")
+    assert cancelled["at"].startswith("probe_routes.share_cancelled:")
+
+
 async def test_internal_error_is_logged_by_type_and_place_without_text(api: Api) -> None:
     with structlog.testing.capture_logs() as lines:
         reply = await api.anonymous.get("/try/crash")
