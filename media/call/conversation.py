@@ -121,8 +121,8 @@ class Conversation:
         keys = self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=self._agent.is_interruptible)
         if keys:
             self._answer_keys(keys, now)
-        if is_quiet and (prompt := self.keypad.received.take_prompt()):
-            self._speech.prompt(prompt)
+        if is_quiet:
+            self._speech.ask_again(self.keypad.received.take_prompt)
         alarm = self._silence.alarm(now)
         if alarm:
             self._on_alarm(alarm)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.tools.collected_digits import CollectedDigits, DigitRequest, DigitSource
+from media.tools.collected_digits import CollectedDigits, DigitOutcome, DigitRequest, DigitSource
 from media.turn.dictation import Progress, dictation_state
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.spoken_digits import UNCLEAR, read_digits
@@ -188,7 +188,7 @@ class DigitCollector:
         self._collection = None
         self._keys = ""
         if not collection.result.done():
-            outcome = "complete" if is_enough else "too_few" if keys else "nothing"
+            outcome: DigitOutcome = "complete" if is_enough else "too_few" if keys else "nothing"
             collected = CollectedDigits(keys, outcome, collection.tries, tuple(sorted(collection.sources)))
             collection.result.set_result(collected)
 

@@ -187,7 +187,7 @@ def test_what_is_no_dial_string_is_refused(digits: str) -> None:
 
 def test_call_presses_so_many_keys_at_most() -> None:
     async def call() -> None:
-        runs = [[press("1" * 64)] for _ in range(MOST_KEYS_PER_CALL // 64 + 1)]
+        runs: list[list[ToolCall]] = [[press("1" * 64)] for _ in range(MOST_KEYS_PER_CALL // 64 + 1)]
         scripted = ScriptedCall(answers=[*runs, "That is all."], tools=(SEND_DIGITS,))
         for number in range(len(runs)):
             await scripted.say(f"Menu {number}", 900)

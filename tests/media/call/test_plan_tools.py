@@ -32,7 +32,7 @@ def make(
     made = make_tools(
         plan,
         termination,
-        Keypad(ScriptedCarrier(), lambda: 0.0, [].append, lambda *_: None, "en"),
+        Keypad(ScriptedCarrier(), lambda: 0.0, lambda _: None, lambda *_: None, "en"),
         remote=remote,
         call_id="c-1",
     )
