@@ -50,7 +50,7 @@ def test_other_side_hears_the_keys_and_the_agent_says_nothing() -> None:
 
 def test_keys_come_after_the_words_of_their_answer() -> None:
     async def call() -> None:
-        answer = [TextDelta("I am pressing five for you now."), press("5")]
+        answer: list[TextDelta | ToolCall] = [TextDelta("I am pressing five for you now."), press("5")]
         scripted = ScriptedCall(answers=[answer], tools=(SEND_DIGITS,))
         await scripted.say("For orders press five.", 900)
         await scripted.listen_until_quiet()
