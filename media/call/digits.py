@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media.tools.collected_digits import CollectedDigits, DigitOutcome, DigitRequest, DigitSource
-from media.turn.dictation import Progress, dictation_state
+from media.turn.dictation import DictationState, Progress, dictation_state
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.spoken_digits import UNCLEAR, read_digits
 
@@ -20,6 +20,8 @@ TERMINATOR_MS = 3_000.0
 ALONE_MS = 5_000.0
 
 
+# After a turn of spoken digits that may be all, so long is waited for more: the turn's end was decided by a silence.
+SPOKEN_PAUSE_MS: Final = 3_000.0
 # After so many failures the caller is told that keys work, too.
 FAILURES_BEFORE_KEYPAD: Final = 2
 
@@ -103,7 +105,7 @@ class DigitCollector:
             return False
         collection.sources.add("speech")
         self._keys += digits
-        collection.deadline = now + collection.request.next_ms
+        collection.deadline = now + _wait_after_speech(self._keys, collection.request)
         if UNCLEAR in digits or len(self._keys) > collection.request.most:
             self._fail(collection, now)
         else:
@@ -197,5 +199,16 @@ def _is_whole(digits: str, request: DigitRequest) -> bool:
     """Whether no further digit can follow: the most, or the length of what they are."""
     if len(digits) >= request.most or not request.kind:
         return len(digits) >= request.most
-    state = dictation_state(digits, ExpectedDictation(DictationKind(request.kind)))
+    state = _state_of(digits, request)
     return state.progress is Progress.WHOLE and not state.may_continue
+
+
+def _wait_after_speech(digits: str, request: DigitRequest) -> float:
+    may_be_all = len(digits) >= request.least
+    if request.kind:
+        may_be_all = may_be_all and _state_of(digits, request).progress is Progress.WHOLE
+    return min(request.next_ms, SPOKEN_PAUSE_MS) if may_be_all else request.next_ms
+
+
+def _state_of(digits: str, request: DigitRequest) -> DictationState:
+    return dictation_state(digits, ExpectedDictation(DictationKind(request.kind)))

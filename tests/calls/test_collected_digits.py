@@ -53,7 +53,7 @@ def test_spoken_digits_are_collected() -> None:
 
 def test_words_then_keys_are_one_number() -> None:
     async def call() -> None:
-        scripted = script("Thank you.", spoken=True, max_digits=10)
+        scripted = script("Thank you.", spoken=True, min_digits=10, max_digits=10)
         await asked(scripted)
         await scripted.say("four one five", 900)
         await scripted.silence(2_500)
@@ -64,6 +64,18 @@ def test_words_then_keys_are_one_number() -> None:
         assert results_of(scripted.model.requests[1]) == ["The caller gave: 4155550123"]
         assert outcome(scripted).sources == ("keys", "speech")
         assert [one.digit for one in scripted.events_of(DigitPressed)] == [""] * 7
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize(("kind", "is_over"), [("", True), ("phone", False)])
+def test_enough_spoken_digits_are_waited_for_shortly(kind: str, *, is_over: bool) -> None:
+    async def call() -> None:
+        scripted = script("Thank you.", spoken=True, min_digits=4, max_digits=12, kind=kind)
+        await asked(scripted)
+        await scripted.say("one two three four five six", 1_200)
+        await scripted.silence(5_500)
+        assert bool(scripted.events_of(DigitsCollected)) is is_over
 
     run_virtual(call())
 
