@@ -23,6 +23,8 @@ NAMES = {
     "turn.interrupted",
     "turn.resumed",
     "call.dtmf",
+    "call.dtmf_sent",
+    "call.digits_collected",
     "announcement.heard",
     "recording.refused",
     "tool.started",
