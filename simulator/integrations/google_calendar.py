@@ -1,7 +1,7 @@
 """Google Calendar API v3: events and free/busy of one account's calendars.
 
-Written from https://developers.google.com/workspace/calendar/api/v3/reference (events: insert, get, list, patch, delete;
-freebusy: query) and its guides "Synchronize resources efficiently" and "Handle API errors".
+Written from https://developers.google.com/workspace/calendar/api/v3/reference (events: insert, get, list, patch,
+delete; freebusy: query) and its guides "Synchronize resources efficiently" and "Handle API errors".
 """
 
 import re
