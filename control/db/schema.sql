@@ -1089,6 +1089,7 @@ CREATE TABLE public.integration_types (
     version integer DEFAULT 1 NOT NULL,
     is_shipped boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    shipped_config jsonb,
     CONSTRAINT integration_types_auth_type_check CHECK ((auth_type = ANY (ARRAY['oauth2'::text, 'api_key'::text, 'webhook'::text, 'none'::text])))
 );
 
@@ -2814,6 +2815,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127001601');
 INSERT INTO public.schema_migrations VALUES ('20261127002201');
 INSERT INTO public.schema_migrations VALUES ('20261127002202');
 INSERT INTO public.schema_migrations VALUES ('20261127002203');
+INSERT INTO public.schema_migrations VALUES ('20261127002204');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

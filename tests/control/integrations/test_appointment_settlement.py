@@ -27,7 +27,7 @@ from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.integrations.test_bookings import ENDS_AT, STARTS_AT, make_order
-from tests.control.integrations.vendor_connection import CALENDAR, ConnectedVendor, connected
+from tests.control.integrations.vendor_connection import CALENDAR, ConnectedVendor, connected, declare
 
 STATES = "SELECT id, status, external_id FROM appointments WHERE integration_id = $1 ORDER BY id"
 PHONE = "+14155550100"
@@ -181,3 +181,37 @@ async def test_calendar_that_cannot_be_read_is_not_free(platform: CallPlatform) 
         with pytest.raises(Conflict) as raised:
             await Bookings(vendor.runner).list_busy(await vendor.load(), begins, ENDS_AT)
         assert raised.value.code == "calendar_unavailable"
+
+
+async def test_outlook_calendar_is_booked_in_like_any_other(platform: CallPlatform) -> None:
+    outlook = declare("microsoft_365_calendar", "/v1.0")
+    async with connected(platform, outlook) as vendor:
+        vendor.vendors.faults.extend([None, "error_after"])
+        order = await booked(vendor)
+        (event,) = vendor.vendors.graph.events.values()
+        assert event["start"]["dateTime"] == f"{STARTS_AT:%Y-%m-%dT%H:%M:%S}.0000000"
+        again = await make_order(vendor)
+        with pytest.raises(Conflict, match="This time is taken"):
+            await Bookings(vendor.runner).book(again, vendor.in_workspace, NOW)
+        changes, later = AppointmentChanges(vendor.runner), STARTS_AT + (ENDS_AT - STARTS_AT) / 2
+
+        def plan(chosen: Appointment) -> NewTime:
+            return NewTime(later, later + (ENDS_AT - STARTS_AT), "87654321")
+
+        await changes.move(change(order.connection, "run-2"), plan, vendor.in_workspace, NOW)
+        (event,) = vendor.vendors.graph.events.values()
+        assert event["start"]["dateTime"] == f"{later:%Y-%m-%dT%H:%M:%S}.0000000"
+        await changes.cancel(change(order.connection, "run-3"), vendor.in_workspace, NOW)
+        assert not vendor.vendors.graph.events
+
+
+async def test_outlook_booking_without_an_answer_is_found_by_its_run(platform: CallPlatform) -> None:
+    async with connected(platform, declare("microsoft_365_calendar", "/v1.0")) as vendor:
+        vendor.vendors.faults.extend([None, "garbage"])
+        with pytest.raises(Conflict) as raised:
+            await Bookings(vendor.runner).book(await make_order(vendor), vendor.in_workspace, NOW)
+        assert raised.value.code == "calendar_unavailable", "the look-up says that nothing was made"
+        vendor.vendors.faults.extend([None, *["error_after"] * 3])  # type: ignore[list-item]
+        await Bookings(vendor.runner).book(await make_order(vendor), vendor.in_workspace, NOW)
+        (event_id,) = vendor.vendors.graph.events
+        assert [row["external_id"] for row in await vendor.rows(STATES) if row["status"] == "booked"] == [event_id]
