@@ -11,7 +11,7 @@ from typing import Any, Final
 from simulator.integrations.errors import VendorRefusal
 
 _PATH: Final = re.compile(r"/spreadsheets/([^/]+)(?:/values/([^/]+?)(:append)?)?")
-_RANGE: Final = re.compile(r"(?:'?([^'!]+)'?!)?([A-Z]+)?\d*(?::([A-Z]+)?\d*)?")
+_CELLS: Final = re.compile(r"(?:([A-Z])?\d*(?::[A-Z]?\d*)?)?")
 _OPTIONS: Final = ("RAW", "USER_ENTERED")
 
 
@@ -28,7 +28,8 @@ class Spreadsheets:
         if found is None or found[1] != self.id:
             raise _failure(404, "NOT_FOUND")
         if found[2] is None:
-            return {"spreadsheetId": self.id, "sheets": [self._describe(at) for at in range(len(self.sheets))]}
+            sheets = [self._describe(at) for at in range(len(self.sheets))]
+            return {"spreadsheetId": self.id, "properties": {"title": "Calls"}, "sheets": sheets}
         title, column = self._locate(found[2])
         rows = self.sheets[title]
         if found[3] is None:
@@ -54,19 +55,23 @@ class Spreadsheets:
         return {"spreadsheetId": self.id, "updates": updates}
 
     def _locate(self, text: str) -> tuple[str, str]:
-        """The sheet and the first column of a range in A1 notation."""
-        found = _RANGE.fullmatch(text)
-        title = text if text in self.sheets else (found[1] if found else None)
-        if found is not None and title is None:
+        """The sheet and the first column of a range in A1 notation: a sheet, cells, or both; a sheet in quotes, too."""
+        sheet, mark, cells = text.rpartition("!")
+        title = (sheet if mark else text).strip("'")
+        if title in self.sheets:
+            cells = cells if mark else ""
+        elif not mark:
             title = next(iter(self.sheets))
-        if title not in self.sheets:
+        found = _CELLS.fullmatch(cells)
+        if title not in self.sheets or found is None:
             raise _failure(400, "INVALID_ARGUMENT")
-        column = "" if text in self.sheets or found is None else found[2]
-        return title, column or "A"
+        return title, found[1] or "A"
 
     def _describe(self, at: int) -> dict[str, Any]:
         title = list(self.sheets)[at]
-        return {"properties": {"sheetId": at, "title": title, "index": at, "sheetType": "GRID"}}
+        grid = {"rowCount": 1_000, "columnCount": 26}
+        properties = {"sheetId": at, "title": title, "index": at, "sheetType": "GRID", "gridProperties": grid}
+        return {"properties": properties}
 
 
 def _failure(code: int, status: str) -> VendorRefusal:

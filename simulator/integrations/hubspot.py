@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 
 PAGE: Final = 100
@@ -54,7 +55,7 @@ class HubSpotContacts:
         if (method, path) == ("GET", _LIST):
             return self._page(living, query.get("after", "0"), int(query.get("limit", "10")))
         if (method, path) == ("POST", _LIST):
-            return self._create(living, body["properties"])
+            return Created(self._create(living, body["properties"]))
         contact = self.contacts.get(path.removeprefix(f"{_LIST}/"))
         if contact is not None and method in ("GET", "PATCH"):
             if method == "PATCH":

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 
 # Of `$top`, where a request has none, and the most that it may be.
@@ -39,7 +40,7 @@ class GraphCalendar:
         if method == "GET" and path in _VIEWS:
             return self._view(path, query)
         if path in _COLLECTIONS:
-            return self._create(body) if method == "POST" else self._list(query)
+            return Created(self._create(body)) if method == "POST" else self._list(query)
         found = re.fullmatch(r"/me/(?:calendar/)?events/([^/]+)", path)
         event = self.events.get(found[1]) if found else None
         if event is None:

@@ -6,6 +6,7 @@ A repeat is recognised by the header Idempotency-Key (IETF draft httpapi-idempot
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 
 
@@ -27,4 +28,4 @@ class RestService:
         new_id = self.made.get(key) or str(len(kept) + 1)
         if key:
             self.made[key] = new_id
-        return kept.setdefault(new_id, {**body, "id": new_id, "status": "created"})
+        return Created(kept.setdefault(new_id, {**body, "id": new_id, "status": "created"}))

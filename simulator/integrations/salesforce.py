@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 
 _PATH: Final = re.compile(r"/services/data/v\d\d\.0/(parameterizedSearch|sobjects)/?(?:(\w+)/?(\w+)?)?")
@@ -34,7 +35,7 @@ class SalesforceRecords:
         if kind not in _REQUIRED:
             raise _failure(404, "NOT_FOUND")
         if record_id is None:
-            return self.add(kind, **body)
+            return Created(self.add(kind, **body))
         record = self.records.get(record_id)
         if record is None:
             raise _failure(404, "NOT_FOUND")

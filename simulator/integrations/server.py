@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from aiohttp import web
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 from simulator.integrations.google_calendar import GoogleCalendars
 from simulator.integrations.google_sheets import Spreadsheets
@@ -81,6 +82,8 @@ class SimulatedIntegrations:
             answer = self._answer(request, dict(request.query), body)
         except VendorRefusal as refusal:
             return web.json_response(refusal.body, status=refusal.status)
+        if isinstance(answer, Created):
+            return web.json_response(answer.body, status=201)
         return web.Response(status=204) if answer is None else web.json_response(answer)
 
     def _answer(self, request: web.Request, query: dict[str, str], body: object) -> object:
