@@ -26,7 +26,7 @@ from control.carriers.phone import is_valid
 from control.db.pool import Connection
 from control.integrations.active_connection import ActiveConnection
 from control.integrations.bookings import BookingOrder, Bookings
-from control.integrations.calendar_requests import CALENDAR_ACTIONS, make_unknown
+from control.integrations.calendar_requests import CALENDAR_ACTIONS, CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
 from control.integrations.caller_records import find_connection
 from control.integrations.caller_values import NewAppointment
 from control.integrations.synced_records import clean_name
@@ -69,6 +69,12 @@ class CallCalendar:
     connection: ActiveConnection
     rules: CalendarRules
     needs_reference: bool = False
+
+    @property
+    def can_change(self) -> bool:
+        """Whether appointments can be canceled or moved here, so that their reference is of use."""
+        action = self.connection.type_config.action
+        return any(action(name) is not None for name in (CANCEL_APPOINTMENT, MOVE_APPOINTMENT))
 
 
 class CalendarTools:
@@ -117,7 +123,8 @@ class CalendarTools:
                 booked = await bookings.book(order, context.in_transaction, context.now)
         except TimeoutError:
             raise make_unknown() from None
-        return describe_booking(new.title, starts_at, rules.length) + describe_reference(booked.reference)
+        text = describe_booking(new.title, starts_at, rules.length)
+        return text + (describe_reference(booked.reference) if calendar.can_change else "")
 
     async def _open(self, context: HandlerContext) -> tuple[Bookings, CallCalendar]:
         calendar = await context.in_transaction(lambda db: find_calendar(db, context))

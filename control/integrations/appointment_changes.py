@@ -111,7 +111,7 @@ class AppointmentChanges(CalendarRequests):
         if moved.status == "booked":
             return moved
         if moved.status != "booking" or move.before is None:
-            raise make_taken()
+            raise make_taken("moved")
         booking = BookingOrder(order.connection, move.new)
         try:
             external_id = await self._move_free(order.connection, move.before, moved, is_new=move.reservation.is_new)
@@ -147,7 +147,7 @@ class AppointmentChanges(CalendarRequests):
         except Conflict:
             raise Conflict("The calendar cannot be used now. Nothing was moved.", code="calendar_unavailable") from None
         if any(_takes(span, before, after) for span in busy):
-            raise make_taken()
+            raise make_taken("moved")
         return await self._move(connection, external_id, after)
 
     async def _move(self, connection: ActiveConnection, external_id: str, after: Appointment) -> str:
@@ -158,7 +158,7 @@ class AppointmentChanges(CalendarRequests):
             if failure.kind in _GONE:
                 raise _gone() from None
             if failure.kind == "conflict":
-                raise make_taken() from None
+                raise make_taken("moved") from None
             if failure.is_unknown:
                 there = await self._read_after(connection, external_id, "moved")
                 if there is None:
@@ -226,7 +226,7 @@ def _make_new(order: ChangeOrder, of: Appointment, time: NewTime, moves: UUID | 
         title=of.title,
         starts_at=time.starts_at,
         ends_at=time.ends_at,
-        phone=order.caller.phone,
+        phone=of.phone,
         call_id=order.call_id,
         run_id=order.run_id,
         calendar_key=order.connection.calendar_key,

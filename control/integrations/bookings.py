@@ -158,7 +158,7 @@ async def reserve(db: Connection, new: NewAppointment, now: datetime) -> Reserva
     appointment, is_new = await store_appointments.insert(db, new, now)
     if is_new:
         if await store_appointments.is_reserved(db, new, appointment.id, now):
-            raise make_taken()
+            raise make_taken("booked" if new.moves is None else "moved")
         await enqueue_settlement(db, new.workspace_id, appointment.id)
     return Reservation(appointment, is_new)
 
@@ -178,6 +178,6 @@ async def store_outcome(
     return appointment
 
 
-def make_taken() -> Conflict:
-    """Nothing was booked or moved."""
-    return Conflict("This time is taken. Nothing was booked: offer another time.", code=SLOT_TAKEN)
+def make_taken(what: str = "booked") -> Conflict:
+    """what: what was not done."""
+    return Conflict(f"This time is taken. Nothing was {what}: offer another time.", code=SLOT_TAKEN)

@@ -22,7 +22,7 @@ class Contact:
 class Appointment:
     """external_id: at the vendor; None before it is made there. starts_at, ends_at: with a zone. reference: told to the
     caller; None of one that no call booked, or before references were told. moves: the appointment that this one is in
-    place of."""
+    place of. phone: E.164 of whom it is for."""
 
     id: UUID
     integration_id: UUID
@@ -33,6 +33,7 @@ class Appointment:
     ends_at: datetime
     reference: str | None = None
     moves: UUID | None = None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from control.integrations.caller_values import Appointment
 
 # As long as a reservation keeps a time from other calls.
 _OPEN_CHANGE: Final = timedelta(minutes=10)
-_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves"
+_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone"
 # A reference that two appointments have names neither.
 _OWN: Final = f"""
     SELECT {_COLUMNS} FROM appointments

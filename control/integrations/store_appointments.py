@@ -42,7 +42,7 @@ _SELECT_UNSEEN: Final = """
     WHERE workspace_id = $1 AND integration_id = $2 AND external_id IS NOT NULL AND seen_by IS DISTINCT FROM $3
       AND (call_id IS NULL OR updated_at < $4) AND status = 'booked'
 """
-_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves"
+_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone"
 _RESERVED: Final = """
     SELECT EXISTS (SELECT FROM appointments
                    WHERE (integration_id = $2 OR calendar_key = $7) AND workspace_id = $1
@@ -55,7 +55,8 @@ _INSERT: Final = """
                               run_id, created_at, updated_at, calendar_key, reference, moves)
     VALUES ($1, $2, $3, 'booking', $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
     ON CONFLICT (call_id, run_id) DO UPDATE SET updated_at = excluded.updated_at
-    RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, xmax = 0 AS is_new
+    RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone,
+              xmax = 0 AS is_new
 """
 # The sync may have copied it already. A statement of its own: within one, PostgreSQL deletes after it has updated, and
 # the update fails, because the id is taken.

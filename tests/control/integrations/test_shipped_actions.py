@@ -200,7 +200,7 @@ async def test_resource_of_a_service_is_made_once_and_read() -> None:
 
 @pytest.mark.parametrize("name", _PATHS)
 async def test_vendor_that_answers_nothing_usable(name: str) -> None:
-    change = {
+    change: dict[str, tuple[str, dict[str, Any]]] = {
         "google_calendar": ("create_appointment", {"title": "Ann", **_SPAN}),
         "microsoft_365_calendar": ("create_appointment", {"title": "Ann", **_SPAN}),
         "hubspot": ("create_contact", {"first_name": "Ann"}),
