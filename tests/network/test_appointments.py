@@ -145,10 +145,8 @@ async def test_known_callers_are_greeted_by_name_and_book_different_times(
         assert ran[1]["result"] == told[1], "the record has what was booked"
 
         moved = tool_call("move_appointment", new_start=f"{twelve:%Y-%m-%dT%H:%M}")
-        taken = words("It is taken. Eleven?")
-        record, told = await phone(
-            platform, bo, "telnyx", booking(ten, "Bo"), taken, booking(eleven, "Bo"), moved, thanks
-        )  # fmt: skip
+        scripts = (booking(ten, "Bo"), words("It is taken. Eleven?"), booking(eleven, "Bo"), moved, thanks)
+        record, told = await phone(platform, bo, "telnyx", *scripts)
         assert events_of(record, "agent.said")[0]["text"] == "Hello Bo, this is the front desk."
         assert [one["ok"] for one in events_of(record, "tool.ran")] == [False, True, True]
         assert "This time is taken" in told[0] and told[1].startswith("Booked: Bo: check-up, ")
