@@ -69,8 +69,8 @@ class ApiKeyConfig(Declared):
 
 
 class CalendarSetting(Declared):
-    """Which setting names the calendar at the vendor. own: the value that stands for the account's own calendar, whose
-    name is the account's."""
+    """How connections to one calendar are recognised. setting: which setting names the calendar at the vendor. own: the
+    value that stands for the account's own calendar, whose name is the account's."""
 
     setting: DeclaredName
     own: Annotated[str, StringConstraints(max_length=100)] = ""
