@@ -33,7 +33,7 @@ def test_empty_failure_is_none(value: Any) -> None:
 )  # fmt: skip
 def test_time_without_an_offset_is_in_utc_where_that_is_declared(text: Any, read: Any) -> None:
     fields = {"starts_at": "/s", "title": "/s"}
-    (record,) = map_records(ResponseMapping(fields=fields, utc_times=True), {"s": text}, {})
+    (record,) = map_records(ResponseMapping.model_validate({"fields": fields, "utc_times": True}), {"s": text}, {})
     assert record == {"starts_at": read, "title": text}
-    (record,) = map_records(ResponseMapping(fields=fields), {"s": text}, {})
+    (record,) = map_records(ResponseMapping.model_validate({"fields": fields}), {"s": text}, {})
     assert record["starts_at"] == text
