@@ -25,6 +25,12 @@ STATES = "SELECT status, starts_at, external_id, moves FROM appointments WHERE i
 NOBODY = "UPDATE appointments SET phone = '+14155550199' WHERE integration_id = '{}'"
 
 
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the attempts of a request; 0.8 s in all otherwise."""
+    monkeypatch.setattr("control.integrations.action_runner.RETRY_DELAYS_S", (0.01, 0.01))
+
+
 async def statuses(call: CallWithTools) -> list[str]:
     """Of all rows, in the order of their making."""
     return [row["status"] for row in await call.vendor.rows(STATES)]

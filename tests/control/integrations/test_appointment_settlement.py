@@ -33,6 +33,12 @@ STATES = "SELECT id, status, external_id FROM appointments WHERE integration_id 
 PHONE = "+14155550100"
 
 
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the attempts of a request; 0.8 s in all otherwise."""
+    monkeypatch.setattr("control.integrations.action_runner.RETRY_DELAYS_S", (0.01, 0.01))
+
+
 async def settle(vendor: ConnectedVendor) -> None:
     """Runs every job of this workspace's appointments once."""
     jobs = [
