@@ -20,7 +20,7 @@ OFFICE_HOURS: Final = OpeningHours.model_validate(
 
 
 class AgentCalendar(ConfigPart):
-    """How check_availability and book_appointment use the connected calendar."""
+    """How the tools use the connected calendar."""
 
     integration_id: str = Field(
         default="",
@@ -40,4 +40,12 @@ class AgentCalendar(ConfigPart):
     )
     days_ahead: int = Field(
         default=60, ge=1, le=365, description="How many days ahead appointments are booked.", examples=[30]
+    )
+    # Left out while it is off: programs of the version before refuse an unknown field.
+    changes_need_reference: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Whether callers cancel and move appointments only by the reference that was told at the booking, "
+        "and not by their number, which can be faked.",
+        examples=[True],
     )

@@ -4,6 +4,7 @@ Times are the workspace's: the model gets and gives them by the clock on the wal
 """
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +25,8 @@ from control.agents.read_call_config import select_config
 from control.carriers.phone import is_valid
 from control.db.pool import Connection
 from control.integrations.active_connection import ActiveConnection
-from control.integrations.bookings import CALENDAR_ACTIONS, BookingOrder, Bookings
+from control.integrations.bookings import BookingOrder, Bookings
+from control.integrations.calendar_requests import CALENDAR_ACTIONS, CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
 from control.integrations.caller_records import find_connection
 from control.integrations.caller_values import NewAppointment
 from control.integrations.synced_records import clean_name
@@ -39,8 +41,10 @@ MOST_DAYS: Final = 14
 # Free times that are told: the model reads them out.
 MOST_TOLD: Final = 30
 LONGEST_TEXT: Final = 500
-# To store the outcome of a booking before the request's deadline, in seconds.
-_STORE_S: Final = 2.0
+# A guess names one of 500 coming appointments with a chance of 1 in 200,000.
+REFERENCE_DIGITS: Final = 8
+# To store the outcome of a change before the request's deadline, in seconds.
+STORE_S: Final = 2.0
 
 
 class AvailabilityArguments(Struct, frozen=True):
@@ -60,10 +64,17 @@ class BookingArguments(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CallCalendar:
-    """The calendar of a call's agent."""
+    """The calendar of a call's agent. needs_reference: to change what was booked."""
 
     connection: ActiveConnection
     rules: CalendarRules
+    needs_reference: bool = False
+
+    @property
+    def can_change(self) -> bool:
+        """Whether appointments can be canceled or moved here, so that their reference is of use."""
+        action = self.connection.type_config.action
+        return any(action(name) is not None for name in (CANCEL_APPOINTMENT, MOVE_APPOINTMENT))
 
 
 class CalendarTools:
@@ -74,7 +85,7 @@ class CalendarTools:
 
     async def check(self, context: HandlerContext) -> str:
         """The free times in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, calendar_unavailable)."""
-        arguments = _parse(context.arguments, AvailabilityArguments)
+        arguments = parse_arguments(context.arguments, AvailabilityArguments)
         bookings, calendar = await self._open(context)
         rules = calendar.rules
         first = parse_day(arguments.date) if arguments.date else context.now.astimezone(rules.zone).date()
@@ -86,12 +97,12 @@ class CalendarTools:
     async def book(self, context: HandlerContext) -> str:
         """What was booked, in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, time_not_bookable,
         slot_taken, calendar_unavailable, outcome_unknown)."""
-        arguments = _parse(context.arguments, BookingArguments)
+        arguments = parse_arguments(context.arguments, BookingArguments)
         bookings, calendar = await self._open(context)
         rules, call = calendar.rules, context.call
         starts_at = parse_start(arguments.start, rules.zone)
         ends_at = (starts_at.astimezone(UTC) + rules.length).astimezone(rules.zone)
-        _require_bookable(rules, starts_at, ends_at)
+        require_bookable(rules, starts_at, ends_at)
         number, name = customer_number(call), clean_name(arguments.name)
         reason = clean_name(arguments.reason)
         new = NewAppointment(
@@ -103,18 +114,20 @@ class CalendarTools:
             phone=number if is_valid(number) else None,
             call_id=call.id,
             run_id=context.run_id,
+            calendar_key=calendar.connection.calendar_key,
+            reference=make_reference(),
         )
         order = BookingOrder(calendar.connection, new, f"Booked by phone{f', {number}' if new.phone else ''}.")
         try:
-            async with asyncio.timeout(max(context.left_s - _STORE_S, 0.1)):
-                await bookings.book(order, context.in_transaction, context.now)
+            async with asyncio.timeout(max(context.left_s - STORE_S, 0.1)):
+                booked = await bookings.book(order, context.in_transaction, context.now)
         except TimeoutError:
-            message = "It is not known whether this was booked. Say so, and that the business will confirm it."
-            raise Conflict(message, code="outcome_unknown") from None
-        return describe_booking(new.title, starts_at, rules.length)
+            raise make_unknown() from None
+        text = describe_booking(new.title, starts_at, rules.length)
+        return text + (describe_reference(booked.reference) if calendar.can_change else "")
 
     async def _open(self, context: HandlerContext) -> tuple[Bookings, CallCalendar]:
-        calendar = await context.in_transaction(lambda db: _find_calendar(db, context))
+        calendar = await context.in_transaction(lambda db: find_calendar(db, context))
         if self._bookings is None or calendar is None:
             raise Conflict("No calendar is connected: nothing can be looked up or booked.", code="no_calendar")
         return self._bookings, calendar
@@ -167,17 +180,31 @@ def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
     )
 
 
-def parse_start(text: str, zone: ZoneInfo) -> datetime:
-    """A time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid)."""
+def describe_reference(reference: str | None) -> str:
+    """A further sentence for the model, in groups of digits as people say them."""
+    if reference is None:
+        return ""
+    groups = " ".join(reference[at : at + 4] for at in range(0, len(reference), 4))
+    return f" Its reference, by which it can be changed from another phone: {groups}."
+
+
+def make_reference() -> str:
+    """Digits, which callers can say and press."""
+    return "".join(secrets.choice("0123456789") for _ in range(REFERENCE_DIGITS))
+
+
+def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
+    """A time by the clock on the wall, or with an offset, in the zone. name: of the argument. Raises Invalid
+    (arguments_invalid)."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise _invalid("start", "write it as 2026-12-01T14:30, by the local time of the business") from None
-    _require_year("start", moment)
+        raise _invalid(name, "write it as 2026-12-01T14:30, by the local time of the business") from None
+    _require_year(name, moment)
     if moment.tzinfo is not None:
         return moment.astimezone(zone)
     if not exists(moment, zone):
-        raise _invalid("start", "clocks are put forward over this time; choose another one")
+        raise _invalid(name, "clocks are put forward over this time; choose another one")
     return moment.replace(tzinfo=zone)
 
 
@@ -191,8 +218,8 @@ def parse_day(text: str) -> date:
     return day
 
 
-async def _find_calendar(db: Connection, context: HandlerContext) -> CallCalendar | None:
-    """None without a connected calendar."""
+async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar | None:
+    """The calendar of the call's agent; None without a connected one."""
     call = context.call
     config = await select_config(db, call.workspace_id, call.id)
     settings, hours = _read_settings(config.get("calendar") or {}), _read_hours(config.get("hours"))
@@ -207,7 +234,7 @@ async def _find_calendar(db: Connection, context: HandlerContext) -> CallCalenda
         earliest=context.now + timedelta(minutes=settings.notice_minutes),
         latest=context.now + timedelta(days=settings.days_ahead),
     )
-    return CallCalendar(connection, rules)
+    return CallCalendar(connection, rules, settings.changes_need_reference)
 
 
 def _read_settings(stored: Any) -> AgentCalendar:
@@ -225,15 +252,19 @@ def _read_hours(stored: Any) -> OpeningHours:
         return OFFICE_HOURS
 
 
-def _require_bookable(rules: CalendarRules, starts_at: datetime, ends_at: datetime) -> None:
+def require_bookable(
+    rules: CalendarRules, starts_at: datetime, ends_at: datetime, undone: str = "Nothing was booked"
+) -> None:
+    """undone: what was not done, for the message. Raises Conflict (time_not_bookable)."""
     if starts_at < rules.earliest:
-        raise Conflict("This time is too soon or past. Nothing was booked.", code="time_not_bookable")
+        raise Conflict(f"This time is too soon or past. {undone}.", code="time_not_bookable")
     if not is_bookable(rules, starts_at, ends_at):
-        message = "This time is outside of the times that can be booked. Nothing was booked: see check_availability."
+        message = f"This time is outside of the times that can be booked. {undone}: see check_availability."
         raise Conflict(message, code="time_not_bookable")
 
 
-def _parse(text: str, kind: type[T]) -> T:
+def parse_arguments(text: str, kind: type[T]) -> T:
+    """What the model passes to a tool. Raises Invalid (arguments_invalid)."""
     try:
         return msgspec.json.decode(text, type=kind, strict=False)  # models write numbers as texts, too
     except msgspec.DecodeError as error:

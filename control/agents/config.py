@@ -313,12 +313,13 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=10,
+        max_length=12,
         description="What the agent may do besides talking; transfer needs a fallback_number. send_digits presses keys "
         "for the menu of a phone system at the other end. call_context tells it "
         "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
         "and sends it by e-mail. look_up_contact tells it who the customer is, by the number of the call. "
-        "check_availability and book_appointment use the connected calendar. search_knowledge finds passages of the "
+        "check_availability and book_appointment use the connected calendar; cancel_appointment and "
+        "move_appointment change what the caller has booked by phone. search_knowledge finds passages of the "
         "workspace's documents.",
     )
     # Left out where they are empty: programs of the version before refuse an unknown field.
@@ -362,7 +363,7 @@ class AgentConfig(ConfigPart):
     calendar: AgentCalendar = Field(
         default=AgentCalendar(),
         exclude_if=AgentCalendar().__eq__,
-        description="Which calendar check_availability and book_appointment use, and which times they offer.",
+        description="Which calendar the tools use, and which times they offer.",
     )
     messages: MessageDelivery = Field(
         default=MessageDelivery(),

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from control.agents.appointment_tools import make_appointment_tools
 from control.agents.calendar_tools import make_calendar_tools
 from control.agents.call_context import CALL_CONTEXT
 from control.agents.contacts import LOOK_UP_CONTACT
+from control.integrations.appointment_changes import AppointmentChanges
 from control.integrations.bookings import Bookings
 from control.knowledge.tool import SEARCH_KNOWLEDGE
 from control.media_requests.handler import RequestHandlers
@@ -14,13 +16,22 @@ from control.messages.tool import TAKE_MESSAGE
 from shared.plan import BUILT_IN_TOOLS
 
 RemoteToolName = Literal[
-    "call_context", "search_knowledge", "take_message", "look_up_contact", "check_availability", "book_appointment"
+    "call_context",
+    "search_knowledge",
+    "take_message",
+    "look_up_contact",
+    "check_availability",
+    "book_appointment",
+    "cancel_appointment",
+    "move_appointment",
 ]
 
 
 def make_remote_tools(bookings: Bookings | None) -> tuple[RemoteTool, ...]:
     """bookings: None where only the plans of the tools are needed."""
-    return (CALL_CONTEXT, SEARCH_KNOWLEDGE, TAKE_MESSAGE, LOOK_UP_CONTACT, *make_calendar_tools(bookings))
+    changes = None if bookings is None else AppointmentChanges(bookings.runner)
+    calendar = (*make_calendar_tools(bookings), *make_appointment_tools(changes))
+    return (CALL_CONTEXT, SEARCH_KNOWLEDGE, TAKE_MESSAGE, LOOK_UP_CONTACT, *calendar)
 
 
 REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in make_remote_tools(None)}

@@ -617,6 +617,10 @@ CREATE TABLE public.appointments (
     seen_by uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    calendar_key text,
+    reference text,
+    moves uuid,
+    change_key text,
     CONSTRAINT appointments_check CHECK ((starts_at < ends_at)),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['booking'::text, 'booked'::text, 'failed'::text, 'canceled'::text])))
 );
@@ -1085,6 +1089,7 @@ CREATE TABLE public.integration_types (
     version integer DEFAULT 1 NOT NULL,
     is_shipped boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    shipped_config jsonb,
     CONSTRAINT integration_types_auth_type_check CHECK ((auth_type = ANY (ARRAY['oauth2'::text, 'api_key'::text, 'webhook'::text, 'none'::text])))
 );
 
@@ -2807,6 +2812,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
 INSERT INTO public.schema_migrations VALUES ('20261127001601');
+INSERT INTO public.schema_migrations VALUES ('20261127002201');
+INSERT INTO public.schema_migrations VALUES ('20261127002202');
+INSERT INTO public.schema_migrations VALUES ('20261127002203');
+INSERT INTO public.schema_migrations VALUES ('20261127002204');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3962,6 +3971,12 @@ CREATE INDEX agents_template ON public.agents USING btree (template_id) WHERE (d
 CREATE INDEX agents_workspace ON public.agents USING btree (workspace_id, created_at DESC) WHERE (deleted_at IS NULL);
 
 --
+-- Name: appointments_calendar; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_calendar ON public.appointments USING btree (workspace_id, calendar_key, starts_at) WHERE (calendar_key IS NOT NULL);
+
+--
 -- Name: appointments_end; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3972,6 +3987,12 @@ CREATE INDEX appointments_end ON public.appointments USING btree (ends_at);
 --
 
 CREATE INDEX appointments_phone ON public.appointments USING btree (workspace_id, phone, starts_at) WHERE (phone IS NOT NULL);
+
+--
+-- Name: appointments_reference; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_reference ON public.appointments USING btree (workspace_id, reference) WHERE (reference IS NOT NULL);
 
 --
 -- Name: appointments_start; Type: INDEX; Schema: public; Owner: -

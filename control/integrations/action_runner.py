@@ -12,7 +12,7 @@ import structlog
 from control.integrations.active_connection import ActiveConnection
 from control.integrations.declarations import Action
 from control.integrations.filled_request import fill_request
-from control.integrations.mapped_records import AnswerUnreadable, VendorRecord, map_records
+from control.integrations.mapped_records import AnswerFailed, AnswerUnreadable, VendorRecord, map_records
 from control.integrations.ports import GrantedAccess
 from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorRequest, VendorUnreachable
 
@@ -30,7 +30,7 @@ FailureKind = Literal[
     "conflict",  # 409, 412
     "gone",  # 410: a cursor that is too old
     "rate_limited",  # 429
-    "refused",  # another 4xx, such as 403, or a redirect
+    "refused",  # another 4xx, such as 403, a redirect, or a failure that is declared in an answer of status 2xx
     "unavailable",  # 5xx, or no answer: it is unknown what was done
     "unreadable",  # success, but not with the answer that the type declares
 ]
@@ -69,7 +69,8 @@ class ActionCall:
     @property
     def is_repeatable(self) -> bool:
         """Whether the request may be sent again when it is unknown what became of it."""
-        return self.action.read_only or bool(self.key and (self.action.idempotency or self._sends_key))
+        action = self.action
+        return action.read_only or action.repeatable or bool(self.key and (action.idempotency or self._sends_key))
 
     @property
     def _sends_key(self) -> bool:
@@ -155,11 +156,13 @@ class ActionRunner:
 
 def read_records(read: Any, answer: VendorAnswer) -> list[VendorRecord]:
     """What `read` makes of the answer's JSON; of an answer without a body: one record without values. Raises
-    VendorFailure (unreadable)."""
+    VendorFailure (unreadable, refused)."""
     if answer.status == 204:
         return [{}]
     try:
         records: list[VendorRecord] = read(answer.json())
+    except AnswerFailed as error:
+        raise VendorFailure("refused", str(error)) from None
     except AnswerUnreadable as error:
         raise VendorFailure("unreadable", str(error)) from None
     return records

@@ -20,7 +20,9 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """external_id: at the vendor; None before it is made there. starts_at, ends_at: with a zone."""
+    """external_id: at the vendor; None before it is made there. starts_at, ends_at: with a zone. reference: told to the
+    caller; None of one that no call booked, or before references were told. moves: the appointment that this one is in
+    place of. phone: E.164 of whom it is for."""
 
     id: UUID
     integration_id: UUID
@@ -29,11 +31,15 @@ class Appointment:
     title: str
     starts_at: datetime
     ends_at: datetime
+    reference: str | None = None
+    moves: UUID | None = None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewAppointment:
-    """An appointment that a call books. phone: E.164 of whom it is for. run_id: of the tool, within the call."""
+    """An appointment that a call books. phone: E.164 of whom it is for. run_id: of the tool, within the call.
+    calendar_key: as of ActiveConnection. reference: digits by which the caller names it. moves: as of Appointment."""
 
     workspace_id: UUID
     integration_id: UUID
@@ -43,3 +49,6 @@ class NewAppointment:
     phone: str | None
     call_id: UUID
     run_id: str
+    calendar_key: str
+    reference: str
+    moves: UUID | None = None

@@ -66,15 +66,20 @@ class RequestTemplate(Declared):
 
 class ResponseMapping(Declared):
     """Where an answer has what we take from it. items: the list; None: the answer is one record. fields: our name to
-    the pointer within a record."""
+    the pointer within a record. failures: where an answer of status 2xx says that the request failed, or that records
+    are missing from it; anything there but null, false and what is empty counts. utc_times: times without an offset
+    are in UTC."""
 
     items: JsonPointer | None = None
     fields: dict[DeclaredName, JsonPointer] = Field(max_length=MAX_FIELDS)
+    failures: list[JsonPointer] = Field([], max_length=10)
+    utc_times: bool = False
 
 
 class Action(Declared):
     """Something an agent can do at the vendor. input_schema: JSON Schema of an object. idempotency: the header that
-    makes a repeat harmless at the vendor. read_only: it may be repeated."""
+    makes a repeat harmless at the vendor. read_only: it may be repeated. repeatable: so may this, which changes
+    something, because it has the same effect again, such as a deletion by id."""
 
     name: DeclaredName
     description: Text = ""
@@ -83,6 +88,7 @@ class Action(Declared):
     response: ResponseMapping
     idempotency: HeaderName | None = None
     read_only: bool = False
+    repeatable: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> "Action":

@@ -1,6 +1,7 @@
 """Takes from a vendor's answer what a declaration names; all that is taken is bounded. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from control.integrations.declarations import ResponseMapping
@@ -14,14 +15,25 @@ Scalar = str | int | float | bool | None
 VendorRecord = Mapping[str, Scalar]
 
 
+# Fields that hold times; which of them have no offset is declared (`utc_times`).
+_TIMES: Final = ("starts_at", "ends_at")
+
+
 class AnswerUnreadable(Exception):
     """The answer is not what the declaration says."""
 
 
+class AnswerFailed(Exception):
+    """The answer says that the request failed, or that it is incomplete."""
+
+
 def map_records(mapping: ResponseMapping, document: Any, values: Values) -> list[VendorRecord]:
     """The records by our names; an answer without a list is one record. Only texts, numbers and truth values are
-    taken, texts up to MAX_VALUE_CHARACTERS. Raises AnswerUnreadable for an answer without the list, or of more than
-    MAX_RECORDS."""
+    taken, texts up to MAX_VALUE_CHARACTERS. Raises AnswerFailed; AnswerUnreadable for an answer without the list, or
+    of more than MAX_RECORDS."""
+    for pointer in mapping.failures:
+        if find_value(document, fill_pointer(pointer, values)) not in (None, False, "", [], {}):
+            raise AnswerFailed(f"the vendor names a failure at {pointer}")
     if mapping.items is None:
         if not isinstance(document, dict):
             raise AnswerUnreadable("the answer is no JSON object")
@@ -35,7 +47,19 @@ def map_records(mapping: ResponseMapping, document: Any, values: Values) -> list
 
 
 def _map_record(mapping: ResponseMapping, item: Any) -> VendorRecord:
-    return {name: _scalar(find_value(item, pointer)) for name, pointer in mapping.fields.items()}
+    record = {name: _scalar(find_value(item, pointer)) for name, pointer in mapping.fields.items()}
+    if mapping.utc_times:
+        record |= {name: _in_utc(record[name]) for name in _TIMES if name in record}
+    return record
+
+
+def _in_utc(value: Scalar) -> Scalar:
+    """A time with `Z` where it has no offset."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return value
+    return f"{value}Z" if moment is not None and moment.tzinfo is None else value
 
 
 def _scalar(value: Any) -> Scalar:

@@ -10,7 +10,7 @@ from control.integrations.active_connection import ActiveConnection
 from control.integrations.type_config import IntegrationTypeConfig
 
 _COLUMNS: Final = """
-    SELECT i.id, i.workspace_id, t.type, i.config AS settings, t.config
+    SELECT i.id, i.workspace_id, t.type, i.config AS settings, i.account, t.config
     FROM integrations i JOIN integration_types t ON t.type = i.integration_type
     WHERE i.status = 'connected' AND t.is_enabled
 """
@@ -57,4 +57,4 @@ def _connection(row: Any) -> ActiveConnection | None:
     if row is None:
         return None
     parsed = IntegrationTypeConfig.model_validate(row["config"])
-    return ActiveConnection(row["id"], row["workspace_id"], row["type"], row["settings"], parsed)
+    return ActiveConnection(row["id"], row["workspace_id"], row["type"], row["settings"], parsed, row["account"])

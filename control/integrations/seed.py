@@ -11,10 +11,10 @@ from control.integrations.type_config import parse_type_config
 
 
 async def seed_integration_types(db: Connection, types: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """types: each by the names of its columns. A type that the staff have changed stays as it is; the others get the
-    present config. Raises Invalid."""
+    """types: each by the names of its columns. A type of which the staff have changed more than the client id stays as
+    it is; the others get the present config. Raises Invalid."""
     for shipped in types:
         parse_type_config(shipped["config"], shipped["auth_type"])
         made = IntegrationType(**shipped, version=1, is_shipped=True, has_secret=False, created_at=now, updated_at=now)
         if not await store_types.insert_type(db, made, None):
-            await store_types.update_shipped(db, made.type, made.config)
+            await store_types.update_shipped(db, made)

@@ -22,7 +22,7 @@ from control.integrations.oauth_flows import OAuthFlows
 from control.integrations.revocation import enqueue_revocation
 from control.integrations.store import NewIntegration
 from control.integrations.store_grants import SealedGrant
-from control.integrations.syncs import enqueue_sync
+from control.integrations.syncs import request_syncs
 from control.integrations.type_accounts import TypeAccounts
 from control.integrations.type_config import IntegrationTypeConfig, parse_type_config
 from control.integrations.types import IntegrationTypes
@@ -203,17 +203,8 @@ class Integrations:
         """Enqueues each sync that the type declares, unless it waits or runs; returns the id of the first open one's
         log. Raises NotFound, Conflict (codes integration_not_connected, sync_unsupported, workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        found = _require_found(await store.select(db, workspace_id, integration_id, lock=True))
-        if found.status != "connected":
-            raise Conflict("This integration is not connected.", code="integration_not_connected")
-        config = _parse(await self.types.get(db, found.integration_type))
-        if not config.sync:
-            raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
-        for declared in config.sync:
-            await store.insert_log(db, workspace_id, integration_id, UUID(new_id()), declared.name, now)
-        # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
-        if not await store.has_delayed_sync(db, workspace_id, integration_id, now):
-            await enqueue_sync(db, workspace_id, integration_id)
+        _require_found(await store.select(db, workspace_id, integration_id, lock=True))
+        await request_syncs(db, workspace_id, integration_id, now)
         return await store.select_open_log(db, workspace_id, integration_id)
 
     async def list_logs(

@@ -142,25 +142,6 @@ async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -
     return found
 
 
-async def insert_log(
-    db: Connection, workspace_id: UUID, integration_id: UUID, log_id: UUID, sync_type: str, now: datetime
-) -> None:
-    """Inserts a sync that waits for a worker, unless one of this type waits or runs. The connection's row is locked."""
-    await db.execute(
-        """
-        INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
-        SELECT $1, $2, $3, $4, 'queued', $5 WHERE NOT EXISTS (
-            SELECT FROM integration_sync_logs l WHERE l.workspace_id = $3 AND l.integration_id = $2
-            AND l.sync_type = $4 AND l.status IN ('queued', 'running'))
-        """,
-        log_id,
-        integration_id,
-        workspace_id,
-        sync_type,
-        now,
-    )
-
-
 async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
     """The oldest sync that waits or runs, of a connection that has one."""
     found: UUID = await db.fetchval(
@@ -170,15 +151,3 @@ async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UU
         integration_id,
     )
     return found
-
-
-async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:
-    """Whether an open sync continues at a later time only."""
-    delayed: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
-        "AND status IN ('queued', 'running') AND (progress->>'continues_at')::timestamptz > $3)",
-        workspace_id,
-        integration_id,
-        now,
-    )
-    return delayed

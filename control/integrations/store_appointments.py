@@ -12,7 +12,7 @@ from shared.ids import new_id
 
 # What one of our calls books now, or has just booked: the vendor's free/busy may not know of it yet.
 _RECENT: Final = timedelta(minutes=10)
-_LOCK_CALENDAR: Final = "SELECT pg_advisory_xact_lock(hashtextextended('appointments ' || $1::text, 0))"
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('appointments ' || $1::text, 0))"
 _UPSERT: Final = """
     INSERT INTO appointments AS a (id, workspace_id, integration_id, external_id, status, title, starts_at, ends_at,
                                    seen_by)
@@ -42,24 +42,32 @@ _SELECT_UNSEEN: Final = """
     WHERE workspace_id = $1 AND integration_id = $2 AND external_id IS NOT NULL AND seen_by IS DISTINCT FROM $3
       AND (call_id IS NULL OR updated_at < $4) AND status = 'booked'
 """
-_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at"
+_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone"
 _RESERVED: Final = """
     SELECT EXISTS (SELECT FROM appointments
-                   WHERE integration_id = $2 AND workspace_id = $1 AND starts_at < $4 AND ends_at > $3
-                     AND starts_at > $3::timestamptz - interval '1 day'
-                     AND call_id IS NOT NULL AND status IN ('booking', 'booked') AND updated_at > $5 AND id <> $6)
+                   WHERE (integration_id = $2 OR calendar_key = $7) AND workspace_id = $1
+                     AND starts_at < $4 AND ends_at > $3 AND starts_at > $3::timestamptz - interval '1 day'
+                     AND call_id IS NOT NULL AND status IN ('booking', 'booked') AND updated_at > $5
+                     AND id <> ALL ($6::uuid[]))
 """
 _INSERT: Final = """
     INSERT INTO appointments (id, workspace_id, integration_id, status, title, starts_at, ends_at, phone, call_id,
-                              run_id, created_at, updated_at)
-    VALUES ($1, $2, $3, 'booking', $4, $5, $6, $7, $8, $9, $10, $10)
+                              run_id, created_at, updated_at, calendar_key, reference, moves)
+    VALUES ($1, $2, $3, 'booking', $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
     ON CONFLICT (call_id, run_id) DO UPDATE SET updated_at = excluded.updated_at
-    RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, xmax = 0 AS is_new
+    RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone,
+              xmax = 0 AS is_new
 """
 # The sync may have copied it already. A statement of its own: within one, PostgreSQL deletes after it has updated, and
 # the update fails, because the id is taken.
 _DELETE_COPY: Final = """
     DELETE FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND external_id = $3 AND call_id IS NULL
+"""
+# What it is in place of has the same event, or had it.
+_RELEASE_EVENT: Final = """
+    UPDATE appointments SET status = 'canceled', external_id = NULL, updated_at = $5
+    WHERE workspace_id = $1 AND integration_id = $2 AND (external_id = $3 OR id = $6) AND id <> $4
+      AND call_id IS NOT NULL
 """
 # A slower attempt that found the time taken does not undo what another one of its run has booked.
 _FINISH: Final = """
@@ -82,7 +90,7 @@ async def upsert(
 ) -> tuple[int, int]:
     """Stores a page, each id once in it; returns how many are new, and how many were known. Locks the calendar, so that
     `finish` does not store the same event meanwhile."""
-    await lock_calendar(db, integration_id)
+    await lock_copies(db, integration_id)
     rows = [
         {
             "id": new_id(),
@@ -123,16 +131,24 @@ async def delete_unseen(
     return await delete(db, workspace_id, integration_id, [row["external_id"] for row in rows])
 
 
-async def lock_calendar(db: Connection, integration_id: UUID) -> None:
-    """Serialises transactions that take a time in this calendar."""
-    await db.execute(_LOCK_CALENDAR, str(integration_id))
+async def lock_copies(db: Connection, integration_id: UUID) -> None:
+    """Serialises transactions that store appointments of this connection under the vendor's ids."""
+    await db.execute(_LOCK, str(integration_id))
+
+
+async def lock_calendar(db: Connection, new: NewAppointment) -> None:
+    """Serialises transactions that take a time in this calendar, by whichever connection. The connection is locked,
+    too, and first: the programs of the version before lock nothing else."""
+    await lock_copies(db, new.integration_id)
+    await db.execute(_LOCK, new.calendar_key)
 
 
 async def is_reserved(db: Connection, appointment: NewAppointment, own_id: UUID, now: datetime) -> bool:
     """Whether another call takes a part of this time now, or has just taken it. own_id: of the appointment's row."""
+    own = [own_id, *([appointment.moves] if appointment.moves else [])]
     reserved: bool = await db.fetchval(
         _RESERVED, appointment.workspace_id, appointment.integration_id, appointment.starts_at, appointment.ends_at,
-        now - _RECENT, own_id,
+        now - _RECENT, own, appointment.calendar_key,
     )  # fmt: skip
     return reserved
 
@@ -151,6 +167,9 @@ async def insert(db: Connection, new: NewAppointment, now: datetime) -> tuple[Ap
         new.call_id,
         new.run_id,
         now,
+        new.calendar_key,
+        new.reference,
+        new.moves,
     )
     values = dict(row)
     is_new: bool = values.pop("is_new")
@@ -161,10 +180,11 @@ async def finish(
     db: Connection, workspace_id: UUID, booked: Appointment, status: AppointmentStatus, external_id: str | None,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Stores what became of a booking, in place of what a sync has copied of it."""
+    """Stores what became of a booking, in place of what a sync has copied of it, and of the one that it moves."""
     if external_id is not None:
-        await lock_calendar(db, booked.integration_id)
+        await lock_copies(db, booked.integration_id)
         await db.execute(_DELETE_COPY, workspace_id, booked.integration_id, external_id)
+        await db.execute(_RELEASE_EVENT, workspace_id, booked.integration_id, external_id, booked.id, now, booked.moves)
     await db.execute(_FINISH, workspace_id, booked.id, status, external_id, now)
 
 

@@ -96,6 +96,18 @@ async def enqueue_log(
     await db.execute(_ENQUEUE, log_id, integration_id, workspace_id, sync_type, now)
 
 
+async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:
+    """Whether an open sync continues at a later time only."""
+    delayed: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
+        "AND status IN ('queued', 'running') AND (progress->>'continues_at')::timestamptz > $3)",
+        workspace_id,
+        integration_id,
+        now,
+    )
+    return delayed
+
+
 async def select_open(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[OpenSync]:
     """A connection's syncs that wait or run, the oldest first."""
     rows = await db.fetch(_OPEN, workspace_id, integration_id)

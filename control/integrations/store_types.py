@@ -1,7 +1,7 @@
 """SQL of integration types."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from control.db.pool import Connection
 from control.integrations.model import IntegrationType, TypeUsage
@@ -12,8 +12,27 @@ _COLUMNS: Final = """
     t.secrets IS NOT NULL AS has_secret, t.created_at, t.updated_at
 """
 _INSERT: Final = """
-    INSERT INTO integration_types (type, name, description, auth_type, config, is_enabled, is_shipped, secrets)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (type) DO NOTHING
+    INSERT INTO integration_types (type, name, description, auth_type, config, is_enabled, is_shipped, secrets,
+                                   shipped_config)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $7 THEN $5::jsonb END) ON CONFLICT (type) DO NOTHING
+"""
+# Version 1 is as it was inserted. The staff set the client id, which stays, and enable and disable.
+_UPDATE_SHIPPED: Final = """
+    UPDATE integration_types t SET
+        config = CASE WHEN t.config #> '{oauth,client_id}' IS NULL THEN $2::jsonb
+                      ELSE jsonb_set($2::jsonb, '{oauth,client_id}', t.config #> '{oauth,client_id}') END,
+        description = CASE WHEN version = 1 THEN $3 ELSE description END,
+        is_enabled = CASE WHEN version = 1 THEN $4 ELSE is_enabled END,
+        shipped_config = $2::jsonb, updated_at = now()
+    WHERE type = $1 AND is_shipped AND shipped_config IS DISTINCT FROM $2::jsonb
+      AND (version = 1 OR config #- '{oauth,client_id}' = shipped_config #- '{oauth,client_id}')
+"""
+# Customers see what they can connect: OAuth needs the platform's client id at the vendor.
+_SELECT_TYPES: Final = f"""
+    SELECT {_COLUMNS} FROM integration_types t
+    WHERE NOT $1 OR t.is_enabled
+      AND (t.auth_type <> 'oauth2' OR coalesce(t.config #>> '{{oauth,client_id}}', '') <> '')
+    ORDER BY t.name, t.type LIMIT $2
 """
 _UPDATE: Final = """
     UPDATE integration_types SET name = $2, description = $3, config = $4, is_enabled = $5, version = version + 1,
@@ -33,13 +52,9 @@ _USAGE: Final = """
 """
 
 
-async def select_types(db: Connection, *, only_enabled: bool) -> list[IntegrationType]:
-    """By name."""
-    rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM integration_types t WHERE t.is_enabled OR NOT $1 ORDER BY t.name, t.type LIMIT $2",
-        only_enabled,
-        MOST_TYPES,
-    )
+async def select_types(db: Connection, *, only_ready: bool) -> list[IntegrationType]:
+    """By name. only_ready: those that are enabled and can be connected."""
+    rows = await db.fetch(_SELECT_TYPES, only_ready, MOST_TYPES)
     return [IntegrationType(**row) for row in rows]
 
 
@@ -89,14 +104,10 @@ async def update_secret(db: Connection, name: str, sealed: bytes | None) -> None
     await db.execute("UPDATE integration_types SET secrets = $2 WHERE type = $1", name, sealed)
 
 
-async def update_shipped(db: Connection, name: str, config: Mapping[str, Any]) -> None:
-    """Replaces the config of a type that the product ships with, and that the staff have not changed yet."""
-    await db.execute(
-        "UPDATE integration_types SET config = $2, updated_at = now() "
-        "WHERE type = $1 AND is_shipped AND version = 1 AND config <> $2",
-        name,
-        dict(config),
-    )
+async def update_shipped(db: Connection, shipped: IntegrationType) -> None:
+    """Replaces the config of a type that the product ships with, unless the staff have changed more of it than the
+    client id; of a type that they have not touched also the rest."""
+    await db.execute(_UPDATE_SHIPPED, shipped.type, dict(shipped.config), shipped.description, shipped.is_enabled)
 
 
 async def delete_type(db: Connection, name: str) -> None:

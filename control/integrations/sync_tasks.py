@@ -1,4 +1,4 @@
-"""The worker's tasks for syncs: the job that runs them, and the duties that begin and resume them."""
+"""The worker's tasks for syncs and appointments: the jobs, and the duties that begin and resume syncs."""
 
 from datetime import datetime
 from typing import Final
@@ -8,6 +8,8 @@ from control.db.jobs import JobLimits
 from control.db.pool import Connection, Pool
 from control.integrations import store_appointments, store_syncs
 from control.integrations.action_runner import ActionRunner
+from control.integrations.appointment_settlement import SETTLE_APPOINTMENT, AppointmentSettlement
+from control.integrations.calendar_requests import CalendarRequests
 from control.integrations.sync_job import make_sync_job
 from control.integrations.syncs import (
     APPOINTMENTS_KEPT,
@@ -26,7 +28,8 @@ _LIMITS: Final = {SYNC_INTEGRATION: JobLimits(timeout_s=900.0, concurrency=8)}
 
 
 def sync_tasks(pool: Pool, runner: ActionRunner, policy: SyncPolicy = SYNC_POLICY) -> WorkerTasks:
-    """Job `integrations.sync`; duties `integration_syncs`, `abandoned_syncs`, `old_appointments`, `old_sync_logs`."""
+    """Jobs `integrations.sync`, `integrations.settle_appointment`; duties `integration_syncs`,
+    `abandoned_syncs`, `old_appointments`, `old_sync_logs`."""
 
     async def due(db: Connection, now: datetime) -> int:
         return await request_due(db, now, policy.every, _BATCH)
@@ -41,7 +44,10 @@ def sync_tasks(pool: Pool, runner: ActionRunner, policy: SyncPolicy = SYNC_POLIC
         return await store_syncs.delete_old_logs(db, now - LOGS_KEPT, _OLD_BATCH)
 
     return WorkerTasks(
-        handlers={SYNC_INTEGRATION: make_sync_job(pool, runner, policy)},
+        handlers={
+            SYNC_INTEGRATION: make_sync_job(pool, runner, policy),
+            SETTLE_APPOINTMENT: AppointmentSettlement(pool, CalendarRequests(runner)).run,
+        },
         duties=[
             Duty("integration_syncs", 60, due, _BATCH),
             Duty("abandoned_syncs", 300, abandoned, 1 << 30),

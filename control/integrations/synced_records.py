@@ -61,7 +61,7 @@ def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords
         external_id = _id(record)
         if not external_id:
             skipped += 1
-        elif _is_deleted(record):
+        elif is_deleted(record):
             deleted.add(external_id)
         else:
             found[external_id] = _contact(external_id, record, region)
@@ -76,7 +76,7 @@ def read_appointments(records: Iterable[VendorRecord], since: datetime) -> Synce
     for record in records:
         external_id = _id(record)
         starts_at, ends_at = parse_moment(record.get("starts_at")), parse_moment(record.get("ends_at"))
-        if external_id and _is_deleted(record):
+        if external_id and is_deleted(record):
             deleted.add(external_id)
         elif not external_id or starts_at is None or ends_at is None or starts_at >= ends_at or ends_at < since:
             skipped += 1
@@ -119,6 +119,11 @@ def parse_moment(value: Scalar) -> datetime | None:
     return moment.astimezone(UTC)
 
 
+def is_deleted(record: VendorRecord) -> bool:
+    """Whether the record says that it is gone."""
+    return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))
+
+
 def _contact(external_id: str, record: VendorRecord, region: str) -> ContactRecord:
     first, last = clean_name(record.get("first_name")), clean_name(record.get("last_name"))
     name = clean_name(record.get("name")) or f"{first} {last}".strip()
@@ -138,7 +143,3 @@ def _id(record: VendorRecord) -> str:
     value = record.get("external_id")
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return text if len(text) <= LONGEST_ID else ""
-
-
-def _is_deleted(record: VendorRecord) -> bool:
-    return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))

@@ -50,8 +50,8 @@ SYNC_POLICY: Final = SyncPolicy()
 
 
 async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> None:
-    """Enqueues each sync that the type declares, unless it waits or runs. Raises Conflict (integration_not_connected,
-    sync_unsupported)."""
+    """Enqueues each sync that the type declares, unless it waits or runs; on request, and when one is due. Raises
+    Conflict (integration_not_connected, sync_unsupported)."""
     connection = await select_connection(db, workspace_id, integration_id)
     if connection is None:
         raise Conflict("This integration is not connected.", code="integration_not_connected")
@@ -59,7 +59,9 @@ async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID
         raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
     for declaration in connection.type_config.sync:
         await store_syncs.enqueue_log(db, UUID(new_id()), workspace_id, integration_id, declaration.name, now)
-    await enqueue_sync(db, workspace_id, integration_id)
+    # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
+    if not await store_syncs.has_delayed_sync(db, workspace_id, integration_id, now):
+        await enqueue_sync(db, workspace_id, integration_id)
 
 
 async def enqueue_sync(db: Connection, workspace_id: UUID, integration_id: UUID, delay_s: float = 0.0) -> None:

@@ -68,13 +68,23 @@ class ApiKeyConfig(Declared):
     prefix: Annotated[str, StringConstraints(max_length=40, pattern=r"^[\x20-\x7E]*$")] = "Bearer "
 
 
+class CalendarSetting(Declared):
+    """How connections to one calendar are recognised. setting: which setting names the calendar at the vendor. own: the
+    value that stands for the account's own calendar, whose name is the account's."""
+
+    setting: DeclaredName
+    own: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
 class IntegrationTypeConfig(Declared):
     """A type. base_url: before the path of each request; may hold `{{config.x}}`. config_schema: JSON Schema of the
-    workspace's settings. oauth, api_key: of types that are authorised that way."""
+    workspace's settings. oauth, api_key: of types that are authorised that way. calendar: of types whose connections
+    name one; of the others each account has one."""
 
     base_url: Address
     oauth: OAuthConfig | None = None
     api_key: ApiKeyConfig | None = None
+    calendar: CalendarSetting | None = None
     config_schema: dict[str, Any] = Field({"type": "object", "properties": {}})
     actions: list[Action] = Field([], max_length=MAX_ACTIONS)
     sync: list[SyncDeclaration] = Field([], max_length=MAX_SYNCS)
@@ -85,6 +95,8 @@ class IntegrationTypeConfig(Declared):
         _require_unique("actions", [action.name for action in self.actions])
         _require_unique("sync", [sync.name for sync in self.sync])
         known = {*properties, *(self.oauth.config_fields if self.oauth else ())}
+        if self.calendar is not None and self.calendar.setting not in properties:
+            raise ValueError(f"calendar: config_schema has no property {self.calendar.setting!r}")
         for name in sorted(self._placeholders()):
             source, _, rest = name.partition(".")
             if source == "config" and rest.partition(".")[0] not in known:

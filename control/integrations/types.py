@@ -34,15 +34,15 @@ class NewType:
 
 
 class IntegrationTypes:
-    """Customers see the enabled types; the other methods are for the staff, in the platform's scope. guard: of the
-    addresses in a config."""
+    """Customers see the types that they can connect; the other methods are for the staff, in the platform's scope.
+    guard: of the addresses in a config."""
 
     def __init__(self, sealer: Sealer, guard: EgressGuard) -> None:
         self._sealer, self._guard = sealer, guard
 
-    async def list_all(self, db: Connection, *, only_enabled: bool = False) -> Sequence[IntegrationType]:
-        """By name."""
-        return await store_types.select_types(db, only_enabled=only_enabled)
+    async def list_all(self, db: Connection, *, only_ready: bool = False) -> Sequence[IntegrationType]:
+        """By name. only_ready: those that customers can connect."""
+        return await store_types.select_types(db, only_ready=only_ready)
 
     async def get(self, db: Connection, name: str) -> IntegrationType:
         """Raises NotFound (code integration_type_not_found)."""

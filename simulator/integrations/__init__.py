@@ -1,1 +1,2 @@
-"""Vendors that workspaces connect: Google Calendar and HubSpot, written from their public documents."""
+"""Vendors that workspaces connect: calendars, CRMs, a channel and a spreadsheet, written from their public
+documents."""

@@ -1,7 +1,7 @@
 """Google Calendar API v3: events and free/busy of one account's calendars.
 
-Written from https://developers.google.com/workspace/calendar/api/v3/reference (events: insert, get, list, delete;
-freebusy: query) and its guides "Synchronize resources efficiently" and "Handle API errors".
+Written from https://developers.google.com/workspace/calendar/api/v3/reference (events: insert, get, list, patch,
+delete; freebusy: query) and its guides "Synchronize resources efficiently" and "Handle API errors".
 """
 
 import re
@@ -46,6 +46,10 @@ class GoogleCalendars:
                 raise _failure(410, "deleted")
             self._change(event, status="cancelled")
             return None
+        if method == "PATCH":
+            if not _moment(body.get("start", event["start"])) < _moment(body.get("end", event["end"])):
+                raise _failure(400, "timeRangeEmpty")
+            self._change(event, **body)
         return event
 
     def add(self, summary: str, start: str, end: str, calendar: str = "primary", **fields: Any) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""HubSpot CRM API v3: contacts of one portal, listed and searched.
+"""HubSpot CRM API v3: contacts of one portal, listed, searched, added and changed.
 
-Written from https://developers.hubspot.com/docs/api-reference/crm-contacts-v3 (basic, search) and its guide "Search the
-CRM": a search returns up to 200 records a page, 10,000 in all, and no archived ones.
+Written from https://developers.hubspot.com/docs/api-reference/crm-contacts-v3 (basic: list, create, read, update,
+search) and its guide "Search the CRM": a search returns up to 200 records a page, 10,000 in all, and no archived ones.
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 
 PAGE: Final = 100
@@ -28,14 +30,20 @@ class HubSpotContacts:
     def add(self, **properties: str) -> str:
         """A new contact; returns its id."""
         contact_id = str(101 + len(self.contacts))
-        self.contacts[contact_id] = {"id": contact_id, "properties": {}, "archived": False}
+        self.contacts[contact_id] = {"id": contact_id, "properties": {}, "archived": False, "createdAt": self._now()}
         self.change(contact_id, **properties)
         return contact_id
 
     def change(self, contact_id: str, **properties: str) -> None:
         """Changes some properties."""
         self.now_ms += 1
-        self.contacts[contact_id]["properties"] |= {**properties, "lastmodifieddate": str(self.now_ms)}
+        contact = self.contacts[contact_id]
+        contact["properties"] |= {**properties, "lastmodifieddate": self._now()}
+        contact["updatedAt"] = self._now()
+
+    def _now(self) -> str:
+        """As the vendor writes times; filters compare milliseconds."""
+        return f"{datetime.fromtimestamp(self.now_ms / 1_000, UTC):%Y-%m-%dT%H:%M:%S}.{self.now_ms % 1_000:03}Z"
 
     def archive(self, contact_id: str) -> None:
         """Deletes a contact: neither list nor search return it."""
@@ -46,6 +54,13 @@ class HubSpotContacts:
         living = [one for one in self.contacts.values() if not one["archived"]]
         if (method, path) == ("GET", _LIST):
             return self._page(living, query.get("after", "0"), int(query.get("limit", "10")))
+        if (method, path) == ("POST", _LIST):
+            return Created(self._create(living, body["properties"]))
+        contact = self.contacts.get(path.removeprefix(f"{_LIST}/"))
+        if contact is not None and method in ("GET", "PATCH"):
+            if method == "PATCH":
+                self.change(contact["id"], **body["properties"])
+            return contact
         if (method, path) != ("POST", _SEARCH):
             raise VendorRefusal(404, {"status": "error", "category": "OBJECT_NOT_FOUND"})
         found = [one for one in living if any(_matches(one, group) for group in body.get("filterGroups") or [{}])]
@@ -55,6 +70,13 @@ class HubSpotContacts:
         if int(after) >= MOST_SEARCHED:
             raise VendorRefusal(400, {"status": "error", "category": "VALIDATION_ERROR"})
         return {"total": len(found), **self._page(found, after, int(body.get("limit", 10)))}
+
+    def _create(self, living: list[dict[str, Any]], properties: dict[str, str]) -> dict[str, Any]:
+        """An e-mail address names one contact only."""
+        email = properties.get("email")
+        if email and any(one["properties"].get("email") == email for one in living):
+            raise VendorRefusal(409, {"status": "error", "category": "CONFLICT"})
+        return self.contacts[self.add(**properties)]
 
     def _page(self, found: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
         first, last = int(after), int(after) + min(limit, self.page)
@@ -71,7 +93,7 @@ def _matches(contact: dict[str, Any], group: dict[str, Any]) -> bool:
 def _holds(contact: dict[str, Any], wanted: dict[str, Any]) -> bool:
     value = contact["properties"].get(wanted["propertyName"], "")
     if wanted["operator"] == "GTE":
-        return int(value or 0) >= int(wanted["value"])
+        return bool(value) and round(datetime.fromisoformat(value).timestamp() * 1_000) >= int(wanted["value"])
     if wanted["operator"] == "EQ":
         return bool(value == wanted["value"])
     raise VendorRefusal(400, {"status": "error", "category": "VALIDATION_ERROR"})

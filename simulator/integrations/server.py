@@ -10,9 +10,15 @@ from typing import Final, Literal
 
 from aiohttp import web
 
+from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 from simulator.integrations.google_calendar import GoogleCalendars
+from simulator.integrations.google_sheets import Spreadsheets
 from simulator.integrations.hubspot import HubSpotContacts
+from simulator.integrations.microsoft_graph import GraphCalendar
+from simulator.integrations.rest_service import RestService
+from simulator.integrations.salesforce import SalesforceRecords
+from simulator.integrations.slack import SlackTeam, refuse
 
 IntegrationFaultKind = Literal[
     "rate_limited",  # 429 with Retry-After, before anything happened
@@ -28,18 +34,28 @@ IntegrationFaultKind = Literal[
 _SILENCE_S: Final = 60.0
 _HUGE_BYTES: Final = 20_000_000
 _CALENDAR: Final = "/calendar/v3"
+_GRAPH: Final = "/v1.0"
+_SLACK: Final = "/api"
+_SHEETS: Final = "/v4"
+_SALESFORCE: Final = "/services/data"
+_REST: Final = "/rest"
 _METADATA: Final = "http://169.254.169.254/latest/meta-data/"
 
 
 @dataclass(slots=True)
 class SimulatedIntegrations:
-    """url: of both vendors. token: what requests must carry. requests: method and path of each, in order. faults: of
+    """url: of all vendors. token: what requests must carry. requests: method and path of each, in order. faults: of
     the next requests, first one first. retry_after_s: of rate limits."""
 
     token: str = "vendor-token"
     url: str = ""
     calendars: GoogleCalendars = field(default_factory=GoogleCalendars)
     contacts: HubSpotContacts = field(default_factory=HubSpotContacts)
+    graph: GraphCalendar = field(default_factory=GraphCalendar)
+    slack: SlackTeam = field(default_factory=SlackTeam)
+    sheets: Spreadsheets = field(default_factory=Spreadsheets)
+    salesforce: SalesforceRecords = field(default_factory=SalesforceRecords)
+    rest: RestService = field(default_factory=RestService)
     requests: list[str] = field(default_factory=list)
     faults: deque[IntegrationFaultKind | None] = field(default_factory=deque)
     retry_after_s: int = 1
@@ -49,25 +65,40 @@ class SimulatedIntegrations:
         self.requests.append(f"{request.method} {request.path}")
         fault = self.faults.popleft() if self.faults else None
         if request.headers.get("Authorization") != f"Bearer {self.token}" or fault == "unauthorised":
+            if request.path.startswith(_SLACK):
+                return web.json_response(refuse("invalid_auth").body)
             return web.json_response({"error": {"code": 401}}, status=401)
         if fault is not None and fault not in ("error_after", "silence"):
             return self._fail(fault)
-        response = self._run(request, json.loads(await request.read() or b"null"))
+        is_form = request.content_type == "application/x-www-form-urlencoded"
+        body = dict(await request.post()) if is_form else json.loads(await request.read() or b"null")
+        response = self._run(request, body)
         if fault == "silence":
             await asyncio.sleep(_SILENCE_S)
         return self._fail("error") if fault == "error_after" else response
 
     def _run(self, request: web.Request, body: object) -> web.Response:
-        query = dict(request.query)
         try:
-            if request.path.startswith(_CALENDAR):
-                path = request.path.removeprefix(_CALENDAR)
-                answer = self.calendars.run(request.method, path, query, body)
-            else:
-                answer = self.contacts.run(request.method, request.path, query, body)
+            answer = self._answer(request, dict(request.query), body)
         except VendorRefusal as refusal:
             return web.json_response(refusal.body, status=refusal.status)
+        if isinstance(answer, Created):
+            return web.json_response(answer.body, status=201)
         return web.Response(status=204) if answer is None else web.json_response(answer)
+
+    def _answer(self, request: web.Request, query: dict[str, str], body: object) -> object:
+        """By the first part of the path; the last vendor's paths are the service's own. Raises VendorRefusal."""
+        method, path = request.method, request.path
+        if path.startswith(_REST):
+            key = request.headers.get("Idempotency-Key", "")
+            return self.rest.run(method, path.removeprefix(_REST), body, key)
+        for prefix, is_kept, vendor in (
+            (_CALENDAR, False, self.calendars), (_GRAPH, False, self.graph), (_SLACK, False, self.slack),
+            (_SHEETS, False, self.sheets), (_SALESFORCE, True, self.salesforce), ("", True, self.contacts),
+        ):  # fmt: skip
+            if path.startswith(prefix):
+                return vendor.run(method, path if is_kept else path.removeprefix(prefix), query, body)
+        raise AssertionError("every path begins with nothing")
 
     def _fail(self, fault: IntegrationFaultKind) -> web.Response:
         if fault == "rate_limited":
@@ -85,7 +116,7 @@ class SimulatedIntegrations:
 
 @asynccontextmanager
 async def running_integrations(port: int = 0) -> AsyncIterator[SimulatedIntegrations]:
-    """Runs both on 127.0.0.1. port: 0 takes a free one. Raises OSError for a port that is taken."""
+    """Runs them on 127.0.0.1. port: 0 takes a free one. Raises OSError for a port that is taken."""
     vendors = SimulatedIntegrations()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", vendors.handle)
@@ -93,7 +124,7 @@ async def running_integrations(port: int = 0) -> AsyncIterator[SimulatedIntegrat
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        vendors.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        vendors.url = vendors.graph.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield vendors
     finally:
         await runner.cleanup()

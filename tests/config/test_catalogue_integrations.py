@@ -28,8 +28,9 @@ def test_config_is_valid_and_leads_to_public_addresses(name: str) -> None:
     assert config.oauth is None or config.oauth.client_id == ""  # each platform has its own
 
 
-def test_types_that_need_the_platforms_account_are_disabled() -> None:
-    assert [name for name, one in TYPES.items() if one["is_enabled"] and one["auth_type"] == "oauth2"] == []
+def test_types_that_are_tried_against_a_simulated_vendor_are_enabled() -> None:
+    """tests/control/integrations/test_shipped_actions.py tries each action of these."""
+    assert [name for name, one in TYPES.items() if not one["is_enabled"]] == ["cal_com"]
 
 
 def test_error_in_the_data_names_the_field(tmp_path: Path) -> None:

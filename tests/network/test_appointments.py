@@ -1,5 +1,5 @@
 """Calls over both simulated carriers: a caller whom the workspace's CRM knows is greeted by name and books an
-appointment in its calendar; the next one cannot have the same time."""
+appointment in its calendar; the next one cannot have the same time, and moves his own."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-TOOLS: Final = ["end_call", "look_up_contact", "check_availability", "book_appointment"]
+TOOLS: Final = ["end_call", "look_up_contact", "check_availability", "book_appointment", "move_appointment"]
 GREETING: Final = "Hello {contact_first_name}, this is the front desk."
 
 
@@ -128,7 +128,7 @@ async def test_known_callers_are_greeted_by_name_and_book_different_times(
     platform: Platform, turns: Sequence[PreparedTurn]
 ) -> None:
     ten, ann, bo = next_tuesday(), scripted_caller(turns, 940), scripted_caller(turns, 941)
-    eleven = ten + timedelta(hours=1)
+    eleven, twelve = ten + timedelta(hours=1), ten + timedelta(hours=2)
     async with connected_workspace(platform) as workspace:
         workspace.vendors.contacts.add(firstname="Ann", lastname="Lee", phone=ann.number)
         workspace.vendors.contacts.add(firstname="Bo", mobilephone=bo.number)
@@ -144,13 +144,15 @@ async def test_known_callers_are_greeted_by_name_and_book_different_times(
         assert [(one["name"], one["ok"]) for one in ran] == [("check_availability", True), ("book_appointment", True)]
         assert ran[1]["result"] == told[1], "the record has what was booked"
 
-        record, told = await phone(
-            platform, bo, "telnyx", booking(ten, "Bo"), words("It is taken. Eleven?"), booking(eleven, "Bo"), thanks
-        )
+        moved = tool_call("move_appointment", new_start=f"{twelve:%Y-%m-%dT%H:%M}")
+        scripts = (booking(ten, "Bo"), words("It is taken. Eleven?"), booking(eleven, "Bo"), moved, thanks)
+        record, told = await phone(platform, bo, "telnyx", *scripts)
         assert events_of(record, "agent.said")[0]["text"] == "Hello Bo, this is the front desk."
-        assert [one["ok"] for one in events_of(record, "tool.ran")] == [False, True]
+        assert [one["ok"] for one in events_of(record, "tool.ran")] == [False, True, True]
         assert "This time is taken" in told[0] and told[1].startswith("Booked: Bo: check-up, ")
+        assert told[2].startswith(f"Moved: Bo: check-up, now {twelve:%A}, ")
+        assert events_of(record, "tool.ran")[2]["result"] == told[2], "the record has what was moved"
         events = workspace.vendors.calendars.events["primary"].values()
         assert [(one["summary"], datetime.fromisoformat(one["start"]["dateTime"])) for one in events] == [
-            ("Ann Lee: check-up", ten), ("Bo: check-up", eleven),
+            ("Ann Lee: check-up", ten), ("Bo: check-up", twelve),
         ]  # fmt: skip

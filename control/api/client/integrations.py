@@ -83,7 +83,7 @@ class CallbackQuery(Query):
 
 async def list_integration_types(context: MemberContext) -> OfferedIntegrationTypes:
     """The types that can be connected, by name."""
-    types = await context.services.integrations.types.list_all(context.db, only_enabled=True)
+    types = await context.services.integrations.types.list_all(context.db, only_ready=True)
     return OfferedIntegrationTypes([to_offered(one) for one in types], has_more=False)
 
 

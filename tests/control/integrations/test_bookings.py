@@ -23,6 +23,7 @@ STATES = "SELECT status, external_id, call_id FROM appointments WHERE integratio
 
 async def make_order(vendor: ConnectedVendor, **changes: Any) -> BookingOrder:
     """A booking of a call."""
+    connection = await vendor.load()
     new = NewAppointment(
         workspace_id=vendor.workspace.workspace_id,
         integration_id=vendor.id,
@@ -32,8 +33,10 @@ async def make_order(vendor: ConnectedVendor, **changes: Any) -> BookingOrder:
         phone=None,
         call_id=UUID(new_id()),
         run_id="run-1",
+        calendar_key=connection.calendar_key,
+        reference="12345678",
     )
-    return replace(BookingOrder(await vendor.load(), new), **changes)
+    return replace(BookingOrder(connection, new), **changes)
 
 
 async def test_sync_that_copies_an_event_before_its_booking_is_stored(platform: CallPlatform) -> None:

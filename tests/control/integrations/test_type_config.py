@@ -67,6 +67,8 @@ def test_whole_config_is_accepted() -> None:
         ("actions.0.input_schema", {"type": "nothing"}, "config.actions.0", "no JSON Schema"),
         ("actions.0.input_schema", {"type": "array"}, "config.actions.0", "object"),
         ("actions.0.response.fields", {"id": "id"}, "config.actions.0.response.fields.id", ""),
+        ("actions.0.response.failures", ["error"], "config.actions.0.response.failures.0", ""),
+        ("calendar", {"setting": "other"}, "config", "no property 'other'"),
         ("actions", [CONFIG["actions"][0], CONFIG["actions"][0]], "config", "declared twice"),
         ("sync.0.request.method", "DELETE", "config.sync.0", "changes nothing"),
         ("sync.0.response.fields", {"name": "/n"}, "config.sync.0", "external_id"),

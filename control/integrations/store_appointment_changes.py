@@ -1,0 +1,118 @@
+"""SQL of appointments that callers cancel and move, and of those whose outcome is not known yet."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from control.db.pool import Connection
+from control.integrations.caller_values import Appointment
+
+# As long as a reservation keeps a time from other calls.
+_OPEN_CHANGE: Final = timedelta(minutes=10)
+_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone"
+# A reference that two appointments have names neither.
+_OWN: Final = f"""
+    SELECT {_COLUMNS} FROM appointments
+    WHERE workspace_id = $1 AND integration_id = $2 AND status = 'booked' AND call_id IS NOT NULL AND starts_at > $3
+      AND external_id IS NOT NULL AND CASE WHEN $5::text IS NULL THEN phone = $4 ELSE reference = $5 END
+    ORDER BY starts_at LIMIT $6
+"""
+_OPEN_MOVE: Final = """
+    SELECT EXISTS (SELECT FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND moves = $3
+                   AND status = 'booking' AND updated_at > $4)
+"""
+_BY_CHANGE: Final = f"""
+    SELECT {_COLUMNS} FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND change_key = $3
+"""
+_CANCEL: Final = """
+    UPDATE appointments SET status = 'canceled', updated_at = $3
+    WHERE workspace_id = $1 AND id = $2 AND status = 'booked'
+"""
+_UNSETTLED: Final = f"""
+    SELECT {_COLUMNS}, call_id, run_id, change_key FROM appointments
+    WHERE workspace_id = $1 AND id = $2 AND (status = 'booking' OR status = 'booked' AND change_key IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose appointments may be changed. phone: E.164 of the call. reference: told by the caller; it alone counts."""
+
+    phone: str | None
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledAppointment:
+    """An appointment of which the vendor has not told what became of it. call_id, run_id: of the booking, or the move.
+    is_canceled: a cancellation is what is unknown."""
+
+    appointment: Appointment
+    call_id: UUID
+    run_id: str
+    is_canceled: bool
+
+
+async def select_own(
+    db: Connection, workspace_id: UUID, integration_id: UUID, caller: Caller, now: datetime, limit: int
+) -> list[Appointment]:
+    """The caller's next appointments that calls booked in this connection's calendar."""
+    rows = await db.fetch(_OWN, workspace_id, integration_id, now, caller.phone, caller.reference, limit)
+    return [Appointment(**row) for row in rows]
+
+
+async def has_open_move(
+    db: Connection, workspace_id: UUID, integration_id: UUID, appointment_id: UUID, now: datetime
+) -> bool:
+    """Whether a call moves this appointment now, or it is not known yet what became of that."""
+    found: bool = await db.fetchval(_OPEN_MOVE, workspace_id, integration_id, appointment_id, now - _OPEN_CHANGE)
+    return found
+
+
+async def select_by_change(
+    db: Connection, workspace_id: UUID, integration_id: UUID, change_key: str
+) -> Appointment | None:
+    """The appointment that this run has begun to cancel."""
+    row = await db.fetchrow(_BY_CHANGE, workspace_id, integration_id, change_key)
+    return None if row is None else Appointment(**row)
+
+
+async def mark_change(db: Connection, workspace_id: UUID, appointment_id: UUID, change_key: str | None) -> None:
+    """Stores which run cancels an appointment; None: it stays."""
+    await db.execute(
+        "UPDATE appointments SET change_key = $3 WHERE workspace_id = $1 AND id = $2",
+        workspace_id,
+        appointment_id,
+        change_key,
+    )
+
+
+async def cancel(db: Connection, workspace_id: UUID, appointment_id: UUID, now: datetime) -> None:
+    """Stores that the vendor has canceled it."""
+    await db.execute(_CANCEL, workspace_id, appointment_id, now)
+
+
+async def select_unsettled(db: Connection, workspace_id: UUID, appointment_id: UUID) -> UnsettledAppointment | None:
+    """The appointment, if it is not known what became of its booking, move or cancellation."""
+    row = await db.fetchrow(_UNSETTLED, workspace_id, appointment_id)
+    if row is None:
+        return None
+    values = dict(row)
+    call_id, run_id, change_key = values.pop("call_id"), values.pop("run_id"), values.pop("change_key")
+    is_canceled = change_key is not None and values["status"] == "booked"
+    return UnsettledAppointment(Appointment(**values), call_id, run_id, is_canceled)
+
+
+async def select(db: Connection, workspace_id: UUID, appointment_id: UUID) -> Appointment | None:
+    """One appointment."""
+    query = f"SELECT {_COLUMNS} FROM appointments WHERE workspace_id = $1 AND id = $2"
+    row = await db.fetchrow(query, workspace_id, appointment_id)
+    return None if row is None else Appointment(**row)
+
+
+async def select_by_run(db: Connection, workspace_id: UUID, call_id: UUID, run_id: str) -> Appointment | None:
+    """What this run of a call has reserved."""
+    query = f"SELECT {_COLUMNS} FROM appointments WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3"
+    row = await db.fetchrow(query, workspace_id, call_id, run_id)
+    return None if row is None else Appointment(**row)
