@@ -204,7 +204,17 @@ class Calls:
         before = call.state
         after = take_back(before, failure, now, leg=leg, target=target) if may_return(before) else before
         await save_changes(db, [(before, after)])
+        if after is not before:
+            await warm_transfers.release(db, before.id)
         return make_open_call(replace(call, state=after), carrier, carrier_call_id)
+
+    async def join_target(self, db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
+        """See `warm_transfers.join`."""
+        return await warm_transfers.join(db, call_id, conference, now)
+
+    async def release_targets(self, db: Connection, call_id: UUID) -> None:
+        """See `warm_transfers.release`."""
+        await warm_transfers.release(db, call_id)
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""

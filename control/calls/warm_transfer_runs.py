@@ -1,7 +1,9 @@
 """The tool `transfer` of agents that transfer warm: calls the target and waits until it has decided."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -52,7 +54,7 @@ class WarmTransferRuns:
         return {f"{TOOL_REQUEST}{WARM_TRANSFER}": MediaRequestHandler(self._run, effect="repeatable")}
 
     async def _run(self, context: HandlerContext) -> dict[str, Any]:
-        """Raises Invalid, Conflict (transfer_limit), NotFound."""
+        """Raises Invalid, Conflict (transfer_limit, transfer_going_on), NotFound."""
         arguments = _parse(context.arguments)
         transfer, caller_id, is_new = await context.in_transaction(lambda db: self._begin(db, context, arguments))
         if is_new:
@@ -62,16 +64,19 @@ class WarmTransferRuns:
     async def _begin(
         self, db: Connection, context: HandlerContext, arguments: WarmTransferArguments
     ) -> tuple[WarmTransfer, str, bool]:
-        """The transfer, the number that the target sees, and whether it is new."""
+        """The transfer, the number that the target sees, and whether it is new. A repeat is not judged again."""
         running = context.call
         call = await store.lock_one(db, running.id)
         if call is None:
-            raise NotFound("No such call is in progress.", code="call_not_running")
+            raise _not_running()
+        caller_id = call.called if running.direction == "inbound" else call.caller
+        known = await store_warm_transfers.select_by_run(db, running.id, context.run_id)
+        if known is not None:
+            return known, caller_id, False
+        if call.state.is_final:  # since the request was admitted: nobody would be left to hang up the target
+            raise _not_running()
         await self.calls.require_transferable(db, running.workspace_id, arguments.number)
-        if len(await store_warm_transfers.select_of_call(db, running.id)) >= MOST_RETURNS:
-            known = await store_warm_transfers.select_by_run(db, running.id, context.run_id)
-            if known is None:
-                raise Conflict(f"A call has {MOST_RETURNS} such transfers at most.", code="transfer_limit")
+        _require_room(await store_warm_transfers.select_of_call(db, running.id), context.now)
         carrier: CarrierName = "telnyx" if call.state.carrier == "telnyx" else "twilio"
         new = WarmTransfer(
             id=uuid5(NAMESPACE_URL, f"{running.id}:{context.run_id}"),
@@ -84,7 +89,6 @@ class WarmTransferRuns:
             brief=" ".join(arguments.brief.split()),
             created_at=context.now,
         )
-        caller_id = call.called if running.direction == "inbound" else call.caller
         return new, caller_id, await store_warm_transfers.insert_transfer(db, new)
 
     async def _call(self, context: HandlerContext, transfer: WarmTransfer, caller_id: str) -> None:
@@ -121,6 +125,18 @@ class WarmTransferRuns:
         if current is not None and current.status == "accepted":  # in the last moment
             return {"conference": current.conference, "number": current.number}
         return {"failure": "no_answer"}
+
+
+def _require_room(before: Sequence[WarmTransfer], now: datetime) -> None:
+    """One at a time: of two targets that accept, one would wait for nobody. Raises Conflict."""
+    if len(before) >= MOST_RETURNS:
+        raise Conflict(f"A call has {MOST_RETURNS} such transfers at most.", code="transfer_limit")
+    if any(one.is_going_on(now) for one in before):
+        raise Conflict("A person is being called already.", code="transfer_going_on")
+
+
+def _not_running() -> NotFound:
+    return NotFound("No such call is in progress.", code="call_not_running")
 
 
 def _parse(text: str) -> WarmTransferArguments:

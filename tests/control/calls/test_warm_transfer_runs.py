@@ -18,7 +18,7 @@ from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailab
 from control.carriers.registry import Carriers
 from control.media_requests.handler import HandlerContext, RunningCall
 from control.media_requests.transactions import TenantTransactions
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, LiveWorkspace
 from tests.control.calls.test_outbound import CALLEE
@@ -138,3 +138,27 @@ async def test_a_call_has_few_of_them(scene: Scene) -> None:
         await scene.run("one-more")
     assert refused.value.code == "transfer_limit"
     assert await scene.run("run-0") == {"failure": "failed"}, "a repeat is none"
+
+
+async def test_a_call_has_one_of_them_at_a_time(scene: Scene) -> None:
+    """Of two targets that accept, one would wait for nobody."""
+
+    async def ask_again(one: UUID) -> None:
+        with pytest.raises(Conflict) as refused:
+            await scene.run("another")
+        assert refused.value.code == "transfer_going_on"
+        await scene.platform.in_platform(lambda db: warm_transfers.fail(db, one, "refused"))
+
+    scene.carrier.reaction = ask_again
+    assert await scene.run() == {"failure": "refused"}
+    assert len(scene.carrier.called) == 1
+
+
+async def test_nobody_is_called_for_a_caller_who_has_gone(scene: Scene) -> None:
+    """The call ended after the request was admitted."""
+    await scene.platform.in_platform(
+        lambda db: db.execute("UPDATE calls SET status = 'completed' WHERE id = $1", scene.call_id)
+    )
+    with pytest.raises(NotFound):
+        await scene.run()
+    assert scene.carrier.called == []

@@ -9,7 +9,7 @@ from control.calls.announcements import target_asked_text
 from control.calls.details import decode_details
 from control.calls.warm_transfer import WarmTransfer
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
-from tests.control.webhooks.telnyx.steps import HUMAN, answer_telnyx_call, any_failed, retry_after
+from tests.control.webhooks.telnyx.steps import HUMAN, INVALID_REQUEST, answer_telnyx_call, any_failed, retry_after
 from tests.control.webhooks.twilio.test_target_legs import begin, find
 from tests.platform.telnyx_api import CONFERENCE
 from tests.platform.webhooks import WebhookPlatform, client_state
@@ -43,11 +43,16 @@ async def test_target_is_asked_and_meets_the_caller_in_a_conference(platform: We
     assert platform.telnyx_api.actions == ["gather_using_speak", "conferences", "join"], "a repeat joins nobody"
 
 
-@pytest.mark.parametrize(("digits", "failure"), [("2", "refused"), ("", "no_answer")])
-async def test_target_that_does_not_accept_is_hung_up(platform: WebhookPlatform, digits: str, failure: str) -> None:
-    transfer, leg = await begin_call(platform, f"v3:t2{digits}")
+@pytest.mark.parametrize(
+    ("digits", "status", "failure"),
+    [("2", "valid", "refused"), ("", "timeout", "no_answer"), ("", "call_hangup", "refused")],
+)
+async def test_target_that_does_not_accept_is_hung_up(
+    platform: WebhookPlatform, digits: str, status: str, failure: str
+) -> None:
+    transfer, leg = await begin_call(platform, f"v3:t2{status}")
     await platform.post_telnyx("call.answered", "v3:t2-leg", **leg)
-    await platform.post_telnyx("call.gather.ended", "v3:t2-leg", digits=digits, status="invalid", **leg)
+    await platform.post_telnyx("call.gather.ended", "v3:t2-leg", digits=digits, status=status, **leg)
     assert platform.telnyx_api.actions == ["gather_using_speak", "hangup"]
     found = await find(platform, transfer)
     assert (found.status, found.failure) == ("failed", failure)
@@ -76,13 +81,57 @@ async def test_acceptance_that_did_not_reach_telnyx_is_sent_again(platform: Webh
     assert (await find(platform, transfer)).status == "accepted"
 
 
-async def test_refused_join_leads_back_to_the_agent(platform: WebhookPlatform) -> None:
-    transfer, _ = await begin_call(platform, "v3:t5")
-    platform.telnyx_api.refused["join"] = "10015"
-    outcome = StreamOutcome(0, HUMAN, conference="gone")
+async def accept(platform: WebhookPlatform, name: str) -> tuple[WarmTransfer, dict[str, Any]]:
+    """A call whose target waits in the conference, which the caller is to join."""
+    transfer, leg = await begin_call(platform, name)
+    await platform.post_telnyx("call.answered", f"{name}-leg", **leg)
+    await platform.post_telnyx("call.gather.ended", f"{name}-leg", digits="1", status="valid", **leg)
+    outcome = StreamOutcome(0, HUMAN, conference=CONFERENCE)
     await Checkpoints(platform.redis, platform.sealer).put_outcome(str(transfer.call_id), outcome)
+    platform.telnyx_api.carried_out.clear()
+    return transfer, leg
+
+
+async def test_refused_join_leads_back_to_the_agent_and_ends_the_targets_call(platform: WebhookPlatform) -> None:
+    transfer, _ = await accept(platform, "v3:t5")
+    platform.telnyx_api.refused["join"] = INVALID_REQUEST
     await platform.post_telnyx("streaming.stopped", "v3:t5")
     assert platform.telnyx_api.actions == ["streaming_start"]
+    assert (await find(platform, transfer)).status == "failed"
+
+
+async def test_caller_does_not_join_a_conference_that_the_target_has_left(platform: WebhookPlatform) -> None:
+    transfer, leg = await accept(platform, "v3:t7")
+    await platform.post_telnyx("call.hangup", "v3:t7-leg", hangup_cause="normal_clearing", **leg)
+    await platform.post_telnyx("streaming.stopped", "v3:t7")
+    assert platform.telnyx_api.actions == ["streaming_start"], "back to the agent"
+    assert (await find(platform, transfer)).status == "over"
+
+
+@pytest.mark.parametrize(("action", "refused"), [("gather_using_speak", 0), ("conferences", 1)])
+async def test_target_whom_telnyx_does_not_ask_or_connect_is_hung_up(
+    platform: WebhookPlatform, action: str, refused: int
+) -> None:
+    transfer, leg = await begin_call(platform, f"v3:t8{refused}")
+    platform.telnyx_api.refused[action] = INVALID_REQUEST
+    await platform.post_telnyx("call.answered", "v3:t8-leg", **leg)
+    if refused:
+        await platform.post_telnyx("call.gather.ended", "v3:t8-leg", digits="1", status="valid", **leg)
+    assert platform.telnyx_api.actions[refused:] == ["hangup"]
+    found = await find(platform, transfer)
+    assert (found.status, found.failure) == ("failed", "failed"), "the caller is told at once"
+
+
+async def test_blind_transfer_ends_the_call_of_a_warm_one(platform: WebhookPlatform) -> None:
+    transfer, leg = await begin_call(platform, "v3:t9")
+    await platform.post_telnyx("call.answered", "v3:t9-leg", **leg)
+    outcome = StreamOutcome(0, HUMAN)
+    await Checkpoints(platform.redis, platform.sealer).put_outcome(str(transfer.call_id), outcome)
+    await platform.post_telnyx("streaming.stopped", "v3:t9")
+    assert platform.telnyx_api.actions[1:] == ["transfer"]
+    await platform.post_telnyx("call.gather.ended", "v3:t9-leg", digits="1", status="valid", **leg)
+    assert platform.telnyx_api.actions[2:] == ["hangup"], "too late: no conference is made"
+    assert (await find(platform, transfer)).status == "failed"
 
 
 async def test_cost_of_the_targets_leg_is_the_calls(platform: WebhookPlatform) -> None:

@@ -1,5 +1,6 @@
 """The leg of a warm transfer's target at Twilio."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -89,6 +90,43 @@ async def test_target_is_hung_up_where_the_database_fails(platform: WebhookPlatf
         assert (await ask(platform, transfer, "answered")).verbs == ["Hangup"]
     finally:
         await platform.execute("ALTER TABLE warm_transfers_away RENAME TO warm_transfers")
+
+
+async def test_caller_does_not_join_a_conference_that_the_target_has_left(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT6")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    await ask(platform, transfer, "decided", Digits="1")
+    await ask(platform, transfer, "ended", CallStatus="completed")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN, conference=str(transfer.id)))
+    back = await ask_continue(platform, action, "CT6")
+    assert back.verbs == ["Connect"], "back to the agent"
+
+
+async def test_blind_transfer_ends_the_call_of_a_warm_one(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT7")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    assert (await ask_continue(platform, action, "CT7")).xml.findtext("Dial/Number") == HUMAN
+    assert (await find(platform, transfer)).status == "failed"
+    assert (await ask(platform, transfer, "decided", Digits="1")).verbs == ["Hangup"], "too late"
+
+
+async def test_caller_joins_where_the_database_fails(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT8")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN, conference="room"))
+    end_blocked = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+    """
+    async with platform.pool.transaction() as db:
+        await db.execute("LOCK TABLE warm_transfers")
+        joined = asyncio.create_task(ask_continue(platform, action, "CT8"))
+        while not joined.done():
+            await platform.execute(end_blocked)
+            await asyncio.sleep(0.02)
+    assert (await joined).xml.findtext("Dial/Conference") == "room"
 
 
 async def test_keys_are_not_stored(platform: WebhookPlatform) -> None:
