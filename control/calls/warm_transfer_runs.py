@@ -1,7 +1,7 @@
 """The tool `transfer` of agents that transfer warm: calls the target and waits until it has decided."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -17,6 +17,7 @@ from control.calls.policy import MOST_RETURNS, TRANSFER_S
 from control.calls.service import Calls
 from control.calls.warm_transfer import WarmTransfer
 from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import TransferCarrier
 from control.db.pool import Connection
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, RequestHandlers
@@ -30,6 +31,9 @@ POLL_S: Final = 0.2
 # The rest of the request's time, in which the end of the wait is stored.
 MARGIN_S: Final = 2.0
 LONGEST_BRIEF: Final = 1_000
+# A target waits for its turn among outbound calls at most this long, because a caller waits for it. Twilio queues, and
+# Telnyx refuses, what comes too fast.
+LONGEST_PACE_S: Final = 5.0
 log = structlog.get_logger()
 
 
@@ -43,10 +47,13 @@ class WarmTransferArguments(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class WarmTransferRuns:
-    """Answers with {"conference", "number"} when the target has accepted, else with {"failure"}."""
+    """Answers with {"conference", "number"} when the target has accepted, else with {"failure"}. pacer: of all calls
+    that we place."""
 
     calls: Calls
     carriers: Gateways
+    pacer: CallPacer
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def handlers(self) -> RequestHandlers:
         """For the API's reader of requests. Repeatable: a run has one row, which decides whether the target is called;
@@ -98,6 +105,9 @@ class WarmTransferRuns:
             carrier = self.carriers.get(transfer.carrier)
             if not isinstance(carrier, TransferCarrier):
                 raise CarrierRefused(transfer.carrier, "not_set_up", "this carrier calls no targets")
+            await self.sleep(min(await self.pacer.reserve(transfer.carrier), LONGEST_PACE_S))
+            if not await context.in_transaction(lambda db: warm_transfers.is_wanted(db, transfer.id)):
+                return  # the caller has gone meanwhile
             leg_id = await carrier.targets.call(request)
         except (CarrierRefused, CarrierUnavailable) as error:
             log.warning(

@@ -12,9 +12,10 @@ import pytest
 from control.calls import store_warm_transfers, warm_transfers
 from control.calls.policy import MOST_RETURNS
 from control.calls.warm_transfer import WarmTransfer
-from control.calls.warm_transfer_runs import WarmTransferRuns
+from control.calls.warm_transfer_runs import LONGEST_PACE_S, WarmTransferRuns
 from control.calls.warm_transfers import END_TARGET
 from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.media_requests.handler import HandlerContext, RunningCall
 from control.media_requests.transactions import TenantTransactions
@@ -55,6 +56,11 @@ class Scene:
     workspace: LiveWorkspace
     call_id: UUID
     carrier: TargetCarrier
+    calls_per_s: float = 1_000.0
+    slept: list[float] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
     async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE) -> Any:
         row = await self.platform.call_row(self.call_id)
@@ -73,7 +79,9 @@ class Scene:
         until = asyncio.get_running_loop().time() + left_s
         transactions = TenantTransactions(self.platform.pool, 2)
         context = HandlerContext(running, arguments, run_id, NOW, until, transactions)
-        (handler,) = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier})).handlers().values()
+        pacer = CallPacer(self.platform.redis, {"twilio": self.calls_per_s})
+        runs = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier}), pacer, self.sleep)
+        (handler,) = runs.handlers().values()
         return await handler.answer(context)
 
     async def transfers(self) -> list[WarmTransfer]:
@@ -161,4 +169,23 @@ async def test_nobody_is_called_for_a_caller_who_has_gone(scene: Scene) -> None:
     )
     with pytest.raises(NotFound):
         await scene.run()
+    assert scene.carrier.called == []
+
+
+async def test_targets_are_called_at_the_pace_of_outbound_calls(scene: Scene) -> None:
+    """And wait for a long queue no longer than a caller would."""
+    scene.carrier.answers["call"] = CarrierRefused("twilio", "21219", "no")
+    scene.calls_per_s = 0.05
+    for number in range(2):
+        await scene.run(f"run-{number}")
+    first, second = scene.slept
+    assert (first < LONGEST_PACE_S, second) == (True, LONGEST_PACE_S)
+
+
+async def test_caller_who_leaves_while_the_target_waits_for_its_turn_has_nobody_called(scene: Scene) -> None:
+    async def end_call(_: float) -> None:
+        await scene.platform.in_platform(lambda db: warm_transfers.end_of_call(db, scene.call_id))
+
+    scene.sleep = end_call  # type: ignore[method-assign]
+    assert await scene.run() == {"failure": "failed"}
     assert scene.carrier.called == []
