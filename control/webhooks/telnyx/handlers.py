@@ -103,8 +103,8 @@ class TelnyxHandlers:
         await self._calls.apply_carrier_status(db, report)
         if event.type != "call.hangup":
             return None
-        failure, leg = events.transfer_failure(event), event.call_control_id
-        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, now, target=leg)
+        failure, leg, at = events.transfer_failure(event), event.call_control_id, event.occurred_at
+        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, at, target=leg)
         return None if call is None else partial(self._commands.return_to_agent, event, call, now)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
