@@ -8,15 +8,16 @@ from control.calls.warm_transfer import WarmTransfer
 from control.db.pool import Connection
 
 _COLUMNS: Final = """
-    id, workspace_id, call_id, run_id, carrier, number, language, brief, status, failure, leg_id, conference, joined_at,
-    created_at
+    id, workspace_id, call_id, run_id, carrier, number, language, brief, status, failure, leg_id, conference, asked_at,
+    joined_at, created_at
 """
 _INSERT: Final = """
     INSERT INTO warm_transfers (id, workspace_id, call_id, run_id, carrier, number, language, brief, status, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'calling', $9) ON CONFLICT (call_id, run_id) DO NOTHING
 """
 _UPDATE: Final = """
-    UPDATE warm_transfers SET status = $2, failure = $3, leg_id = $4, conference = $5, brief = $6, joined_at = $7
+    UPDATE warm_transfers
+    SET status = $2, failure = $3, leg_id = $4, conference = $5, brief = $6, joined_at = $7, asked_at = $8
     WHERE id = $1
 """
 
@@ -52,7 +53,7 @@ async def select_of_call(db: Connection, call_id: UUID) -> list[WarmTransfer]:
 
 async def update_transfer(db: Connection, one: WarmTransfer) -> None:
     """Writes what may change; the row must be locked."""
-    values = (one.status, one.failure, one.leg_id, one.conference, one.brief, one.joined_at)
+    values = (one.status, one.failure, one.leg_id, one.conference, one.brief, one.joined_at, one.asked_at)
     await db.execute(_UPDATE, one.id, *values)
 
 

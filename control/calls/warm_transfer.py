@@ -18,8 +18,9 @@ LONGEST_WAIT: Final = timedelta(seconds=150)
 class WarmTransfer:
     """A call to the target of a warm transfer. status: "calling" until it is answered, "asking" until the target has
     decided, "accepted" while the target waits in the conference or talks; "failed" (`failure` says why) and "over" are
-    final. leg_id, conference: None until the carrier has given them. joined_at: when the caller was told to join the
-    conference; None before that."""
+    final. leg_id, conference: None until the carrier has given them, which may be after the acceptance. asked_at: when
+    the target was asked for a decision, after the brief, at a carrier with commands. joined_at: when the caller was
+    told to join the conference. Both are None before that."""
 
     id: UUID
     workspace_id: UUID
@@ -34,6 +35,7 @@ class WarmTransfer:
     failure: TransferFailure | None = None
     leg_id: str | None = None
     conference: str | None = None
+    asked_at: datetime | None = None
     joined_at: datetime | None = None
 
     def is_going_on(self, now: datetime) -> bool:

@@ -125,14 +125,14 @@ class WarmTransferRuns:
             )
             if current is None or current.status in ("failed", "over"):
                 return {"failure": (current.failure if current is not None else None) or "failed"}
-            if current.status == "accepted":
+            if current.status == "accepted" and current.conference is not None:
                 return {"conference": current.conference, "number": current.number}
             await asyncio.sleep(POLL_S)
         await context.in_transaction(lambda db: warm_transfers.fail(db, transfer_id, "no_answer"))
         current = await context.in_transaction(
             lambda db: store_warm_transfers.select_by_run(db, context.call.id, run_id)
         )
-        if current is not None and current.status == "accepted":  # in the last moment
+        if current is not None and current.conference is not None and current.status == "accepted":  # meanwhile
             return {"conference": current.conference, "number": current.number}
         return {"failure": "no_answer"}
 

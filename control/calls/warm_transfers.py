@@ -49,6 +49,13 @@ async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
     return None if call is None else call.state
 
 
+async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
+    """The target has heard the brief, and is asked for a decision from now on: words count."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is not None and one.asked_at is None:
+        await store_warm_transfers.update_transfer(db, replace(one, asked_at=now))
+
+
 async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
     """Whether the target may still accept, or has done so."""
     one = await store_warm_transfers.lock_transfer(db, transfer_id)
@@ -65,12 +72,13 @@ async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer
     return asked
 
 
-async def accept(db: Connection, transfer_id: UUID, conference: str) -> WarmTransfer | None:
-    """The target takes the call, and is in this conference. None: nobody waits any more."""
+async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> WarmTransfer | None:
+    """The target takes the call, and is in this conference; None where it is made afterwards. Returns None if nobody
+    waits any more."""
     one = await store_warm_transfers.lock_transfer(db, transfer_id)
     if one is None or one.status not in {*WAITING, "accepted"}:
         return None
-    accepted = replace(one, status="accepted", conference=conference, brief="")
+    accepted = replace(one, status="accepted", conference=conference or one.conference, brief="")
     await store_warm_transfers.update_transfer(db, accepted)
     if one.status != "accepted":
         await enqueue_target_end(db, transfer_id, unless_met=True)
@@ -113,14 +121,19 @@ async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -
     return ended
 
 
+async def give_up(db: Connection, transfer_id: UUID) -> None:
+    """The carrier cannot ask the target, or makes no conference. The caller is told at once, and the target hung up."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is not None and one.status not in ("failed", "over"):
+        await store_warm_transfers.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
+        await enqueue_target_end(db, transfer_id)
+
+
 async def release(db: Connection, call_id: UUID) -> None:
     """The caller goes on without these targets: with the agent again, or with whom a blind transfer calls. Whoever
     rings, decides or waits in a conference is hung up, and their leg's end concerns the caller no more."""
-    for known in await store_warm_transfers.select_of_call(db, call_id):
-        one = await store_warm_transfers.lock_transfer(db, known.id)
-        if one is not None and one.status not in ("failed", "over"):
-            await store_warm_transfers.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
-            await enqueue_target_end(db, one.id)
+    for one in await store_warm_transfers.select_of_call(db, call_id):
+        await give_up(db, one.id)
 
 
 async def end_of_call(db: Connection, call_id: UUID) -> None:

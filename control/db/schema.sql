@@ -2235,6 +2235,7 @@ CREATE TABLE public.warm_transfers (
     leg_id text,
     conference text,
     created_at timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone,
     joined_at timestamp with time zone,
     CONSTRAINT warm_transfers_status_check CHECK ((status = ANY (ARRAY['calling'::text, 'asking'::text, 'accepted'::text, 'failed'::text, 'over'::text])))
 );

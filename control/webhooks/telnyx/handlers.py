@@ -45,6 +45,7 @@ class TelnyxHandlers:
             "call.machine.greeting.ended": self._greeting_ended,
             "call.machine.premium.greeting.ended": self._greeting_ended,
             "call.gather.ended": self._ignore,
+            "call.transcription": self._ignore,
             "streaming.stopped": self._stream_ended,
             "streaming.failed": self._stream_ended,
         }
@@ -125,7 +126,7 @@ class TelnyxHandlers:
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Keys are gathered from targets of warm transfers only."""
+        """Keys and words are taken from targets of warm transfers only."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:

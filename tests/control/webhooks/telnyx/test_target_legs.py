@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from control.calls.announcements import target_asked_text
+from control.calls.announcements import target_brief_text, target_question_text
 from control.calls.details import decode_details
 from control.calls.warm_transfer import WarmTransfer
+from control.webhooks.telnyx.target_legs import HUNG_UP
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from tests.control.webhooks.telnyx.steps import HUMAN, INVALID_REQUEST, answer_telnyx_call, any_failed, retry_after
 from tests.control.webhooks.twilio.test_target_legs import begin, find
@@ -25,9 +26,9 @@ async def begin_call(platform: WebhookPlatform, name: str) -> tuple[WarmTransfer
 async def test_target_is_asked_and_meets_the_caller_in_a_conference(platform: WebhookPlatform) -> None:
     transfer, leg = await begin_call(platform, "v3:t1")
     await platform.post_telnyx("call.answered", "v3:t1-leg", **leg)
-    (asked,) = platform.telnyx_api.carried_out
-    assert (asked.action, asked.call) == ("gather_using_speak", "v3:t1-leg")
-    assert asked.body["payload"] == target_asked_text("en", "An invoice")
+    (told,) = platform.telnyx_api.carried_out
+    assert (told.action, told.call) == ("gather_using_speak", "v3:t1-leg")
+    assert told.body["payload"] == target_brief_text("en", "An invoice")
     await platform.post_telnyx("call.gather.ended", "v3:t1-leg", digits="1", status="valid", **leg)
     created = platform.telnyx_api.carried_out[1]
     assert (created.action, created.body["call_control_id"]) == ("conferences", "v3:t1-leg")
@@ -43,17 +44,79 @@ async def test_target_is_asked_and_meets_the_caller_in_a_conference(platform: We
     assert platform.telnyx_api.actions == ["gather_using_speak", "conferences", "join"], "a repeat joins nobody"
 
 
+async def ask_target(platform: WebhookPlatform, name: str) -> tuple[WarmTransfer, dict[str, Any]]:
+    """A call whose target has heard the brief, and is asked."""
+    transfer, leg = await begin_call(platform, name)
+    await platform.post_telnyx("call.answered", f"{name}-leg", **leg)
+    await platform.post_telnyx("call.gather.ended", f"{name}-leg", digits="", status="timeout", **leg)
+    assert platform.telnyx_api.actions == ["gather_using_speak", "transcription_start", "gather_using_speak"]
+    listen, question = platform.telnyx_api.carried_out[1:]
+    assert listen.body["transcription_tracks"] == "inbound"
+    assert listen.body["transcription_engine_config"] == {"transcription_engine": "Telnyx", "language": "en"}
+    assert question.body["payload"] == target_question_text("en")
+    platform.telnyx_api.carried_out.clear()
+    return transfer, leg
+
+
+async def say(platform: WebhookPlatform, name: str, words: str, leg: dict[str, Any], *, is_final: bool = True) -> None:
+    data = {"transcript": words, "confidence": 0.9, "is_final": is_final}
+    await platform.post_telnyx("call.transcription", f"{name}-leg", transcription_data=data, **leg)
+
+
+async def test_target_accepts_by_words(platform: WebhookPlatform) -> None:
+    transfer, leg = await ask_target(platform, "v3:t10")
+    await say(platform, "v3:t10", "Hello? Who is this?", leg)
+    await say(platform, "v3:t10", "no", leg, is_final=False)
+    assert platform.telnyx_api.actions == []
+    await say(platform, "v3:t10", "Yes, put them through.", leg)
+    stopped = ["gather_stop", "transcription_stop"]
+    assert platform.telnyx_api.actions == [*stopped, "conferences"], "their conversation is not written down"
+    await platform.post_telnyx("call.gather.ended", "v3:t10-leg", digits="", status="cancelled", **leg)
+    await platform.post_telnyx("call.gather.ended", "v3:t10-leg", digits="1", status="valid", **leg)
+    await say(platform, "v3:t10", "No.", leg)
+    assert platform.telnyx_api.actions == [*stopped, "conferences"], "decided already"
+    found = await find(platform, transfer)
+    assert (found.status, found.conference) == ("accepted", CONFERENCE)
+    assert "put them through" not in str(await platform.stored_events())
+
+
+async def test_target_declines_by_words(platform: WebhookPlatform) -> None:
+    transfer, leg = await ask_target(platform, "v3:t11")
+    await say(platform, "v3:t11", "Not now, sorry.", leg)
+    assert platform.telnyx_api.actions == ["hangup"]
+    assert (await find(platform, transfer)).failure == "refused"
+
+
+async def test_words_before_the_question_are_no_decision(platform: WebhookPlatform) -> None:
+    """Whoever picks up says "yes?"."""
+    transfer, leg = await begin_call(platform, "v3:t12")
+    await platform.post_telnyx("call.answered", "v3:t12-leg", **leg)
+    await say(platform, "v3:t12", "Yes?", leg)
+    assert platform.telnyx_api.actions == ["gather_using_speak"]
+    assert (await find(platform, transfer)).status == "asking"
+
+
+async def test_target_is_asked_for_a_key_where_telnyx_takes_no_words(platform: WebhookPlatform) -> None:
+    transfer, leg = await begin_call(platform, "v3:t13")
+    platform.telnyx_api.refused["transcription_start"] = INVALID_REQUEST
+    await platform.post_telnyx("call.answered", "v3:t13-leg", **leg)
+    await platform.post_telnyx("call.gather.ended", "v3:t13-leg", digits="", status="timeout", **leg)
+    assert platform.telnyx_api.carried_out[-1].body["payload"] == target_question_text("")
+    platform.telnyx_api.refused |= {"gather_stop": INVALID_REQUEST, "transcription_stop": INVALID_REQUEST}
+    await platform.post_telnyx("call.gather.ended", "v3:t13-leg", digits="1", status="valid", **leg)
+    assert (await find(platform, transfer)).status == "accepted", "what has ended cannot be stopped"
+
+
 @pytest.mark.parametrize(
     ("digits", "status", "failure"),
-    [("2", "valid", "refused"), ("", "timeout", "no_answer"), ("", "call_hangup", "refused")],
+    [("2", "valid", "refused"), ("", "timeout", "no_answer"), ("7", "invalid", "no_answer"), ("", HUNG_UP, "refused")],
 )
 async def test_target_that_does_not_accept_is_hung_up(
     platform: WebhookPlatform, digits: str, status: str, failure: str
 ) -> None:
-    transfer, leg = await begin_call(platform, f"v3:t2{status}")
-    await platform.post_telnyx("call.answered", "v3:t2-leg", **leg)
+    transfer, leg = await ask_target(platform, f"v3:t2{status}")
     await platform.post_telnyx("call.gather.ended", "v3:t2-leg", digits=digits, status=status, **leg)
-    assert platform.telnyx_api.actions == ["gather_using_speak", "hangup"]
+    assert platform.telnyx_api.actions == ["hangup"]
     found = await find(platform, transfer)
     assert (found.status, found.failure) == ("failed", failure)
 
@@ -76,9 +139,10 @@ async def test_acceptance_that_did_not_reach_telnyx_is_sent_again(platform: Webh
     await platform.post_telnyx("call.gather.ended", "v3:t4-leg", digits="1", **leg)
     await platform.wait_until(lambda: any_failed(platform))
     platform.telnyx_api.unavailable.clear()
-    assert (await find(platform, transfer)).status == "calling"
+    found = await find(platform, transfer)
+    assert (found.status, found.conference) == ("accepted", None), "nobody is told to join yet"
     assert await retry_after(platform) == 1
-    assert (await find(platform, transfer)).status == "accepted"
+    assert (await find(platform, transfer)).conference == CONFERENCE
 
 
 async def accept(platform: WebhookPlatform, name: str) -> tuple[WarmTransfer, dict[str, Any]]:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from control.calls import store_warm_transfers
-from control.calls.announcements import target_asked_text
+from control.calls.announcements import target_brief_text, target_question_text
 from control.calls.warm_transfer import WarmTransfer
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import StreamOutcome
@@ -47,9 +47,13 @@ async def test_target_hears_the_brief_and_joins_the_conference_that_the_caller_j
     transfer = await begin(platform, call_id)
     for _ in range(2):
         asked = await ask(platform, transfer, "answered")
-    gather = asked.xml[0]
-    assert gather.tag == "Gather" and gather.findtext("Say") == target_asked_text("en", "An invoice")
-    assert (gather.attrib["numDigits"], gather.attrib["actionOnEmptyResult"]) == ("1", "true")
+    assert asked.verbs == ["Gather", "Gather"]
+    brief, question = asked.xml
+    assert (brief.findtext("Say"), brief.attrib["input"]) == (target_brief_text("en", "An invoice"), "dtmf")
+    assert "actionOnEmptyResult" not in brief.attrib, "the question follows"
+    assert (question.findtext("Say"), question.attrib["input"]) == (target_question_text("en"), "dtmf speech")
+    assert (question.attrib["numDigits"], question.attrib["actionOnEmptyResult"]) == ("1", "true")
+    assert (question.attrib["language"], question.attrib["hints"].split(", ")[0]) == ("en-US", "yes")
     for _ in range(2):
         joined = await ask(platform, transfer, "decided", Digits="1")
     assert joined.xml.findtext("Dial/Conference") == str(transfer.id)
@@ -70,6 +74,33 @@ async def test_target_that_does_not_accept_is_hung_up(platform: WebhookPlatform,
     assert (await ask(platform, transfer, "decided", Digits=keys)).verbs == ["Hangup"]
     assert ((await find(platform, transfer)).status, (await find(platform, transfer)).failure) == ("failed", failure)
     assert (await ask(platform, transfer, "decided", Digits="1")).verbs == ["Hangup"], "too late"
+
+
+async def test_target_decides_by_words(platform: WebhookPlatform) -> None:
+    for words, accepted in (("Yes, put them through.", True), ("Not now, sorry.", False)):
+        _, call_id = await start_call(platform, f"CT9{accepted}")
+        transfer = await begin(platform, call_id)
+        await ask(platform, transfer, "answered")
+        answer = await ask(platform, transfer, "decided", SpeechResult=words, Confidence="0.9")
+        assert answer.verbs == (["Dial"] if accepted else ["Hangup"])
+        found = await find(platform, transfer)
+        assert (found.status, found.failure) == (("accepted", None) if accepted else ("failed", "refused"))
+    assert "put them through" not in str(await platform.stored_events())
+
+
+async def test_target_who_is_not_understood_is_asked_once_more(platform: WebhookPlatform) -> None:
+    """A mailbox that is still speaking is not understood either."""
+    _, call_id = await start_call(platform, "CT10")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    again = await ask(platform, transfer, "decided&language=en", SpeechResult="Hello, who is this?")
+    (question,) = again.xml
+    assert question.findtext("Say") == target_question_text("en")
+    assert "step=decided_again" in question.attrib["action"]
+    assert (await find(platform, transfer)).status == "asking"
+    last = await ask(platform, transfer, "decided_again&language=en", SpeechResult="Leave a message after the tone.")
+    assert last.verbs == ["Hangup"]
+    assert (await find(platform, transfer)).failure == "no_answer"
 
 
 @pytest.mark.parametrize(("status", "failure"), [("busy", "busy"), ("no-answer", "no_answer"), ("failed", "failed")])
