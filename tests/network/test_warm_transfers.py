@@ -6,23 +6,16 @@ from collections.abc import Sequence
 import pytest
 
 from simulator.carrier.prepared_turn import PreparedTurn
-from tests.network.call_record import find_call_id, wait_for_record
 from vocalized.caller.local_speech import load_recogniser
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.transfers.cases import CASES
-from vocalized.rehearse.transfers.scenario import TransferCall, run_transfers
-from vocalized.rehearse.transfers.verdict import TransferEvidence, find_faults
+from vocalized.rehearse.transfers.commands import read_evidence
+from vocalized.rehearse.transfers.scenario import run_transfers
+from vocalized.rehearse.transfers.verdict import find_faults
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 FIRST_NUMBER = 2_007_600
-
-
-async def read_evidence(platform: Platform, call: TransferCall) -> TransferEvidence:
-    call_id = await find_call_id(platform, call.caller.call_id)
-    record = await wait_for_record(platform, call_id, recorded=True)
-    recording = await platform.workspace.owner.download(f"{platform.workspace.path}/calls/{call_id}/recording")
-    return TransferEvidence(record.call, recording)
 
 
 async def test_targets_decide_and_callers_hear_what_follows(platform: Platform, turns: Sequence[PreparedTurn]) -> None:

@@ -186,6 +186,6 @@ async def test_caller_who_leaves_while_the_target_waits_for_its_turn_has_nobody_
     async def end_call(_: float) -> None:
         await scene.platform.in_platform(lambda db: warm_transfers.end_of_call(db, scene.call_id))
 
-    scene.sleep = end_call  # type: ignore[method-assign]
+    scene.sleep = end_call  # type: ignore[assignment,method-assign]
     assert await scene.run() == {"failure": "failed"}
     assert scene.carrier.called == []

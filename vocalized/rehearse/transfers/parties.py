@@ -1,6 +1,5 @@
 """The caller and the person at the target. Both are told how far the transfer is, as people are by what they hear."""
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 from simulator.carrier.audio_level import audible_span
@@ -33,14 +32,9 @@ class TransferCaller:
         self._plays_until = 0.0
 
     @property
-    def done(self) -> bool:
-        """Whether everything was said."""
-        return self._caller.done
-
-    @property
-    def reports(self) -> Sequence[object]:
-        """None are judged."""
-        return ()
+    def has_heard(self) -> bool:
+        """Whether anything was heard."""
+        return self._plays_until > 0
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
         """The next 20 ms."""

@@ -16,13 +16,12 @@ from control.voice.instances import KeyChange, set_key
 from media.providers.local.host import running_engine
 from shared.secrets import Sealer, parse_keys
 from simulator.carrier.mulaw import encode
-from simulator.carrier.network.phone_network import Subscriber
+from simulator.carrier.network.phone_network import CallEvent, CallOutcome, PhoneNetwork, Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_stream import ChatReply, ToolUse
 from simulator.vendors.server import running_vendor
 from vocalized.caller.local_speech import load_voice
-from vocalized.rehearse.callers import RehearsalCaller
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.transfers.cases import BRIEF, CALLING, INSTEAD, PERSON, TransferCase
 from vocalized.rehearse.transfers.parties import Progress, TargetPerson, TransferCaller
@@ -35,22 +34,30 @@ _POLL_S: Final = 0.2
 _STATES: Final = """
     SELECT number, status, failure, joined_at, brief FROM warm_transfers WHERE number = ANY($1::text[]) LIMIT 100
 """
-_CALL: Final = "SELECT id::text AS id FROM calls WHERE carrier_call_id = $1 LIMIT 1"
 
 
 @dataclass(slots=True)
 class TransferCall:
-    """One call. call_id: ours. row: of the transfer; None without one. person: None where nobody picked up."""
+    """One call. number: the caller's. carrier_call_id: of the caller's call. outcome: None before its end. row: of the
+    transfer; None without one. person: None where nobody picked up."""
 
     case: TransferCase
     carrier: CarrierName
     target: str
-    caller: RehearsalCaller
+    number: str
     party: TransferCaller
-    call_id: str = ""
+    carrier_call_id: str = ""
+    outcome: CallOutcome | None = None
     row: Mapping[str, Any] | None = None
     person: TargetPerson | None = None
     sentence: bytes = field(default=b"", repr=False)
+
+    async def run(self, network: PhoneNetwork, called: str) -> None:
+        """The whole call."""
+        self.outcome = await network.call(self.number, called, self.party, on_event=self._note)
+
+    def _note(self, event: CallEvent) -> None:
+        self.carrier_call_id = event.call_id or self.carrier_call_id
 
     def answer(self) -> TargetPerson:
         """The person who picks up at the target."""
@@ -93,35 +100,41 @@ def make_calls(turns: Sequence[PreparedTurn], cases: Sequence[TransferCase], fir
     """Each case over both carriers, with numbers of its own."""
     calls: list[TransferCall] = []
     for index, (carrier, case) in enumerate((carrier, case) for carrier in CARRIERS for case in cases):
-        party = TransferCaller(turns[0], case)
-        caller = RehearsalCaller(party, f"+1646{first_number + index:07d}")
-        calls.append(TransferCall(case, carrier, f"+1646555{8_300 + index}", caller, party))
+        numbers = f"+1646555{8_300 + index}", f"+1646{first_number + index:07d}"
+        calls.append(TransferCall(case, carrier, *numbers, TransferCaller(turns[0], case)))
     return calls
 
 
 @asynccontextmanager
 async def transferring_agents(platform: Platform) -> AsyncIterator[None]:
-    """Both agents speak with the local voice and transfer warm, until the block ends. The engine starts for that."""
+    """Both agents speak with the local voice and transfer warm, until the block ends."""
     vendor = ChatVendor(reply=reply_to)
-    socket = Path(platform.settings["VOCALIZED_LOCAL_ENGINE_SOCKET"])
-    engine = running_engine(socket)
+    async with running_speech(platform), running_vendor(vendor.routes(), None) as address:
+        await _offer_model(platform, vendor.state.key, f"http://{address}{BASE_PATHS['openai']}")
+        before = {carrier: await _config(platform, carrier) for carrier in CARRIERS}
+        try:
+            yield
+        finally:
+            for carrier, config in before.items():
+                await _put(platform, carrier, dict.fromkeys(_agent_config("", config)) | config)
+
+
+@asynccontextmanager
+async def running_speech(platform: Platform) -> AsyncIterator[None]:
+    """The engine of the local voice, which the nodes use until the block ends."""
+    engine = running_engine(Path(platform.settings["VOCALIZED_LOCAL_ENGINE_SOCKET"]))
     await asyncio.to_thread(engine.__enter__)
     try:
-        async with running_vendor(vendor.routes(), None) as address:
-            change = KeyChange(
-                MODEL, vendor.state.key, "openai", f"http://{address}{BASE_PATHS['openai']}", "a-model", 100_000
-            )
-            async with open_pool(platform.database_url, size=1) as pool, pool.transaction() as db:
-                await enter_platform(db)
-                await set_key(db, Sealer(parse_keys(platform.settings["VOCALIZED_SECRET_KEYS"])), change)
-            before = {carrier: await _config(platform, carrier) for carrier in CARRIERS}
-            try:
-                yield
-            finally:
-                for carrier, config in before.items():
-                    await _put(platform, carrier, dict.fromkeys(_agent_config("", config)) | config)
+        yield
     finally:
         await asyncio.to_thread(engine.__exit__, None, None, None)
+
+
+async def _offer_model(platform: Platform, key: str, url: str) -> None:
+    change = KeyChange(MODEL, key, vendor="openai", base_url=url, model="a-model", priority=100_000)
+    async with open_pool(platform.database_url, size=1) as pool, pool.transaction() as db:
+        await enter_platform(db)
+        await set_key(db, Sealer(parse_keys(platform.settings["VOCALIZED_SECRET_KEYS"])), change)
 
 
 def _agent_config(number: str, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,8 +165,8 @@ async def _run_carrier(platform: Platform, carrier: CarrierName, calls: Sequence
         for call in (one for one in calls if one.carrier == carrier):
             await _put(platform, carrier, _agent_config(call.target, before))
             number = platform.workspace.agents[carrier].number
-            task = running.create_task(call.caller.call(platform.network.phone_network, number))
-            while not call.caller.heard_at and not task.done():  # noqa: ASYNC110 -- set by the network without a signal
+            task = running.create_task(call.run(platform.network.phone_network, number))
+            while not call.party.has_heard and not task.done():  # noqa: ASYNC110 -- the network gives no signal
                 await asyncio.sleep(0.05)
 
 

@@ -44,7 +44,7 @@ def find_faults(call: TransferCall, evidence: TransferEvidence, recognise: Recog
 
 
 def _faults_of_sound(call: TransferCall, evidence: TransferEvidence, recognise: Recognise) -> list[str]:
-    outcome = call.caller.outcome
+    outcome = call.outcome
     if outcome is None or outcome.audio is None:
         return ["the caller's call was not answered"]
     heard, faults = decode(outcome.audio.agent), []
