@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 import structlog
@@ -27,6 +27,9 @@ from shared.events import TransferFailure
 from shared.plan import WARM_TRANSFER
 
 RING_S: Final = 30
+# So long after its row was inserted a target rings no more: RING_S, its turn, and what carriers add to both. If nothing
+# was reported by then, the process that was to call died before, or the webhook was lost.
+LONGEST_RING_S: Final = RING_S + 20.0
 POLL_S: Final = 0.2
 # The rest of the request's time, in which the end of the wait is stored.
 MARGIN_S: Final = 2.0
@@ -66,7 +69,7 @@ class WarmTransferRuns:
         transfer, caller_id, is_new = await context.in_transaction(lambda db: self._begin(db, context, arguments))
         if is_new:
             await self._call(context, transfer, caller_id)
-        return await self._wait(context, transfer.id, transfer.run_id)
+        return await self._wait(context, transfer)
 
     async def _begin(
         self, db: Connection, context: HandlerContext, arguments: WarmTransferArguments
@@ -117,24 +120,30 @@ class WarmTransferRuns:
         else:
             await context.in_transaction(lambda db: warm_transfers.set_leg(db, transfer.id, leg_id))
 
-    async def _wait(self, context: HandlerContext, transfer_id: UUID, run_id: str) -> dict[str, Any]:
-        """Returns how the target decided; at the end of the request's time it counts as not having answered."""
+    async def _wait(self, context: HandlerContext, transfer: WarmTransfer) -> dict[str, Any]:
+        """Returns how the target decided; at the end of its ringing, or of the request's time, it counts as not having
+        answered."""
+        rung_s = (context.now - transfer.created_at).total_seconds()
+        rings_until = asyncio.get_running_loop().time() + LONGEST_RING_S - rung_s
         while context.left_s > MARGIN_S:
-            current = await context.in_transaction(
-                lambda db: store_warm_transfers.select_by_run(db, context.call.id, run_id)
-            )
+            current = await context.in_transaction(lambda db: _load(db, transfer))
             if current is None or current.status in ("failed", "over"):
                 return {"failure": (current.failure if current is not None else None) or "failed"}
             if current.status == "accepted" and current.conference is not None:
                 return {"conference": current.conference, "number": current.number}
+            if current.status == "calling" and asyncio.get_running_loop().time() >= rings_until:
+                break
             await asyncio.sleep(POLL_S)
-        await context.in_transaction(lambda db: warm_transfers.fail(db, transfer_id, "no_answer"))
-        current = await context.in_transaction(
-            lambda db: store_warm_transfers.select_by_run(db, context.call.id, run_id)
-        )
+        await context.in_transaction(lambda db: warm_transfers.fail(db, transfer.id, "no_answer"))
+        current = await context.in_transaction(lambda db: _load(db, transfer))
         if current is not None and current.conference is not None and current.status == "accepted":  # meanwhile
             return {"conference": current.conference, "number": current.number}
         return {"failure": "no_answer"}
+
+
+async def _load(db: Connection, transfer: WarmTransfer) -> WarmTransfer | None:
+    """As it is now; not locked."""
+    return await store_warm_transfers.select_by_run(db, transfer.call_id, transfer.run_id)
 
 
 def _require_room(before: Sequence[WarmTransfer], now: datetime) -> None:

@@ -84,15 +84,16 @@ class TwilioForm:
 def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioForm:
     """fields: of the body. query: of the URL. Both are signed."""
     leg = query.get("leg", "")
+    stored = {name: value[:_MAX_TEXT_LENGTH] for name, value in fields.items() if name in STORED_FIELDS}
     return TwilioForm(
-        {name: value[:_MAX_TEXT_LENGTH].replace("\0", "") for name, value in fields.items() if name in STORED_FIELDS},
-        parse_uuid(query.get("call", "")),
-        int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
-        query.get("language", "")[:20] or "en",
-        parse_uuid(query.get("transfer", "")),
-        query.get("step", "")[:20],
-        fields.get(_KEYS, "")[:_MAX_TEXT_LENGTH],
-        fields.get(_WORDS, "")[:_MAX_TEXT_LENGTH],
+        fields={name: value.replace("\0", "") for name, value in stored.items()},
+        call_id=parse_uuid(query.get("call", "")),
+        leg=int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
+        language=query.get("language", "")[:20] or "en",
+        transfer_id=parse_uuid(query.get("transfer", "")),
+        step=query.get("step", "")[:20],
+        keys=fields.get(_KEYS, "")[:_MAX_TEXT_LENGTH],
+        words=fields.get(_WORDS, "")[:_MAX_TEXT_LENGTH],
     )
 
 

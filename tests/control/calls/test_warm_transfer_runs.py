@@ -12,7 +12,7 @@ import pytest
 from control.calls import store_warm_transfers, warm_transfers
 from control.calls.policy import MOST_RETURNS
 from control.calls.warm_transfer import WarmTransfer
-from control.calls.warm_transfer_runs import LONGEST_PACE_S, WarmTransferRuns
+from control.calls.warm_transfer_runs import LONGEST_PACE_S, LONGEST_RING_S, WarmTransferRuns
 from control.calls.warm_transfers import END_TARGET
 from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
 from control.carriers.pacer import CallPacer
@@ -21,7 +21,7 @@ from control.media_requests.handler import HandlerContext, RunningCall
 from control.media_requests.transactions import TenantTransactions
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
-from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, LiveWorkspace
+from tests.control.calls.call_platform import CallPlatform, FakeCarrier, LiveWorkspace, later
 from tests.control.calls.test_outbound import CALLEE
 
 # What happens to the target's leg once it was called.
@@ -62,7 +62,7 @@ class Scene:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
-    async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE) -> Any:
+    async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE, at: float = 0.0) -> Any:
         row = await self.platform.call_row(self.call_id)
         running = RunningCall(
             id=self.call_id,
@@ -78,7 +78,7 @@ class Scene:
         arguments = msgspec.json.encode({"number": number, "brief": "An invoice", "language": "en"}).decode()
         until = asyncio.get_running_loop().time() + left_s
         transactions = TenantTransactions(self.platform.pool, 2)
-        context = HandlerContext(running, arguments, run_id, NOW, until, transactions)
+        context = HandlerContext(running, arguments, run_id, later(at), until, transactions)
         pacer = CallPacer(self.platform.redis, {"twilio": self.calls_per_s})
         runs = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier}), pacer, self.sleep)
         (handler,) = runs.handlers().values()
@@ -189,3 +189,16 @@ async def test_caller_who_leaves_while_the_target_waits_for_its_turn_has_nobody_
     scene.sleep = end_call  # type: ignore[assignment,method-assign]
     assert await scene.run() == {"failure": "failed"}
     assert scene.carrier.called == []
+
+
+async def test_a_target_of_whom_nothing_is_reported_rings_no_longer_than_a_phone(scene: Scene) -> None:
+    """The process died before it called, or the webhook was lost; another one takes the run over."""
+
+    async def die(_: UUID) -> None:
+        raise RuntimeError("killed")
+
+    scene.carrier.reaction = die
+    with pytest.raises(RuntimeError):
+        await scene.run()
+    assert await scene.run(at=LONGEST_RING_S) == {"failure": "no_answer"}
+    assert len(scene.carrier.called) == 1
