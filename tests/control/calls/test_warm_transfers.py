@@ -207,7 +207,7 @@ async def test_the_calls_row_is_locked_before_the_transfers(platform: CallPlatfo
 
 async def wait_until_blocked(db: Connection) -> None:
     """Until another transaction waits for a lock of this one."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
     async with asyncio.timeout(5):
         while not await db.fetchval(query):  # noqa: ASYNC110 -- the database gives no signal
             await asyncio.sleep(0.01)
