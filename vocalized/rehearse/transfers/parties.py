@@ -17,6 +17,9 @@ _LONGEST_MS: Final = 90_000
 # After the failure: for the tool's result, and the model's answer to it.
 _ANSWER_MS: Final = 3_000
 _QUIET_MS: Final = 1_500
+# The answer may have begun before the caller is told of the failure; and who is connected talks no longer than this.
+_PATIENCE_MS: Final = 12_000
+_TALK_MS: Final = 20_000
 
 
 class TransferCaller:
@@ -69,7 +72,10 @@ class TransferCaller:
     def _leaves(self, at_ms: int) -> bool:
         if self._case.leaves and self.progress == "asking":
             return True
-        was_answered = self._answered and at_ms >= self._failed_ms + _ANSWER_MS
+        if self._joined_ms >= 0 and at_ms >= self._joined_ms + _TALK_MS:
+            return True
+        waits_ms = _ANSWER_MS if self._answered else _PATIENCE_MS
+        was_answered = self._failed_ms >= 0 and at_ms >= self._failed_ms + waits_ms
         return at_ms >= _LONGEST_MS or (was_answered and at_ms >= self._plays_until + _QUIET_MS)
 
 
