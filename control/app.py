@@ -214,7 +214,7 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
-    warm_transfers = WarmTransferRuns(services.calls, services.carriers)
+    warm_transfers = WarmTransferRuns(services.calls, services.carriers, services.call_pacer)
     sent_digits = SentDigitRuns(services.carriers)
     return join_handlers([agents_request_handlers(bookings), warm_transfers.handlers(), sent_digits.handlers()])
 

@@ -348,7 +348,7 @@ class AgentConfig(ConfigPart):
         exclude_if="blind".__eq__,
         description="How the tool transfer works. blind: the caller is put through at once, and comes back if nobody "
         "answers. warm: the caller stays with the agent while the fallback_number is called, hears a brief and accepts "
-        "by key.",
+        "by a key or a word.",
     )
     hours: OpeningHours | None = Field(
         default=None,

@@ -100,14 +100,22 @@ _TRANSFER_ENDED: Final = {
     "es": "Lo sentimos, esta llamada tiene que terminar ahora. Por favor, vuelva a llamar más tarde. Adiós.",
     "fr": "Désolé, cet appel doit se terminer maintenant. Merci de rappeler plus tard. Au revoir.",
 }
-# What the target of a warm transfer hears.
-_TARGET_ASKED: Final = {
-    "en": "A caller would like to talk to you. {brief} Press 1 to take the call, or 2 to decline.",
-    "de": "Ein Anrufer möchte mit Ihnen sprechen. {brief} Drücken Sie die 1, um den Anruf anzunehmen, oder die 2, um "
-    "ihn abzulehnen.",
-    "es": "Una persona quiere hablar con usted. {brief} Pulse 1 para aceptar la llamada, o 2 para rechazarla.",
-    "fr": "Une personne souhaite vous parler. {brief} Appuyez sur 1 pour prendre l'appel, ou sur 2 pour refuser.",
+# What the target of a warm transfer hears: the brief, then the question.
+_TARGET_BRIEF: Final = {
+    "en": "A caller would like to talk to you. {brief}",
+    "de": "Ein Anrufer möchte mit Ihnen sprechen. {brief}",
+    "es": "Una persona quiere hablar con usted. {brief}",
+    "fr": "Une personne souhaite vous parler. {brief}",
 }
+_TARGET_QUESTION: Final = {
+    "en": "Press 1 or say yes to take the call. Press 2 or say no to decline.",
+    "de": "Drücken Sie die 1, oder sagen Sie Ja, um den Anruf anzunehmen. Drücken Sie die 2, oder sagen Sie Nein, um "
+    "ihn abzulehnen.",
+    "es": "Pulse 1 o diga sí para aceptar la llamada. Pulse 2 o diga no para rechazarla.",
+    "fr": "Appuyez sur 1 ou dites oui pour prendre l'appel. Appuyez sur 2 ou dites non pour refuser.",
+}
+# Of other languages, in which words are not understood.
+_TARGET_QUESTION_BY_KEY: Final = "Press 1 to take the call, or 2 to decline."
 _CODES: Final = {
     "en": "This is the call that you asked for on our web pages. Your code is: {code}. Once more: {code}. If you did "
     "not ask for it, tell it to nobody. Goodbye.",
@@ -161,10 +169,15 @@ def transfer_returned_text(language: str, failure: TransferFailure) -> str:
     return _TRANSFER_RETURNED.get(language[:2].lower(), _TRANSFER_RETURNED[FALLBACK])[failure]
 
 
-def target_asked_text(language: str, brief: str) -> str:
-    """What the target of a warm transfer hears, before the key. language: BCP 47; English where unknown."""
+def target_brief_text(language: str, brief: str) -> str:
+    """What the target of a warm transfer hears first. language: BCP 47; English where unknown."""
     sentence = brief if not brief or brief[-1] in ".!?" else f"{brief}."
-    return " ".join(_TARGET_ASKED.get(language[:2].lower(), _TARGET_ASKED[FALLBACK]).format(brief=sentence).split())
+    return " ".join(_TARGET_BRIEF.get(language[:2].lower(), _TARGET_BRIEF[FALLBACK]).format(brief=sentence).split())
+
+
+def target_question_text(language: str) -> str:
+    """What the target is asked: for a key or a word, or in English for a key, where words are not understood."""
+    return _TARGET_QUESTION.get(language[:2].lower(), _TARGET_QUESTION_BY_KEY)
 
 
 def transfer_ended_text(language: str) -> str:

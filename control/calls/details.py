@@ -122,14 +122,17 @@ class Transfer(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedTransfer(DetailsPart):
-    """A transfer that led back to the agent. leg: the media stream before it. failure: a TransferFailure. number: where
-    to (E.164); empty before media has told. target: the carrier's id of the leg that was called; empty without one."""
+    """A transfer that led back to the agent. leg: the media stream before it. failure: a TransferFailure. at: when it
+    failed. number: where to (E.164); empty before media has told. target: the carrier's id of the leg that was called;
+    empty without one. talked_s, detail: of the transferred call's row, whose end media had reported by then."""
 
     leg: int
     failure: TransferFailure
     at: datetime
     number: str = ""
     target: str = ""
+    talked_s: int | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

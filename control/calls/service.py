@@ -40,7 +40,7 @@ from control.calls.resumed_consent import record_checkpoint
 from control.calls.state import CallState
 from control.calls.state_changes import accounting_day, save_changes
 from control.calls.store import NewCall, StoredCall
-from control.calls.transfer_return import may_return, take_back
+from control.calls.transfer_return import may_return, take_back, undo_return
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -191,20 +191,31 @@ class Calls:
         carrier: CarrierName,
         carrier_call_id: str,
         failure: TransferFailure,
-        now: datetime,
+        at: datetime,
         *,
         leg: int | None = None,
         target: str = "",
     ) -> OpenCall | None:
         """The call, which goes on with its agent because the target of its transfer was not reached, unless it is over.
-        None: it is not ours, or the target was reached. leg, target: see `transfer_return.take_back`."""
+        None: it is not ours, or the target was reached. at: when it failed. leg, target: see
+        `transfer_return.take_back`."""
         call = await store.lock_call(db, carrier, carrier_call_id)
         if call is None or call.state.details.carrier.transfer_leg is not None:
             return None
         before = call.state
-        after = take_back(before, failure, now, leg=leg, target=target) if may_return(before) else before
+        after = take_back(before, failure, at, leg=leg, target=target) if may_return(before) else before
         await save_changes(db, [(before, after)])
+        if after is not before:
+            await warm_transfers.release(db, before.id)
         return make_open_call(replace(call, state=after), carrier, carrier_call_id)
+
+    async def join_target(self, db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
+        """See `warm_transfers.join`."""
+        return await warm_transfers.join(db, call_id, conference, now)
+
+    async def release_targets(self, db: Connection, call_id: UUID) -> None:
+        """See `warm_transfers.release`."""
+        await warm_transfers.release(db, call_id)
 
     async def refuse_cut_off(self, db: Connection, open_call: OpenCall) -> RefusedCall:
         """The refusal, in the agent's language, when it is unknown whether the call is to continue."""
@@ -254,7 +265,8 @@ class Calls:
         if call is None:
             return
         before = call.state
-        after = state.apply_carrier_status(replace(before, carrier_call_id=_current_id(before, report)), report)
+        current = replace(before, carrier_call_id=_current_id(before, report))
+        after = state.apply_carrier_status(undo_return(current, report), report)
         if _ends_for_machine(before, report):
             after = replace(after, details=replace(after.details, meant_end="voicemail"))
             await enqueue_hangup(db, after, "voicemail")

@@ -155,8 +155,12 @@ def has_returned(state: CallState, leg: int) -> bool:
 
 
 def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:
-    """Media's report of a transfer that has led back already: only where to is new."""
-    returns = tuple(replace(one, number=event.transfer_to) if one.leg == leg else one for one in state.details.returns)
+    """Media's report of a transfer that has led back already: new is where to, and how long the call was before."""
+    seconds = max(0, round(event.duration_ms / 1000))
+    returns = tuple(
+        replace(one, number=event.transfer_to, talked_s=seconds, detail=event.detail or None) if one.leg == leg else one
+        for one in state.details.returns
+    )
     return replace(state, details=replace(state.details, returns=returns))
 
 

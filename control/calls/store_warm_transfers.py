@@ -8,14 +8,17 @@ from control.calls.warm_transfer import WarmTransfer
 from control.db.pool import Connection
 
 _COLUMNS: Final = """
-    id, workspace_id, call_id, run_id, carrier, number, language, brief, status, failure, leg_id, conference, created_at
+    id, workspace_id, call_id, run_id, carrier, number, language, brief, status, failure, leg_id, conference, asked_at,
+    joined_at, created_at
 """
 _INSERT: Final = """
     INSERT INTO warm_transfers (id, workspace_id, call_id, run_id, carrier, number, language, brief, status, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'calling', $9) ON CONFLICT (call_id, run_id) DO NOTHING
 """
 _UPDATE: Final = """
-    UPDATE warm_transfers SET status = $2, failure = $3, leg_id = $4, conference = $5, brief = $6 WHERE id = $1
+    UPDATE warm_transfers
+    SET status = $2, failure = $3, leg_id = $4, conference = $5, brief = $6, joined_at = $7, asked_at = $8
+    WHERE id = $1
 """
 
 
@@ -31,6 +34,12 @@ async def select_by_run(db: Connection, call_id: UUID, run_id: str) -> WarmTrans
     return _transfer(await db.fetchrow(query, call_id, run_id))
 
 
+async def select_call_id(db: Connection, transfer_id: UUID) -> UUID | None:
+    """The call that is transferred."""
+    found: UUID | None = await db.fetchval("SELECT call_id FROM warm_transfers WHERE id = $1", transfer_id)
+    return found
+
+
 async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | None:
     """One by its id; locked."""
     return _transfer(await db.fetchrow(f"SELECT {_COLUMNS} FROM warm_transfers WHERE id = $1 FOR UPDATE", transfer_id))
@@ -44,7 +53,8 @@ async def select_of_call(db: Connection, call_id: UUID) -> list[WarmTransfer]:
 
 async def update_transfer(db: Connection, one: WarmTransfer) -> None:
     """Writes what may change; the row must be locked."""
-    await db.execute(_UPDATE, one.id, one.status, one.failure, one.leg_id, one.conference, one.brief)
+    values = (one.status, one.failure, one.leg_id, one.conference, one.brief, one.joined_at, one.asked_at)
+    await db.execute(_UPDATE, one.id, *values)
 
 
 async def select_open_legs(db: Connection, leg_ids: Collection[str]) -> set[str]:

@@ -1,21 +1,26 @@
 """A warm transfer as a value."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 from uuid import UUID
 
 from control.carriers.model import CarrierName
 from shared.events import TransferFailure
 
 WarmTransferStatus = Literal["calling", "asking", "accepted", "failed", "over"]
+WAITING: Final = frozenset({"calling", "asking"})
+# Ringing, the brief and the decision are over after the tool's 110 s. A row that says otherwise lost its webhooks.
+LONGEST_WAIT: Final = timedelta(seconds=150)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmTransfer:
     """A call to the target of a warm transfer. status: "calling" until it is answered, "asking" until the target has
     decided, "accepted" while the target waits in the conference or talks; "failed" (`failure` says why) and "over" are
-    final. leg_id, conference: None until the carrier has given them."""
+    final. leg_id, conference: None until the carrier has given them, which may be after the acceptance. asked_at: when
+    the target was asked for a decision, after the brief, at a carrier with commands. joined_at: when the caller was
+    told to join the conference. Both are None before that."""
 
     id: UUID
     workspace_id: UUID
@@ -30,3 +35,11 @@ class WarmTransfer:
     failure: TransferFailure | None = None
     leg_id: str | None = None
     conference: str | None = None
+    asked_at: datetime | None = None
+    joined_at: datetime | None = None
+
+    def is_going_on(self, now: datetime) -> bool:
+        """Whether the target rings, decides, or is to meet the caller."""
+        if self.status == "accepted":
+            return self.joined_at is None
+        return self.status in WAITING and now - self.created_at < LONGEST_WAIT

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from control.calls import store, store_warm_transfers
+from control.calls import store_warm_transfers, warm_transfers
 from control.calls.job_support import Gateways, decode_payload
 from control.calls.state import CallState
 from control.calls.warm_transfer import WarmTransfer
@@ -22,8 +22,8 @@ def make_end_target_job(pool: Pool, carriers: Gateways) -> JobHandler:
         if found is None:
             return
         transfer, call = found
-        has_met = is_with_target(call)
-        if has_met and job.unless_met and transfer.status == "over":
+        has_met = transfer.joined_at is not None or is_with_target(call)
+        if is_with_target(call) and job.unless_met and transfer.status == "over":
             await _hang_up(carriers, call.carrier, call.carrier_call_id)
         elif not (has_met and job.unless_met):
             await _hang_up(carriers, transfer.carrier, transfer.leg_id)
@@ -34,9 +34,9 @@ def make_end_target_job(pool: Pool, carriers: Gateways) -> JobHandler:
 async def _load(pool: Pool, transfer_id: UUID) -> tuple[WarmTransfer, CallState] | None:
     async with pool.transaction() as db:
         await enter_platform(db)
+        call = await warm_transfers.lock_call(db, transfer_id)
         transfer = await store_warm_transfers.lock_transfer(db, transfer_id)
-        call = None if transfer is None else await store.lock_one(db, transfer.call_id)
-    return None if transfer is None or call is None else (transfer, call.state)
+    return None if transfer is None or call is None else (transfer, call)
 
 
 async def _hang_up(carriers: Gateways, carrier: str, leg_id: str | None) -> None:

@@ -2,9 +2,12 @@
 
 The caller stays with the agent until then, so that nothing has to be undone when the target does not accept. Each
 method works within the current transaction and uses no network; repeated, or out of order, it changes nothing.
+Who needs the call's row and the transfer's locks the call first, as the reports of the caller's leg do: both legs end
+at the same moment, and the other order is a deadlock then.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +16,7 @@ import msgspec
 from control.calls import store, store_warm_transfers
 from control.calls.hangup import enqueue_hangup
 from control.calls.state import CallState
-from control.calls.warm_transfer import WarmTransfer
+from control.calls.warm_transfer import WAITING, WarmTransfer
 from control.db.jobs import enqueue
 from control.db.pool import Connection
 from shared.events import TransferFailure
@@ -21,7 +24,6 @@ from shared.events import TransferFailure
 END_TARGET: Final = "calls.end_target"
 # The target has accepted: so long afterwards, caller and target must have met, or the one who waits is hung up.
 MEET_WITHIN_S: Final = 20.0
-WAITING: Final = frozenset({"calling", "asking"})
 
 
 class EndTargetJob(msgspec.Struct, frozen=True):
@@ -42,9 +44,22 @@ async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
 
 async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
     """The call that is transferred, locked; None for one that is gone."""
-    one = await store_warm_transfers.lock_transfer(db, transfer_id)
-    call = None if one is None else await store.lock_one(db, one.call_id)
+    call_id = await store_warm_transfers.select_call_id(db, transfer_id)
+    call = None if call_id is None else await store.lock_one(db, call_id)
     return None if call is None else call.state
+
+
+async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
+    """The target has heard the brief, and is asked for a decision from now on: words count."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is not None and one.asked_at is None:
+        await store_warm_transfers.update_transfer(db, replace(one, asked_at=now))
+
+
+async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
+    """Whether the target may still accept, or has done so."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    return one is not None and one.status in {*WAITING, "accepted"}
 
 
 async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:
@@ -57,16 +72,28 @@ async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer
     return asked
 
 
-async def accept(db: Connection, transfer_id: UUID, conference: str) -> WarmTransfer | None:
-    """The target takes the call, and is in this conference. None: nobody waits any more."""
+async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> WarmTransfer | None:
+    """The target takes the call, and is in this conference; None where it is made afterwards. Returns None if nobody
+    waits any more."""
     one = await store_warm_transfers.lock_transfer(db, transfer_id)
     if one is None or one.status not in {*WAITING, "accepted"}:
         return None
-    accepted = replace(one, status="accepted", conference=conference, brief="")
+    accepted = replace(one, status="accepted", conference=conference or one.conference, brief="")
     await store_warm_transfers.update_transfer(db, accepted)
     if one.status != "accepted":
         await enqueue_target_end(db, transfer_id, unless_met=True)
     return accepted
+
+
+async def join(db: Connection, call_id: UUID, conference: str, now: datetime) -> bool:
+    """Whether the target still waits in this conference, so that the caller is to join it. Called before that: a caller
+    who joined after the target had gone would be alone and in silence, for an hour at most."""
+    for known in await store_warm_transfers.select_of_call(db, call_id):
+        one = await store_warm_transfers.lock_transfer(db, known.id) if known.conference == conference else None
+        if one is not None and one.status == "accepted":
+            await store_warm_transfers.update_transfer(db, replace(one, joined_at=one.joined_at or now))
+            return True
+    return False
 
 
 async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> None:
@@ -80,6 +107,7 @@ async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> N
 async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -> WarmTransfer | None:
     """The carrier reports the end of the target's leg: before the target accepted, or of the conversation, which ends
     the caller's call, too. failure: in the first case."""
+    call = await lock_call(db, transfer_id)
     one = await store_warm_transfers.lock_transfer(db, transfer_id)
     if one is None or one.status in ("failed", "over"):
         return one
@@ -88,10 +116,24 @@ async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -
         one, status="over" if has_accepted else "failed", failure=None if has_accepted else failure, brief=""
     )
     await store_warm_transfers.update_transfer(db, ended)
-    call = await store.lock_one(db, one.call_id) if has_accepted else None
-    if call is not None and is_with_target(call.state):
-        await enqueue_hangup(db, call.state, None)
+    if call is not None and has_accepted and (one.joined_at is not None or is_with_target(call)):
+        await enqueue_hangup(db, call, None)
     return ended
+
+
+async def give_up(db: Connection, transfer_id: UUID) -> None:
+    """The carrier cannot ask the target, or makes no conference. The caller is told at once, and the target hung up."""
+    one = await store_warm_transfers.lock_transfer(db, transfer_id)
+    if one is not None and one.status not in ("failed", "over"):
+        await store_warm_transfers.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
+        await enqueue_target_end(db, transfer_id)
+
+
+async def release(db: Connection, call_id: UUID) -> None:
+    """The caller goes on without these targets: with the agent again, or with whom a blind transfer calls. Whoever
+    rings, decides or waits in a conference is hung up, and their leg's end concerns the caller no more."""
+    for one in await store_warm_transfers.select_of_call(db, call_id):
+        await give_up(db, one.id)
 
 
 async def end_of_call(db: Connection, call_id: UUID) -> None:

@@ -214,6 +214,12 @@ class ConferenceCalls(TargetCalls, Protocol):
     async def ask(self, leg_id: str, words: str, language: str, wait_s: float, command_id: str) -> None:
         """Speaks and takes one key, up to `wait_s` seconds after the words."""
 
+    async def listen(self, leg_id: str, language: str, command_id: str) -> None:
+        """Has what is said on the leg reported as words from now on. language: BCP 47."""
+
+    async def stop_asking(self, leg_id: str, command_id: str) -> None:
+        """Ends both; nothing is said, taken or reported any more."""
+
     async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
         """Begins a conference with one leg; returns the carrier's id of it."""
 

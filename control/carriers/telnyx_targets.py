@@ -2,10 +2,11 @@
 Commands)."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from control.carriers.locales import locale
-from control.carriers.model import TargetCallRequest
+from control.carriers.model import CarrierRefused, TargetCallRequest
 from control.carriers.telnyx_forms import TARGET, TelnyxOptions, client_state, required_text, speak_language
 
 _VOICE: Final = "female"
@@ -50,6 +51,26 @@ class TelnyxTargets:
             "command_id": command_id,
         }
         await self._command(lambda: self._sdk.calls.actions.gather_using_speak(leg_id, **form))
+
+    async def listen(self, leg_id: str, language: str, command_id: str) -> None:
+        """`call.transcription` tells the words. inbound: what comes from the target, and not what the target hears."""
+        form = {
+            "transcription_engine": "Telnyx",
+            "transcription_engine_config": {"transcription_engine": "Telnyx", "language": language[:2].lower()},
+            "transcription_tracks": "inbound",
+            "command_id": command_id,
+        }
+        await self._command(lambda: self._sdk.calls.actions.start_transcription(leg_id, **form))
+
+    async def stop_asking(self, leg_id: str, command_id: str) -> None:
+        """Telnyx refuses to end what has ended by itself, which is no error."""
+        stops = {"gather": self._sdk.calls.actions.stop_gather, "words": self._sdk.calls.actions.stop_transcription}
+        for name, stop in stops.items():
+            try:
+                await self._command(partial(stop, leg_id, command_id=f"{command_id}-{name}"))
+            except CarrierRefused as refused:
+                if refused.call_ended:
+                    raise
 
     async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
         """Begins a conference with the target, who hears silence until the caller comes."""

@@ -2240,6 +2240,8 @@ CREATE TABLE public.warm_transfers (
     leg_id text,
     conference text,
     created_at timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone,
+    joined_at timestamp with time zone,
     CONSTRAINT warm_transfers_status_check CHECK ((status = ANY (ARRAY['calling'::text, 'asking'::text, 'accepted'::text, 'failed'::text, 'over'::text])))
 );
 
@@ -2812,6 +2814,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
 INSERT INTO public.schema_migrations VALUES ('20261127001601');
+INSERT INTO public.schema_migrations VALUES ('20261127002001');
 INSERT INTO public.schema_migrations VALUES ('20261127002201');
 INSERT INTO public.schema_migrations VALUES ('20261127002202');
 INSERT INTO public.schema_migrations VALUES ('20261127002203');

@@ -8,6 +8,7 @@ programs run in its own environment;
 `python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
 each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
+`python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls.
 """
 
@@ -35,6 +36,8 @@ from vocalized.rehearse.platform import Platform, PlatformShape, running_platfor
 from vocalized.rehearse.report import ReportRow, page, table
 from vocalized.rehearse.scenarios import full_load, greeting, lost_node, outages
 from vocalized.rehearse.small_disk import small_disk
+from vocalized.rehearse.transfers.commands import SHAPE as TRANSFERS
+from vocalized.rehearse.transfers.commands import transfers
 from vocalized.rehearse.upgrade import rolling_upgrade
 from vocalized.rehearse.worst_bodies import SHAPE as WORST_BODIES
 from vocalized.rehearse.worst_bodies import worst_bodies_beside_calls
@@ -135,6 +138,11 @@ def _worst_bodies() -> int:
     return _print_verdict("worst-bodies", uvloop.run(_run(scenario, _folder())))
 
 
+def _transfers() -> int:
+    scenario = Scenario("Warm transfers", TRANSFERS, 1, transfers)
+    return _print_verdict("transfers", uvloop.run(_run(scenario, _folder())))
+
+
 def _full_disk() -> int:
     folder = _folder()
     state = folder / "state"
@@ -154,7 +162,7 @@ def _print_verdict(name: str, rows: Sequence[ReportRow]) -> int:
 
 # Those that stop no Redis.
 _ON_CLUSTER: Final = ("greeting", "house", "node")
-_PROOFS: Final = {"worst-bodies": _worst_bodies, "full-disk": _full_disk}
+_PROOFS: Final = {"worst-bodies": _worst_bodies, "full-disk": _full_disk, "transfers": _transfers}
 _FAILOVERS: Final = {"failover": rehearse_failover, "outage": rehearse_outage}
 
 

@@ -231,6 +231,8 @@ def _settings(folder: Path, database_url: str, redis_url: str, ports: Ports, key
     return {
         **foreign,
         **default_settings(folder, ports, keys, tuple(NUMBERS)),
+        # Nothing listens there before a scenario starts the engine.
+        "VOCALIZED_LOCAL_ENGINE_SOCKET": str(folder / "engine.sock"),
         "VOCALIZED_DATABASE_URL": database_url,
         "VOCALIZED_REDIS_URL": redis_url,
         "VOCALIZED_PASSWORD_PASSES": "1",

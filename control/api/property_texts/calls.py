@@ -95,7 +95,7 @@ CALLS: Final = {
     "failed_transfers": Text("Transfers whose target was not reached, so that the caller went on with the agent."),
     "FailedTransferView.failure": Text("Why: busy, no_answer, refused (the target declined) or failed.", "busy"),
     "FailedTransferView.number": Text("The number that was called (E.164); null if it is unknown.", "+14155557777"),
-    "FailedTransferView.at": Text("When the caller was back with the agent (UTC)."),
+    "FailedTransferView.at": Text("When it failed, and the caller was led back to the agent (UTC)."),
     "turns": Text("The conversation by turns."),
     "resource_type": Text("What was consumed.", "stt"),
     "quantity": Text("How much, in `unit`.", 93_100),

@@ -31,6 +31,8 @@ _UNREACHABLE: Final = frozenset({"unknown_number", "blocked"})
 # No voice of Telnyx is slower. The margin is for the command, the event and its retries.
 _SLOWEST_CHARACTERS_PER_S: Final = 10.0
 SPEAK_MARGIN_S: Final = 30.0
+# Stored where Telnyx's code of a refused transfer is.
+TARGET_GONE: Final = "target_gone"
 log = structlog.get_logger()
 
 
@@ -182,6 +184,7 @@ class CallCommands:
             await self.hang_up(event.call_control_id)
 
     async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str, now: datetime) -> Effect | None:
+        await self._routing.transactions.run(lambda db: self._calls.release_targets(db, call.call_id))
         try:
             await self._telnyx.transfer(
                 event.call_control_id,
@@ -202,7 +205,10 @@ class CallCommands:
         return await self._take_back(event, call, code, now)
 
     async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
-        """Connects the caller with the target of a warm transfer, who waits in this conference."""
+        """Connects the caller with the target of a warm transfer, if they wait in this conference."""
+        join = self._calls.join_target
+        if not await self._routing.transactions.run(lambda db: join(db, call.call_id, conference, now)):
+            return await self._take_back(event, call, TARGET_GONE, now)
         try:
             await self.targets.join_conference(conference, event.call_control_id, _leg_command_id(call, "join"))
         except CarrierRefused as refused:

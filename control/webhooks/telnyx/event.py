@@ -24,7 +24,7 @@ HANDLED_TYPES: Final = frozenset(
         "call.initiated", "call.answered", "call.bridged", "call.hangup", "call.cost", "call.recording.saved",
         "call.recording.error", "call.speak.ended", "call.machine.detection.ended",
         "call.machine.premium.detection.ended", "call.machine.greeting.ended", "call.machine.premium.greeting.ended",
-        "call.gather.ended", "streaming.stopped", "streaming.failed",
+        "call.gather.ended", "call.transcription", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
 # Events have been seen with underscores in their names (`call_initiated`).
@@ -103,6 +103,13 @@ class TelnyxEvent:
     def caller_leg(self) -> str:
         """Telnyx's id of the call of ours: for the leg of a transfer's target, that of the transferred call."""
         return self.transfer_of or self.call_control_id
+
+    @property
+    def words(self) -> str:
+        """What was said, by `call.transcription`; empty for an interim result. Not stored, so that a retry has none."""
+        data = self.payload.get("transcription_data")
+        said = data.get("transcript") if isinstance(data, dict) and data.get("is_final") is not False else None
+        return said if isinstance(said, str) else ""
 
     @property
     def names_call(self) -> bool:

@@ -45,6 +45,7 @@ class TelnyxHandlers:
             "call.machine.greeting.ended": self._greeting_ended,
             "call.machine.premium.greeting.ended": self._greeting_ended,
             "call.gather.ended": self._ignore,
+            "call.transcription": self._ignore,
             "streaming.stopped": self._stream_ended,
             "streaming.failed": self._stream_ended,
         }
@@ -103,8 +104,8 @@ class TelnyxHandlers:
         await self._calls.apply_carrier_status(db, report)
         if event.type != "call.hangup":
             return None
-        failure, leg = events.transfer_failure(event), event.call_control_id
-        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, now, target=leg)
+        failure, leg, at = events.transfer_failure(event), event.call_control_id, event.occurred_at
+        call = await self._calls.take_back(db, "telnyx", event.transfer_of, failure, at, target=leg)
         return None if call is None else partial(self._commands.return_to_agent, event, call, now)
 
     async def _call_hangup(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -125,7 +126,7 @@ class TelnyxHandlers:
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Keys are gathered from targets of warm transfers only."""
+        """Keys and words are taken from targets of warm transfers only."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:

@@ -125,10 +125,35 @@ class TwilioCalls:
             refused = await self._routing.refuse_cut_off(call, form.language)
             return twiml.hang_up() if refused is None else self._refuse(refused, now)
         if outcome is not None:
-            return self._hang_up_or_transfer(call, form, outcome)
+            return await self._carry_out(call, form, outcome, now)
         if call is None or call.status in FINAL:
             return twiml.hang_up()
         return await self._resume(call, form, now)
+
+    async def _carry_out(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome, now: datetime) -> str:
+        """A caller does not join a conference that the target has left, and goes on with the agent instead."""
+        if call is not None and outcome.number and not await self._prepare_transfer(call, outcome.conference, now):
+            return await self._return_to_agent(form, "failed", now)
+        return self._hang_up_or_transfer(call, form, outcome)
+
+    async def _prepare_transfer(self, call: OpenCall, conference: str, now: datetime) -> bool:
+        """Whether the transfer may be carried out: to a conference only while the target waits in it. A blind one ends
+        the calls of warm ones. Without a database it is carried out."""
+        calls = self._services.calls
+
+        async def prepare(db: Connection) -> bool:
+            if conference:
+                return await calls.join_target(db, call.call_id, conference, now)
+            await calls.release_targets(db, call.call_id)
+            return True
+
+        try:
+            async with asyncio.timeout(self._options.lookup_s):
+                return await self._transact(prepare)
+        except Exception as error:
+            if not is_database_unavailable(error):
+                raise
+            return True
 
     async def _load_call(self, form: TwilioForm, now: datetime) -> OpenCall | None:
         async def store_and_load(db: Connection) -> OpenCall | None:
@@ -196,8 +221,11 @@ class TwilioCalls:
         self._background.start("transfer_ended", self._store_continue(form, now))
         if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
             return twiml.hang_up()
+        return await self._return_to_agent(form, _FAILURES.get(form["DialCallStatus"], "failed"), now)
+
+    async def _return_to_agent(self, form: TwilioForm, failure: TransferFailure, now: datetime) -> str:
         try:
-            call = await self._take_back(form, now)
+            call = await self._take_back(form, failure, now)
         except Exception as error:
             if not is_database_unavailable(error):
                 raise
@@ -207,8 +235,7 @@ class TwilioCalls:
         log.info("transfer.returned", carrier="twilio", call_id=str(call.call_id), failure=call.returned)
         return await self._resume(call, form, now)
 
-    async def _take_back(self, form: TwilioForm, now: datetime) -> OpenCall | None:
-        failure = _FAILURES.get(form["DialCallStatus"], "failed")
+    async def _take_back(self, form: TwilioForm, failure: TransferFailure, now: datetime) -> OpenCall | None:
         take_back = self._services.calls.take_back
         async with asyncio.timeout(self._options.lookup_s):
             return await self._transact(

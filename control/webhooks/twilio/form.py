@@ -35,8 +35,9 @@ STORED_FIELDS: Final = frozenset(
         "StreamSid", "StreamEvent", "StreamError",
     }
 )  # fmt: skip
-# Read and not stored: a key may be a digit of a payment card.
+# Read and not stored: a key may be a digit of a payment card, and words may be anything.
 _KEYS: Final = "Digits"
+_WORDS: Final = "SpeechResult"
 _KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
 _MAX_TEXT_LENGTH: Final = 500
 
@@ -44,7 +45,7 @@ _MAX_TEXT_LENGTH: Final = 500
 @dataclass(frozen=True, slots=True)
 class TwilioForm:
     """A request's fields, and what our own URL carries: call_id is ours, leg the one whose stream ended, language the
-    agent's locale. transfer_id, step: of a call to the target of a warm transfer. keys: that were gathered."""
+    agent's locale. transfer_id, step: of a call to the target of a warm transfer. keys, words: that were gathered."""
 
     fields: Mapping[str, str]
     call_id: UUID | None = None
@@ -53,6 +54,7 @@ class TwilioForm:
     transfer_id: UUID | None = None
     step: str = ""
     keys: str = ""
+    words: str = ""
 
     def __getitem__(self, name: str) -> str:
         """Empty where the field is missing."""
@@ -82,14 +84,16 @@ class TwilioForm:
 def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioForm:
     """fields: of the body. query: of the URL. Both are signed."""
     leg = query.get("leg", "")
+    stored = {name: value[:_MAX_TEXT_LENGTH] for name, value in fields.items() if name in STORED_FIELDS}
     return TwilioForm(
-        {name: value[:_MAX_TEXT_LENGTH].replace("\0", "") for name, value in fields.items() if name in STORED_FIELDS},
-        parse_uuid(query.get("call", "")),
-        int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
-        query.get("language", "")[:20] or "en",
-        parse_uuid(query.get("transfer", "")),
-        query.get("step", "")[:20],
-        fields.get(_KEYS, "")[:_MAX_TEXT_LENGTH],
+        fields={name: value.replace("\0", "") for name, value in stored.items()},
+        call_id=parse_uuid(query.get("call", "")),
+        leg=int(leg) if leg.isdecimal() and len(leg) < 4 else 0,
+        language=query.get("language", "")[:20] or "en",
+        transfer_id=parse_uuid(query.get("transfer", "")),
+        step=query.get("step", "")[:20],
+        keys=fields.get(_KEYS, "")[:_MAX_TEXT_LENGTH],
+        words=fields.get(_WORDS, "")[:_MAX_TEXT_LENGTH],
     )
 
 

@@ -1,15 +1,19 @@
-"""The leg of a warm transfer's target at Twilio: asked when it is answered, and joined to the conference by key."""
+"""The leg of a warm transfer's target at Twilio: asked when it is answered, and joined to the conference by a key or a
+word."""
 
 import asyncio
 from datetime import datetime
 from typing import Final
+from urllib.parse import quote
+from uuid import UUID
 
 import structlog
 from aiohttp import web
 
 from control.calls import warm_transfers
-from control.calls.announcements import target_asked_text
+from control.calls.announcements import target_brief_text, target_question_text
 from control.calls.policy import TRANSFER_S
+from control.calls.spoken_decision import Decision, hints_for, read_decision
 from control.carriers.locales import locale
 from control.db.pool import Connection
 from control.webhooks.addresses import TARGET
@@ -21,10 +25,11 @@ from control.webhooks.twilio.form import TwilioForm
 from shared.events import TransferFailure
 from shared.logs import error_fields
 
-# How long the target may think about it, after the words.
+# How long the target may think about it, after the question.
 DECIDE_S: Final = 10
-ACCEPT_KEY: Final = "1"
-DECLINE_KEY: Final = "2"
+_BY_KEY: Final[dict[str, Decision]] = {"1": "accepted", "2": "declined"}
+# The step of the answer to a question that was asked again, which is done once.
+_ASKED_AGAIN: Final = "decided_again"
 _FAILURES: Final[dict[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer", "failed": "failed"}
 log = structlog.get_logger()
 
@@ -44,7 +49,7 @@ class TwilioTargetLegs:
             return web.Response(status=204)
         try:
             async with asyncio.timeout(self._deadline_s):
-                text = await (self._decide(form) if form.step == "decided" else self._ask(form))
+                text = await (self._ask(form) if form.step == "answered" else self._decide(form))
         except Exception as error:  # a caller waits for this leg no longer than its tool does
             log.error("transfer.target_hung_up", carrier="twilio", **error_fields(error))
             text = twiml.hang_up()
@@ -58,15 +63,23 @@ class TwilioTargetLegs:
         asked = await self._transact(lambda db: warm_transfers.answer(db, transfer_id, form.call_sid))
         if asked is None:
             return twiml.hang_up()
-        action = f"{self._url}{TARGET}?transfer={transfer_id}&step=decided"
-        return twiml.ask(target_asked_text(asked.language, asked.brief), locale(asked.language), action, DECIDE_S)
+        first = target_brief_text(asked.language, asked.brief)
+        return self._question(transfer_id, asked.language, "decided", first=first)
+
+    def _question(self, transfer_id: UUID, language: str, step: str, *, first: str = "") -> str:
+        action = f"{self._url}{TARGET}?transfer={transfer_id}&step={step}&language={quote(language)}"
+        question, hints = target_question_text(language), hints_for(language)
+        return twiml.ask(question, locale(language), action, DECIDE_S, first=first, hints=hints)
 
     async def _decide(self, form: TwilioForm) -> str:
         transfer_id = form.transfer_id
         if transfer_id is None:
             return twiml.hang_up()
-        if form.keys != ACCEPT_KEY:
-            failure: TransferFailure = "refused" if form.keys == DECLINE_KEY else "no_answer"
+        decision = _BY_KEY.get(form.keys) if form.keys else read_decision(form.words, form.language)
+        if decision is None and form.words and form.step != _ASKED_AGAIN:
+            return self._question(transfer_id, form.language, _ASKED_AGAIN)
+        if decision != "accepted":
+            failure: TransferFailure = "refused" if decision == "declined" else "no_answer"
             await self._transact(lambda db: warm_transfers.fail(db, transfer_id, failure))
             return twiml.hang_up()
         accepted = await self._transact(lambda db: warm_transfers.accept(db, transfer_id, str(transfer_id)))

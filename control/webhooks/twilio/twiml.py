@@ -1,6 +1,7 @@
 """TwiML documents (docs: voice/twiml). Every value is escaped."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -57,13 +58,16 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
     )
 
 
-def ask(words: str, locale: str, action: str, wait_s: int) -> str:
-    """Speaks and takes one key, up to `wait_s` seconds after the words; then Twilio requests `action`, with or without
-    a key (docs: TwiML <Gather>)."""
-    return _response(
-        f'<Gather input="dtmf" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST" '
-        f'actionOnEmptyResult="true">{_say(words, locale)}</Gather>'
-    )
+def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = "", hints: Sequence[str] = ()) -> str:
+    """Asks, and takes one key or, with hints, words, up to `wait_s` seconds after the question; then Twilio requests
+    `action`, with or without an answer (docs: TwiML <Gather>).
+
+    first: spoken before. It ends at a key, and no word counts yet: whoever picks up says "hello", or "yes?". hints:
+    what the recogniser is to expect."""
+    prelude = f"<Gather {_gather('dtmf', action, 1)}>{_say(first, locale)}</Gather>" if first else ""
+    heard = f' language={_quoted(locale)} hints={_quoted(", ".join(hints))} speechTimeout="1"' if hints else ""
+    taken = _gather("dtmf speech" if hints else "dtmf", action, wait_s)
+    return _response(f'{prelude}<Gather {taken}{heard} actionOnEmptyResult="true">{_say(question, locale)}</Gather>')
 
 
 def join_conference(name: str, limit_s: int, action: str = "") -> str:
@@ -74,6 +78,11 @@ def join_conference(name: str, limit_s: int, action: str = "") -> str:
         f'<Dial timeLimit="{limit_s}"{after}><Conference beep="false" waitUrl="" startConferenceOnEnter="true" '
         f'endConferenceOnExit="true" maxParticipants="2">{escape(_clean(name))}</Conference></Dial>'
     )
+
+
+def _gather(taken: str, action: str, wait_s: int) -> str:
+    """The attributes that questions share."""
+    return f'input="{taken}" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST"'
 
 
 def _start_recording(callback: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import aiohttp
@@ -29,7 +29,8 @@ class Line:
 
     over: set when the party hung up (`by` is then "caller") or `hang_up` was called ("network"). audio: what the party
     sent and heard on one time line, with the gaps between streams. faults: protocol violations on all streams so far.
-    last_end: how the last stream ended. Only one of `stream`, `play`, `wait` and `bridge` may run at a time.
+    last_end: how the last stream ended. on_words: gets what the party has said. Only one of `stream`, `play`, `wait`
+    and `bridge` may run at a time.
     """
 
     def __init__(self, party: Party, clock: Clock) -> None:
@@ -38,6 +39,7 @@ class Line:
         self.audio = CallAudio()
         self.faults: list[StreamFault] = []
         self.last_end: StreamEnd | None = None
+        self.on_words: Callable[[str], None] | None = None
         self._party, self._clock = party, clock
         self._origin = clock.now()
         self._number = 0
@@ -97,11 +99,15 @@ class Line:
 
     async def gather(self, ulaw: bytes, wait_s: float, most: int) -> str:
         """Plays audio and waits for up to `most` keys, `wait_s` after the sound or the last key; returns them."""
+        return (await self.gather_input(ulaw, wait_s, most, takes_words=False))[0]
+
+    async def gather_input(self, ulaw: bytes, wait_s: float, most: int, *, takes_words: bool) -> tuple[str, str]:
+        """The same for keys, or words; returns both, of which one is empty."""
         if ulaw:
             self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
-        endpoint = KeypadEndpoint(ulaw, math.ceil(wait_s * 1_000 / FRAME_MS), most)
+        endpoint = KeypadEndpoint(ulaw, math.ceil(wait_s * 1_000 / FRAME_MS), most, takes_words=takes_words)
         await self._run_sound(endpoint)
-        return endpoint.keys
+        return endpoint.keys, endpoint.words
 
     async def bridge(self, other: "Line") -> None:
         """Connects two lines until one of them ends or `interrupt` is called. Hangs up neither."""
@@ -163,6 +169,8 @@ class Line:
         self.audio.add(output.received, heard)
         if endpoint is not None:
             await endpoint.push(output)
+        if output.words and self.on_words is not None:
+            self.on_words(output.words)
         if output.hang_up:
             self._end("caller")
 

@@ -79,11 +79,13 @@ class SoundEndpoint:
 
 
 class KeypadEndpoint:
-    """A sound, then silence, until `most` keys were pressed, or none for `wait` frames. A key ends the sound."""
+    """A sound, then silence, until `most` keys were pressed, or none for `wait` frames. A key ends the sound. With
+    `takes_words`, words end it, too, and the wait."""
 
-    def __init__(self, ulaw: bytes, wait: int, most: int) -> None:
+    def __init__(self, ulaw: bytes, wait: int, most: int, *, takes_words: bool = False) -> None:
         self.done = asyncio.Event()
-        self.keys = ""
+        self.keys = self.words = ""
+        self._takes_words = takes_words
         self._ulaw, self._at = ulaw, 0
         self._wait = self._left = wait
         self._most = most
@@ -100,8 +102,11 @@ class KeypadEndpoint:
         return SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
-        """Takes the keys."""
-        if output.digits:
+        """Takes the keys, or the words."""
+        if output.words and self._takes_words and not self.keys:
+            self.words = output.words
+            self.done.set()
+        elif output.digits:
             self.keys = (self.keys + output.digits)[: self._most]
             self._ulaw, self._left = b"", self._wait
             if len(self.keys) >= self._most:

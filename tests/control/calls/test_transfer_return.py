@@ -1,14 +1,19 @@
 """Transfers that led back to the agent: the call goes on, and is charged as one."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, reduce
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from control.calls import state as states
-from control.calls.details import decode_details
+from control.calls.details import Transfer, decode_details
 from control.calls.event_batch import parse_event, write_events
+from control.calls.event_effects import NewEvent, apply_events
 from control.calls.model import CarrierStatus
-from control.calls.transfer_return import may_return
+from control.calls.transfer_return import may_return, take_back, undo_return
 from shared.events import SEQ_PER_LEG, CallEnded, CallUsage, Event, TransferReturned
 from tests.control.calls.call_platform import NOW, CallPlatform, later
 from tests.control.calls.consumed_events import encoded_event
@@ -86,3 +91,43 @@ async def test_repeated_report_changes_nothing(platform: CallPlatform) -> None:
         id=call_id, workspace_id=workspace.workspace_id, created_at=NOW, is_test=False, direction="inbound",
         carrier="twilio", carrier_call_id=name, status="ringing",
     )), "media's first event may come later"  # fmt: skip
+
+
+RINGING = states.CallState(
+    id=UUID(int=1), workspace_id=UUID(int=2), created_at=NOW, is_test=False, direction="inbound", carrier="telnyx",
+    carrier_call_id="v3:x", status="in_progress", answered_at=NOW,
+)  # fmt: skip
+Step = Callable[[states.CallState], states.CallState]
+
+
+def media_ends(state: states.CallState) -> states.CallState:
+    event = CallEnded("completed", "transferred", "asked", 60_000, CallUsage(), CALLEE)
+    return apply_events(state, [], [NewEvent(9, later(60), event)])[0]
+
+
+def caller_ends(at: float) -> Step:
+    report = CarrierStatus("telnyx", "v3:x", "completed", later(at), end_reason="caller_hangup")
+    return lambda state: states.apply_carrier_status(undo_return(state, report), report)
+
+
+def leg_ends(at: float) -> Step:
+    return lambda state: take_back(state, "failed", later(at), leg=0, target="leg") if may_return(state) else state
+
+
+@pytest.mark.parametrize("leg_at", [79.6, 80.0, 80.4])
+def test_caller_who_leaves_while_it_rings_was_transferred_in_any_order(leg_at: float) -> None:
+    """The caller hangs up at 80 s. The carrier's times of both ends differ a little."""
+    for order in permutations((media_ends, caller_ends(80.0), leg_ends(leg_at))):
+        state = reduce(lambda current, step: step(current), order, RINGING)
+        assert (state.status, state.end_reason, state.end_detail) == ("completed", "transferred", "asked")
+        assert (state.ended_at, state.duration_seconds) == (later(80), 80)
+        assert state.details.returns == ()
+        assert state.details.transfer == Transfer(talked_s=60, until=None, number=CALLEE)
+
+
+def test_caller_who_leaves_after_the_target_failed_was_with_the_agent() -> None:
+    for first, second in permutations((media_ends, leg_ends(79.0))):
+        state = caller_ends(80.0)(second(first(RINGING)))
+        assert (state.end_reason, state.duration_seconds, state.details.transfer) == ("caller_hangup", 80, None)
+        (returned,) = state.details.returns
+        assert (returned.failure, returned.at, returned.number) == ("failed", later(79), CALLEE)

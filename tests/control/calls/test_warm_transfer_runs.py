@@ -12,15 +12,16 @@ import pytest
 from control.calls import store_warm_transfers, warm_transfers
 from control.calls.policy import MOST_RETURNS
 from control.calls.warm_transfer import WarmTransfer
-from control.calls.warm_transfer_runs import WarmTransferRuns
+from control.calls.warm_transfer_runs import LONGEST_PACE_S, LONGEST_RING_S, WarmTransferRuns
 from control.calls.warm_transfers import END_TARGET
 from control.carriers.model import CarrierName, CarrierRefused, CarrierUnavailable, TargetCallRequest
+from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.media_requests.handler import HandlerContext, RunningCall
 from control.media_requests.transactions import TenantTransactions
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
-from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, LiveWorkspace
+from tests.control.calls.call_platform import CallPlatform, FakeCarrier, LiveWorkspace, later
 from tests.control.calls.test_outbound import CALLEE
 
 # What happens to the target's leg once it was called.
@@ -55,8 +56,13 @@ class Scene:
     workspace: LiveWorkspace
     call_id: UUID
     carrier: TargetCarrier
+    calls_per_s: float = 1_000.0
+    slept: list[float] = field(default_factory=list)
 
-    async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE) -> Any:
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    async def run(self, run_id: str = "run-1", *, left_s: float = 10.0, number: str = CALLEE, at: float = 0.0) -> Any:
         row = await self.platform.call_row(self.call_id)
         running = RunningCall(
             id=self.call_id,
@@ -72,8 +78,10 @@ class Scene:
         arguments = msgspec.json.encode({"number": number, "brief": "An invoice", "language": "en"}).decode()
         until = asyncio.get_running_loop().time() + left_s
         transactions = TenantTransactions(self.platform.pool, 2)
-        context = HandlerContext(running, arguments, run_id, NOW, until, transactions)
-        (handler,) = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier})).handlers().values()
+        context = HandlerContext(running, arguments, run_id, later(at), until, transactions)
+        pacer = CallPacer(self.platform.redis, {"twilio": self.calls_per_s})
+        runs = WarmTransferRuns(self.platform.calls, Carriers({"twilio": self.carrier}), pacer, self.sleep)
+        (handler,) = runs.handlers().values()
         return await handler.answer(context)
 
     async def transfers(self) -> list[WarmTransfer]:
@@ -138,3 +146,59 @@ async def test_a_call_has_few_of_them(scene: Scene) -> None:
         await scene.run("one-more")
     assert refused.value.code == "transfer_limit"
     assert await scene.run("run-0") == {"failure": "failed"}, "a repeat is none"
+
+
+async def test_a_call_has_one_of_them_at_a_time(scene: Scene) -> None:
+    """Of two targets that accept, one would wait for nobody."""
+
+    async def ask_again(one: UUID) -> None:
+        with pytest.raises(Conflict) as refused:
+            await scene.run("another")
+        assert refused.value.code == "transfer_going_on"
+        await scene.platform.in_platform(lambda db: warm_transfers.fail(db, one, "refused"))
+
+    scene.carrier.reaction = ask_again
+    assert await scene.run() == {"failure": "refused"}
+    assert len(scene.carrier.called) == 1
+
+
+async def test_nobody_is_called_for_a_caller_who_has_gone(scene: Scene) -> None:
+    """The call ended after the request was admitted."""
+    await scene.platform.in_platform(
+        lambda db: db.execute("UPDATE calls SET status = 'completed' WHERE id = $1", scene.call_id)
+    )
+    with pytest.raises(NotFound):
+        await scene.run()
+    assert scene.carrier.called == []
+
+
+async def test_targets_are_called_at_the_pace_of_outbound_calls(scene: Scene) -> None:
+    """And wait for a long queue no longer than a caller would."""
+    scene.carrier.answers["call"] = CarrierRefused("twilio", "21219", "no")
+    scene.calls_per_s = 0.05
+    for number in range(2):
+        await scene.run(f"run-{number}")
+    first, second = scene.slept
+    assert (first < LONGEST_PACE_S, second) == (True, LONGEST_PACE_S)
+
+
+async def test_caller_who_leaves_while_the_target_waits_for_its_turn_has_nobody_called(scene: Scene) -> None:
+    async def end_call(_: float) -> None:
+        await scene.platform.in_platform(lambda db: warm_transfers.end_of_call(db, scene.call_id))
+
+    scene.sleep = end_call  # type: ignore[assignment,method-assign]
+    assert await scene.run() == {"failure": "failed"}
+    assert scene.carrier.called == []
+
+
+async def test_a_target_of_whom_nothing_is_reported_rings_no_longer_than_a_phone(scene: Scene) -> None:
+    """The process died before it called, or the webhook was lost; another one takes the run over."""
+
+    async def die(_: UUID) -> None:
+        raise RuntimeError("killed")
+
+    scene.carrier.reaction = die
+    with pytest.raises(RuntimeError):
+        await scene.run()
+    assert await scene.run(at=LONGEST_RING_S) == {"failure": "no_answer"}
+    assert len(scene.carrier.called) == 1

@@ -1,5 +1,6 @@
 """Warm transfers: what reports and decisions change, in any order, and who is hung up."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import permutations
@@ -9,13 +10,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from control.calls import store_warm_transfers, warm_transfers
+from control.calls import store, store_warm_transfers, warm_transfers
 from control.calls.warm_transfer import WarmTransfer
 from control.calls.warm_transfer_job import make_end_target_job
 from control.calls.warm_transfers import END_TARGET, EndTargetJob
 from control.carriers.registry import Carriers
+from control.db.pool import Connection
+from control.db.scope import enter_platform
 from shared.ids import new_id
-from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier
+from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, later
 from tests.control.calls.test_outbound import CALLEE
 from tests.control.calls.test_transfers import report_end, transfer_call
 
@@ -51,11 +54,11 @@ async def run_steps(platform: CallPlatform, one: WarmTransfer, *steps: Step) -> 
     return found
 
 
-async def run_jobs(platform: CallPlatform, carrier: FakeCarrier, *, unless_met: bool) -> None:
-    """Runs the jobs that are enqueued so far, of one kind."""
+async def run_jobs(platform: CallPlatform, one: WarmTransfer, carrier: FakeCarrier, *, unless_met: bool) -> None:
+    """Runs the jobs of this transfer that are enqueued so far, of one kind."""
     job = make_end_target_job(platform.pool, Carriers({"twilio": carrier}))
     for payload in await platform.job_payloads(END_TARGET):
-        if msgspec.json.decode(payload, type=EndTargetJob).unless_met is unless_met:
+        if msgspec.json.decode(payload, type=EndTargetJob) == EndTargetJob(one.id, unless_met):
             await job(payload)
 
 
@@ -95,7 +98,7 @@ async def test_a_target_whom_nobody_joins_is_hung_up(platform: CallPlatform) -> 
     one, _ = await begin(platform)
     await run_steps(platform, one, ANSWERED, ACCEPTED)
     carrier = FakeCarrier()
-    await run_jobs(platform, carrier, unless_met=True)
+    await run_jobs(platform, one, carrier, unless_met=True)
     assert LEG in carrier.hung_up
 
 
@@ -105,7 +108,7 @@ async def test_who_have_met_are_left_alone_and_end_together(platform: CallPlatfo
     one, _ = await begin(platform, call_id, name)
     await run_steps(platform, one, ANSWERED, ACCEPTED)
     carrier = FakeCarrier()
-    await run_jobs(platform, carrier, unless_met=True)
+    await run_jobs(platform, one, carrier, unless_met=True)
     assert name not in carrier.hung_up
     before = len(await platform.job_payloads("calls.hang_up"))
     assert (await run_steps(platform, one, ENDED)).status == "over"
@@ -125,8 +128,89 @@ async def test_a_caller_whose_target_has_gone_before_they_met_is_hung_up(platfor
         )
     )
     carrier = FakeCarrier()
-    await run_jobs(platform, carrier, unless_met=True)
+    await run_jobs(platform, one, carrier, unless_met=True)
     assert name in carrier.hung_up
+
+
+async def join(platform: CallPlatform, one: WarmTransfer, at: float = 1) -> bool:
+    return await platform.in_platform(lambda db: warm_transfers.join(db, one.call_id, CONFERENCE, later(at)))
+
+
+async def test_who_have_met_are_left_alone_before_media_has_reported_it(platform: CallPlatform) -> None:
+    """The consumer of events may be minutes behind."""
+    one, name = await begin(platform)
+    await run_steps(platform, one, ANSWERED, ACCEPTED)
+    assert await join(platform, one) and await join(platform, one, 5), "repeated"
+    carrier = FakeCarrier()
+    await run_jobs(platform, one, carrier, unless_met=True)
+    assert LEG not in carrier.hung_up and name not in carrier.hung_up
+    before = len(await platform.job_payloads("calls.hang_up"))
+    ended = await run_steps(platform, one, ENDED)
+    assert (ended.status, ended.joined_at) == ("over", later(1))
+    assert len(await platform.job_payloads("calls.hang_up")) == before + 1, "the target hung up: the caller's call ends"
+
+
+@pytest.mark.parametrize("steps", [(ANSWERED,), (ANSWERED, DECLINED), (ANSWERED, ACCEPTED, ENDED)])
+async def test_nobody_joins_a_conference_without_a_target(platform: CallPlatform, steps: tuple[Step, ...]) -> None:
+    one, _ = await begin(platform)
+    await run_steps(platform, one, *steps)
+    assert not await join(platform, one)
+
+
+async def test_a_blind_transfer_ends_the_calls_of_warm_ones(platform: CallPlatform) -> None:
+    """The caller asked for a person while the target was being asked, or had just accepted."""
+    for steps in ((), (ANSWERED,), (ANSWERED, ACCEPTED)):
+        workspace = await platform.create_workspace()
+        call_id, name = await transfer_call(platform, workspace, "inbound")
+        one, _ = await begin(platform, call_id, name)
+        await run_steps(platform, one, *steps)
+        await platform.in_platform(lambda db, call_id=call_id: warm_transfers.release(db, call_id))  # type: ignore[misc]
+        carrier = FakeCarrier()
+        await run_jobs(platform, one, carrier, unless_met=False)
+        assert LEG in carrier.hung_up
+        before = len(await platform.job_payloads("calls.hang_up"))
+        assert (await run_steps(platform, one, ENDED)).status == "failed"
+        await run_jobs(platform, one, carrier, unless_met=True)
+        assert name not in carrier.hung_up, "the caller talks with whom the blind transfer reached"
+        assert len(await platform.job_payloads("calls.hang_up")) == before
+
+
+async def test_a_caller_who_could_not_join_goes_on_without_the_target(platform: CallPlatform) -> None:
+    one, name = await begin(platform)
+    await run_steps(platform, one, ANSWERED, ACCEPTED)
+    assert await join(platform, one)
+    returned = await platform.in_platform(
+        lambda db: platform.calls.take_back(db, "twilio", name, "failed", later(5), leg=0)
+    )
+    assert returned is not None and returned.returned == "failed"
+    await run_steps(platform, one, ENDED)
+    carrier = FakeCarrier()
+    for unless_met in (False, True):
+        await run_jobs(platform, one, carrier, unless_met=unless_met)
+    assert LEG in carrier.hung_up and name not in carrier.hung_up
+
+
+async def test_the_calls_row_is_locked_before_the_transfers(platform: CallPlatform) -> None:
+    """Both legs of a conversation end at once: with other orders of their reports' locks one would be a deadlock."""
+    one, name = await begin(platform)
+    await run_steps(platform, one, ANSWERED, ACCEPTED)
+    for report in (partial(warm_transfers.lock_call, transfer_id=one.id), partial(ENDED, transfer_id=one.id)):
+        async with platform.pool.transaction() as db:
+            await enter_platform(db)
+            await store.lock_call(db, "twilio", name)
+            other = asyncio.create_task(platform.in_platform(report))
+            await wait_until_blocked(db)
+            async with asyncio.timeout(5):
+                await store_warm_transfers.lock_transfer(db, one.id)
+        await other
+
+
+async def wait_until_blocked(db: Connection) -> None:
+    """Until another transaction waits for a lock of this one."""
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    async with asyncio.timeout(5):
+        while not await db.fetchval(query):  # noqa: ASYNC110 -- the database gives no signal
+            await asyncio.sleep(0.01)
 
 
 async def test_a_caller_who_hangs_up_ends_the_targets_call(platform: CallPlatform) -> None:
@@ -135,7 +219,7 @@ async def test_a_caller_who_hangs_up_ends_the_targets_call(platform: CallPlatfor
         await run_steps(platform, one, *steps)
         await report_end(platform, name, 30, duration_s=30)
         carrier = FakeCarrier()
-        await run_jobs(platform, carrier, unless_met=False)
+        await run_jobs(platform, one, carrier, unless_met=False)
         assert LEG in carrier.hung_up
 
 
@@ -145,7 +229,7 @@ async def test_a_leg_that_is_known_after_the_end_is_hung_up(platform: CallPlatfo
     await run_steps(platform, one, DECLINED)
     await platform.in_platform(lambda db: warm_transfers.set_leg(db, one.id, "CA-late"))
     carrier = FakeCarrier()
-    await run_jobs(platform, carrier, unless_met=False)
+    await run_jobs(platform, one, carrier, unless_met=False)
     assert "CA-late" in carrier.hung_up
 
 

@@ -58,6 +58,9 @@ class CallActions:
             "playback_start": self._play,
             "playback_stop": self._stop_playing,
             "gather_using_speak": self._gather,
+            "gather_stop": self._stop_gather,
+            "transcription_start": self._start_transcription,
+            "transcription_stop": self._stop_transcription,
             "streaming_start": self._start_streaming,
             "streaming_stop": self._stop_streaming,
             "record_start": self._start_recording,
@@ -154,6 +157,22 @@ class CallActions:
             valid=text(body, "valid_digits") or "0123456789#*",
         )
         self._playback.gather(leg, speech, wanted)
+        return {}
+
+    def _stop_gather(self, leg: Leg, body: Body) -> Result:
+        _require_answered(leg)
+        self._playback.stop_gather(leg)
+        return {}
+
+    def _start_transcription(self, leg: Leg, body: Body) -> Result:
+        """Of the leg's own party: `transcription_tracks` "inbound"."""
+        if text(body, "transcription_tracks") not in ("", "inbound"):
+            raise not_one_of("transcription_tracks", ("inbound",))
+        self._playback.start_transcription(leg, _require_answered(leg))
+        return {}
+
+    def _stop_transcription(self, leg: Leg, body: Body) -> Result:
+        _require_answered(leg).on_words = None
         return {}
 
     def _play(self, leg: Leg, body: Body) -> Result:

@@ -43,11 +43,11 @@ class Leg:
 
     commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
     the task that uses the line. codec: of an answered leg. stream: the media stream that is requested or runs.
-    sounding: a sound plays that playback_stop may end. parks: the leg stays up after its bridge. recording_id: of the
-    recording that begins with the answer. said: the texts of its speak commands. refused: commands that the account's
-    faults refused. faults: after its end, the protocol violations on its streams. offered: codecs that its other side
-    offers, separated by commas. transferred_phone: of a leg that was dialled by a transfer, the phone of the call that
-    is transferred.
+    sounding: a sound plays that playback_stop may end. gathers: keys are gathered, which gather_stop may end. parks:
+    the leg stays up after its bridge. recording_id: of the recording that begins with the answer. said: the texts of
+    its speak commands. refused: commands that the account's faults refused. faults: after its end, the protocol
+    violations on its streams. offered: codecs that its other side offers, separated by commas. transferred_phone: of a
+    leg that was dialled by a transfer, the phone of the call that is transferred.
     """
 
     direction: Direction
@@ -72,6 +72,7 @@ class Leg:
     codec: Encoding = "PCMU"
     stream: StreamSettings | None = None
     sounding: bool = False
+    gathers: bool = False
     bridged: bool = False
     parks: bool = False
     line_lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -75,6 +75,21 @@ class Playback:
         leg.said.append(text)
         leg.spawn(self._gather(leg, text, wanted), "telnyx gather")
 
+    def stop_gather(self, leg: Leg) -> None:
+        """Ends a gather, which is reported as cancelled; does nothing without one."""
+        if leg.gathers and leg.line is not None:
+            leg.gathers = False
+            leg.line.interrupt()
+
+    def start_transcription(self, leg: Leg, line: Line) -> None:
+        """Reports what the leg's party says as call.transcription, final results only."""
+
+        def publish(words: str) -> None:
+            data = {"transcript": words, "confidence": 0.9, "is_final": True, "transcription_track": "inbound"}
+            publish_event(self._webhooks, leg, "call.transcription", transcription_data=data)
+
+        line.on_words = publish
+
     def play(self, leg: Leg, url: str) -> None:
         """Plays a file; publishes call.playback.started and call.playback.ended."""
         leg.spawn(self._play(leg, url), "telnyx playback")
@@ -109,9 +124,11 @@ class Playback:
             line = leg.up
             if line is None:
                 return
+            leg.gathers = True
             keys = await line.gather(ulaw, wanted.wait_s, wanted.most)
+            was_stopped, leg.gathers = not leg.gathers, False
         is_valid = bool(keys) and all(key in wanted.valid for key in keys)
-        pressed = "valid" if is_valid else "invalid" if keys else "timeout"
+        pressed = "valid" if is_valid else "invalid" if keys else "cancelled" if was_stopped else "timeout"
         status = "call_hangup" if line.over.is_set() else pressed
         publish_event(self._webhooks, leg, "call.gather.ended", digits=keys, status=status)
 

@@ -112,8 +112,8 @@ class ConferenceVerb:
 
 @dataclass(frozen=True, slots=True)
 class GatherVerb:
-    """`<Gather>`: keys pressed while or after it speaks (docs: voice/twiml/gather). empty_too: requests `action` also
-    without keys."""
+    """`<Gather>`: keys pressed, or words said, while or after it speaks (docs: voice/twiml/gather). takes: "dtmf",
+    "speech" or both. empty_too: requests `action` also without either."""
 
     prompts: tuple[SayVerb, ...]
     timeout_s: float
@@ -121,6 +121,7 @@ class GatherVerb:
     action: str
     method: str
     empty_too: bool
+    takes: frozenset[str] = frozenset({"dtmf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ def _gather(element: ElementTree.Element) -> GatherVerb:
         action=element.get("action", ""),
         method=element.get("method", "POST").upper(),
         empty_too=element.get("actionOnEmptyResult", "false").lower() == "true",
+        takes=frozenset(element.get("input", "dtmf").split()),
     )
 
 

@@ -174,15 +174,17 @@ class TwimlExecutor:
         return self._action_source(verb.action, verb.method, document, (("DialCallStatus", "answered"),))
 
     async def _gather(self, verb: GatherVerb, document: TwimlDocument) -> DocumentSource | None:
-        """Speaks in silence, as `_speak`, and takes keys meanwhile."""
+        """Speaks in silence, as `_speak`, and takes keys and words meanwhile."""
         line = await self._answer()
         silent_s = sum(max(0.5, len(one.text) / _LETTERS_PER_S) for one in verb.prompts)
         for one in verb.prompts:
             self._call.write_log("say", one.text)
-        keys = await line.gather(SILENCE * round(silent_s * RATE), verb.timeout_s, verb.most)
-        if not keys and not verb.empty_too:
+        silence, takes_words = SILENCE * round(silent_s * RATE), "speech" in verb.takes
+        keys, words = await line.gather_input(silence, verb.timeout_s, verb.most, takes_words=takes_words)
+        if not keys and not words and not verb.empty_too:
             return None
-        return self._action_source(verb.action, verb.method, document, (("Digits", keys),))
+        heard = (("SpeechResult", words), ("Confidence", "0.9")) if words else (("Digits", keys),)
+        return self._action_source(verb.action, verb.method, document, heard)
 
     async def _speak(self, verb: SayVerb) -> None:
         """Waits in silence as long as the text would take: this network has no voice."""

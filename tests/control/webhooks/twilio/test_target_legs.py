@@ -1,11 +1,12 @@
 """The leg of a warm transfer's target at Twilio."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
 from control.calls import store_warm_transfers
-from control.calls.announcements import target_asked_text
+from control.calls.announcements import target_brief_text, target_question_text
 from control.calls.warm_transfer import WarmTransfer
 from control.db.scope import enter_platform
 from shared.bus.checkpoints import StreamOutcome
@@ -46,9 +47,13 @@ async def test_target_hears_the_brief_and_joins_the_conference_that_the_caller_j
     transfer = await begin(platform, call_id)
     for _ in range(2):
         asked = await ask(platform, transfer, "answered")
-    gather = asked.xml[0]
-    assert gather.tag == "Gather" and gather.findtext("Say") == target_asked_text("en", "An invoice")
-    assert (gather.attrib["numDigits"], gather.attrib["actionOnEmptyResult"]) == ("1", "true")
+    assert asked.verbs == ["Gather", "Gather"]
+    brief, question = asked.xml
+    assert (brief.findtext("Say"), brief.attrib["input"]) == (target_brief_text("en", "An invoice"), "dtmf")
+    assert "actionOnEmptyResult" not in brief.attrib, "the question follows"
+    assert (question.findtext("Say"), question.attrib["input"]) == (target_question_text("en"), "dtmf speech")
+    assert (question.attrib["numDigits"], question.attrib["actionOnEmptyResult"]) == ("1", "true")
+    assert (question.attrib["language"], question.attrib["hints"].split(", ")[0]) == ("en-US", "yes")
     for _ in range(2):
         joined = await ask(platform, transfer, "decided", Digits="1")
     assert joined.xml.findtext("Dial/Conference") == str(transfer.id)
@@ -71,6 +76,33 @@ async def test_target_that_does_not_accept_is_hung_up(platform: WebhookPlatform,
     assert (await ask(platform, transfer, "decided", Digits="1")).verbs == ["Hangup"], "too late"
 
 
+async def test_target_decides_by_words(platform: WebhookPlatform) -> None:
+    for words, accepted in (("Yes, put them through.", True), ("Not now, sorry.", False)):
+        _, call_id = await start_call(platform, f"CT9{accepted}")
+        transfer = await begin(platform, call_id)
+        await ask(platform, transfer, "answered")
+        answer = await ask(platform, transfer, "decided", SpeechResult=words, Confidence="0.9")
+        assert answer.verbs == (["Dial"] if accepted else ["Hangup"])
+        found = await find(platform, transfer)
+        assert (found.status, found.failure) == (("accepted", None) if accepted else ("failed", "refused"))
+    assert "put them through" not in str(await platform.stored_events())
+
+
+async def test_target_who_is_not_understood_is_asked_once_more(platform: WebhookPlatform) -> None:
+    """A mailbox that is still speaking is not understood either."""
+    _, call_id = await start_call(platform, "CT10")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    again = await ask(platform, transfer, "decided&language=en", SpeechResult="Hello, who is this?")
+    (question,) = again.xml
+    assert question.findtext("Say") == target_question_text("en")
+    assert "step=decided_again" in question.attrib["action"]
+    assert (await find(platform, transfer)).status == "asking"
+    last = await ask(platform, transfer, "decided_again&language=en", SpeechResult="Leave a message after the tone.")
+    assert last.verbs == ["Hangup"]
+    assert (await find(platform, transfer)).failure == "no_answer"
+
+
 @pytest.mark.parametrize(("status", "failure"), [("busy", "busy"), ("no-answer", "no_answer"), ("failed", "failed")])
 async def test_target_that_is_not_reached(platform: WebhookPlatform, status: str, failure: str) -> None:
     _, call_id = await start_call(platform, f"CT3{status}")
@@ -89,6 +121,43 @@ async def test_target_is_hung_up_where_the_database_fails(platform: WebhookPlatf
         assert (await ask(platform, transfer, "answered")).verbs == ["Hangup"]
     finally:
         await platform.execute("ALTER TABLE warm_transfers_away RENAME TO warm_transfers")
+
+
+async def test_caller_does_not_join_a_conference_that_the_target_has_left(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT6")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    await ask(platform, transfer, "decided", Digits="1")
+    await ask(platform, transfer, "ended", CallStatus="completed")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN, conference=str(transfer.id)))
+    back = await ask_continue(platform, action, "CT6")
+    assert back.verbs == ["Connect"], "back to the agent"
+
+
+async def test_blind_transfer_ends_the_call_of_a_warm_one(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT7")
+    transfer = await begin(platform, call_id)
+    await ask(platform, transfer, "answered")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
+    assert (await ask_continue(platform, action, "CT7")).xml.findtext("Dial/Number") == HUMAN
+    assert (await find(platform, transfer)).status == "failed"
+    assert (await ask(platform, transfer, "decided", Digits="1")).verbs == ["Hangup"], "too late"
+
+
+async def test_caller_joins_where_the_database_fails(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CT8")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN, conference="room"))
+    end_blocked = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+    """
+    async with platform.pool.transaction() as db:
+        await db.execute("LOCK TABLE warm_transfers")
+        joined = asyncio.create_task(ask_continue(platform, action, "CT8"))
+        while not joined.done():
+            await platform.execute(end_blocked)
+            await asyncio.sleep(0.02)
+    assert (await joined).xml.findtext("Dial/Conference") == "room"
 
 
 async def test_keys_are_not_stored(platform: WebhookPlatform) -> None:

@@ -35,19 +35,22 @@ Payload = dict[str, Any]
 
 @dataclass
 class Speaker:
-    """A party that repeats one frame, presses `digits`, and hangs up after `lasts_ms` or when `leaving` is set."""
+    """A party that repeats one frame, presses `digits`, says `words` once, and hangs up after `lasts_ms` or when
+    `leaving` is set."""
 
     frame: bytes = b"\x20" * 160
     lasts_ms: int | None = None
     digits: dict[int, str] = field(default_factory=dict)
     heard: bytearray = field(default_factory=bytearray)
+    words: str = ""
     leaving: bool = False
     cleared_count: int = 0
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
         self.heard += heard
         leaves = self.leaving or (self.lasts_ms is not None and at_ms >= self.lasts_ms)
-        return PartyOutput(self.frame, self.digits.get(at_ms, ""), hang_up=leaves)
+        words, self.words = self.words, ""
+        return PartyOutput(self.frame, self.digits.get(at_ms, ""), hang_up=leaves, words=words)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
         """Ignored."""

@@ -2,6 +2,7 @@
 
 import pytest
 from telnyx import NotFoundError, UnprocessableEntityError
+from telnyx.types import Transcription
 
 from simulator.carrier.network.phone_network import Subscriber
 from tests.simulator.carrier.network.telnyx.account import NUMBER, Account, Speaker, account, eventually
@@ -31,6 +32,29 @@ async def test_keys_are_gathered_while_a_text_is_spoken() -> None:
             control_id, payload="Press one.", voice="female", maximum_digits=1, timeout_millis=500
         )
         assert (await telnyx.customer.event("call.gather.ended", 2))["status"] == "timeout"
+
+
+async def test_words_are_reported_between_start_and_stop_of_a_transcription() -> None:
+    async with account() as telnyx:
+        party = Speaker()
+        control_id = await dial_colleague(telnyx, party)
+        actions = telnyx.client.calls.actions
+        await actions.gather_using_speak(control_id, payload="Yes or no?", voice="female", maximum_digits=1)
+        await actions.start_transcription(control_id, transcription_engine="Telnyx", transcription_tracks="inbound")
+        party.words = "Yes."
+        heard = Transcription.model_validate({"payload": await telnyx.customer.event("call.transcription")})
+        assert heard.payload is not None and heard.payload.transcription_data is not None
+        said = heard.payload.transcription_data
+        assert (said.transcript, said.is_final, said.transcription_track) == ("Yes.", True, "inbound")
+        await actions.stop_gather(control_id)
+        assert (await telnyx.customer.event("call.gather.ended"))["status"] == "cancelled"
+        await actions.stop_transcription(control_id)
+        party.words = "And more."
+        await actions.gather_using_speak(
+            control_id, payload="One.", voice="female", maximum_digits=1, timeout_millis=100
+        )
+        await telnyx.customer.event("call.gather.ended", 2)
+        assert party.words == "" and len(telnyx.customer.payloads("call.transcription")) == 1
 
 
 async def test_two_legs_hear_each_other_in_a_conference_until_one_leaves() -> None:

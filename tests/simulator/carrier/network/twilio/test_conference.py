@@ -28,6 +28,17 @@ CONFERENCE = (
 )
 
 
+SPEECH = GATHER.replace("<Gather ", '<Gather input="dtmf speech" ')
+
+
+class SpeakingParty(PassiveParty):
+    """Says a word after half a second."""
+
+    def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
+        output = super().tick(at_ms, heard)
+        return replace(output, words="Yes.") if at_ms == 500 else output
+
+
 class KeyParty(PassiveParty):
     """Presses a key after half a second."""
 
@@ -43,6 +54,15 @@ async def test_gather_reports_the_keys(party: type[PassiveParty], keys: str) -> 
         await run_call(net, customer, GATHER, party())
         (asked,) = customer.fields_of("/keys")
         assert asked["Digits"] == keys
+
+
+@pytest.mark.parametrize(("document", "said"), [(SPEECH, "Yes."), (GATHER, None)])
+async def test_gather_reports_words_where_it_takes_them(document: str, said: str | None) -> None:
+    async with Customer().running() as customer, running_twilio_network() as net:
+        customer.documents["/keys"] = ["<Response><Hangup/></Response>"]
+        await run_call(net, customer, document, SpeakingParty())
+        (asked,) = customer.fields_of("/keys")
+        assert asked.get("SpeechResult") == said and ("Digits" in asked) == (said is None)
 
 
 async def test_participants_of_a_conference_hear_each_other_until_one_leaves() -> None:
