@@ -216,7 +216,7 @@ class ControlSettings(DatabaseSettings):
     )
     bus_timeout_s: float = Field(1.0, gt=0, le=10, description="Timeout of the bus (Redis), in seconds.")
     request_concurrency: int = Field(
-        32, ge=1, le=1_000, description="Requests of running calls that one API process handles at once."
+        256, ge=1, le=1_000, description="Requests of running calls that one API process handles at once."
     )
     media_urls: SocketUrls = Field(
         (), description="URLs of the media nodes that calls may be routed to; empty allows every node in Redis."

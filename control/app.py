@@ -97,7 +97,7 @@ class ApiOptions:
     webhooks: WebhookOptions
     pool_size: int = 16
     timeouts: Timeouts = field(default_factory=Timeouts)
-    request_concurrency: int = 32
+    request_concurrency: int = 256
 
 
 @asynccontextmanager
@@ -193,9 +193,7 @@ def make_request_reader(
     connection for leases and outcomes of runs."""
     metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
-    # A workspace gets half of the places, a handler three quarters; at least one each.
-    places = options.request_concurrency
-    shares = RequestShares(per_workspace=max(places // 2, 1), per_handler=max(places * 3 // 4, 1))
+    shares = make_request_shares(options.request_concurrency)
     service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares, finder)
     return RequestReader(
         RequestStream(bus, sealer),
@@ -205,6 +203,11 @@ def make_request_reader(
         pace=ReaderPace(wait=min(LONGEST_READ_S, options.outside.bus_timeout_s / 2)),
         on_death=http_metrics.process.count_death,
     )
+
+
+def make_request_shares(places: int) -> RequestShares:
+    """Of so many requests at once. A handler gets three quarters of them, at least one."""
+    return RequestShares(places=places, per_handler=max(places * 3 // 4, 1))
 
 
 def _dead_tasks(reader: RequestReader) -> list[str]:
