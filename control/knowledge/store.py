@@ -30,6 +30,15 @@ _FINISH: Final = """
 """
 
 
+_NEWEST: Final = """
+    SELECT id FROM (
+        SELECT id, sum(chunk_count) OVER (ORDER BY created_at DESC, id DESC) - chunk_count AS newer FROM (
+            SELECT id, created_at, chunk_count FROM knowledge_documents
+            WHERE workspace_id = $1 AND chunk_count > 0 AND (cardinality($2::uuid[]) = 0 OR id = ANY($2::uuid[]))
+            ORDER BY created_at DESC, id DESC LIMIT $3
+        ) newest
+    ) counted WHERE newer < $4
+"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
@@ -84,6 +93,14 @@ async def select_known(db: Connection, workspace_id: UUID, document_ids: Collect
         list(document_ids),
     )
     return {row["id"] for row in rows}
+
+
+async def select_newest(
+    db: Connection, workspace_id: UUID, among: Collection[UUID], chunks: int, most: int
+) -> list[UUID]:
+    """The newest documents that have so many chunks together, `most` at most. among: only of these; empty: of all."""
+    rows = await db.fetch(_NEWEST, workspace_id, list(among), most, chunks)
+    return [row["id"] for row in rows]
 
 
 async def restart(db: Connection, workspace_id: UUID, document_id: UUID, now: datetime) -> KnowledgeDocument | None:
