@@ -1244,6 +1244,7 @@ CREATE TABLE public.knowledge_documents (
     created_at timestamp with time zone NOT NULL,
     requested_at timestamp with time zone NOT NULL,
     indexed_at timestamp with time zone,
+    turn integer DEFAULT 0 NOT NULL,
     CONSTRAINT knowledge_documents_check CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
     CONSTRAINT knowledge_documents_format_check CHECK ((format = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text]))),
     CONSTRAINT knowledge_documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'ready'::text, 'failed'::text])))
@@ -2807,6 +2808,8 @@ INSERT INTO public.schema_migrations VALUES ('20261127001401');
 INSERT INTO public.schema_migrations VALUES ('20261127001501');
 INSERT INTO public.schema_migrations VALUES ('20261127001502');
 INSERT INTO public.schema_migrations VALUES ('20261127001601');
+INSERT INTO public.schema_migrations VALUES ('20261127002301');
+INSERT INTO public.schema_migrations VALUES ('20261127002302');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -4302,6 +4305,12 @@ CREATE INDEX knowledge_documents_newest ON public.knowledge_documents USING btre
 --
 
 CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btree (requested_at) WHERE (status = 'pending'::text);
+
+--
+-- Name: knowledge_documents_turns; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX knowledge_documents_turns ON public.knowledge_documents USING btree (workspace_id, turn) WHERE (status = 'pending'::text);
 
 --
 -- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -

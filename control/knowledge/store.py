@@ -20,7 +20,8 @@ _ORDER: Final = Keyset(
     ("created_at", "id"), "SELECT created_at, id FROM knowledge_documents WHERE id = $1 AND workspace_id = $2"
 )
 _RESTART: Final = f"""
-    UPDATE knowledge_documents SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3
+    UPDATE knowledge_documents
+    SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3, turn = $4
     WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
 _FINISH: Final = """
@@ -103,9 +104,19 @@ async def select_newest(
     return [row["id"] for row in rows]
 
 
-async def restart(db: Connection, workspace_id: UUID, document_id: UUID, now: datetime) -> KnowledgeDocument | None:
+async def select_last_turn(db: Connection, workspace_id: UUID) -> int | None:
+    """The last turn of the workspace's documents that wait to be indexed; None: none waits."""
+    last: int | None = await db.fetchval(
+        "SELECT max(turn) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
+    )
+    return last
+
+
+async def restart(
+    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, turn: int
+) -> KnowledgeDocument | None:
     """Makes a document pending under its next revision; None without such a document."""
-    row = await db.fetchrow(_RESTART, workspace_id, document_id, now)
+    row = await db.fetchrow(_RESTART, workspace_id, document_id, now, turn)
     return None if row is None else KnowledgeDocument(**row)
 
 

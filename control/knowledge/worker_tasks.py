@@ -8,7 +8,8 @@ from control.db.jobs import JobLimits
 from control.db.pool import Connection, Pool
 from control.knowledge.index_job import DocumentIndexer, fail_stuck, make_delete_file_job, make_index_document_job
 from control.knowledge.parser import DocumentParser
-from control.knowledge.service import DELETE_FILE, INDEX_DOCUMENT, KnowledgeDocuments
+from control.knowledge.service import DELETE_FILE, KnowledgeDocuments
+from control.knowledge.turns import INDEX_DOCUMENT
 from shared.storage import Storage
 
 _MOST_STUCK: Final = 20
