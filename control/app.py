@@ -149,6 +149,7 @@ async def open_app(
                         await webhooks.close()
                         await bookings.close()
                         await dependencies.services.tools.connections.close()
+                        await dependencies.services.knowledge_search.close()
         finally:
             await redis.aclose()
 
@@ -217,7 +218,7 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
     warm_transfers = WarmTransferRuns(services.calls, services.carriers)
-    return join_handlers([agents_request_handlers(bookings), warm_transfers.handlers()])
+    return join_handlers([agents_request_handlers(bookings, services.knowledge_search), warm_transfers.handlers()])
 
 
 def make_app(
