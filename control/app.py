@@ -148,8 +148,7 @@ async def open_app(
                     finally:
                         await webhooks.close()
                         await bookings.close()
-                        await dependencies.services.tools.connections.close()
-                        await dependencies.services.knowledge_search.close()
+                        await dependencies.services.close()
         finally:
             await redis.aclose()
 

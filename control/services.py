@@ -57,7 +57,8 @@ from shared.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The domain services, which hold no state, and the clients of what lies outside; made once per program."""
+    """The domain services, which hold no state but connections, and the clients of what lies outside; made once per
+    program."""
 
     accounts: Accounts
     workspaces: Workspaces
@@ -93,6 +94,11 @@ class Services:
     storage: Storage
     deferred_webhooks: DeferredWebhooks
     provider_health: ProviderHealthStates
+
+    async def close(self) -> None:
+        """Closes the connections that the services themselves opened."""
+        await self.tools.connections.close()
+        await self.knowledge_search.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                         metrics=metrics,
                     )
                 finally:
-                    await services.tools.connections.close()
+                    await services.close()
                     await reader.aclose()
 
 

@@ -308,21 +308,21 @@ CREATE FUNCTION public.prepare_knowledge_vectors() RETURNS boolean
     SET search_path TO 'public', 'pg_temp'
     AS $_$
 DECLARE
-    found record;
+    extension record;
 BEGIN
     IF to_regclass('knowledge_vectors.chunks') IS NOT NULL THEN
         RETURN true;
     END IF;
     SELECT extnamespace::regnamespace::text AS place, string_to_array(substring(extversion FROM '^[0-9.]+'), '.')::integer[]
-        AS version INTO found FROM pg_extension WHERE extname = 'vector';
-    IF found IS NULL OR found.version < '{0,8}'::integer[] THEN
+        AS version INTO extension FROM pg_extension WHERE extname = 'vector';
+    IF extension IS NULL OR extension.version < '{0,8}'::integer[] THEN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('knowledge_vectors', 0));
     IF to_regclass('knowledge_vectors.chunks') IS NOT NULL THEN  -- another worker was first
         RETURN true;
     END IF;
-    EXECUTE format('SET LOCAL search_path = public, %s, pg_temp', found.place);
+    EXECUTE format('SET LOCAL search_path = public, %s, pg_temp', extension.place);
     -- chunks: vectors of fewer values end in zeros, which change no angle. 1,024 values of two bytes stay in the row,
     -- because each that moves out costs a search two more reads.
     -- documents: which have all their vectors, of which model and revision; retry_at: of one that the embedder refused.
@@ -394,8 +394,7 @@ BEGIN
         $rank$;
         REVOKE ALL ON FUNCTION knowledge_vectors.rank FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION knowledge_vectors.rank TO vocalized_app;
-    $ddl$, found.place);
-    EXECUTE 'SET LOCAL search_path = public, pg_temp';
+    $ddl$, extension.place);
     RETURN true;
 END
 $_$;
@@ -1345,7 +1344,7 @@ CREATE TABLE public.knowledge_documents (
     created_at timestamp with time zone NOT NULL,
     requested_at timestamp with time zone NOT NULL,
     indexed_at timestamp with time zone,
-    turn integer DEFAULT 0 NOT NULL,
+    start_tag integer DEFAULT 0 NOT NULL,
     CONSTRAINT knowledge_documents_check CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
     CONSTRAINT knowledge_documents_format_check CHECK ((format = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text]))),
     CONSTRAINT knowledge_documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'ready'::text, 'failed'::text])))
@@ -4409,10 +4408,10 @@ CREATE INDEX knowledge_documents_newest ON public.knowledge_documents USING btre
 CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btree (requested_at) WHERE (status = 'pending'::text);
 
 --
--- Name: knowledge_documents_turns; Type: INDEX; Schema: public; Owner: -
+-- Name: knowledge_documents_start_tags; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX knowledge_documents_turns ON public.knowledge_documents USING btree (workspace_id, turn) WHERE (status = 'pending'::text);
+CREATE INDEX knowledge_documents_start_tags ON public.knowledge_documents USING btree (workspace_id, start_tag) WHERE (status = 'pending'::text);
 
 --
 -- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -

@@ -27,7 +27,7 @@ FAILURES: Final[Mapping[str, str]] = {
 class KnowledgeDocument:
     """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
     requests to index it; requested_at: of the last one. indexed_at: when its text could be searched last.
-    turn: its place among all documents that wait to be indexed."""
+    start_tag: its place among all documents that wait to be indexed."""
 
     id: UUID
     workspace_id: UUID
@@ -44,7 +44,7 @@ class KnowledgeDocument:
     created_at: datetime
     requested_at: datetime
     indexed_at: datetime | None
-    turn: int = 0
+    start_tag: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _ORDER: Final = Keyset(
 )
 _RESTART: Final = f"""
     UPDATE knowledge_documents
-    SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3, turn = $4
+    SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3, start_tag = $4
     WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
 _FINISH: Final = """
@@ -104,19 +104,19 @@ async def select_newest(
     return [row["id"] for row in rows]
 
 
-async def select_last_turn(db: Connection, workspace_id: UUID) -> int | None:
-    """The last turn of the workspace's documents that wait to be indexed; None: none waits."""
+async def select_last_start_tag(db: Connection, workspace_id: UUID) -> int | None:
+    """The last start tag of the workspace's documents that wait to be indexed; None: none waits."""
     last: int | None = await db.fetchval(
-        "SELECT max(turn) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
+        "SELECT max(start_tag) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
     )
     return last
 
 
 async def restart(
-    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, turn: int
+    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, start_tag: int
 ) -> KnowledgeDocument | None:
     """Makes a document pending under its next revision; None without such a document."""
-    row = await db.fetchrow(_RESTART, workspace_id, document_id, now, turn)
+    row = await db.fetchrow(_RESTART, workspace_id, document_id, now, start_tag)
     return None if row is None else KnowledgeDocument(**row)
 
 

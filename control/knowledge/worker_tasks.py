@@ -12,7 +12,7 @@ from control.knowledge.embedding_usage import RECORD_QUESTION, make_record_quest
 from control.knowledge.index_job import DocumentIndexer, fail_stuck, make_delete_file_job, make_index_document_job
 from control.knowledge.parser import DocumentParser
 from control.knowledge.service import DELETE_FILE, KnowledgeDocuments
-from control.knowledge.turns import INDEX_DOCUMENT
+from control.knowledge.start_tags import INDEX_DOCUMENT
 from shared.storage import Storage
 
 _MOST_STUCK: Final = 20

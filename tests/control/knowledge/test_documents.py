@@ -10,8 +10,8 @@ from control.db.jobs import JobFailed
 from control.knowledge import store
 from control.knowledge.files import documents_prefix, key_of
 from control.knowledge.service import DELETE_FILE, IndexDocumentJob
+from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.store import lock_workspace
-from control.knowledge.turns import INDEX_DOCUMENT
 from control.knowledge.worker_tasks import knowledge_tasks
 from shared.errors import Conflict, Invalid, NotFound
 from shared.storage import StorageUnavailable

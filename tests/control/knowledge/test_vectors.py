@@ -165,8 +165,10 @@ async def test_vectors_are_resumed_and_made_again(embedding: Embedding, monkeypa
     assert await other.run_duty() == 1 and await stored() == 1
     assert [one.text for one in await other.find(library)] == [CROWN] and await embedding.find(library) == []
     vendor.dimensions = 1_536
-    assert await other.with_policy(model="larger").run_duty() == 0, "longer vectors than are stored"
-    await other.embedder.close()
+    larger = other.with_policy(model="larger")
+    assert await larger.run_duty() == 0, "longer vectors than are stored"
+    for one in (other, larger):
+        await one.embedder.close()
 
 
 async def test_refused_document_waits_and_others_go_on(embedding: Embedding, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import msgspec
 from control.db.jobs import JobLimits, JobRetries, run_jobs
 from control.knowledge.model import KnowledgeDocument
 from control.knowledge.service import IndexDocumentJob
+from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.store import finish
-from control.knowledge.turns import INDEX_DOCUMENT
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.knowledge.library import Library, make_library
 
