@@ -31,7 +31,7 @@ from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.integrations.model import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
-from control.knowledge.embedder import Embedder, EmbedderPolicy
+from control.knowledge.embedder import EmbedderPolicy
 from control.knowledge.hybrid_search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
 from control.messages.model import MessagePolicy
@@ -45,6 +45,7 @@ from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
+from control.voice.http_embedder import HttpEmbedder
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
 from control.workspaces.service import Workspaces
@@ -195,7 +196,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         knowledge=knowledge,
-        knowledge_search=KnowledgeSearch(Embedder(policies.embedder, guard) if policies.embedder else None),
+        knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
         tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),

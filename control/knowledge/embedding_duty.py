@@ -12,7 +12,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.knowledge import store_vectors
 from control.knowledge.embedder import BATCH, Embedder, EmbedderUnavailable, TextsRefused
-from control.knowledge.embedding_usage import EmbeddingUse, record_use
+from control.knowledge.embedding_usage import EmbeddingUse, enqueue_use
 from control.knowledge.store_vectors import ChunkText, DueDocument
 
 # Of one run: documents, one of each workspace before the second of any, and requests for each of them.
@@ -64,7 +64,7 @@ class EmbeddingDuty:
         use = EmbeddingUse(document.workspace_id, self._model, found.tokens, found.is_estimated, now)
 
         async def store(db: Connection) -> bool:
-            await record_use(db, use)
+            await enqueue_use(db, use)
             numbers = [one.number for one in chunks]
             return await store_vectors.insert_vectors(db, document, self._model, numbers, found.vectors)
 

@@ -8,7 +8,6 @@ from control.db.jobs import JobLimits
 from control.db.pool import Connection, Pool
 from control.knowledge.embedder import Embedder
 from control.knowledge.embedding_duty import EVERY_S, MOST_DOCUMENTS, EmbeddingDuty
-from control.knowledge.embedding_usage import RECORD_QUESTION, make_record_question_job
 from control.knowledge.index_job import DocumentIndexer, fail_stuck, make_delete_file_job, make_index_document_job
 from control.knowledge.parser import DocumentParser
 from control.knowledge.service import DELETE_FILE, KnowledgeDocuments
@@ -21,8 +20,8 @@ _MOST_STUCK: Final = 20
 def knowledge_tasks(
     pool: Pool, documents: KnowledgeDocuments, storage: Storage, embedder: Embedder | None = None
 ) -> WorkerTasks:
-    """Jobs `knowledge.index_document`, `knowledge.delete_file` and `knowledge.record_question`, duty `stuck_documents`,
-    and with an embedder `document_vectors`. Each job of the first kind has a child process of up to 512 MiB, so few run
+    """Jobs `knowledge.index_document` and `knowledge.delete_file`, duty `stuck_documents`, and with an embedder
+    `document_vectors`. Each job of the first kind has a child process of up to 512 MiB, so few run
     at once."""
 
     async def stuck_documents(db: Connection, now: datetime) -> int:
@@ -33,7 +32,6 @@ def knowledge_tasks(
         handlers={
             INDEX_DOCUMENT: make_index_document_job(indexer),
             DELETE_FILE: make_delete_file_job(storage),
-            RECORD_QUESTION: make_record_question_job(pool),
         },
         duties=[Duty("stuck_documents", 600, stuck_documents, _MOST_STUCK), *_make_vector_duties(embedder)],
         limits={INDEX_DOCUMENT: JobLimits(timeout_s=180.0, concurrency=2)},

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from control.agents.remote_tools import agents_request_handlers
+from control.billing.embedding_usage import PROVIDER, make_record_embedding_job
 from control.knowledge import store_vectors
-from control.knowledge.embedder import Embedder, EmbedderPolicy
-from control.knowledge.embedding_duty import BATCH, MOST_BATCHES, EmbeddingDuty
-from control.knowledge.embedding_usage import PROVIDER, RECORD_QUESTION
+from control.knowledge.embedder import BATCH, Embedder, EmbedderPolicy
+from control.knowledge.embedding_duty import MOST_BATCHES, EmbeddingDuty
+from control.knowledge.embedding_usage import RECORD_EMBEDDING
 from control.knowledge.files import key_of
 from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.model import FoundPassage
-from control.knowledge.worker_tasks import knowledge_tasks
+from control.voice.http_embedder import HttpEmbedder
 from shared.egress import EgressGuard
 from simulator.vendors.faults import Fault
 from simulator.vendors.openai_embeddings import EmbeddingsVendor
@@ -72,7 +73,7 @@ class Embedding:
     def with_policy(self, **changed: Any) -> "Embedding":
         """The same with another policy."""
         policy = replace(self.embedder.policy, **changed)
-        return replace(self, embedder=Embedder(policy, EgressGuard(LOOPBACK)))
+        return replace(self, embedder=HttpEmbedder(policy, EgressGuard(LOOPBACK)))
 
     async def find(self, library: Library, question: str = QUESTION, **query: Any) -> list[FoundPassage]:
         """As an agent does."""
@@ -98,7 +99,7 @@ async def running_embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     async with running_vendor(vendor.routes(), None, cancels=True) as address:
         # The question's time is long, because the machine may be busy.
         policy = EmbedderPolicy(f"http://{address}/v1", "small", vendor.state.key, question_s=10.0)
-        opened = Embedding(vendor, Embedder(policy, EgressGuard(LOOPBACK)), platform)
+        opened = Embedding(vendor, HttpEmbedder(policy, EgressGuard(LOOPBACK)), platform)
         yield opened
         await opened.embedder.close()
 
@@ -134,7 +135,7 @@ async def test_words_alone_answer_without_the_embedder(embedding: Embedding, fau
 
 async def test_vectors_are_resumed_and_made_again(embedding: Embedding, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the embedder failed, after a document changed, and for another model."""
-    monkeypatch.setattr("control.knowledge.embedder.RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr("control.voice.http_embedder.RETRY_AFTER_S", (0.0, 0.0))
     library = await make_library(embedding.platform)
     count = BATCH * MOST_BATCHES + 10
     text = "\n\n".join(f"# Part {number}\nThe item {number} is there." for number in range(count))
@@ -235,9 +236,9 @@ async def test_tool_finds_by_meaning_and_the_ledger_has_what_was_used(embedding:
     async with running_api_process(platform, handlers), running_node(valkey_url) as node:
         answer = await node.client.ask(reference(call), "tool.search_knowledge", arguments, deadline_s=30.0)
     assert CROWN in json.loads(json.loads(answer))["passages"][0]["text"]
-    tasks = knowledge_tasks(platform.pool, platform.services.knowledge, platform.storage, embedding.embedder)
-    for payload in await platform.job_payloads(RECORD_QUESTION):
-        await tasks.handlers[RECORD_QUESTION](payload)
+    record = make_record_embedding_job(platform.pool)
+    for payload in await platform.job_payloads(RECORD_EMBEDDING):
+        await record(payload)
     rows = await platform.in_platform(
         lambda db: db.fetch(
             "SELECT call_id, quantity, unit, model, details, cost FROM usage_records WHERE provider = $1 "
