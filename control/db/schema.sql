@@ -382,6 +382,7 @@ BEGIN
                     ORDER BY (c.embedding <=> wanted::halfvec(1024)) + 0, c.document_id, c.number LIMIT most;
             ELSE
                 PERFORM set_config('hnsw.iterative_scan', 'strict_order', true);
+                PERFORM set_config('hnsw.ef_search', '100', true);
                 PERFORM set_config('enable_sort', 'off', true);
                 RETURN QUERY
                     SELECT c.document_id, c.number, 1 - (c.embedding <=> wanted::halfvec(1024)) FROM knowledge_vectors.chunks c

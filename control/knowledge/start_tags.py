@@ -2,7 +2,7 @@
 
 A document's start tag is that of start-time fair queueing (Goyal, Vin, Cheng 1996, ACM SIGCOMM): one more than that of
 its workspace's last waiting document, and not less than the tag that is served now. So the only document of one
-workspace waits for one document of each other workspace, and nobody saves up service while there is nothing to index."""
+workspace waits for one document of each other workspace, and nobody saves up service while nothing is to be indexed."""
 
 from typing import Final
 from uuid import UUID
