@@ -32,7 +32,10 @@ _MISSING: Final = """
 """
 # Locks the document, so that nobody puts other chunks in place of those that the vectors are of.
 _CURRENT: Final = """
-    SELECT EXISTS (SELECT FROM knowledge_documents WHERE id = $1 AND revision = $2 AND status = 'ready' FOR SHARE)
+    SELECT EXISTS (
+        SELECT FROM knowledge_documents
+        WHERE id = $1 AND workspace_id = $2 AND revision = $3 AND status = 'ready' FOR SHARE
+    )
 """
 _INSERT: Final = """
     INSERT INTO knowledge_vectors.chunks (document_id, number, workspace_id, model, embedding)
@@ -102,7 +105,7 @@ async def insert_vectors(
     db: Connection, document: DueDocument, model: str, numbers: Sequence[int], vectors: Sequence[Sequence[float]]
 ) -> bool:
     """Stores vectors of chunks; False, and nothing, where the document was indexed anew or deleted meanwhile."""
-    if not await db.fetchval(_CURRENT, document.id, document.revision):
+    if not await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         return False
     texts = [f"[{','.join(map(repr, vector))}]" for vector in vectors]
     await db.execute(_INSERT, document.id, document.workspace_id, model, list(numbers), texts)
@@ -111,13 +114,13 @@ async def insert_vectors(
 
 async def finish(db: Connection, document: DueDocument, model: str) -> None:
     """Stores that the document has all its vectors."""
-    if await db.fetchval(_CURRENT, document.id, document.revision):
+    if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         await db.execute(_FINISH, document.id, document.workspace_id, model, document.revision)
 
 
 async def postpone(db: Connection, document: DueDocument, model: str, now: datetime) -> None:
     """Stores that the embedder refused the document's text: it is tried again later, however often."""
-    if await db.fetchval(_CURRENT, document.id, document.revision):
+    if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         await db.execute(_POSTPONE, document.id, document.workspace_id, model, document.revision, now)
 
 
