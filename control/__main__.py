@@ -52,6 +52,7 @@ from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.knowledge.embedder import EmbedderPolicy
 from control.outside import OutsideOptions
 from control.services import Policies
 from control.shipped_records import ShippedRecords, seed_database
@@ -290,6 +291,7 @@ def _policies(settings: ControlSettings) -> Policies:
         analysis=AnalysisPolicy(
             settings.call_analysis, settings.call_analysis_max_tokens, settings.call_analysis_timeout_s
         ),
+        embedder=_make_embedder_policy(settings),
         exports=ExportPolicy(
             concurrency=settings.export_concurrency,
             per_hour=settings.exports_per_hour,
@@ -297,6 +299,19 @@ def _policies(settings: ControlSettings) -> Policies:
             longest_s=settings.export_longest_s,
         ),
         access_token_s=settings.access_token_s,
+    )
+
+
+def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
+    if settings.embedder_url is None:
+        return None
+    return EmbedderPolicy(
+        base_url=str(settings.embedder_url),
+        model=settings.embedder_model,
+        api_key=settings.embedder_key.get_secret_value(),
+        dimensions=settings.embedder_dimensions,
+        question_s=settings.embedder_question_timeout_s,
+        least_similarity=settings.embedder_least_similarity,
     )
 
 

@@ -98,7 +98,7 @@ class ApiOptions:
     webhooks: WebhookOptions
     pool_size: int = 16
     timeouts: Timeouts = field(default_factory=Timeouts)
-    request_concurrency: int = 32
+    request_concurrency: int = 256
 
 
 @asynccontextmanager
@@ -149,7 +149,7 @@ async def open_app(
                     finally:
                         await webhooks.close()
                         await bookings.close()
-                        await dependencies.services.tools.connections.close()
+                        await dependencies.services.close()
         finally:
             await redis.aclose()
 
@@ -194,9 +194,7 @@ def make_request_reader(
     connection for leases and outcomes of runs."""
     metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
-    # A workspace gets half of the places, a handler three quarters; at least one each.
-    places = options.request_concurrency
-    shares = RequestShares(per_workspace=max(places // 2, 1), per_handler=max(places * 3 // 4, 1))
+    shares = make_request_shares(options.request_concurrency)
     service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares, finder)
     return RequestReader(
         RequestStream(bus, sealer),
@@ -208,6 +206,11 @@ def make_request_reader(
     )
 
 
+def make_request_shares(places: int) -> RequestShares:
+    """Of so many requests at once. A handler gets three quarters of them, at least one."""
+    return RequestShares(places=places, per_handler=max(places * 3 // 4, 1))
+
+
 def _dead_tasks(reader: RequestReader) -> list[str]:
     return [task.name for task in reader.tasks if task.is_dead]
 
@@ -216,7 +219,8 @@ def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandl
     """The handlers of all rooms, by the request's name."""
     warm_transfers = WarmTransferRuns(services.calls, services.carriers, services.call_pacer)
     sent_digits = SentDigitRuns(services.carriers)
-    return join_handlers([agents_request_handlers(bookings), warm_transfers.handlers(), sent_digits.handlers()])
+    of_agents = agents_request_handlers(bookings, services.knowledge_search)
+    return join_handlers([of_agents, warm_transfers.handlers(), sent_digits.handlers()])
 
 
 def make_app(

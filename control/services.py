@@ -31,6 +31,8 @@ from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.integrations.model import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
+from control.knowledge.embedder import EmbedderPolicy
+from control.knowledge.hybrid_search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
 from control.messages.model import MessagePolicy
 from control.messages.service import CallerMessages
@@ -43,6 +45,7 @@ from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
+from control.voice.http_embedder import HttpEmbedder
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
 from control.workspaces.service import Workspaces
@@ -55,7 +58,8 @@ from shared.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The domain services, which hold no state, and the clients of what lies outside; made once per program."""
+    """The domain services, which hold no state but connections, and the clients of what lies outside; made once per
+    program."""
 
     accounts: Accounts
     workspaces: Workspaces
@@ -81,6 +85,7 @@ class Services:
     spend_alarms: SpendAlarms
     messages: CallerMessages
     knowledge: KnowledgeDocuments
+    knowledge_search: KnowledgeSearch
     privacy: Privacy
     integrations: Integrations
     tools: ToolServices
@@ -91,12 +96,18 @@ class Services:
     deferred_webhooks: DeferredWebhooks
     provider_health: ProviderHealthStates
 
+    async def close(self) -> None:
+        """Closes the connections that the services themselves opened."""
+        await self.tools.connections.close()
+        await self.knowledge_search.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
     """Settings of the domain rooms. links: base URL of links in e-mails; has_portal: of a client portal, else of the
     API's own pages. access_token_s: seconds. egress_allow: networks beside the public internet that
     customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
+    embedder: of documents that agents search; None: they are searched by full text only.
     invoice_issuer: lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
     them."""
 
@@ -106,6 +117,7 @@ class Policies:
     agents: AgentPolicy = field(default_factory=AgentPolicy)
     calls: CallPolicy = field(default_factory=CallPolicy)
     analysis: AnalysisPolicy = field(default_factory=AnalysisPolicy)
+    embedder: EmbedderPolicy | None = None
     messages: MessagePolicy = field(default_factory=MessagePolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
     grants: GrantPolicy = field(default_factory=GrantPolicy)
@@ -184,6 +196,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         knowledge=knowledge,
+        knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
         tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),

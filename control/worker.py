@@ -96,7 +96,7 @@ def make_worker_tasks(
             platform_tasks(services.platform, metrics.report_partitions),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
-            knowledge_tasks(pool, services.knowledge, services.storage),
+            knowledge_tasks(pool, services.knowledge, services.storage, services.knowledge_search.embedder),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
             _make_billing_tasks(pool, services, metrics, billing_ahead),
@@ -205,7 +205,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
                         metrics=metrics,
                     )
                 finally:
-                    await services.tools.connections.close()
+                    await services.close()
                     await reader.aclose()
 
 

@@ -9,7 +9,8 @@ from control.agents.call_context import CALL_CONTEXT
 from control.agents.contacts import LOOK_UP_CONTACT
 from control.integrations.appointment_changes import AppointmentChanges
 from control.integrations.bookings import Bookings
-from control.knowledge.tool import SEARCH_KNOWLEDGE
+from control.knowledge.hybrid_search import KnowledgeSearch
+from control.knowledge.tool import make_search_tool
 from control.media_requests.handler import RequestHandlers
 from control.media_requests.tool import RemoteTool, tool_handlers
 from control.messages.tool import TAKE_MESSAGE
@@ -27,11 +28,12 @@ RemoteToolName = Literal[
 ]
 
 
-def make_remote_tools(bookings: Bookings | None) -> tuple[RemoteTool, ...]:
-    """bookings: None where only the plans of the tools are needed."""
+def make_remote_tools(bookings: Bookings | None, search: KnowledgeSearch | None = None) -> tuple[RemoteTool, ...]:
+    """bookings: None where only the plans of the tools are needed. search: of documents; None: by full text only."""
     changes = None if bookings is None else AppointmentChanges(bookings.runner)
     calendar = (*make_calendar_tools(bookings), *make_appointment_tools(changes))
-    return (CALL_CONTEXT, SEARCH_KNOWLEDGE, TAKE_MESSAGE, LOOK_UP_CONTACT, *calendar)
+    search_tool = make_search_tool(search or KnowledgeSearch())
+    return (CALL_CONTEXT, search_tool, TAKE_MESSAGE, LOOK_UP_CONTACT, *calendar)
 
 
 REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in make_remote_tools(None)}
@@ -39,6 +41,6 @@ REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in mak
 RESERVED_NAMES: Final = frozenset({*BUILT_IN_TOOLS, *REMOTE_TOOLS})
 
 
-def agents_request_handlers(bookings: Bookings | None = None) -> RequestHandlers:
+def agents_request_handlers(bookings: Bookings | None = None, search: KnowledgeSearch | None = None) -> RequestHandlers:
     """The handlers of these tools, for the API's reader of requests. bookings: None: there are no calendars."""
-    return tool_handlers(make_remote_tools(bookings))
+    return tool_handlers(make_remote_tools(bookings, search))

@@ -17,6 +17,8 @@ from control.db.migrate import strip_volatile
 
 # pg_dump waits so long for a table that a migration holds, instead of keeping others waiting behind it.
 _LOCK_WAIT_S: Final = 30
+# Vectors of documents are made again from the texts, and only a superuser could restore their extension.
+_LEFT_OUT: Final = ("--exclude-schema=knowledge_vectors", "--exclude-extension=vector")
 _READ_BYTES: Final = 1 << 20
 _MAX_ERROR_CHARACTERS: Final = 300
 
@@ -26,6 +28,7 @@ async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[byte
     """A dump in pg_dump's custom format, with rights and without owners. snapshot: an exported one, whose transaction
     lives at least until the first bytes. The stream raises BackupFailed at its end when pg_dump failed."""
     arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_S}s"]
+    arguments += _LEFT_OUT
     async with _running("pg_dump", arguments, url) as (process, errors):
         yield _read_output("pg_dump", process, errors)
 
@@ -42,7 +45,7 @@ async def restore(url: str, chunks: AsyncIterator[bytes]) -> None:
 async def hash_schema(url: str, snapshot: str = "") -> str:
     """SHA-256 of the schema as pg_dump writes it: rights, policies and functions, without owners. Comparable where the
     same pg_dump wrote both. Raises BackupFailed."""
-    arguments = ["--schema-only", "--no-owner", *([f"--snapshot={snapshot}"] if snapshot else [])]
+    arguments = ["--schema-only", "--no-owner", *_LEFT_OUT, *([f"--snapshot={snapshot}"] if snapshot else [])]
     async with _running("pg_dump", arguments, url) as (process, errors):
         text = b"".join([chunk async for chunk in _read_output("pg_dump", process, errors)])
     return hashlib.sha256(strip_volatile(text.decode()).encode()).hexdigest()

@@ -20,10 +20,10 @@ CARRIER_MINUTE_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """An event of usage that was not stored before. at: the event's own time. seq: None for what is not of media's
-    events. purpose: as in LedgerRow."""
+    """An event of usage that was not stored before. call_id: None for what no call used. at: the event's own time. seq:
+    None for what is not of media's events. purpose: as in LedgerRow."""
 
-    call_id: UUID
+    call_id: UUID | None
     workspace_id: UUID
     agent_id: UUID | None
     seq: int | None
@@ -59,10 +59,11 @@ class CallTier:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
     """A row of usage_records. seq: of its event; None without one. price: the customer's, in the workspace's
-    currency. purpose: `analysis` of what was used for a call that was over; empty for the conversation."""
+    currency. purpose: `analysis` of what was used for a call that was over, `embedding` for vectors of documents and
+    questions; empty for the conversation."""
 
     workspace_id: UUID
-    call_id: UUID
+    call_id: UUID | None
     agent_id: UUID | None
     at: datetime
     resource_type: Role

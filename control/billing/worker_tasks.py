@@ -9,6 +9,7 @@ from typing import Any, Final
 from control.billing import store
 from control.billing.cost_estimates import update_estimates
 from control.billing.dunning import resume_paid, suspend_overdue
+from control.billing.embedding_usage import make_record_embedding_job
 from control.billing.model import UnpricedUsage
 from control.billing.period_jobs import BATCH, Clock, ignore_count, period_tasks, utc_now
 from control.billing.service import Billing
@@ -18,6 +19,7 @@ from control.billing.spend_limits import SpendLimitDuty
 from control.billing.transfer_limits import EndTransfer, TransferLimits
 from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
+from control.knowledge.embedding_usage import RECORD_EMBEDDING
 
 # Usage without a price is reported for so long.
 REPORTED: Final = timedelta(days=1)
@@ -34,10 +36,10 @@ def billing_tasks(
     report_unopened: Callable[[int], None] = ignore_count,
     ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and `spend_limits`, and the tasks of
-    `period_tasks` or `sink_tasks`. report: takes the counts of the last day. end_transfer: has a job end a transferred
-    call. report_unopened: see there. ahead: for rehearsals, so much later do periods end, charges and suspensions
-    come."""
+    """Job `billing.record_embedding`, duties `unpriced_usage`, `cost_estimates`, `overdue_workspaces` and
+    `spend_limits`, and the tasks of `period_tasks` or `sink_tasks`. report: takes the counts of the last day.
+    end_transfer: has a job end a transferred call. report_unopened: see there. ahead: for rehearsals, so much later do
+    periods end, charges and suspensions come."""
 
     async def count_unpriced(db: Connection, now: datetime) -> int:
         found = await store.count_unpriced(db, now - REPORTED)
@@ -61,7 +63,8 @@ def billing_tasks(
     dunning = WorkerTasks(duties=[Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH)])
     dated = join_tasks([dunning, periods])
     moved = [_move(duty, ahead) for duty in dated.duties] if ahead else dated.duties
-    return join_tasks([WorkerTasks(duties=duties), replace(dated, duties=moved)])
+    handlers = {RECORD_EMBEDDING: make_record_embedding_job(pool)}
+    return join_tasks([WorkerTasks(handlers=handlers, duties=duties), replace(dated, duties=moved)])
 
 
 def _move(duty: AnyDuty, ahead: timedelta) -> AnyDuty:

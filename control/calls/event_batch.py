@@ -281,6 +281,7 @@ def _usage_days(usage: Iterable[UsageEvent], after: Mapping[UUID, CallState]) ->
     would have the whole day computed again, for our cost only; meanwhile the duty `running_calls` marks them. Figures
     of providers count on the day of the call."""
     for event in usage:
+        assert event.call_id is not None, "media's events are of calls"
         call, day = after[event.call_id], event.at.astimezone(UTC).date()
         if call.is_final or day != accounting_day(call):
             yield WorkspaceDay(event.workspace_id, day)

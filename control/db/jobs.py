@@ -34,6 +34,13 @@ _COUNT_PICKED: Final = """
     SELECT count(*) AS taken FROM pgqueuer_log WHERE job_id = $1 AND status = 'picked' AND id > (
         SELECT coalesce(max(id), 0) FROM pgqueuer_log WHERE job_id = $1 AND status = 'queued')
 """
+_HIGHEST: Final = """
+    SELECT max(priority) FROM (
+        (SELECT priority FROM pgqueuer WHERE entrypoint = $1 AND status = 'queued' AND execute_after <= now()
+         ORDER BY priority DESC, id LIMIT 1)
+        UNION ALL SELECT priority FROM pgqueuer WHERE entrypoint = $1 AND status = 'picked'
+    ) due
+"""
 _DEFAULT_PRIORITY: Final = 0
 _CONNECTIONS: Final = 4  # one of them listens
 _BATCH: Final = 10
@@ -103,13 +110,15 @@ _UNAVAILABLE: Final = (
 )
 
 
-async def enqueue(db: Connection, job: str, payload: bytes, *, delay_s: float = 0) -> None:
+async def enqueue(
+    db: Connection, job: str, payload: bytes, *, delay_s: float = 0, priority: int = _DEFAULT_PRIORITY
+) -> None:
     """Enqueues a job in the current transaction: workers see it once that commits.
 
     job: name of a handler (`worker_tasks.py` of the rooms). payload: sealed if it holds personal data. delay_s: the job
-    does not run earlier.
+    does not run earlier. priority: jobs with a higher one run first; of equals, those that were enqueued first.
     """
-    await db.execute(_ENQUEUE, [_DEFAULT_PRIORITY], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
+    await db.execute(_ENQUEUE, [priority], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
 
 
 async def run_jobs(
@@ -170,6 +179,12 @@ async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
         payload,
     )
     return waiting
+
+
+async def select_highest_priority(db: Connection, job: str) -> int | None:
+    """The highest priority among the jobs of this name that run, or may run now; None: there are none."""
+    highest: int | None = await db.fetchval(_HIGHEST, job)
+    return highest
 
 
 async def list_queued(db: Connection, job: str) -> set[bytes]:

@@ -26,7 +26,8 @@ FAILURES: Final[Mapping[str, str]] = {
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocument:
     """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
-    requests to index it; requested_at: of the last one. indexed_at: when its text could be searched last."""
+    requests to index it; requested_at: of the last one. indexed_at: when its text could be searched last.
+    start_tag: its place among all documents that wait to be indexed."""
 
     id: UUID
     workspace_id: UUID
@@ -43,6 +44,7 @@ class KnowledgeDocument:
     created_at: datetime
     requested_at: datetime
     indexed_at: datetime | None
+    start_tag: int = 0
 
 
 @dataclass(frozen=True, slots=True)

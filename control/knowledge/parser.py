@@ -4,13 +4,16 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 import control
+from control.knowledge.confinement import ALL
 from control.knowledge.model import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
 
 # Six times the child's CPU time (parser_process.CPU_S), which ends it first unless the machine is very busy: then a
@@ -22,6 +25,7 @@ _BYTES_PER_CHARACTER: Final = 8
 _PIECE: Final = 65_536
 # Python's exit status after an exception.
 _PYTHON_ERROR: Final = 1
+log = structlog.get_logger()
 
 
 class DocumentRefused(Exception):
@@ -44,6 +48,7 @@ class _ParserAnswer(msgspec.Struct, frozen=True):
     sections: list[DocumentSection] = []
     pages: int | None = None
     failure: str = ""
+    confined: list[str] = []
 
 
 class DocumentParser:
@@ -56,6 +61,7 @@ class DocumentParser:
         command: tuple[str, ...] = (sys.executable, "-m", "control.knowledge.parser_process"),
     ) -> None:
         self._wall_s, self._command = wall_s, command
+        self._is_reported = False
 
     async def parse(self, data: bytes, kind: DocumentFormat, limits: KnowledgeLimits) -> ParsedDocument:
         """Raises DocumentRefused."""
@@ -65,9 +71,18 @@ class DocumentParser:
             answer = msgspec.json.decode(output, type=_ParserAnswer)
         except msgspec.DecodeError:  # it was ended by its limits, or by an error of the libraries
             raise DocumentRefused("unreadable" if status == _PYTHON_ERROR else "too_costly") from None
+        self._report(answer.confined)
         if answer.failure:
             raise DocumentRefused(answer.failure if answer.failure in FAILURES else "unreadable")
         return ParsedDocument(answer.sections, answer.pages)
+
+    def _report(self, confined: Sequence[str]) -> None:
+        """Once, what of its confinement the kernel does not hold. A document that has taken the child over may say
+        anything here; it learns nothing by that."""
+        missing = [name for name in ALL if name not in confined]
+        if missing and not self._is_reported:
+            log.warning("document_parser.unconfined", missing=missing)
+            self._is_reported = True
 
     async def _run(self, data: bytes, arguments: tuple[str, ...], characters: int) -> tuple[bytes, int]:
         """What the child wrote, and its exit status."""

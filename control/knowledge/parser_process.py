@@ -1,17 +1,20 @@
-"""The child process that reads one document: bounded in memory, time and output, without secrets.
+"""The child process that reads one document: bounded in memory, time and output, without secrets, network and files.
 
 python -m control.knowledge.parser_process FORMAT MOST_PAGES MOST_CHARACTERS < file
 
-It writes one JSON object: `{"pages", "sections": [{"text", "heading", "page"}]}`, or `{"failure": code}`."""
+It writes one JSON object: `{"pages", "sections": [{"text", "heading", "page"}]}`, or `{"failure": code}`; besides
+`"confined"`, what of `confinement.ALL` the kernel holds."""
 
 import re
 import resource
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from control.knowledge.confinement import confine, python_folders
 from control.knowledge.formats import decode_text
 from control.knowledge.html_sections import split_html
 from control.knowledge.markdown_sections import split_markdown, split_text
@@ -31,12 +34,13 @@ class _TooLong(Exception):
 def main(arguments: list[str]) -> None:
     """Limits this process, reads the file from stdin, writes the result to stdout."""
     limit_process()
+    confined = confine(_readable())
     kind, pages, characters = arguments[0], int(arguments[1]), int(arguments[2])
     try:
         result = read_document(kind, sys.stdin.buffer.read(), most_pages=pages, most_characters=characters)
-        output = msgspec.json.encode(result)
+        output = msgspec.json.encode(result | {"confined": confined})
     except MemoryError:
-        output = msgspec.json.encode({"failure": "too_costly"})
+        output = msgspec.json.encode({"failure": "too_costly", "confined": confined})
     sys.stdout.buffer.write(output)
 
 
@@ -46,6 +50,13 @@ def limit_process() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _readable() -> list[Path]:
+    """Of our own code only the modules: settings and data may lie beside it."""
+    root = Path(__file__).parents[2]
+    others = [folder for folder in python_folders() if folder.resolve() != root.resolve()]
+    return [*others, root / "control", root / "shared"]
 
 
 def read_document(kind: str, data: bytes, *, most_pages: int, most_characters: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.knowledge import store_chunks
+from control.knowledge import store, store_chunks
 from control.knowledge.languages import configuration_of
 from control.knowledge.model import FoundPassage
 from control.knowledge.search_query import (
@@ -19,6 +19,7 @@ from control.knowledge.search_query import (
     find_similar,
     make_query,
     most_differing,
+    sample_size,
     split_question,
 )
 
@@ -28,6 +29,8 @@ LONGEST_QUESTION: Final = 500
 _MOST_SIMILAR: Final = 4
 _PREFIX: Final = 2
 _MOST_NEIGHBOURS: Final = 1_000
+# Documents in which words are searched that are in very many chunks.
+_MOST_SAMPLED: Final = 200
 # The least share of a question's weight that a passage must have: one of three equally rare words.
 _LEAST_SHARE: Final = 0.3
 
@@ -45,7 +48,10 @@ async def search_documents(
         return []
     terms = choose_terms(await store_chunks.select_terms(db, workspace_id, configurations, words))
     terms = await _with_similar(db, workspace_id, terms)
-    query = make_query(terms, sum(languages.values()), workspace_id, documents)
+    total = sum(languages.values())
+    size = sample_size(terms, total)
+    sample = await store.select_newest(db, workspace_id, documents, size, _MOST_SAMPLED) if size else []
+    query = make_query(terms, total, workspace_id, documents, sample)
     if query is None:
         return []
     ranks = await _rank(db, workspace_id, query, most)
@@ -54,6 +60,10 @@ async def search_documents(
 
 
 async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int) -> list[ChunkRank]:
+    if query.sample:
+        ranks = await store_chunks.rank_chunks(db, workspace_id, query.sample, query.terms, most, MOST_CANDIDATES)
+        if len(ranks) >= most:
+            return ranks
     for wanted in query.attempts:
         ranks = await store_chunks.rank_chunks(db, workspace_id, wanted, query.terms, most, MOST_CANDIDATES)
         if ranks:

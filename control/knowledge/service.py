@@ -15,6 +15,7 @@ from control.knowledge.files import document_key
 from control.knowledge.formats import find_format
 from control.knowledge.model import FoundPassage, KnowledgeDocument, KnowledgeLimits, NewDocument
 from control.knowledge.search import search_documents
+from control.knowledge.start_tags import INDEX_DOCUMENT, next_start_tag, priority_of
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
@@ -22,7 +23,6 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 from shared.storage import Storage
 
-INDEX_DOCUMENT: Final = "knowledge.index_document"
 DELETE_FILE: Final = "knowledge.delete_file"
 # For so long after a request to read a file, another one changes nothing while it waits: else a member could fill the
 # queue, of which two jobs run at once for all workspaces.
@@ -109,6 +109,7 @@ class KnowledgeDocuments:
             created_at=now,
             requested_at=now,
             indexed_at=None,
+            start_tag=await next_start_tag(db, workspace_id),
         )
         await store.insert(db, document)
         await self.enqueue_indexing(db, document, delay_s=_LATER_S)
@@ -118,7 +119,8 @@ class KnowledgeDocuments:
     async def enqueue_indexing(self, db: Connection, document: KnowledgeDocument, *, delay_s: float = 0) -> None:
         """Has a job read the document's file. A second job of the same revision does nothing."""
         job = IndexDocumentJob(document.id, document.revision)
-        await enqueue(db, INDEX_DOCUMENT, msgspec.json.encode(job), delay_s=delay_s)
+        payload, priority = msgspec.json.encode(job), priority_of(document.start_tag)
+        await enqueue(db, INDEX_DOCUMENT, payload, delay_s=delay_s, priority=priority)
 
     async def reindex(
         self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID, now: datetime
@@ -130,7 +132,8 @@ class KnowledgeDocuments:
         before = await self.get(db, workspace_id, document_id)
         if before.status == "pending" and now - before.requested_at < _REQUEST_AGAIN_AFTER:
             return before
-        document = _require(await store.restart(db, workspace_id, document_id, now))
+        start_tag = await next_start_tag(db, workspace_id)
+        document = _require(await store.restart(db, workspace_id, document_id, now, start_tag))
         await self.enqueue_indexing(db, document)
         await record_change(db, actor, _change("knowledge.reindex_document", document))
         return document

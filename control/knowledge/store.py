@@ -20,7 +20,8 @@ _ORDER: Final = Keyset(
     ("created_at", "id"), "SELECT created_at, id FROM knowledge_documents WHERE id = $1 AND workspace_id = $2"
 )
 _RESTART: Final = f"""
-    UPDATE knowledge_documents SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3
+    UPDATE knowledge_documents
+    SET status = 'pending', failure = NULL, revision = revision + 1, requested_at = $3, start_tag = $4
     WHERE workspace_id = $1 AND id = $2 RETURNING {_COLUMNS}
 """
 _FINISH: Final = """
@@ -30,6 +31,15 @@ _FINISH: Final = """
 """
 
 
+_NEWEST: Final = """
+    SELECT id FROM (
+        SELECT id, sum(chunk_count) OVER (ORDER BY created_at DESC, id DESC) - chunk_count AS newer FROM (
+            SELECT id, created_at, chunk_count FROM knowledge_documents
+            WHERE workspace_id = $1 AND chunk_count > 0 AND (cardinality($2::uuid[]) = 0 OR id = ANY($2::uuid[]))
+            ORDER BY created_at DESC, id DESC LIMIT $3
+        ) newest
+    ) counted WHERE newer < $4
+"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
@@ -86,9 +96,27 @@ async def select_known(db: Connection, workspace_id: UUID, document_ids: Collect
     return {row["id"] for row in rows}
 
 
-async def restart(db: Connection, workspace_id: UUID, document_id: UUID, now: datetime) -> KnowledgeDocument | None:
+async def select_newest(
+    db: Connection, workspace_id: UUID, among: Collection[UUID], chunks: int, most: int
+) -> list[UUID]:
+    """The newest documents that have so many chunks together, `most` at most. among: only of these; empty: of all."""
+    rows = await db.fetch(_NEWEST, workspace_id, list(among), most, chunks)
+    return [row["id"] for row in rows]
+
+
+async def select_last_start_tag(db: Connection, workspace_id: UUID) -> int | None:
+    """The last start tag of the workspace's documents that wait to be indexed; None: none waits."""
+    last: int | None = await db.fetchval(
+        "SELECT max(start_tag) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
+    )
+    return last
+
+
+async def restart(
+    db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, start_tag: int
+) -> KnowledgeDocument | None:
     """Makes a document pending under its next revision; None without such a document."""
-    row = await db.fetchrow(_RESTART, workspace_id, document_id, now)
+    row = await db.fetchrow(_RESTART, workspace_id, document_id, now, start_tag)
     return None if row is None else KnowledgeDocument(**row)
 
 

@@ -130,11 +130,14 @@ async def rank_chunks(
 async def select_passages(
     db: Connection, workspace_id: UUID, ranks: Sequence[ChunkRank], total_weight: float
 ) -> list[FoundPassage]:
-    """The chunks in the order of their ranks. total_weight: of all words of the question."""
+    """The chunks in the order of their ranks. total_weight: of all words of the question; 0 for
+    chunks that were not found by words."""
     rows = await db.fetch(_PASSAGES, workspace_id, [one.document_id for one in ranks], [one.number for one in ranks])
     found: dict[tuple[UUID, int], Any] = {(row["document_id"], row["number"]): row for row in rows}
     return [
-        FoundPassage(**found[one.key], score=one.score, share=min(1.0, one.score / total_weight))
+        FoundPassage(
+            **found[one.key], score=one.score, share=min(1.0, one.score / total_weight) if total_weight else 0.0
+        )
         for one in ranks
         if one.key in found
     ]

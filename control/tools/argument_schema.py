@@ -7,9 +7,11 @@ https://ai.google.dev/gemini-api/docs/structured-output). No references, so that
 patterns, because a regular expression of a customer's could take the event loop's time without bound.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -52,8 +54,22 @@ _ENUM_SHARE: Final = 20
 _UNSTORABLE: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff]")
 # Vendors of language models refuse a request, and with it each turn of a call, for a property of another name.
 _PROPERTY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NOT_IN_PROPERTY: Final = re.compile(r"[^A-Za-z0-9_.-]")
+# Characters of a name that is shown beside the one that models use.
+MOST_TITLE: Final = 200
 _NESTING: Final = ("properties", "required", "items", "anyOf")
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
+_LONGEST_PROPERTY: Final = 64
+_DIGEST_LETTERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedSchema:
+    """parameters: in the dialect. names: the server's own names of properties, by those that models read in their
+    place."""
+
+    parameters: dict[str, Any]
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
@@ -71,21 +87,40 @@ def check_schema(schema: Mapping[str, Any]) -> None:
         raise ValueError(f"must have at most {MOST_BYTES:,} bytes as JSON")
 
 
-def reduce_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+def reduce_schema(schema: Mapping[str, Any]) -> ReducedSchema:
     """A schema in the dialect for one in any dialect of JSON Schema: references within it are resolved, `const` becomes
-    `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and what is left over is dropped. A schema that stays too large
-    takes any object: its server checks the arguments in any case."""
+    `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and what is left over is dropped. A required property whose name
+    vendors of language models refuse gets another one. A schema that stays too large takes any object: its server
+    checks the arguments in any case."""
     try:
         if len(_encode(schema)) > MOST_SOURCE_BYTES:
-            return dict(NO_ARGUMENTS)
-        reduced = _Reduction(schema).reduce(schema, 1)
+            return ReducedSchema(dict(NO_ARGUMENTS))
+        reduction = _Reduction(schema)
+        reduced = reduction.reduce(schema, 1)
         for name in ("anyOf", "enum", "items"):
             reduced.pop(name, None)
         reduced = {**NO_ARGUMENTS, **reduced, "type": "object"}
         check_schema(reduced)
     except (ValueError, RecursionError):
-        return dict(NO_ARGUMENTS)
-    return reduced
+        return ReducedSchema(dict(NO_ARGUMENTS))
+    return ReducedSchema(reduced, reduction.names)
+
+
+def restore_names(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments with the server's own names of properties. Raises Invalid (code arguments_invalid) for arguments that
+    are nested too deep."""
+    if not names:
+        return dict(arguments)
+    restored: dict[str, Any] = _restored(arguments, names, DEEPEST_ARGUMENT)
+    return restored
+
+
+def _restored(value: Any, names: Mapping[str, str], depth: int) -> Any:
+    if depth < 0:
+        raise Invalid("arguments: are nested too deep.", code="arguments_invalid")
+    if isinstance(value, Mapping):
+        return {names.get(name, name): _restored(part, names, depth - 1) for name, part in value.items()}
+    return [_restored(part, names, depth - 1) for part in value] if isinstance(value, list) else value
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
@@ -165,6 +200,7 @@ class _Reduction:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root, self._left = root, MOST_PARTS
+        self.names: dict[str, str] = {}
 
     def reduce(self, schema: Any, depth: int) -> dict[str, Any]:
         """What does not fit into the dialect is left out; below the deepest place anything is allowed. Raises
@@ -177,7 +213,7 @@ class _Reduction:
         if "const" in schema and _fits("enum", [schema["const"]]):
             kept["enum"] = [schema["const"]]
         required = kept.get("required", [])
-        if "properties" in kept:  # one that is required and cannot be named makes the whole schema unfit
+        if "properties" in kept:  # of those that cannot be named, the required ones get other names
             kept["properties"] = {
                 name: part
                 for name, part in kept["properties"].items()
@@ -186,7 +222,8 @@ class _Reduction:
         choices = schema.get("anyOf") or schema.get("oneOf")
         kept["anyOf"] = [one for one in choices if isinstance(one, Mapping)] if isinstance(choices, list) else []
         properties = kept.get("properties", {})
-        kept["required"] = [name for name in kept.get("required", []) if isinstance(name, str) and name in properties]
+        required = [name for name in required if isinstance(name, str) and name in properties]
+        kept["required"] = [self._named(name) for name in required]
         kept = {name: value for name, value in kept.items() if value != []}
         is_array = "array" in kept.get("type", "")
         if depth >= MOST_DEPTH:
@@ -199,12 +236,30 @@ class _Reduction:
     def _reduce_parts(self, kept: Mapping[str, Any], depth: int) -> dict[str, Any]:
         parts: dict[str, Any] = {}
         if "properties" in kept:
-            parts["properties"] = {str(name): self.reduce(part, depth) for name, part in kept["properties"].items()}
+            parts["properties"] = {
+                self._named(str(name)): self._titled(name, self.reduce(part, depth))
+                for name, part in kept["properties"].items()
+            }
         if "items" in kept:
             parts["items"] = self.reduce(kept["items"], depth)
         if "anyOf" in kept:
             parts["anyOf"] = [self.reduce(choice, depth) for choice in kept["anyOf"]]
         return parts
+
+    def _named(self, name: str) -> str:
+        """A name that vendors take. It ends in a digest of the real one, so that two never become the same."""
+        if _PROPERTY.fullmatch(name):
+            return name
+        digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LETTERS]
+        plain = _NOT_IN_PROPERTY.sub("_", name)[: _LONGEST_PROPERTY - _DIGEST_LETTERS - 1]
+        self.names[f"{plain}_{digest}"] = name
+        return f"{plain}_{digest}"
+
+    def _titled(self, name: Any, part: dict[str, Any]) -> dict[str, Any]:
+        """With the real name as its title where models read another one."""
+        if _PROPERTY.fullmatch(str(name)):
+            return part
+        return {"title": clean(str(name), MOST_TITLE), **part}
 
     def _merged(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the target of its reference, and the parts of `allOf`, in it. References are followed a few times only,

@@ -16,7 +16,7 @@ from shared.errors import TooManyRequests
 log = structlog.get_logger()
 
 MOST_SESSIONS: Final = 64
-# Of them, one workspace's: else a few with slow servers would keep all others out.
+# Of them, one workspace's at most; fewer while others use many.
 _SHARE: Final = 4
 IDLE_S: Final = 120.0
 OPEN_S: Final = 5.0
@@ -134,7 +134,9 @@ class McpConnections:
 
     def _connect(self, key: SessionKey, address: McpAddress) -> _Connection:
         owned = sum(one.owner == address.owner for one in self._connections.values())
-        is_full = owned >= max(self._most // _SHARE, 1) and not self._drop_idle(address.owner)
+        # As many as no call uses, so that there are always some for another workspace, however many servers hang.
+        unused = self._most - sum(one.idle is None for one in self._connections.values())
+        is_full = owned >= min(max(self._most // _SHARE, 1), unused) and not self._drop_idle(address.owner)
         if is_full or (len(self._connections) >= self._most and not self._drop_idle()):
             raise TooManyRequests(
                 "Too many MCP servers are in use. Try again in a moment.", code="busy", retry_after_s=1

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from control.tools.argument_schema import restore_names
 from control.tools.http_execution import REFUSED, UNREACHABLE
 from control.tools.mcp_connections import McpConnections, SessionKey
 from control.tools.mcp_port import McpAddress, McpAnswer, McpCallLost, McpCallNotSent, McpRefused, McpRequests
@@ -65,7 +66,7 @@ class McpExecution:
 
     async def _call_once(self, tool: ListedTool, arguments: Mapping[str, Any]) -> McpAnswer:
         async with self._connected() as session:
-            return await session.call_tool(tool.name, arguments)
+            return await session.call_tool(tool.name, restore_names(arguments, tool.names))
 
     def _connected(self) -> AbstractAsyncContextManager[McpRequests]:
         headers = {**self.server.config.headers, **self.secrets}

@@ -248,7 +248,8 @@ def _listed(tool: types.Tool) -> ListedTool:
     hints = tool.annotations
     is_read_only = bool(hints and hints.read_only_hint) and not (hints and hints.destructive_hint)
     description = clean(tool.description or tool.title or "", LONGEST_DESCRIPTION)
-    return ListedTool(tool.name, description, reduce_schema(tool.input_schema), is_read_only)
+    reduced = reduce_schema(tool.input_schema)
+    return ListedTool(tool.name, description, reduced.parameters, is_read_only, reduced.names)
 
 
 def _why(error: Exception) -> str:

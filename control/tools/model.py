@@ -35,12 +35,14 @@ class HttpTool:
 
 class ListedTool(Struct, frozen=True, omit_defaults=True):
     """A tool as its MCP server listed it, bounded. parameters: in the dialect of `argument_schema`. is_read_only: it
-    may be called again where nobody knows whether it was."""
+    may be called again where nobody knows whether it was. names: the server's own names of arguments, by those in
+    `parameters` that stand for them."""
 
     name: str
     description: str = ""
     parameters: dict[str, Any] = {}
     is_read_only: bool = False
+    names: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _tool(row: Any) -> HttpTool:
         id=row["id"],
         workspace_id=row["workspace_id"],
         name=row["name"],
-        config=HttpToolConfig.model_validate(row["config"]),
+        config=HttpToolConfig.restore(row["config"]),
         secret_names=row["secret_names"],
         sealed=row["sealed_headers"],
         created_at=row["created_at"],

@@ -111,7 +111,7 @@ def _server(row: Any) -> McpServer:
         id=row["id"],
         workspace_id=row["workspace_id"],
         name=row["name"],
-        config=McpServerConfig.model_validate(row["config"]),
+        config=McpServerConfig.restore(row["config"]),
         secret_names=row["secret_names"],
         sealed=row["sealed_headers"],
         tools=read_tools(row["tools"]),

@@ -9,6 +9,7 @@ from control.app import ROUTES
 from control.billing.stripe_client import StripeOptions
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
+from control.knowledge.embedder import EmbedderPolicy
 from control.media_requests.metrics import MediaRequestMetrics
 from control.platform.registry import REGISTRY
 from control.services import Policies
@@ -56,7 +57,11 @@ async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp
     options = BackgroundWorkerOptions(
         database_url=database_url,
         secret_keys=[KEY],
-        policies=Policies(links="http://127.0.0.1", hashing=CHEAP_HASHING),
+        policies=Policies(
+            links="http://127.0.0.1",
+            hashing=CHEAP_HASHING,
+            embedder=EmbedderPolicy("http://127.0.0.1:9/v1", "small"),
+        ),
         mail_url=tmp_path.as_uri(),
         mail_from="Vocalized <no-reply@example.com>",
         outside=replace(

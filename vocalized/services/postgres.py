@@ -51,6 +51,11 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') \\gexec
 SELECT 'CREATE DATABASE "{DATABASE}" OWNER "{OWNER}"'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
 """
+# Only a superuser may create it.
+_CREATE_VECTOR = r"""
+SELECT 'CREATE EXTENSION IF NOT EXISTS vector' WHERE EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')
+\gexec
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +84,28 @@ class Postgres:
         # As the superuser, who alone may end an autovacuum that is running there.
         self._command(f"DROP DATABASE IF EXISTS {_quoted(database)} WITH (FORCE)", SUPERUSER)
 
-    def _command(self, sql: str, user: str = OWNER) -> None:
-        done = _psql(self.programs, _url(self.sockets, user, "postgres"), sql)
+    def add_vector(self, database: str = DATABASE) -> None:
+        """Creates the extension vector in a database, where the server has it, for the search of documents by meaning.
+
+        Raises ServiceFailed.
+        """
+        self._command(_CREATE_VECTOR, SUPERUSER, database)
+
+    def _command(self, sql: str, user: str = OWNER, database: str = "postgres") -> None:
+        done = _psql(self.programs, _url(self.sockets, user, database), sql)
         if done.returncode:
             raise ServiceFailed(f"psql: {done.stderr.strip()}")
 
 
 @contextmanager
-def serve_postgres(state: Path, *, durable: bool, sockets: Path | None = None) -> Iterator[Postgres]:
+def serve_postgres(
+    state: Path, *, durable: bool, sockets: Path | None = None, vector: bool = False
+) -> Iterator[Postgres]:
     """Runs PostgreSQL on `state`/postgres for as long as the block lasts; it accepts connections when the block begins.
 
     Not `durable`: faster, and data may be lost or torn when the machine (not the program) fails. Leave the block in
-    the thread that entered it. sockets: a folder of `socket_folder` for this account; None makes one. Raises
-    ServiceFailed, also when another process uses this state.
+    the thread that entered it. sockets: a folder of `socket_folder` for this account; None makes one. vector: see
+    `Postgres.add_vector`. Raises ServiceFailed, also when another process uses this state.
     """
     state, account = make_state(state), server_account()
     own = socket_folder(state, account) if sockets is None else nullcontext(sockets)
@@ -103,13 +117,18 @@ def serve_postgres(state: Path, *, durable: bool, sockets: Path | None = None) -
         program = Program(command, data, state / "postgres.log", lock, _ENDINGS, account)
         with running(program) as process:
             _until_ready(program, process, programs, sockets)
-            yield Postgres(_url(sockets, OWNER, DATABASE), programs, sockets, process)
+            server = Postgres(_url(sockets, OWNER, DATABASE), programs, sockets, process)
+            if vector:
+                server.add_vector()
+            yield server
 
 
 @asynccontextmanager
-async def running_postgres(state: Path, *, durable: bool, sockets: Path | None = None) -> AsyncIterator[Postgres]:
+async def running_postgres(
+    state: Path, *, durable: bool, sockets: Path | None = None, vector: bool = False
+) -> AsyncIterator[Postgres]:
     """As `serve_postgres`, without blocking the loop."""
-    async with in_thread(serve_postgres(state, durable=durable, sockets=sockets)) as postgres:
+    async with in_thread(serve_postgres(state, durable=durable, sockets=sockets, vector=vector)) as postgres:
         yield postgres
 
 

@@ -129,7 +129,7 @@ class _Starter:
         urls = dict[str, str]()
 
         def postgres() -> AbstractAsyncContextManager[RunningProgram]:
-            server = running_postgres(self.state, durable=True, sockets=database_folder)
+            server = running_postgres(self.state, durable=True, sockets=database_folder, vector=True)
             return running_store(server, partial(urls.__setitem__, "postgres"))
 
         def valkey() -> AbstractAsyncContextManager[RunningProgram]:

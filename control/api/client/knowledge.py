@@ -15,12 +15,15 @@ from control.api.client.knowledge_views import (
     to_passage,
     to_view,
 )
+from control.db.scope import enter_workspace
 from control.http.access import member
 from control.http.after_commit import AfterCommit
 from control.http.body import Body, Name
 from control.http.context import Context, MemberContext
 from control.http.pagination import ListQuery, Query, page_fields
 from control.http.route import RateLimit, Route
+from control.knowledge.embedder import Embeddings
+from control.knowledge.hybrid_search import KnowledgeQuery
 from control.knowledge.model import KnowledgeDocument, NewDocument
 from control.knowledge.search import LONGEST_QUESTION
 from control.knowledge.service import put_file
@@ -110,12 +113,18 @@ async def reindex_document(context: MemberContext, document_id: UUID) -> Knowled
     return KnowledgeDocumentAnswer(to_view(found))
 
 
-async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> PassageList:
+async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> AfterCommit[PassageList]:
     """Tries a search: the passages that an agent would get."""
-    found = await context.services.knowledge.search(
-        context.db, context.workspace_id, body.query, body.document_ids, body.most
-    )
-    return PassageList([to_passage(one) for one in found])
+    search, workspace_id, now = context.services.knowledge_search, context.workspace_id, context.now
+    query = KnowledgeQuery(workspace_id, body.query, body.document_ids, body.most)
+    words = await search.find_words(context.db, query)
+
+    async def join(later: Context, found: Embeddings | None) -> PassageList:
+        await enter_workspace(later.db, workspace_id)
+        joined = await search.join(later.db, query, words, found, now)
+        return PassageList([to_passage(one) for one in joined])
+
+    return AfterCommit(partial(search.embed_question, body.query), join)
 
 
 async def _add(context: MemberContext, new: NewDocument) -> AfterCommit[KnowledgeDocumentAnswer]:

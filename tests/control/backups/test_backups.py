@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
@@ -44,8 +45,10 @@ def only_file(backed_up: BackedUp, ending: str) -> Path:
 
 
 def test_a_backup_is_restored_on_a_server_that_lacks_our_role(
-    backed_up: BackedUp, new_server: Postgres, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    backed_up: BackedUp, new_server: Postgres, postgres: Postgres, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    postgres.add_vector(urlsplit(backed_up.url).path[1:])  # which the new server's database lacks
+    assert query(backed_up.url, "SELECT prepare_knowledge_vectors()") == [True]
     out = printed(capsys, "create")
     assert "encrypted" in out and "not encrypted" not in out
     dump, manifest = only_file(backed_up, ".dump"), only_file(backed_up, ".json")

@@ -10,7 +10,8 @@ import msgspec
 from control.knowledge.index_job import DocumentIndexer
 from control.knowledge.model import FoundPassage, KnowledgeDocument, NewDocument
 from control.knowledge.parser import DocumentParser
-from control.knowledge.service import INDEX_DOCUMENT, IndexDocumentJob, put_file
+from control.knowledge.service import IndexDocumentJob, put_file
+from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.worker_tasks import knowledge_tasks
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
 

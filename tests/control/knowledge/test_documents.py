@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from control.db.jobs import JobFailed
+from control.knowledge import store
 from control.knowledge.files import documents_prefix, key_of
-from control.knowledge.service import DELETE_FILE, INDEX_DOCUMENT, IndexDocumentJob
+from control.knowledge.service import DELETE_FILE, IndexDocumentJob
+from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.store import lock_workspace
 from control.knowledge.worker_tasks import knowledge_tasks
 from shared.errors import Conflict, Invalid, NotFound
@@ -43,6 +46,25 @@ async def test_misheard_words_and_other_languages_are_found(platform: CallPlatfo
     assert await library.search("a1" * 20 + "y") == []  # longer words are not compared
     assert (await library.search("Was kosten Wurzelbehandlungen?"))[0].document == "Preise"
     assert (await library.search("Wann öffnet die Praxis oder Praxen?"))[0].document == "Preise"
+
+
+async def test_frequent_words_are_found_in_the_newest_documents_first(platform: CallPlatform) -> None:
+    """1,200 chunks have both words, so 500 of them are ranked: those of the newest documents."""
+    library = await make_library(platform)
+    text = "\n\n".join(f"# Part {number}\nOpening hours of part {number}." for number in range(600))
+    old, new = [await library.add(text, name) for name in ("Old handbook", "Handbook")]
+    assert {one.document_id for one in await library.search("opening hours")} == {new}
+    assert {one.document_id for one in await library.search("opening hours", [old])} == {old}
+    last = await library.add("# Hours\nOpening hours are from nine to five.", "Hours")
+    workspace = library.workspace
+
+    async def newest(among: list[UUID], chunks: int, most: int = 9) -> list[UUID]:
+        return await platform.in_workspace(
+            workspace, lambda db: store.select_newest(db, workspace.workspace_id, among, chunks, most)
+        )
+
+    assert await newest([], 1_201) == [last, new, old] and await newest([], 601) == [last, new]
+    assert await newest([], 1_201, 1) == [last] and await newest([old], 1) == [old] and await newest([], 0) == []
 
 
 async def test_deleted_document_is_gone_at_once_and_its_file_later(platform: CallPlatform) -> None:

@@ -16,6 +16,7 @@ from control.knowledge.search_query import (
     find_similar,
     make_query,
     most_differing,
+    sample_size,
     split_question,
 )
 
@@ -63,6 +64,21 @@ def test_chunks_without_a_rare_word_are_not_ranked() -> None:
     every = make_query([SearchTerm("a", "a", common), SearchTerm("b", "b", common + 1)], 100_000, WORKSPACE, [])
     assert every is not None
     assert every.attempts == (f"{SCOPE} & ('a' & 'b')", f"{SCOPE} & ('a')")
+
+
+def test_frequent_words_are_searched_in_a_sample_with_as_many_candidates() -> None:
+    def term(word: str, chunks: int) -> SearchTerm:
+        return SearchTerm(word, word, chunks)
+
+    frequent = [term("a", 50_000), term("b", 40_000), term("c", 50_000), term("d", 90_000)]
+    assert sample_size(frequent, 100_000) == 5_000, "a tenth of the chunks has the three rarest words"
+    assert sample_size([term("a", 3_000), term("b", 4_000)], 100_000) == 0, "most chunks would have to be searched"
+    assert sample_size([term("a", MOST_CANDIDATES), *frequent], 100_000) == 0, "the rare word leads there"
+    assert sample_size([term("a", 0)], 100_000) == 0
+    query = make_query(frequent, 100_000, WORKSPACE, [], [UUID(int=7)])
+    assert query is not None
+    assert query.sample == f"{SCOPE} & ('d:{UUID(int=7).hex}') & ('b' & 'a' & 'c')"
+    assert query.attempts == (f"{SCOPE} & ('b' & 'a' & 'c')", f"{SCOPE} & ('b')")
 
 
 def test_quotes_and_backslashes_stay_within_a_lexeme() -> None:

@@ -14,6 +14,7 @@ from control.tools.argument_schema import (
     parse_arguments,
     reduce_schema,
     require_arguments,
+    restore_names,
 )
 from shared.errors import Invalid
 
@@ -94,7 +95,7 @@ def test_dialects_become_ours() -> None:
         },
         "required": ["zone", "gone"],
     }
-    assert reduce_schema(schema) == {
+    assert reduce_schema(schema).parameters == {
         "type": "object",
         "properties": {
             "zone": {"type": "string", "description": "A zone."},
@@ -109,21 +110,21 @@ def test_dialects_become_ours() -> None:
 
 def test_schema_that_refers_to_itself_ends() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}}
-    reduced = reduce_schema({"$defs": {"Node": node}, "$ref": "#/$defs/Node"})
+    reduced = reduce_schema({"$defs": {"Node": node}, "$ref": "#/$defs/Node"}).parameters
     check_schema(reduced)
     assert reduced["properties"]["next"]["type"] == "object"
 
 
 def test_parts_that_multiply_are_counted() -> None:
     many = {f"p{n}": {"$ref": "#"} for n in range(30)}
-    assert reduce_schema({"type": "object", "properties": many}) == NO_ARGUMENTS
+    assert reduce_schema({"type": "object", "properties": many}).parameters == NO_ARGUMENTS
 
 
 def test_parts_of_all_of_are_counted_before_they_are_merged() -> None:
     """So many took a second of the event loop, and 20,000 took 6 s."""
     many: list[Any] = [{"properties": {f"p{n}": {}}} for n in range(8_000)]
     began = time.process_time()
-    assert reduce_schema({"type": "object", "allOf": many}) == NO_ARGUMENTS
+    assert reduce_schema({"type": "object", "allOf": many}).parameters == NO_ARGUMENTS
     assert time.process_time() - began < 0.1
 
 
@@ -139,21 +140,61 @@ def test_what_vendors_or_the_database_refuse_is_left_out() -> None:
         "enum": [1],
         "oneOf": [{"required": ["when"]}],
     }
-    assert reduce_schema(schema) == an_object(
+    assert reduce_schema(schema).parameters == an_object(
         when={"type": "array", "description": "Days.", "title": "", "items": {}}, mode={"type": "string"}
     )
-    assert reduce_schema({**an_object(**{"a b": {}}), "required": ["a b"]}) == NO_ARGUMENTS
+
+
+def test_required_property_that_vendors_refuse_has_another_name_for_models() -> None:
+    item = an_object(**{"größe": {"type": "integer"}, "color": {}})
+    schema = {
+        **an_object(
+            **{
+                "first name": {"type": "string", "title": "Name"},
+                "first/name": {"type": "string"},
+                "x" * 100: {},
+                "items": {"type": "array", "items": {**item, "required": ["größe"]}},
+                "not needed": {},
+            }
+        ),
+        "required": ["first name", "first/name", "x" * 100],
+    }
+    reduced = reduce_schema(schema)
+    check_schema(reduced.parameters)
+    by_name = {name: given for given, name in reduced.names.items()}
+    assert set(by_name) == {"first name", "first/name", "x" * 100, "größe"} and len(reduced.names) == 4
+    assert set(reduced.parameters["properties"]) == {by_name[n] for n in schema["required"]} | {"items"}
+    assert reduced.parameters["required"] == [by_name[name] for name in schema["required"]]
+    titles = {part.get("title") for part in reduced.parameters["properties"].values()}
+    assert titles == {"Name", "first/name", "x" * 100, None}
+    arguments = {by_name["first name"]: "Ada", "items": [{by_name["größe"]: 4, "color": {"größe": 1}}], "other": 1}
+    require_arguments(an_object(), arguments)
+    assert restore_names(arguments, reduced.names) == {
+        "first name": "Ada",
+        "items": [{"größe": 4, "color": {"größe": 1}}],
+        "other": 1,
+    }
+    with pytest.raises(Invalid, match="is a required property"):
+        require_arguments(reduced.parameters, {})
+    deep: dict[str, Any] = {}
+    for _ in range(50):
+        deep = {"a": deep}
+    with pytest.raises(Invalid, match="nested too deep"):
+        restore_names(deep, reduced.names)
+    assert restore_names(deep, {}) == deep
 
 
 def test_schema_that_is_too_large_takes_any_arguments() -> None:
-    assert reduce_schema(an_object(**{f"p{n}": {"description": "x" * 300} for n in range(40)})) == NO_ARGUMENTS
+    assert (
+        reduce_schema(an_object(**{f"p{n}": {"description": "x" * 300} for n in range(40)})).parameters == NO_ARGUMENTS
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(ANY_JSON)
 def test_every_schema_of_a_server_ends_in_the_dialect(schema: Any) -> None:
     if isinstance(schema, dict):
-        check_schema(reduce_schema(schema))
+        check_schema(reduce_schema(schema).parameters)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "7", "[" * 100_000, '{"a": NaN}', r'{"a": "\ud800"}'])

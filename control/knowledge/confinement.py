@@ -1,0 +1,135 @@
+"""Takes from this process what reading a document does not need: network, files, other processes, capabilities.
+
+Linux lets any process give these up, without root and in containers, too: Landlock
+(https://docs.kernel.org/userspace-api/landlock.html) for files, a seccomp filter
+(https://docs.kernel.org/userspace-api/seccomp_filter.html) for calls of the kernel. Python has neither, so they are
+called through ctypes. A kernel without one of them leaves it out: what holds is returned."""
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+# Files that are open at once: the standard ones, and one that is imported.
+MOST_FILES: Final = 32
+LANDLOCK: Final = "landlock"
+SECCOMP: Final = "seccomp"
+ALL: Final = (LANDLOCK, SECCOMP)
+
+_PR_SET_SECCOMP: Final = 22
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_SECCOMP_MODE_FILTER: Final = 2
+# The same numbers on all architectures (include/uapi/asm-generic/unistd.h).
+_LANDLOCK_CREATE_RULESET: Final = 444
+_LANDLOCK_ADD_RULE: Final = 445
+_LANDLOCK_RESTRICT_SELF: Final = 446
+_RULE_PATH_BENEATH: Final = 1
+_READ_FILE: Final = 1 << 2
+_READ_DIR: Final = 1 << 3
+# Rights over files by the version of Landlock: the first has 13 (include/uapi/linux/landlock.h).
+_FILE_RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+_TCP_RIGHTS: Final = 0b11
+_SCOPES: Final = 0b11
+# Numbers on x86-64 and on arm64 (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). No number:
+# the architecture does not have it.
+_REFUSED: Final[Mapping[str, tuple[int | None, int | None]]] = {
+    **{"socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201)},
+    **{"accept": (43, 202), "accept4": (288, 242), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269)},
+    **{"clone": (56, 220), "clone3": (435, 435), "fork": (57, None), "vfork": (58, None)},
+    **{"execve": (59, 221), "execveat": (322, 281), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131)},
+    **{"ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "prlimit64": (302, 261)},
+    **{"pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424)},
+    **{"mount": (165, 40), "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "io_uring_setup": (425, 425)},
+    **{"keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "perf_event_open": (298, 241)},
+}
+# Machines with the place of their numbers above, and how the kernel names them (include/uapi/linux/audit.h).
+_MACHINES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+# Numbers from here on are those of x32, a second way to the same calls on x86-64.
+_X32: Final = 0x4000_0000
+# Instructions of a filter (include/uapi/linux/filter.h), and what it answers.
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _KILL, _NOT_PERMITTED = 0x7FFF_0000, 0x8000_0000, 0x0005_0001
+_NUMBER_AT, _MACHINE_AT = 0, 4
+_CAPABILITY_VERSION: Final = 0x2008_0522
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def confine(readable: Iterable[Path]) -> list[str]:
+    """Confines this process for good. readable: folders from which it may still import modules. Returns what holds, of
+    ALL. Anything refused is a PermissionError."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
+    if sys.platform != "linux":
+        return []
+    drop_capabilities()
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        return []
+    held = [LANDLOCK] if _restrict_files(readable) else []
+    return [*held, SECCOMP] if _restrict_calls() else held
+
+
+def python_folders() -> list[Path]:
+    """Where Python and its libraries are."""
+    folders = {*sys.path, sys.prefix, sys.base_prefix, "/lib", "/lib64", "/usr/lib", "/usr/local/lib"}
+    return [Path(folder) for folder in sorted(folders) if folder and Path(folder).exists()]
+
+
+def drop_capabilities() -> None:
+    """Leaves root with the rights of its files' owner only; nothing for others (capset(2))."""
+    header, none = struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)
+    _libc.capset(header, none)
+
+
+def _restrict_files(readable: Iterable[Path]) -> bool:
+    version = _libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    if version < 1:
+        return False
+    rights = (1 << _FILE_RIGHTS.get(version, 16)) - 1
+    values = [rights, _TCP_RIGHTS, _SCOPES][: 1 if version < 4 else 2 if version < 6 else 3]
+    attributes = struct.pack(f"{len(values)}Q", *values)
+    rules = _libc.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
+    if rules < 0:
+        return False
+    try:
+        for folder in readable:
+            _allow_reading(rules, folder)
+        return bool(_libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
+    finally:
+        os.close(rules)
+
+
+def _allow_reading(rules: int, folder: Path) -> None:
+    descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+    try:
+        allowed = _READ_FILE | _READ_DIR if folder.is_dir() else _READ_FILE
+        rule = struct.pack("=Qi", allowed, descriptor)
+        _libc.syscall(_LANDLOCK_ADD_RULE, rules, _RULE_PATH_BENEATH, rule, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _restrict_calls() -> bool:
+    if platform.machine() not in _MACHINES:
+        return False
+    code = _make_filter(*_MACHINES[platform.machine()])
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
+    return bool(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0) == 0)
+
+
+def _make_filter(place: int, machine: int) -> bytes:
+    """A program for the kernel: refuses the calls above, and kills a process that calls as another machine would."""
+    numbers = [number for both in _REFUSED.values() if (number := both[place]) is not None]
+    steps = [
+        (_LOAD, 0, 0, _MACHINE_AT), (_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER_AT), (_AT_LEAST, len(numbers) + 1, 0, _X32),
+    ]  # fmt: skip
+    # A step's jumps count from the next one: those of equal numbers lead behind the `allow` at the end.
+    steps += [(_EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
+    steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _NOT_PERMITTED)]
+    return b"".join(struct.pack("HBBI", *step) for step in steps)

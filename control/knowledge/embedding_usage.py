@@ -1,0 +1,32 @@
+"""What an embedder used: a job adds it to the ledger (`control/billing/embedding_usage.py`), which is above this room
+and needs the platform's scope, while questions of calls have that of their workspace."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from control.db.jobs import enqueue
+from control.db.pool import Connection
+
+RECORD_EMBEDDING: Final = "billing.record_embedding"
+
+
+class EmbeddingUse(Struct, frozen=True):
+    """Tokens of one request. call_id, agent_id: of a question in a call. Payload of the job."""
+
+    workspace_id: UUID
+    model: str
+    tokens: int
+    is_estimated: bool
+    at: datetime
+    call_id: UUID | None = None
+    agent_id: UUID | None = None
+
+
+async def enqueue_use(db: Connection, use: EmbeddingUse) -> None:
+    """Has the worker record what a request used."""
+    if use.tokens:
+        await enqueue(db, RECORD_EMBEDDING, msgspec.json.encode(use))
