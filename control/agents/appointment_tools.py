@@ -28,8 +28,7 @@ from control.agents.contacts import customer_number
 from control.carriers.phone import is_valid
 from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
 from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
-from control.integrations.caller_values import Appointment
-from control.integrations.store_appointment_changes import Caller
+from control.integrations.caller_values import Appointment, Caller
 from control.media_requests.handler import HandlerContext, MediaRequestHandler
 from control.media_requests.tool import RemoteTool
 from shared.errors import Conflict, Invalid

@@ -42,6 +42,11 @@ async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
             await enqueue_target_end(db, transfer_id)
 
 
+async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | None:
+    """The transfer, locked; None for one that is gone."""
+    return await store_warm_transfers.lock_transfer(db, transfer_id)
+
+
 async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
     """The call that is transferred, locked; None for one that is gone."""
     call_id = await store_warm_transfers.select_call_id(db, transfer_id)

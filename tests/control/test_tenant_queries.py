@@ -92,6 +92,7 @@ BY_ID: Final = frozenset(
         "calls.store.update_states",
         "calls.store_events.select_utterances",
         "calls.store_redaction.update_texts",
+        "calls.store_warm_transfers.select_call_id",
         "calls.store_warm_transfers.update_transfer",
         "integrations.store_states.store_pending",
         "knowledge.store.delete",

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
 
-from control.calls import store_warm_transfers, warm_transfers
+from control.calls import warm_transfers
 from control.calls.announcements import target_brief_text, target_question_text
 from control.calls.details import LEG_COST
 from control.calls.model import CarrierStatus
@@ -96,7 +96,7 @@ class TelnyxTargetLegs:
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
-        one = await store_warm_transfers.lock_transfer(db, transfer_id)
+        one = await warm_transfers.lock_transfer(db, transfer_id)
         if one is None or one.status == "accepted":
             return None
         if one.status == "asking" and one.asked_at is None and event["status"] != HUNG_UP and not event["digits"]:
@@ -106,7 +106,7 @@ class TelnyxTargetLegs:
 
     async def _heard(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> Step | None:
         """Words that are no decision change nothing: the question's time goes on."""
-        one = await store_warm_transfers.lock_transfer(db, transfer_id)
+        one = await warm_transfers.lock_transfer(db, transfer_id)
         if one is None or one.asked_at is None or one.status != "asking":
             return None
         decision = read_decision(event.words, one.language)

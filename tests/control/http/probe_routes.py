@@ -184,7 +184,6 @@ THING_PATH = "/try/things/{thingId}/{number}/{name}"
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/try/echo", echo, OPEN),
     Route("GET", "/try/crash", crash, OPEN),
-    Route("GET", "/try/share-cancelled", share_cancelled, OPEN),
     Route("GET", "/try/busy", busy, OPEN),
     Route("GET", "/try/wait", wait, OPEN),
     Route("GET", "/try/scope", scope, OPEN),
@@ -198,4 +197,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/try/sleep", sleep, OPEN),
     Route("POST", "/try/guess", guess, OPEN, limit=RateLimit("guess", 3, 60, account="text")),
     Route("GET", "/try/hash", wait, OPEN, hashes_password=True),
+    Route("GET", "/try/share-cancelled", share_cancelled, OPEN),
 )

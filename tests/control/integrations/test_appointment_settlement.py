@@ -19,9 +19,8 @@ from control.integrations.appointment_settlement import (
 )
 from control.integrations.bookings import BookingOrder, Bookings, reserve
 from control.integrations.calendar_requests import CalendarRequests
-from control.integrations.caller_values import Appointment
+from control.integrations.caller_values import Appointment, Caller
 from control.integrations.read_connections import select_connection
-from control.integrations.store_appointment_changes import Caller
 from shared.errors import Conflict
 from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
