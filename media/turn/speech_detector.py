@@ -73,6 +73,7 @@ class SpeechDetector:
     __slots__ = (
         "_before",
         "_begin",
+        "_begun",
         "_chatter",
         "_end",
         "_evidence",
@@ -104,7 +105,7 @@ class SpeechDetector:
         self._evidence = 0.0
         self._chatter = self._soft = 0
         self._misses = self._far = 0
-        self._begin = self._end = self._near_end = self._voiced = 0
+        self._begin = self._begun = self._end = self._near_end = self._voiced = 0
         self._speech = self._noise = self._low = self._usual = SILENCE_DB
         self._before: Sequence[float] = ()
         self._recent: deque[tuple[int, Sequence[float]]] = deque(maxlen=_RECENT_WINDOWS)
@@ -163,6 +164,7 @@ class SpeechDetector:
             self.onset_ms = self._begin
             self.voiced_ms = 0
         self.voiced_ms += self._voiced
+        self._begun = self._begin
         self.speaking = True
         self._misses = self._far = 0
         self._near_end = self.last_voice_ms = self._end
@@ -203,9 +205,10 @@ class SpeechDetector:
         recent = list(self._recent)
         after = [level for _, levels in recent[-_QUIET_WINDOWS:] for level in levels]
         loud = max(self._loud(), sum(after) / len(after) + self._tuning.above_noise_db)
-        ends = (_last_loud(start_ms, levels, loud) for start_ms, levels in recent)
-        end = max((end for end in ends if end is not None), default=0)
-        self.last_voice_ms = min(self.last_voice_ms, max(end, self._model_end))
+        ends = [end for start_ms, levels in recent if (end := _last_loud(start_ms, levels, loud)) is not None]
+        # Babble may be as loud as the last words: then the levels tell nothing, and the model's end is all there is.
+        end = max(*ends, self._model_end) if ends else self._model_end or self.last_voice_ms
+        self.last_voice_ms = max(self._begun, min(self.last_voice_ms, end))
 
     def _watch_distance(self, top: float) -> None:
         """Ends speech where the caller was last near, if only other people still speak."""
