@@ -48,6 +48,7 @@ class SilenceMonitor:
         self._due_since = now  # what is due, if something is
         self._asked_filler_at: float | None = None  # a tool's filler that has not sounded yet
         self._is_silence_meant = False  # a tool without a filler runs
+        self._is_unclear_told = False  # the caller knows that nothing was understood
 
     # --- what happened ---
 
@@ -71,6 +72,10 @@ class SilenceMonitor:
         else:
             self._due_since = self.heard_since(times.ended)
             self._watchdog.reply_asked(self._due_since)
+
+    def words_understood(self) -> None:
+        """The caller's turn has words."""
+        self._is_unclear_told = False
 
     def words_due(self) -> None:
         """A fixed text is due. It ends no wait: an apology is due as long as the answer was."""
@@ -122,6 +127,18 @@ class SilenceMonitor:
         if call.agent.is_waiting:
             self._is_silence_meant = not call.tools.filler
         self._update_watchdog(now, is_silent)
+
+    def take_unclear_speech(self) -> bool:
+        """Whether the speech that has ended without words must be asked for again: it was long enough for words, the
+        recogniser answered that it found none, and the caller was not asked since words were understood last. So
+        noise that sounds like speech makes the agent ask once, and no more."""
+        call, track = self._call, self._call.track
+        is_speech = track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
+        is_empty = not call.recogniser.is_unanswered and not call.recogniser.has_text
+        if self._is_unclear_told or not is_speech or not is_empty or call.agent.is_busy or call.tools.is_running:
+            return False
+        self._is_unclear_told = True
+        return True
 
     def alarm(self, now: float) -> Alarm | None:
         """The limit that is reached now."""

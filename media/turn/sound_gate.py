@@ -11,13 +11,14 @@ from media.audio.pcm import audioop
 # RMS of 16-bit samples. Softer than -63 dB of full scale is no speech: the softest caller who must be heard speaks at
 # -53, and a frame of the softest sounds between such a caller's words has -60.
 INAUDIBLE_RMS: Final = 24
-# Of 24 callers at -53 dB over line noise webrtcvad (mode 3) lets none through, and at -40 dB 41 % of the frames. So what
-# is softer than -37 dB is amplified for it to -31 dB at most, by 6, 12 or 18 dB: that lets all callers through, at -40 dB
-# with 65 % of the frames. More would open it for noise as well.
+# Of 24 callers at -53 dB over line noise webrtcvad (mode 3) lets none through, and at -40 dB 41 % of the frames. So
+# what is softer than -37 dB is amplified for it to -31 dB at most, by 6, 12 or 18 dB: that lets all callers through, at
+# -40 dB with 65 % of the frames. More would open it for noise as well.
 SOFT_STEPS: Final = ((115, 8), (230, 4), (460, 2))
 SOFT_RMS: Final = SOFT_STEPS[-1][0]
-# Where somebody speaks at -30 dB or louder, soft sounds are not theirs, and nothing is amplified. A loud frame is remembered for 200 ms, all of them together for a minute at most, so that a tone of a
-# key does not keep out a quiet caller.
+# Where somebody speaks at -30 dB or louder, soft sounds are not theirs, and nothing is amplified. A loud frame is
+# remembered for 200 ms, all of them together for a minute at most, so that the tone of a key does not keep out a quiet
+# caller.
 LOUD_RMS: Final = 1_036
 LOUD_FRAMES: Final = 10
 MOST_LOUD_FRAMES: Final = 3_000

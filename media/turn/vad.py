@@ -25,8 +25,8 @@ CONTEXT = 32
 STATE = 128
 FULL_SCALE = 32_768.0
 # A caller who was not loud lately, and whose sound stays below this level since the gate opened, is amplified for the
-# model by 18 dB. At -53 dB it then takes 81 % of the speech for speech instead of 67 %, and ends it 190 ms later, nearer
-# to its true end.
+# model by 18 dB. At -53 dB it then takes 81 % of the speech for speech instead of 67 %, and its end is found 190 ms
+# nearer to the true one.
 SOFT_DB = -36.0
 SOFT_GAIN = 8.0
 # More windows of one caller do not wait for the next run. The gate's opening brings three, a period at most two.

@@ -12,7 +12,9 @@ SILENT = bytes(FRAME_PCM)
 def hum(level_db: float, count: int) -> list[bytes]:
     """A buzz of 140 Hz with harmonics up to 3.4 kHz, three times a second: webrtcvad takes it for voice."""
     time = np.arange(count * 160) / 8_000
-    wave = sum(np.sin(2 * np.pi * 140 * n * time) / n for n in range(1, 24)) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time))
+    wave = sum(np.sin(2 * np.pi * 140 * n * time) / n for n in range(1, 24)) * (
+        0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)
+    )
     return cut(np.asarray(wave), level_db)
 
 
