@@ -68,6 +68,7 @@ class Moonshine:
         options = RunOptions()
         if stop is None:
             return self._transcribe(samples, options)
+        options.log_severity_level = 4  # the end of a run that was stopped would be logged as an error
         stop.call(lambda: setattr(options, "terminate", True))
         try:
             return self._transcribe(samples, options)
