@@ -289,10 +289,8 @@ class Conversation:
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()
         self.announcements.callee_spoke()
-        is_opening = self._pending.has_announcements or self._pending.is_greeting_due
-        is_unclear = not is_opening and self._silence.take_unclear_speech()
         self.recogniser.keep_turn(self.floor.turn)
-        if (interrupted or is_unclear) and not self._termination.reason:
+        if not self._termination.reason and (interrupted or self._silence.take_unclear_speech(self._pending)):
             self._speech.say(FixedText(self._phrases.not_understood))
 
     # --- what the agent says ---
@@ -302,7 +300,6 @@ class Conversation:
         if self._termination.reason:
             return
         self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
-        self._silence.words_understood()
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

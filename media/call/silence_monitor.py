@@ -8,6 +8,7 @@ from media.call.answer_latency import TurnTimes
 from media.call.call_tools import CallTools
 from media.call.clock import CallClock
 from media.call.late_filler import LateFiller
+from media.call.pending_speech import PendingSpeech
 from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.silence_filler import SilenceFiller
@@ -73,10 +74,6 @@ class SilenceMonitor:
             self._due_since = self.heard_since(times.ended)
             self._watchdog.reply_asked(self._due_since)
 
-    def words_understood(self) -> None:
-        """The caller's turn has words."""
-        self._is_unclear_told = False
-
     def words_due(self) -> None:
         """A fixed text is due. It ends no wait: an apology is due as long as the answer was."""
         self._due_since = now = self._call.clock.now()
@@ -118,6 +115,8 @@ class SilenceMonitor:
     def update(self, now: float, *, is_silent: bool) -> None:
         """Takes note of who is heard now. is_silent: the agent is not."""
         call, state = self._call, self._call.floor.state
+        if call.recogniser.has_text:
+            self._is_unclear_told = False
         if not is_silent:
             self._sound_at, self._asked_filler_at = now, None
         else:  # in any state: words that cannot be interrupted are talked over before they sound
@@ -128,14 +127,15 @@ class SilenceMonitor:
             self._is_silence_meant = not call.tools.filler
         self._update_watchdog(now, is_silent)
 
-    def take_unclear_speech(self) -> bool:
+    def take_unclear_speech(self, pending: PendingSpeech) -> bool:
         """Whether the speech that has ended without words must be asked for again: it was long enough for words, the
-        recogniser answered that it found none, and the caller was not asked since words were understood last. So
-        noise that sounds like speech makes the agent ask once, and no more."""
+        recogniser answered that it found none, nothing else is due, and the caller was not asked since words were
+        understood last. So noise that sounds like speech makes the agent ask once, and no more."""
         call, track = self._call, self._call.track
         is_speech = track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
         is_empty = not call.recogniser.is_unanswered and not call.recogniser.has_text
-        if self._is_unclear_told or not is_speech or not is_empty or call.agent.is_busy or call.tools.is_running:
+        is_due = pending.is_opening or call.agent.is_busy or call.tools.is_running
+        if self._is_unclear_told or not is_speech or not is_empty or is_due:
             return False
         self._is_unclear_told = True
         return True
