@@ -83,7 +83,15 @@ class EngineQueue(Generic[T]):
 class EngineService:
     """Serves any number of clients; `serve` is the callback of `asyncio.start_unix_server`."""
 
-    def __init__(self, recogniser: SpeechRecogniser, voice: SpeechSynthesiser, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        recogniser: SpeechRecogniser,
+        voice: SpeechSynthesiser,
+        capacity: int = CAPACITY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """clock: in seconds."""
+        self._clock = clock
         self._recogniser = recogniser
         self._voice = CachedVoice(voice)
         self._recogniser_queue: EngineQueue[Recognition] = EngineQueue("recogniser", capacity)
@@ -130,7 +138,7 @@ class EngineService:
 
     async def _transcribe_partial(self, request: Transcribe) -> EngineAnswer:
         """Uses the recogniser only while nobody else needs it, and for half of the time at most."""
-        began = time.monotonic()
+        began = self._clock()
         if began < self._rests_until or not self._recogniser_queue.is_idle:
             raise QueueFull
         stop = self._partial_stop = RecognitionStop()
@@ -141,7 +149,7 @@ class EngineService:
             stop.set()  # nobody waits for the text any more
             raise
         finally:
-            ended = time.monotonic()
+            ended = self._clock()
             self._rests_until = ended + (ended - began)
 
     async def _synthesise(self, request: Synthesise) -> EngineAnswer:

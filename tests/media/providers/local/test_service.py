@@ -121,16 +121,17 @@ async def test_a_partial_text_that_nobody_waits_for_any_more_stops() -> None:
 
 
 async def test_partial_texts_take_half_of_the_engines_time_at_most() -> None:
-    engine = GatedEngine(open=False)
-    service = EngineService(engine, engine)
+    engine, now = GatedEngine(open=False), [100.0]
+    service = EngineService(engine, engine, clock=lambda: now[0])
     first = asyncio.create_task(service.answer(partial(1, b"a")))
     await asyncio.to_thread(engine.started.acquire)
-    await asyncio.sleep(0.2)
+    now[0] = 100.2
     engine.gate.set()
     assert isinstance(await first, Transcribed)
+    now[0] = 100.39
     assert await service.answer(partial(2, b"b")) == EngineRefusal(2, "busy", "the queue is full")
     assert isinstance(await service.answer(Transcribe(3, b"c", 8_000)), Transcribed)
-    await asyncio.sleep(0.25)
+    now[0] = 100.41
     assert isinstance(await service.answer(partial(4, b"d")), Transcribed)
     assert engine.done == ["a", "c", "d"]
     await service.close()
