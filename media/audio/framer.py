@@ -7,6 +7,7 @@ from media.audio.mulaw import BYTES_PER_MS, SILENCE
 
 FRAME_MS: Final = 20
 FRAME: Final = BYTES_PER_MS * FRAME_MS  # bytes of mu-law
+FRAME_PCM: Final = 2 * FRAME  # bytes of 16-bit samples
 
 
 def fill_frames(audio: bytes) -> bytes:

@@ -295,7 +295,7 @@ class Conversation:
         self.turns.discard()
         self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
-        if interrupted and not self._termination.reason:
+        if not self._termination.reason and (interrupted or self._silence.take_unclear_speech(self._pending)):
             self._speech.say(FixedText(self._phrases.not_understood))
 
     # --- what the agent says ---

@@ -52,6 +52,11 @@ class PendingSpeech:
         """Whether an announcement is still to be said, or is being said: nothing else is said before its end."""
         return self._announcements.are_due
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether an announcement or the greeting is still to be said."""
+        return self.has_announcements or self.is_greeting_due
+
     def began(self, utterance: Utterance) -> None:
         """An utterance has become audible, or more is known of it."""
         if not self._announcements.is_said_by(utterance):

@@ -8,6 +8,7 @@ from media.call.answer_latency import TurnTimes
 from media.call.call_tools import CallTools
 from media.call.clock import CallClock
 from media.call.late_filler import LateFiller
+from media.call.pending_speech import PendingSpeech
 from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.silence_filler import SilenceFiller
@@ -48,6 +49,7 @@ class SilenceMonitor:
         self._due_since = now  # what is due, if something is
         self._asked_filler_at: float | None = None  # a tool's filler that has not sounded yet
         self._is_silence_meant = False  # a tool without a filler runs
+        self._is_unclear_told = False  # the caller knows that nothing was understood
 
     # --- what happened ---
 
@@ -113,6 +115,8 @@ class SilenceMonitor:
     def update(self, now: float, *, is_silent: bool) -> None:
         """Takes note of who is heard now. is_silent: the agent is not."""
         call, state = self._call, self._call.floor.state
+        if call.recogniser.has_text:
+            self._is_unclear_told = False
         if not is_silent:
             self._sound_at, self._asked_filler_at = now, None
         else:  # in any state: words that cannot be interrupted are talked over before they sound
@@ -122,6 +126,19 @@ class SilenceMonitor:
         if call.agent.is_waiting:
             self._is_silence_meant = not call.tools.filler
         self._update_watchdog(now, is_silent)
+
+    def take_unclear_speech(self, pending: PendingSpeech) -> bool:
+        """Whether the speech that has ended without words must be asked for again: it was long enough for words, the
+        recogniser answered that it found none, nothing else is due, and the caller was not asked since words were
+        understood last. So noise that sounds like speech makes the agent ask once, and no more."""
+        call, track = self._call, self._call.track
+        is_speech = track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
+        is_empty = not call.recogniser.is_unanswered and not call.recogniser.has_text
+        is_due = pending.is_opening or call.agent.is_busy or call.tools.is_running
+        if self._is_unclear_told or not is_speech or not is_empty or is_due:
+            return False
+        self._is_unclear_told = True
+        return True
 
     def alarm(self, now: float) -> Alarm | None:
         """The limit that is reached now."""

@@ -46,7 +46,8 @@ class CallerDone:
 
 @dataclass(frozen=True, slots=True)
 class NothingSaid:
-    """Speech ended without words, or without any that needs an answer; back to listening.
+    """Speech ended without words, or without any that needs an answer; back to listening. Where it was too long for a
+    cough, the call asks for it again.
 
     interrupted: the noise had interrupted the agent, so the call should say something.
     """

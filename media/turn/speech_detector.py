@@ -21,13 +21,17 @@ class VadTuning:
     end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
         harmless, because a turn's silence counts from `last_voice_ms` and speech continues with the next window.
     below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
-    model_lag_ms: how long the model reports speech after its end. In noise the end is taken from the model, less
-        this, because the levels do not show it.
+    model_lag_ms: how long the model reports speech after its end, and twice as long if it is not sure. In noise the
+        end is taken from the model, less this, because the levels do not show it.
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
     least_db: no softer sound begins speech.
-    below_usual_db, chatter_windows, far_windows, far_back: speech so far under the caller's usual level, in a place
-        that is not clean and for so many windows, is other people's. Once that is known, such sound begins no speech,
-        and so many windows of it end the caller's; a window near the usual level takes `far_back` of them back.
+    far_db: speech whose loudest sound is so far under the caller's usual level is somebody else's, further away: it
+        begins nothing. People have peaks of 5 to 10 dB over their mean, and vary by 3 from turn to turn.
+    below_usual_db, chatter_windows: speech so far under the usual level (on a clean line by `far_db`), for so many
+        windows, is chatter of other people.
+    near_db: once there is chatter in a place that is not clean, speech begins no further under the usual level.
+    far_windows, far_back: so many windows of chatter end the caller's speech; a window near the usual level takes
+        `far_back` of them back.
     """
 
     gate_mode: int = 3
@@ -43,8 +47,10 @@ class VadTuning:
     model_lag_ms: int = 96
     clean_db: float = 40.0
     least_db: float = -55.0
+    far_db: float = 14.0
     below_usual_db: float = 10.0
     chatter_windows: int = 15
+    near_db: float = 8.0
     far_windows: int = 8
     far_back: int = 2
 
@@ -73,6 +79,7 @@ class SpeechDetector:
     __slots__ = (
         "_before",
         "_begin",
+        "_begun",
         "_chatter",
         "_end",
         "_evidence",
@@ -104,7 +111,7 @@ class SpeechDetector:
         self._evidence = 0.0
         self._chatter = self._soft = 0
         self._misses = self._far = 0
-        self._begin = self._end = self._near_end = self._voiced = 0
+        self._begin = self._begun = self._end = self._near_end = self._voiced = 0
         self._speech = self._noise = self._low = self._usual = SILENCE_DB
         self._before: Sequence[float] = ()
         self._recent: deque[tuple[int, Sequence[float]]] = deque(maxlen=_RECENT_WINDOWS)
@@ -163,6 +170,7 @@ class SpeechDetector:
             self.onset_ms = self._begin
             self.voiced_ms = 0
         self.voiced_ms += self._voiced
+        self._begun = self._begin
         self.speaking = True
         self._misses = self._far = 0
         self._near_end = self.last_voice_ms = self._end
@@ -184,11 +192,13 @@ class SpeechDetector:
         """During speech: ends it when the model or the level shows none for some windows."""
         tuning = self._tuning
         is_loud = self._find_end(start_ms, levels)
-        if probability >= _SURE:
-            self._model_end = start_ms + WINDOW_MS - tuning.model_lag_ms
+        goes_on = probability >= tuning.end and (is_loud or not self._is_clean())
+        if goes_on or probability >= _SURE:
+            lag_ms = tuning.model_lag_ms if probability >= _SURE else 2 * tuning.model_lag_ms
+            self._model_end = max(self._model_end, start_ms + WINDOW_MS - lag_ms)
         self._end = max(self._end, self._model_end)
         self.last_voice_ms = self._end
-        if probability >= tuning.end and (is_loud or not self._is_clean()):
+        if goes_on:
             self._misses = 0
             self.voiced_ms += WINDOW_MS
             return
@@ -203,9 +213,10 @@ class SpeechDetector:
         recent = list(self._recent)
         after = [level for _, levels in recent[-_QUIET_WINDOWS:] for level in levels]
         loud = max(self._loud(), sum(after) / len(after) + self._tuning.above_noise_db)
-        ends = (_last_loud(start_ms, levels, loud) for start_ms, levels in recent)
-        end = max((end for end in ends if end is not None), default=0)
-        self.last_voice_ms = min(self.last_voice_ms, max(end, self._model_end))
+        ends = [end for start_ms, levels in recent if (end := _last_loud(start_ms, levels, loud)) is not None]
+        # Babble may be as loud as the last words: then the levels tell nothing, and the model's end is all there is.
+        end = max(*ends, self._model_end) if ends else self._model_end or self.last_voice_ms
+        self.last_voice_ms = max(self._begun, min(self.last_voice_ms, end))
 
     def _watch_distance(self, top: float) -> None:
         """Ends speech where the caller was last near, if only other people still speak."""
@@ -237,10 +248,13 @@ class SpeechDetector:
 
     def _is_far(self, top: float) -> bool:
         """Whether a sound is too soft to be the caller's: it is somebody else, which the model cannot distinguish."""
-        return top < self._tuning.least_db or (self._chatter > 0 and self._is_soft(top))
+        tuning = self._tuning
+        limit = tuning.near_db if self._chatter and not self._is_clean() else tuning.far_db
+        return top < max(tuning.least_db, self._usual - limit)
 
     def _is_soft(self, top: float) -> bool:
-        return top < self._usual - self._tuning.below_usual_db and not self._is_clean()
+        tuning = self._tuning
+        return top < self._usual - (tuning.far_db if self._is_clean() else tuning.below_usual_db)
 
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:

@@ -34,12 +34,13 @@ class ScriptedVoiceTrack:
 
 
 class ScriptedRecogniser:
-    """A SpeechToText whose text is set by the test; the final text comes 100 ms after its request."""
+    """A SpeechToText whose text is set by the test; the final text comes `answer_s` after its request."""
 
     name = "scripted"
 
     def __init__(self) -> None:
         self.text = ""
+        self.answer_s = 0.1
         self.sink: SpeechToTextSink | None = None
         self.pushed = 0
         self.voiced: list[bytes] = []  # the frames that are not silence
@@ -57,7 +58,7 @@ class ScriptedRecogniser:
         pass
 
     def finalise(self, token: int) -> None:
-        asyncio.get_running_loop().call_later(0.1, self._answer, token)
+        asyncio.get_running_loop().call_later(self.answer_s, self._answer, token)
 
     def next_turn(self) -> None:
         self.text = ""

@@ -48,9 +48,11 @@ class EngineClient:
         self._listener: asyncio.Task[None] | None = None
         self._connect_lock = asyncio.Lock()
 
-    async def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
-        """Transcribes one utterance: 16-bit little-endian mono, up to 60 s."""
-        return (await self._request(lambda number: Transcribe(number, pcm, sample_rate), Transcribed)).transcript
+    async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
+        """Transcribes one utterance: 16-bit little-endian mono, up to 60 s. is_partial: it goes on; raises ProviderBusy
+        unless the engine is idle, and remains so."""
+        request = await self._request(lambda number: Transcribe(number, pcm, sample_rate, is_partial), Transcribed)
+        return request.transcript
 
     async def synthesise(self, text: str) -> SynthesisedSpeech:
         """Speaks a clause or a short sentence."""

@@ -6,8 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import RunOptions  # type: ignore[import-untyped]  # ships no types
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail  # type: ignore[import-untyped]
 
 from media.providers.local import models
+from media.providers.local.speech import RecognitionAbandoned, RecognitionStop
 
 Floats = NDArray[np.float32]
 
@@ -58,13 +61,28 @@ class Moonshine:
         self._tokens = read_tokens(models.read_model_file(models.TOKENS))
         self._cached = [item.name for item in self._decoder.get_outputs()[1:]]
 
-    def transcribe(self, samples: Floats) -> Hypothesis:
-        """Transcribes 0.1 to 30 s of speech: mono, at RATE, full scale 1."""
+    def transcribe(self, samples: Floats, stop: RecognitionStop | None = None) -> Hypothesis:
+        """Transcribes 0.1 to 30 s of speech: mono, at RATE, full scale 1. stop: ends it within some ms.
+
+        Raises RecognitionAbandoned after `stop` was set."""
+        options = RunOptions()
+        if stop is None:
+            return self._transcribe(samples, options)
+        options.log_severity_level = 4  # the end of a run that was stopped would be logged as an error
+        stop.call(lambda: setattr(options, "terminate", True))
+        try:
+            return self._transcribe(samples, options)
+        except Fail:
+            if stop.is_set:
+                raise RecognitionAbandoned from None
+            raise
+
+    def _transcribe(self, samples: Floats, options: RunOptions) -> Hypothesis:
         sound = samples[np.newaxis].astype(np.float32)
         mask = np.ones(sound.shape, np.int64)
-        (hidden,) = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})
+        (hidden,) = self._encoder.run(None, {"input_values": sound, "attention_mask": mask}, options)
         limit = int(len(samples) / RATE * TOKENS_A_SECOND) + SPARE_TOKENS
-        best = self._search(_EncodedSound(hidden, mask), limit)
+        best = self._search(_EncodedSound(hidden, mask, options), limit)
         text = b"".join(self._tokens[token] for token in best.tokens if token != _END)
         return Hypothesis(_decode_text(text), best.mean, best.looped)
 
@@ -96,7 +114,7 @@ class Moonshine:
             "use_cache_branch": np.array([not first]),
             **cache,
         }
-        logits, *present = self._decoder.run(None, feed)
+        logits, *present = self._decoder.run(None, feed, sound.options)
         named = zip(self._cached, present, strict=True)
         # After the first step the encoder's part of the cache, which does not change, is returned empty.
         fresh = {name.replace("present", "past_key_values"): value for name, value in named}
@@ -105,10 +123,11 @@ class Moonshine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EncodedSound:
-    """hidden: the encoder's output, (1, frames, 288); mask: (1, samples), all ones."""
+    """hidden: the encoder's output, (1, frames, 288); mask: (1, samples), all ones. options: of all runs."""
 
     hidden: Floats
     mask: NDArray[np.int64]
+    options: RunOptions
 
 
 def read_tokens(data: bytes) -> list[bytes]:

@@ -7,7 +7,7 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.providers.local.moonshine import RATE, Floats, Hypothesis, Moonshine
-from media.providers.local.speech import Recognition
+from media.providers.local.speech import Recognition, RecognitionStop
 
 # Audio whose loudest frames are below this level (dB of full scale) holds no voice.
 SILENCE_DB: Final = -52.0
@@ -33,8 +33,8 @@ _OLD_SPELLING: Final = re.compile(r"\b(good|to)-(bye|day|morrow|night)\b", re.IG
 class RecogniserModel(Protocol):
     """A model for speech of up to MAX_PIECE_S."""
 
-    def transcribe(self, samples: Floats) -> Hypothesis:
-        """Transcribes mono samples at RATE, full scale 1."""
+    def transcribe(self, samples: Floats, stop: RecognitionStop | None) -> Hypothesis:
+        """Transcribes mono samples at RATE, full scale 1. Raises RecognitionAbandoned after `stop` was set."""
 
 
 class Recogniser:
@@ -43,23 +43,24 @@ class Recogniser:
     def __init__(self, model: RecogniserModel | None = None) -> None:
         self._model = model or Moonshine()
 
-    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
-        """Transcribes one utterance: 16-bit little-endian mono, any length.
+    def transcribe(self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None = None) -> Recognition:
+        """Transcribes one utterance: 16-bit little-endian mono, any length. stop: ends it within some ms.
 
-        Raises ValueError for half a sample or a sample rate that is not between 8 and 48 kHz."""
+        Raises ValueError for half a sample or a sample rate that is not between 8 and 48 kHz, RecognitionAbandoned
+        after `stop` was set."""
         speech = _speech(_samples(pcm, sample_rate))
         if not len(speech):
             return Recognition("", 0.0)
-        hypotheses = [self._transcribe_piece(piece) for piece in split_pieces(speech)]
+        hypotheses = [self._transcribe_piece(piece, stop) for piece in split_pieces(speech)]
         recognised = [hypothesis for hypothesis in hypotheses if hypothesis.text]
         if not recognised:
             return Recognition("", 0.0)
         confidence = float(np.exp(np.mean([hypothesis.log_prob for hypothesis in recognised])))
         return Recognition(" ".join(hypothesis.text for hypothesis in recognised), confidence)
 
-    def _transcribe_piece(self, piece: Floats) -> Hypothesis:
+    def _transcribe_piece(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
         margin = np.zeros(int(MARGIN_S * RATE), np.float32)
-        hypothesis = self._model.transcribe(np.concatenate((margin, piece, margin)))
+        hypothesis = self._model.transcribe(np.concatenate((margin, piece, margin)), stop)
         text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())
         unreliable = hypothesis.looped or hypothesis.log_prob < MIN_LOG_PROB
         return Hypothesis("" if unreliable or _NOISE_OUTPUT.fullmatch(text) else text, hypothesis.log_prob)

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
 from media.providers.engine_process.messages import EngineProtocolError, receive_message
-from media.providers.local.speech import Recognition, SynthesisedSpeech
+from media.providers.local.speech import Recognition, RecognitionAbandoned, RecognitionStop, SynthesisedSpeech
 from media.providers.local.wire import (
     Cancel,
     EngineAnswer,
@@ -37,8 +38,8 @@ T = TypeVar("T")
 class SpeechRecogniser(Protocol):
     """A recogniser; blocking."""
 
-    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
-        """Transcribes one utterance. Raises ValueError."""
+    def transcribe(self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None) -> Recognition:
+        """Transcribes one utterance. Raises ValueError; RecognitionAbandoned after `stop` was set."""
 
 
 class SpeechSynthesiser(Protocol):
@@ -69,6 +70,11 @@ class EngineQueue(Generic[T]):
         self._jobs.append(job)
         return job
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no work is queued or running."""
+        return all(job.done() for job in self._jobs)
+
     def close(self) -> None:
         """Cancels queued work and waits for running work."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -77,12 +83,22 @@ class EngineQueue(Generic[T]):
 class EngineService:
     """Serves any number of clients; `serve` is the callback of `asyncio.start_unix_server`."""
 
-    def __init__(self, recogniser: SpeechRecogniser, voice: SpeechSynthesiser, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        recogniser: SpeechRecogniser,
+        voice: SpeechSynthesiser,
+        capacity: int = CAPACITY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """clock: in seconds."""
+        self._clock = clock
         self._recogniser = recogniser
         self._voice = CachedVoice(voice)
         self._recogniser_queue: EngineQueue[Recognition] = EngineQueue("recogniser", capacity)
         self._voice_queue: EngineQueue[SynthesisedSpeech] = EngineQueue("voice", capacity)
         self._clients: set[asyncio.Task[None]] = set()
+        self._partial_stop = RecognitionStop()  # of the latest utterance that goes on
+        self._rests_until = 0.0  # no utterance that goes on is transcribed before
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one client until it closes or breaks the protocol."""
@@ -114,8 +130,27 @@ class EngineService:
     async def _transcribe(self, request: Transcribe) -> EngineAnswer:
         if len(request.pcm) > MAX_PCM_BYTES:
             return EngineRefusal(request.id, "bad", "too much audio")
-        job = self._recogniser_queue.submit(lambda: self._recogniser.transcribe(request.pcm, request.sample_rate))
+        if request.is_partial:
+            return await self._transcribe_partial(request)
+        self._partial_stop.set()
+        job = self._recogniser_queue.submit(lambda: self._recogniser.transcribe(request.pcm, request.sample_rate, None))
         return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
+
+    async def _transcribe_partial(self, request: Transcribe) -> EngineAnswer:
+        """Uses the recogniser only while nobody else needs it, and for half of the time at most."""
+        began = self._clock()
+        if began < self._rests_until or not self._recogniser_queue.is_idle:
+            raise QueueFull
+        stop = self._partial_stop = RecognitionStop()
+        job = self._recogniser_queue.submit(lambda: self._recogniser.transcribe(request.pcm, request.sample_rate, stop))
+        try:
+            return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
+        except asyncio.CancelledError:
+            stop.set()  # nobody waits for the text any more
+            raise
+        finally:
+            ended = self._clock()
+            self._rests_until = ended + (ended - began)
 
     async def _synthesise(self, request: Synthesise) -> EngineAnswer:
         if len(request.text) > MAX_TEXT_LENGTH:
@@ -187,6 +222,8 @@ async def _answer_job(request_id: int, job: Future[T], answer: Callable[[T], Eng
     error = future.exception()
     if error is None:
         return answer(future.result())
+    if isinstance(error, RecognitionAbandoned):
+        return EngineRefusal(request_id, "busy", "a whole utterance came first")
     if isinstance(error, ValueError):
         return EngineRefusal(request_id, "bad", str(error))
     _log.error("engine_request.failed", exc_info=error)

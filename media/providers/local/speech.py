@@ -1,11 +1,36 @@
 """Results of the engines: recognised text, and speech with word timings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from media.audio import mulaw
 
 PHONE_RATE: Final = mulaw.RATE  # samples a second
+
+
+class RecognitionAbandoned(Exception):
+    """The text was not wanted any more while it was recognised."""
+
+
+class RecognitionStop:
+    """Ends a recognition from another thread. is_set: it was ended, or will be before it begins."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._actions: list[Callable[[], None]] = []
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Has `action` called when the recognition is to end, which may be now."""
+        self._actions.append(action)
+        if self.is_set:
+            action()
+
+    def set(self) -> None:
+        """Ends the recognition as soon as its model lets it. Repeated, it changes nothing."""
+        self.is_set = True
+        for action in self._actions:
+            action()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """SpeechToText by the local engine: transcribes a caller's whole turn again each time its text is requested.
 
 The recogniser is quick, and best with whole utterances. Only a long turn is transcribed in parts: while the caller
-still speaks, the text up to a quiet moment is made final.
+still speaks, the text up to a quiet moment is made final. What the caller has said so far is transcribed about twice a
+second if the engine has nothing else to do: a final text is never delayed by that.
 """
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
@@ -31,6 +33,11 @@ LONG_TURN: Final = 10_000 * _MS
 EARLIEST_CUT: Final = 4_000 * _MS
 LATEST_CUT: Final = LONG_TURN - 500 * _MS
 _FRAME: Final = 100 * _MS
+# So much audio from the detected start of speech to its first text, and from one text to the next. Less than 0.8 s
+# holds hardly a word to go by.
+FIRST_PARTIAL: Final = 800 * _MS
+NEXT_PARTIAL: Final = 600 * _MS
+_NEVER: Final = sys.maxsize
 
 
 class TranscriptionEngine(Protocol):
@@ -39,8 +46,8 @@ class TranscriptionEngine(Protocol):
     async def connect(self) -> None:
         """Raises ProviderError."""
 
-    async def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
-        """Raises ProviderError."""
+    async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
+        """Raises ProviderError; ProviderBusy for a partial text while the engine has anything else to do."""
 
 
 class LocalSpeechToText:
@@ -70,6 +77,8 @@ class _Session:
         self._requested = 0  # position up to which the latest text was requested
         self._finalise_task: asyncio.Task[None] | None = None
         self._cut_task: asyncio.Task[None] | None = None
+        self._partial_task: asyncio.Task[None] | None = None
+        self._partial_at = _NEVER  # position from which the next partial text is due
         self._closed = False
 
     def push(self, ulaw: bytes) -> None:
@@ -78,9 +87,15 @@ class _Session:
             if len(self._audio) > 2 * IDLE_AUDIO:
                 self._drop(len(self._audio) - IDLE_AUDIO)
         elif len(self._audio) > LONG_TURN and self._is_idle:
+            self._stop_partial()
             self._cut_task = self._run(self._cut())
+        elif self._start + len(self._audio) >= self._partial_at and self._is_idle:
+            self._stop_partial()
+            self._partial_at = self._start + len(self._audio) + NEXT_PARTIAL
+            self._partial_task = self._run(self._partial())
 
     def started(self) -> None:
+        self._partial_at = self._start + len(self._audio) + FIRST_PARTIAL
         if not self._in_turn:
             self._in_turn = True
             self._drop(len(self._audio) - LEAD_IN)
@@ -90,12 +105,15 @@ class _Session:
             return
         if self._finalise_task is not None:
             self._finalise_task.cancel()
+        self._partial_at = _NEVER
+        self._stop_partial()
         self._requested = self._start + len(self._audio)
         self._finalise_task = self._run(self._finalise(token, self._requested))
 
     def next_turn(self) -> None:
         self._stop()
         self._in_turn = False
+        self._partial_at = _NEVER
         self._final_text = ""
         self._drop(self._requested - self._start)
 
@@ -112,10 +130,14 @@ class _Session:
         return asyncio.get_running_loop().create_task(work)
 
     def _stop(self) -> list[asyncio.Task[None]]:
-        tasks = [task for task in (self._finalise_task, self._cut_task) if task is not None]
+        tasks = [task for task in (self._finalise_task, self._cut_task, self._partial_task) if task is not None]
         for task in tasks:
             task.cancel()
         return tasks
+
+    def _stop_partial(self) -> None:
+        if self._partial_task is not None:
+            self._partial_task.cancel()
 
     def _drop(self, count: int) -> None:
         """Drops the first `count` bytes, if any."""
@@ -137,6 +159,16 @@ class _Session:
         else:
             self._sink(RecognisedText(text, final=True, token=token))
 
+    async def _partial(self) -> None:
+        """Reports what was said so far; nothing if the engine has something else to do. A failing engine is reported
+        with the final text."""
+        try:
+            text = await self._text(len(self._audio), is_partial=True)
+        except ProviderError:
+            return
+        if text:
+            self._sink(RecognisedText(text, final=False))
+
     async def _cut(self) -> None:
         try:
             await self._make_final(find_quietest(bytes(self._audio[:LONG_TURN])))
@@ -149,11 +181,12 @@ class _Session:
         self._final_text = await self._text(count)
         self._drop(end - self._start)
 
-    async def _text(self, count: int) -> str:
+    async def _text(self, count: int, *, is_partial: bool = False) -> str:
         """Transcribes the first `count` bytes; returns the turn's text up to there."""
         if count <= 0:
             return self._final_text
-        recognition = await self._engine.transcribe(mulaw.decode(bytes(self._audio[:count])), mulaw.RATE)
+        pcm = mulaw.decode(bytes(self._audio[:count]))
+        recognition = await self._engine.transcribe(pcm, mulaw.RATE, is_partial=is_partial)
         return f"{self._final_text} {recognition.text}".strip()
 
     def _fail(self, error: ProviderError) -> None:

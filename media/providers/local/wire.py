@@ -10,11 +10,13 @@ from media.providers.local.speech import Recognition, SynthesisedSpeech
 
 
 class Transcribe(Struct, frozen=True, tag=True):
-    """Requests the text of an utterance. pcm: 16-bit little-endian mono."""
+    """Requests the text of an utterance. pcm: 16-bit little-endian mono. is_partial: the utterance goes on, and the
+    request is refused as busy if the engine has anything else to do, also later while it runs."""
 
     id: int
     pcm: bytes
     sample_rate: int
+    is_partial: bool = False
 
 
 class Synthesise(Struct, frozen=True, tag=True):

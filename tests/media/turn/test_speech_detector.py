@@ -1,6 +1,8 @@
 """Detects speech from probabilities and levels. A window is 32 ms; its levels are those of its four 8 ms blocks."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media.turn.speech_detector import WINDOW_MS, SpeechDetector, VadTuning
 
@@ -82,6 +84,39 @@ def test_noise_after_speech_corrects_the_end() -> None:
     assert not harness.detector.speaking and harness.detector.last_voice_ms == true_end
 
 
+@pytest.mark.parametrize("probability", [0.9, 0.4])
+def test_babble_as_loud_as_the_words_does_not_take_back_their_end(probability: float) -> None:
+    """Levels cannot tell where six seconds of words ended if what follows is nearly as loud: the model tells it."""
+    babble = (-22.0, -19.0, -21.0, -20.0)
+    harness = DetectorHarness().feed(0.1, babble, 5).feed(probability, LOUD, 190)
+    end = harness.at
+    harness.feed(0.1, babble, 40)
+    assert not harness.detector.speaking
+    assert abs(harness.detector.last_voice_ms - end) <= (1 if probability > 0.5 else 2) * VadTuning().model_lag_ms
+
+
+WINDOWS = st.lists(
+    st.tuples(st.sampled_from([0.05, 0.18, 0.3, 0.4, 0.6, 0.95]), st.integers(-70, -5), st.integers(1, 25)), max_size=20
+)
+
+
+@settings(max_examples=60)
+@given(windows=WINDOWS, shuts=st.sets(st.integers(0, 19)))
+def test_the_end_lies_between_the_onset_and_now_whatever_is_heard(
+    windows: list[tuple[float, int, int]], shuts: set[int]
+) -> None:
+    harness = DetectorHarness()
+    detector = harness.detector
+    for at, (probability, level, count) in enumerate(windows):
+        if at in shuts:
+            detector.on_gate_shut()
+            detector.on_gate_open()
+        for _ in range(count):
+            harness.feed(probability, (level - 3.0, level, level - 6.0, level - 1.0))
+            assert detector.onset_ms <= detector.last_voice_ms <= harness.at
+            assert detector.voiced_ms <= harness.at
+
+
 def test_silence_at_the_gate_ends_speech() -> None:
     harness = DetectorHarness().feed(0.95, LOUD, 5)
     harness.detector.on_gate_shut()
@@ -99,9 +134,26 @@ def test_whisper_below_the_least_level_begins_no_speech() -> None:
     assert not DetectorHarness().feed(0.99, (-60.0,) * 4, 50).detector.speaking
 
 
-def test_soft_speech_in_a_quiet_place_counts_as_the_caller() -> None:
+def test_softer_speech_in_a_quiet_place_counts_as_the_caller() -> None:
     harness = DetectorHarness().feed(0.01, QUIET, 5).feed(0.95, LOUD, 30).feed(0.01, QUIET, 10)
-    assert harness.feed(0.95, (-38.0,) * 4, 3).detector.speaking
+    assert harness.feed(0.95, (-32.0,) * 4, 3).detector.speaking
+
+
+@pytest.mark.parametrize("background", [QUIET, (-50.0,) * 4])
+def test_a_voice_20_db_down_never_begins_speech(background: tuple[float, ...]) -> None:
+    harness = DetectorHarness().feed(0.01, background, 5).feed(0.95, LOUD, 30).feed(0.01, background, 10)
+    end = harness.detector.last_voice_ms
+    for _ in range(300):
+        assert not harness.feed(0.99, (-40.0, -41.0, -43.0, -40.0)).detector.speaking
+    assert harness.detector.last_voice_ms == end
+    assert harness.feed(0.95, LOUD, 2).detector.speaking
+
+
+def test_a_voice_20_db_down_right_after_the_callers_ends_the_callers_turn() -> None:
+    harness = DetectorHarness().feed(0.01, QUIET, 5).feed(0.95, LOUD, 30)
+    end = harness.at
+    assert harness.steps_to_silence(0.95, (-40.0,) * 4) <= VadTuning().chatter_windows
+    assert abs(harness.detector.last_voice_ms - end) <= 32
 
 
 def test_chatter_in_the_room_neither_keeps_a_turn_open_nor_starts_one() -> None:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 import soxr  # type: ignore[import-untyped]  # ships no types
-import webrtcvad  # type: ignore[import-untyped]  # ships no types
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +116,60 @@ def test_speech_is_found_in_noise_and_noise_is_no_speech(
     assert 2_000 < first_ms(heard) <= 2_260
     assert not heard[-1][0]
     assert abs(heard[-1][1] - 3_800) <= 200
+
+
+# --- who speaks: levels are of full scale, of the RMS of the phrase ---
+
+
+def at_level(wave: Wave, level_db: float) -> Wave:
+    scaled: Wave = wave * (10 ** (level_db / 20) / wave.std())
+    return scaled
+
+
+@pytest.mark.parametrize("floor_db", [-90, -70, -62])
+@pytest.mark.parametrize("level_db", [-48, -53])
+def test_quiet_caller_is_heard(engine: VadEngine, speech: Wave, level_db: int, floor_db: int) -> None:
+    phrase = at_level(speech[300 * 8 : 2_100 * 8], level_db)
+    wave = np.concatenate([silence(1_000), phrase, silence(1_200)])
+    heard = listen(engine, engine.track(), wave + noise(len(wave) // 8, 10 ** (floor_db / 20), 5))
+    assert 1_000 < first_ms(heard) <= 1_500
+    assert not heard[-1][0] and abs(heard[-1][1] - 2_800) <= 250
+
+
+def test_a_key_pressed_before_does_not_keep_out_a_quiet_caller(engine: VadEngine, speech: Wave) -> None:
+    time = np.arange(300 * 8) / RATE
+    key = 0.2 * (np.sin(2 * np.pi * 770 * time) + np.sin(2 * np.pi * 1_336 * time))
+    wave = np.concatenate([key, silence(3_200), at_level(speech[300 * 8 : 2_100 * 8], -53), silence(500)])
+    assert 3_500 < first_ms(listen(engine, engine.track(), wave)) <= 3_760
+
+
+@pytest.mark.parametrize("pause_ms", [100, 900])
+def test_a_voice_20_db_down_never_takes_the_floor(engine: VadEngine, speech: Wave, pause_ms: int) -> None:
+    phrase = at_level(speech[300 * 8 : 2_100 * 8], -20)
+    distant = at_level(speech[3_200 * 8 : 10_700 * 8], -40)
+    wave = np.concatenate([silence(300), phrase, silence(pause_ms), distant, silence(300), phrase])
+    heard = listen(engine, engine.track(), wave + noise(len(wave) // 8, 10 ** (-68 / 20), 5))
+    distant_begins = (2_100 + pause_ms) // 20
+    assert starts(heard[:distant_begins]) >= 1
+    assert starts(heard[distant_begins : distant_begins + 375]) <= (pause_ms < 300)  # the end of the caller's words
+    assert not any(speaking for speaking, _ in heard[distant_begins + 30 : distant_begins + 375])
+    assert any(speaking for speaking, _ in heard[distant_begins + 400 :])
+
+
+def test_caller_in_babble_is_heard_and_the_babble_is_not(engine: VadEngine, speech: Wave) -> None:
+    """Eight voices, 12 dB under the caller's. Before the caller has spoken nobody can tell which voice is theirs."""
+    draw = np.random.default_rng(2)
+    voices = [np.roll(speech, int(draw.integers(len(speech)))) for _ in range(8)]
+    phrase = at_level(speech[300 * 8 : 2_100 * 8], -20)
+    wave = np.concatenate([phrase, silence(2_500)] * 4)
+    babble = at_level(np.resize(np.sum(voices, axis=0), len(wave)), -32)
+    heard = listen(engine, engine.track(), wave + babble)
+    for turn in range(1, 4):
+        begins = turn * 4_300 // 20
+        said, after = heard[begins : begins + 90], heard[begins + 110 : begins + 213]
+        assert sum(speaking for speaking, _ in said) > 50
+        assert not any(speaking for speaking, _ in after)
+        assert abs(after[-1][1] - (turn * 4_300 + 1_800)) <= 250
 
 
 # --- sounds that are not speech ---
@@ -279,5 +332,5 @@ def test_most_windows_of_many_late_callers_wait_for_the_batch(engine: VadEngine,
 
 
 def test_frames_have_20_ms(engine: VadEngine) -> None:
-    with pytest.raises(webrtcvad._webrtcvad.Error):
+    with pytest.raises(ValueError, match="a frame of 100 bytes instead of 320"):
         engine.track().push(bytes(100))

@@ -2,7 +2,13 @@
 
 import threading
 
-from media.providers.local.speech import Recognition, SynthesisedSpeech, WordTiming
+from media.providers.local.speech import (
+    Recognition,
+    RecognitionAbandoned,
+    RecognitionStop,
+    SynthesisedSpeech,
+    WordTiming,
+)
 
 
 class GatedEngine:
@@ -15,8 +21,8 @@ class GatedEngine:
         if open:
             self.gate.set()
 
-    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
-        self._work(pcm.decode())
+    def transcribe(self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None = None) -> Recognition:
+        self._work(pcm.decode(), stop)
         if pcm == b"invalid":
             raise ValueError("invalid audio")
         if pcm == b"broken":
@@ -27,7 +33,12 @@ class GatedEngine:
         self._work(text)
         return SynthesisedSpeech(text.encode(), (WordTiming(text, 1, 2),))
 
-    def _work(self, what: str) -> None:
+    def _work(self, what: str, stop: RecognitionStop | None = None) -> None:
         self.started.release()
-        assert self.gate.wait(60)
+        for _ in range(60_000):
+            if self.gate.wait(0.001):
+                break
+            if stop is not None and stop.is_set:
+                raise RecognitionAbandoned
+        assert self.gate.is_set()
         self.done.append(what)

@@ -1,10 +1,13 @@
 """The speech model and its vocabulary."""
 
+import threading
+
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.providers.local.moonshine import RATE, Moonshine, is_loop, read_tokens
+from media.providers.local.speech import RecognitionAbandoned, RecognitionStop
 
 
 def test_the_vocabulary_has_lengths_of_one_or_two_bytes() -> None:
@@ -21,6 +24,23 @@ def test_a_human_voice_is_recognised(samples_folder: str) -> None:
     assert "ask not what your country can do for you" in hypothesis.text.lower()
     assert -0.3 < hypothesis.log_prob <= 0
     assert not hypothesis.looped
+
+
+@pytest.mark.speech
+def test_recognition_can_be_stopped_before_and_while_it_runs(samples_folder: str) -> None:
+    stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
+    speech = soxr.resample(stereo.mean(axis=1), rate, RATE)
+    model, stop = Moonshine(), RecognitionStop()
+    stop.set()
+    with pytest.raises(RecognitionAbandoned):
+        model.transcribe(speech, stop)
+    later = RecognitionStop()
+    timer = threading.Timer(0.01, later.set)  # alone, the encoder takes 100 ms and more for these 11 s
+    timer.start()
+    with pytest.raises(RecognitionAbandoned):
+        model.transcribe(speech, later)
+    timer.join()
+    assert "ask not" in model.transcribe(speech, RecognitionStop()).text.lower()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from media.audio import mulaw
 from media.providers.local.moonshine import RATE, Floats, Hypothesis
 from media.providers.local.recogniser import LEVEL_DB, MARGIN_S, MAX_PIECE_S, Recogniser, split_pieces
-from media.providers.local.speech import PHONE_RATE
+from media.providers.local.speech import PHONE_RATE, RecognitionStop
 
 CERTAIN = -0.05
 
@@ -24,7 +24,7 @@ class FakeModel:
         self.answers = list(answers)
         self.inputs: list[Floats] = []
 
-    def transcribe(self, samples: Floats) -> Hypothesis:
+    def transcribe(self, samples: Floats, stop: RecognitionStop | None) -> Hypothesis:
         self.inputs.append(samples)
         return self.answers.pop(0)
 

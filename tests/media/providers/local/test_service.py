@@ -78,6 +78,65 @@ async def test_an_engine_s_error_is_answered_and_the_queue_continues(caplog: pyt
     assert [record.message for record in caplog.records] == ["engine_request.failed"]
 
 
+def partial(number: int, pcm: bytes) -> Transcribe:
+    return Transcribe(number, pcm, 8_000, is_partial=True)
+
+
+async def test_partial_text_is_recognised_by_an_idle_engine_and_refused_by_a_busy_one() -> None:
+    engine = GatedEngine()
+    service = EngineService(engine, engine)
+    assert isinstance(await service.answer(partial(1, b"a")), Transcribed)
+    engine.gate.clear()
+    whole = asyncio.create_task(service.answer(Transcribe(2, b"b", 8_000)))
+    await asyncio.to_thread(lambda: [engine.started.acquire() for _ in range(2)])
+    assert await service.answer(partial(3, b"c")) == EngineRefusal(3, "busy", "the queue is full")
+    engine.gate.set()
+    assert isinstance(await whole, Transcribed)
+    assert engine.done == ["a", "b"]
+    await service.close()
+
+
+async def test_a_whole_utterance_does_not_wait_for_a_partial_text() -> None:
+    engine = GatedEngine(open=False)
+    service = EngineService(engine, engine)
+    running = asyncio.create_task(service.answer(partial(1, b"a")))
+    await asyncio.to_thread(engine.started.acquire)
+    whole = asyncio.create_task(service.answer(Transcribe(2, b"b", 8_000)))
+    assert await running == EngineRefusal(1, "busy", "a whole utterance came first")
+    engine.gate.set()
+    assert isinstance(await whole, Transcribed)
+    assert engine.done == ["b"]
+    await service.close()
+
+
+async def test_a_partial_text_that_nobody_waits_for_any_more_stops() -> None:
+    engine = GatedEngine(open=False)
+    service = EngineService(engine, engine)
+    running = asyncio.create_task(service.answer(partial(1, b"a")))
+    await asyncio.to_thread(engine.started.acquire)
+    running.cancel()
+    await asyncio.wait({running})
+    await service.close()  # waits for what runs
+    assert engine.done == []
+
+
+async def test_partial_texts_take_half_of_the_engines_time_at_most() -> None:
+    engine, now = GatedEngine(open=False), [100.0]
+    service = EngineService(engine, engine, clock=lambda: now[0])
+    first = asyncio.create_task(service.answer(partial(1, b"a")))
+    await asyncio.to_thread(engine.started.acquire)
+    now[0] = 100.2
+    engine.gate.set()
+    assert isinstance(await first, Transcribed)
+    now[0] = 100.39
+    assert await service.answer(partial(2, b"b")) == EngineRefusal(2, "busy", "the queue is full")
+    assert isinstance(await service.answer(Transcribe(3, b"c", 8_000)), Transcribed)
+    now[0] = 100.41
+    assert isinstance(await service.answer(partial(4, b"d")), Transcribed)
+    assert engine.done == ["a", "c", "d"]
+    await service.close()
+
+
 async def test_too_large_requests_are_refused() -> None:
     audio, text = await send(
         GatedEngine(), Transcribe(1, bytes(MAX_PCM_BYTES + 2), 8_000), Synthesise(2, "x" * (MAX_TEXT_LENGTH + 1))

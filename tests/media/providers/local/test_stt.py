@@ -30,10 +30,12 @@ LOUD = b"\x10"
 
 
 class FakeEngine:
-    """Transcribes audio as its length in ms; answers once `gate` is set."""
+    """Transcribes audio as its length in ms; answers once `gate` is set. Partial texts only if `is_idle`."""
 
-    def __init__(self, *, slow: bool = False) -> None:
+    def __init__(self, *, slow: bool = False, is_idle: bool = False) -> None:
+        self.is_idle = is_idle
         self.transcribed_ms: list[int] = []
+        self.partials_ms: list[int] = []
         self.error: ProviderError | None = None
         self.gate = asyncio.Event()
         if not slow:
@@ -43,13 +45,22 @@ class FakeEngine:
         if self.error:
             raise self.error
 
-    async def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+    async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
         assert sample_rate == mulaw.RATE
+        if is_partial:
+            return await self._transcribe_partial(len(pcm) // 2 // 8)
         self.transcribed_ms.append(len(pcm) // 2 // 8)
         await self.gate.wait()
         if self.error:
             raise self.error
         return Recognition(f"<{self.transcribed_ms[-1]}>" if pcm.strip(b"\0") else "", 0.9)
+
+    async def _transcribe_partial(self, ms: int) -> Recognition:
+        self.partials_ms.append(ms)
+        if not self.is_idle:
+            raise ProviderBusy("local", "the queue is full")
+        await self.gate.wait()
+        return Recognition(f"<{ms}>", 0.9)
 
 
 async def open_session(engine: FakeEngine) -> tuple[SpeechToTextSession, list[SpeechToTextEvent]]:
