@@ -1,0 +1,86 @@
+"""Families of sounds over the agent's speech: nods must not stop it, interruptions must, a far voice must not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from shared.events import AgentSaid
+from vocalized.listening.clips import Clip, ClipAudio
+from vocalized.listening.sound import PER_MS, USUAL_DB, Samples, at_level, room_noise, to_frames, trim
+from vocalized.listening.virtual_call import CallOutcome, CallSetup, ListeningEngines, run_call
+
+# What the agent says, and how long that takes.
+ANSWER: Final = "Our office is open from nine to five on weekdays, and on Saturdays we are here until noon."
+ANSWER_MS: Final = 8_000
+# The caller's sound begins so long after the answer, once it is well under way.
+INTO_ANSWER_MS: Final = 3_000
+LEAD_MS, TAIL_MS = 500, 11_000
+# Of an interruption so much is said: enough words for any rule.
+LONGEST_MS: Final = 2_500
+FAR_DB: Final = 20.0
+
+
+class OverlapCase(msgspec.Struct, frozen=True):
+    """One call in which something sounds over the agent's answer.
+
+    survived: the answer was heard to its end. gap_ms: how much later that was than without the sound. cleared_ms: from
+    the sound's true start until the agent fell silent; None: it did not while the sound lasted.
+    """
+
+    clip: str
+    speaker: str
+    survived: bool
+    gap_ms: float
+    cleared_ms: float | None
+
+
+def run_overlaps(
+    clips: Sequence[Clip], audio: ClipAudio, setup: CallSetup, engines: ListeningEngines, *, below_db: float = 0.0
+) -> Iterator[OverlapCase]:
+    """Each clip over the agent's greeting; or, if it is to be softer by `below_db` than the caller's own voice, over
+    the answer to another clip, which made the caller's level known. Raises SourceError."""
+    for number, clip in enumerate(clips):
+        sound = at_level(trim(audio.samples(clip)[: LONGEST_MS * PER_MS]), USUAL_DB - below_db)
+        own = np.zeros(0, np.float32)
+        if below_db:
+            other = next(one for one in (*clips[number:], *clips) if one.speaker != clip.speaker)
+            own = at_level(audio.samples(other), USUAL_DB)
+        yield _case(clip, own, sound, setup, engines)
+
+
+def _case(clip: Clip, own: Samples, sound: Samples, setup: CallSetup, engines: ListeningEngines) -> OverlapCase:
+    setup = replace(setup, speech_ms=ANSWER_MS, reply=ANSWER, greeting="" if len(own) else ANSWER)
+    alone, _ = _call(own, np.zeros(0, np.float32), 0.0, setup, engines)
+    began = next(span.start for span in reversed(alone.spans))
+    outcome, at = _call(own, sound, began, setup, engines)
+    end = at + len(sound) / PER_MS
+    stops = [span.end for span in outcome.spans if at <= span.end < end + LONGEST_MS and span.start < at]
+    stopped = stops[0] if stops and stops[0] < alone.spans[-1].end - 20 else None
+    said = [event for event in outcome.events if isinstance(event, AgentSaid)]
+    survived = bool(said) and any(not one.interrupted and one.text == ANSWER for one in said)
+    gap = max(0.0, _answer_end(outcome, stopped) - alone.spans[-1].end) if survived else 0.0
+    return OverlapCase(
+        clip.name, clip.speaker, survived, round(gap, 1), None if stopped is None else round(stopped - at, 1)
+    )
+
+
+def _answer_end(outcome: CallOutcome, stopped: float | None) -> float:
+    """When the answer ended that went on after a stop."""
+    if stopped is None:
+        return outcome.spans[-1].end
+    return next((span.end for span in outcome.spans if span.start > stopped), stopped)
+
+
+def _call(
+    own: Samples, sound: Samples, began: float, setup: CallSetup, engines: ListeningEngines
+) -> tuple[CallOutcome, float]:
+    """The call, and when the sound began in it. began: when the answer began that it sounds over; 0: no sound."""
+    room = own if len(own) else sound if len(sound) else np.full(800, 1e-3, np.float32)
+    pieces = [room_noise(room, LEAD_MS, 1), own]
+    before = LEAD_MS + len(own) // PER_MS
+    wait = max(0, round(began) + INTO_ANSWER_MS - before)
+    pieces += [room_noise(room, wait, 2), sound, room_noise(room, TAIL_MS, 3)]
+    return run_call(to_frames(np.concatenate(pieces)), setup, engines), float(before + wait)
