@@ -59,18 +59,20 @@ def _case(clip: Clip, own: Samples, sound: Samples, setup: CallSetup, engines: L
     end = at + len(sound) / PER_MS
     stops = [span.end for span in outcome.spans if at <= span.end < end + LONGEST_MS and span.start < at]
     stopped = stops[0] if stops and stops[0] < alone.spans[-1].end - 20 else None
-    said = [event for event in outcome.events if isinstance(event, AgentSaid)]
-    survived = bool(said) and any(not one.interrupted and one.text == ANSWER for one in said)
-    gap = max(0.0, _answer_end(outcome, stopped) - alone.spans[-1].end) if survived else 0.0
+    said = _said(outcome)[len(_said(alone)) - 1 :]
+    survived = bool(said) and not said[0].interrupted
+    gap = 0.0 if stopped is None or not survived else _answer_end(outcome, stopped) - alone.spans[-1].end
     return OverlapCase(
         clip.name, clip.speaker, survived, round(gap, 1), None if stopped is None else round(stopped - at, 1)
     )
 
 
-def _answer_end(outcome: CallOutcome, stopped: float | None) -> float:
+def _said(outcome: CallOutcome) -> list[AgentSaid]:
+    return [event for event in outcome.events if isinstance(event, AgentSaid)]
+
+
+def _answer_end(outcome: CallOutcome, stopped: float) -> float:
     """When the answer ended that went on after a stop."""
-    if stopped is None:
-        return outcome.spans[-1].end
     return next((span.end for span in outcome.spans if span.start > stopped), stopped)
 
 
