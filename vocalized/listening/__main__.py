@@ -10,15 +10,19 @@ from rich.console import Console
 
 from media.providers.local.recogniser import Recogniser
 from shared.plan import TurnPlan
-from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, write_clips
+from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
+from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore
+from vocalized.listening.overlaps import run_overlaps
+from vocalized.listening.page import write
 from vocalized.listening.recognition_cache import RecognitionCache
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.selection import select, select_nods
-from vocalized.listening.sources import SOURCES, fetch
-from vocalized.listening.summary import tables
+from vocalized.listening.sources import HOTATO, SOURCES, fetch
+from vocalized.listening.summary import score_table, tables
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
 
+DOCS: Final = Path(__file__).parents[2] / "docs"
 CACHE: Final = Path("var") / "listening"
 # Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
 RECOGNISER: Final = "moonshine-tiny-1"
@@ -74,6 +78,36 @@ def run(
     for line in tables(result):
         console.print(line, markup=False)
     console.print(f"{time.monotonic() - began:.0f} s")
+
+
+@app.command()
+def score(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    calls: Annotated[int, typer.Option(help="Recordings of each kind.", min=1)] = 20,
+    cache: Cache = CACHE,
+    json: Annotated[Path | None, typer.Option(help="Keep all scores in this file.")] = None,
+) -> None:
+    """Record calls with nods and with interruptions, and have a tool that is not ours score them."""
+    audio, tool = ClipAudio(cache / "packages"), fetch(HOTATO, cache / "packages").parents[1]
+    engines, scores = ListeningEngines(open_recognitions(cache)), list[OutsideScore]()
+    kinds: tuple[tuple[Expectation, Path], ...] = (("hold", NODS), ("yield", LIST))
+    for expected, path in kinds:
+        clips = read_clips(set_name, path)
+        recordings = CallRecordings(cache / "recordings", tool, expected)
+        chosen = clips[:: max(1, len(clips) // calls)][:calls]
+        list(run_overlaps(chosen, audio, CallSetup(), engines, keep=recordings.add))
+        scores += recordings.scores
+    if json:
+        json.write_bytes(msgspec.json.encode(scores))
+    for line in score_table(scores):
+        console.print(line, markup=False)
+
+
+@app.command()
+def report(figures: list[Path], out: Annotated[Path, typer.Option(help="Folder for listening.md.")] = DOCS) -> None:
+    """Write the page and the picture from the files of earlier runs, the first of which comes first."""
+    runs = [msgspec.json.decode(path.read_bytes(), type=ListeningRun) for path in figures]
+    console.print(f"wrote {write(runs, out)}")
 
 
 def open_recognitions(cache: Path) -> RecognitionCache:

@@ -1,7 +1,7 @@
 """Families of sounds over the agent's speech: nods must not stop it, interruptions must, a far voice must not."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -37,25 +37,44 @@ class OverlapCase(msgspec.Struct, frozen=True):
     cleared_ms: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class OverlapCall:
+    """One call with both sides. sound_ms: when the sound began."""
+
+    frames: list[bytes]
+    outcome: CallOutcome
+    sound_ms: float
+
+
 def run_overlaps(
-    clips: Sequence[Clip], audio: ClipAudio, setup: CallSetup, engines: ListeningEngines, *, below_db: float = 0.0
+    clips: Sequence[Clip],
+    audio: ClipAudio,
+    setup: CallSetup,
+    engines: ListeningEngines,
+    *,
+    below_db: float = 0.0,
+    keep: Callable[[Clip, OverlapCall], None] = lambda clip, call: None,
 ) -> Iterator[OverlapCase]:
     """Each clip over the agent's greeting; or, if it is to be softer by `below_db` than the caller's own voice, over
-    the answer to another clip, which made the caller's level known. Raises SourceError."""
+    the answer to another clip, which made the caller's level known. keep: is handed each call. Raises SourceError."""
     for number, clip in enumerate(clips):
         sound = at_level(trim(audio.samples(clip)[: LONGEST_MS * PER_MS]), USUAL_DB - below_db)
         own = np.zeros(0, np.float32)
         if below_db:
             other = next(one for one in (*clips[number:], *clips) if one.speaker != clip.speaker)
             own = at_level(audio.samples(other), USUAL_DB)
-        yield _case(clip, own, sound, setup, engines)
+        spoken = replace(setup, speech_ms=ANSWER_MS, reply=ANSWER, greeting="" if len(own) else ANSWER)
+        alone = _call(own, np.zeros(0, np.float32), 0.0, spoken, engines).outcome
+        if not alone.spans:  # a caller who is not answered has nothing that can be spoken over
+            continue
+        call = _call(own, sound, alone.spans[-1].start, spoken, engines)
+        keep(clip, call)
+        yield _case(clip, sound, alone, call)
 
 
-def _case(clip: Clip, own: Samples, sound: Samples, setup: CallSetup, engines: ListeningEngines) -> OverlapCase:
-    setup = replace(setup, speech_ms=ANSWER_MS, reply=ANSWER, greeting="" if len(own) else ANSWER)
-    alone, _ = _call(own, np.zeros(0, np.float32), 0.0, setup, engines)
-    began = next(span.start for span in reversed(alone.spans))
-    outcome, at = _call(own, sound, began, setup, engines)
+def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> OverlapCase:
+    """alone: the call without the sound."""
+    outcome, at = call.outcome, call.sound_ms
     end = at + len(sound) / PER_MS
     stops = [span.end for span in outcome.spans if at <= span.end < end + LONGEST_MS and span.start < at]
     stopped = stops[0] if stops and stops[0] < alone.spans[-1].end - 20 else None
@@ -76,13 +95,12 @@ def _answer_end(outcome: CallOutcome, stopped: float) -> float:
     return next((span.end for span in outcome.spans if span.start > stopped), stopped)
 
 
-def _call(
-    own: Samples, sound: Samples, began: float, setup: CallSetup, engines: ListeningEngines
-) -> tuple[CallOutcome, float]:
-    """The call, and when the sound began in it. began: when the answer began that it sounds over; 0: no sound."""
+def _call(own: Samples, sound: Samples, began: float, setup: CallSetup, engines: ListeningEngines) -> OverlapCall:
+    """began: when the answer began that the sound is over; 0: no sound."""
     room = own if len(own) else sound if len(sound) else np.full(800, 1e-3, np.float32)
     pieces = [room_noise(room, LEAD_MS, 1), own]
     before = LEAD_MS + len(own) // PER_MS
     wait = max(0, round(began) + INTO_ANSWER_MS - before)
     pieces += [room_noise(room, wait, 2), sound, room_noise(room, TAIL_MS, 3)]
-    return run_call(to_frames(np.concatenate(pieces)), setup, engines), float(before + wait)
+    frames = to_frames(np.concatenate(pieces))
+    return OverlapCall(frames, run_call(frames, setup, engines), float(before + wait))

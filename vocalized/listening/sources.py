@@ -68,6 +68,16 @@ PYANNOTE: Final = Source(
     licence="MIT (CNRS)",
     content="30 s of a telephone conversation of two people",
 )
+# Not ours: scores the turn-taking of stereo recordings.
+HOTATO: Final = Source(
+    name="hotato",
+    kind="wheel",
+    version="1.20.0",
+    sha256="ba40720142791109ff1ab609643e53ac5b67c4d25badc95ef9ca03cf3be0571c",
+    file="hotato/__main__.py",
+    licence="MIT",
+    content="a tool that scores the turn-taking of stereo recordings",
+)
 SOURCES: Final = (AMAZON_QUEEN, POCKETSPHINX, PYANNOTE)
 
 

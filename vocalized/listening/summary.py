@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from vocalized.listening.figures import percentile, share
+from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.pauses import PAUSES_MS, PauseCase
 from vocalized.listening.results import ListeningRun
 
@@ -73,6 +74,19 @@ def _dictations(run: ListeningRun) -> Iterator[str]:
         ends = f"{percentile(times, 50):.0f}, {max(times):.0f}" if times else "-"
         cut = sum(case.was_cut for case in cases)
         yield f"| {name} | {len(cases)} | {cut} | {ends} | {len(cases) - len(times)} |"
+
+
+def score_table(scores: Sequence[OutsideScore]) -> Iterator[str]:
+    """Verdicts of the tool that is not ours."""
+    yield "| scored by hotato: the agent should | recordings | passed | silent after p50, p95, ms | talk-over p50, ms |"
+    yield "| --- | --- | --- | --- | --- |"
+    for expected, title in (("hold", "go on (nods)"), ("yield", "stop (interruptions)")):
+        some = [one for one in scores if one.expected == expected]
+        if some:
+            times = [one.yield_ms for one in some if one.yield_ms is not None]
+            over = percentile([one.talk_over_ms for one in some], 50)
+            passed = sum(one.passed for one in some)
+            yield f"| {title} | {len(some)} | {passed} | {_middle(times)} | {over:.0f} |"
 
 
 def _middle(values: Sequence[float]) -> str:
