@@ -26,7 +26,7 @@ FAR_DB: Final = 20.0
 class OverlapCase(msgspec.Struct, frozen=True):
     """One call in which something sounds over the agent's answer.
 
-    survived: the answer was heard to its end. gap_ms: how much later that was than without the sound. cleared_ms: from
+    survived: the answer was heard to its end. gap_ms: the silence within it before it went on. cleared_ms: from
     the sound's true start until the agent fell silent; None: it did not while the sound lasted.
     """
 
@@ -80,7 +80,7 @@ def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> 
     stopped = stops[0] if stops and stops[0] < alone.spans[-1].end - 20 else None
     said = _said(outcome)[len(_said(alone)) - 1 :]
     survived = bool(said) and not said[0].interrupted
-    gap = 0.0 if stopped is None or not survived else _answer_end(outcome, stopped) - alone.spans[-1].end
+    gap = 0.0 if stopped is None or not survived else _next_start(outcome, stopped) - stopped
     return OverlapCase(
         clip.name, clip.speaker, survived, round(gap, 1), None if stopped is None else round(stopped - at, 1)
     )
@@ -90,9 +90,9 @@ def _said(outcome: CallOutcome) -> list[AgentSaid]:
     return [event for event in outcome.events if isinstance(event, AgentSaid)]
 
 
-def _answer_end(outcome: CallOutcome, stopped: float) -> float:
-    """When the answer ended that went on after a stop."""
-    return next((span.end for span in outcome.spans if span.start > stopped), stopped)
+def _next_start(outcome: CallOutcome, stopped: float) -> float:
+    """When the answer went on after a stop."""
+    return next((span.start for span in outcome.spans if span.start > stopped), stopped)
 
 
 def _call(own: Samples, sound: Samples, began: float, setup: CallSetup, engines: ListeningEngines) -> OverlapCall:
