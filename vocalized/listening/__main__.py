@@ -15,11 +15,13 @@ from vocalized.listening.families import FAMILIES, FamilyInput, run_families
 from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
+from vocalized.listening.pauses import PAUSES_MS
+from vocalized.listening.peers import PEERS, run_peer
 from vocalized.listening.recognition_cache import RecognitionCache
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.selection import select, select_nods
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
-from vocalized.listening.summary import score_table, tables
+from vocalized.listening.summary import peer_table, score_table, tables
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -100,6 +102,29 @@ def score(
     if json:
         json.write_bytes(msgspec.json.encode(scores))
     for line in score_table(scores):
+        console.print(line, markup=False)
+
+
+@app.command()
+def peers(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    clips: Annotated[int, typer.Option(help="How many clips each server hears.", min=1)] = 12,
+    only: Annotated[list[str] | None, typer.Option(help="stock, lean; may be repeated.")] = None,
+    cache: Cache = CACHE,
+    json: Annotated[Path | None, typer.Option(help="Keep all cases in this file.")] = None,
+) -> None:
+    """Measure plain pipecat with some of the clips: in real time, on an otherwise idle machine."""
+    audio, some = ClipAudio(cache / "packages"), read_clips(set_name)
+    chosen = some[:: max(1, len(some) // clips)][:clips]
+    cases = [
+        case
+        for peer in PEERS
+        if not only or peer.name in only
+        for case in run_peer(peer, chosen, audio, (0, *PAUSES_MS))
+    ]
+    if json:
+        json.write_bytes(msgspec.json.encode(cases))
+    for line in peer_table(cases):
         console.print(line, markup=False)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from vocalized.listening.figures import percentile, share
 from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.pauses import PAUSES_MS, PauseCase
+from vocalized.listening.peers import PeerCase
 from vocalized.listening.results import ListeningRun
 
 _PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
@@ -87,6 +88,17 @@ def score_table(scores: Sequence[OutsideScore]) -> Iterator[str]:
             over = percentile([one.talk_over_ms for one in some], 50)
             passed = sum(one.passed for one in some)
             yield f"| {title} | {len(some)} | {passed} | {_middle(times)} | {over:.0f} |"
+
+
+def peer_table(cases: Sequence[PeerCase]) -> Iterator[str]:
+    """Cuts and responses of other servers."""
+    yield "| server | " + " | ".join(f"cut at {pause_ms} ms" for pause_ms in PAUSES_MS) + " | response p50, p95, ms |"
+    yield "| --- |" + " --- |" * (len(PAUSES_MS) + 1)
+    for server in dict.fromkeys(case.server for case in cases):
+        own = [case for case in cases if case.server == server]
+        cuts = [share([case.was_cut for case in own if case.pause_ms == pause_ms]) for pause_ms in PAUSES_MS]
+        times = [case.response_ms for case in own if case.response_ms is not None]
+        yield f"| {server} | {' | '.join(f'{one:.0%}' for one in cuts)} | {_middle(times)} |"
 
 
 def _middle(values: Sequence[float]) -> str:
