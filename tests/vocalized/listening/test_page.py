@@ -17,7 +17,17 @@ from vocalized.listening.summary import pause_table, peer_table, score_table, ta
 
 
 def paused(pause_ms: int, was_cut: bool, response_ms: float | None, place: str = "inside") -> PauseCase:
-    return PauseCase("clip", "ann", pause_ms, 900, place if pause_ms else "", "so", was_cut, [], response_ms)
+    return PauseCase(
+        clip="clip",
+        speaker="ann",
+        pause_ms=pause_ms,
+        at_ms=900,
+        place=place if pause_ms else "",
+        said="so",
+        was_cut=was_cut,
+        early_ms=[],
+        response_ms=response_ms,
+    )
 
 
 CASES = [
