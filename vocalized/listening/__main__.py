@@ -16,7 +16,7 @@ from vocalized.listening.outside_scores import CallRecordings, Expectation, Outs
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
 from vocalized.listening.pauses import PAUSES_MS
-from vocalized.listening.peers import PEERS, run_peer
+from vocalized.listening.peers import PEERS, PeerCase, run_peer
 from vocalized.listening.recognition_cache import RecognitionCache
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.selection import select, select_nods
@@ -105,8 +105,8 @@ def score(
         console.print(line, markup=False)
 
 
-@app.command()
-def peers(
+@app.command("peers")
+def run_peers(
     set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
     clips: Annotated[int, typer.Option(help="How many clips each server hears.", min=1)] = 12,
     only: Annotated[list[str] | None, typer.Option(help="stock, lean; may be repeated.")] = None,
@@ -129,10 +129,17 @@ def peers(
 
 
 @app.command()
-def report(figures: list[Path], out: Annotated[Path, typer.Option(help="Folder for listening.md.")] = DOCS) -> None:
+def report(
+    figures: list[Path],
+    scores: Annotated[Path | None, typer.Option(help="A file of `score`.")] = None,
+    peers: Annotated[Path | None, typer.Option(help="A file of `peers`.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for listening.md.")] = DOCS,
+) -> None:
     """Write the page and the picture from the files of earlier runs, the first of which comes first."""
     runs = [msgspec.json.decode(path.read_bytes(), type=ListeningRun) for path in figures]
-    console.print(f"wrote {write(runs, out)}")
+    scored = msgspec.json.decode(scores.read_bytes(), type=list[OutsideScore]) if scores else []
+    others = msgspec.json.decode(peers.read_bytes(), type=list[PeerCase]) if peers else []
+    console.print(f"wrote {write(runs, out, scored, others)}")
 
 
 def open_recognitions(cache: Path) -> RecognitionCache:

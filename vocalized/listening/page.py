@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from vocalized.listening.clips import NODS, Clip, read_clips
+from vocalized.listening.outside_scores import OutsideScore
+from vocalized.listening.peers import PeerCase
 from vocalized.listening.plot import draw, name_of
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.sources import SOURCES
-from vocalized.listening.summary import tables
+from vocalized.listening.summary import peer_table, score_table, tables
 
 _METHOD: Final = Path(__file__).parent / "method.md"
 _HEAD: Final = """# Listening
@@ -21,21 +23,35 @@ does not hear. Written by `make listen`; don't edit.
 """
 
 
-def write(runs: Sequence[ListeningRun], folder: Path) -> Path:
-    """Writes listening.md and listening.png; returns the page's path."""
+def write(
+    runs: Sequence[ListeningRun],
+    folder: Path,
+    scores: Sequence[OutsideScore] = (),
+    peers: Sequence[PeerCase] = (),
+) -> Path:
+    """Writes listening.md and listening.png; returns the page's path. scores: of the tool that is not ours. peers:
+    other servers' calls."""
     folder.mkdir(parents=True, exist_ok=True)
     draw(runs, folder / "listening.png")
     page = folder / "listening.md"
-    page.write_text("\n".join(_lines(runs)) + "\n", encoding="utf-8")
+    page.write_text("\n".join(_lines(runs, scores, peers)) + "\n", encoding="utf-8")
     return page
 
 
-def _lines(runs: Sequence[ListeningRun]) -> Iterator[str]:
+def _lines(runs: Sequence[ListeningRun], scores: Sequence[OutsideScore], peers: Sequence[PeerCase]) -> Iterator[str]:
     yield _HEAD
     for run in runs:
         title = name_of(run)
         yield f"## {title[0].upper()}{title[1:]}\n"
         yield from tables(run)
+        yield ""
+    if scores:
+        yield "## Scored by a tool that is not ours\n"
+        yield from score_table(scores)
+        yield ""
+    if peers:
+        yield "## Other servers, in real time\n"
+        yield from peer_table(peers)
         yield ""
     yield _METHOD.read_text(encoding="utf-8").rstrip()
     yield ""

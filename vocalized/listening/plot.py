@@ -20,7 +20,7 @@ def draw(runs: Sequence[ListeningRun], path: Path) -> None:
         _draw_times(times, run)
     _label(cuts, "Callers cut off in a pause", "pause, ms", "share of calls")
     _label(times, "Response after the true end of speech", "ms", "share of calls")
-    cuts.set_ylim(0, 1)
+    cuts.set_ylim(0, 1.3)  # room for the legend
     figure.savefig(path, dpi=110)
 
 

@@ -93,7 +93,10 @@ def test_scores_of_others() -> None:
 
 
 def test_the_page_has_tables_method_and_sources(tmp_path: Path) -> None:
-    text = write([run()], tmp_path / "docs").read_text()
+    scores, peers = [OutsideScore("a", "hold", True, None, 0.0)], [PeerCase("lean", "a", 500, True, None)]
+    text = write([run()], tmp_path / "docs", scores, peers).read_text()
+    assert "| go on (nods) | 1 | 1 | - | 0 |" in text
+    assert "| lean | 100% | nan% | nan% | nan% | - |" in text
     assert "## Held out, model 200 + voice 80 ms" in text
     assert "| flight-of-the-amazon-queen | 1.0.0-11 |" in text
     assert "## How the figures are made" in text
