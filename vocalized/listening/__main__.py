@@ -50,7 +50,9 @@ def select_clips(cache: Cache = CACHE) -> None:
         clips = []
         for clip in found:
             clips.append(clip)
-            console.print(f"{clip.set} {clip.speaker} {clip.name} {len(clip.cuts)} cuts: {clip.text}", markup=False)
+            console.print(
+                f"{clip.set} {clip.speaker} {clip.name} {len(clip.boundaries)} boundaries: {clip.text}", markup=False
+            )
         write_clips(sorted(clips, key=lambda clip: (clip.set, clip.speaker, clip.name)), path)
 
 

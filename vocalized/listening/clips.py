@@ -1,4 +1,4 @@
-"""The clips: which part of which recording, who speaks, what is said, where it can be cut, and which set it is in."""
+"""The clips: which part of which recording, who speaks, what is said, where words end, and which set it is in."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +11,7 @@ import soundfile  # type: ignore[import-untyped]  # ships no types
 from vocalized.listening.sound import PER_MS, Samples, resample, room_noise, trim
 from vocalized.listening.sources import AMAZON_QUEEN, POCKETSPHINX, PYANNOTE, fetch
 from vocalized.listening.speech_archive import SpeechArchive
-from vocalized.listening.word_cuts import WordCut
+from vocalized.listening.word_boundaries import WordBoundary
 
 LIST: Final = Path(__file__).parent / "data" / "clips.json"
 NODS: Final = LIST.with_name("nods.json")
@@ -27,7 +27,7 @@ class Clip(msgspec.Struct, frozen=True):
 
     source: the package's name, or "jfk" for the recording in the tree. files: of the source, joined in this order.
     start_ms, end_ms: the part of the file; 0 as the end: all of it. text: what the local recogniser hears in all of it.
-    cuts: places between two words.
+    boundaries: places between two words.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Clip(msgspec.Struct, frozen=True):
     text: str = ""
     start_ms: int = 0
     end_ms: int = 0
-    cuts: tuple[WordCut, ...] = ()
+    boundaries: tuple[WordBoundary, ...] = ()
 
 
 class ClipAudio:

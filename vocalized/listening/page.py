@@ -16,8 +16,8 @@ from vocalized.listening.summary import peer_table, score_table, tables
 _METHOD: Final = Path(__file__).parent / "method.md"
 _HEAD: Final = """# Listening
 
-How the call takes turns with recorded human callers: whom it cuts off, whom it lets wait, what stops it, and what it
-does not hear. Written by `make listen`; don't edit.
+How the call takes turns with recorded human callers: whom it boundaries off, whom it lets wait, what stops it, and what
+it does not hear. Written by `make listen`; don't edit.
 
 ![Cuts and response times](listening.png)
 """
@@ -69,10 +69,10 @@ def _recordings(clips: Sequence[Clip], nods: Sequence[Clip]) -> Iterator[str]:
         )
     yield f"| `jfk.flac` in the tree | - | a speech of 1961 | public domain | {of_clips['jfk']} | 0 |"
     yield ""
-    yield "| set | clips | speakers | cuts | nods | scenes of nods |"
+    yield "| set | clips | speakers | word boundaries | nods | scenes of nods |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for name in ("development", "held_out"):
         some, short = ([clip for clip in which if clip.set == name] for which in (clips, nods))
         speakers, scenes = (len({clip.speaker for clip in which}) for which in (some, short))
-        cuts = sum(len(clip.cuts) for clip in some)
-        yield f"| {name} | {len(some)} | {speakers} | {cuts} | {len(short)} | {scenes} |"
+        boundaries = sum(len(clip.boundaries) for clip in some)
+        yield f"| {name} | {len(some)} | {speakers} | {boundaries} | {len(short)} | {scenes} |"

@@ -11,7 +11,7 @@ from vocalized.listening.clips import Clip, ClipAudio
 from vocalized.listening.sound import USUAL_DB, at_level
 from vocalized.listening.timeline import CallerSide, speak
 from vocalized.listening.virtual_call import CallOutcome, CallSetup, ListeningEngines, run_call
-from vocalized.listening.word_cuts import WordCut
+from vocalized.listening.word_boundaries import WordBoundary
 
 PAUSES_MS: Final = (500, 700, 900, 1_200)
 # Words after which nothing has been said yet: articles, prepositions, conjunctions, auxiliaries.
@@ -48,14 +48,16 @@ class PauseCase(msgspec.Struct, frozen=True):
 def run_pauses(
     clips: Sequence[Clip], audio: ClipAudio, setup: CallSetup, engines: ListeningEngines
 ) -> Iterator[PauseCase]:
-    """Each clip whole, then with each pause at each of its cuts. Raises SourceError."""
+    """Each clip whole, then with each pause at each of its boundaries. Raises SourceError."""
     for clip in clips:
         samples = at_level(audio.samples(clip), USUAL_DB)
         yield _case(clip, speak(samples), setup, engines)
-        for cut in clip.cuts:
+        for boundary in clip.boundaries:
             for pause_ms in PAUSES_MS:
-                if cut.soft_ms <= pause_ms:
-                    yield _case(clip, speak(samples, [cut], pause_ms), setup, engines, pause_ms=pause_ms, cut=cut)
+                if boundary.soft_ms <= pause_ms:
+                    yield _case(
+                        clip, speak(samples, [boundary], pause_ms), setup, engines, pause_ms=pause_ms, boundary=boundary
+                    )
 
 
 def _case(
@@ -65,18 +67,18 @@ def _case(
     engines: ListeningEngines,
     *,
     pause_ms: int = 0,
-    cut: WordCut | None = None,
+    boundary: WordBoundary | None = None,
 ) -> PauseCase:
     outcome = run_call(caller.frames, setup, engines)
-    said = first_words(clip.text, cut.before) if cut else ""
+    said = first_words(clip.text, boundary.before) if boundary else ""
     early = [span.start for span in outcome.spans if span.start < caller.end_ms]
     began, ended = caller.pauses[0] if caller.pauses else (0.0, caller.end_ms)
     return PauseCase(
         clip=clip.name,
         speaker=clip.speaker,
         pause_ms=pause_ms,
-        at_ms=cut.at_ms if cut else 0,
-        place=place_of(said) if cut else "",
+        at_ms=boundary.at_ms if boundary else 0,
+        place=place_of(said) if boundary else "",
         said=said,
         was_cut=any(began <= start <= ended + STARTING_MS for start in early),
         early_ms=[round(start - began, 1) for start in early],

@@ -44,7 +44,7 @@ class PeerError(Exception):
 
 
 def run_peer(peer: Contender, clips: Sequence[Clip], audio: ClipAudio, pauses_ms: Sequence[int]) -> list[PeerCase]:
-    """Each clip with each pause at its first cut (0: without), a few calls at once. Raises PeerError, NotReady,
+    """Each clip with each pause at its first boundary (0: without), a few calls at once. Raises PeerError, NotReady,
     SourceError."""
     wanted = [(clip, pause_ms) for clip in clips for pause_ms in pauses_ms]
     with TemporaryDirectory() as folder, running(peer, max(os.sched_getaffinity(0)), Path(folder) / "log") as server:
@@ -66,7 +66,7 @@ async def _run_some(peer: Contender, url: str, wanted: Sequence[tuple[Clip, int]
 
 def _phrase(clip: Clip, pause_ms: int, audio: ClipAudio) -> Phrase:
     """What the caller says: from its first sound to the true end, to the next 20 ms."""
-    caller = speak(at_level(audio.samples(clip), USUAL_DB), clip.cuts[:1] if pause_ms else (), pause_ms)
+    caller = speak(at_level(audio.samples(clip), USUAL_DB), clip.boundaries[:1] if pause_ms else (), pause_ms)
     frames = caller.frames[LEAD_MS // FRAME_MS : -(-int(caller.end_ms) // FRAME_MS)]
     return Phrase(tuple(base64.b64encode(frame) for frame in frames), LEAD_MS, int(caller.end_ms))
 

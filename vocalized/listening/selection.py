@@ -1,4 +1,4 @@
-"""Chooses the clips: whole turns of 2 to 12 s that the recogniser hears surely and that can be cut between words.
+"""Chooses the clips: whole turns of 2 to 12 s that the recogniser hears surely and that have a boundary between words.
 
 The two sets share no speaker. Which speaker is in which set is fixed here, and was before anything was measured.
 """
@@ -18,7 +18,7 @@ from vocalized.listening.recognition_cache import RecogniserEngine
 from vocalized.listening.sound import PER_MS
 from vocalized.listening.sources import AMAZON_QUEEN, POCKETSPHINX, PYANNOTE
 from vocalized.listening.speech_archive import PLAYER
-from vocalized.listening.word_cuts import find_cuts, recognise
+from vocalized.listening.word_boundaries import find_boundaries, recognise
 
 # People of the game who are tuned on; all others are held out.
 DEVELOPMENT: Final = frozenset(
@@ -30,7 +30,7 @@ MOST_TRIED: Final = 30
 LEAST_MS, MOST_MS = 2_000, 12_000
 LEAST_WORDS: Final = 5
 LEAST_CONFIDENCE: Final = 0.7
-MOST_CUTS: Final = 3
+MOST_BOUNDARIES: Final = 3
 
 # Nods: recordings of one short sound that are nothing but these words.
 NOD_WORDS: Final = phrase_set(
@@ -69,7 +69,7 @@ def _held_out(name: str, speaker: str, source: str, file: str) -> Clip:
 
 
 def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
-    """The clips that fit, at most so many of a speaker, with text and cuts. Raises SourceError."""
+    """The clips that fit, at most so many of a speaker, with text and boundaries. Raises SourceError."""
     chosen, tried = Counter[str](), Counter[str]()
     for clip in candidates(audio):
         if chosen[clip.speaker] >= PER_SPEAKER or tried[clip.speaker] >= MOST_TRIED:
@@ -81,10 +81,10 @@ def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
         heard = recognise(samples, engine)
         if heard.confidence < LEAST_CONFIDENCE or len(heard.text.split()) < LEAST_WORDS:
             continue
-        cuts = find_cuts(samples, heard.text, engine, MOST_CUTS)
-        if cuts:
+        boundaries = find_boundaries(samples, heard.text, engine, MOST_BOUNDARIES)
+        if boundaries:
             chosen[clip.speaker] += 1
-            yield msgspec.structs.replace(clip, text=heard.text, cuts=tuple(cuts))
+            yield msgspec.structs.replace(clip, text=heard.text, boundaries=tuple(boundaries))
 
 
 def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:

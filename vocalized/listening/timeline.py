@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from vocalized.listening.sound import PER_MS, Samples, room_noise, to_frames
-from vocalized.listening.word_cuts import WordCut
+from vocalized.listening.word_boundaries import WordBoundary
 
 # Before the caller speaks, and after the end: an answer that has not come by then counts as none.
 LEAD_MS, TAIL_MS = 1_000, 5_000
@@ -24,14 +24,14 @@ class CallerSide:
     end_ms: float
 
 
-def speak(samples: Samples, cuts: Sequence[WordCut] = (), pause_ms: int = 0) -> CallerSide:
-    """A caller who says a clip with a pause at each of the cuts, which lasts `pause_ms` together with the soft place
-    that it lengthens. The clip's own noise fills everything else."""
-    edges = [0, *(cut.at_ms * PER_MS for cut in cuts), len(samples)]
+def speak(samples: Samples, boundaries: Sequence[WordBoundary] = (), pause_ms: int = 0) -> CallerSide:
+    """A caller who says a clip with a pause at each of the boundaries, which lasts `pause_ms` together with the soft
+    place that it lengthens. The clip's own noise fills everything else."""
+    edges = [0, *(boundary.at_ms * PER_MS for boundary in boundaries), len(samples)]
     pieces, pauses, at = [room_noise(samples, LEAD_MS, _SEED)], list[tuple[float, float]](), float(LEAD_MS)
     for number, (start, end) in enumerate(pairwise(edges)):
         if number:
-            soft_ms = cuts[number - 1].soft_ms
+            soft_ms = boundaries[number - 1].soft_ms
             made_ms = max(0, pause_ms - soft_ms)
             pieces.append(room_noise(samples, made_ms, _SEED + number))
             pauses.append((at - soft_ms / 2, at + made_ms + soft_ms / 2))

@@ -72,6 +72,7 @@ def test_the_sets_are_large_and_share_no_speaker() -> None:
 
 def test_cuts_lie_between_words_of_the_text() -> None:
     for clip in read_clips(path=LIST):
-        assert clip.cuts, clip.name
-        assert all(0 < cut.before < len(clip.text.split()) + 2 and cut.soft_ms >= 30 for cut in clip.cuts), clip.name
+        assert clip.boundaries, clip.name
+        words = len(clip.text.split())
+        assert all(0 < one.before < words + 2 and one.soft_ms >= 30 for one in clip.boundaries), clip.name
         assert msgspec.json.decode(msgspec.json.encode(clip), type=type(clip)) == clip

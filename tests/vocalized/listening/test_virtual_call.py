@@ -14,11 +14,13 @@ from vocalized.listening.rooms import made_noise
 from vocalized.listening.sound import Samples, at_level, to_frames
 from vocalized.listening.timeline import LEAD_MS, speak
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, run_call
-from vocalized.listening.word_cuts import WordCut
+from vocalized.listening.word_boundaries import WordBoundary
 
 TEXT = "And so my fellow Americans ask not"
-# The recording's first phrase; its cut lies before the speaker's own pause.
-KENNEDY = Clip("jfk", "development", "kennedy", "jfk", (JFK.name,), TEXT, end_ms=2_200, cuts=(WordCut(700, 2, 0),))
+# The recording's first phrase; its boundary lies before the speaker's own pause.
+KENNEDY = Clip(
+    "jfk", "development", "kennedy", "jfk", (JFK.name,), TEXT, end_ms=2_200, boundaries=(WordBoundary(700, 2, 0),)
+)
 
 
 class FixedText:
@@ -65,7 +67,7 @@ def test_the_response_is_the_silence_and_the_delays(audio: ClipAudio) -> None:
 
 
 def test_a_call_is_the_same_each_time(audio: ClipAudio) -> None:
-    frames = speak(phrase(audio), KENNEDY.cuts, 900).frames
+    frames = speak(phrase(audio), KENNEDY.boundaries, 900).frames
     first, second = (run_call(frames, setup(400), engines()) for _ in range(2))
     assert first.spans == second.spans
     assert first.agent == second.agent
@@ -73,7 +75,7 @@ def test_a_call_is_the_same_each_time(audio: ClipAudio) -> None:
 
 def test_the_pause_and_the_end_lie_where_they_are_told() -> None:
     sound = np.full(8_000, 0.1, np.float32)
-    caller = speak(sound, [WordCut(400, 1, 100)], 500)
+    caller = speak(sound, [WordBoundary(400, 1, 100)], 500)
     assert caller.pauses == [(LEAD_MS + 350, LEAD_MS + 850)]
     assert caller.end_ms == LEAD_MS + 1_000 + 400
 

@@ -1,7 +1,7 @@
-"""Where a recording can be cut between two words: at soft places, each checked by recognising both sides.
+"""Boundaries between two words of a recording: soft places, each checked by recognising both sides.
 
-A soft place may be the closure of a plosive. So a cut counts only if the recogniser's words of the part before it are
-the first words of the whole, and those of the part after it are the rest: both sides agree on which words they are.
+A soft place may be the closure of a plosive. So a boundary counts only if the recogniser's words of the part before it
+are the first words of the whole, and those of the part after it are the rest: both sides agree on which words they are.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MOST_TRIED: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class WordCut:
+class WordBoundary:
     """at_ms: the middle of the soft place. before: how many words of the clip's text lie before it. soft_ms: how long
     the place is soft, which is a pause already."""
 
@@ -36,20 +36,20 @@ def recognise(samples: Samples, engine: RecogniserEngine) -> Recognition:
     return engine.transcribe(to_pcm(samples), RATE)
 
 
-def find_cuts(samples: Samples, text: str, engine: RecogniserEngine, most: int) -> list[WordCut]:
-    """At most `most` checked cuts, in order, of a recording whose recognised text is `text`."""
-    words, cuts = split_words(text), list[WordCut]()
+def find_boundaries(samples: Samples, text: str, engine: RecogniserEngine, most: int) -> list[WordBoundary]:
+    """At most `most` checked boundaries, in order, of a recording whose recognised text is `text`."""
+    words, boundaries = split_words(text), list[WordBoundary]()
     for at_ms, soft_ms in soft_places(samples)[:MOST_TRIED]:
-        if any(abs(at_ms - cut.at_ms) < LEAST_APART_MS for cut in cuts):
+        if any(abs(at_ms - boundary.at_ms) < LEAST_APART_MS for boundary in boundaries):
             continue
         before = split_words(recognise(samples[: at_ms * PER_MS], engine).text)
         if not before or before != words[: len(before)] or len(before) == len(words):
             continue
         if split_words(recognise(samples[at_ms * PER_MS :], engine).text) == words[len(before) :]:
-            cuts.append(WordCut(at_ms, len(before), soft_ms))
-        if len(cuts) == most:
+            boundaries.append(WordBoundary(at_ms, len(before), soft_ms))
+        if len(boundaries) == most:
             break
-    return sorted(cuts, key=lambda cut: cut.at_ms)
+    return sorted(boundaries, key=lambda boundary: boundary.at_ms)
 
 
 def soft_places(samples: Samples) -> list[tuple[int, int]]:
