@@ -69,7 +69,7 @@ def run_babble(
 def run_quiet(
     clips: Sequence[Clip], audio: ClipAudio, setup: CallSetup, engines: ListeningEngines
 ) -> Iterator[HeardCase]:
-    """Each clip at each of the low levels, in noise that is 25 dB softer still. Raises SourceError."""
+    """Each clip at each of the low levels, in noise of -65 dB or the clip's own. Raises SourceError."""
     for clip in clips:
         samples = audio.samples(clip)
         for level_db in QUIET_DB:
