@@ -12,6 +12,7 @@ NOUNS_IN_ING = {
     "billing": "charging for usage",
     "dunning": "the pursuit of late payments",
     "finding": "a result of a check",
+    "listening": "the benchmark of turn-taking",
     "packaging": "the build of a package",
     "pending": "an adjective, as in pending sockets",
     "pricing": "the price list",

@@ -1,0 +1,108 @@
+"""Tables and the page: the figures in them are those of the cases."""
+
+from pathlib import Path
+
+import pytest
+
+from vocalized.listening.dictations import DictationCase
+from vocalized.listening.figures import percentile, share
+from vocalized.listening.outside_scores import OutsideScore
+from vocalized.listening.overlaps import OverlapCase
+from vocalized.listening.page import write
+from vocalized.listening.pauses import PauseCase
+from vocalized.listening.peers import PeerCase
+from vocalized.listening.results import ListeningRun
+from vocalized.listening.rooms import HeardCase, NoiseCase
+from vocalized.listening.summary import pause_table, peer_table, score_table, tables
+
+
+def paused(pause_ms: int, was_cut: bool, response_ms: float | None, place: str = "inside") -> PauseCase:
+    return PauseCase(
+        clip="clip",
+        speaker="ann",
+        pause_ms=pause_ms,
+        at_ms=900,
+        place=place if pause_ms else "",
+        said="so",
+        was_cut=was_cut,
+        early_ms=[],
+        response_ms=response_ms,
+    )
+
+
+CASES = [
+    paused(0, False, 700.0),
+    paused(500, False, 800.0),
+    paused(500, True, 900.0, "sentence"),
+    paused(1_200, True, 1_000.0),
+    paused(1_200, False, None, "open"),
+]
+
+
+def run() -> ListeningRun:
+    return ListeningRun(
+        set="held_out",
+        llm_ms=200,
+        tts_ms=80,
+        silence_ms=600,
+        smart_turn=False,
+        pauses=CASES,
+        nods=[OverlapCase("a", "ann", True, 400.0, 80.0), OverlapCase("b", "bob", False, 0.0, 120.0)],
+        far_voices=[OverlapCase("c", "eve", True, 0.0, None)],
+        babble=[HeardCase("a", "ann", -26.0, 0.8, 900.0, 1), HeardCase("b", "bob", -26.0, 0.9, 3_500.0, 1)],
+        noise=[NoiseCase("hiss", 1.0, 0), NoiseCase("hum", 1.0, 2)],
+        quiet=[HeardCase("a", "ann", -53.0, 0.0, None, 0), HeardCase("a", "ann", -40.0, 1.0, 900.0, 1)],
+        dictations=[DictationCase("date", 500, True, 800.0, 520.0), DictationCase("date", 800, False, None, None)],
+    )
+
+
+def test_pauses_are_counted_by_length_and_place() -> None:
+    lines = list(pause_table(CASES))
+    assert "| 500 | 2 | 50.0% | 0.0% of 1 | - of 0 | 100.0% of 1 |" in lines
+    assert "| 1200 | 2 | 50.0% | 100.0% of 1 | 0.0% of 1 | - of 0 |" in lines
+    assert "| all | 4 | 50.0% | 50.0% of 2 | 0.0% of 1 | 100.0% of 1 |" in lines
+    assert "| all | 5 | 850 | 985 | 1 |" in lines
+    assert "| clips without a pause | 1 | 700 | 700 | 0 |" in lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "| nods | 2 | 50.0% | 400, 400 | 100.0% | 100, 118 |",
+        "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | 0.0% | - |",
+        "| babble, 10 dB | 2 | 50.0% | 100.0% | 2200, 3370 |",
+        "| caller at -53 dB of full scale | 1 | 0.0% | 0.0% | - |",
+        "| caller at -40 dB of full scale | 1 | 100.0% | 100.0% | 900, 900 |",
+        "Noise: 2 turns that nobody spoke in 2 minutes.",
+        "| date | 2 | 1 | 520, 520 | 1 |",
+    ],
+)
+def test_every_family_has_its_line(line: str) -> None:
+    assert line in list(tables(run()))
+
+
+def test_a_family_that_was_not_run_has_none() -> None:
+    assert len(list(tables(ListeningRun("development", 200, 80, 600, True)))) == 1
+
+
+def test_scores_of_others() -> None:
+    scores = [OutsideScore("a", "yield", True, 60.0, 60.0), OutsideScore("b", "yield", False, None, 2_000.0)]
+    assert "| stop (interruptions) | 2 | 1 | 60, 60 | 1030 |" in list(score_table(scores))
+    cases = [PeerCase("lean", "a", pause_ms, pause_ms > 600, 900.0) for pause_ms in (500, 700, 900, 1_200)]
+    assert "| lean | 0% | 100% | 100% | 100% | 900, 900 |" in list(peer_table(cases))
+
+
+def test_the_page_has_tables_method_and_sources(tmp_path: Path) -> None:
+    scores, peers = [OutsideScore("a", "hold", True, None, 0.0)], [PeerCase("lean", "a", 500, True, None)]
+    text = write([run()], tmp_path / "docs", scores, peers).read_text()
+    assert "| go on (nods) | 1 | 1 | - | 0 |" in text
+    assert "| lean | 100% | nan% | nan% | nan% | - |" in text
+    assert "## Held out, model 200 + voice 80 ms" in text
+    assert "| flight-of-the-amazon-queen | 1.0.0-11 |" in text
+    assert "## How the figures are made" in text
+    assert (tmp_path / "docs" / "listening.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_cases_have_no_figures() -> None:
+    assert share([True, False, False, False]) == 0.25
+    assert [str(value) for value in (share([]), percentile([], 50))] == ["nan", "nan"]

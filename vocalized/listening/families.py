@@ -1,0 +1,54 @@
+"""The families of calls, by name, and how each is run."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from vocalized.listening.clips import NODS, Clip, ClipAudio, read_clips
+from vocalized.listening.dictations import run_dictations
+from vocalized.listening.overlaps import FAR_DB, run_overlaps
+from vocalized.listening.pauses import run_pauses
+from vocalized.listening.results import ListeningRun
+from vocalized.listening.rooms import run_babble, run_noise, run_quiet
+from vocalized.listening.virtual_call import CallSetup, ListeningEngines
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyInput:
+    """What a family is run with. every: only every so many-th clip."""
+
+    result: ListeningRun
+    audio: ClipAudio
+    setup: CallSetup
+    engines: ListeningEngines
+    every: int = 1
+
+    def clips(self, share: int = 1) -> list[Clip]:
+        """Every `share`-th of the set's clips; fewer where fewer are wanted."""
+        return read_clips(self.result.set)[:: self.every * share]
+
+    def nods(self) -> list[Clip]:
+        """The set's nods."""
+        return read_clips(self.result.set, NODS)[:: self.every]
+
+
+Runner = Callable[[FamilyInput], Iterator[msgspec.Struct]]
+# By the name of the field of `ListeningRun` that takes the cases.
+FAMILIES: Final[dict[str, Runner]] = {
+    "pauses": lambda given: run_pauses(given.clips(), given.audio, given.setup, given.engines),
+    "nods": lambda given: run_overlaps(given.nods(), given.audio, given.setup, given.engines),
+    "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),
+    "far_voices": lambda given: run_overlaps(given.clips(2), given.audio, given.setup, given.engines, below_db=FAR_DB),
+    "babble": lambda given: run_babble(given.clips(), given.audio, given.setup, given.engines),
+    "noise": lambda given: run_noise(given.setup, given.engines),
+    "quiet": lambda given: run_quiet(given.clips(4), given.audio, given.setup, given.engines),
+    "dictations": lambda given: run_dictations(given.setup, given.engines),
+}
+
+
+def run_families(names: Sequence[str], given: FamilyInput) -> None:
+    """Runs families, and puts their cases into the result. Raises SourceError, SpeechModelError."""
+    for name in names:
+        setattr(given.result, name, list(FAMILIES[name](given)))

@@ -1,0 +1,82 @@
+"""Scores by a tool that is not ours (hotato): it reads stereo recordings of calls, and nothing of our events."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+import soundfile  # type: ignore[import-untyped]  # ships no types
+
+from media.audio import mulaw
+from vocalized.listening.clips import Clip
+from vocalized.listening.overlaps import OverlapCall
+from vocalized.listening.sound import RATE
+
+Expectation = Literal["yield", "hold"]
+_TIMEOUT_S: Final = 60.0
+
+
+class OutsideError(Exception):
+    """The tool did not score a recording; the message has its last words."""
+
+
+class OutsideScore(msgspec.Struct, frozen=True):
+    """One recording as the tool judges it. yield_ms: from the caller's onset to the agent's silence, None if it went
+    on. talk_over_ms: how long both sounded at once."""
+
+    clip: str
+    expected: Expectation
+    passed: bool
+    yield_ms: float | None
+    talk_over_ms: float
+
+
+class CallRecordings:
+    """Writes calls as stereo WAV files, the caller on the left, and has the tool score them.
+
+    tool: the folder that the tool is installed in. expected: of the agent in all of them. scores: so far."""
+
+    def __init__(self, folder: Path, tool: Path, expected: Expectation) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._tool, self._expected = folder, tool, expected
+        self.scores: list[OutsideScore] = []
+
+    def add(self, clip: Clip, call: OverlapCall) -> None:
+        """Records and scores a call. Raises OutsideError."""
+        path = self._folder / f"{self._expected}-{clip.name}.wav"
+        write_stereo(path, call.frames, call.outcome.agent)
+        self.scores.append(self._score(path, clip.name, call.sound_ms / 1_000))
+
+    def _score(self, path: Path, clip: str, onset_s: float) -> OutsideScore:
+        options = ["--onset", f"{onset_s:.3f}", "--expect", self._expected, "--format", "json", "--no-fail"]
+        command = [sys.executable, "-m", "hotato", "run", "--stereo", str(path), *options]
+        environment = {**os.environ, "PYTHONPATH": str(self._tool.resolve())}
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, timeout=_TIMEOUT_S, check=False)
+            verdict = json.loads(done.stdout)["events"][0]["verdict"]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise OutsideError(f"{path.name}: {error}") from error
+        except (ValueError, KeyError, IndexError) as error:
+            raise OutsideError(f"{path.name}: {done.stderr.decode(errors='replace').strip()[-300:]}") from error
+        yielded = verdict["seconds_to_yield"]
+        return OutsideScore(
+            clip=clip,
+            expected=self._expected,
+            passed=verdict["passed"],
+            yield_ms=None if yielded is None else round(yielded * 1_000, 1),
+            talk_over_ms=round((verdict["talk_over_sec"] or 0.0) * 1_000, 1),
+        )
+
+
+def write_stereo(path: Path, caller: Sequence[bytes], agent: bytes) -> None:
+    """Writes both sides (mu-law) as 16-bit stereo at 8 kHz; the agent's is cut, or filled up, to the caller's
+    length."""
+    left = np.frombuffer(mulaw.decode(b"".join(caller)), "<i2")
+    right = np.frombuffer(mulaw.decode(agent), "<i2")[: len(left)]
+    both = np.stack([left, np.pad(right, (0, len(left) - len(right)))], axis=1)
+    soundfile.write(path, both, RATE, subtype="PCM_16")

@@ -1,0 +1,106 @@
+"""Families of sounds over the agent's speech: nods must not stop it, interruptions must, a far voice must not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from shared.events import AgentSaid
+from vocalized.listening.clips import Clip, ClipAudio
+from vocalized.listening.sound import PER_MS, USUAL_DB, Samples, at_level, room_noise, to_frames, trim
+from vocalized.listening.virtual_call import CallOutcome, CallSetup, ListeningEngines, run_call
+
+# What the agent says, and how long that takes.
+ANSWER: Final = "Our office is open from nine to five on weekdays, and on Saturdays we are here until noon."
+ANSWER_MS: Final = 8_000
+# The caller's sound begins so long after the answer, once it is well under way.
+INTO_ANSWER_MS: Final = 3_000
+LEAD_MS, TAIL_MS = 500, 11_000
+# Of an interruption so much is said: enough words for any rule.
+LONGEST_MS: Final = 2_500
+FAR_DB: Final = 20.0
+
+
+class OverlapCase(msgspec.Struct, frozen=True):
+    """One call in which something sounds over the agent's answer.
+
+    survived: the answer was heard to its end. gap_ms: the silence within it before it went on. cleared_ms: from
+    the sound's true start until the agent fell silent; None: it did not while the sound lasted.
+    """
+
+    clip: str
+    speaker: str
+    survived: bool
+    gap_ms: float
+    cleared_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapCall:
+    """One call with both sides. sound_ms: when the sound began."""
+
+    frames: list[bytes]
+    outcome: CallOutcome
+    sound_ms: float
+
+
+def run_overlaps(
+    clips: Sequence[Clip],
+    audio: ClipAudio,
+    setup: CallSetup,
+    engines: ListeningEngines,
+    *,
+    below_db: float = 0.0,
+    keep: Callable[[Clip, OverlapCall], None] = lambda clip, call: None,
+) -> Iterator[OverlapCase]:
+    """Each clip over the agent's greeting; or, if it is to be softer by `below_db` than the caller's own voice, over
+    the answer to another clip, which made the caller's level known. keep: is handed each call. Raises SourceError."""
+    for number, clip in enumerate(clips):
+        sound = at_level(trim(audio.samples(clip)[: LONGEST_MS * PER_MS]), USUAL_DB - below_db)
+        own = np.zeros(0, np.float32)
+        if below_db:
+            other = next(one for one in (*clips[number:], *clips) if one.speaker != clip.speaker)
+            own = at_level(audio.samples(other), USUAL_DB)
+        spoken = replace(setup, speech_ms=ANSWER_MS, reply=ANSWER, greeting="" if len(own) else ANSWER)
+        alone = _call(own, np.zeros(0, np.float32), 0.0, spoken, engines).outcome
+        if not alone.spans:  # a caller who is not answered has nothing that can be spoken over
+            continue
+        call = _call(own, sound, alone.spans[-1].start, spoken, engines)
+        keep(clip, call)
+        yield _case(clip, sound, alone, call)
+
+
+def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> OverlapCase:
+    """alone: the call without the sound."""
+    outcome, at = call.outcome, call.sound_ms
+    end = at + len(sound) / PER_MS
+    stops = [span.end for span in outcome.spans if at <= span.end < end + LONGEST_MS and span.start < at]
+    stopped = stops[0] if stops and stops[0] < alone.spans[-1].end - 20 else None
+    said = _said(outcome)[len(_said(alone)) - 1 :]
+    survived = bool(said) and not said[0].interrupted
+    gap = 0.0 if stopped is None or not survived else _next_start(outcome, stopped) - stopped
+    return OverlapCase(
+        clip.name, clip.speaker, survived, round(gap, 1), None if stopped is None else round(stopped - at, 1)
+    )
+
+
+def _said(outcome: CallOutcome) -> list[AgentSaid]:
+    return [event for event in outcome.events if isinstance(event, AgentSaid)]
+
+
+def _next_start(outcome: CallOutcome, stopped: float) -> float:
+    """When the answer went on after a stop."""
+    return next((span.start for span in outcome.spans if span.start > stopped), stopped)
+
+
+def _call(own: Samples, sound: Samples, began: float, setup: CallSetup, engines: ListeningEngines) -> OverlapCall:
+    """began: when the answer began that the sound is over; 0: no sound."""
+    room = own if len(own) else sound if len(sound) else np.full(800, 1e-3, np.float32)
+    pieces = [room_noise(room, LEAD_MS, 1), own]
+    before = LEAD_MS + len(own) // PER_MS
+    wait = max(0, round(began) + INTO_ANSWER_MS - before)
+    pieces += [room_noise(room, wait, 2), sound, room_noise(room, TAIL_MS, 3)]
+    frames = to_frames(np.concatenate(pieces))
+    return OverlapCall(frames, run_call(frames, setup, engines), float(before + wait))

@@ -1,0 +1,44 @@
+"""What the local recogniser says of a sound, kept in a file by the sound's hash: each is recognised once."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Protocol
+
+from media.providers.local.speech import Recognition
+
+
+class RecogniserEngine(Protocol):
+    """The part of the local recogniser that is used."""
+
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        """Transcribes one utterance."""
+
+
+class RecognitionCache:
+    """A file of lines `[hash, text, confidence]`. One process writes it at a time; a broken last line is passed over.
+
+    name: of the recogniser, so that another one's texts are not taken. made: how many were not in the file."""
+
+    def __init__(self, path: Path, engine: RecogniserEngine, name: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._engine, self._name = path, engine, name
+        self._known: dict[str, Recognition] = {}
+        self.made = 0
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            try:
+                key, text, confidence = json.loads(line)
+            except ValueError:  # the process ended while it wrote
+                continue
+            self._known[key] = Recognition(text, confidence)
+
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        """As the recogniser's; raises what it raises."""
+        key = hashlib.sha256(f"{self._name} {sample_rate} ".encode() + pcm).hexdigest()[:32]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._engine.transcribe(pcm, sample_rate)
+            self.made += 1
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, found.text, round(found.confidence, 4)]) + "\n")
+        return found

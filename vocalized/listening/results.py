@@ -1,0 +1,28 @@
+"""The result of a run: every case of every family, and how it was made."""
+
+import msgspec
+
+from vocalized.listening.clips import SetName
+from vocalized.listening.dictations import DictationCase
+from vocalized.listening.overlaps import OverlapCase
+from vocalized.listening.pauses import PauseCase
+from vocalized.listening.rooms import HeardCase, NoiseCase
+
+
+class ListeningRun(msgspec.Struct):
+    """set: of clips. llm_ms, tts_ms: delays of the model and the voice. silence_ms, smart_turn: of the agent's plan.
+    The rest are the families' cases; empty: the family was not run."""
+
+    set: SetName
+    llm_ms: int
+    tts_ms: int
+    silence_ms: int
+    smart_turn: bool
+    pauses: list[PauseCase] = []
+    nods: list[OverlapCase] = []
+    interruptions: list[OverlapCase] = []
+    far_voices: list[OverlapCase] = []
+    babble: list[HeardCase] = []
+    noise: list[NoiseCase] = []
+    quiet: list[HeardCase] = []
+    dictations: list[DictationCase] = []

@@ -1,0 +1,106 @@
+"""Chooses the clips: whole turns of 2 to 12 s that the recogniser hears surely and that have a boundary between words.
+
+The two sets share no speaker. Which speaker is in which set is fixed here, and was before anything was measured.
+"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from media.turn.backchannels import phrase_set, split_words
+from vocalized.listening.clips import Clip, ClipAudio, SetName
+from vocalized.listening.recognition_cache import RecogniserEngine
+from vocalized.listening.sound import PER_MS
+from vocalized.listening.sources import AMAZON_QUEEN, POCKETSPHINX, PYANNOTE
+from vocalized.listening.speech_archive import PLAYER
+from vocalized.listening.word_boundaries import find_boundaries, recognise
+
+# People of the game who are tuned on; all others are held out.
+DEVELOPMENT: Final = frozenset(
+    (PLAYER, "bob", "sparky", "tam", "jim", "chief", "klunk", "bud", "ape", "lola", "laris", "zombie")
+)
+SEED: Final = 16
+PER_SPEAKER: Final = 6
+MOST_TRIED: Final = 30
+LEAST_MS, MOST_MS = 2_000, 12_000
+LEAST_WORDS: Final = 5
+LEAST_CONFIDENCE: Final = 0.7
+MOST_BOUNDARIES: Final = 3
+
+# Nods: recordings of one short sound that are nothing but these words.
+NOD_WORDS: Final = phrase_set(
+    "yeah|yes|okay|ok|right|all right|alright|good|great|sure|uh huh|mhm|i see|aha|that's right|oh yeah"
+)
+MOST_NOD_MS: Final = 900
+_NOD_BYTES: Final = 5_000
+_SCENE: Final = re.compile(r"C\w\w[A-Z_]")
+
+_LIBRIVOX: Final = "librivox/sense_and_sensibility_01_austen_64kb-{}.wav"
+
+
+def candidates(audio: ClipAudio) -> Iterator[Clip]:
+    """Everything that may become a clip, each speaker's lines in a random order that does not change."""
+    # Behind that the hall applauds.
+    yield Clip("jfk", "development", "kennedy", "jfk", ("jfk.flac",), end_ms=10_400)
+    for number in ("0870", "0880", "0890", "0920", "0930"):
+        yield _held_out(f"librivox-{number}", "librivox reader", POCKETSPHINX.name, _LIBRIVOX.format(number))
+    for start, end, speaker in (
+        (10_570, 14_450, "90"),
+        (14_750, 17_920, "91"),
+        (18_650, 21_490, "90"),
+        (21_780, 27_800, "91"),
+    ):
+        clip = _held_out(f"conversation-{start}", f"speaker {speaker}", PYANNOTE.name, "sample.wav")
+        yield msgspec.structs.replace(clip, start_ms=start, end_ms=end)
+    lines = audio.archive().lines()
+    random.Random(SEED).shuffle(lines)
+    for line in lines:
+        name: SetName = "development" if line.speaker in DEVELOPMENT else "held_out"
+        yield Clip(f"queen-{line.name}", name, line.speaker, AMAZON_QUEEN.name, line.parts)
+
+
+def _held_out(name: str, speaker: str, source: str, file: str) -> Clip:
+    return Clip(name, "held_out", speaker, source, (file,))
+
+
+def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
+    """The clips that fit, at most so many of a speaker, with text and boundaries. Raises SourceError."""
+    chosen, tried = Counter[str](), Counter[str]()
+    for clip in candidates(audio):
+        if chosen[clip.speaker] >= PER_SPEAKER or tried[clip.speaker] >= MOST_TRIED:
+            continue
+        samples = audio.samples(clip)
+        if not LEAST_MS * PER_MS <= len(samples) <= MOST_MS * PER_MS:
+            continue
+        tried[clip.speaker] += 1
+        heard = recognise(samples, engine)
+        if heard.confidence < LEAST_CONFIDENCE or len(heard.text.split()) < LEAST_WORDS:
+            continue
+        boundaries = find_boundaries(samples, heard.text, engine, MOST_BOUNDARIES)
+        if boundaries:
+            chosen[clip.speaker] += 1
+            yield msgspec.structs.replace(clip, text=heard.text, boundaries=tuple(boundaries))
+
+
+def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
+    """Short recordings that are only a nod. Nobody tells who speaks in a scene of the game: the scene stands for the
+    speaker, and every second one is held out. Raises SourceError."""
+    for name in audio.archive().names(_NOD_BYTES):
+        clip = Clip(f"nod-{name}", "development", _scene(name), AMAZON_QUEEN.name, (name,))
+        samples = audio.samples(clip)
+        if not 0 < len(samples) <= MOST_NOD_MS * PER_MS:
+            continue
+        heard = recognise(samples, engine)
+        if not heard.text.rstrip().endswith("?") and " ".join(split_words(heard.text)) in NOD_WORDS:
+            is_held_out = crc32(clip.speaker.encode()) % 2 == 1
+            yield msgspec.structs.replace(clip, text=heard.text, set="held_out" if is_held_out else "development")
+
+
+def _scene(name: str) -> str:
+    match = _SCENE.match(name)
+    return f"scene {match[0]}" if match else f"scene {name[:2]}"

@@ -1,0 +1,137 @@
+"""The tables of a run, as Markdown."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from vocalized.listening.figures import percentile, share
+from vocalized.listening.outside_scores import OutsideScore
+from vocalized.listening.pauses import PAUSES_MS, PauseCase
+from vocalized.listening.peers import PeerCase
+from vocalized.listening.results import ListeningRun
+
+_PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
+
+
+def tables(run: ListeningRun) -> Iterator[str]:
+    """The lines of all families that were run."""
+    yield (
+        f"Set {run.set}; model {run.llm_ms} ms, voice {run.tts_ms} ms; silence {run.silence_ms} ms, "
+        f"smart-turn {'on' if run.smart_turn else 'off'}."
+    )
+    for rows in (_pauses(run), _overlaps(run), _rooms(run), _dictations(run)):
+        lines = list(rows)
+        if lines:
+            yield ""
+            yield from lines
+
+
+def _pauses(run: ListeningRun) -> Iterator[str]:
+    if run.pauses:
+        yield from pause_table(run.pauses)
+
+
+def _overlaps(run: ListeningRun) -> Iterator[str]:
+    families = {"nods": run.nods, "interruptions": run.interruptions, "a voice 20 dB softer": run.far_voices}
+    if any(families.values()):
+        yield "| over the agent's answer | cases | answer survives | gap p50, p95, ms | cleared | after p50, p95, ms |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+    for name, cases in families.items():
+        if cases:
+            gaps = [case.gap_ms for case in cases if case.survived]
+            cleared = [case.cleared_ms for case in cases if case.cleared_ms is not None]
+            yield (
+                f"| {name} | {len(cases)} | {share([case.survived for case in cases]):.1%} | {_middle(gaps)} "
+                f"| {len(cleared) / len(cases):.1%} | {_middle(cleared)} |"
+            )
+
+
+def _rooms(run: ListeningRun) -> Iterator[str]:
+    heard = {"babble, 10 dB": run.babble}
+    for level in sorted({case.level_db for case in run.quiet}, reverse=True):
+        heard[f"caller at {level:g} dB of full scale"] = [case for case in run.quiet if case.level_db == level]
+    if run.babble or run.quiet:
+        yield "| place | cases | heard whole and answered | answered | response p50, p95, ms |"
+        yield "| --- | --- | --- | --- | --- |"
+    for name, cases in heard.items():
+        if cases:
+            times = [case.response_ms for case in cases if case.response_ms is not None]
+            yield (
+                f"| {name} | {len(cases)} | {share([case.is_whole for case in cases]):.1%} "
+                f"| {len(times) / len(cases):.1%} | {_middle(times)} |"
+            )
+    if run.noise:
+        minutes, ghosts = sum(case.minutes for case in run.noise), sum(case.ghosts for case in run.noise)
+        yield ""
+        yield f"Noise: {ghosts} turns that nobody spoke in {minutes:g} minutes."
+
+
+def _dictations(run: ListeningRun) -> Iterator[str]:
+    if run.dictations:
+        yield "| dictated | cases | cut | end found after, ms, p50, worst | none |"
+        yield "| --- | --- | --- | --- | --- |"
+    for name in dict.fromkeys(case.name for case in run.dictations):
+        cases = [case for case in run.dictations if case.name == name]
+        times = [case.decided_ms for case in cases if case.decided_ms is not None]
+        ends = f"{percentile(times, 50):.0f}, {max(times):.0f}" if times else "-"
+        cut = sum(case.was_cut for case in cases)
+        yield f"| {name} | {len(cases)} | {cut} | {ends} | {len(cases) - len(times)} |"
+
+
+def score_table(scores: Sequence[OutsideScore]) -> Iterator[str]:
+    """Verdicts of the tool that is not ours."""
+    yield "| scored by hotato: the agent should | recordings | passed | silent after p50, p95, ms | talk-over p50, ms |"
+    yield "| --- | --- | --- | --- | --- |"
+    for expected, title in (("hold", "go on (nods)"), ("yield", "stop (interruptions)")):
+        some = [one for one in scores if one.expected == expected]
+        if some:
+            times = [one.yield_ms for one in some if one.yield_ms is not None]
+            over = percentile([one.talk_over_ms for one in some], 50)
+            passed = sum(one.passed for one in some)
+            yield f"| {title} | {len(some)} | {passed} | {_middle(times)} | {over:.0f} |"
+
+
+def peer_table(cases: Sequence[PeerCase]) -> Iterator[str]:
+    """Cuts and responses of other servers."""
+    yield "| server | " + " | ".join(f"cut at {pause_ms} ms" for pause_ms in PAUSES_MS) + " | response p50, p95, ms |"
+    yield "| --- |" + " --- |" * (len(PAUSES_MS) + 1)
+    for server in dict.fromkeys(case.server for case in cases):
+        own = [case for case in cases if case.server == server]
+        cuts = [share([case.was_cut for case in own if case.pause_ms == pause_ms]) for pause_ms in PAUSES_MS]
+        times = [case.response_ms for case in own if case.response_ms is not None]
+        yield f"| {server} | {' | '.join(f'{one:.0%}' for one in cuts)} | {_middle(times)} |"
+
+
+def _middle(values: Sequence[float]) -> str:
+    return f"{percentile(values, 50):.0f}, {percentile(values, 95):.0f}" if values else "-"
+
+
+def pause_table(cases: Sequence[PauseCase]) -> Iterator[str]:
+    """Cuts by length of the pause and by place, then response times."""
+    yield "| pause, ms | cases | cut | " + " | ".join(_PLACES.values()) + " |"
+    yield "| --- | --- | --- |" + " --- |" * len(_PLACES)
+    for pause_ms in (*PAUSES_MS, None):
+        rows = [case for case in cases if case.pause_ms and pause_ms in (None, case.pause_ms)]
+        parts = [[case for case in rows if case.place == place] for place in _PLACES]
+        cells = [f"{_cut(rows)}", *(f"{_cut(part)} of {len(part)}" for part in parts)]
+        yield f"| {pause_ms or 'all'} | {len(rows)} | {' | '.join(cells)} |"
+    whole = [case for case in cases if not case.pause_ms]
+    yield f"| own pauses only | {len(whole)} | {_cut(whole)} |" + " |" * len(_PLACES)
+    yield ""
+    yield "| response after the true end, ms | cases | p50 | p95 | none |"
+    yield "| --- | --- | --- | --- | --- |"
+    yield _response("clips without a pause", cases, lambda case: not case.pause_ms)
+    yield _response("after pauses that were not cut", cases, lambda case: bool(case.pause_ms) and not case.was_cut)
+    yield _response("all", cases, lambda case: True)
+
+
+def _cut(cases: Sequence[PauseCase]) -> str:
+    return f"{share([case.was_cut for case in cases]):.1%}" if cases else "-"
+
+
+def _response(title: str, cases: Sequence[PauseCase], wanted: Callable[[PauseCase], bool]) -> str:
+    times = [case.response_ms for case in cases if wanted(case)]
+    known = [time for time in times if time is not None]
+    return (
+        f"| {title} | {len(times)} | {percentile(known, 50):.0f} | {percentile(known, 95):.0f} "
+        f"| {len(times) - len(known)} |"
+    )
