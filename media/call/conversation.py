@@ -62,7 +62,7 @@ class Conversation:
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self._held_at = self._overlap_at = 0.0
-        self.floor = Floor(make_turn_rules(plan.turn), clock.now)
+        self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self._digits, clock.now, self)

@@ -25,15 +25,18 @@ from media.turn.decisions import (
     NothingSaid,
     ResumeAgent,
 )
-from media.turn.endpoint import ExpectedReply, TurnRules, silence_for
+from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
 from media.turn.floor_state import FloorState
+from media.turn.operating_curve import silence_for
+from media.turn.text_request import NEVER, TextRequest
 from media.turn.turn_text import TurnText
 
 Decisions = tuple[Decision, ...]
 NOTHING: Decisions = ()
 # After this many false holds the next one needs no more speech than the one before.
 _MAX_FALSE_HOLDS = 4
-_NEVER = -1
+_NOTHING_KNOWN = TurnEvidence()
 
 
 class Floor:
@@ -43,24 +46,26 @@ class Floor:
     turn: how many caller turns were committed.
     """
 
-    def __init__(self, rules: TurnRules, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        rules: TurnRules,
+        clock: Callable[[], float] | None = None,
+        judge: CompletenessJudge | None = None,
+    ) -> None:
+        """judge: asked in each pause, at once, if the rules are adaptive."""
         self._rules = rules
-        self._clock = clock
+        self._evidence = EvidenceCollector(rules, judge)
+        self._request = TextRequest(clock)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = FloorState.LISTENING
         self.turn = 0
         # The caller's voice.
         self._speaking = False
         self._since = 0
-        self._last_voice = 0
-        self._unseen = _NEVER
+        self._last_voice = self._silent_since = 0
+        self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
-        self._token = 0
-        self._requested = _NEVER
-        self._requested_clock = 0.0
-        self._answered = False
-        self._hint: float | None = None
         self._need = rules.silence_ms
         self._interrupted = False
         self._over_agent = False
@@ -69,8 +74,7 @@ class Floor:
         self._asks = False
         self._agent_ends: int | None = None
         self._audible = False
-        self._held_at = 0
-        self._segment = 0
+        self._held_at = self._segment = self._pause_before = 0
         self._false_holds = 0
         self._overlap_open = False
         self._interruptible = True
@@ -84,10 +88,11 @@ class Floor:
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
-        self._last_voice = last_voice_ms
         if speaking is not self._speaking:
             self._speaking = speaking
             self._since = t
+            self._silent_since = self._last_voice
+        self._last_voice = last_voice_ms
         state = self.state
         if state is FloorState.PAUSED:
             return self._start(t, again=True) if speaking else self._finish_if_due(t)
@@ -101,16 +106,16 @@ class Floor:
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
         """Takes the text of the caller's uncommitted turn; `final` with the latest token answers CallerPaused."""
-        if token is not None and token < self._token and self._text.is_older(text):
+        if token is not None and token < self._request.token and self._text.is_older(text):
             return NOTHING
         changed = self._text.update(text)
-        answers = final and token == self._token
-        self._answered = self._answered or answers
+        answers = final and token == self._request.token
+        self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.CALLER:
                 return NOTHING
             case FloorState.PAUSED:
-                return self._update_need(t, changed and self._unseen != _NEVER)
+                return self._update_need(t, changed and self._unseen != NEVER)
             case FloorState.LISTENING:
                 return self._words_while_listening(t, answers)
             case FloorState.HELD:
@@ -120,9 +125,9 @@ class Floor:
 
     def hint(self, t: int, token: int, finished: float) -> Decisions:
         """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token."""
-        if token != self._token or self.state is not FloorState.PAUSED:
+        if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
-        self._hint = finished
+        self._evidence.sound = finished
         return self._update_need(t, more_unseen=False)
 
     def dtmf(self, t: int, digit: str) -> Decisions:
@@ -194,8 +199,10 @@ class Floor:
     # --- the caller's turn ---
 
     def _start(self, t: int, *, again: bool, over_agent: bool = False) -> Decisions:
+        if self.state is FloorState.PAUSED:
+            self._evidence.went_on(t - self._silent_since)
         self.state = FloorState.CALLER
-        self._unseen = _NEVER
+        self._unseen = NEVER
         self._over_agent = over_agent
         return (CallerStarted(t, again),)
 
@@ -206,36 +213,33 @@ class Floor:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
-        self._token += 1
-        self._requested = t
-        self._requested_clock = self._clock() if self._clock else 0.0
-        self._answered = False
-        self._hint = None
-        self._need = silence_for(self._text.text, self._expect, self._rules, None)
-        return (CallerPaused(t, self._token),)
+        token = self._request.make(t)
+        self._evidence.begin_pause()
+        self._need = self._silence_needed()
+        return (CallerPaused(t, token),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
         """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
         if more_unseen:
             self._unseen = t
-        self._need = silence_for(self._text.text, self._expect, self._rules, self._hint)
+        self._need = self._silence_needed()
         return self._finish_if_due(t)
+
+    def _silence_needed(self) -> int:
+        if not self._rules.adaptive:
+            return silence_for(_NOTHING_KNOWN, self._rules)
+        return silence_for(self._evidence.collect(self._text.text, self._expect), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
         if t - max(self._last_voice, self._unseen) < self._need or self._speaking:
             return NOTHING
-        if not self._answered and self._waited_for_text(t) < self._rules.text_wait_ms:
+        if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
             return NOTHING
         return self._finish(t)
 
-    def _waited_for_text(self, t: int) -> float:
-        """Ms since the final text was requested."""
-        waited = t - self._requested
-        return min(waited, self._clock() - self._requested_clock) if self._clock else waited
-
     def _finish(self, t: int) -> Decisions:
         end = max(self._last_voice, self._unseen)
-        self._unseen = _NEVER
+        self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
         if not self._text.new_words:
@@ -270,33 +274,34 @@ class Floor:
             return NOTHING
         self.state = FloorState.HELD
         self._held_at = self._segment = t
-        self._requested = _NEVER
+        self._pause_before = t - self._silent_since
+        self._request.cancel()
         return (HoldAgent(t),)
 
     def _held(self, t: int) -> Decisions:
         return self._held_speech(t) if self._speaking else self._held_silence(t)
 
     def _held_speech(self, t: int) -> Decisions:
-        if self._requested != _NEVER:
-            self._requested = _NEVER
+        if self._request.is_made:
+            self._request.cancel()
             self._segment = t
         if t - self._segment >= self._rules.commit_ms or t - self._held_at >= self._rules.held_max_ms:
             return self._interrupt(t)
         return NOTHING
 
     def _held_silence(self, t: int) -> Decisions:
-        if self._requested == _NEVER:
+        if not self._request.is_made:
             is_silent = (
                 t - self._last_voice >= self._rules.held_pause_ms or t - self._held_at >= self._rules.held_max_ms
             )
             return self._request_text(t) if is_silent else NOTHING
-        return self._resume(t) if t - self._requested >= self._rules.resume_wait_ms else NOTHING
+        return self._resume(t) if t - self._request.at >= self._rules.resume_wait_ms else NOTHING
 
     def _words_in_hold(self, t: int, answers: bool) -> Decisions:
         """Words while the agent is held: an interruption, or only a backchannel."""
         if self._takes_floor(self._held_at):
             return self._interrupt(t)
-        if answers and self._requested != _NEVER:
+        if answers and self._request.is_made:
             self._overlap_open = False
             return self._resume(t)
         return NOTHING
@@ -308,7 +313,7 @@ class Floor:
             return NOTHING
         if not answers:
             self._unseen = t
-            self._requested = _NEVER
+            self._request.cancel()
         return (HoldAgent(t), *self._interrupt(t))
 
     def _takes_floor(self, onset: int) -> bool:
@@ -324,8 +329,10 @@ class Floor:
         return (ResumeAgent(t),)
 
     def _interrupt(self, t: int) -> Decisions:
+        if not self._audible:  # the turn was ended too early
+            self._evidence.went_on(self._pause_before)
         self._lose_floor()
-        if self._requested != _NEVER and not self._speaking:
+        if self._request.is_made and not self._speaking:
             self.state = FloorState.PAUSED
             return (InterruptAgent(t), *self._update_need(t, more_unseen=False))
         self.state = FloorState.CALLER
