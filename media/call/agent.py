@@ -118,6 +118,11 @@ class Agent:
         if self._reply:
             self._services.playback.hold(self._services.clock())
 
+    def lower(self) -> None:
+        """Lets the agent go on more quietly for a moment."""
+        if self._reply:
+            self._services.playback.lower(self._services.clock())
+
     def resume(self) -> None:
         """Continues after a false interruption."""
         if self._reply is None:

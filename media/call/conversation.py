@@ -1,6 +1,7 @@
 """The conversation of a call: who has the floor, what the agent answers and says unasked, silence and time limits."""
 
 import asyncio
+from collections.abc import Callable
 
 from media.call.agent import Agent
 from media.call.announcements import Announcements
@@ -240,10 +241,12 @@ class Conversation:
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
                     self._answer(decision.text, ended, due, self._clock.now())
-                case floor_decisions.HoldAgent():
-                    self._hold_agent()
-                case floor_decisions.ResumeAgent():
-                    self._resume_agent()
+                case floor_decisions.LowerAgent():
+                    self._hold_agent(is_new=True, hold=self._agent.lower)
+                case floor_decisions.HoldAgent(lowered=lowered):
+                    self._hold_agent(is_new=not lowered, hold=self._agent.hold)
+                case floor_decisions.ResumeAgent(lowered=lowered):
+                    self._resume_agent(was_silent=not lowered)
                 case floor_decisions.InterruptAgent():
                     self._interrupt_agent()
                 case floor_decisions.NothingSaid(interrupted=interrupted):
@@ -264,16 +267,20 @@ class Conversation:
                 lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished))
             )
 
-    def _hold_agent(self) -> None:
+    def _hold_agent(self, *, is_new: bool, hold: Callable[[], None]) -> None:
+        """is_new: the speech over the agent was not noticed before."""
         self._held_at = self._clock.now()
-        self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
-        self._agent.hold()
-        self._caller_started()
+        if is_new:
+            self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
+        hold()
+        if is_new:
+            self._caller_started()
 
-    def _resume_agent(self) -> None:
+    def _resume_agent(self, *, was_silent: bool) -> None:
         self.turns.discard_overlap()
-        self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
-        self._agent.resume()
+        if was_silent:
+            self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
+            self._agent.resume()
 
     def _interrupt_agent(self) -> None:
         overlap_at, was_audible = self._overlap_at, self._agent.is_audible
@@ -347,7 +354,8 @@ class Conversation:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         self._pending.began(utterance)
         text = utterance.text.strip()
-        self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
+        expect, asks, is_last = expected_reply(text), asks_caller(text), bool(self._termination.reason)
+        self.apply(self.floor.agent_speaking(self._clock.audio_ms, expect, asks, ends_ms, is_last=is_last))
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
         match event:

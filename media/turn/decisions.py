@@ -56,17 +56,28 @@ class NothingSaid:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldAgent:
-    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recogniser."""
+class LowerAgent:
+    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser."""
 
     t: int
 
 
 @dataclass(frozen=True, slots=True)
-class ResumeAgent:
-    """It was nothing, or a backchannel: continue where the agent was held."""
+class HoldAgent:
+    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recogniser.
+
+    lowered: it was lowered for the same speech until now, and the recogniser was notified then."""
 
     t: int
+    lowered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAgent:
+    """It was nothing, or a backchannel: continue where the agent was held. lowered: it was never silent."""
+
+    t: int
+    lowered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +88,13 @@ class InterruptAgent:
 
 
 Decision = (
-    CallerStarted | CallerOverlaps | CallerPaused | CallerDone | NothingSaid | HoldAgent | ResumeAgent | InterruptAgent
+    CallerStarted
+    | CallerOverlaps
+    | CallerPaused
+    | CallerDone
+    | NothingSaid
+    | LowerAgent
+    | HoldAgent
+    | ResumeAgent
+    | InterruptAgent
 )

@@ -7,6 +7,8 @@
     SPEAKING   the agent is audible                 speech -> HELD, all was played             -> LISTENING
     HELD       the caller speaks over the agent     words -> CALLER or PAUSED, backchannel, none -> back
 
+In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0118.
+
 The caller's turn is committed, and its text with it, when the reply becomes audible (`agent_speaking`), when it ends
 without having been (`agent_done`), or with NothingSaid: `turn` moves, and the recogniser needs a `next_turn`.
 Until then the text is cumulative.
@@ -22,20 +24,20 @@ from media.turn.decisions import (
     Decision,
     HoldAgent,
     InterruptAgent,
+    LowerAgent,
     NothingSaid,
     ResumeAgent,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
 from media.turn.floor_state import FloorState
+from media.turn.hold import Hold
 from media.turn.operating_curve import silence_for
 from media.turn.text_request import NEVER, TextRequest
 from media.turn.turn_text import TurnText
 
 Decisions = tuple[Decision, ...]
 NOTHING: Decisions = ()
-# After this many false holds the next one needs no more speech than the one before.
-_MAX_FALSE_HOLDS = 4
 _NOTHING_KNOWN = TurnEvidence()
 
 
@@ -73,9 +75,8 @@ class Floor:
         self._expect = ExpectedReply.REPLY
         self._asks = False
         self._agent_ends: int | None = None
-        self._audible = False
-        self._held_at = self._segment = self._pause_before = 0
-        self._false_holds = 0
+        self._audible = self._is_last = False
+        self._hold = Hold(rules)
         self._overlap_open = False
         self._interruptible = True
 
@@ -160,16 +161,19 @@ class Floor:
         expect: ExpectedReply = ExpectedReply.REPLY,
         asks: bool = False,
         ends_ms: int | None = None,
+        *,
+        is_last: bool = False,
     ) -> Decisions:
         """The reply became audible (this commits the caller's turn), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
+        is_last: the call ends with it, so it is held, not lowered, until it is known what is said over it.
         InterruptAgent if the caller has the floor: drop it."""
         if self._caller_has_floor():
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
-        self._expect, self._asks, self._agent_ends = expect, asks, ends_ms
+        self._expect, self._asks, self._agent_ends, self._is_last = expect, asks, ends_ms, is_last
         if not self._audible:
             self._audible = True
             if not self.is_overlapped:
@@ -187,6 +191,7 @@ class Floor:
         self._audible = False
         self._interrupted = False
         self._interruptible = True
+        self._hold.end()
         if self._speaking or self.state is FloorState.HELD:
             return self._start(t, again=True, over_agent=not self._asks)
         if self._overlap_open or self._text.needs_answer or (self._asks and self._text.new_words):
@@ -269,14 +274,13 @@ class Floor:
         self._overlap_open = True
         if not self._may_interrupt():
             return (CallerOverlaps(t),) if is_new else NOTHING
-        extra_ms = min(self._false_holds, _MAX_FALSE_HOLDS) * self._rules.false_hold_ms
-        if t - self._since < extra_ms:
+        if t - self._since < self._hold.extra_ms:
             return NOTHING
+        may_nod = self._rules.nod_ms > 0 and self._agent_audible() and not (self._is_last or self._awaits_answer(t))
         self.state = FloorState.HELD
-        self._held_at = self._segment = t
-        self._pause_before = t - self._silent_since
+        self._hold.begin(t, t - self._silent_since, is_lowered=may_nod)
         self._request.cancel()
-        return (HoldAgent(t),)
+        return (LowerAgent(t) if may_nod else HoldAgent(t),)
 
     def _held(self, t: int) -> Decisions:
         return self._held_speech(t) if self._speaking else self._held_silence(t)
@@ -284,22 +288,23 @@ class Floor:
     def _held_speech(self, t: int) -> Decisions:
         if self._request.is_made:
             self._request.cancel()
-            self._segment = t
-        if t - self._segment >= self._rules.commit_ms or t - self._held_at >= self._rules.held_max_ms:
+            self._hold.speak_again(t)
+        if self._hold.is_interruption(t):
             return self._interrupt(t)
-        return NOTHING
+        if not self._hold.is_lowered or not self._hold.is_too_long_for_nod(t) or self._text.is_backchannel:
+            return NOTHING
+        self._hold.end()
+        return (HoldAgent(t, lowered=True),)
 
     def _held_silence(self, t: int) -> Decisions:
         if not self._request.is_made:
-            is_silent = (
-                t - self._last_voice >= self._rules.held_pause_ms or t - self._held_at >= self._rules.held_max_ms
-            )
+            is_silent = t - self._last_voice >= self._rules.held_pause_ms or self._hold.is_at_limit(t)
             return self._request_text(t) if is_silent else NOTHING
         return self._resume(t) if t - self._request.at >= self._rules.resume_wait_ms else NOTHING
 
     def _words_in_hold(self, t: int, answers: bool) -> Decisions:
         """Words while the agent is held: an interruption, or only a backchannel."""
-        if self._takes_floor(self._held_at):
+        if self._takes_floor(self._hold.at):
             return self._interrupt(t)
         if answers and self._request.is_made:
             self._overlap_open = False
@@ -318,30 +323,39 @@ class Floor:
 
     def _takes_floor(self, onset: int) -> bool:
         """Whether the new words interrupt; a question whose end is near may be answered by any word."""
-        is_near_end = self._agent_ends is not None and self._agent_ends - onset <= self._rules.near_end_ms
-        if self._asks and is_near_end and self._text.new_words:
+        if self._awaits_answer(onset) and self._text.new_words:
             return True
-        return self._text.interrupts(self._rules.min_words)
+        return self._text.interrupts(self._rules.min_words) and not self._is_misheard_nod()
+
+    def _awaits_answer(self, onset: int) -> bool:
+        """Whether a question of the agent's is near its end, so that any word may answer it."""
+        left_ms = None if self._agent_ends is None else self._agent_ends - onset
+        return self._asks and left_ms is not None and left_ms <= self._rules.near_end_ms
+
+    def _is_misheard_nod(self) -> bool:
+        """Whether the new words are one that is often written for a nod, and no longer than one."""
+        is_short = self._last_voice - self._hold.at <= self._rules.nod_ms
+        return self.state is FloorState.HELD and self._audible and is_short and self._text.is_like_nod
 
     def _resume(self, t: int) -> Decisions:
+        if self._is_misheard_nod():
+            self._text.mark_handled()
         self.state = FloorState.SPEAKING if self._audible else FloorState.THINKING
-        self._false_holds += 1
-        return (ResumeAgent(t),)
+        return (ResumeAgent(t, lowered=self._hold.end_falsely()),)
 
     def _interrupt(self, t: int) -> Decisions:
         if not self._audible:  # the turn was ended too early
-            self._evidence.went_on(self._pause_before)
+            self._evidence.went_on(self._hold.pause_before_ms)
+        held = (HoldAgent(t, lowered=True),) if self._hold.end() else NOTHING
         self._lose_floor()
         if self._request.is_made and not self._speaking:
             self.state = FloorState.PAUSED
-            return (InterruptAgent(t), *self._update_need(t, more_unseen=False))
+            return (*held, InterruptAgent(t), *self._update_need(t, more_unseen=False))
         self.state = FloorState.CALLER
         if self._speaking:
-            return (InterruptAgent(t),)
-        return (
-            InterruptAgent(t),
-            *(self._request_text(t) if self._unseen == t else self._pause_if_silent(t)),
-        )
+            return (*held, InterruptAgent(t))
+        pause = self._request_text(t) if self._unseen == t else self._pause_if_silent(t)
+        return (*held, InterruptAgent(t), *pause)
 
     # --- bookkeeping ---
 
@@ -357,11 +371,11 @@ class Floor:
     def _take_floor(self, state: FloorState) -> None:
         """The agent has the floor from here."""
         self.state = state
-        self._audible = self._asks = self._overlap_open = False
+        self._audible = self._asks = self._overlap_open = self._is_last = False
         self._interrupted = False
         self._interruptible = True
         self._agent_ends = None
-        self._false_holds = 0
+        self._hold.reset()
 
     def _lose_floor(self) -> None:
         """The agent was interrupted: what it was to answer needs an answer again."""

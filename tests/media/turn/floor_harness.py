@@ -93,7 +93,9 @@ class FloorHarness:
 
 
 def make_floor(**rules: int | bool) -> FloorHarness:
-    return FloorHarness(Floor(TurnRules(**{"silence_ms": 400, "adaptive": False, **rules})))  # type: ignore[arg-type]
+    """Plain silence of 400 ms; speech over the agent silences it at once."""
+    chosen = {"silence_ms": 400, "adaptive": False, "nod_ms": 0, **rules}
+    return FloorHarness(Floor(TurnRules(**chosen)))  # type: ignore[arg-type]
 
 
 def make_judged_floor(known: dict[str, float], **rules: int | bool) -> FloorHarness:
