@@ -30,10 +30,10 @@ from media.turn.decisions import (
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
+from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import FloorState
 from media.turn.hold import Hold
 from media.turn.operating_curve import silence_for
-from media.turn.text_request import NEVER, TextRequest
 from media.turn.turn_text import TurnText
 
 Decisions = tuple[Decision, ...]
@@ -57,7 +57,7 @@ class Floor:
         """judge: asked in each pause, at once, if the rules are adaptive."""
         self._rules = rules
         self._evidence = EvidenceCollector(rules, judge)
-        self._request = TextRequest(clock)
+        self._request = FinalTextRequest(clock)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = FloorState.LISTENING
         self.turn = 0

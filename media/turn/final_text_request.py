@@ -6,7 +6,7 @@ from typing import Final
 NEVER: Final = -1
 
 
-class TextRequest:
+class FinalTextRequest:
     """The latest request. token: counts requests over the call. at: ms of audio, NEVER while there is none."""
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
