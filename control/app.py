@@ -19,6 +19,7 @@ from control.api.pages.email_pages import EmailPages
 from control.api.pages.integration_pages import IntegrationPages
 from control.api.reference import REFERENCE
 from control.api.system import System
+from control.calls.sent_digit_runs import SentDigitRuns
 from control.calls.warm_transfer_runs import WarmTransferRuns
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
@@ -214,7 +215,8 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
     """The handlers of all rooms, by the request's name."""
     warm_transfers = WarmTransferRuns(services.calls, services.carriers)
-    return join_handlers([agents_request_handlers(bookings), warm_transfers.handlers()])
+    sent_digits = SentDigitRuns(services.carriers)
+    return join_handlers([agents_request_handlers(bookings), warm_transfers.handlers(), sent_digits.handlers()])
 
 
 def make_app(

@@ -148,6 +148,16 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
     digit: str
 
 
+class DigitsSent(_Event, frozen=True, tag="call.dtmf_sent"):
+    """The agent presses keys, for example in the menu of another phone system. at_ms: when the first sounds. digits:
+    keys 0-9 A-D * # and pauses (w half a second, W a second); empty where they are secret. run_id: as in
+    `tool.started`."""
+
+    at_ms: int
+    digits: str
+    run_id: str
+
+
 class AnnouncementHeard(_Event, frozen=True, tag="announcement.heard"):
     """The caller heard an announcement to its end, as the carrier's mark showed; once a call and kind.
 
@@ -333,6 +343,7 @@ Event = (
     | TurnInterrupted
     | TurnResumed
     | DigitPressed
+    | DigitsSent
     | AnnouncementHeard
     | RecordingRefused
     | ToolStarted

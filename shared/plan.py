@@ -11,11 +11,15 @@ from msgspec import Meta, Struct
 from shared.events import CallUsage, TransferFailure
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
-ToolName = Literal["end_call", "collect_digits", "transfer"]
+ToolName = Literal["end_call", "collect_digits", "transfer", "send_digits"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
 # The tool of agents whose transfers are warm: control calls the target, and asks it. Its name is that of the built-in
 # one, which transfers blind.
 WARM_TRANSFER: Final = "transfer"
+# Presses keys for the other side: built in, or asked of control where the carrier makes the tones (Telnyx).
+SEND_DIGITS: Final = "send_digits"
+# Keys and pauses of one run of it.
+LONGEST_KEYS: Final = 64
 FirstMessage = Literal["agent_first", "wait_for_caller"]
 AnnouncementKind = Literal["disclosure", "recording"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]

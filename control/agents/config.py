@@ -294,8 +294,9 @@ class AgentConfig(ConfigPart):
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
-        max_length=9,
-        description="What the agent may do besides talking; transfer needs a fallback_number. call_context tells it "
+        max_length=10,
+        description="What the agent may do besides talking; transfer needs a fallback_number. send_digits presses keys "
+        "for the menu of a phone system at the other end. call_context tells it "
         "the business's name, local date and time, and the numbers of the call. take_message stores a caller's message "
         "and sends it by e-mail. look_up_contact tells it who the customer is, by the number of the call. "
         "check_availability and book_appointment use the connected calendar. search_knowledge finds passages of the "

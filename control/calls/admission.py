@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from control.agents.lookup import AnsweringAgent
+from control.agents.sent_digits import adapt_tools
 from control.calls.announcements import apology_text, transfer_returned_text
 from control.calls.details import StreamLoss
 from control.calls.model import AdmittedCall, OpenCall, RefusalReason
@@ -21,13 +22,18 @@ from shared.plan import CallPlan, ResumePoint
 def admit(
     carrier: CarrierName, carrier_call_id: str, call_id: UUID, agent: AnsweringAgent, plan: CallPlan, policy: CallPolicy
 ) -> AdmittedCall:
-    """The call with its plan. The policy decides whether media or the carrier records it."""
+    """The call with its plan. The policy decides whether media or the carrier records it, and the carrier who makes the
+    tones of keys."""
     return AdmittedCall(
         call_id=call_id,
         workspace_id=agent.workspace_id,
         carrier=carrier,
         carrier_call_id=carrier_call_id,
-        plan=msgspec.structs.replace(plan, recording=plan.recording and policy.recordings != "carrier"),
+        plan=msgspec.structs.replace(
+            plan,
+            recording=plan.recording and policy.recordings != "carrier",
+            tools=adapt_tools(plan.tools, carrier),
+        ),
         leg=plan.leg,
         records_at_carrier=plan.recording and plan.consent is None and policy.recordings != "ours",
     )

@@ -24,14 +24,14 @@ from control.redaction.finder import (
     may_hold_any,
     redact_text,
 )
-from shared.events import AgentSaid, CallerSaid, DigitPressed, Event, ToolRan
+from shared.events import AgentSaid, CallerSaid, DigitPressed, DigitsSent, Event, ToolRan
 
 _EVENT_TYPES: Final = {"caller": "caller.said", "agent": "agent.said"}
 
 
 def redact_event(event: Event, kinds: Collection[str]) -> Event:
-    """The event without what its own texts give away. Keys lose their digits: they come one an event, and a card number
-    would stand in sixteen of them."""
+    """The event without what its own texts give away. Keys lose their digits, pressed by either side: those of the
+    caller come one an event, and a card number would stand in sixteen of them."""
     if not kinds:
         return event
     match event:
@@ -43,6 +43,8 @@ def redact_event(event: Event, kinds: Collection[str]) -> Event:
             return msgspec.structs.replace(_redact_said(event, kinds), planned=redact_text(planned, kinds))
         case DigitPressed():
             return msgspec.structs.replace(event, digit="")
+        case DigitsSent():
+            return msgspec.structs.replace(event, digits="")
     return event
 
 

@@ -59,6 +59,15 @@ class TransferCarrier(Protocol):
 
 
 @runtime_checkable
+class KeypadCarrier(Protocol):
+    """A carrier that makes the tones of keys while a media stream runs."""
+
+    async def send_digits(self, carrier_call_id: str, digits: str, command_id: str) -> None:
+        """Plays the tones to the other side; ignores a repeat of command_id. Raises CarrierRefused (`call_ended` for a
+        call that is over) and CarrierUnavailable."""
+
+
+@runtime_checkable
 class NumberPricing(Protocol):
     """A carrier that says what a number costs before it is bought."""
 

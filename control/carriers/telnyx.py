@@ -40,6 +40,7 @@ from control.carriers.telnyx_forms import (
     MEDIA_FORM,
     NAME,
     NOT_FOUND,
+    TONE_MS,
     TOO_EARLY,
     TRANSFER,
     TelnyxOptions,
@@ -256,6 +257,15 @@ class TelnyxGateway:
             "command_id": command_id,
         }
         await self._command(lambda: self._calls.speak(carrier_call_id, **params))
+
+    async def send_digits(self, carrier_call_id: str, digits: str, command_id: str) -> None:
+        """Plays the tones of keys to the other side, also while a media stream runs (API reference: Send DTMF). digits:
+        0-9 A-D * #, and pauses: w half a second, W a second."""
+        await self._command(
+            lambda: self._calls.send_dtmf(
+                carrier_call_id, digits=digits, duration_millis=TONE_MS, command_id=command_id
+            )
+        )
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Speaks to the caller; `call.speak.ended` leads to the hang-up, which ends the bridged leg, too."""

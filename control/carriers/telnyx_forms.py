@@ -18,6 +18,8 @@ from control.carriers.model import (
 from control.carriers.retries import ACCOUNT_REFUSED, unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
+# How long the tone of a key lasts; the shortest that Telnyx takes.
+TONE_MS: Final = 100
 # client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
 TRANSFER: Final = "transfer:"
 # client_state of the leg of a warm transfer's target: this and our id of the transfer.

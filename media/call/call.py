@@ -49,8 +49,9 @@ class Call:
 
     def on_mark(self, name: str) -> None:
         """The carrier returned a mark."""
-        self._playback.on_mark(name, self._clock.now())
-        self._conversation.on_played()
+        if not self._conversation.keypad.sent.on_mark(name, self._clock.now()):
+            self._playback.on_mark(name, self._clock.now())
+            self._conversation.on_played()
 
     def on_digit(self, digit: str) -> None:
         """A key was pressed."""

@@ -28,13 +28,14 @@ LOST_RESULT: Final = (
 class ToolSequence:
     """The tool calls of one answer. A reply waits for them; when it stops waiting (`abandon`), they go on.
 
-    is_done: all have ended. can_end_reply: all of them succeeded and end the call.
+    is_done: all have ended. can_end_reply: all of them succeeded, and each ends the call or the answer. ends_call: one
+    of them ends the call.
     """
 
     def __init__(self, results: Sequence[ToolResult], turn: int) -> None:
         self.results, self.turn = tuple(results), turn
         self.is_done = self.is_abandoned = False
-        self.can_end_reply = True
+        self.can_end_reply, self.ends_call = True, False
         self.current: ToolRun | None = None
         self.on_abandon: Callable[[ToolSequence], None] = lambda sequence: None
         self._words: list[str] = []
@@ -144,7 +145,7 @@ class CallTools:
 
     def add_news(self, results: Iterable[ToolResult]) -> None:
         """The caller still waits for these results."""
-        known = [result for result in results if result.text is not None and result not in self._news]
+        known = [one for one in results if one.text is not None and one.needs_answer and one not in self._news]
         self._news += known
 
     def clear_news(self, results: Iterable[ToolResult]) -> None:
@@ -176,7 +177,9 @@ class CallTools:
         def take(outcome: ToolOutcome) -> None:
             result.text, result.is_secret = outcome.text, outcome.ok and tool is not None and tool.secret
             is_last = outcome.ok and tool is not None and tool.ends_call
-            sequence.can_end_reply = sequence.can_end_reply and is_last
+            result.needs_answer = not (outcome.ok and tool is not None and tool.ends_answer)
+            sequence.can_end_reply = sequence.can_end_reply and (is_last or not result.needs_answer)
+            sequence.ends_call = sequence.ends_call or is_last
             if is_last and not sequence.is_abandoned:
                 self._listener.tool_ends_call()
             elif sequence.is_abandoned and not outcome.is_cancelled:

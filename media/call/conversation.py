@@ -10,9 +10,9 @@ from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
 from media.call.components import CallComponents
-from media.call.digits import DigitCollector
 from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
+from media.call.keypad import Keypad
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
@@ -42,7 +42,7 @@ class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 
     All methods run on the event loop and return at once. floor: decides whose turn it is. recogniser: reads caller
-    audio. transcript: the text so far. turns: the caller's turns.
+    audio. transcript: the text so far. turns: the caller's turns. keypad: keys that either side presses.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Conversation:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
         self._termination, self._emit = termination, components.emitter.emit
-        self._digits = DigitCollector(lambda is_collecting: consent.set_paused(is_collecting, clock.now()))
+        self.keypad = Keypad(components, clock, consent)
         self._phrases = phrases_in(plan.agent.language)
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
@@ -66,7 +66,7 @@ class Conversation:
         self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
-        self._tools = make_call_tools(components, termination, self._digits, clock.now, self)
+        self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
         self.announcements = Announcements(plan, consent, self._emit, clock.now())
         self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools)
         services = make_reply_services(
@@ -116,7 +116,9 @@ class Conversation:
         is_silent = self._playback.silent(now)
         self._silence.update(now, is_silent=is_silent)
         self._agent.check_finished()
-        keys = self._digits.tick(now, is_silent, may_interrupt=self._agent.is_interruptible)
+        if self.keypad.sent.is_sounding:
+            self._silence.key_pressed()
+        keys = self.keypad.tick(now, is_silent, may_interrupt=self._agent.is_interruptible)
         if keys:
             self._answer_keys(keys, now)
         alarm = self._silence.alarm(now)
@@ -148,10 +150,10 @@ class Conversation:
 
     def on_digit(self, digit: str) -> None:
         """A key was pressed. Digits that a tool collects are not put into the event: they may be a PIN."""
-        now, is_collecting = self._clock.now(), self._digits.is_collecting
+        now, is_collecting = self._clock.now(), self.keypad.received.is_collecting
         self._emit(events.DigitPressed(round(now), "" if is_collecting else digit))
         self._silence.key_pressed()
-        self._digits.press(digit, now)
+        self.keypad.received.press(digit, now)
         if not is_collecting:
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
@@ -316,7 +318,7 @@ class Conversation:
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
-        is_read = self._digits.are_alone and not self._termination.reason
+        is_read = self.keypad.received.are_alone and not self._termination.reason
         reply = self._pending.reply_to_keys(keys, now) if is_read else None
         self._speech.say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 

@@ -71,6 +71,7 @@ class InboundPath:
             self.add(Tap(caller_pcm=components.hints.push))
         self._speech = components.track.speech
         self._floor = conversation.floor
+        self._sent_keys = conversation.keypad.sent
         self._take_frame = conversation.floor.frame
         self._apply = conversation.apply
 
@@ -98,9 +99,10 @@ class InboundPath:
             self._fill_gap(missing, now)
         for ulaw in self._frames(self._to_ulaw(payload)):  # as `_hand_out_silence`; a call a frame less
             clock.audio_ms = audio_ms = clock.audio_ms + FRAME_MS
+            heard = self._sent_keys.without_echo(ulaw) if self._sent_keys.may_echo else ulaw
             for read in self._ulaw_readers:
-                read(ulaw)
-            self._last_pcm = pcm = mulaw.decode(ulaw)
+                read(heard)
+            self._last_pcm = pcm = mulaw.decode(heard)
             for read in self._pcm_readers:
                 read(pcm)
             for read_timed in self._timed_readers:

@@ -5,33 +5,34 @@ from dataclasses import replace
 
 from media.call.call_tools import CallTools, ToolListener
 from media.call.components import CallComponents
-from media.call.digits import DigitCollector
+from media.call.keypad import Keypad
 from media.call.termination import CallTermination
 from media.tools.builtin import collect_digits, end_call, transfer
 from media.tools.remote import CallIdentity, RemoteTools, make_remote_tool
 from media.tools.runner import ToolRunner
+from media.tools.sent_digits import make_send_digits
 from media.tools.tool import Tool
 from media.tools.warm_transfer import make_warm_transfer
-from shared.plan import WARM_TRANSFER, CallPlan, ToolPlan
+from shared.plan import SEND_DIGITS, WARM_TRANSFER, CallPlan, ToolPlan
 
 
 def make_call_tools(
     components: CallComponents,
     termination: CallTermination,
-    digits: DigitCollector,
+    keypad: Keypad,
     clock: Callable[[], float],
     listener: ToolListener,
 ) -> CallTools:
     """Makes the tools of a call and what runs them."""
     call_id, remote = components.emitter.call_id, components.remote_tools
-    tools = make_tools(components.plan, termination, digits, clock, remote=remote, call_id=call_id)
+    tools = make_tools(components.plan, termination, keypad, clock, remote=remote, call_id=call_id)
     return CallTools(tools, ToolRunner(tools, call_id, clock, components.emitter.emit), listener)
 
 
 def make_tools(
     plan: CallPlan,
     termination: CallTermination,
-    digits: DigitCollector,
+    keypad: Keypad,
     clock: Callable[[], float],
     *,
     remote: RemoteTools | None = None,
@@ -39,7 +40,7 @@ def make_tools(
 ) -> dict[str, Tool]:
     """Makes the tools by name; `transfer` only if the plan has a number for it. remote: None where no control runs."""
     language, number = plan.agent.language, plan.agent.fallback_number
-    builtin = _builtin_tools(number, language, termination, digits, clock)
+    builtin = _builtin_tools(number, language, termination, keypad, clock)
 
     def join(conference: str) -> None:
         termination.transfer(number, after_speech=False, conference=conference)
@@ -53,6 +54,9 @@ def make_tools(
                 tools[WARM_TRANSFER] = make_warm_transfer(
                     tool_plan, remote, call, number=number, language=language, join=join
                 )
+        elif tool_plan.name == SEND_DIGITS:
+            carrier = make_remote_tool(tool_plan, remote, call, language).run if tool_plan.remote else None
+            tools[SEND_DIGITS] = make_send_digits(keypad.sent, carrier, is_secret=tool_plan.secret)
         elif tool_plan.remote:
             tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call, language)
         elif tool_plan.name in builtin:
@@ -61,11 +65,11 @@ def make_tools(
 
 
 def _builtin_tools(
-    number: str, language: str, termination: CallTermination, digits: DigitCollector, clock: Callable[[], float]
+    number: str, language: str, termination: CallTermination, keypad: Keypad, clock: Callable[[], float]
 ) -> dict[str, Tool]:
     tools = [
         end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
-        collect_digits(lambda most, end, timeout_ms: digits.collect(most, end, timeout_ms, clock())),
+        collect_digits(lambda most, end, timeout_ms: keypad.received.collect(most, end, timeout_ms, clock())),
     ]
     if number:
         tools.append(transfer(lambda: termination.transfer(number, after_speech=True), language))

@@ -177,7 +177,7 @@ class Reply:
                 async for piece in pieces:
                     yield piece
             if sequence.can_end_reply:
-                if not self.utterance.text.strip():
+                if sequence.ends_call and not self.utterance.text.strip():
                     words = self.services.tools.last_words(sequence.results, self.services.goodbye)
                     yield self._add_words(self._new_part(), words)
                 self._unanswered = ()

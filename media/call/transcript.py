@@ -19,13 +19,15 @@ class ToolResult:
     """The place of a tool's result in the transcript, directly after the answer that called the tool.
 
     number: of the call among all of the conversation, from 1. text: None until the run has ended. is_secret: the text
-    is for the model of this stream only, and part of no checkpoint.
+    is for the model of this stream only, and part of no checkpoint. needs_answer: the caller waits for what the agent
+    says to it.
     """
 
     call: ToolCall
     number: int
     text: str | None = None
     is_secret: bool = False
+    needs_answer: bool = True
 
 
 @dataclass(slots=True, eq=False)

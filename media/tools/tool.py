@@ -34,6 +34,7 @@ class Tool:
     ends_call: after it the model gets no further request, because the stream is closed; unless the caller has
     interrupted the sentence that called it.
     secret: the result is left out of events (digits may be a card number or a PIN).
+    ends_answer: after it has succeeded the model is asked again only once the other side has said something.
     repeatable: a run that was lost with its node may be run again.
     stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it.
     """
@@ -44,5 +45,6 @@ class Tool:
     filler: str = ""
     ends_call: bool = False
     secret: bool = False
+    ends_answer: bool = False
     repeatable: bool = False
     stops_at_barge_in: bool = False

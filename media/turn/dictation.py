@@ -1,8 +1,21 @@
-"""Digits, e-mail addresses and spelled letters in recognised words, and whether a dictation is complete."""
+"""Digits, e-mail addresses and spelled letters in recognised words, and how far a dictation has come.
+
+`dictation_state` judges by what was asked (`expected_dictation`). Pure functions of the words.
+"""
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
-from media.turn.backchannels import phrase_set
+from media.turn.backchannels import phrase_set, split_words
+from media.turn.card_lengths import card_lengths, passes_luhn
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
+from media.turn.phone_lengths import dialled_lengths
+from media.turn.spoken_dates import read_date
+from media.turn.spoken_digits import UNCLEAR, ends_open, read_digits
+from media.turn.spoken_reference import read_reference
 
 # Digits that a dictated number must have before it can be complete.
 WHOLE_NUMBER = {"digits": 10, "code": 4}
@@ -15,7 +28,124 @@ _ZEROS = {"hundred": 2, "thousand": 3}
 _TAIL_DIGITS = 3
 
 _WRITTEN_EMAIL = re.compile(r"\S@[\w-]+(\.[\w-]+)*\.[a-z]{2,}[.!?]?\s*$", re.IGNORECASE)
+# An address may go on after a country's code: "dot co" "dot uk".
+_SHORT_END: Final = re.compile(r"\bdot\s+(co|com|org|ac|gov)[.!?]?\s*$", re.IGNORECASE)
+_EMAIL_WORDS: Final = re.compile(r"\b(at|dot|underscore|hyphen)\b|@", re.IGNORECASE)
+_PLUS: Final = re.compile(r"^\D*(\+|\bplus\b)", re.IGNORECASE)
 _SPOKEN_EMAIL = re.compile(r"\b(at|@)\s.+(\bdot\s+|\.)[a-z]{2,}[.!?]?\s*$", re.IGNORECASE)
+
+# Lengths of a code, and of a reference, of which the question does not tell them.
+_ANY_CODE: Final = frozenset(range(4, 13))
+_ANY_REFERENCE: Final = frozenset(range(5, 13))
+
+
+class Progress(StrEnum):
+    """How far a dictation has come."""
+
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    WHOLE = "whole"
+    OVERLONG = "overlong"
+
+
+@dataclass(frozen=True, slots=True)
+class DictationState:
+    """How far a dictation has come.
+
+    digits: what was dictated so far (of a reference, letters too; UNCLEAR for each that was not understood); empty for
+    dates and e-mail addresses. missing: how many more it needs at least; 0 for what has no count. may_continue: it is
+    whole, and could still be longer. is_valid: nothing unclear is in it, and a card's check digit is right; only of a
+    whole one.
+    """
+
+    progress: Progress
+    digits: str = ""
+    missing: int = 0
+    may_continue: bool = False
+    is_valid: bool = False
+
+
+_EMPTY: Final = DictationState(Progress.EMPTY)
+
+
+def dictation_state(text: str, expected: ExpectedDictation | None) -> DictationState:
+    """How far the caller's words have come with what was asked. expected: None: nothing was asked; then a run of digits
+    at their end is read as a phone number of the US (3-3-4), and an address as an e-mail address."""
+    if expected is None:
+        return _volunteered(text)
+    return _READERS[expected.kind](text, expected)
+
+
+def _volunteered(text: str) -> DictationState:
+    words = split_words(text)
+    if ends_in_digits(words) or (words and words[-1].isdecimal() and len(words[-1]) >= _TAIL_DIGITS):
+        return _phone_state(text, ExpectedDictation(DictationKind.PHONE))
+    return DictationState(Progress.WHOLE, is_valid=True) if email_is_complete(text) else _EMPTY
+
+
+def _phone_state(text: str, expected: ExpectedDictation) -> DictationState:
+    digits = read_digits(text)
+    is_international = bool(_PLUS.match(text))
+    return _counted_state(
+        text, digits, dialled_lengths(digits, expected.country, is_international=is_international)
+    )
+
+
+def _card_state(text: str, expected: ExpectedDictation) -> DictationState:
+    """Where a brand has several lengths, the check digit tells which one it is; it is right by chance in a tenth."""
+    digits = read_digits(text)
+    lengths = expected.lengths or card_lengths(digits)
+    is_right = UNCLEAR not in digits and passes_luhn(digits)
+    state = _counted_state(text, digits, lengths, is_valid=is_right)
+    if state.may_continue and not is_right:
+        longer = min(length for length in lengths if length > len(digits))
+        return DictationState(Progress.PARTIAL, digits, longer - len(digits))
+    return state
+
+
+def _code_state(text: str, expected: ExpectedDictation) -> DictationState:
+    return _counted_state(text, read_digits(text), expected.lengths or _ANY_CODE)
+
+
+def _reference_state(text: str, expected: ExpectedDictation) -> DictationState:
+    return _counted_state(text, read_reference(text), expected.lengths or _ANY_REFERENCE)
+
+
+def _date_state(text: str, expected: ExpectedDictation) -> DictationState:
+    date = read_date(text)
+    if date.is_whole(needs_year=expected.needs_year):
+        return DictationState(Progress.WHOLE, may_continue=not date.has_year, is_valid=True)
+    return DictationState(Progress.PARTIAL) if date.has_day or date.has_month or date.has_year else _EMPTY
+
+
+def _email_state(text: str, expected: ExpectedDictation) -> DictationState:
+    if email_is_complete(text):
+        return DictationState(Progress.WHOLE, may_continue=bool(_SHORT_END.search(text)), is_valid=True)
+    return DictationState(Progress.PARTIAL) if _EMAIL_WORDS.search(text) else _EMPTY
+
+
+def _counted_state(text: str, digits: str, lengths: frozenset[int], *, is_valid: bool = True) -> DictationState:
+    count = len(digits)
+    if not count:
+        return _EMPTY
+    if count > max(lengths):
+        return DictationState(Progress.OVERLONG, digits)
+    if count not in lengths or ends_open(text):
+        missing = min((length for length in lengths if length > count), default=count + 1) - count
+        return DictationState(Progress.PARTIAL, digits, missing)
+    return DictationState(
+        Progress.WHOLE, digits, 0, may_continue=count < max(lengths), is_valid=is_valid and UNCLEAR not in digits
+    )
+
+
+_READERS: Final[Mapping[DictationKind, Callable[[str, ExpectedDictation], DictationState]]] = {
+    DictationKind.PHONE: _phone_state,
+    DictationKind.CARD: _card_state,
+    DictationKind.CODE: _code_state,
+    DictationKind.REFERENCE: _reference_state,
+    DictationKind.DATE: _date_state,
+    DictationKind.EMAIL: _email_state,
+}
 
 
 def digit_count(spoken: list[str]) -> int:

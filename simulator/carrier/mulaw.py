@@ -43,6 +43,12 @@ def encode(samples: NDArray[np.int16]) -> bytes:
     return _CODES[samples.astype(np.int32) + 32_768].tobytes()
 
 
+def mix(one: bytes, other: bytes) -> bytes:
+    """The sum of two pieces of mu-law audio of the same length, clipped."""
+    total = decode(one).astype(np.int32) + decode(other).astype(np.int32)
+    return encode(np.clip(total, -32_768, 32_767).astype(np.int16))
+
+
 def to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     """16-bit samples to -1.0..1.0."""
     return samples.astype(np.float32) / np.float32(32_768)

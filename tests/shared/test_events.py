@@ -23,6 +23,7 @@ NAMES = {
     "turn.interrupted",
     "turn.resumed",
     "call.dtmf",
+    "call.dtmf_sent",
     "announcement.heard",
     "recording.refused",
     "tool.started",

@@ -13,6 +13,7 @@ from shared.events import (
     CallerSaid,
     CallNudged,
     DigitPressed,
+    DigitsSent,
     EventEnvelope,
     ProviderFailed,
     RecordingIncomplete,
@@ -95,6 +96,8 @@ def line_of(envelope: EventEnvelope) -> Text | None:
             return _remark("silence: the agent asks")
         case DigitPressed(digit=digit):
             return _remark(f"key {digit or '(secret)'}")
+        case DigitsSent(digits=digits):
+            return _remark(f"the agent presses {digits or '(secret)'}")
         case AnnouncementHeard(kind=kind):
             return _remark(f"announcement of the {kind} heard to its end")
         case RecordingRefused():

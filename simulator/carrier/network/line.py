@@ -11,7 +11,7 @@ from simulator.carrier.call_audio import CallAudio
 from simulator.carrier.clock import Clock
 from simulator.carrier.media_call import AiohttpSocket, check_url, connect
 from simulator.carrier.media_stream import MessageExchange, Party, SocketClosed, StreamEnd, StreamFault
-from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENT_FRAME
+from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENCE, SILENT_FRAME, mix
 from simulator.carrier.network.line_endpoints import (
     BridgeEndpoint,
     EndedBy,
@@ -42,6 +42,7 @@ class Line:
         self._origin = clock.now()
         self._number = 0
         self._endpoint: LineEndpoint | None = None
+        self._overlay = bytearray()
         self._connecting: asyncio.Task[AiohttpSocket] | None = None
         self._connect_cancelled = False
         self._task = asyncio.create_task(self._run_frames(), name="line")
@@ -84,6 +85,11 @@ class Line:
         if ulaw:
             self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
         await self._run_sound(SoundEndpoint(ulaw, math.ceil(len(ulaw) / FRAME)))
+
+    def overlay(self, ulaw: bytes) -> None:
+        """Mixes audio into what the party hears from now on, whatever is at the other end."""
+        self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
+        self._overlay += ulaw
 
     async def wait(self, seconds: float) -> None:
         """Waits in silence, in media time; ends early at `interrupt` or the end of the line."""
@@ -149,6 +155,9 @@ class Line:
         heard = endpoint.next_audio() if endpoint is not None else SILENT_FRAME
         if isinstance(endpoint, BridgeEndpoint) and heard != SILENT_FRAME:
             self._party.arrived(heard, self.now_ms(), float(self.at_ms))
+        if self._overlay:
+            heard = mix(heard, bytes(self._overlay[:FRAME]).ljust(FRAME, SILENCE))
+            del self._overlay[:FRAME]
         output = self._party.tick(self.at_ms, heard)
         self._number += 1
         self.audio.add(output.received, heard)

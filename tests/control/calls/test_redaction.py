@@ -20,7 +20,7 @@ from control.calls.word_times import make_words
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS
-from shared.events import AgentSaid, CallEnded, CallerSaid, CallUsage, DigitPressed, Event, RecordingReady, ToolRan
+from shared.events import AgentSaid, CallEnded, CallerSaid, CallUsage, DigitPressed, DigitsSent, Event, RecordingReady, ToolRan
 from shared.storage import ObjectNotFound, StorageUnavailable
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
 from tests.control.calls.consumed_events import encoded_event, stored_events, stored_utterances
@@ -152,14 +152,15 @@ async def test_tool_results_keys_and_unsaid_words_are_redacted(platform: CallPla
         1,
         ToolRan(1, "look_up", True, '{"mail": "john.smith@example.com", "seats": 2}', 10),
         *(DigitPressed(100 * place, digit) for place, digit in enumerate("4111")),
+        DigitsSent(900, "41111111", "run-1"),
         AgentSaid(1, "Your card is", 5_000, 5_500, True, "Your card is 4111 1111 1111 1111."),
     )
     stored = await all_texts(platform, call.call_id)
     assert "john" not in stored and "seats" in stored and "1111" not in stored
     digits = [
-        one["event_data"] for one in await stored_events(platform, call.call_id) if one["event_type"] == "call.dtmf"
+        one["event_data"] for one in await stored_events(platform, call.call_id) if "dtmf" in one["event_type"]
     ]
-    assert [one["digit"] for one in digits] == [""] * 4
+    assert [one.get("digit", one.get("digits")) for one in digits] == [""] * 5
 
 
 async def test_only_chosen_kinds_are_redacted_and_none_by_default(platform: CallPlatform) -> None:

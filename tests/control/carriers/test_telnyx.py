@@ -52,6 +52,7 @@ METHODS: dict[str, GatewayRequest] = {
     "start_stream": lambda gateway: gateway.start_stream(CALL, "wss://media.example.com/media/telnyx/t", COMMAND),
     "reject": lambda gateway: gateway.reject(CALL, "busy", COMMAND),
     "speak": lambda gateway: gateway.speak(CALL, "Sorry.", "en-US", COMMAND),
+    "send_digits": lambda gateway: gateway.send_digits(CALL, "12w#", COMMAND),
     "speak_last_words": lambda gateway: gateway.speak_last_words(CALL, "Sorry.", "de", COMMAND),
     "transfer": lambda gateway: gateway.transfer(CALL, NUMBER, "+14155550100", COMMAND, limit_s=60, known_as=CALL),
 }
@@ -319,6 +320,13 @@ async def test_answer_records_only_with_setting_and_consent(telnyx: TelnyxGatewa
         "record_channels": "dual",
         "record_format": "wav",
     }
+
+
+async def test_keys_are_pressed_by_a_command(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:
+    await telnyx.send_digits(CALL, "12w#", COMMAND)
+    (sent,) = telnyx_peer.received
+    assert sent.path.endswith("/actions/send_dtmf")
+    assert sent.body == {"digits": "12w#", "duration_millis": 100, "command_id": COMMAND}
 
 
 async def test_commands_send_their_arguments(telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer) -> None:

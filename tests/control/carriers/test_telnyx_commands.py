@@ -18,6 +18,7 @@ COMMANDS: dict[str, Callable[[TelnyxGateway], Awaitable[object]]] = {
     "start_stream": lambda gateway: gateway.start_stream(CALL, "wss://media.example.com/media/telnyx/t", COMMAND),
     "reject": lambda gateway: gateway.reject(CALL, "busy", COMMAND),
     "speak": lambda gateway: gateway.speak(CALL, "Sorry.", "en-US", COMMAND),
+    "send_digits": lambda gateway: gateway.send_digits(CALL, "12w#", COMMAND),
     "transfer": lambda gateway: gateway.transfer(CALL, CALLED, CALLER, COMMAND, limit_s=60, known_as=CALL),
     "start_recording": lambda gateway: gateway.start_recording(CALL, CALL_ID),
 }

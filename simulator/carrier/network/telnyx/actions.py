@@ -170,7 +170,7 @@ class CallActions:
         return {}
 
     def _press(self, leg: Leg, body: Body) -> Result:
-        _require_free(leg)
+        _require_unbridged(leg)
         try:
             tones = dtmf_tones(required(body, "digits"), whole(body, "duration_millis", 250, 100, 500))
         except ValueError as error:

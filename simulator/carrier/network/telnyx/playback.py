@@ -80,7 +80,9 @@ class Playback:
         leg.spawn(self._play(leg, url), "telnyx playback")
 
     def press(self, leg: Leg, tones: bytes) -> None:
-        """Plays tones."""
+        """Plays tones; while a stream runs, beside what it plays."""
+        if leg.stream is not None and leg.line is not None:
+            return leg.line.overlay(tones)
         leg.spawn(self._play_tones(leg, tones), "telnyx dtmf")
 
     def stop(self, leg: Leg) -> None:

@@ -10,6 +10,7 @@ from telnyx import (
 )
 
 from simulator.carrier.network.telnyx.faults import TelnyxFaults
+from tests.dtmf_decoder import decode_keys
 from tests.simulator.carrier.network.telnyx.account import NUMBER, RTP, Account, Payload, Speaker, account, eventually
 
 
@@ -214,6 +215,15 @@ async def test_keys_are_heard_as_tones() -> None:
         control_id = await telnyx.place_answered_call(person)
         await telnyx.client.calls.actions.send_dtmf(control_id, digits="1w#", duration_millis=100)
         await eventually(lambda: len(person.loud) > 1_500)
+
+
+async def test_keys_are_mixed_into_a_media_stream() -> None:
+    async with account() as telnyx:
+        person = Speaker()
+        control_id = await telnyx.place_answered_call(person, stream_url=f"{telnyx.customer.media_url}/one", **RTP)
+        await telnyx.customer.agent()
+        await telnyx.client.calls.actions.send_dtmf(control_id, digits="7", duration_millis=100)
+        await eventually(lambda: decode_keys(person.heard) == "7")
 
 
 async def test_command_affects_only_its_own_call() -> None:

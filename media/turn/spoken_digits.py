@@ -1,0 +1,125 @@
+"""Reads digits from recognised English words, as people dictate them and recognisers mishear them.
+
+"double five", "oh", "fifteen fifty", "eight hundred", "415-555"; "for" between digits is a 4; a word between digits
+that is none stands for a digit that was not understood; "four one six, no, four one five" is corrected.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from media.turn.backchannels import phrase_set, split_words
+
+# Stands for a digit that was spoken and not understood.
+UNCLEAR: Final = "?"
+
+_UNITS: Final = {
+    **dict(zip("zero one two three four five six seven eight nine".split(), "0123456789", strict=True)),
+    "oh": "0", "o": "0", "nought": "0", "naught": "0", "niner": "9", "fife": "5",
+}  # fmt: skip
+# What recognisers write for a digit; read as one only between digits, because all are ordinary words.
+_SOUNDS_LIKE: Final = {
+    "for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate": "8", "tree": "3", "free": "3", "owe": "0",
+    "sicks": "6", "tu": "2", "nein": "9",
+}  # fmt: skip
+_TEENS: Final = {
+    word: str(number)
+    for number, word in enumerate(
+        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), 10
+    )
+}
+_TENS: Final = {
+    word: str(number)
+    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+}
+_REPEATS: Final = {"double": 2, "triple": 3, "treble": 3}
+_ZEROS: Final = {"hundred": "00", "thousand": "000"}
+_CORRECTIONS: Final = phrase_set("no|sorry|correction|wait")
+# Said between digits without being one.
+_BETWEEN: Final = phrase_set(
+    "and|then|dash|hyphen|space|dot|point|um|uh|er|erm|comma|slash|stroke|again|area|code|is|it's|that's|the|my|number|"
+    "followed|by|hash|pound|key|yes|yeah|so|plus|okay|ok|please|thanks|thank|you|i|mean|actually"
+)
+# A correction replaces so many digits at most if it repeats none of those before it.
+_MOST_CORRECTED: Final = 4
+
+
+def read_digits(text: str) -> str:
+    """The digits in a text, in order; UNCLEAR for each that was spoken and not understood; "" without any."""
+    return _corrected(tuple(_parts(split_words(text))))
+
+
+def is_digit_word(words: Sequence[str], at: int) -> bool:
+    """Whether a word (of `split_words`) is a digit, or several, by itself."""
+    word = words[at] if 0 <= at < len(words) else ""
+    return word.isdecimal() or word in _UNITS or word in _TEENS or word in _TENS or word in _REPEATS or word in _ZEROS
+
+
+def ends_open(text: str) -> bool:
+    """Whether the last word asks for another one: "double"."""
+    return split_words(text)[-1:] in ([word] for word in _REPEATS)
+
+
+def _parts(words: Sequence[str]) -> Iterator[str]:
+    """The digits of each word, in order; "" marks a correction."""
+    at = 0
+    while at < len(words):
+        found, count = _read(words, at)
+        if found:
+            yield found
+        elif words[at] in _CORRECTIONS:
+            yield ""
+        at += count
+
+
+def _read(words: Sequence[str], at: int) -> tuple[str, int]:
+    """The digits that begin at a word, and how many words they take."""
+    word, following = words[at], words[at + 1] if at + 1 < len(words) else ""
+    if word.isdecimal():
+        return word, 1
+    if word in _REPEATS:
+        digit = following if following.isdecimal() and len(following) == 1 else _UNITS.get(following, "")
+        return digit * _REPEATS[word], 2 if digit else 1
+    if word in _TENS:
+        unit = _UNITS.get(following, "0") if following not in ("oh", "o", "zero") else "0"
+        return (_TENS[word] + unit, 2) if unit != "0" else (_TENS[word] + "0", 1)
+    if word in _ZEROS:
+        return (_ZEROS[word], 1) if at and is_digit_word(words, at - 1) else ("", 1)
+    return _UNITS.get(word) or _TEENS.get(word) or _misheard(words, at), 1
+
+
+def _misheard(words: Sequence[str], at: int) -> str:
+    """What a word that is no digit stands for, by its neighbours."""
+    word, before, after = words[at], is_digit_word(words, at - 1), is_digit_word(words, at + 1)
+    if word in _SOUNDS_LIKE:
+        is_last = at + 1 == len(words)
+        is_digit = (before and (after or is_last)) or (at == 0 and after and is_digit_word(words, at + 2))
+        return _SOUNDS_LIKE[word] if is_digit else ""
+    if word in _BETWEEN or word in _CORRECTIONS:
+        return ""
+    # Two digits on each side: "three of them at five" is no number.
+    inside = is_digit_word(words, at - 2) and before and after and is_digit_word(words, at + 2)
+    return UNCLEAR if inside else ""
+
+
+def _corrected(parts: Sequence[str]) -> str:
+    digits, at = "", 0
+    while at < len(parts):
+        if parts[at] or not digits:
+            digits += parts[at]
+            at += 1
+            continue
+        end = next((place for place in range(at + 1, len(parts)) if not parts[place]), len(parts))
+        tail = "".join(parts[at + 1 : end])
+        digits = digits[: _kept(digits, tail)] + tail
+        at = end
+    return digits
+
+
+def _kept(digits: str, tail: str) -> int:
+    """How many of the digits a correction leaves: it repeats what was right before the wrong one, or is that alone."""
+    if not tail:
+        return len(digits)
+    for place in range(len(digits) - 1):
+        if digits[place : place + 2] == tail[:2]:
+            return place
+    return max(0, len(digits) - min(len(tail), _MOST_CORRECTED))

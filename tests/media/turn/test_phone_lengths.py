@@ -1,0 +1,26 @@
+"""The table of phone numbers' lengths, held against a numbering-plan library that is not ours."""
+
+import phonenumbers
+import pytest
+
+from media.turn.phone_lengths import PHONE_LENGTHS, dialled_lengths
+
+
+@pytest.mark.parametrize("country", PHONE_LENGTHS)
+def test_table_agrees_with_the_numbering_plans(country: str) -> None:
+    plan, metadata = PHONE_LENGTHS[country], phonenumbers.PhoneMetadata.metadata_for_region(country)
+    assert metadata is not None and str(metadata.country_code) == plan.code
+    assert (metadata.national_prefix or "") == plan.trunk
+    possible = {*metadata.fixed_line.possible_length, *metadata.mobile.possible_length}
+    assert plan.lengths <= possible
+    for number in (metadata.fixed_line.example_number, metadata.mobile.example_number):
+        assert len(number) in plan.lengths
+        assert len(number) in dialled_lengths(number, country)
+        assert len(plan.trunk + number) in dialled_lengths(plan.trunk + number, country)
+        whole = plan.code + number
+        assert len(whole) in dialled_lengths(whole, country, is_international=True)
+        assert len(f"00{whole}") in dialled_lengths(f"00{whole}", "DE")
+
+
+def test_unknown_country_has_the_lengths_of_e164() -> None:
+    assert dialled_lengths("5", "XX") == frozenset(range(7, 16))
