@@ -32,7 +32,7 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
-from media.turn.endpoint import asks_caller, expected_reply
+from media.turn.agent_question import read_question
 from media.turn.floor import Floor
 from media.turn.floor_state import CALLER_IS_HEARD, FloorState
 from shared import events
@@ -272,10 +272,9 @@ class Conversation:
     def _hold_agent(self, *, is_new: bool, hold: Callable[[], None]) -> None:
         """is_new: the speech over the agent was not noticed before."""
         self._held_at = self._clock.now()
-        if is_new:
-            self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
         hold()
         if is_new:
+            self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
             self._caller_started()
 
     def _resume_agent(self, *, was_silent: bool) -> None:
@@ -355,9 +354,10 @@ class Conversation:
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         self._pending.began(utterance)
-        text = utterance.text.strip()
-        expect, asks, is_last = expected_reply(text), asks_caller(text), bool(self._termination.reason)
-        self.apply(self.floor.agent_speaking(self._clock.audio_ms, expect, asks, ends_ms, is_last=is_last))
+        asked = read_question(utterance.text.strip(), self._components.plan.agent.language)
+        now, is_last, dictated = self._clock.audio_ms, bool(self._termination.reason), asked.dictated
+        said = self.floor.agent_speaking(now, asked.expect, asked.asks, ends_ms, dictated=dictated, is_last=is_last)
+        self.apply(said)
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
         match event:

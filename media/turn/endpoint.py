@@ -6,16 +6,9 @@ after nearly everything that is followed by a pause.
 
 import re
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from media.turn.backchannels import phrase_set, split_words
-from media.turn.dictation import (
-    WHOLE_NUMBER,
-    digit_count,
-    email_is_complete,
-    ends_in_digits,
-    ends_in_letters,
-)
+from media.turn.dictation import digit_count
 from media.turn.expected_reply import ExpectedReply, asks_caller, expected_reply
 
 __all__ = ["ExpectedReply", "TurnRules", "asks_caller", "expected_reply"]
@@ -58,13 +51,6 @@ class TurnRules:
     language: str = "en"
 
 
-class DictationState(Enum):
-    """How much there is of what the caller dictates."""
-
-    PARTIAL = auto()
-    WHOLE = auto()
-
-
 # Last words after which a sentence always continues.
 _GOES_ON = phrase_set(
     "and|but|or|because|cause|if|when|while|although|unless|until|than|that's|um|uh|er|erm|hmm|the|a|an|my|your|our|"
@@ -85,7 +71,6 @@ _HAS_NOTHING_TO_DICTATE = re.compile(
     r"^\W*(no\b|i (don't|do not|can't|cannot|forgot|have no)|sorry\b|what\b|why\b|never mind)",
     re.IGNORECASE,
 )
-_OWN_EMAIL = re.compile(r"\be-?mail( address)? (is|would be)\b", re.IGNORECASE)
 _THAT_IS_ALL = re.compile(
     r"\b(that's (it|all)|that is all|that would be all|thank you|thanks|good ?bye|bye)\W*$",
     re.IGNORECASE,
@@ -114,33 +99,6 @@ def ends_message(text: str) -> bool:
     return _THAT_IS_ALL.search(text) is not None
 
 
-def dictation_state(text: str, expect: ExpectedReply) -> DictationState | None:
-    """How much there is of a number, a spelled word or an e-mail address; None while none is being dictated."""
-    spoken = split_words(text)
-    if not spoken or expect is ExpectedReply.MESSAGE:
-        return None
-    if _is_dictating(text, spoken, expect):
-        return DictationState.PARTIAL
-    is_email = expect is ExpectedReply.EMAIL or _OWN_EMAIL.search(text) is not None
-    return DictationState.WHOLE if is_email and email_is_complete(text) else None
-
-
-def _is_dictating(text: str, spoken: list[str], expect: ExpectedReply) -> bool:
-    if _HAS_NOTHING_TO_DICTATE.search(text) and digit_count(spoken) <= 1:
-        return False
-    match expect:
-        case ExpectedReply.DIGITS | ExpectedReply.CODE:
-            return 0 < digit_count(spoken) < WHOLE_NUMBER[expect.value]
-        case ExpectedReply.EMAIL:
-            return not email_is_complete(text)
-        case ExpectedReply.SPELLING:
-            return ends_in_letters(spoken)
-        case _:
-            return _volunteers(text, spoken)
-
-
-def _volunteers(text: str, spoken: list[str]) -> bool:
-    """Whether the caller begins to dictate unasked: "my number is four one five", "my e-mail is john dot"."""
-    if _OWN_EMAIL.search(text):
-        return not email_is_complete(text)
-    return ends_in_digits(spoken) and digit_count(spoken) < WHOLE_NUMBER[ExpectedReply.DIGITS.value]
+def declines_dictation(text: str) -> bool:
+    """Whether the caller says that there is nothing to dictate: "I don't have one"."""
+    return _HAS_NOTHING_TO_DICTATE.search(text) is not None and digit_count(split_words(text)) <= 1

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from media.turn.backchannels import split_words
+from media.turn.dictation import DictationState, Progress, dictation_state, ends_in_letters
 from media.turn.endpoint import (
-    DictationState,
     TurnRules,
-    dictation_state,
+    declines_dictation,
     ends_message,
     is_plain_answer,
     is_unfinished,
     may_be_unfinished,
 )
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.expected_reply import ExpectedReply
 
 # Probabilities of what the words alone decide: "I'd like a table and" goes on, "yes" to a yes/no question does not.
@@ -24,6 +25,7 @@ _ENGLISH: Final = "en"
 # The caller's latest pauses that tell the pace: enough to forget the beginning of a call, few enough to follow it.
 _LATEST_PAUSES: Final = 8
 _LEAST_PAUSES: Final = 2
+_SPELLS: Final = DictationState(Progress.PARTIAL)
 
 
 class CompletenessJudge(Protocol):
@@ -85,14 +87,16 @@ class EvidenceCollector:
         """The caller continues the same turn after so long a pause."""
         self._pauses.append(pause_ms)
 
-    def collect(self, text: str, asked: ExpectedReply) -> TurnEvidence:
-        """Returns what is known of a pause after these words. The model is asked only when the words are new."""
+    def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
+        """Returns what is known of a pause after these words. The model is asked only when the words are new.
+
+        dictated: what the agent has asked for that is dictated."""
         is_english = self._language == _ENGLISH
         if asked is ExpectedReply.MESSAGE and is_english and ends_message(text):
             asked = ExpectedReply.REPLY
         if (text, asked) != self._judged:
             self._judged, self._probability = (text, asked), self._judge_text(text, asked)
-        dictation = dictation_state(text, asked) if is_english else None
+        dictation = _judge_dictation(text, asked, dictated) if is_english else None
         return TurnEvidence(self._probability, self.sound, self.vendor, asked, dictation, self._pace())
 
     def _judge_text(self, text: str, asked: ExpectedReply) -> float | None:
@@ -114,3 +118,16 @@ class EvidenceCollector:
         if len(self._pauses) < _LEAST_PAUSES:
             return None
         return CallerPace(sorted(self._pauses)[(3 * len(self._pauses) - 1) // 4])
+
+
+def _judge_dictation(text: str, asked: ExpectedReply, dictated: ExpectedDictation | None) -> DictationState | None:
+    """None while nothing is being dictated."""
+    if asked is ExpectedReply.MESSAGE or declines_dictation(text):
+        return None
+    if asked is ExpectedReply.SPELLING:
+        return _SPELLS if ends_in_letters(split_words(text)) else None
+    state = dictation_state(text, dictated)
+    is_day = dictated is not None and dictated.kind is DictationKind.DATE and not dictated.needs_year
+    if state.progress is Progress.EMPTY or (is_day and state.progress is Progress.PARTIAL):
+        return None  # "on the fifteenth" says enough unless a date of birth was asked for
+    return state

@@ -30,6 +30,7 @@ from media.turn.decisions import (
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
+from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import FloorState
 from media.turn.hold import Hold
@@ -73,6 +74,7 @@ class Floor:
         self._over_agent = False
         # The agent: the reply it expects, and what was said over it.
         self._expect = ExpectedReply.REPLY
+        self._dictated: ExpectedDictation | None = None
         self._asks = False
         self._agent_ends: int | None = None
         self._audible = self._is_last = False
@@ -162,18 +164,21 @@ class Floor:
         asks: bool = False,
         ends_ms: int | None = None,
         *,
+        dictated: ExpectedDictation | None = None,
         is_last: bool = False,
     ) -> Decisions:
         """The reply became audible (this commits the caller's turn), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
-        is_last: the call ends with it, so it is held, not lowered, until it is known what is said over it.
+        dictated: what it asks for that is dictated. is_last: the call ends with it, so it is held, not lowered, until
+        it is known what is said over it.
         InterruptAgent if the caller has the floor: drop it."""
         if self._caller_has_floor():
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
-        self._expect, self._asks, self._agent_ends, self._is_last = expect, asks, ends_ms, is_last
+        self._expect, self._dictated = expect, dictated
+        self._asks, self._agent_ends, self._is_last = asks, ends_ms, is_last
         if not self._audible:
             self._audible = True
             if not self.is_overlapped:
@@ -233,7 +238,7 @@ class Floor:
     def _silence_needed(self) -> int:
         if not self._rules.adaptive:
             return silence_for(_NOTHING_KNOWN, self._rules)
-        return silence_for(self._evidence.collect(self._text.text, self._expect), self._rules)
+        return silence_for(self._evidence.collect(self._text.text, self._expect, self._dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
         if t - max(self._last_voice, self._unseen) < self._need or self._speaking:

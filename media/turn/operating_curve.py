@@ -6,7 +6,8 @@ The thresholds and times were found on recognised human speech: see docs/decisio
 from dataclasses import dataclass
 from typing import Final
 
-from media.turn.endpoint import LEAST_MS, DictationState, TurnRules
+from media.turn.dictation import Progress
+from media.turn.endpoint import LEAST_MS, TurnRules
 from media.turn.evidence import CallerPace, TurnEvidence
 from media.turn.expected_reply import ExpectedReply
 
@@ -105,9 +106,11 @@ def _at_pace(wait: float, pace: CallerPace | None) -> float:
 
 
 def _for_dictation(wait: float, evidence: TurnEvidence) -> float:
-    """Dictation has pauses between its groups, and none after its last symbol; a message has pauses throughout."""
-    if evidence.dictation is DictationState.PARTIAL:
+    """Dictation has pauses between its groups, and none after its last symbol; a message has pauses throughout. A whole
+    number that could be longer, or that was not understood, decides nothing."""
+    dictation = evidence.dictation
+    if dictation is not None and dictation.progress is Progress.PARTIAL:
         return max(wait, DICTATION_MS)
-    if evidence.dictation is DictationState.WHOLE:
-        return min(wait, WHOLE_MS)
+    if dictation is not None and dictation.progress is Progress.WHOLE and dictation.is_valid:
+        return wait if dictation.may_continue else min(wait, WHOLE_MS)
     return max(wait, MESSAGE_MS) if evidence.asked is ExpectedReply.MESSAGE else wait

@@ -4,16 +4,12 @@ import pytest
 
 from media.turn.backchannels import split_words
 from media.turn.endpoint import (
-    DictationState,
-    ExpectedReply,
-    dictation_state,
+    declines_dictation,
     ends_message,
     is_plain_answer,
     is_unfinished,
     may_be_unfinished,
 )
-
-PARTIAL, WHOLE = DictationState.PARTIAL, DictationState.WHOLE
 
 
 @pytest.mark.parametrize(
@@ -46,42 +42,18 @@ def test_may_be_unfinished(text: str, may_be: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "state"),
+    ("text", "declines"),
     [
-        ("four one five", PARTIAL),
-        ("It's 415.", PARTIAL),
-        ("four one five and", PARTIAL),
-        ("415 555 0123", None),
-        ("sure, one second", PARTIAL),
-        ("I don't have one.", None),
-        ("What do you need it for?", None),
-        ("", None),
+        ("I don't have one.", True),
+        ("No, I don't.", True),
+        ("What do you need it for?", True),
+        ("no it's four one five", False),
+        ("four one five", False),
+        ("", False),
     ],
 )
-def test_a_phone_number_is_dictated_until_it_has_ten_digits(text: str, state: DictationState | None) -> None:
-    assert dictation_state(text, ExpectedReply.DIGITS) is state
-
-
-@pytest.mark.parametrize(
-    ("text", "expect", "state"),
-    [
-        ("nine four", ExpectedReply.CODE, PARTIAL),
-        ("nine four one oh", ExpectedReply.CODE, None),
-        ("john dot", ExpectedReply.EMAIL, PARTIAL),
-        ("john at example dot com", ExpectedReply.EMAIL, WHOLE),
-        ("john@example.com.", ExpectedReply.EMAIL, WHOLE),
-        ("No, I don't.", ExpectedReply.EMAIL, None),
-        ("s m i", ExpectedReply.SPELLING, PARTIAL),
-        ("It's Smith.", ExpectedReply.SPELLING, None),
-        ("my number is four one five", ExpectedReply.REPLY, PARTIAL),
-        ("my email is john", ExpectedReply.REPLY, PARTIAL),
-        ("my email is john at example dot com", ExpectedReply.REPLY, WHOLE),
-        ("at five thirty", ExpectedReply.REPLY, None),
-        ("four one five", ExpectedReply.MESSAGE, None),
-    ],
-)
-def test_dictation_by_what_was_asked(text: str, expect: ExpectedReply, state: DictationState | None) -> None:
-    assert dictation_state(text, expect) is state
+def test_declines_dictation(text: str, declines: bool) -> None:
+    assert declines_dictation(text) is declines
 
 
 def test_plain_answers_and_the_end_of_a_message() -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from media.turn.endpoint import DictationState, ExpectedReply, TurnRules
+from media.turn.dictation import Progress
+from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import GOES_ON, IS_DONE, CallerPace, EvidenceCollector, TurnEvidence
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from tests.media.turn.floor_harness import ScriptedJudge
 
 REPLY, YES_NO, MESSAGE = ExpectedReply.REPLY, ExpectedReply.YES_NO, ExpectedReply.MESSAGE
@@ -61,8 +63,40 @@ def test_a_message_that_is_over_is_judged_like_a_reply() -> None:
     assert evidence.collect("Please call me back. That's all.", MESSAGE).asked is REPLY
 
 
-def test_dictation_is_part_of_the_evidence() -> None:
-    assert collector().collect("four one five", ExpectedReply.DIGITS).dictation is DictationState.PARTIAL
+PHONE, DAY, BIRTH, EMAIL = (
+    ExpectedDictation(DictationKind.PHONE),
+    ExpectedDictation(DictationKind.DATE),
+    ExpectedDictation(DictationKind.DATE, needs_year=True),
+    ExpectedDictation(DictationKind.EMAIL),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "dictated", "progress"),
+    [
+        ("four one five", PHONE, Progress.PARTIAL),
+        ("four one five five five five oh one two three", PHONE, Progress.WHOLE),
+        ("I don't have one", PHONE, None),
+        ("what do you need it for", PHONE, None),
+        ("john dot smith", EMAIL, Progress.PARTIAL),
+        ("john at example dot net", EMAIL, Progress.WHOLE),
+        ("my number is four one five", None, Progress.PARTIAL),
+        ("at five thirty", None, None),
+        ("on the fifteenth", DAY, None),
+        ("the fifteenth of march", BIRTH, Progress.PARTIAL),
+        ("", PHONE, None),
+    ],
+)
+def test_dictation_by_what_was_asked(text: str, dictated: ExpectedDictation | None, progress: Progress | None) -> None:
+    found = collector().collect(text, REPLY, dictated).dictation
+    assert (found and found.progress) == progress
+
+
+def test_spelled_names_are_dictated_and_messages_are_not() -> None:
+    spelled = collector().collect("s m i", ExpectedReply.SPELLING).dictation
+    assert spelled is not None and spelled.progress is Progress.PARTIAL
+    assert collector().collect("it's smith", ExpectedReply.SPELLING).dictation is None
+    assert collector().collect("call me on four one five", MESSAGE).dictation is None
 
 
 def test_sound_and_vendor_belong_to_one_pause() -> None:

@@ -13,9 +13,12 @@ from media.turn.decisions import (
     ResumeAgent,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
 from tests.media.turn.floor_harness import STEP, make_floor, make_judged_floor, make_speaking_agent
+
+PHONE = ExpectedDictation(DictationKind.PHONE)
 
 # --- the caller's turn ---
 
@@ -115,7 +118,8 @@ def test_a_turn_that_was_ended_too_early_counts_for_the_pace() -> None:
 
 
 def test_agent_question_changes_the_silence() -> None:
-    call = make_floor(adaptive=True).agent(ExpectedReply.DIGITS, asks=True).silence(500).agent_done()
+    call = make_floor(adaptive=True)
+    call.record(call.floor.agent_speaking(0, ExpectedReply.DIGITS, True, dictated=PHONE)).silence(500).agent_done()
     call.speech(600).silence(200).text("four one five").silence(1_180)
     assert "CallerDone" not in call.kinds()
     assert isinstance(call.silence(20).log[-1], CallerDone)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.turn.endpoint import DictationState, ExpectedReply, TurnRules
+from media.turn.dictation import DictationState, Progress
+from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CallerPace, TurnEvidence
 from media.turn.operating_curve import DEFAULT_WEIGHTS, MOST_MS, WEIGHTS, silence_for
 
@@ -61,10 +62,25 @@ def test_vendor_s_own_probability(text: float | None, vendor: float, silence: in
     assert wait(text=text, vendor=vendor) == silence
 
 
-def test_dictation_is_waited_for_and_ends_soon_when_it_is_whole() -> None:
-    assert wait(text=0.9, sound=0.99, dictation=DictationState.PARTIAL) == 1_400
-    assert wait(text=0.05, sound=0.0, dictation=DictationState.WHOLE) == 500
-    assert wait(text=0.9, dictation=DictationState.WHOLE) == SHORT
+@pytest.mark.parametrize(
+    ("state", "silence"),
+    [
+        (DictationState(Progress.PARTIAL, "415", 7), 1_400),
+        (DictationState(Progress.WHOLE, "4155550123", is_valid=True), 500),
+        (DictationState(Progress.WHOLE, "4155550", may_continue=True, is_valid=True), UNDECIDED),
+        (DictationState(Progress.WHOLE, "415?550123"), UNDECIDED),
+        (DictationState(Progress.OVERLONG, "41555501234"), UNDECIDED),
+    ],
+)
+def test_dictation_is_waited_for_and_ends_soon_when_it_is_whole(state: DictationState, silence: int) -> None:
+    assert wait(text=0.3, dictation=state) == silence
+
+
+def test_dictation_outweighs_words_and_sound() -> None:
+    whole = DictationState(Progress.WHOLE, is_valid=True)
+    assert wait(text=0.9, sound=0.99, dictation=DictationState(Progress.PARTIAL)) == 1_400
+    assert wait(text=0.05, sound=0.0, dictation=whole) == 500
+    assert wait(text=0.9, dictation=whole) == SHORT
 
 
 def test_a_message_may_have_pauses() -> None:
@@ -107,7 +123,8 @@ evidences = st.builds(
     sound=probabilities,
     vendor=probabilities,
     asked=st.sampled_from(ExpectedReply),
-    dictation=st.none() | st.sampled_from(DictationState),
+    dictation=st.none()
+    | st.builds(DictationState, st.sampled_from(Progress), may_continue=st.booleans(), is_valid=st.booleans()),
     pace=st.none() | st.builds(CallerPace, st.integers(0, 10_000)),
 )
 
