@@ -1,9 +1,9 @@
 """The conversation of a call: who has the floor, what the agent answers and says unasked, silence and time limits."""
 
 import asyncio
-from collections.abc import Callable
 
 from media.call.agent import Agent
+from media.call.agent_overlap import AgentOverlap
 from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_tools import ToolSequence
@@ -62,7 +62,6 @@ class Conversation:
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
-        self._held_at = self._overlap_at = 0.0
         self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
@@ -80,6 +79,7 @@ class Conversation:
             on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
+        self._overlap = AgentOverlap(self._agent, self.turns, components.track, clock, self._emit)
         self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
         observed = ObservedCall(
             clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback
@@ -180,8 +180,9 @@ class Conversation:
     # --- from the agent ---
 
     def agent_audible(self, utterance: Utterance) -> None:
-        """The answer began to sound: the caller's turn can no longer change."""
-        self.turns.commit(is_continued=self.floor.is_overlapped)
+        """The answer began to sound: soon the caller's turn can no longer change."""
+        if self.floor.is_overlapped:
+            self.turns.commit(is_continued=True)
         self._silence.reply_audible(is_answer=utterance.is_answer)
         self._termination.unsaid_words = ""
         self._report_speech(utterance, None)
@@ -243,14 +244,20 @@ class Conversation:
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
                     self._answer(decision.text, ended, due, self._clock.now())
+                case floor_decisions.TurnSettled():
+                    self.turns.commit()
+                    self._agent.settle()
                 case floor_decisions.LowerAgent():
-                    self._hold_agent(is_new=True, hold=self._agent.lower)
+                    self._overlap.lower()
+                    self._caller_started()
                 case floor_decisions.HoldAgent(lowered=lowered):
-                    self._hold_agent(is_new=not lowered, hold=self._agent.hold)
+                    self._overlap.hold(was_lowered=lowered)
+                    if not lowered:
+                        self._caller_started()
                 case floor_decisions.ResumeAgent(lowered=lowered):
-                    self._resume_agent(was_silent=not lowered)
-                case floor_decisions.InterruptAgent():
-                    self._interrupt_agent()
+                    self._overlap.resume(was_lowered=lowered)
+                case floor_decisions.InterruptAgent(early=early):
+                    self._interrupt_agent(is_early=early)
                 case floor_decisions.NothingSaid(interrupted=interrupted):
                     self._nothing_said(interrupted)
         self.recogniser.set_turn(self.floor.turn)
@@ -269,30 +276,12 @@ class Conversation:
                 lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished))
             )
 
-    def _hold_agent(self, *, is_new: bool, hold: Callable[[], None]) -> None:
-        """is_new: the speech over the agent was not noticed before."""
-        self._held_at = self._clock.now()
-        hold()
-        if is_new:
-            self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
-            self._caller_started()
-
-    def _resume_agent(self, *, was_silent: bool) -> None:
-        self.turns.discard_overlap()
-        if was_silent:
-            self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
-            self._agent.resume()
-
-    def _interrupt_agent(self) -> None:
-        overlap_at, was_audible = self._overlap_at, self._agent.is_audible
+    def _interrupt_agent(self, *, is_early: bool) -> None:
         if self._agent.is_answering:
             self._failures.answered()
-        self._agent.interrupt()
+        self._overlap.interrupt(is_early=is_early)
         self._termination.interrupted()
         self._silence.reply_over()
-        if was_audible:
-            self.turns.began_over_agent(overlap_at)
-            self._emit(events.TurnInterrupted(self.turns.number, round(overlap_at), round(self._held_at)))
 
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()

@@ -56,6 +56,13 @@ class NothingSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSettled:
+    """The answer has been audible long enough: the caller's turn can no longer change."""
+
+    t: int
+
+
+@dataclass(frozen=True, slots=True)
 class LowerAgent:
     """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser."""
 
@@ -82,9 +89,11 @@ class ResumeAgent:
 
 @dataclass(frozen=True, slots=True)
 class InterruptAgent:
-    """The caller took the floor: cancel the reply that is under way or held."""
+    """The caller took the floor: cancel the reply that is under way or held. early: it had only just become audible,
+    and the turn that it answers goes on."""
 
     t: int
+    early: bool = False
 
 
 Decision = (
@@ -93,6 +102,7 @@ Decision = (
     | CallerPaused
     | CallerDone
     | NothingSaid
+    | TurnSettled
     | LowerAgent
     | HoldAgent
     | ResumeAgent

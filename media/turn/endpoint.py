@@ -27,6 +27,7 @@ class TurnRules:
     pause_ms: silence after which a final text is requested, ahead of the turn's end (at most half of silence_ms).
     text_wait_ms: longest wait for that text.
     nod_ms: speech over an audible agent for which it is only lowered, because nods are as short; 0 silences it at once.
+    settle_ms: for so long an audible reply leaves the caller's turn open: who goes on speaking continues it.
     commit_ms: speech over the agent that interrupts whatever its words are.
     held_pause_ms, resume_wait_ms: after a hold, silence until the text is requested, then the wait before resuming.
     held_max_ms: after this, any further speech interrupts.
@@ -42,6 +43,7 @@ class TurnRules:
     pause_ms: int = 200
     text_wait_ms: int = 1_500
     nod_ms: int = 300
+    settle_ms: int = 300
     commit_ms: int = 1_000
     held_pause_ms: int = 250
     resume_wait_ms: int = 700

@@ -16,6 +16,7 @@ Until then the text is cumulative.
 
 from collections.abc import Callable
 
+from media.turn.agent_speech import AgentSpeech
 from media.turn.decisions import (
     CallerDone,
     CallerOverlaps,
@@ -27,6 +28,7 @@ from media.turn.decisions import (
     LowerAgent,
     NothingSaid,
     ResumeAgent,
+    TurnSettled,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
@@ -72,12 +74,8 @@ class Floor:
         self._need = rules.silence_ms
         self._interrupted = False
         self._over_agent = False
-        # The agent: the reply it expects, and what was said over it.
-        self._expect = ExpectedReply.REPLY
-        self._dictated: ExpectedDictation | None = None
-        self._asks = False
-        self._agent_ends: int | None = None
-        self._audible = self._is_last = False
+        # The agent, and what was said over it.
+        self._agent = AgentSpeech()
         self._hold = Hold(rules)
         self._overlap_open = False
         self._interruptible = True
@@ -104,7 +102,7 @@ class Floor:
         if state is FloorState.CALLER:
             return NOTHING if speaking else self._pause_if_silent(t)
         if not speaking:
-            return NOTHING
+            return NOTHING if t < self._agent.settles_at or not self._agent.leaves_turn_open else self._settle(t)
         return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
@@ -135,13 +133,14 @@ class Floor:
 
     def dtmf(self, t: int, digit: str) -> Decisions:
         """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""
-        if not self._may_interrupt() or not self._agent_audible():
+        if not self._may_interrupt() or not self._agent.is_audible:
             return NOTHING
         if self.state is FloorState.HELD:
             return self._interrupt(t)
+        settled = self._settle(t)
         self._lose_floor()
         self.state = FloorState.LISTENING
-        return (HoldAgent(t), InterruptAgent(t))
+        return (*settled, HoldAgent(t), InterruptAgent(t))
 
     # --- the agent ---
 
@@ -152,8 +151,10 @@ class Floor:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
             talks = self._caller_has_floor() or self.state is FloorState.HELD
+            settled = self._settle(t)
             self._take_floor(FloorState.THINKING)
-            self._overlap_open = talks
+            self._overlap_open, self._interruptible = talks, interruptible
+            return settled
         self._interruptible = interruptible
         return NOTHING
 
@@ -167,7 +168,7 @@ class Floor:
         dictated: ExpectedDictation | None = None,
         is_last: bool = False,
     ) -> Decisions:
-        """The reply became audible (this commits the caller's turn), or what is known of it changed.
+        """The reply became audible (this commits the caller's turn, `settle_ms` later), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
         dictated: what it asks for that is dictated. is_last: the call ends with it, so it is held, not lowered, until
@@ -177,30 +178,31 @@ class Floor:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
-        self._expect, self._dictated = expect, dictated
-        self._asks, self._agent_ends, self._is_last = asks, ends_ms, is_last
-        if not self._audible:
-            self._audible = True
+        agent = self._agent
+        agent.expect, agent.asks, agent.dictated = expect, asks, dictated
+        agent.ends_ms, agent.is_last = ends_ms, is_last
+        if not agent.is_audible:
+            agent.is_audible = True
             if not self.is_overlapped:
-                self._commit()
+                agent.settles_at = t + (self._rules.settle_ms if self._may_interrupt() else 0)
         if self.state is FloorState.THINKING:
             self.state = FloorState.SPEAKING
-        return NOTHING
+        return self._settle(t) if self.state is FloorState.SPEAKING and t >= agent.settles_at else NOTHING
 
     def agent_done(self, t: int) -> Decisions:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
         if self.state is FloorState.LISTENING or self._caller_has_floor():
             return NOTHING
-        if not self._audible and not self.is_overlapped:
+        if (not self._agent.is_audible and not self.is_overlapped) or self._agent.leaves_turn_open:
             self._commit()
-        self._audible = False
+        self._agent.stop()
         self._interrupted = False
         self._interruptible = True
         self._hold.end()
         if self._speaking or self.state is FloorState.HELD:
-            return self._start(t, again=True, over_agent=not self._asks)
-        if self._overlap_open or self._text.needs_answer or (self._asks and self._text.new_words):
-            self._over_agent = not self._asks
+            return self._start(t, again=True, over_agent=not self._agent.asks)
+        if self._overlap_open or self._text.needs_answer or (self._agent.asks and self._text.new_words):
+            self._over_agent = not self._agent.asks
             return self._request_text(t)
         self._text.mark_handled()
         self.state = FloorState.LISTENING
@@ -238,7 +240,9 @@ class Floor:
     def _silence_needed(self) -> int:
         if not self._rules.adaptive:
             return silence_for(_NOTHING_KNOWN, self._rules)
-        return silence_for(self._evidence.collect(self._text.text, self._expect, self._dictated), self._rules)
+        return silence_for(
+            self._evidence.collect(self._text.text, self._agent.expect, self._agent.dictated), self._rules
+        )
 
     def _finish_if_due(self, t: int) -> Decisions:
         if t - max(self._last_voice, self._unseen) < self._need or self._speaking:
@@ -281,7 +285,7 @@ class Floor:
             return (CallerOverlaps(t),) if is_new else NOTHING
         if t - self._since < self._hold.extra_ms:
             return NOTHING
-        may_nod = self._rules.nod_ms > 0 and self._agent_audible() and not (self._is_last or self._awaits_answer(t))
+        may_nod = self._rules.nod_ms > 0 and self._agent.may_be_lowered(t, self._rules.near_end_ms)
         self.state = FloorState.HELD
         self._hold.begin(t, t - self._silent_since, is_lowered=may_nod)
         self._request.cancel()
@@ -328,39 +332,36 @@ class Floor:
 
     def _takes_floor(self, onset: int) -> bool:
         """Whether the new words interrupt; a question whose end is near may be answered by any word."""
-        if self._awaits_answer(onset) and self._text.new_words:
+        if self._agent.awaits_answer(onset, self._rules.near_end_ms) and self._text.new_words:
             return True
         return self._text.interrupts(self._rules.min_words) and not self._is_misheard_nod()
-
-    def _awaits_answer(self, onset: int) -> bool:
-        """Whether a question of the agent's is near its end, so that any word may answer it."""
-        left_ms = None if self._agent_ends is None else self._agent_ends - onset
-        return self._asks and left_ms is not None and left_ms <= self._rules.near_end_ms
 
     def _is_misheard_nod(self) -> bool:
         """Whether the new words are one that is often written for a nod, and no longer than one."""
         is_short = self._last_voice - self._hold.at <= self._rules.nod_ms
-        return self.state is FloorState.HELD and self._audible and is_short and self._text.is_like_nod
+        return self.state is FloorState.HELD and self._agent.is_audible and is_short and self._text.is_like_nod
 
     def _resume(self, t: int) -> Decisions:
         if self._is_misheard_nod():
             self._text.mark_handled()
-        self.state = FloorState.SPEAKING if self._audible else FloorState.THINKING
+        self.state = FloorState.SPEAKING if self._agent.is_audible else FloorState.THINKING
         return (ResumeAgent(t, lowered=self._hold.end_falsely()),)
 
     def _interrupt(self, t: int) -> Decisions:
-        if not self._audible:  # the turn was ended too early
+        early = self._agent.leaves_turn_open
+        if early or not self._agent.is_audible:  # the turn was ended too early
             self._evidence.went_on(self._hold.pause_before_ms)
         held = (HoldAgent(t, lowered=True),) if self._hold.end() else NOTHING
+        interrupted = (*held, InterruptAgent(t, early))
         self._lose_floor()
         if self._request.is_made and not self._speaking:
             self.state = FloorState.PAUSED
-            return (*held, InterruptAgent(t), *self._update_need(t, more_unseen=False))
+            return (*interrupted, *self._update_need(t, more_unseen=False))
         self.state = FloorState.CALLER
         if self._speaking:
-            return (*held, InterruptAgent(t))
+            return interrupted
         pause = self._request_text(t) if self._unseen == t else self._pause_if_silent(t)
-        return (*held, InterruptAgent(t), *pause)
+        return (*interrupted, *pause)
 
     # --- bookkeeping ---
 
@@ -370,25 +371,29 @@ class Floor:
     def _may_interrupt(self) -> bool:
         return self._rules.barge_in and self._interruptible
 
-    def _agent_audible(self) -> bool:
-        return self.state is FloorState.SPEAKING or (self.state is FloorState.HELD and self._audible)
-
     def _take_floor(self, state: FloorState) -> None:
         """The agent has the floor from here."""
         self.state = state
-        self._audible = self._asks = self._overlap_open = self._is_last = False
-        self._interrupted = False
+        self._agent.begin()
+        self._overlap_open = self._interrupted = False
         self._interruptible = True
-        self._agent_ends = None
         self._hold.reset()
 
     def _lose_floor(self) -> None:
         """The agent was interrupted: what it was to answer needs an answer again."""
         self._text.reopen()
-        self._audible = False
+        self._agent.stop()
         self._over_agent = False
         self._interrupted = self._interruptible = True
 
+    def _settle(self, t: int) -> Decisions:
+        """Commits the turn that the audible reply answers, if that has not happened yet."""
+        if not self._agent.leaves_turn_open:
+            return NOTHING
+        self._commit()
+        return (TurnSettled(t),)
+
     def _commit(self) -> None:
+        self._agent.settles_at = NEVER
         self._text.commit()
         self.turn += 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from media.turn.decisions import CallerPaused, Decision
+from media.turn.decisions import CallerPaused, Decision, TurnSettled
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.floor import Floor
 
@@ -33,7 +33,8 @@ class ScriptedJudge:
 class FloorHarness:
     """A call without audio.
 
-    now: ms of caller audio. voice: end of the caller's speech. log: the decisions. token: of the latest CallerPaused.
+    now: ms of caller audio. voice: end of the caller's speech. log: the decisions, but when turns were settled, which
+    is in `settled`. token: of the latest CallerPaused.
     """
 
     floor: Floor
@@ -41,10 +42,14 @@ class FloorHarness:
     voice: int = 0
     log: list[Decision] = field(default_factory=list)
     token: int = 0
+    settled: list[int] = field(default_factory=list)
 
     def record(self, decisions: tuple[Decision, ...]) -> "FloorHarness":
-        self.log += decisions
         for decision in decisions:
+            if isinstance(decision, TurnSettled):
+                self.settled.append(decision.t)
+                continue
+            self.log.append(decision)
             if isinstance(decision, CallerPaused):
                 self.token = decision.token
         return self
@@ -94,7 +99,7 @@ class FloorHarness:
 
 def make_floor(**rules: int | bool) -> FloorHarness:
     """Plain silence of 400 ms; speech over the agent silences it at once."""
-    chosen = {"silence_ms": 400, "adaptive": False, "nod_ms": 0, **rules}
+    chosen = {"silence_ms": 400, "adaptive": False, "nod_ms": 0, "settle_ms": 0, **rules}
     return FloorHarness(Floor(TurnRules(**chosen)))  # type: ignore[arg-type]
 
 

@@ -17,6 +17,7 @@ from media.turn.decisions import (
     LowerAgent,
     NothingSaid,
     ResumeAgent,
+    TurnSettled,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.floor import Floor
@@ -37,12 +38,27 @@ class RandomCall(RuleBasedStateMachine):
         barge_in=st.booleans(),
         min_words=st.integers(1, 3),
         nod_ms=st.sampled_from((0, 300)),
+        settle_ms=st.sampled_from((0, 300)),
         judged=st.none() | st.sampled_from((0.05, 0.3, 0.9)),
     )
     def begin(
-        self, silence: int, adaptive: bool, barge_in: bool, min_words: int, nod_ms: int, judged: float | None
+        self,
+        silence: int,
+        adaptive: bool,
+        barge_in: bool,
+        min_words: int,
+        nod_ms: int,
+        settle_ms: int,
+        judged: float | None,
     ) -> None:
-        self.plan = TurnRules(silence, adaptive=adaptive, barge_in=barge_in, min_words=min_words, nod_ms=nod_ms)
+        self.plan = TurnRules(
+            silence,
+            adaptive=adaptive,
+            barge_in=barge_in,
+            min_words=min_words,
+            nod_ms=nod_ms,
+            settle_ms=settle_ms,
+        )
         self.floor = Floor(self.plan, judge=None if judged is None else ScriptedJudge(default=judged))
         self.lowered = False
         self.t = self.voice = self.held_since = 0
@@ -89,11 +105,14 @@ class RandomCall(RuleBasedStateMachine):
             case ResumeAgent(lowered=lowered):
                 assert self.held is not self.lowered and lowered is self.lowered
                 self.held = self.lowered = False
-            case InterruptAgent():
+            case InterruptAgent(early=early):
                 assert self.replying and not self.lowered, "silenced before it is interrupted"
-                if not self.audible:
+                assert not early or (self.audible and self.floor.turn == self.turn)
+                if early or not self.audible:
                     self.answered -= self.open
                 self.replying = self.held = False
+            case TurnSettled():
+                assert self.audible or self.replying
             case CallerStarted() | NothingSaid():
                 assert not self.replying
 

@@ -1,0 +1,93 @@
+"""Callers who go on with their sentence while the answer to its first half begins."""
+
+import pytest
+
+from shared.events import AgentSaid, CallerSaid, TurnInterrupted, TurnLatency, TurnResumed
+from shared.plan import TurnPlan
+from tests.calls.remote_tools import BOOK_PLAN, ScriptedControl, say_and_book
+from tests.calls.scripted_call import ScriptedCall
+from tests.virtual_time import run_virtual
+
+HALF, REST = "i want a table", "for two on friday"
+
+
+def test_an_answer_that_has_just_begun_is_withdrawn_and_the_turn_remains_one() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["How many are you?", "Friday is full."])
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.silence(100)
+        await scripted.say(REST, 800)
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [f"{HALF} {REST}"]
+        assert [(said.turn, said.text) for said in scripted.events_of(AgentSaid)] == [(1, "Friday is full.")]
+        assert scripted.events_of(TurnInterrupted) == [] and scripted.events_of(TurnResumed) == []
+        assert [(one.role, one.text) for one in scripted.model.requests[-1].messages] == [("user", f"{HALF} {REST}")]
+        ended = await scripted.hang_up()
+        assert ended.usage.llm_requests == 2, "the withdrawn answer was paid for"
+        assert len(scripted.events_of(TurnLatency)) == 1
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize("gap_ms", [340, 1_000])
+def test_later_speech_interrupts_the_answer_and_is_a_turn_of_its_own(gap_ms: int) -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["How many of you will be coming to us?", "Friday is full."])
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.silence(gap_ms)
+        await scripted.say(REST, 800)
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF, REST]
+        assert len(scripted.events_of(TurnInterrupted)) == 1
+        assert scripted.events_of(AgentSaid)[0].interrupted
+
+    run_virtual(call())
+
+
+def test_a_cough_within_the_first_words_does_not_withdraw_them() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["How many are you?"])
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.silence(100)
+        await scripted.say("", 200)
+        await scripted.listen_until_quiet()
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF]
+        assert [said.text for said in scripted.events_of(AgentSaid)] == ["How many are you?"]
+
+    run_virtual(call())
+
+
+def test_an_answer_for_which_a_tool_ran_is_interrupted_and_the_tool_runs_once() -> None:
+    async def call() -> None:
+        control = ScriptedControl(0.0)
+        answers = [say_and_book("Let me book that."), "Friday is full.", "It is booked."]
+        scripted = ScriptedCall(answers=answers, tools=(BOOK_PLAN,), remote_tools=control)
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.silence(100)
+        await scripted.say(REST, 800)
+        await scripted.silence(6_000)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF, REST]
+        assert len(control.runs) == 1
+        assert len(scripted.events_of(TurnInterrupted)) == 1
+
+    run_virtual(call())
+
+
+def test_a_greeting_is_never_withdrawn() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(
+            greeting="Hello and welcome to the front desk.", answers=["Friday is full."], turn=TurnPlan(silence_ms=400)
+        )
+        await scripted.wait_until_sounding()
+        await scripted.silence(240)
+        await scripted.say("i want a table", 1_400)
+        await scripted.listen_until_quiet()
+        greeting, answer = scripted.events_of(AgentSaid)
+        assert greeting.interrupted and greeting.turn == 0 and answer.text == "Friday is full."
+        assert len(scripted.events_of(TurnInterrupted)) == 1
+
+    run_virtual(call())
