@@ -20,6 +20,9 @@ class AgentListener(Protocol):
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
         """The utterance is complete; `left_ms` of it are still to be heard."""
 
+    def agent_heard(self) -> None:
+        """Words of the utterance were heard, and are about to be reported: what they answer comes first."""
+
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end."""
 
@@ -279,6 +282,7 @@ class Agent:
         if utterance is not self._filler:
             self._account_heard(utterance)
         if heard and self._audible_at is not None:
+            self._listener.agent_heard()
             unsaid = planned if heard != planned else ""
             ended = playback.silenced_at if interrupted else now
             times = playback.word_times(heard)

@@ -43,9 +43,10 @@ class AgentOverlap:
         answer: if nothing was done for it yet they are withdrawn, and it remains one turn."""
         was_audible = self._agent.is_audible
         withdraws = was_audible and is_early and self._turns.is_pending and self._agent.may_be_withdrawn
+        if was_audible and not withdraws:
+            self._turns.settle()  # reported before what was heard of the answer
         self._agent.interrupt(withdraws=withdraws)
         if was_audible and not withdraws:
-            self._turns.settle()
             self._turns.began_over_agent(self._began)
             self._emit(TurnInterrupted(self._turns.number, round(self._began), round(self._silenced)))
 

@@ -191,6 +191,11 @@ class Conversation:
         """All audio of the utterance is there; `left_ms` of it are still to be played."""
         self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
 
+    def agent_heard(self) -> None:
+        """Words are about to be reported: the turn that they answer comes first, if it was still open."""
+        if self.turns.is_pending:
+            self.turns.commit(is_continued=self.floor.is_overlapped)
+
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
         self.turns.commit(is_continued=self.floor.is_overlapped)

@@ -23,16 +23,16 @@ class CurveWeights:
     model of the language, so that the sound decides alone.
     """
 
-    text_done: float = 0.5
-    text_likely: float = 0.2
+    text_done: float = 0.85
+    text_likely: float = 0.5
     text_open: float = 0.1
     sound_done: float = 0.85
     sound_open: float = 0.3
     vendor_done: float = 0.7
     vendor_open: float = 0.3
-    short: float = 320 / 600
-    undecided: float = 1_000 / 600
-    patient: float = 1_400 / 600
+    short: float = 420 / 600
+    undecided: float = 1_150 / 600
+    patient: float = 1_450 / 600
     sounds_done: float = 0.85
     sounds_open: float = 1.5
 

@@ -72,7 +72,21 @@ def test_an_answer_for_which_a_tool_ran_is_interrupted_and_the_tool_runs_once() 
         await scripted.silence(6_000)
         assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF, REST]
         assert len(control.runs) == 1
+        told = [event for event in scripted.events.events if isinstance(event, CallerSaid | AgentSaid)]
+        assert told[0].text == HALF, "before what was heard of the answer"
         assert len(scripted.events_of(TurnInterrupted)) == 1
+
+    run_virtual(call())
+
+
+def test_a_turn_is_reported_before_an_answer_that_is_shorter_than_it_stays_open() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["Yes."])
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.pause(2_000)  # no caller audio at all
+        told = [event for event in scripted.events.events if isinstance(event, CallerSaid | AgentSaid)]
+        assert [event.text for event in told] == [HALF, "Yes."]
 
     run_virtual(call())
 

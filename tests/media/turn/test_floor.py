@@ -84,10 +84,10 @@ def test_noise_gives_nothing_said() -> None:
 
 
 def test_words_that_end_a_turn_shorten_the_silence_and_others_lengthen_it() -> None:
-    call = make_judged_floor({"can I have a table": 0.8})
-    call.speech(400).silence(200).text("can I have a table").silence(120)
-    assert call.log[-1] == CallerDone(720, 400, "can I have a table", 720)
-    call = make_judged_floor({"I want": 0.05}).speech(400).silence(200).text("I want").silence(1_180)
+    call = make_judged_floor({"can I have a table": 0.9})
+    call.speech(400).silence(200).text("can I have a table").silence(220)
+    assert call.log[-1] == CallerDone(820, 400, "can I have a table", 820)
+    call = make_judged_floor({"I want": 0.05}).speech(400).silence(200).text("I want").silence(1_240)
     assert "CallerDone" not in call.kinds()
     assert isinstance(call.silence(20).log[-1], CallerDone)
 
@@ -100,21 +100,21 @@ def test_a_full_stop_of_the_recogniser_ends_nothing() -> None:
 def test_callers_who_pause_long_get_more_time() -> None:
     call = make_judged_floor({})
     for words in ("I", "I want", "I want one"):
-        call.speech(400).silence(900).text(words)
+        call.speech(400).silence(1_000).text(words)
     call.log.clear()
-    call.speech(400).silence(200).text("I want one table").silence(900)
-    assert "CallerDone" not in call.kinds(), "1,000 ms would have been enough without the long pauses"
-    assert isinstance(call.silence(60).log[-1], CallerDone)
+    call.speech(400).silence(200).text("I want one table").silence(1_020)
+    assert "CallerDone" not in call.kinds(), "1,150 ms would have been enough without the long pauses"
+    assert isinstance(call.silence(200).log[-1], CallerDone)
 
 
 def test_a_turn_that_was_ended_too_early_counts_for_the_pace() -> None:
-    call = make_judged_floor({"I": 0.9, "I want": 0.9})
-    for words in ("I", "I want"):
-        call.speech(1_200).silence(200).text(words).silence(700)  # the reply is being made, and given up
+    call = make_judged_floor({"we": 0.9, "we want": 0.9})
+    for words in ("we", "we want"):
+        call.speech(1_200).silence(200).text(words).silence(800)  # the reply is being made, and given up
     call.log.clear()
-    call.speech(1_200).silence(200).text("I want one").silence(900)
-    assert call.kinds() == ["HoldAgent", "InterruptAgent", "CallerPaused"], "pauses of 900 ms ask for 1,150"
-    assert isinstance(call.silence(60).log[-1], CallerDone)
+    call.speech(1_200).silence(200).text("we want one").silence(1_020)
+    assert call.kinds() == ["HoldAgent", "InterruptAgent", "CallerPaused"], "pauses of 1,020 ms ask for 1,275"
+    assert isinstance(call.silence(80).log[-1], CallerDone)
 
 
 def test_agent_question_changes_the_silence() -> None:

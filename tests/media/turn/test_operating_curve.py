@@ -12,7 +12,7 @@ from media.turn.evidence import CallerPace, TurnEvidence
 from media.turn.operating_curve import DEFAULT_WEIGHTS, MOST_MS, WEIGHTS, silence_for
 
 RULES = TurnRules(silence_ms=600)
-SHORT, UNDECIDED, PATIENT = 320, 1_000, 1_400
+SHORT, UNDECIDED, PATIENT = 420, 1_150, 1_450
 
 
 def wait(**evidence: object) -> int:
@@ -22,16 +22,16 @@ def wait(**evidence: object) -> int:
 @pytest.mark.parametrize(
     ("text", "sound", "silence"),
     [
-        (0.50, None, SHORT),
-        (0.49, None, UNDECIDED),
+        (0.85, None, SHORT),
+        (0.84, None, UNDECIDED),
         (0.10, None, UNDECIDED),
         (0.09, None, PATIENT),
-        (0.20, 0.85, SHORT),
-        (0.19, 0.85, UNDECIDED),
-        (0.20, 0.84, UNDECIDED),
-        (0.49, 0.29, PATIENT),
+        (0.50, 0.85, SHORT),
+        (0.49, 0.85, UNDECIDED),
+        (0.50, 0.84, UNDECIDED),
+        (0.84, 0.29, PATIENT),
         # Words that are certain outweigh the sound, whichever way.
-        (0.50, 0.00, SHORT),
+        (0.85, 0.00, SHORT),
         (0.09, 1.00, PATIENT),
     ],
 )
@@ -87,7 +87,7 @@ def test_a_message_may_have_pauses() -> None:
     assert wait(text=0.95, asked=ExpectedReply.MESSAGE) == 1_500
 
 
-@pytest.mark.parametrize(("long_ms", "silence"), [(300, 850), (760, 950), (900, 1_125), (3_000, 1_250)])
+@pytest.mark.parametrize(("long_ms", "silence"), [(300, 978), (800, 1_000), (900, 1_125), (3_000, 1_438)])
 def test_the_caller_s_pace_changes_an_undecided_silence_within_bounds(long_ms: int, silence: int) -> None:
     assert wait(text=0.3, pace=CallerPace(long_ms)) == silence
     assert wait(text=0.9, pace=CallerPace(long_ms)) == SHORT
@@ -97,11 +97,11 @@ def test_the_caller_s_pace_changes_an_undecided_silence_within_bounds(long_ms: i
 @pytest.mark.parametrize(
     ("plan_ms", "short", "undecided", "patient"),
     [
-        (100, 200, 333, 467),
-        (300, 250, 500, 700),
-        (400, 250, 667, 933),
-        (900, 480, 1_500, 2_000),
-        (3_000, 1_600, 3_000, 3_000),
+        (100, 200, 383, 483),
+        (300, 250, 575, 725),
+        (400, 280, 767, 967),
+        (900, 630, 1_725, 2_000),
+        (3_000, 2_100, 3_000, 3_000),
     ],
 )
 def test_all_silences_follow_the_plan_s(plan_ms: int, short: int, undecided: int, patient: int) -> None:
@@ -110,8 +110,8 @@ def test_all_silences_follow_the_plan_s(plan_ms: int, short: int, undecided: int
 
 
 def test_a_language_may_have_weights_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(WEIGHTS, "de", replace(DEFAULT_WEIGHTS, text_done=0.8))
-    evidence = TurnEvidence(text=0.6)
+    monkeypatch.setitem(WEIGHTS, "de", replace(DEFAULT_WEIGHTS, text_done=0.95))
+    evidence = TurnEvidence(text=0.9)
     assert silence_for(evidence, TurnRules(language="de-AT")) == UNDECIDED
     assert silence_for(evidence, TurnRules(language="fr")) == SHORT
 
