@@ -50,9 +50,10 @@ class Hold:
         self._false_count = 0
         self.is_lowered = False
 
-    def is_too_long_for_nod(self, t: int) -> bool:
-        """Whether the speech has lasted longer than a nod."""
-        return t - self._segment >= self._rules.nod_ms
+    def is_too_long_for_nod(self, last_voice_ms: int) -> bool:
+        """Whether the speech has lasted longer than a nod. last_voice_ms: its latest sound, because the detector calls
+        it speech for about 200 ms more."""
+        return last_voice_ms - self._segment >= self._rules.nod_ms
 
     def is_interruption(self, t: int) -> bool:
         """Whether it interrupts by its length, whatever the words are."""

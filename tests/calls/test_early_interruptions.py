@@ -5,7 +5,7 @@ import pytest
 from shared.events import AgentSaid, CallerSaid, TurnInterrupted, TurnLatency, TurnResumed
 from shared.plan import TurnPlan
 from tests.calls.remote_tools import BOOK_PLAN, ScriptedControl, say_and_book
-from tests.calls.scripted_call import ScriptedCall
+from tests.calls.scripted_call import Answers, ScriptedCall
 from tests.virtual_time import run_virtual
 
 HALF, REST = "i want a table", "for two on friday"
@@ -63,7 +63,7 @@ def test_a_cough_within_the_first_words_does_not_withdraw_them() -> None:
 def test_an_answer_for_which_a_tool_ran_is_interrupted_and_the_tool_runs_once() -> None:
     async def call() -> None:
         control = ScriptedControl(0.0)
-        answers = [say_and_book("Let me book that."), "Friday is full.", "It is booked."]
+        answers: Answers = [say_and_book("Let me book that."), "Friday is full.", "It is booked."]
         scripted = ScriptedCall(answers=answers, tools=(BOOK_PLAN,), remote_tools=control)
         await scripted.say(HALF, 800)
         await scripted.wait_until_sounding()

@@ -96,3 +96,12 @@ def test_the_agent_s_end_ends_a_lowered_hold() -> None:
     assert call.new_kinds() == ["CallerStarted"]
     call.silence(200).text("uh-huh").silence(200)
     assert call.kinds() == ["CallerPaused", "NothingSaid"]
+
+
+def test_what_the_detector_adds_to_speech_does_not_make_it_longer() -> None:
+    call = polite().speech(200)
+    for _ in range(10):  # the detector still says speech, 200 ms after its end
+        call.now += 20
+        call.record(call.floor.frame(call.now, True, call.voice))
+    call.silence(100).text("yeah")
+    assert call.kinds() == ["LowerAgent", "CallerPaused", "ResumeAgent"]
