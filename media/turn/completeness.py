@@ -21,7 +21,7 @@ from media.turn.onnx_models import ModelError
 Floats = npt.NDArray[np.float32]
 # English; tools/completeness makes it.
 COMPLETENESS_EN: Final = Path(__file__).parent / "data" / "completeness_en.npz"
-COMPLETENESS_EN_SHA256: Final = "eee5be1f80005f964f0f163a90a08363a04d4e429183612d63b3687bfc8c03a2"
+COMPLETENESS_EN_SHA256: Final = "8adcb49e7fd624a6aea9f172d08be3fa9744c3c900f56f3a9565be5013e55a2e"
 MAX_FILE_BYTES: Final = 8 << 20
 _WORD_PLACES = features.LAST_WORDS + features.FIRST_WORDS
 # Stored as 8-bit numbers, with one scale each.
@@ -37,8 +37,9 @@ _FURTHEST_LOGIT = 30.0
 class CompletenessModel:
     """The judge of one language; holds no state between texts, so all calls of a process share it.
 
-    weights: arrays by name: the 8-bit tables `ngrams`, `words` and `endings`, `<table>_scale`, the layers, `calibration`
-    (slope and offset of the logit), `format`, and `language`. Raises ModelError when one is missing or has another shape.
+    weights: arrays by name: the 8-bit tables `ngrams`, `words` and `endings`, `<table>_scale`, the layers,
+    `calibration` (slope and offset of the logit), `format`, and `language`. Raises ModelError when one is missing or
+    has another shape.
     """
 
     def __init__(self, weights: dict[str, npt.NDArray[np.generic]]) -> None:
@@ -57,8 +58,9 @@ class CompletenessModel:
     def probabilities(
         self, texts: Sequence[str], *, language: str = "en", asked: ExpectedReply = ExpectedReply.REPLY
     ) -> list[float]:
-        """For each text of a caller's turn, the calibrated probability (0-1) that the words end here, where finished and
-        unfinished texts are as frequent; 0 for one without words.
+        """For each text of a caller's turn, the probability (0-1) that the words end here; 0 for one without words.
+
+        Calibrated for as many finished texts as unfinished ones.
 
         Reads the last 1,000 characters of a text. asked: what the agent expects to hear. Raises ValueError for a
         language that is not supported.
@@ -81,15 +83,16 @@ class CompletenessModel:
         counts = np.array([each.counts for each in found], dtype=np.float32)
         layers = self._layers
         inputs = np.concatenate([words, endings, counts], axis=1)
-        first = np.maximum(inputs @ layers["hidden1"] + layers["bias1"], 0)
-        second = np.maximum(first @ layers["hidden2"] + layers["bias2"], 0)
-        ngrams = self._embed("ngrams", [each.ngrams for each in found]).sum(axis=1)
+        first: Floats = np.maximum(inputs @ layers["hidden1"] + layers["bias1"], 0)
+        second: Floats = np.maximum(first @ layers["hidden2"] + layers["bias2"], 0)
+        ngrams: Floats = self._embed("ngrams", [each.ngrams for each in found]).sum(axis=1)
         logits: Floats = second @ layers["out"] + layers["bias"] + ngrams
         return logits
 
     def _embed(self, table: str, places: list[list[int]]) -> Floats:
-        rows = self._tables[table][np.array(places)].astype(np.float32)
-        return rows.reshape(len(places), -1) * np.float32(self._scales[table])
+        rows: Floats = self._tables[table][np.array(places)].astype(np.float32)
+        scaled: Floats = rows.reshape(len(places), -1) * np.float32(self._scales[table])
+        return scaled
 
 
 def load_completeness_model(path: Path | None = None, *, sha256: str = COMPLETENESS_EN_SHA256) -> CompletenessModel:

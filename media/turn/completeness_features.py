@@ -32,8 +32,8 @@ _TO_HASH = str.maketrans("0123456789", "##########")
 
 @dataclass(frozen=True, slots=True)
 class CompletenessFeatures:
-    """Of one text. ngrams: NGRAMS places below NGRAM_BUCKETS; words: LAST_WORDS + FIRST_WORDS places below WORD_BUCKETS;
-    endings: ENDINGS places below ENDING_BUCKETS; counts: COUNTS numbers of 0-2."""
+    """Of one text. ngrams: NGRAMS places below NGRAM_BUCKETS; words: LAST_WORDS + FIRST_WORDS places below
+    WORD_BUCKETS; endings: ENDINGS places below ENDING_BUCKETS; counts: COUNTS numbers of 0-2."""
 
     ngrams: list[int]
     words: list[int]

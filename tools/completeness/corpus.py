@@ -3,7 +3,8 @@
 import lzma
 import random
 import re
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from pathlib import Path
 from zlib import crc32
@@ -25,16 +26,22 @@ _ASKED = {"postcode": ExpectedReply.CODE, "name": ExpectedReply.SPELLING, "dob":
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """A whole utterance in normalised words, and what it answers. ends: after how many words a sentence ends in it, by
-    the punctuation of the source."""
+    the punctuation of the source. unclear: after how many words it may or may not end."""
 
     words: tuple[str, ...]
     asked: ExpectedReply = ExpectedReply.REPLY
     ends: frozenset[int] = frozenset()
+    unclear: frozenset[int] = frozenset()
 
     @property
     def inner_cuts(self) -> list[int]:
         """After how many words the utterance can be cut off in mid-sentence."""
-        return [length for length in range(1, len(self.words)) if length not in self.ends]
+        return [length for length in range(1, len(self.words)) if length not in self.ends | self.unclear]
+
+    def without_cuts(self, prefixes: Set[tuple[str, ...]]) -> "Utterance":
+        """The same utterance, which is not to be cut after any of these beginnings."""
+        lengths = frozenset(length for length in self.inner_cuts if self.words[:length] in prefixes)
+        return replace(self, unclear=lengths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def pack_network(network: Network, scale: LogitScale, language: str) -> dict[str
         used = np.abs(values[values != 0])
         step = float(np.quantile(used, _WITHIN)) / _LARGEST if used.size else 1.0
         packed[name] = np.clip(np.rint(values / step), -_LARGEST, _LARGEST).astype(np.int8)
-        packed[f"{name}_scale"] = np.float32(step)
+        packed[f"{name}_scale"] = np.array(step, dtype=np.float32)
     packed["calibration"] = np.array([scale.slope, scale.offset], dtype=np.float64)
     packed["format"] = np.array(features.FORMAT)
     packed["language"] = np.array(language)
@@ -36,7 +36,7 @@ def pack_network(network: Network, scale: LogitScale, language: str) -> dict[str
 def write_model(path: Path, packed: dict[str, npt.NDArray[np.generic]]) -> None:
     """Always the same bytes for the same weights."""
     with path.open("wb") as file:
-        np.savez_compressed(file, **packed)
+        np.savez_compressed(file, allow_pickle=False, **packed)
 
 
 def digest_of(path: Path) -> str:

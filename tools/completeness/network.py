@@ -54,7 +54,7 @@ def encode(cuts: Sequence[Cut]) -> Examples:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Learning rates, decay of the n-gram weights per step in which they occur, and share of words hidden in training."""
+    """Learning rates, decay of the n-gram weights per step in which they occur, and share of words hidden."""
 
     dense: float = 0.02
     sparse: float = 0.05
@@ -124,9 +124,9 @@ class Network:
         self, batch: Examples, inputs: Floats, first: Floats, second: Floats, slope: Floats, rates: Rates
     ) -> None:
         weights = self.weights
-        slope2 = np.outer(slope, weights["out"]) * (second > 0)
-        slope1 = (slope2 @ weights["hidden2"].T) * (first > 0)
-        slope0 = slope1 @ weights["hidden1"].T
+        slope2: Floats = slope[:, None] * weights["out"] * (second > 0)
+        slope1: Floats = (slope2 @ weights["hidden2"].T) * (first > 0)
+        slope0: Floats = slope1 @ weights["hidden1"].T
         split = WORDS * WORD_SIZE
         size = len(batch)
         self._learn_rows("words", batch.words, slope0[:, :split].reshape(size, WORDS, -1), rates.sparse)

@@ -23,8 +23,9 @@ _FILLED, _REPEATED, _LOST, _MISHEARD = 0.25, 0.1, 0.05, 0.3
 
 
 def add_faults(words: tuple[str, ...], random_: random.Random) -> tuple[str, ...]:
-    """Returns the words of a sentence, or of the beginning of one, with at most one filler, one repetition and one loss,
-    never in the last word's place, and homophones confused anywhere: the words end where they did."""
+    """Returns the words of a sentence, or of its beginning, with at most one filler, one repetition and one loss.
+
+    The last word is never lost, but may become one that sounds like it: the words end where they did."""
     heard = [
         random_.choice(_SOUNDS[word]) if word in _SOUNDS and random_.random() < _MISHEARD else word for word in words
     ]

@@ -13,68 +13,85 @@ from tools.completeness.corpus import Utterance
 
 T = TypeVar("T")
 _FIELD = re.compile(r"\{(\w+)\}")
-_DIGITS = "zero one two three four five six seven eight nine".split()
-_GIVEN = (
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+def _phrases(text: str) -> list[str]:
+    return text.split("|")
+
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_GIVEN = _words(
     "james mary john patricia robert jennifer michael linda david elizabeth william susan richard jessica joseph sarah "
-    "thomas karen charles lisa daniel nancy maria anna peter laura sofia ahmed fatima wei priya carlos elena oliver emma"
-).split()
-_FAMILY = (
+    "thomas karen charles lisa daniel nancy maria anna peter laura sofia ahmed fatima wei priya carlos "
+    "elena oliver emma"
+)
+_FAMILY = _words(
     "smith johnson williams brown jones garcia miller davis martinez lopez wilson anderson taylor moore jackson martin "
-    "lee thompson white harris clark lewis walker hall young king wright scott green baker nelson carter khan patel novak"
-).split()
-_STREETS = "oak maple park high church station mill main cedar lake hill river king queen bridge elm".split()
-_TOWNS = "london springfield manchester austin denver boston dublin leeds bristol portland york cambridge".split()
-_KINDS = "street road avenue lane drive close".split()
-_MONTHS = "january february march april may june july august september october november december".split()
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_ORDINALS = (
+    "lee thompson white harris clark lewis walker hall young king wright scott green baker nelson carter "
+    "khan patel novak"
+)
+_STREETS = _words("oak maple park high church station mill main cedar lake hill river king queen bridge elm")
+_TOWNS = _words("london springfield manchester austin denver boston dublin leeds bristol portland york cambridge")
+_KINDS = _words("street road avenue lane drive close")
+_MONTHS = _words("january february march april may june july august september october november december")
+_DAYS = _words("monday tuesday wednesday thursday friday saturday sunday")
+_ORDINALS = _words(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
     "sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
-_HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
-_PEOPLE = "daughter son wife husband mother father boss friend partner colleague sister brother".split()
+)
+_HOURS = _words("one two three four five six seven eight nine ten eleven twelve")
+_PEOPLE = _words("daughter son wife husband mother father boss friend partner colleague sister brother")
 _MAILS = ("gmail dot com", "yahoo dot com", "outlook dot com", "example dot org", "hotmail dot co dot uk")
-_YES = (
+_YES = _phrases(
     "yes|yeah|yep|sure|okay|ok|correct|right|yes please|yes it is|yes i do|yes i am|that's right|that's correct|"
     "yes that's right|yes that's fine|yeah that's fine|yeah sure|of course|absolutely|that would be great|sounds good|"
     "that works|that works for me|perfect thank you|yes that would be great|i think so|yes i would"
-).split("|")
-_NO = (
+)
+_NO = _phrases(
     "no|nope|no thanks|no thank you|no it isn't|no i don't|no i'm not|not really|no that's it|no that's all|not yet|"
     "no that's all thank you|that's not right|no that's wrong|no i'd rather not|i don't think so|not at the moment"
-).split("|")
-_WHOLE = (
+)
+_WHOLE = _phrases(
     "i'm not sure|i don't know|never mind|thank you|thanks a lot|thank you very much|goodbye|bye|hello|hi|"
     "hi there|good morning|excuse me|sorry|pardon|could you repeat that|can you say that again|what did you say|"
-    "i didn't catch that|one moment|hold on|just a second|i forgot|i have no idea|it doesn't matter|any time|either one|"
+    "i didn't catch that|one moment|hold on|just a second|i forgot|i have no idea|it doesn't matter|"
+    "any time|either one|"
     "whatever works|the first one|the second one|the cheaper one|the same as last time|as soon as possible|"
     "that's all|that's it|that's everything|speak to you later|can i speak to a person|i'd like to talk to someone"
-).split("|")
-_FOLLOWED = (
+)
+_FOLLOWED = _phrases(
     "i'd like to|i want to|i need to|i would like to|can i|could you|can you|i'm calling to|i was wondering if i could|"
     "i'm trying to|do you know how i can|what do i need to do to|please|i think i should|we have to|let's"
-).split("|")
-_DEEDS = (
+)
+_DEEDS = _phrases(
     "book a table|cancel my order|change my appointment|talk to someone|pay my bill|return a shirt|open an account|"
     "leave a message|see a doctor|make a payment|move my booking|find my package|ask about my invoice|get a refund|"
     "schedule a visit|rent a car|order a pizza|check my balance|reset my password|fix my heating|speak with sales"
-).split("|")
-_TAILS = (
-    "for {day}|on {day}|for {date}|at {time}|for my {person}|with {given}|for two people|tomorrow|next week|please|"
+)
+_TAILS = _phrases(
+    "for {day}|on {day}|for {date}|at {time}|for my {person}|with {given}|for two people|for {count}|"
+    "for {count} people|to someone|about it|tomorrow|next week|please|"
     "on {day} at {time}|because it doesn't work|because i'm away|if that's possible|before {day}|as soon as you can|"
     "and then call me back|but i don't know how|from {town}|to {town}|in {town}"
-).split("|")
-_STATEMENTS = (
+)
+_STATEMENTS = _phrases(
     "it's for my {person}|my name is {given} {family}|this is {given} {family}|i'm {given}|{given} {family}|"
     "it's {given} {family}|the {ordinal} would be fine|the {ordinal} of {month}|{month} {ordinal}|{day} at {time}|"
     "{day} morning would be good|around {time}|at {time} please|{time} in the afternoon|next {day}|on {day}|{day}|"
     "it was on {day}|i was born on {date}|i live in {town}|i live at {address}|it's {address}|{address}|in {town}|"
     "i'd like to go to {town}|from {town} to {town}|for {count} people|{count} of us|just {count}|{count} please|"
-    "it broke last {day}|my {person} called you yesterday|i called on {day} but nobody answered|"
+    "it broke last {day}|a table for {count}|a table for {count} at {time}|we are {count}|"
+    "speak to someone|there are {count} of us|"
+    "my {person} called you yesterday|i called on {day} but nobody answered|"
     "i can't come on {day}|i'm free after {time}|not before {time}|any day but {day}|it's about my order|"
     "it's about the invoice from {month}|the heating doesn't work|i was charged twice in {month}|i lost my card|"
-    "could you tell {given} that i called|please ask {given} to call me back|i need it by {day}|i've been waiting since {day}"
-).split("|")
+    "could you tell {given} that i called|please ask {given} to call me back|i need it by {day}|"
+    "i've been waiting since {day}"
+)
 
 _FIELDS = {
     "day": _DAYS,
@@ -88,6 +105,8 @@ _FIELDS = {
     "kind": _KINDS,
     "count": _HOURS,
 }
+# What may be all that a caller says, whatever else often follows.
+ANSWERS = frozenset(tuple(answer.split()) for answer in (*_YES, *_NO, *_WHOLE))
 
 
 class SentenceGenerator:

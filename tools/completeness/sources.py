@@ -2,8 +2,8 @@
 
     python -m tools.completeness.sources CHECKOUTS UTTERANCES CHAT
 
-CHECKOUTS: a folder of git repositories, each in owner+name. UTTERANCES: a folder of texts, one a line, which are copied.
-CHAT: dataset.json of the package chitchat-dataset.
+CHECKOUTS: a folder of git repositories, each in owner+name. UTTERANCES: a folder of texts, one a line, which are
+copied. CHAT: dataset.json of the package chitchat-dataset.
 Licences are in data/README.md. One line is one whole utterance; cleaned of white space and doubles, 300 characters at
 most.
 """

@@ -1,8 +1,8 @@
 """The teacher: a small language model is asked whether the words of a caller end here.
 
 P(end) is its probability of `.`, `?`, `!` or an end token after "This is a transcript of a phone call.\\nCaller: ", and
-the words in lower case without punctuation. All prefixes of an utterance are asked for in rising length: the model keeps
-its state, so each costs one token (8 ms on one thread, where a cut by itself costs 45).
+the words in lower case without punctuation. All prefixes of an utterance are asked for in rising length: the model
+keeps its state, so each costs one token (8 ms on one thread, where a cut by itself costs 45).
 """
 
 import hashlib
