@@ -148,6 +148,20 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
     digit: str
 
 
+class DigitsCollected(_Event, frozen=True, tag="call.digits_collected"):
+    """A tool has waited for digits of the caller; which they were is in no event.
+
+    outcome: "complete", "too_few", "nothing", or "abandoned" (the caller said something else, or the call ended).
+    count: how many digits. tries: how many times they were asked for. sources: "keys", "speech", both, or none.
+    """
+
+    at_ms: int
+    outcome: str
+    count: int
+    tries: int
+    sources: tuple[str, ...] = ()
+
+
 class DigitsSent(_Event, frozen=True, tag="call.dtmf_sent"):
     """The agent presses keys, for example in the menu of another phone system. at_ms: when the first sounds. digits:
     keys 0-9 A-D * # and pauses (w half a second, W a second); empty where they are secret. run_id: as in
@@ -343,6 +357,7 @@ Event = (
     | TurnInterrupted
     | TurnResumed
     | DigitPressed
+    | DigitsCollected
     | DigitsSent
     | AnnouncementHeard
     | RecordingRefused

@@ -11,6 +11,7 @@ import telnyx
 from telnyx.types.available_phone_number_list_response import Data as ForSale
 from telnyx.types.call_dial_params import CallDialParams
 from telnyx.types.calls.action_answer_params import ActionAnswerParams
+from telnyx.types.calls.action_send_dtmf_params import ActionSendDtmfParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
 from telnyx.types.calls.action_start_recording_params import ActionStartRecordingParams
 
@@ -259,13 +260,9 @@ class TelnyxGateway:
         await self._command(lambda: self._calls.speak(carrier_call_id, **params))
 
     async def send_digits(self, carrier_call_id: str, digits: str, command_id: str) -> None:
-        """Plays the tones of keys to the other side, also while a media stream runs (API reference: Send DTMF). digits:
-        0-9 A-D * #, and pauses: w half a second, W a second."""
-        await self._command(
-            lambda: self._calls.send_dtmf(
-                carrier_call_id, digits=digits, duration_millis=TONE_MS, command_id=command_id
-            )
-        )
+        """Plays the tones of keys, and pauses (w, W), also while a media stream runs (API reference: Send DTMF)."""
+        form: ActionSendDtmfParams = {"digits": digits, "duration_millis": TONE_MS, "command_id": command_id}
+        await self._command(lambda: self._calls.send_dtmf(carrier_call_id, **form))
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Speaks to the caller; `call.speak.ended` leads to the hang-up, which ends the bridged leg, too."""

@@ -205,7 +205,7 @@ class CallTools:
     def _on_abandon(self, sequence: ToolSequence) -> None:
         self.add_news(sequence.results)
         run = sequence.current
-        if run is not None and run.tool.stops_at_barge_in:
+        if run is not None and run.tool.stops_at_barge_in and not run.tool.takes_speech():
             self._runner.cancel(run)
 
 

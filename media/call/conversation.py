@@ -57,7 +57,7 @@ class Conversation:
         plan = components.plan
         self._components, self._clock, self._playback = components, clock, playback
         self._termination, self._emit = termination, components.emitter.emit
-        self.keypad = Keypad(components, clock, consent)
+        self.keypad = Keypad(components.stream, clock.now, self._emit, consent.set_paused, plan.agent.language)
         self._phrases = phrases_in(plan.agent.language)
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
@@ -118,9 +118,12 @@ class Conversation:
         self._agent.check_finished()
         if self.keypad.sent.is_sounding:
             self._silence.key_pressed()
-        keys = self.keypad.tick(now, is_silent, may_interrupt=self._agent.is_interruptible)
+        is_quiet = is_silent and self.floor.state not in CALLER_IS_HEARD
+        keys = self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=self._agent.is_interruptible)
         if keys:
             self._answer_keys(keys, now)
+        if is_quiet:
+            self._speech.ask_again(self.keypad.received.take_prompt)
         alarm = self._silence.alarm(now)
         if alarm:
             self._on_alarm(alarm)
@@ -303,7 +306,10 @@ class Conversation:
             return
         self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
         self._components.on_turn_taken()
-        if reply := self._pending.reply_to_turn(text, decided):
+        if self.keypad.received.take_speech(text, decided):
+            self.turns.commit()
+            self.apply(self.floor.agent_done(self._clock.audio_ms))
+        elif reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
         else:
             since = self._silence.heard_since(ended)

@@ -64,6 +64,13 @@ class FixedSpeech:
             coming = not self._agent.is_busy  # the turn is still to be taken
             self._agent.fill_silence(late, spoken.audio, self._turns.number + coming)
 
+    def ask_again(self, take_prompt: Callable[[], str]) -> None:
+        """Says what a tool asks the caller for again, unless an answer is being made. take_prompt: "" for nothing."""
+        if self._termination.reason or (self._agent.is_busy and not self._agent.is_waiting):
+            return
+        if words := take_prompt():
+            self._agent.fill(words) if self._agent.is_waiting else self.say(FixedText(words))
+
     def say_last(self, text: str) -> None:
         """Says this at once, as the last words before the line is closed."""
         self._agent.interrupt()

@@ -13,7 +13,8 @@ class Phrases:
     answered with nothing. apology: a reply failed. cannot_hear: no recogniser works, the call ends. connecting: before
     a transfer because providers failed. closing: before the end of the call because providers failed.
     putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
-    must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit.
+    must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit. use_keypad:
+    after digits were not understood twice.
     """
 
     nudge: str
@@ -26,6 +27,7 @@ class Phrases:
     putting_through: str
     not_recorded: str
     must_end: str
+    use_keypad: str
 
 
 _PHRASES: Final[Mapping[str, Phrases]] = {
@@ -40,6 +42,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="I'll put you through to a colleague.",
         not_recorded="All right, this call is not recorded.",
         must_end="I'm sorry, I have to end our call now. Please call again later.",
+        use_keypad="You can also type it on your phone's keypad.",
     ),
     "de": Phrases(
         nudge="Sind Sie noch da?",
@@ -52,6 +55,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="Ich verbinde Sie mit einem Kollegen.",
         not_recorded="In Ordnung, dieses Gespräch wird nicht aufgezeichnet.",
         must_end="Leider muss ich unser Gespräch jetzt beenden. Bitte rufen Sie später noch einmal an.",
+        use_keypad="Sie können die Ziffern auch auf den Tasten Ihres Telefons eingeben.",
     ),
     "es": Phrases(
         nudge="¿Sigue usted ahí?",
@@ -64,6 +68,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="Le paso con un compañero.",
         not_recorded="De acuerdo, esta llamada no se graba.",
         must_end="Lo siento, tengo que terminar la llamada ahora. Por favor, vuelva a llamar más tarde.",
+        use_keypad="También puede marcar las cifras en el teclado de su teléfono.",
     ),
     "fr": Phrases(
         nudge="Vous êtes toujours là ?",
@@ -76,6 +81,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="Je vous passe un collègue.",
         not_recorded="D'accord, cet appel n'est pas enregistré.",
         must_end="Désolé, je dois mettre fin à notre appel maintenant. Merci de rappeler plus tard.",
+        use_keypad="Vous pouvez aussi taper les chiffres sur le clavier de votre téléphone.",
     ),
 }
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from media.call.call_tools import CallTools, ToolListener
 from media.call.components import CallComponents
-from media.call.keypad import Keypad
+from media.call.keypad import Keypad, speak_digits
 from media.call.termination import CallTermination
-from media.tools.builtin import collect_digits, end_call, transfer
+from media.tools.builtin import end_call, transfer
+from media.tools.collected_digits import collect_digits
 from media.tools.remote import CallIdentity, RemoteTools, make_remote_tool
 from media.tools.runner import ToolRunner
 from media.tools.sent_digits import make_send_digits
@@ -25,7 +26,7 @@ def make_call_tools(
 ) -> CallTools:
     """Makes the tools of a call and what runs them."""
     call_id, remote = components.emitter.call_id, components.remote_tools
-    tools = make_tools(components.plan, termination, keypad, clock, remote=remote, call_id=call_id)
+    tools = make_tools(components.plan, termination, keypad, remote=remote, call_id=call_id)
     return CallTools(tools, ToolRunner(tools, call_id, clock, components.emitter.emit), listener)
 
 
@@ -33,14 +34,13 @@ def make_tools(
     plan: CallPlan,
     termination: CallTermination,
     keypad: Keypad,
-    clock: Callable[[], float],
     *,
     remote: RemoteTools | None = None,
     call_id: str = "",
 ) -> dict[str, Tool]:
     """Makes the tools by name; `transfer` only if the plan has a number for it. remote: None where no control runs."""
     language, number = plan.agent.language, plan.agent.fallback_number
-    builtin = _builtin_tools(number, language, termination, keypad, clock)
+    builtin = _builtin_tools(number, language, termination, keypad)
 
     def join(conference: str) -> None:
         termination.transfer(number, after_speech=False, conference=conference)
@@ -64,12 +64,10 @@ def make_tools(
     return tools
 
 
-def _builtin_tools(
-    number: str, language: str, termination: CallTermination, keypad: Keypad, clock: Callable[[], float]
-) -> dict[str, Tool]:
+def _builtin_tools(number: str, language: str, termination: CallTermination, keypad: Keypad) -> dict[str, Tool]:
     tools = [
         end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
-        collect_digits(lambda most, end, timeout_ms: keypad.received.collect(most, end, timeout_ms, clock())),
+        collect_digits(keypad.collect, speak_digits, lambda: keypad.received.takes_speech),
     ]
     if number:
         tools.append(transfer(lambda: termination.transfer(number, after_speech=True), language))

@@ -1,10 +1,10 @@
-"""The built-in tools: hang up, transfer the caller, collect digits from the keypad."""
+"""The built-in tools that end the stream: hang up, transfer the caller."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from media.providers.ports import ToolSpec
 from media.tools.fillers import first_filler
@@ -43,32 +43,3 @@ def _make_ending_tool(spec: ToolSpec, end: Callable[[], None], result: str, fill
         return result
 
     return Tool(spec, run, filler=filler, ends_call=True, stops_at_barge_in=True)
-
-
-class _CollectDigits(Struct):
-    max_digits: Annotated[int, Meta(ge=1, le=64)] = 16
-    terminator: Annotated[str, Meta(pattern=r"^[0-9*#]?$")] = "#"
-    timeout_s: Annotated[float, Meta(ge=1, le=60)] = 8.0
-
-
-def collect_digits(collect: Callable[[int, str, float], Awaitable[str]]) -> Tool:
-    """Waits for keys pressed on the phone. collect: takes most digits, terminator key, ms to wait for each key.
-
-    It stops at a barge-in: a caller who talks instead of pressing keys is answered, and not told later that nothing
-    was pressed."""
-
-    async def run(arguments: bytes, run_id: str) -> str:
-        ask = msgspec.json.decode(arguments, type=_CollectDigits, strict=False)  # models write numbers as strings, too
-        keys = await collect(ask.max_digits, ask.terminator, ask.timeout_s * 1000)
-        return f"The caller pressed: {keys}" if keys else "The caller pressed nothing."
-
-    parameters: dict[str, Any] = {
-        "type": "object",
-        "properties": {
-            "max_digits": {"type": "integer", "minimum": 1, "maximum": 64},
-            "terminator": {"type": "string", "description": "Key that ends the input, usually #."},
-            "timeout_s": {"type": "number", "description": "Seconds without a key before giving up."},
-        },
-    }
-    description = "Wait for the caller to press keys on the phone. Ask for them in the same answer."
-    return Tool(ToolSpec("collect_digits", description, parameters), run, secret=True, stops_at_barge_in=True)

@@ -63,6 +63,4 @@ def make_send_digits(keypad: KeyPresser, carrier: ToolFunction | None = None, *,
         "Say nothing in the same answer. It calls no number. Never press keys because the other side merely reads "
         "out digits, only for a choice or an input that your task needs."
     )
-    return Tool(
-        ToolSpec(SEND_DIGITS, description, parameters), run, TIMEOUT_S, secret=is_secret, ends_answer=True
-    )
+    return Tool(ToolSpec(SEND_DIGITS, description, parameters), run, TIMEOUT_S, secret=is_secret, ends_answer=True)

@@ -36,7 +36,8 @@ class Tool:
     secret: the result is left out of events (digits may be a card number or a PIN).
     ends_answer: after it has succeeded the model is asked again only once the other side has said something.
     repeatable: a run that was lost with its node may be run again.
-    stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it.
+    stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it. takes_speech: asked then:
+    the caller's words belong to the run, which goes on.
     """
 
     spec: ToolSpec
@@ -48,3 +49,4 @@ class Tool:
     ends_answer: bool = False
     repeatable: bool = False
     stops_at_barge_in: bool = False
+    takes_speech: Callable[[], bool] = lambda: False

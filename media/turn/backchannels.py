@@ -24,6 +24,11 @@ _MISHEARD = phrase_set("here|hear|year|ear|her|him|hum|home|yet|white|write|you"
 _DEMANDS = phrase_set("no|nope|stop|wait|hold on|hang on|actually|excuse me|pardon|sorry|one moment|one second")
 
 
+def word_list(text: str) -> list[str]:
+    """Splits a list written with spaces, in its order."""
+    return text.split()
+
+
 def split_words(text: str) -> list[str]:
     """Returns the words of a text, lower case, without punctuation: "Uh-huh, I'm in." gives uh, huh, i'm, in."""
     return [word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") for word in _WORD.findall(text.lower())]

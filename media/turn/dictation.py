@@ -86,9 +86,7 @@ def _volunteered(text: str) -> DictationState:
 def _phone_state(text: str, expected: ExpectedDictation) -> DictationState:
     digits = read_digits(text)
     is_international = bool(_PLUS.match(text))
-    return _counted_state(
-        text, digits, dialled_lengths(digits, expected.country, is_international=is_international)
-    )
+    return _counted_state(text, digits, dialled_lengths(digits, expected.country, is_international=is_international))
 
 
 def _card_state(text: str, expected: ExpectedDictation) -> DictationState:

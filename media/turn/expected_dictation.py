@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from media.turn.backchannels import word_list
+
 
 class DictationKind(StrEnum):
     """What is dictated."""
@@ -30,7 +32,7 @@ class ExpectedDictation:
 
 _NUMBERS: Final = {
     word: number
-    for number, word in enumerate("three four five six seven eight nine ten eleven twelve".split(), 3)
+    for number, word in enumerate(word_list("three four five six seven eight nine ten eleven twelve"), 3)
 } | {"sixteen": 16}  # fmt: skip
 _COUNT: Final = re.compile(
     rf"\b(\d{{1,2}}|{'|'.join(_NUMBERS)})[- ]?(?:digits?|characters?|letters?|figures?)\b|"
@@ -74,7 +76,9 @@ def expected_dictation(question: str, country: str = "US") -> ExpectedDictation 
     if kind is None:
         return ExpectedDictation(DictationKind.CODE, _counted(count)) if count is not None else None
     if kind is DictationKind.CODE and count is None:
-        return ExpectedDictation(kind, next((sizes for name, sizes in _CODE_LENGTHS if name.search(plain)), frozenset()))
+        return ExpectedDictation(
+            kind, next((sizes for name, sizes in _CODE_LENGTHS if name.search(plain)), frozenset())
+        )
     return ExpectedDictation(kind, _counted(count), country, needs_year=bool(_BIRTH.search(plain)))
 
 

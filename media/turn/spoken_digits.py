@@ -7,13 +7,13 @@ that is none stands for a digit that was not understood; "four one six, no, four
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from media.turn.backchannels import phrase_set, split_words
+from media.turn.backchannels import phrase_set, split_words, word_list
 
 # Stands for a digit that was spoken and not understood.
 UNCLEAR: Final = "?"
 
 _UNITS: Final = {
-    **dict(zip("zero one two three four five six seven eight nine".split(), "0123456789", strict=True)),
+    **dict(zip(word_list("zero one two three four five six seven eight nine"), "0123456789", strict=True)),
     "oh": "0", "o": "0", "nought": "0", "naught": "0", "niner": "9", "fife": "5",
 }  # fmt: skip
 # What recognisers write for a digit; read as one only between digits, because all are ordinary words.
@@ -24,12 +24,12 @@ _SOUNDS_LIKE: Final = {
 _TEENS: Final = {
     word: str(number)
     for number, word in enumerate(
-        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), 10
+        word_list("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"), 10
     )
 }
 _TENS: Final = {
     word: str(number)
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    for number, word in enumerate(word_list("twenty thirty forty fifty sixty seventy eighty ninety"), 2)
 }
 _REPEATS: Final = {"double": 2, "triple": 3, "treble": 3}
 _ZEROS: Final = {"hundred": "00", "thousand": "000"}

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from media.turn.backchannels import split_words
+from media.turn.backchannels import split_words, word_list
 from media.turn.spoken_digits import is_digit_word, read_digits
 
 # The spelling alphabet of ICAO, with the spellings that recognisers write.
 _ALPHABET: Final = {
     word: word[0].upper()
-    for word in (
-        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa "
-        "quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"
-    ).split()
+    for word in word_list(
+        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar "
+        "papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"
+    )
 }
 # Letters as recognisers write their names; read only between other letters and digits.
 _LETTER_NAMES: Final = {

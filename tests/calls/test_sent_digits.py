@@ -50,7 +50,7 @@ def test_other_side_hears_the_keys_and_the_agent_says_nothing() -> None:
 
 def test_keys_come_after_the_words_of_their_answer() -> None:
     async def call() -> None:
-        answer = [TextDelta("I am pressing five for you now."), press("5")]
+        answer: list[TextDelta | ToolCall] = [TextDelta("I am pressing five for you now."), press("5")]
         scripted = ScriptedCall(answers=[answer], tools=(SEND_DIGITS,))
         await scripted.say("For orders press five.", 900)
         await scripted.listen_until_quiet()
@@ -109,7 +109,12 @@ def test_tones_are_in_no_recording_and_secret_keys_in_no_event(tmp_path: Path, *
         scripted = ScriptedCall(greeting="Hello.", answers=[[press("4711")]], tools=tools, recorder=writer)
         await scripted.listen_until_quiet()
         await scripted.say("Enter your code.", 900)
-        await scripted.silence(5_000)
+        while not scripted.carrier.sounding:
+            await scripted.silence(20)
+        for start in range(0, len(tones := make_tones("4711")), 160):
+            await scripted.pause(20, in_timestamps=False)
+            scripted.hear(tones[start : start + 160])
+        await scripted.silence(3_000)
         assert decode_keys(scripted.carrier.played) == "4711"
         await scripted.hang_up()
         samples = read_wav(writer.path.read_bytes()).samples
@@ -131,6 +136,22 @@ def test_carrier_that_makes_the_tones_itself_is_asked() -> None:
         assert json.loads(control.asked[0].arguments) == {"digits": "9w1"}
         assert decode_keys(scripted.carrier.played) == ""
         assert [one.digits for one in scripted.events_of(DigitsSent)] == ["9w1"]
+
+    run_virtual(call())
+
+
+def test_carrier_is_asked_once_the_agent_is_silent() -> None:
+    async def call() -> None:
+        control = ScriptedControl(seconds=0.1)
+        answer: list[TextDelta | ToolCall] = [TextDelta("I am pressing five for you now."), press("5")]
+        scripted = ScriptedCall(answers=[answer], tools=(REMOTE,), remote_tools=control)
+        await scripted.say("Press five.", 900)
+        await scripted.wait_until_sounding()
+        while scripted.carrier.sounding:
+            assert not control.asked, "the carrier would mix the tones into the words"
+            await scripted.silence(20)
+        await scripted.silence(1_000)
+        assert len(control.asked) == 1
 
     run_virtual(call())
 
@@ -187,7 +208,7 @@ def test_what_is_no_dial_string_is_refused(digits: str) -> None:
 
 def test_call_presses_so_many_keys_at_most() -> None:
     async def call() -> None:
-        runs = [[press("1" * 64)] for _ in range(MOST_KEYS_PER_CALL // 64 + 1)]
+        runs: list[list[ToolCall]] = [[press("1" * 64)] for _ in range(MOST_KEYS_PER_CALL // 64 + 1)]
         scripted = ScriptedCall(answers=[*runs, "That is all."], tools=(SEND_DIGITS,))
         for number in range(len(runs)):
             await scripted.say(f"Menu {number}", 900)

@@ -29,6 +29,7 @@ PRESSED = (
     delta(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": FUNCTION}]),
     delta("tool_calls"),
 )
+ASKED = "SELECT run_id FROM tool_runs WHERE call_id::text = $1"  # what control was asked for
 ANSWER = (delta(content="Thank you, goodbye."), delta("stop"))
 
 
@@ -82,16 +83,19 @@ async def agents(platform: Platform) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("agents")
 async def test_other_side_hears_the_keys(platform: Platform, turns: Sequence[PreparedTurn]) -> None:
-    async def run(carrier: str) -> tuple[bytes, CallRecord]:
+    async def run(carrier: str) -> tuple[bytes, CallRecord, int]:
         caller = scripted_caller(turns, FIRST_NUMBER + CARRIERS.index(carrier))
         party = HearingParty(caller)
         async with asyncio.timeout(90):
             number = platform.workspace.agents[carrier].number
             await caller.call(platform.network.phone_network, number, party)
-            record = await wait_for_record(platform, await find_call_id(platform, caller.call_id), recorded=True)
-        return bytes(party.heard), record
+            call_id = await find_call_id(platform, caller.call_id)
+            record = await wait_for_record(platform, call_id, recorded=True)
+        return bytes(party.heard), record, len(await platform.rows(ASKED, call_id))
 
-    for heard, record in await asyncio.gather(*map(run, CARRIERS)):
+    results = await asyncio.gather(*map(run, CARRIERS))
+    assert [asked for _, _, asked in results] == [0, 1], "Telnyx makes the tones itself"
+    for heard, record, _ in results:
         assert decode_keys(heard) == "490#"
         sent = [one["event_data"] for one in record.events if one["event_type"] == "call.dtmf_sent"]
         assert [one["digits"] for one in sent] == ["4w90#"]

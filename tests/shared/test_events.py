@@ -24,6 +24,7 @@ NAMES = {
     "turn.resumed",
     "call.dtmf",
     "call.dtmf_sent",
+    "call.digits_collected",
     "announcement.heard",
     "recording.refused",
     "tool.started",

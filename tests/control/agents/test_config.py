@@ -64,7 +64,7 @@ def test_valid_config_is_stored_whole(config: dict[str, Any]) -> None:
         {"turn": {"barge_in": "yes"}},
         {"turn": {"nonsense": 1}},
         {"tools": ["fax"]},
-        {"tools": ["end_call"] * 10},
+        {"tools": ["end_call"] * 11},
         {"limits": {"max_duration_s": -1}},
         {"limits": {"max_duration_s": 86_401}},
         {"limits": {"reply_s": 60.5}},

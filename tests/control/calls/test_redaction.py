@@ -20,7 +20,17 @@ from control.calls.word_times import make_words
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed
 from control.redaction.finder import KINDS
-from shared.events import AgentSaid, CallEnded, CallerSaid, CallUsage, DigitPressed, DigitsSent, Event, RecordingReady, ToolRan
+from shared.events import (
+    AgentSaid,
+    CallEnded,
+    CallerSaid,
+    CallUsage,
+    DigitPressed,
+    DigitsSent,
+    Event,
+    RecordingReady,
+    ToolRan,
+)
 from shared.storage import ObjectNotFound, StorageUnavailable
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace
 from tests.control.calls.consumed_events import encoded_event, stored_events, stored_utterances
@@ -157,9 +167,7 @@ async def test_tool_results_keys_and_unsaid_words_are_redacted(platform: CallPla
     )
     stored = await all_texts(platform, call.call_id)
     assert "john" not in stored and "seats" in stored and "1111" not in stored
-    digits = [
-        one["event_data"] for one in await stored_events(platform, call.call_id) if "dtmf" in one["event_type"]
-    ]
+    digits = [one["event_data"] for one in await stored_events(platform, call.call_id) if "dtmf" in one["event_type"]]
     assert [one.get("digit", one.get("digits")) for one in digits] == [""] * 5
 
 

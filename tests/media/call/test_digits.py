@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from media.call.digits import GATHER_MS, TERMINATOR_MS, DigitCollector
+from media.tools.collected_digits import DigitRequest
 from tests.virtual_time import run_virtual
 
 
@@ -16,13 +17,13 @@ def collect(
     async def scenario() -> str | None:
         for key in ahead:
             pad.press(key, 0)
-        task = asyncio.create_task(pad.collect(most, terminator, 8_000, 0))
+        task = asyncio.create_task(pad.collect(DigitRequest(most=most, terminator=terminator), 0))
         await asyncio.sleep(0)
         for number, key in enumerate(keys, 1):
             pad.press(key, number * 100)
         await asyncio.sleep(0)
         if task.done():
-            return task.result()
+            return task.result().digits
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -55,14 +56,14 @@ def test_terminator_after_the_last_requested_digit_is_ignored() -> None:
     pad = DigitCollector()
     assert collect("1234", most=4, digits=pad) == "1234"
     pad.press("#", 400 + TERMINATOR_MS - 1)
-    assert pad.tick(400 + TERMINATOR_MS + GATHER_MS, agent_silent=True) == ""
+    assert pad.tick(400 + TERMINATOR_MS + GATHER_MS, is_quiet=True) == ""
 
 
 def test_later_terminator_is_an_ordinary_key() -> None:
     pad = DigitCollector()
     assert collect("1234", most=4, digits=pad) == "1234"
     pad.press("#", 400 + TERMINATOR_MS)
-    assert pad.tick(400 + TERMINATOR_MS + GATHER_MS, agent_silent=True) == "#"
+    assert pad.tick(400 + TERMINATOR_MS + GATHER_MS, is_quiet=True) == "#"
 
 
 def test_only_one_terminator_is_ignored() -> None:
@@ -70,7 +71,7 @@ def test_only_one_terminator_is_ignored() -> None:
     assert collect("1234", most=4, digits=pad) == "1234"
     pad.press("5", 500)
     pad.press("#", 600)
-    assert pad.tick(600 + GATHER_MS, agent_silent=True) == "5#"
+    assert pad.tick(600 + GATHER_MS, is_quiet=True) == "5#"
 
 
 def collect_timed(steps: list[tuple[float, str]], agent_speaks_until: float = 0) -> tuple[str | None, float]:
@@ -78,16 +79,16 @@ def collect_timed(steps: list[tuple[float, str]], agent_speaks_until: float = 0)
     pad = DigitCollector()
 
     async def scenario() -> tuple[str | None, float]:
-        task = asyncio.create_task(pad.collect(8, "#", 2_000, 0))
+        task = asyncio.create_task(pad.collect(DigitRequest(most=8, first_ms=2_000, next_ms=2_000), 0))
         for moment in range(0, 10_000, 100):
             for at, key in steps:
                 if at == moment:
                     pad.press(key, moment)
-            pad.tick(moment, agent_silent=moment >= agent_speaks_until)
+            pad.tick(moment, is_quiet=moment >= agent_speaks_until)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             if task.done():
-                return task.result(), moment
+                return task.result().digits, moment
         return None, 0
 
     return run_virtual(scenario())
@@ -107,9 +108,9 @@ def test_unrequested_digits_become_a_turn_after_a_pause() -> None:
     pad.press("1", 1_000)
     pad.press("2", 2_000)
     assert not pad.is_collecting
-    assert pad.tick(2_000 + GATHER_MS - 1, agent_silent=False) == ""
-    assert pad.tick(2_000 + GATHER_MS, agent_silent=False) == "12"
-    assert pad.tick(9_000, agent_silent=True) == ""
+    assert pad.tick(2_000 + GATHER_MS - 1, is_quiet=False) == ""
+    assert pad.tick(2_000 + GATHER_MS, is_quiet=False) == "12"
+    assert pad.tick(9_000, is_quiet=True) == ""
 
 
 def test_digits_of_a_cancelled_collection_are_dropped() -> None:
@@ -117,7 +118,7 @@ def test_digits_of_a_cancelled_collection_are_dropped() -> None:
     pad = DigitCollector()
     assert collect("4111", digits=pad) is None
     assert not pad.is_collecting
-    assert pad.tick(100_000, agent_silent=True) == ""
+    assert pad.tick(100_000, is_quiet=True) == ""
 
 
 def test_is_collecting_until_the_digits_are_complete() -> None:
@@ -125,14 +126,14 @@ def test_is_collecting_until_the_digits_are_complete() -> None:
 
     async def scenario() -> list[bool]:
         seen = [pad.is_collecting]
-        task = asyncio.create_task(pad.collect(2, "#", 8_000, 0))
+        task = asyncio.create_task(pad.collect(DigitRequest(most=2), 0))
         await asyncio.sleep(0)
         seen.append(pad.is_collecting)
         pad.press("1", 10)
         seen.append(pad.is_collecting)
         pad.press("2", 20)
         seen.append(pad.is_collecting)
-        assert await task == "12"
+        assert (await task).digits == "12"
         return seen
 
     assert run_virtual(scenario()) == [False, True, True, False]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.call.digits import DigitCollector
+from media.call.keypad import Keypad
 from media.call.plan_tools import make_tools
 from media.call.termination import CallTermination
 from media.tools.remote import ToolRequest
@@ -29,7 +29,13 @@ def make(
     termination = CallTermination(ScriptedCarrier(), lambda: 0.0)
     agent = AgentPlan(fallback_number=transfer_number, language=language)
     plan = CallPlan(agent=agent, stt=[], llm=[], tts=[], tools=tools, workspace_id="w-1", agent_id="a-1")
-    made = make_tools(plan, termination, DigitCollector(), lambda: 0.0, remote=remote, call_id="c-1")
+    made = make_tools(
+        plan,
+        termination,
+        Keypad(ScriptedCarrier(), lambda: 0.0, lambda _: None, lambda *_: None, "en"),
+        remote=remote,
+        call_id="c-1",
+    )
     return made, termination
 
 

@@ -11,9 +11,11 @@ from media.turn.dictation import DictationState, Progress, dictation_state
 from media.turn.expected_dictation import DictationKind, ExpectedDictation, expected_dictation
 from media.turn.spoken_digits import read_digits
 
-WORDS = "zero one two three four five six seven eight nine".split()
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 TENS = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy", 8: "eighty", 9: "ninety"}
-PHONE, CARD, EMAIL = (ExpectedDictation(kind) for kind in (DictationKind.PHONE, DictationKind.CARD, DictationKind.EMAIL))
+PHONE, CARD, EMAIL = (
+    ExpectedDictation(kind) for kind in (DictationKind.PHONE, DictationKind.CARD, DictationKind.EMAIL)
+)
 CARDS = ["4111111111111111", "5555555555554444", "378282246310005", "6011111111111117", "30569309025904"]
 FEW = settings(max_examples=60, deadline=None)
 

@@ -2,8 +2,9 @@
 
 Written from developers.telnyx.com and the SDK's types. What Telnyx offers and this network does not is refused:
 
-- A line has one endpoint at a time. `speak` and `playback_start` are refused (90045) while a stream runs, and a transfer
-  or bridge ends the stream when it begins; Telnyx would mix them. The tones of `send_dtmf` are mixed into a stream.
+- A line has one endpoint at a time. `speak` and `playback_start` are refused (90045) while a stream runs, and a
+  transfer or bridge ends the stream when it begins; Telnyx would mix them. The tones of `send_dtmf` are mixed into a
+  stream.
 - Streams carry the call's codec (PCMU, PCMA, G.722, or silence of Opus) from the caller, PCMU to it, on the inbound
   track; other codecs and tracks are refused.
   In the default mode, "mp3", nothing that an agent sends is played, neither RTP nor MP3.

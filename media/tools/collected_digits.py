@@ -1,0 +1,145 @@
+"""The tool `collect_digits`: what it asks for, and what it tells the model."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from media.providers.ports import ToolSpec
+from media.tools.tool import Tool
+
+DigitSource = Literal["keys", "speech"]
+DigitOutcome = Literal["complete", "too_few", "nothing"]
+DigitKind = Literal["", "phone", "card"]
+MOST_TRIES: Final = 3
+MOST_DIGITS: Final = 64
+LONGEST_PROMPT: Final = 300
+# Three tries of up to 64 digits, and the words before them.
+TIMEOUT_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class DigitRequest:
+    """What a tool waits for.
+
+    least, most: digits. terminator: a key that ends the input; "" for none. first_ms, next_ms: the longest wait for the
+    first digit and for each further one. spoken: words count, too, and not only keys. kind:
+    of a phone number or a card, whose end is known by its length. tries: with what is said before each further one."""
+
+    least: int = 1
+    most: int = 16
+    terminator: str = "#"
+    first_ms: float = 8_000.0
+    next_ms: float = 8_000.0
+    spoken: bool = False
+    kind: DigitKind = ""
+    tries: int = 1
+    retry_prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedDigits:
+    """digits: of the last try. outcome: whether there are enough. tries: how many it took. sources: how they were
+    given, in alphabetical order."""
+
+    digits: str
+    outcome: DigitOutcome
+    tries: int = 1
+    sources: tuple[DigitSource, ...] = ()
+
+
+_Prompt = Annotated[str, Meta(max_length=LONGEST_PROMPT)]
+
+
+class _Arguments(Struct):
+    min_digits: Annotated[int, Meta(ge=1, le=MOST_DIGITS)] = 1
+    max_digits: Annotated[int, Meta(ge=1, le=MOST_DIGITS)] = 16
+    terminator: Annotated[str, Meta(pattern=r"^[0-9*#]?$")] = "#"
+    timeout_s: Annotated[float, Meta(ge=1, le=60)] = 8.0
+    first_timeout_s: Annotated[float, Meta(ge=1, le=60)] | None = None
+    spoken: bool = False
+    kind: DigitKind = ""
+    tries: Annotated[int, Meta(ge=1, le=MOST_TRIES)] = 1
+    retry_prompts: Annotated[tuple[_Prompt, ...], Meta(max_length=MOST_TRIES - 1)] = ()
+    confirm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_digits > self.max_digits:
+            raise ValueError("min_digits: more than max_digits")
+
+
+_PARAMETERS: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "min_digits": {"type": "integer", "minimum": 1, "maximum": MOST_DIGITS, "description": "Fewer are a failure."},
+        "max_digits": {"type": "integer", "minimum": 1, "maximum": MOST_DIGITS},
+        "terminator": {"type": "string", "description": "Key that ends the input, usually #."},
+        "timeout_s": {"type": "number", "description": "Seconds without a further digit before a try ends."},
+        "first_timeout_s": {"type": "number", "description": "Seconds to wait for the first digit."},
+        "spoken": {
+            "type": "boolean",
+            "description": "The caller may also say the digits. Never for card numbers, PINs or passwords: what is "
+            "said is kept in the transcript; what is pressed is kept nowhere.",
+        },
+        "kind": {"type": "string", "enum": ["", "phone", "card"], "description": "Whose end is known by its length."},
+        "tries": {"type": "integer", "minimum": 1, "maximum": MOST_TRIES},
+        "retry_prompts": {
+            "type": "array",
+            "maxItems": MOST_TRIES - 1,
+            "items": {"type": "string", "maxLength": LONGEST_PROMPT},
+            "description": "What to say before the second and the third try, in the caller's language.",
+        },
+        "confirm": {"type": "boolean", "description": "Read the digits back and have the caller confirm them."},
+    },
+}
+
+
+def collect_digits(
+    collect: Callable[[DigitRequest], Awaitable[CollectedDigits]],
+    speak_groups: Callable[[str, DigitKind], str],
+    takes_speech: Callable[[], bool] = lambda: False,
+) -> Tool:
+    """Waits for digits that the caller presses, or says where the model allows it. speak_groups: digits as they are
+    read back. takes_speech: whether the caller's words belong to a run.
+
+    It stops at a barge-in, unless words count: a caller who talks instead of pressing keys is answered, and not told
+    later that nothing was pressed."""
+
+    async def run(arguments: bytes, run_id: str) -> str:
+        ask = msgspec.json.decode(arguments, type=_Arguments, strict=False)  # models write numbers as strings, too
+        first_s = ask.timeout_s if ask.first_timeout_s is None else ask.first_timeout_s
+        request = DigitRequest(
+            least=ask.min_digits,
+            most=ask.max_digits,
+            terminator=ask.terminator,
+            first_ms=first_s * 1_000,
+            next_ms=ask.timeout_s * 1_000,
+            spoken=ask.spoken,
+            kind=ask.kind,
+            tries=ask.tries,
+            retry_prompts=ask.retry_prompts,
+        )
+        collected = await collect(request)
+        groups = speak_groups(collected.digits, ask.kind) if ask.confirm else ""
+        return _describe(collected, ask.min_digits, groups)
+
+    description = (
+        "Wait for the caller to press digits on the phone's keypad, or to say them. Ask for them in the same answer."
+    )
+    spec = ToolSpec("collect_digits", description, _PARAMETERS)
+    return Tool(spec, run, TIMEOUT_S, secret=True, stops_at_barge_in=True, takes_speech=takes_speech)
+
+
+def _describe(collected: CollectedDigits, least: int, groups: str) -> str:
+    """What the model is told. groups: "" if they are not to be confirmed."""
+    if collected.outcome == "nothing":
+        return "The caller pressed nothing."
+    verb = "gave" if "speech" in collected.sources else "pressed"
+    text = f"The caller {verb}: {collected.digits}"
+    if collected.outcome == "too_few":
+        return f"{text}. That is fewer than the {least} digits that were asked for."
+    if not groups:
+        return text
+    return f'{text}. Say them back as "{groups}" and ask whether that is right. If it is not, collect them again.'
