@@ -9,9 +9,12 @@ from media.turn.final_text_request import NEVER
 
 @dataclass(slots=True)
 class AgentSpeech:
-    """The latest words. expect, asks, dictated: as in `AgentQuestion`; they stay when the words are over. ends_ms:
-    their end, if known. is_last: the call ends with them. is_audible: they have begun and are not over. settles_at: when the
-    caller's turn can no longer change because of them; NEVER once it cannot, and while they are not audible."""
+    """The latest words.
+
+    expect, asks, dictated: as in `AgentQuestion`; they stay when the words are over. ends_ms: their end, if known.
+    is_last: the call ends with them. is_audible: they have begun and are not over. settles_at: when the caller's turn
+    can no longer change because of them; NEVER once it cannot, and while they are not audible.
+    """
 
     expect: ExpectedReply = ExpectedReply.REPLY
     dictated: ExpectedDictation | None = None

@@ -300,7 +300,7 @@ class Floor:
             self._hold.speak_again(t)
         if self._hold.is_interruption(t):
             return self._interrupt(t)
-        if not self._hold.is_lowered or not self._hold.is_too_long_for_nod(self._last_voice) or self._text.is_backchannel:
+        if not self._hold.is_too_long_for_nod(self._last_voice) or self._text.is_backchannel:
             return NOTHING
         self._hold.end()
         return (HoldAgent(t, lowered=True),)

@@ -51,9 +51,9 @@ class Hold:
         self.is_lowered = False
 
     def is_too_long_for_nod(self, last_voice_ms: int) -> bool:
-        """Whether the speech has lasted longer than a nod. last_voice_ms: its latest sound, because the detector calls
-        it speech for about 200 ms more."""
-        return last_voice_ms - self._segment >= self._rules.nod_ms
+        """Whether the agent is lowered for speech that has lasted longer than a nod. last_voice_ms: its latest sound,
+        because the detector calls it speech for about 200 ms more."""
+        return self.is_lowered and last_voice_ms - self._segment >= self._rules.nod_ms
 
     def is_interruption(self, t: int) -> bool:
         """Whether it interrupts by its length, whatever the words are."""
