@@ -298,7 +298,7 @@ class Floor:
         if self._request.is_made:
             self._request.cancel()
             self._hold.speak_again(t)
-        if self._hold.is_interruption(t):
+        if self._hold.is_interruption(t, self._last_voice):
             return self._interrupt(t)
         if not self._hold.is_too_long_for_nod(self._last_voice) or self._text.is_backchannel:
             return NOTHING

@@ -55,9 +55,9 @@ class Hold:
         because the detector calls it speech for about 200 ms more."""
         return self.is_lowered and last_voice_ms - self._segment >= self._rules.nod_ms
 
-    def is_interruption(self, t: int) -> bool:
-        """Whether it interrupts by its length, whatever the words are."""
-        return t - self._segment >= self._rules.commit_ms or self.is_at_limit(t)
+    def is_interruption(self, t: int, last_voice_ms: int) -> bool:
+        """Whether it interrupts by its length, whatever the words are. last_voice_ms: as in `is_too_long_for_nod`."""
+        return last_voice_ms - self._segment >= self._rules.commit_ms or self.is_at_limit(t)
 
     def is_at_limit(self, t: int) -> bool:
         """Whether it must end now."""

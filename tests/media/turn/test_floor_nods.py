@@ -105,3 +105,12 @@ def test_what_the_detector_adds_to_speech_does_not_make_it_longer() -> None:
         call.record(call.floor.frame(call.now, True, call.voice))
     call.silence(100).text("yeah")
     assert call.kinds() == ["LowerAgent", "CallerPaused", "ResumeAgent"]
+
+
+def test_nor_an_interruption_of_a_long_nod() -> None:
+    call = polite().speech(900)
+    for _ in range(10):
+        call.now += 20
+        call.record(call.floor.frame(call.now, True, call.voice))
+    call.silence(100).text("great")
+    assert call.kinds() == ["LowerAgent", "HoldAgent", "CallerPaused", "ResumeAgent"]
