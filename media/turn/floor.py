@@ -48,7 +48,7 @@ class Floor:
     """The floor of one call. `t` is ms of received caller audio and never goes back.
 
     clock: ms of real time. Delayed audio arrives faster than real time; a recogniser gets its time on both clocks.
-    turn: how many caller turns were committed.
+    turn: how many caller turns were committed. agent: what is known of its words.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Floor:
         self._interrupted = False
         self._over_agent = False
         # The agent, and what was said over it.
-        self._agent = AgentSpeech()
+        self.agent = AgentSpeech()
         self._hold = Hold(rules)
         self._overlap_open = False
         self._interruptible = True
@@ -102,7 +102,7 @@ class Floor:
         if state is FloorState.CALLER:
             return NOTHING if speaking else self._pause_if_silent(t)
         if not speaking:
-            return NOTHING if t < self._agent.settles_at or not self._agent.leaves_turn_open else self._settle(t)
+            return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
         return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
@@ -133,7 +133,7 @@ class Floor:
 
     def dtmf(self, t: int, digit: str) -> Decisions:
         """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""
-        if not self._may_interrupt() or not self._agent.is_audible:
+        if not self._may_interrupt() or not self.agent.is_audible:
             return NOTHING
         if self.state is FloorState.HELD:
             return self._interrupt(t)
@@ -178,7 +178,7 @@ class Floor:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
-        agent = self._agent
+        agent = self.agent
         agent.expect, agent.asks, agent.dictated = expect, asks, dictated
         agent.ends_ms, agent.is_last = ends_ms, is_last
         if not agent.is_audible:
@@ -193,16 +193,16 @@ class Floor:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
         if self.state is FloorState.LISTENING or self._caller_has_floor():
             return NOTHING
-        if (not self._agent.is_audible and not self.is_overlapped) or self._agent.leaves_turn_open:
+        if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
             self._commit()
-        self._agent.stop()
+        self.agent.stop()
         self._interrupted = False
         self._interruptible = True
         self._hold.end()
         if self._speaking or self.state is FloorState.HELD:
-            return self._start(t, again=True, over_agent=not self._agent.asks)
-        if self._overlap_open or self._text.needs_answer or (self._agent.asks and self._text.new_words):
-            self._over_agent = not self._agent.asks
+            return self._start(t, again=True, over_agent=not self.agent.asks)
+        if self._overlap_open or self._text.needs_answer or (self.agent.asks and self._text.new_words):
+            self._over_agent = not self.agent.asks
             return self._request_text(t)
         self._text.mark_handled()
         self.state = FloorState.LISTENING
@@ -240,9 +240,7 @@ class Floor:
     def _silence_needed(self) -> int:
         if not self._rules.adaptive:
             return silence_for(_NOTHING_KNOWN, self._rules)
-        return silence_for(
-            self._evidence.collect(self._text.text, self._agent.expect, self._agent.dictated), self._rules
-        )
+        return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
         if t - max(self._last_voice, self._unseen) < self._need or self._speaking:
@@ -285,7 +283,7 @@ class Floor:
             return (CallerOverlaps(t),) if is_new else NOTHING
         if t - self._since < self._hold.extra_ms:
             return NOTHING
-        may_nod = self._rules.nod_ms > 0 and self._agent.may_be_lowered(t, self._rules.near_end_ms)
+        may_nod = self._rules.nod_ms > 0 and self.agent.may_be_lowered(t, self._rules.near_end_ms)
         self.state = FloorState.HELD
         self._hold.begin(t, t - self._silent_since, is_lowered=may_nod)
         self._request.cancel()
@@ -332,24 +330,24 @@ class Floor:
 
     def _takes_floor(self, onset: int) -> bool:
         """Whether the new words interrupt; a question whose end is near may be answered by any word."""
-        if self._agent.awaits_answer(onset, self._rules.near_end_ms) and self._text.new_words:
+        if self.agent.awaits_answer(onset, self._rules.near_end_ms) and self._text.new_words:
             return True
         return self._text.interrupts(self._rules.min_words) and not self._is_misheard_nod()
 
     def _is_misheard_nod(self) -> bool:
         """Whether the new words are one that is often written for a nod, and no longer than one."""
         is_short = self._last_voice - self._hold.at <= self._rules.nod_ms
-        return self.state is FloorState.HELD and self._agent.is_audible and is_short and self._text.is_like_nod
+        return self.state is FloorState.HELD and self.agent.is_audible and is_short and self._text.is_like_nod
 
     def _resume(self, t: int) -> Decisions:
         if self._is_misheard_nod():
             self._text.mark_handled()
-        self.state = FloorState.SPEAKING if self._agent.is_audible else FloorState.THINKING
+        self.state = FloorState.SPEAKING if self.agent.is_audible else FloorState.THINKING
         return (ResumeAgent(t, lowered=self._hold.end_falsely()),)
 
     def _interrupt(self, t: int) -> Decisions:
-        early = self._agent.leaves_turn_open
-        if early or not self._agent.is_audible:  # the turn was ended too early
+        early = self.agent.leaves_turn_open
+        if early or not self.agent.is_audible:  # the turn was ended too early
             self._evidence.went_on(self._hold.pause_before_ms)
         held = (HoldAgent(t, lowered=True),) if self._hold.end() else NOTHING
         interrupted = (*held, InterruptAgent(t, early))
@@ -374,7 +372,7 @@ class Floor:
     def _take_floor(self, state: FloorState) -> None:
         """The agent has the floor from here."""
         self.state = state
-        self._agent.begin()
+        self.agent.begin()
         self._overlap_open = self._interrupted = False
         self._interruptible = True
         self._hold.reset()
@@ -382,18 +380,18 @@ class Floor:
     def _lose_floor(self) -> None:
         """The agent was interrupted: what it was to answer needs an answer again."""
         self._text.reopen()
-        self._agent.stop()
+        self.agent.stop()
         self._over_agent = False
         self._interrupted = self._interruptible = True
 
     def _settle(self, t: int) -> Decisions:
         """Commits the turn that the audible reply answers, if that has not happened yet."""
-        if not self._agent.leaves_turn_open:
+        if not self.agent.leaves_turn_open:
             return NOTHING
         self._commit()
         return (TurnSettled(t),)
 
     def _commit(self) -> None:
-        self._agent.settles_at = NEVER
+        self.agent.settles_at = NEVER
         self._text.commit()
         self.turn += 1

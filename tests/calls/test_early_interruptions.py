@@ -91,6 +91,18 @@ def test_a_turn_is_reported_before_an_answer_that_is_shorter_than_it_stays_open(
     run_virtual(call())
 
 
+def test_a_turn_is_settled_while_no_caller_audio_comes() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["We are open from nine to five on all days of the week but Sunday."])
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.pause(500)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF]
+        assert scripted.carrier.sounding
+
+    run_virtual(call())
+
+
 def test_a_greeting_is_never_withdrawn() -> None:
     async def call() -> None:
         scripted = ScriptedCall(
