@@ -42,7 +42,7 @@ class TurnRules:
     min_words: int = 1
     pause_ms: int = 200
     text_wait_ms: int = 1_500
-    nod_ms: int = 450
+    nod_ms: int = 500
     settle_ms: int = 300
     commit_ms: int = 1_000
     held_pause_ms: int = 250
