@@ -23,7 +23,7 @@ class CurveWeights:
     model of the language, so that the sound decides alone.
     """
 
-    text_done: float = 0.85
+    text_done: float = 0.87
     text_likely: float = 0.5
     text_open: float = 0.1
     sound_done: float = 0.85
