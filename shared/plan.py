@@ -75,19 +75,23 @@ class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return self.vendor or self.provider
 
 
+BargeIn = Literal["off", "polite", "eager"]
+
+
 class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Turn-taking. Silence is counted from the true end of the caller's speech.
 
     silence_ms: silence that ends the caller's turn when nothing else is known.
     adaptive: shorten it after a finished sentence; lengthen it while digits, an e-mail address or a message is given.
-    barge_in: the caller may interrupt.
+    barge_in: the caller may interrupt. "polite" or true: the agent is lowered while speech may be a nod, then silent;
+        "eager": it is silent at once; "off" or false: never.
     min_words: words (backchannels not counted) that make an interruption.
     smart_turn: ask the smart-turn model at each pause (about 45 ms of a core each).
     """
 
     silence_ms: Annotated[int, Meta(ge=100, le=5_000)] = 600
     adaptive: bool = True
-    barge_in: bool = True
+    barge_in: bool | BargeIn = True
     min_words: Annotated[int, Meta(ge=1, le=10)] = 1
     smart_turn: bool = False
 

@@ -13,6 +13,7 @@ from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
+from control.agents.turn_config import Turn
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
 from control.platform.union_errors import SingleUnionError
@@ -67,26 +68,6 @@ class Speech(ConfigPart):
     tts: Chain = Field(
         default=[], description="Text to speech: 0 to 7 providers; the agent's voice_provider goes before them."
     )
-
-
-class Turn(ConfigPart):
-    """Turn-taking."""
-
-    silence_ms: int = Field(
-        default=600,
-        ge=100,
-        le=5_000,
-        description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn.",
-    )
-    adaptive: bool = Field(
-        default=True,
-        description="Shorten that silence after a finished sentence; lengthen it while digits or an e-mail are given.",
-    )
-    barge_in: bool = Field(default=True, description="The caller may interrupt the agent.")
-    min_words: int = Field(
-        default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."
-    )
-    smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
 
 
 class Limits(ConfigPart):

@@ -51,7 +51,7 @@ def make_plan(
             {
                 "agent": _agent(content.name, config, _explain_tools(texts, config)),
                 **chains,
-                "turn": config.turn.model_dump(),
+                "turn": _turn(config),
                 "limits": config.limits.model_dump(),
                 "tools": [*plan_tools(config), *(tool for tool in tools if tool.name not in RESERVED_NAMES)],
                 "recording": config.recording.enabled,
@@ -67,6 +67,12 @@ def make_plan(
             }
         )
     )
+
+
+def _turn(config: AgentConfig) -> dict[str, Any]:
+    """Nodes of the version before know true and false only, and `eager` has no such word."""
+    turn = config.turn.model_dump()
+    return {**turn, "barge_in": {"off": False, "polite": True}.get(turn["barge_in"], turn["barge_in"])}
 
 
 def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:

@@ -20,6 +20,9 @@ class AgentListener(Protocol):
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
         """The utterance is complete; `left_ms` of it are still to be heard."""
 
+    def agent_heard(self) -> None:
+        """Words of the utterance were heard, and are about to be reported: what they answer comes first."""
+
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end."""
 
@@ -41,6 +44,7 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()  # also cancelled ones that are still closing
         self._closed = False
         self._audible_at: float | None = None
+        self._is_settled = False  # the utterance cannot be withdrawn any more
         self._filler: Utterance | None = None  # without a reply, which takes it over when it begins
         self._latency = AnswerLatency(services.emit)
 
@@ -118,6 +122,11 @@ class Agent:
         if self._reply:
             self._services.playback.hold(self._services.clock())
 
+    def lower(self) -> None:
+        """Lets the agent go on more quietly for a moment."""
+        if self._reply:
+            self._services.playback.lower(self._services.clock())
+
     def resume(self) -> None:
         """Continues after a false interruption."""
         if self._reply is None:
@@ -127,14 +136,20 @@ class Agent:
             self.on_audio_sent()
         self.check_finished()
 
-    def interrupt(self) -> None:
-        """Ends the utterance at the word that was heard, because the caller has the floor."""
+    @property
+    def may_be_withdrawn(self) -> bool:
+        """The utterance is an answer for which no tool was called: nothing has happened that it must tell of."""
+        return self.is_answering and self._reply is not None and not self._reply.has_called_tools
+
+    def interrupt(self, *, withdraws: bool = False) -> None:
+        """Ends the utterance at the word that was heard, because the caller has the floor. withdraws: it counts as not
+        said at all, because it had only just begun."""
         if self._reply is None:
             return
         if self._task:
             self._task.cancel()
         self._services.playback.drop(self._services.clock())
-        self._conclude(interrupted=True)
+        self._conclude(interrupted=True, is_withdrawn=withdraws)
 
     def on_audio_sent(self) -> None:
         """Audio of the utterance was sent to the caller."""
@@ -149,11 +164,16 @@ class Agent:
             return  # the floor was not free: the listener has interrupted it
         self._report_length()
 
+    def settle(self) -> None:
+        """The caller's turn can no longer change: the utterance is its answer."""
+        self._is_settled = True
+        self.check_finished()
+
     def check_finished(self) -> None:
         """Concludes the utterance if it was made and heard to its end; reports its latency once a mark shows it."""
         if self._filler is not None and self._services.playback.silent(self._services.clock()):
             self._end_filler()
-        if self._reply is not None:
+        if self._reply is not None and self._is_settled:
             self._latency.report(self._reply.times, self._services.playback.sounded_at)
         if self._reply is None or (self._task and not self._task.done()):
             return
@@ -178,6 +198,7 @@ class Agent:
         if self._closed:
             return utterance
         self._audible_at = None
+        self._is_settled = False
         self._latency.begin(utterance.turn, times)
         utterance = self._continue_filler(utterance)
         self._reply = Reply(self._services, utterance, fixed, in_transcript)
@@ -247,18 +268,21 @@ class Agent:
             left_ms = self._services.playback.left_ms(self._services.clock())
             self._listener.agent_length_known(self._reply.utterance, left_ms)
 
-    def _conclude(self, *, interrupted: bool) -> None:
+    def _conclude(self, *, interrupted: bool, is_withdrawn: bool = False) -> None:
         reply, now = self._reply, self._services.clock()
         if reply is None:
             return
         self._reply = None
         playback, utterance = self._services.playback, reply.utterance
-        self._latency.report(reply.times, playback.settle_sound(now))
-        heard, planned = playback.heard_text(now), utterance.text.strip()
+        sounded_at = playback.settle_sound(now)
+        if not is_withdrawn:
+            self._latency.report(reply.times, sounded_at)
+        heard, planned = "" if is_withdrawn else playback.heard_text(now), utterance.text.strip()
         reply.cut(heard)
         if utterance is not self._filler:
             self._account_heard(utterance)
         if heard and self._audible_at is not None:
+            self._listener.agent_heard()
             unsaid = planned if heard != planned else ""
             ended = playback.silenced_at if interrupted else now
             times = playback.word_times(heard)

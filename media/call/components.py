@@ -12,6 +12,7 @@ from media.call.recording import LocalArchive, RecordingArchive, RecordingWriter
 from media.call.turn_hints import TurnHints
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.tools.remote import RemoteTools
+from media.turn.evidence import CompletenessJudge
 from media.turn.vad import VoiceTrack
 from shared.plan import CallPlan
 
@@ -22,9 +23,10 @@ class CallComponents:
 
     track: this caller's voice activity. clock: ms since the call's first stream began, never going back. wall_clock:
     the date and time, which the model is told. recorder: None if the call is not recorded. hints: None without
-    smart-turn. archive: stores the recording. on_turn_taken: called when a turn of the caller's has ended and is about
-    to be answered. remote_tools: runs the tools of control; None where there is no control. phrases: audio of fixed
-    sentences, shared with other calls; None: nothing is said from it, so that no filler comes before a late answer.
+    smart-turn. completeness: None without a model of the caller's words. archive: stores the recording. on_turn_taken:
+    called when a turn of the caller's has ended and is about to be answered. remote_tools: runs the tools of control;
+    None where there is no control. phrases: audio of fixed sentences, shared with other calls; None: nothing is said
+    from it, so that no filler comes before a late answer.
     """
 
     plan: CallPlan
@@ -39,6 +41,7 @@ class CallComponents:
     transcoder: Transcoder
     recorder: RecordingWriter | None = None
     hints: TurnHints | None = None
+    completeness: CompletenessJudge | None = None
     archive: RecordingArchive = field(default_factory=LocalArchive)
     on_turn_taken: Callable[[], None] = lambda: None
     remote_tools: RemoteTools | None = None

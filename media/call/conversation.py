@@ -3,6 +3,7 @@
 import asyncio
 
 from media.call.agent import Agent
+from media.call.agent_overlap import AgentOverlap
 from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_tools import ToolSequence
@@ -31,7 +32,7 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
-from media.turn.endpoint import asks_caller, expected_reply
+from media.turn.agent_question import read_question
 from media.turn.floor import Floor
 from media.turn.floor_state import CALLER_IS_HEARD, FloorState
 from shared import events
@@ -61,8 +62,7 @@ class Conversation:
         late = LateFiller(plan.limits, plan.agent.language)
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
-        self._held_at = self._overlap_at = 0.0
-        self.floor = Floor(make_turn_rules(plan.turn), clock.now)
+        self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
@@ -79,6 +79,7 @@ class Conversation:
             on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
+        self._overlap = AgentOverlap(self._agent, self.turns, components.track, clock, self._emit)
         self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
         observed = ObservedCall(
             clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback
@@ -143,6 +144,7 @@ class Conversation:
             self._speech.close()
             await self._phrase_audio.close()
             await self.recogniser.close()
+            self.keypad.close()
 
     # --- from the carrier ---
 
@@ -182,8 +184,9 @@ class Conversation:
     # --- from the agent ---
 
     def agent_audible(self, utterance: Utterance) -> None:
-        """The answer began to sound: the caller's turn can no longer change."""
-        self.turns.commit(is_continued=self.floor.is_overlapped)
+        """The answer began to sound: soon the caller's turn can no longer change."""
+        if self.floor.is_overlapped:
+            self.turns.commit(is_continued=True)
         self._silence.reply_audible(is_answer=utterance.is_answer)
         self._termination.unsaid_words = ""
         self._report_speech(utterance, None)
@@ -191,6 +194,11 @@ class Conversation:
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
         """All audio of the utterance is there; `left_ms` of it are still to be played."""
         self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
+
+    def agent_heard(self) -> None:
+        """Words are about to be reported: the turn that they answer comes first, if it was still open."""
+        if self.turns.is_pending:
+            self.turns.commit(is_continued=self.floor.is_overlapped)
 
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end: the caller's turn, or the end of the call."""
@@ -245,12 +253,20 @@ class Conversation:
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
                     self._answer(decision.text, ended, due, self._clock.now())
-                case floor_decisions.HoldAgent():
-                    self._hold_agent()
-                case floor_decisions.ResumeAgent():
-                    self._resume_agent()
-                case floor_decisions.InterruptAgent():
-                    self._interrupt_agent()
+                case floor_decisions.TurnSettled():
+                    self.turns.commit()
+                    self._agent.settle()
+                case floor_decisions.LowerAgent():
+                    self._overlap.lower()
+                    self._caller_started()
+                case floor_decisions.HoldAgent(lowered=lowered):
+                    self._overlap.hold(was_lowered=lowered)
+                    if not lowered:
+                        self._caller_started()
+                case floor_decisions.ResumeAgent(lowered=lowered):
+                    self._overlap.resume(was_lowered=lowered)
+                case floor_decisions.InterruptAgent(early=early):
+                    self._interrupt_agent(is_early=early)
                 case floor_decisions.NothingSaid(interrupted=interrupted):
                     self._nothing_said(interrupted)
         self.recogniser.set_turn(self.floor.turn)
@@ -264,32 +280,16 @@ class Conversation:
 
     def _caller_paused(self, token: int) -> None:
         self.recogniser.finalise(token)
-        if self._components.hints is not None:
-            self._components.hints.request(
-                lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished))
-            )
+        hints = self._components.hints
+        if hints is not None:
+            hints.request(lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished)))
 
-    def _hold_agent(self) -> None:
-        self._held_at = self._clock.now()
-        self._overlap_at = self._clock.at_audio(self._components.track.onset_ms)
-        self._agent.hold()
-        self._caller_started()
-
-    def _resume_agent(self) -> None:
-        self.turns.discard_overlap()
-        self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
-        self._agent.resume()
-
-    def _interrupt_agent(self) -> None:
-        overlap_at, was_audible = self._overlap_at, self._agent.is_audible
+    def _interrupt_agent(self, *, is_early: bool) -> None:
         if self._agent.is_answering:
             self._failures.answered()
-        self._agent.interrupt()
+        self._overlap.interrupt(is_early=is_early)
         self._termination.interrupted()
         self._silence.reply_over()
-        if was_audible:
-            self.turns.began_over_agent(overlap_at)
-            self._emit(events.TurnInterrupted(self.turns.number, round(overlap_at), round(self._held_at)))
 
     def _nothing_said(self, interrupted: bool) -> None:
         self.turns.discard()
@@ -354,8 +354,10 @@ class Conversation:
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         self._pending.began(utterance)
-        text = utterance.text.strip()
-        self.apply(self.floor.agent_speaking(self._clock.audio_ms, expected_reply(text), asks_caller(text), ends_ms))
+        asked = read_question(utterance.text.strip(), self._components.plan.agent.language)
+        now, is_last, dictated = self._clock.audio_ms, bool(self._termination.reason), asked.dictated
+        said = self.floor.agent_speaking(now, asked.expect, asked.asks, ends_ms, dictated=dictated, is_last=is_last)
+        self.apply(said)
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
         match event:

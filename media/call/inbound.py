@@ -116,7 +116,8 @@ class InboundPath:
         the call."""
         held_up = now - self._ticked_at > HELD_UP_MS
         self._ticked_at = now
-        if held_up or not (self._speech.speaking or self._floor.state in CALLER_IS_HEARD):
+        floor = self._floor
+        if held_up or not (self._speech.speaking or floor.state in CALLER_IS_HEARD or floor.agent.leaves_turn_open):
             return
         self._hand_out_silence(self._timeline.fill(now), SILENT_PCM, self._timeline.filled_until)
 

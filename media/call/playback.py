@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from media.audio.framer import FRAME, fill_frames
-from media.audio.mulaw import BYTES_PER_MS
+from media.audio.mulaw import BYTES_PER_MS, lower
 from media.call.heard_times import HeardTimes
 from media.call.media_stream import MediaStream
 from media.call.utterance import Utterance
@@ -23,6 +23,8 @@ MARK_EVERY_MS = 200
 OVERDUE_MS = 400.0
 # When the last mark fails to return for this long after the audio's end, the audio counts as played.
 LOST_MARK_MS = 2_000.0
+# How long the agent stays lower under a nod: 500 ms of speech, 250 ms of silence and the time of the final text.
+LOWERED_MS = 1_000.0
 
 
 # Called with audio (mu-law, 8 kHz) and the time of its beginning, in ms on the call's clock.
@@ -48,6 +50,7 @@ class Playback:
         self.held = False
         self.silenced_at = 0.0
         self._dropped = False
+        self._lowered = (0.0, 0.0)  # from where to where the audio is sent more quietly
         self._settled = self._heard = 0.0
         self._heard_times = HeardTimes()
         self.sounded_at: float | None = None
@@ -65,6 +68,7 @@ class Playback:
         self._marks.clear()
         self.utterance = utterance
         self.held = self._dropped = False
+        self._lowered = (0.0, 0.0)
         self._heard = 0.0
         self._heard_times = HeardTimes()
         self.sounded_at = self._sound_due = None
@@ -100,6 +104,7 @@ class Playback:
             return
         self.settle(now)
         self._settle_sound()
+        self._lowered = (0.0, 0.0)
         if self._sent > self._proven:
             self._stream.clear()
         self._generation += 1
@@ -108,6 +113,18 @@ class Playback:
         self._rewind(self._settled, now)
         self.held = True
         self.silenced_at = now
+
+    def lower(self, now: float) -> None:
+        """Goes on more quietly for `LOWERED_MS` from what was heard, then as before: what the carrier has not played is
+        replaced. Nothing is repeated but what it plays until its buffer is cleared."""
+        if self.held or self._dropped or self.utterance is None:
+            return
+        self.hold(now)
+        self.held = False
+        self._lowered = (self._settled, self._settled + LOWERED_MS)
+        self._send(now)
+        if self.utterance.complete:
+            self._put_end_mark()
 
     def resume(self, now: float) -> None:
         """Continues after `hold`, from the start of the first word that was not fully heard."""
@@ -219,12 +236,12 @@ class Playback:
             # The carrier has nothing left to play, whether or not the last mark is back: this audio sounds from now on.
             self.settle(now)
             self._base = (self._sent, now)
-        audio = self.utterance.audio
+        length = len(self.utterance.audio)
         start = round(self._sent * BYTES_PER_MS)
-        end = len(audio) if self.utterance.complete else len(audio) - (len(audio) - start) % FRAME
+        end = length if self.utterance.complete else length - (length - start) % FRAME
         while start < end:
             frames = max(1, (round((self._marked + MARK_EVERY_MS) * BYTES_PER_MS) - start) // FRAME)
-            part = bytes(audio[start : min(end, start + frames * FRAME)])
+            part = self._audio(start, min(end, start + frames * FRAME))
             filled = fill_frames(part)
             self._stream.play(filled)
             self._padding_ms = (len(filled) - len(part)) / BYTES_PER_MS
@@ -233,6 +250,13 @@ class Playback:
             if self._sent - self._marked >= MARK_EVERY_MS:
                 self._put_mark()
         self._mark_sound()
+
+    def _audio(self, start: int, end: int) -> bytes:
+        """A stretch of the utterance, in bytes, as the caller hears it."""
+        assert self.utterance is not None
+        audio = bytes(self.utterance.audio[start:end])
+        low, high = (min(max(start, round(ms * BYTES_PER_MS)), end) - start for ms in self._lowered)
+        return audio[:low] + lower(audio[low:high]) + audio[high:] if low < high else audio
 
     def _mark_sound(self) -> None:
         """Puts a mark behind the first audible sample, unless there is one: it tells when the caller hears it."""
@@ -283,8 +307,7 @@ class Playback:
         return now - time < self._marks[-1][1] - at + LOST_MARK_MS
 
     def _hand_out(self, start: float, end: float) -> None:
-        assert self.utterance is not None
         at, time = self._base
-        audio = bytes(self.utterance.audio[round(start * BYTES_PER_MS) : round(end * BYTES_PER_MS)])
+        audio = self._audio(round(start * BYTES_PER_MS), round(end * BYTES_PER_MS))
         for read in self.heard_readers:
             read(audio, time + start - at)

@@ -96,6 +96,11 @@ class Reply:
         return self._sequence is not None and not self._sequence.is_done
 
     @property
+    def has_called_tools(self) -> bool:
+        """Whether tools were called for it."""
+        return self._sequence is not None
+
+    @property
     def owes_answer(self) -> bool:
         """Whether its latest words are a filler, or those before a tool: the answer is still to come."""
         if self._sequence is None:

@@ -33,6 +33,7 @@ from media.server.provider_health import ProviderHealthReporter
 from media.server.signature import SignatureCheck
 from media.server.sinks import StateFolder
 from media.server.worker import Worker, WorkerResources
+from media.turn.completeness import load_completeness_model
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.vad import VadEngine
 from shared.bus.client import bus_client
@@ -134,6 +135,7 @@ async def _serve(options: WorkerOptions) -> None:
                 pool=pool,
                 metrics=metrics,
                 smart_turn=_judge(options.plan),
+                completeness=load_completeness_model(),
                 remote_tools=backend.node.remote_tools if backend.node else None,
                 phrases=PhraseAudioCache(),
             )

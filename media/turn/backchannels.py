@@ -18,6 +18,8 @@ _BACKCHANNELS = phrase_set(
     "cool|nice|fine|perfect|exactly|absolutely|of course|true|that's right|sounds good|makes sense|go on|go ahead|"
     "really|wow|no problem|no worries|sí|si|claro|vale|ajá|ja|genau|stimmt|oui|d'accord|ouais|certo"
 )
+# What recognisers write for "yeah", "mhm" and "right" when that is all they hear of a sentence.
+_MISHEARD = phrase_set("here|hear|year|ear|her|him|hum|home|yet|white|write|you")
 # Said over the agent, these ask for the floor at once, however many words an interruption must otherwise have.
 _DEMANDS = phrase_set("no|nope|stop|wait|hold on|hang on|actually|excuse me|pardon|sorry|one moment|one second")
 
@@ -42,6 +44,11 @@ def without_backchannels(spoken: list[str]) -> list[str]:
             rest.append(spoken[at])
         at += length or 1
     return rest
+
+
+def is_misheard_backchannel(spoken: list[str]) -> bool:
+    """Whether `spoken` (from `split_words`) is one word that recognisers write for a backchannel."""
+    return len(spoken) == 1 and spoken[0] in _MISHEARD
 
 
 def demands_floor(spoken: list[str]) -> bool:

@@ -57,26 +57,55 @@ class NothingSaid:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldAgent:
-    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recogniser."""
+class TurnSettled:
+    """The answer has been audible long enough: the caller's turn can no longer change."""
 
     t: int
+
+
+@dataclass(frozen=True, slots=True)
+class LowerAgent:
+    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser."""
+
+    t: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAgent:
+    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recogniser.
+
+    lowered: it was lowered for the same speech until now, and the recogniser was notified then."""
+
+    t: int
+    lowered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeAgent:
-    """It was nothing, or a backchannel: continue where the agent was held."""
+    """It was nothing, or a backchannel: continue where the agent was held. lowered: it was never silent."""
 
     t: int
+    lowered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InterruptAgent:
-    """The caller took the floor: cancel the reply that is under way or held."""
+    """The caller took the floor: cancel the reply that is under way or held. early: it had only just become audible,
+    and the turn that it answers goes on."""
 
     t: int
+    early: bool = False
 
 
 Decision = (
-    CallerStarted | CallerOverlaps | CallerPaused | CallerDone | NothingSaid | HoldAgent | ResumeAgent | InterruptAgent
+    CallerStarted
+    | CallerOverlaps
+    | CallerPaused
+    | CallerDone
+    | NothingSaid
+    | TurnSettled
+    | LowerAgent
+    | HoldAgent
+    | ResumeAgent
+    | InterruptAgent
 )

@@ -29,6 +29,7 @@ _CONFIRMS = re.compile(
     r"\b(is|was|sounds?) (that|this|it|everything) (all )?(right|correct|ok|okay|good)\b|"
     r"\b(correct|right)\?|\bdid i get that\b"
 )
+_READS_BACK = re.compile(r"\d[\d -]+\d")
 _OFFERS = _any(
     "(?<!what )would you like|(?<!what )do you (want|have|need|know)|shall i|(?<!what )should i|is (this|that|it)",
     "are you|have you got|can i take|do i have",
@@ -63,15 +64,18 @@ _AUXILIARY = re.compile(
 
 def expected_reply(agent_text: str) -> ExpectedReply:
     """Returns what an agent that just said `agent_text` expects: the last asking sentence of its last two decides."""
-    for sentence in reversed(_last_sentences(agent_text)):
-        if _is_asking(sentence):
-            return _expected(sentence)
-    return ExpectedReply.REPLY
+    sentence = asked_sentence(agent_text)
+    return _expected(sentence) if sentence else ExpectedReply.REPLY
+
+
+def asked_sentence(agent_text: str) -> str:
+    """The last question or request in the last two sentences of `agent_text`, in lower case; "" if there is none."""
+    return next((sentence for sentence in reversed(_last_sentences(agent_text)) if _is_asking(sentence)), "")
 
 
 def asks_caller(agent_text: str) -> bool:
     """Whether the last two sentences of `agent_text` contain a question or a request."""
-    return any(_is_asking(sentence) for sentence in _last_sentences(agent_text))
+    return bool(asked_sentence(agent_text))
 
 
 def _last_sentences(text: str) -> list[str]:
@@ -84,7 +88,7 @@ def _is_asking(sentence: str) -> bool:
 
 
 def _expected(sentence: str) -> ExpectedReply:
-    if _CONFIRMS.search(sentence):
+    if _CONFIRMS.search(sentence) or (_AUXILIARY.search(sentence) and _READS_BACK.search(sentence)):
         return ExpectedReply.YES_NO
     if not _OFFERS.search(sentence):
         for expect, topic in _TOPICS:

@@ -7,6 +7,8 @@
     SPEAKING   the agent is audible                 speech -> HELD, all was played             -> LISTENING
     HELD       the caller speaks over the agent     words -> CALLER or PAUSED, backchannel, none -> back
 
+In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0118.
+
 The caller's turn is committed, and its text with it, when the reply becomes audible (`agent_speaking`), when it ends
 without having been (`agent_done`), or with NothingSaid: `turn` moves, and the recogniser needs a `next_turn`.
 Until then the text is cumulative.
@@ -14,6 +16,7 @@ Until then the text is cumulative.
 
 from collections.abc import Callable
 
+from media.turn.agent_speech import AgentSpeech
 from media.turn.decisions import (
     CallerDone,
     CallerOverlaps,
@@ -22,56 +25,58 @@ from media.turn.decisions import (
     Decision,
     HoldAgent,
     InterruptAgent,
+    LowerAgent,
     NothingSaid,
     ResumeAgent,
+    TurnSettled,
 )
-from media.turn.endpoint import ExpectedReply, TurnRules, silence_for
+from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
+from media.turn.expected_dictation import ExpectedDictation
+from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import FloorState
+from media.turn.hold import Hold
+from media.turn.operating_curve import silence_for
 from media.turn.turn_text import TurnText
 
 Decisions = tuple[Decision, ...]
 NOTHING: Decisions = ()
-# After this many false holds the next one needs no more speech than the one before.
-_MAX_FALSE_HOLDS = 4
-_NEVER = -1
+_NOTHING_KNOWN = TurnEvidence()
 
 
 class Floor:
     """The floor of one call. `t` is ms of received caller audio and never goes back.
 
     clock: ms of real time. Delayed audio arrives faster than real time; a recogniser gets its time on both clocks.
-    turn: how many caller turns were committed.
+    turn: how many caller turns were committed. agent: what is known of its words.
     """
 
-    def __init__(self, rules: TurnRules, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        rules: TurnRules,
+        clock: Callable[[], float] | None = None,
+        judge: CompletenessJudge | None = None,
+    ) -> None:
+        """judge: asked in each pause, at once, if the rules are adaptive."""
         self._rules = rules
-        self._clock = clock
+        self._evidence = EvidenceCollector(rules, judge)
+        self._request = FinalTextRequest(clock)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = FloorState.LISTENING
         self.turn = 0
         # The caller's voice.
         self._speaking = False
         self._since = 0
-        self._last_voice = 0
-        self._unseen = _NEVER
+        self._last_voice = self._silent_since = 0
+        self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
-        self._token = 0
-        self._requested = _NEVER
-        self._requested_clock = 0.0
-        self._answered = False
-        self._hint: float | None = None
         self._need = rules.silence_ms
         self._interrupted = False
         self._over_agent = False
-        # The agent: the reply it expects, and what was said over it.
-        self._expect = ExpectedReply.REPLY
-        self._asks = False
-        self._agent_ends: int | None = None
-        self._audible = False
-        self._held_at = 0
-        self._segment = 0
-        self._false_holds = 0
+        # The agent, and what was said over it.
+        self.agent = AgentSpeech()
+        self._hold = Hold(rules)
         self._overlap_open = False
         self._interruptible = True
 
@@ -84,10 +89,11 @@ class Floor:
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
-        self._last_voice = last_voice_ms
         if speaking is not self._speaking:
             self._speaking = speaking
             self._since = t
+            self._silent_since = self._last_voice
+        self._last_voice = last_voice_ms
         state = self.state
         if state is FloorState.PAUSED:
             return self._start(t, again=True) if speaking else self._finish_if_due(t)
@@ -96,21 +102,21 @@ class Floor:
         if state is FloorState.CALLER:
             return NOTHING if speaking else self._pause_if_silent(t)
         if not speaking:
-            return NOTHING
+            return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
         return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
         """Takes the text of the caller's uncommitted turn; `final` with the latest token answers CallerPaused."""
-        if token is not None and token < self._token and self._text.is_older(text):
+        if token is not None and token < self._request.token and self._text.is_older(text):
             return NOTHING
         changed = self._text.update(text)
-        answers = final and token == self._token
-        self._answered = self._answered or answers
+        answers = final and token == self._request.token
+        self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.CALLER:
                 return NOTHING
             case FloorState.PAUSED:
-                return self._update_need(t, changed and self._unseen != _NEVER)
+                return self._update_need(t, changed and self._unseen != NEVER)
             case FloorState.LISTENING:
                 return self._words_while_listening(t, answers)
             case FloorState.HELD:
@@ -120,20 +126,21 @@ class Floor:
 
     def hint(self, t: int, token: int, finished: float) -> Decisions:
         """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token."""
-        if token != self._token or self.state is not FloorState.PAUSED:
+        if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
-        self._hint = finished
+        self._evidence.sound = finished
         return self._update_need(t, more_unseen=False)
 
     def dtmf(self, t: int, digit: str) -> Decisions:
         """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""
-        if not self._may_interrupt() or not self._agent_audible():
+        if not self._may_interrupt() or not self.agent.is_audible:
             return NOTHING
         if self.state is FloorState.HELD:
             return self._interrupt(t)
+        settled = self._settle(t)
         self._lose_floor()
         self.state = FloorState.LISTENING
-        return (HoldAgent(t), InterruptAgent(t))
+        return (*settled, HoldAgent(t), InterruptAgent(t))
 
     # --- the agent ---
 
@@ -144,8 +151,10 @@ class Floor:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
             talks = self._caller_has_floor() or self.state is FloorState.HELD
+            settled = self._settle(t)
             self._take_floor(FloorState.THINKING)
-            self._overlap_open = talks
+            self._overlap_open, self._interruptible = talks, interruptible
+            return settled
         self._interruptible = interruptible
         return NOTHING
 
@@ -155,37 +164,45 @@ class Floor:
         expect: ExpectedReply = ExpectedReply.REPLY,
         asks: bool = False,
         ends_ms: int | None = None,
+        *,
+        dictated: ExpectedDictation | None = None,
+        is_last: bool = False,
     ) -> Decisions:
-        """The reply became audible (this commits the caller's turn), or what is known of it changed.
+        """The reply became audible (this commits the caller's turn, `settle_ms` later), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
+        dictated: what it asks for that is dictated. is_last: the call ends with it, so it is held, not lowered, until
+        it is known what is said over it.
         InterruptAgent if the caller has the floor: drop it."""
         if self._caller_has_floor():
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
-        self._expect, self._asks, self._agent_ends = expect, asks, ends_ms
-        if not self._audible:
-            self._audible = True
+        agent = self.agent
+        agent.expect, agent.asks, agent.dictated = expect, asks, dictated
+        agent.ends_ms, agent.is_last = ends_ms, is_last
+        if not agent.is_audible:
+            agent.is_audible = True
             if not self.is_overlapped:
-                self._commit()
+                agent.settles_at = t + (self._rules.settle_ms if self._may_interrupt() else 0)
         if self.state is FloorState.THINKING:
             self.state = FloorState.SPEAKING
-        return NOTHING
+        return self._settle(t) if self.state is FloorState.SPEAKING and t >= agent.settles_at else NOTHING
 
     def agent_done(self, t: int) -> Decisions:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
         if self.state is FloorState.LISTENING or self._caller_has_floor():
             return NOTHING
-        if not self._audible and not self.is_overlapped:
+        if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
             self._commit()
-        self._audible = False
+        self.agent.stop()
         self._interrupted = False
         self._interruptible = True
+        self._hold.end()
         if self._speaking or self.state is FloorState.HELD:
-            return self._start(t, again=True, over_agent=not self._asks)
-        if self._overlap_open or self._text.needs_answer or (self._asks and self._text.new_words):
-            self._over_agent = not self._asks
+            return self._start(t, again=True, over_agent=not self.agent.asks)
+        if self._overlap_open or self._text.needs_answer or (self.agent.asks and self._text.new_words):
+            self._over_agent = not self.agent.asks
             return self._request_text(t)
         self._text.mark_handled()
         self.state = FloorState.LISTENING
@@ -194,8 +211,10 @@ class Floor:
     # --- the caller's turn ---
 
     def _start(self, t: int, *, again: bool, over_agent: bool = False) -> Decisions:
+        if self.state is FloorState.PAUSED:
+            self._evidence.went_on(t - self._silent_since)
         self.state = FloorState.CALLER
-        self._unseen = _NEVER
+        self._unseen = NEVER
         self._over_agent = over_agent
         return (CallerStarted(t, again),)
 
@@ -206,36 +225,33 @@ class Floor:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
-        self._token += 1
-        self._requested = t
-        self._requested_clock = self._clock() if self._clock else 0.0
-        self._answered = False
-        self._hint = None
-        self._need = silence_for(self._text.text, self._expect, self._rules, None)
-        return (CallerPaused(t, self._token),)
+        token = self._request.make(t)
+        self._evidence.begin_pause()
+        self._need = self._silence_needed()
+        return (CallerPaused(t, token),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
         """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
         if more_unseen:
             self._unseen = t
-        self._need = silence_for(self._text.text, self._expect, self._rules, self._hint)
+        self._need = self._silence_needed()
         return self._finish_if_due(t)
+
+    def _silence_needed(self) -> int:
+        if not self._rules.adaptive:
+            return silence_for(_NOTHING_KNOWN, self._rules)
+        return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
         if t - max(self._last_voice, self._unseen) < self._need or self._speaking:
             return NOTHING
-        if not self._answered and self._waited_for_text(t) < self._rules.text_wait_ms:
+        if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
             return NOTHING
         return self._finish(t)
 
-    def _waited_for_text(self, t: int) -> float:
-        """Ms since the final text was requested."""
-        waited = t - self._requested
-        return min(waited, self._clock() - self._requested_clock) if self._clock else waited
-
     def _finish(self, t: int) -> Decisions:
         end = max(self._last_voice, self._unseen)
-        self._unseen = _NEVER
+        self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
         if not self._text.new_words:
@@ -265,38 +281,39 @@ class Floor:
         self._overlap_open = True
         if not self._may_interrupt():
             return (CallerOverlaps(t),) if is_new else NOTHING
-        extra_ms = min(self._false_holds, _MAX_FALSE_HOLDS) * self._rules.false_hold_ms
-        if t - self._since < extra_ms:
+        if t - self._since < self._hold.extra_ms:
             return NOTHING
+        may_nod = self._rules.nod_ms > 0 and self.agent.may_be_lowered(t, self._rules.near_end_ms)
         self.state = FloorState.HELD
-        self._held_at = self._segment = t
-        self._requested = _NEVER
-        return (HoldAgent(t),)
+        self._hold.begin(t, t - self._silent_since, is_lowered=may_nod)
+        self._request.cancel()
+        return (LowerAgent(t) if may_nod else HoldAgent(t),)
 
     def _held(self, t: int) -> Decisions:
         return self._held_speech(t) if self._speaking else self._held_silence(t)
 
     def _held_speech(self, t: int) -> Decisions:
-        if self._requested != _NEVER:
-            self._requested = _NEVER
-            self._segment = t
-        if t - self._segment >= self._rules.commit_ms or t - self._held_at >= self._rules.held_max_ms:
+        if self._request.is_made:
+            self._request.cancel()
+            self._hold.speak_again(t)
+        if self._hold.is_interruption(t, self._last_voice):
             return self._interrupt(t)
-        return NOTHING
+        if not self._hold.is_too_long_for_nod(self._last_voice) or self._text.is_backchannel:
+            return NOTHING
+        self._hold.end()
+        return (HoldAgent(t, lowered=True),)
 
     def _held_silence(self, t: int) -> Decisions:
-        if self._requested == _NEVER:
-            is_silent = (
-                t - self._last_voice >= self._rules.held_pause_ms or t - self._held_at >= self._rules.held_max_ms
-            )
+        if not self._request.is_made:
+            is_silent = t - self._last_voice >= self._rules.held_pause_ms or self._hold.is_at_limit(t)
             return self._request_text(t) if is_silent else NOTHING
-        return self._resume(t) if t - self._requested >= self._rules.resume_wait_ms else NOTHING
+        return self._resume(t) if t - self._request.at >= self._rules.resume_wait_ms else NOTHING
 
     def _words_in_hold(self, t: int, answers: bool) -> Decisions:
         """Words while the agent is held: an interruption, or only a backchannel."""
-        if self._takes_floor(self._held_at):
+        if self._takes_floor(self._hold.at):
             return self._interrupt(t)
-        if answers and self._requested != _NEVER:
+        if answers and self._request.is_made:
             self._overlap_open = False
             return self._resume(t)
         return NOTHING
@@ -308,33 +325,41 @@ class Floor:
             return NOTHING
         if not answers:
             self._unseen = t
-            self._requested = _NEVER
+            self._request.cancel()
         return (HoldAgent(t), *self._interrupt(t))
 
     def _takes_floor(self, onset: int) -> bool:
         """Whether the new words interrupt; a question whose end is near may be answered by any word."""
-        is_near_end = self._agent_ends is not None and self._agent_ends - onset <= self._rules.near_end_ms
-        if self._asks and is_near_end and self._text.new_words:
+        if self.agent.awaits_answer(onset, self._rules.near_end_ms) and self._text.new_words:
             return True
-        return self._text.interrupts(self._rules.min_words)
+        return self._text.interrupts(self._rules.min_words) and not self._is_misheard_nod()
+
+    def _is_misheard_nod(self) -> bool:
+        """Whether the new words are one that is often written for a nod, and no longer than one."""
+        is_short = self._last_voice - self._hold.at <= self._rules.nod_ms
+        return self.state is FloorState.HELD and self.agent.is_audible and is_short and self._text.is_like_nod
 
     def _resume(self, t: int) -> Decisions:
-        self.state = FloorState.SPEAKING if self._audible else FloorState.THINKING
-        self._false_holds += 1
-        return (ResumeAgent(t),)
+        if self._is_misheard_nod():
+            self._text.mark_handled()
+        self.state = FloorState.SPEAKING if self.agent.is_audible else FloorState.THINKING
+        return (ResumeAgent(t, lowered=self._hold.end_falsely()),)
 
     def _interrupt(self, t: int) -> Decisions:
+        early = self.agent.leaves_turn_open
+        if early or not self.agent.is_audible:  # the turn was ended too early
+            self._evidence.went_on(self._hold.pause_before_ms)
+        held = (HoldAgent(t, lowered=True),) if self._hold.end() else NOTHING
+        interrupted = (*held, InterruptAgent(t, early))
         self._lose_floor()
-        if self._requested != _NEVER and not self._speaking:
+        if self._request.is_made and not self._speaking:
             self.state = FloorState.PAUSED
-            return (InterruptAgent(t), *self._update_need(t, more_unseen=False))
+            return (*interrupted, *self._update_need(t, more_unseen=False))
         self.state = FloorState.CALLER
         if self._speaking:
-            return (InterruptAgent(t),)
-        return (
-            InterruptAgent(t),
-            *(self._request_text(t) if self._unseen == t else self._pause_if_silent(t)),
-        )
+            return interrupted
+        pause = self._request_text(t) if self._unseen == t else self._pause_if_silent(t)
+        return (*interrupted, *pause)
 
     # --- bookkeeping ---
 
@@ -344,25 +369,29 @@ class Floor:
     def _may_interrupt(self) -> bool:
         return self._rules.barge_in and self._interruptible
 
-    def _agent_audible(self) -> bool:
-        return self.state is FloorState.SPEAKING or (self.state is FloorState.HELD and self._audible)
-
     def _take_floor(self, state: FloorState) -> None:
         """The agent has the floor from here."""
         self.state = state
-        self._audible = self._asks = self._overlap_open = False
-        self._interrupted = False
+        self.agent.begin()
+        self._overlap_open = self._interrupted = False
         self._interruptible = True
-        self._agent_ends = None
-        self._false_holds = 0
+        self._hold.reset()
 
     def _lose_floor(self) -> None:
         """The agent was interrupted: what it was to answer needs an answer again."""
         self._text.reopen()
-        self._audible = False
+        self.agent.stop()
         self._over_agent = False
         self._interrupted = self._interruptible = True
 
+    def _settle(self, t: int) -> Decisions:
+        """Commits the turn that the audible reply answers, if that has not happened yet."""
+        if not self.agent.leaves_turn_open:
+            return NOTHING
+        self._commit()
+        return (TurnSettled(t),)
+
     def _commit(self) -> None:
+        self.agent.settles_at = NEVER
         self._text.commit()
         self.turn += 1

@@ -1,6 +1,6 @@
 """The caller's uncommitted words: which of them are new, and whether they interrupt a speaking agent."""
 
-from media.turn.backchannels import demands_floor, split_words, without_backchannels
+from media.turn.backchannels import demands_floor, is_misheard_backchannel, split_words, without_backchannels
 
 
 class TurnText:
@@ -27,6 +27,16 @@ class TurnText:
     def needs_answer(self) -> bool:
         """Whether anything new is more than a backchannel."""
         return bool(without_backchannels(self.new_words))
+
+    @property
+    def is_backchannel(self) -> bool:
+        """Whether there are new words, and nothing but backchannels."""
+        return bool(self.new_words) and not self.needs_answer
+
+    @property
+    def is_like_nod(self) -> bool:
+        """Whether the only new word is one that recognisers write for a nod."""
+        return is_misheard_backchannel(self.new_words)
 
     def update(self, text: str) -> bool:
         """Takes the recogniser's text; returns whether its words changed."""
@@ -60,4 +70,4 @@ class TurnText:
         counted = without_backchannels(self.new_words)
         if len(counted) >= min_words or demands_floor(counted):
             return True
-        return bool(self.new_words) and self.text.count("?") > self._handled_questions
+        return bool(counted) and self.text.count("?") > self._handled_questions

@@ -1,8 +1,12 @@
 """Whole calls: turns, answers, interruptions, and what the model gets of them."""
 
+import asyncio
+
+import pytest
+
 from media.providers.ports import ProviderError
 from shared.events import AgentSaid, CallerSaid, TurnInterrupted, TurnLatency, TurnResumed
-from shared.plan import TurnPlan
+from shared.plan import BargeIn, TurnPlan
 from tests.calls.scripted_call import WORD_MS, ScriptedCall
 from tests.virtual_time import run_virtual
 
@@ -69,30 +73,34 @@ def test_model_request_contains_the_conversation_as_heard() -> None:
     run_virtual(call())
 
 
-def test_an_interruption_cuts_the_agent_at_the_word_heard() -> None:
+@pytest.mark.parametrize(("barge_in", "cleared_ms"), [("polite", 20 + 500), ("eager", 20)])
+def test_an_interruption_cuts_the_agent_at_the_word_heard(barge_in: BargeIn, cleared_ms: int) -> None:
     async def call() -> None:
-        scripted = ScriptedCall(answers=[LONG, "Sure."])
+        scripted = ScriptedCall(answers=[LONG, "Sure."], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
         await scripted.say("tell me everything", 900)
         await scripted.wait_until_sounding()
         await scripted.silence(4 * WORD_MS)
+        spoke_at = asyncio.get_running_loop().time()
         await scripted.say("stop please", 600)
+        assert scripted.carrier.clears[0] - spoke_at <= 0.06, "at once: lowered, or silent"
         await scripted.listen_until_quiet()
         cut, _ = scripted.events_of(AgentSaid)
         heard = scripted.carrier.heard_words() - 1  # without "Sure."
         assert cut.interrupted and cut.planned == LONG
         assert cut.text == " ".join(LONG.split()[:heard])
-        assert 4 <= heard <= 5
+        assert 4 <= heard <= 5 + (cleared_ms - 20) // WORD_MS
         (interruption,) = scripted.events_of(TurnInterrupted)
-        assert interruption.cleared_ms - interruption.speech_ms <= 60
+        assert interruption.cleared_ms - interruption.speech_ms == pytest.approx(cleared_ms, abs=40)
         remembered = [message.text for message in scripted.model.requests[-1].messages]
         assert remembered == ["tell me everything", cut.text, "stop please"]
 
     run_virtual(call())
 
 
-def test_a_backchannel_does_not_stop_the_agent() -> None:
+@pytest.mark.parametrize("barge_in", [True, "eager"])
+def test_a_backchannel_does_not_stop_the_agent(barge_in: bool | BargeIn) -> None:
     async def call() -> None:
-        scripted = ScriptedCall(answers=[LONG])
+        scripted = ScriptedCall(answers=[LONG], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
         await scripted.say("tell me everything", 900)
         await scripted.wait_until_sounding()
         await scripted.silence(3 * WORD_MS)
@@ -101,10 +109,12 @@ def test_a_backchannel_does_not_stop_the_agent() -> None:
         await scripted.listen_until_quiet()
         (said,) = scripted.events_of(AgentSaid)
         assert said.text == LONG and not said.interrupted
-        assert len(scripted.events_of(TurnResumed)) == 1 and scripted.events_of(TurnInterrupted) == []
+        assert len(scripted.events_of(TurnResumed)) == (barge_in == "eager")
+        assert scripted.events_of(TurnInterrupted) == []
         assert len(scripted.events_of(CallerSaid)) == 1
-        # Only the word that was cut is repeated.
-        assert 12 <= scripted.carrier.heard_words() <= 13
+        # Nothing is repeated after it was lowered, and after a hold only the word that was cut.
+        words = scripted.carrier.heard_words()
+        assert 12 <= words <= 13 if barge_in == "eager" else words == len(LONG.split())
 
     run_virtual(call())
 

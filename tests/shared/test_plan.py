@@ -153,7 +153,11 @@ _plans = st.builds(
     stt=st.lists(st.builds(ProviderPlan, provider=st.text(min_size=1, max_size=9)), min_size=1, max_size=3),
     llm=st.just([ProviderPlan("b", {"temperature": 0.5, "nested": {"list": [1, "x", None, True]}})]),
     tts=st.just([ProviderPlan("c")]),
-    turn=st.builds(TurnPlan, silence_ms=st.integers(100, 5_000), barge_in=st.booleans()),
+    turn=st.builds(
+        TurnPlan,
+        silence_ms=st.integers(100, 5_000),
+        barge_in=st.booleans() | st.sampled_from(("off", "polite", "eager")),
+    ),
     limits=st.builds(LimitsPlan, reply_s=st.floats(0, 60)),
     tools=st.lists(
         st.one_of(

@@ -69,7 +69,7 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             optional={
                 "silence_ms": st.integers(100, 5_000),
                 "adaptive": st.booleans(),
-                "barge_in": st.booleans(),
+                "barge_in": st.booleans() | st.sampled_from(["off", "polite", "eager"]),
                 "min_words": st.integers(1, 10),
                 "smart_turn": st.booleans(),
             },

@@ -95,6 +95,7 @@ def test_out_of_bounds_is_refused_by_schema_and_model(config: dict[str, Any]) ->
         ({"recording": {"enabled": True}}, "needs consent"),
         ({"recording": {"enabled": True, "consent": "announced", "announcement": "  "}}, "announcement's text"),
         ({"recording": {"enabled": True, "consent": "given_otherwise"}}, "statement of where"),
+        ({"turn": {"barge_in": "always"}}, 'must be true, false, "off", "polite" or "eager"'),
         ({"tools": ["end_call", "end_call"]}, "each one once"),
         ({"fallback_number": "+12345678"}, "no phone number of its country"),
         ({"fallback_number": "+999123456789"}, "is no phone number"),

@@ -59,7 +59,8 @@ def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
     assert plan.agent.fallback_number == config.fallback_number
     for part in ("turn", "limits"):
         for name, value in getattr(config, part).model_dump().items():
-            assert getattr(getattr(plan, part), name) == value
+            # Words that the nodes of the version before do not know are sent as those that they do.
+            assert getattr(getattr(plan, part), name) == {"off": False, "polite": True}.get(value, value)
     for name in ("first_message", "greeting_interruptible"):
         assert getattr(plan, name) == getattr(config, name)
     assert list(plan.tools) == plan_tools(config)

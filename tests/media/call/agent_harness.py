@@ -53,6 +53,9 @@ class AgentHarness:
         self._record("length_known")
         self.left_ms.append(left_ms)
 
+    def agent_heard(self) -> None:
+        pass
+
     def agent_finished(self, utterance: Utterance) -> None:
         self._record("finished")
 

@@ -34,7 +34,7 @@ PLAN = b"""{
   "stt": [{"provider": "standin", "options": {"final_ms": 10, "text": "and so my fellow americans"}}],
   "llm": [{"provider": "standin", "options": {"first_token_ms": 10, "token_ms": 1, "text": "Thank you for calling."}}],
   "tts": [{"provider": "standin", "options": {"first_byte_ms": 10, "audio_ms": 600, "chunk_ms": 200}}],
-  "turn": {"silence_ms": 400, "barge_in": true}, "recording": false}"""
+  "turn": {"silence_ms": 400, "adaptive": false, "barge_in": true}, "recording": false}"""
 
 
 @dataclass

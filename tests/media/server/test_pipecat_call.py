@@ -60,7 +60,7 @@ def plan(vendors: PipecatVendors, backups: dict[str, dict[str, Any]]) -> CallPla
         for kind in ("stt", "llm", "tts")
     }
     limits = {"reply_s": 0, "idle_nudge_s": 0, "silence_s": 0}
-    plan = {"agent": {"prompt": "Be kind."}, "turn": {"silence_ms": 400}, "limits": limits, **chains}
+    plan = {"agent": {"prompt": "Be kind."}, "turn": {"silence_ms": 400, "adaptive": False}, "limits": limits, **chains}
     return decode_plan(json.dumps(plan))
 
 

@@ -1,19 +1,40 @@
 """Feeds a floor with frames of a perfect voice detector, in virtual time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from media.turn.decisions import CallerPaused, Decision
+from media.turn.decisions import CallerPaused, Decision, TurnSettled
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.floor import Floor
 
 STEP = 20
 
 
+class ScriptedJudge:
+    """A CompletenessJudge with the given probabilities. asked: what it was asked."""
+
+    def __init__(
+        self, known: dict[str, float] | None = None, *, default: float = 0.3, languages: tuple[str, ...] = ("en",)
+    ) -> None:
+        self._known, self._default, self._languages = known or {}, default, languages
+        self.asked: list[tuple[str, str, ExpectedReply]] = []
+
+    def supports(self, language: str) -> bool:
+        return language in self._languages
+
+    def probabilities(
+        self, texts: Sequence[str], *, language: str = "en", asked: ExpectedReply = ExpectedReply.REPLY
+    ) -> list[float]:
+        self.asked += [(text, language, asked) for text in texts]
+        return [self._known.get(text, self._default) for text in texts]
+
+
 @dataclass
 class FloorHarness:
     """A call without audio.
 
-    now: ms of caller audio. voice: end of the caller's speech. log: the decisions. token: of the latest CallerPaused.
+    now: ms of caller audio. voice: end of the caller's speech. log: the decisions, but when turns were settled, which
+    is in `settled`. token: of the latest CallerPaused.
     """
 
     floor: Floor
@@ -21,10 +42,14 @@ class FloorHarness:
     voice: int = 0
     log: list[Decision] = field(default_factory=list)
     token: int = 0
+    settled: list[int] = field(default_factory=list)
 
     def record(self, decisions: tuple[Decision, ...]) -> "FloorHarness":
-        self.log += decisions
         for decision in decisions:
+            if isinstance(decision, TurnSettled):
+                self.settled.append(decision.t)
+                continue
+            self.log.append(decision)
             if isinstance(decision, CallerPaused):
                 self.token = decision.token
         return self
@@ -73,7 +98,14 @@ class FloorHarness:
 
 
 def make_floor(**rules: int | bool) -> FloorHarness:
-    return FloorHarness(Floor(TurnRules(**{"silence_ms": 400, "adaptive": False, **rules})))  # type: ignore[arg-type]
+    """Plain silence of 400 ms; speech over the agent silences it at once."""
+    chosen = {"silence_ms": 400, "adaptive": False, "nod_ms": 0, "settle_ms": 0, **rules}
+    return FloorHarness(Floor(TurnRules(**chosen)))  # type: ignore[arg-type]
+
+
+def make_judged_floor(known: dict[str, float], **rules: int | bool) -> FloorHarness:
+    """An adaptive floor of 600 ms with a judge of these texts; all others are undecided."""
+    return FloorHarness(Floor(TurnRules(silence_ms=600, **rules), judge=ScriptedJudge(known)))  # type: ignore[arg-type]
 
 
 def make_speaking_agent(**rules: int | bool) -> FloorHarness:

@@ -13,9 +13,12 @@ from media.turn.decisions import (
     ResumeAgent,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
-from tests.media.turn.floor_harness import STEP, make_floor, make_speaking_agent
+from tests.media.turn.floor_harness import STEP, make_floor, make_judged_floor, make_speaking_agent
+
+PHONE = ExpectedDictation(DictationKind.PHONE)
 
 # --- the caller's turn ---
 
@@ -80,16 +83,43 @@ def test_noise_gives_nothing_said() -> None:
     assert call.floor.state is FloorState.LISTENING and call.floor.turn == 1
 
 
-def test_finished_sentence_shortens_the_silence_and_unfinished_one_lengthens_it() -> None:
-    call = make_floor(adaptive=True, silence_ms=600).speech(400).silence(200).text("Can I have a table?").silence(220)
-    assert call.log[-1] == CallerDone(820, 400, "Can I have a table?", 820)
-    call = make_floor(adaptive=True, silence_ms=600).speech(400).silence(200).text("I want a").silence(840)
+def test_words_that_end_a_turn_shorten_the_silence_and_others_lengthen_it() -> None:
+    call = make_judged_floor({"can I have a table": 0.9})
+    call.speech(400).silence(200).text("can I have a table").silence(220)
+    assert call.log[-1] == CallerDone(820, 400, "can I have a table", 820)
+    call = make_judged_floor({"I want": 0.05}).speech(400).silence(200).text("I want").silence(1_240)
     assert "CallerDone" not in call.kinds()
     assert isinstance(call.silence(20).log[-1], CallerDone)
 
 
+def test_a_full_stop_of_the_recogniser_ends_nothing() -> None:
+    call = make_judged_floor({}).speech(400).silence(200).text("I would like.").silence(700)
+    assert "CallerDone" not in call.kinds()
+
+
+def test_callers_who_pause_long_get_more_time() -> None:
+    call = make_judged_floor({})
+    for words in ("I", "I want", "I want one"):
+        call.speech(400).silence(1_000).text(words)
+    call.log.clear()
+    call.speech(400).silence(200).text("I want one table").silence(1_020)
+    assert "CallerDone" not in call.kinds(), "1,150 ms would have been enough without the long pauses"
+    assert isinstance(call.silence(200).log[-1], CallerDone)
+
+
+def test_a_turn_that_was_ended_too_early_counts_for_the_pace() -> None:
+    call = make_judged_floor({"we": 0.9, "we want": 0.9})
+    for words in ("we", "we want"):
+        call.speech(1_200).silence(200).text(words).silence(800)  # the reply is being made, and given up
+    call.log.clear()
+    call.speech(1_200).silence(200).text("we want one").silence(1_020)
+    assert call.kinds() == ["HoldAgent", "InterruptAgent", "CallerPaused"], "pauses of 1,020 ms ask for 1,275"
+    assert isinstance(call.silence(80).log[-1], CallerDone)
+
+
 def test_agent_question_changes_the_silence() -> None:
-    call = make_floor(adaptive=True).agent(ExpectedReply.DIGITS, asks=True).silence(500).agent_done()
+    call = make_floor(adaptive=True)
+    call.record(call.floor.agent_speaking(0, ExpectedReply.DIGITS, True, dictated=PHONE)).silence(500).agent_done()
     call.speech(600).silence(200).text("four one five").silence(1_180)
     assert "CallerDone" not in call.kinds()
     assert isinstance(call.silence(20).log[-1], CallerDone)

@@ -14,12 +14,15 @@ from media.turn.decisions import (
     Decision,
     HoldAgent,
     InterruptAgent,
+    LowerAgent,
     NothingSaid,
     ResumeAgent,
+    TurnSettled,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
+from tests.media.turn.floor_harness import ScriptedJudge
 
 STEP = 20
 BACKCHANNELS = ("uh-huh", "okay", "yeah", "right")
@@ -34,10 +37,30 @@ class RandomCall(RuleBasedStateMachine):
         adaptive=st.booleans(),
         barge_in=st.booleans(),
         min_words=st.integers(1, 3),
+        nod_ms=st.sampled_from((0, 300)),
+        settle_ms=st.sampled_from((0, 300)),
+        judged=st.none() | st.sampled_from((0.05, 0.3, 0.9)),
     )
-    def begin(self, silence: int, adaptive: bool, barge_in: bool, min_words: int) -> None:
-        self.plan = TurnRules(silence_ms=silence, adaptive=adaptive, barge_in=barge_in, min_words=min_words)
-        self.floor = Floor(self.plan)
+    def begin(
+        self,
+        silence: int,
+        adaptive: bool,
+        barge_in: bool,
+        min_words: int,
+        nod_ms: int,
+        settle_ms: int,
+        judged: float | None,
+    ) -> None:
+        self.plan = TurnRules(
+            silence,
+            adaptive=adaptive,
+            barge_in=barge_in,
+            min_words=min_words,
+            nod_ms=nod_ms,
+            settle_ms=settle_ms,
+        )
+        self.floor = Floor(self.plan, judge=None if judged is None else ScriptedJudge(default=judged))
+        self.lowered = False
         self.t = self.voice = self.held_since = 0
         self.numbers = itertools.count()
         self.said: list[str] = []  # recognised words of the uncommitted turn
@@ -72,17 +95,24 @@ class RandomCall(RuleBasedStateMachine):
                 self.final |= self.open
                 self.answered |= self.open
                 self.replying, self.audible = True, False
-            case HoldAgent():
-                assert self.replying and not self.held and self.plan.barge_in
-                self.held, self.held_since = True, self.t
-            case ResumeAgent():
-                assert self.held
-                self.held = False
-            case InterruptAgent():
-                assert self.replying
-                if not self.audible:
+            case LowerAgent():
+                assert self.audible and not self.held and not self.lowered and self.plan.nod_ms
+                self.lowered, self.held_since = True, self.t
+            case HoldAgent(lowered=lowered):
+                assert self.replying and not self.held and self.plan.barge_in and lowered is self.lowered
+                self.held_since = self.held_since if lowered else self.t
+                self.held, self.lowered = True, False
+            case ResumeAgent(lowered=lowered):
+                assert self.held is not self.lowered and lowered is self.lowered
+                self.held = self.lowered = False
+            case InterruptAgent(early=early):
+                assert self.replying and not self.lowered, "silenced before it is interrupted"
+                assert not early or (self.audible and self.floor.turn == self.turn)
+                if early or not self.audible:
                     self.answered -= self.open
                 self.replying = self.held = False
+            case TurnSettled():
+                assert self.audible or self.replying
             case CallerStarted() | NothingSaid():
                 assert not self.replying
 
@@ -161,7 +191,7 @@ class RandomCall(RuleBasedStateMachine):
     @precondition(lambda self: self.replying)
     @rule()
     def agent_finishes(self) -> None:
-        self.replying = self.held = False
+        self.replying = self.held = self.lowered = False
         self.carry_out(self.floor.agent_done(self.t))
 
     # --- properties ---
@@ -169,12 +199,13 @@ class RandomCall(RuleBasedStateMachine):
     @invariant()
     def the_floor_and_the_call_agree_who_speaks(self) -> None:
         assert (self.floor.state in AGENT_STATES) == self.replying
-        assert (self.floor.state is FloorState.HELD) == self.held
+        assert (self.floor.state is FloorState.HELD) == (self.held or self.lowered)
+        assert not self.lowered or self.audible
 
     @invariant()
     def a_hold_is_limited(self) -> None:
         longest = self.plan.held_max_ms + self.plan.resume_wait_ms + 2 * STEP
-        assert not self.held or self.t - self.held_since <= longest
+        assert not (self.held or self.lowered) or self.t - self.held_since <= longest
 
     def teardown(self) -> None:
         if not hasattr(self, "floor"):

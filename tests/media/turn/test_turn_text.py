@@ -52,12 +52,18 @@ def test_new_words_interrupt_if_they_are_enough() -> None:
 
 def test_a_question_interrupts_once() -> None:
     turn_text = TurnText()
-    turn_text.update("really?")
+    turn_text.update("why?")
     assert turn_text.interrupts(3)
     turn_text.mark_handled()
     assert not turn_text.interrupts(3)
-    turn_text.update("really? okay")
+    turn_text.update("why? okay")
     assert not turn_text.interrupts(3)
+
+
+def test_a_backchannel_with_a_question_mark_is_no_question() -> None:
+    turn_text = TurnText()
+    turn_text.update("Right?")
+    assert not turn_text.interrupts(1) and turn_text.is_backchannel
 
 
 def test_text_with_fewer_words_is_older() -> None:

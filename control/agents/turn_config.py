@@ -1,0 +1,34 @@
+"""The part of an agent's config that says when it answers, and how callers interrupt it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from control.agents.config_part import ConfigPart
+from control.platform.union_errors import SingleUnionError
+from shared.plan import BargeIn
+
+
+class Turn(ConfigPart):
+    """Turn-taking."""
+
+    silence_ms: int = Field(
+        default=600,
+        ge=100,
+        le=5_000,
+        description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn.",
+    )
+    adaptive: bool = Field(
+        default=True,
+        description="Shorten that silence where the caller's words end; lengthen it where they go on, or while digits "
+        "or an e-mail are given.",
+    )
+    barge_in: Annotated[bool | BargeIn, SingleUnionError('true, false, "off", "polite" or "eager"')] = Field(
+        default=True,
+        description="How callers interrupt the agent. polite (or true): speech that may be a nod only lowers it for "
+        "500 ms. eager: any speech silences it at once. off (or false): not at all.",
+    )
+    min_words: int = Field(
+        default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."
+    )
+    smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")

@@ -1,0 +1,157 @@
+"""What the completeness model sees of a caller's words: hashed words and endings, and a few counts.
+
+A change here makes every trained file worthless: raise `FORMAT` and train anew (docs/turn-model.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from media.turn.backchannels import phrase_set, split_words
+from media.turn.expected_reply import ExpectedReply
+
+FORMAT = 1
+# A turn's end is decided by its last words; a sentence of more than 32 words says no more about it.
+MAX_CHARS, MAX_WORDS = 1_000, 32
+NGRAM_BUCKETS, WORD_BUCKETS, ENDING_BUCKETS = 1 << 18, 1 << 15, 1 << 12
+LAST_WORDS, FIRST_WORDS, ENDINGS = 6, 3, 3
+START = "^"
+NGRAMS = 20
+COUNTS = 24
+
+# In this order in the trained weights; a kind that is not among them counts as a reply.
+ASKED = (
+    ExpectedReply.REPLY,
+    ExpectedReply.YES_NO,
+    ExpectedReply.DIGITS,
+    ExpectedReply.CODE,
+    ExpectedReply.EMAIL,
+    ExpectedReply.SPELLING,
+    ExpectedReply.MESSAGE,
+)
+_QUESTION = phrase_set("what|what's|where|where's|when|when's|who|who's|how|how's|why|which|whose")
+_AUXILIARY = phrase_set(
+    "do|does|did|is|are|was|were|am|can|could|would|will|shall|should|have|has|had|may|might|must|don't|isn't|aren't|"
+    "can't|won't|doesn't|didn't|i'm|i'd|i'll|i've|it's|that's|there's|we're|you're|he's|she's|they're"
+)
+_SUBJECT = phrase_set("i|you|he|she|it|we|they|this|that|there|i'm|i'd|i'll|i've|it's|that's|there's|we're|you're")
+_DIGIT = phrase_set("zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple")
+_TO_HASH = str.maketrans("0123456789", "##########")
+
+
+@dataclass(frozen=True, slots=True)
+class CompletenessFeatures:
+    """Of one text. ngrams: NGRAMS places below NGRAM_BUCKETS; words: LAST_WORDS + FIRST_WORDS places below
+    WORD_BUCKETS; endings: ENDINGS places below ENDING_BUCKETS; counts: COUNTS numbers of 0-2."""
+
+    ngrams: list[int]
+    words: list[int]
+    endings: list[int]
+    counts: list[float]
+
+
+def last_words(text: str) -> list[str]:
+    """The last MAX_WORDS words of a text of any length, without punctuation, digits as `#`."""
+    spoken = split_words(text[-MAX_CHARS:])[-MAX_WORDS:]
+    return [word.translate(_TO_HASH) for word in spoken]
+
+
+def extract_features(words: Sequence[str], asked: ExpectedReply) -> CompletenessFeatures:
+    """words: from `last_words`."""
+    asked = asked if asked in ASKED else ExpectedReply.REPLY
+    padded = [*[START] * LAST_WORDS, *words]
+    last = padded[-LAST_WORDS:]
+    first = [*words[:FIRST_WORDS], *[START] * (FIRST_WORDS - len(words[:FIRST_WORDS]))]
+    return CompletenessFeatures(
+        ngrams=[_bucket(feature, NGRAM_BUCKETS) for feature in _ngrams(words, last, first, asked)],
+        words=[_bucket(word, WORD_BUCKETS) for word in (*last, *first)],
+        endings=[_bucket(word[-3:], ENDING_BUCKETS) for word in last[-ENDINGS:]],
+        counts=_counts(words, asked),
+    )
+
+
+def _bucket(feature: str, buckets: int) -> int:
+    return crc32(feature.encode()) % buckets
+
+
+def _ngrams(words: Sequence[str], last: list[str], first: list[str], asked: ExpectedReply) -> list[str]:
+    a, b, c, d, e = last[-5:]
+    length = min(len(words), 12)
+    classes = " ".join(_word_class(word) for word in last[-4:])
+    return [
+        f"1 {e}",
+        f"2 {d} {e}",
+        f"3 {c} {d} {e}",
+        f"4 {b} {c} {d} {e}",
+        f"5 {a} {b} {c} {d} {e}",
+        f"p2 {d}",
+        f"p3 {c}",
+        f"p4 {b}",
+        f"s3 {c} {e}",
+        f"s4 {b} {e}",
+        f"e {e[-3:]}",
+        f"de {d} {e[-2:]}",
+        f"cde {c} {d} {e[-2:]}",
+        f"k {classes}",
+        f"f {first[0]} {e}",
+        f"ff {first[0]} {first[1]}",
+        f"n {length} {e}",
+        f"nn {length} {first[0]}",
+        f"a {asked} {e}",
+        f"an {asked} {length} {_word_class(e)}",
+    ]
+
+
+def _counts(words: Sequence[str], asked: ExpectedReply) -> list[float]:
+    length, run = len(words), _digit_run(words)
+    counts = [0.0] * COUNTS
+    counts[ASKED.index(asked)] = 1.0
+    counts[len(ASKED) :] = [
+        min(length, 4) / 4,
+        min(length, 10) / 10,
+        length / MAX_WORDS,
+        float(length == 1),
+        float(bool(words) and words[0] in _QUESTION),
+        float(bool(words) and words[0] in _AUXILIARY),
+        float(any(word in _QUESTION for word in words)),
+        float(any(word in _AUXILIARY for word in words)),
+        float(any(word in _SUBJECT for word in words)),
+        min(run, 4) / 4,
+        min(run, 20) / 10,
+        float(run in (10, 11)),
+        float(run == 16),
+        float(run in (4, 6)),
+        min(_letter_run(words), 8) / 8,
+        float("at" in words and "dot" in words),
+        float(bool(words) and len(words[-1]) == 1),
+    ]
+    return counts
+
+
+def _word_class(word: str) -> str:
+    if "#" in word:
+        return "#" * min(len(word), 4) if word.strip("#") == "" else "#x"
+    if word in _DIGIT:
+        return "digit"
+    if word in _AUXILIARY or word in _SUBJECT or word in _QUESTION or len(word) <= 3:
+        return word
+    return "-" + word[-2:]
+
+
+def _digit_run(words: Sequence[str]) -> int:
+    """Digits of the last words that are nothing but digits."""
+    run = 0
+    for word in reversed(words):
+        if word not in _DIGIT and word.strip("#"):
+            break
+        run += len(word) if word.startswith("#") else 1
+    return run
+
+
+def _letter_run(words: Sequence[str]) -> int:
+    run = 0
+    for word in reversed(words):
+        if len(word) != 1:
+            break
+        run += 1
+    return run

@@ -1,0 +1,133 @@
+"""What is known, in a pause of the caller's, of whether the turn is over."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from media.turn.backchannels import split_words
+from media.turn.dictation import DictationState, Progress, dictation_state, ends_in_letters
+from media.turn.endpoint import (
+    TurnRules,
+    declines_dictation,
+    ends_message,
+    is_plain_answer,
+    is_unfinished,
+    may_be_unfinished,
+)
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
+from media.turn.expected_reply import ExpectedReply
+
+# Probabilities of what the words alone decide: "I'd like a table and" goes on, "yes" to a yes/no question does not.
+GOES_ON: Final = 0.02
+IS_DONE: Final = 0.98
+_ENGLISH: Final = "en"
+# The caller's latest pauses that tell the pace: enough to forget the beginning of a call, few enough to follow it.
+_LATEST_PAUSES: Final = 8
+_LEAST_PAUSES: Final = 2
+_SPELLS: Final = DictationState(Progress.PARTIAL)
+
+
+class CompletenessJudge(Protocol):
+    """Tells from the words alone whether a caller has finished; at most 1 ms for a text, because calls wait for it."""
+
+    def supports(self, language: str) -> bool:
+        """Whether it knows the language."""
+
+    def probabilities(
+        self, texts: Sequence[str], *, language: str = _ENGLISH, asked: ExpectedReply = ExpectedReply.REPLY
+    ) -> list[float]:
+        """For each text of a caller's turn the probability (0-1) that the turn ends there. Punctuation is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPace:
+    """How long the caller pauses within a turn. long_ms: three of four of the latest pauses were no longer."""
+
+    long_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEvidence:
+    """What is known of a pause; None where nothing is.
+
+    text: probability (0-1) that the words end here. sound: the same from how they sound (smart-turn). vendor: the
+    same from the recogniser itself, if it is trained for that. asked: what the agent's last words expect. dictation:
+    how much there is of what the caller dictates. pace: of the caller in this call.
+    """
+
+    text: float | None = None
+    sound: float | None = None
+    vendor: float | None = None
+    asked: ExpectedReply = ExpectedReply.REPLY
+    dictation: DictationState | None = None
+    pace: CallerPace | None = None
+
+
+class EvidenceCollector:
+    """Collects the evidence of one call's pauses. judge: None where no model is loaded.
+
+    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come.
+    """
+
+    def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
+        self._language = rules.language.partition("-")[0].lower()
+        self._judge = judge if judge is not None and judge.supports(self._language) else None
+        self._pauses: deque[int] = deque(maxlen=_LATEST_PAUSES)
+        self._judged: tuple[str, ExpectedReply] = ("", ExpectedReply.REPLY)
+        self._probability: float | None = None
+        self.sound: float | None = None
+        self.vendor: float | None = None
+
+    def begin_pause(self) -> None:
+        """A pause begins: what was heard in the one before says nothing of it."""
+        self.sound = self.vendor = None
+
+    def went_on(self, pause_ms: int) -> None:
+        """The caller continues the same turn after so long a pause."""
+        self._pauses.append(pause_ms)
+
+    def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
+        """Returns what is known of a pause after these words. The model is asked only when the words are new.
+
+        dictated: what the agent has asked for that is dictated."""
+        is_english = self._language == _ENGLISH
+        if asked is ExpectedReply.MESSAGE and is_english and ends_message(text):
+            asked = ExpectedReply.REPLY
+        if (text, asked) != self._judged:
+            self._judged, self._probability = (text, asked), self._judge_text(text, asked)
+        dictation = _judge_dictation(text, asked, dictated) if is_english else None
+        return TurnEvidence(self._probability, self.sound, self.vendor, asked, dictation, self._pace())
+
+    def _judge_text(self, text: str, asked: ExpectedReply) -> float | None:
+        spoken = split_words(text)
+        if not spoken:
+            return None
+        if self._language == _ENGLISH:
+            if is_unfinished(text):
+                return GOES_ON
+            if asked is ExpectedReply.YES_NO and is_plain_answer(spoken):
+                return IS_DONE
+            if self._judge is None:
+                return GOES_ON if may_be_unfinished(spoken) else None
+        if self._judge is None:
+            return None
+        return self._judge.probabilities([text], language=self._language, asked=asked)[0]
+
+    def _pace(self) -> CallerPace | None:
+        if len(self._pauses) < _LEAST_PAUSES:
+            return None
+        return CallerPace(sorted(self._pauses)[(3 * len(self._pauses) - 1) // 4])
+
+
+def _judge_dictation(text: str, asked: ExpectedReply, dictated: ExpectedDictation | None) -> DictationState | None:
+    """None while nothing is being dictated."""
+    if asked is ExpectedReply.MESSAGE or declines_dictation(text):
+        return None
+    if asked is ExpectedReply.SPELLING:
+        return _SPELLS if ends_in_letters(split_words(text)) else None
+    state = dictation_state(text, dictated)
+    is_day = dictated is not None and dictated.kind is DictationKind.DATE and not dictated.needs_year
+    if state.progress is Progress.EMPTY or (is_day and state.progress is Progress.PARTIAL):
+        return None  # "on the fifteenth" says enough unless a date of birth was asked for
+    return state

@@ -1,0 +1,64 @@
+"""Speech over the agent while it is undecided whether it interrupts: since when, and how long it may go on."""
+
+from typing import Final
+
+from media.turn.endpoint import TurnRules
+
+# After this many false holds the next one needs no more speech than the one before.
+_MAX_FALSE_HOLDS: Final = 4
+
+
+class Hold:
+    """The latest hold. at: when it began. pause_before_ms: silence before its speech. is_lowered: the agent is not
+    silent, only lower. Times are in ms of audio."""
+
+    def __init__(self, rules: TurnRules) -> None:
+        self._rules = rules
+        self._segment = 0
+        self._false_count = 0
+        self.at = self.pause_before_ms = 0
+        self.is_lowered = False
+
+    @property
+    def extra_ms(self) -> int:
+        """How much more speech a hold needs now: after each false hold more, until `reset`."""
+        return min(self._false_count, _MAX_FALSE_HOLDS) * self._rules.false_hold_ms
+
+    def begin(self, t: int, pause_before_ms: int, *, is_lowered: bool) -> None:
+        """The agent is silenced or lowered."""
+        self.at = self._segment = t
+        self.pause_before_ms = pause_before_ms
+        self.is_lowered = is_lowered
+
+    def speak_again(self, t: int) -> None:
+        """The caller speaks again after a pause: the count starts anew."""
+        self._segment = t
+
+    def end_falsely(self) -> bool:
+        """It was nothing, or a backchannel; returns whether the agent was only lowered, which does not count."""
+        was_lowered, self.is_lowered = self.is_lowered, False
+        self._false_count += not was_lowered
+        return was_lowered
+
+    def end(self) -> bool:
+        """The agent is silent, or the hold is over in another way; returns whether it was only lowered till now."""
+        was_lowered, self.is_lowered = self.is_lowered, False
+        return was_lowered
+
+    def reset(self) -> None:
+        """The agent says something new."""
+        self._false_count = 0
+        self.is_lowered = False
+
+    def is_too_long_for_nod(self, last_voice_ms: int) -> bool:
+        """Whether the agent is lowered for speech that has lasted longer than a nod. last_voice_ms: its latest sound,
+        because the detector calls it speech for about 200 ms more."""
+        return self.is_lowered and last_voice_ms - self._segment >= self._rules.nod_ms
+
+    def is_interruption(self, t: int, last_voice_ms: int) -> bool:
+        """Whether it interrupts by its length, whatever the words are. last_voice_ms: as in `is_too_long_for_nod`."""
+        return last_voice_ms - self._segment >= self._rules.commit_ms or self.is_at_limit(t)
+
+    def is_at_limit(self, t: int) -> bool:
+        """Whether it must end now."""
+        return t - self.at >= self._rules.held_max_ms

@@ -1,0 +1,116 @@
+"""How much silence ends the caller's turn: one function of the evidence, with its weights.
+
+The thresholds and times were found on recognised human speech: see docs/decisions/0117-turn-evidence.md.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from media.turn.dictation import Progress
+from media.turn.endpoint import LEAST_MS, TurnRules
+from media.turn.evidence import CallerPace, TurnEvidence
+from media.turn.expected_reply import ExpectedReply
+
+
+@dataclass(frozen=True, slots=True)
+class CurveWeights:
+    """Thresholds of probability, and the silence they lead to.
+
+    text_done: the words alone show that the turn is over. text_likely: they do together with sound_done. text_open:
+    below it the caller goes on, whatever the sound. sound_open: below it the caller goes on unless the words show the
+    end. vendor_done, vendor_open: the same of a recogniser's own probability.
+    short, undecided, patient: multiples of the plan's silence. sounds_done, sounds_open: the same where there is no
+    model of the language, so that the sound decides alone.
+    """
+
+    text_done: float = 0.87
+    text_likely: float = 0.5
+    text_open: float = 0.1
+    sound_done: float = 0.85
+    sound_open: float = 0.3
+    vendor_done: float = 0.7
+    vendor_open: float = 0.3
+    short: float = 420 / 600
+    undecided: float = 1_150 / 600
+    patient: float = 1_450 / 600
+    sounds_done: float = 0.85
+    sounds_open: float = 1.5
+
+
+DEFAULT_WEIGHTS: Final = CurveWeights()
+# By the language's first part ("en" of "en-GB"); languages that are not in the table have the default.
+WEIGHTS: Final[dict[str, CurveWeights]] = {"en": DEFAULT_WEIGHTS}
+
+# A short silence is never shorter than this, unless the plan's is: the final text takes about as long.
+SHORT_FLOOR_MS: Final = 250
+# Nothing known of a turn makes the caller wait longer than this, unless the plan does.
+MOST_MS: Final = 2_000
+DICTATION_MS: Final = 1_400
+WHOLE_MS: Final = 500
+MESSAGE_MS: Final = 1_500
+# How far the caller's pace may shorten or lengthen the silence, and how much longer than their pauses it should be.
+PACE_LEAST, PACE_MOST, PACE_MARGIN = 0.85, 1.25, 1.25
+
+
+def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
+    """The silence in ms, from the true end of speech, that ends a turn of which this is known; never under 200.
+
+    A plan that is not adaptive always has its own silence.
+    """
+    base = max(LEAST_MS, rules.silence_ms)
+    if not rules.adaptive:
+        return base
+    weights = WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
+    wait = base * _share(evidence, weights)
+    if wait > base:
+        wait = max(base, min(_at_pace(wait, evidence.pace), MOST_MS))
+    elif wait < base:
+        wait = max(wait, min(base, SHORT_FLOOR_MS))
+    return max(LEAST_MS, round(_for_dictation(wait, evidence)))
+
+
+def _share(evidence: TurnEvidence, weights: CurveWeights) -> float:
+    """The multiple of the plan's silence by words, sound and vendor."""
+    if evidence.text is None:
+        return _share_without_text(evidence, weights)
+    if evidence.text < weights.text_open:
+        return weights.patient
+    if _is_done(evidence.text, evidence, weights):
+        return weights.short
+    sounds_open = evidence.sound is not None and evidence.sound < weights.sound_open
+    return weights.patient if sounds_open and evidence.text < weights.text_done else weights.undecided
+
+
+def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool:
+    vendor = evidence.vendor
+    if vendor is not None and (vendor >= weights.vendor_done or vendor < weights.vendor_open):
+        return vendor >= weights.vendor_done
+    sounds_done = evidence.sound is not None and evidence.sound >= weights.sound_done
+    return text >= weights.text_done or (sounds_done and text >= weights.text_likely)
+
+
+def _share_without_text(evidence: TurnEvidence, weights: CurveWeights) -> float:
+    if evidence.vendor is not None and evidence.vendor >= weights.vendor_done:
+        return weights.short
+    if evidence.sound is None:
+        return 1.0
+    if evidence.sound < weights.sound_open:
+        return weights.sounds_open
+    return weights.sounds_done if evidence.sound >= weights.sound_done else 1.0
+
+
+def _at_pace(wait: float, pace: CallerPace | None) -> float:
+    if pace is None:
+        return wait
+    return min(max(pace.long_ms * PACE_MARGIN, wait * PACE_LEAST), wait * PACE_MOST)
+
+
+def _for_dictation(wait: float, evidence: TurnEvidence) -> float:
+    """Dictation has pauses between its groups, and none after its last symbol; a message has pauses throughout. A whole
+    number that could be longer, or that was not understood, decides nothing."""
+    dictation = evidence.dictation
+    if dictation is not None and dictation.progress is Progress.PARTIAL:
+        return max(wait, DICTATION_MS)
+    if dictation is not None and dictation.progress is Progress.WHOLE and dictation.is_valid:
+        return wait if dictation.may_continue else min(wait, WHOLE_MS)
+    return max(wait, MESSAGE_MS) if evidence.asked is ExpectedReply.MESSAGE else wait

@@ -1,0 +1,118 @@
+"""What is known of a pause."""
+
+import pytest
+
+from media.turn.dictation import Progress
+from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.evidence import GOES_ON, IS_DONE, CallerPace, EvidenceCollector, TurnEvidence
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
+from tests.media.turn.floor_harness import ScriptedJudge
+
+REPLY, YES_NO, MESSAGE = ExpectedReply.REPLY, ExpectedReply.YES_NO, ExpectedReply.MESSAGE
+
+
+def collector(judge: ScriptedJudge | None = None, language: str = "en-GB") -> EvidenceCollector:
+    return EvidenceCollector(TurnRules(language=language), judge)
+
+
+def test_the_judge_s_probability_is_the_text_s() -> None:
+    judge = ScriptedJudge({"a table for two": 0.7})
+    assert collector(judge).collect("a table for two", REPLY) == TurnEvidence(text=0.7)
+
+
+def test_the_judge_is_asked_once_for_the_same_words_and_again_when_another_reply_is_expected() -> None:
+    judge = ScriptedJudge()
+    evidence = collector(judge)
+    for asked in (REPLY, REPLY, YES_NO, YES_NO):
+        evidence.collect("the fifteenth", asked)
+    assert judge.asked == [("the fifteenth", "en", REPLY), ("the fifteenth", "en", YES_NO)]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "probability"),
+    [
+        ("I'd like a table and.", REPLY, GOES_ON),
+        ("Yes, please.", YES_NO, IS_DONE),
+        ("Yes, please.", REPLY, 0.4),
+        ("", REPLY, None),
+        ("?!", REPLY, None),
+        ("what is it for", REPLY, 0.4),
+        ("I want to speak to", REPLY, 0.4),
+    ],
+)
+def test_words_that_decide_alone_are_not_judged(text: str, asked: ExpectedReply, probability: float | None) -> None:
+    assert collector(ScriptedJudge(default=0.4)).collect(text, asked).text == probability
+
+
+def test_without_a_judge_only_rules_tell_something() -> None:
+    assert collector().collect("I want to speak to", REPLY).text == GOES_ON
+    assert collector().collect("a table for two", REPLY).text is None
+
+
+def test_other_languages_have_no_english_rules_and_only_a_judge_that_knows_them() -> None:
+    assert collector(language="de").collect("ich bin in", REPLY) == TurnEvidence()
+    assert collector(ScriptedJudge(default=0.4), "de").collect("my number is 4 1 5", REPLY) == TurnEvidence()
+    judge = ScriptedJudge(default=0.4, languages=("de",))
+    assert collector(judge, "de-AT").collect("ich bin in", REPLY).text == 0.4
+    assert judge.asked == [("ich bin in", "de", REPLY)]
+
+
+def test_a_message_that_is_over_is_judged_like_a_reply() -> None:
+    evidence = collector()
+    assert evidence.collect("Please call me back.", MESSAGE).asked is MESSAGE
+    assert evidence.collect("Please call me back. That's all.", MESSAGE).asked is REPLY
+
+
+PHONE, DAY, BIRTH, EMAIL = (
+    ExpectedDictation(DictationKind.PHONE),
+    ExpectedDictation(DictationKind.DATE),
+    ExpectedDictation(DictationKind.DATE, needs_year=True),
+    ExpectedDictation(DictationKind.EMAIL),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "dictated", "progress"),
+    [
+        ("four one five", PHONE, Progress.PARTIAL),
+        ("four one five five five five oh one two three", PHONE, Progress.WHOLE),
+        ("I don't have one", PHONE, None),
+        ("what do you need it for", PHONE, None),
+        ("john dot smith", EMAIL, Progress.PARTIAL),
+        ("john at example dot net", EMAIL, Progress.WHOLE),
+        ("my number is four one five", None, Progress.PARTIAL),
+        ("at five thirty", None, None),
+        ("on the fifteenth", DAY, None),
+        ("the fifteenth of march", BIRTH, Progress.PARTIAL),
+        ("", PHONE, None),
+    ],
+)
+def test_dictation_by_what_was_asked(text: str, dictated: ExpectedDictation | None, progress: Progress | None) -> None:
+    found = collector().collect(text, REPLY, dictated).dictation
+    assert (found and found.progress) == progress
+
+
+def test_spelled_names_are_dictated_and_messages_are_not() -> None:
+    spelled = collector().collect("s m i", ExpectedReply.SPELLING).dictation
+    assert spelled is not None and spelled.progress is Progress.PARTIAL
+    assert collector().collect("it's smith", ExpectedReply.SPELLING).dictation is None
+    assert collector().collect("call me on four one five", MESSAGE).dictation is None
+
+
+def test_sound_and_vendor_belong_to_one_pause() -> None:
+    evidence = collector()
+    evidence.sound, evidence.vendor = 0.9, 0.8
+    assert evidence.collect("hello", REPLY) == TurnEvidence(sound=0.9, vendor=0.8)
+    evidence.begin_pause()
+    assert evidence.collect("hello", REPLY) == TurnEvidence()
+
+
+def test_pace_is_three_quarters_of_the_latest_pauses() -> None:
+    evidence = collector()
+    evidence.went_on(400)
+    assert evidence.collect("so", REPLY).pace is None, "one pause is no pace"
+    evidence.went_on(900)
+    assert evidence.collect("so", REPLY).pace == CallerPace(900)
+    for pause_ms in (300, 300, 300, 300, 300, 300, 900):
+        evidence.went_on(pause_ms)
+    assert evidence.collect("so", REPLY).pace == CallerPace(300), "the first 400 is forgotten"

@@ -1,0 +1,78 @@
+"""Texts, parts and cuts."""
+
+import random
+
+import pytest
+
+from media.turn.expected_reply import ExpectedReply
+from tools.completeness import corpus
+from tools.completeness.calibration import LogitScale
+from tools.completeness.corpus import Utterance
+from tools.completeness.recognition_faults import add_faults, add_filler
+from tools.completeness.sentence_generator import SentenceGenerator
+from tools.completeness.training_set import taught_cuts, training_cuts
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def test_a_full_stop_inside_a_line_is_an_end_and_no_cut() -> None:
+    utterances = corpus.read_utterances("banking77")
+    (found,) = (each for each in utterances if each.words == words("i found my card how can i put it into my app"))
+    assert found.ends == {4, 12}
+    assert 4 not in found.inner_cuts
+
+
+def test_what_was_asked_comes_with_the_answers_of_identity() -> None:
+    asked = {utterance.asked for utterance in corpus.read_utterances("evi")}
+    assert asked == {ExpectedReply.CODE, ExpectedReply.SPELLING, ExpectedReply.REPLY}
+
+
+def test_no_words_are_in_two_parts() -> None:
+    parts = [
+        {each.words for each in corpus.read_part(("nlupp",), part)} for part in ("training", "development", "test")
+    ]
+    assert all(parts)
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+
+
+def test_pairs_are_a_whole_utterance_and_a_beginning_of_it() -> None:
+    cuts = corpus.pair_cuts(corpus.read_part(("nlupp",), "test"), random.Random(0))
+    for prefix, whole in zip(cuts[::2], cuts[1::2], strict=True):
+        assert (prefix.label, whole.label) == (0.0, 1.0)
+        assert whole.words[: len(prefix.words)] == prefix.words != whole.words
+
+
+def test_the_generator_makes_the_same_for_the_same_seed() -> None:
+    made = SentenceGenerator(random.Random(5)).utterances(300)
+    assert made == SentenceGenerator(random.Random(5)).utterances(300)
+    assert made != SentenceGenerator(random.Random(6)).utterances(300)
+    assert {each.asked for each in made} == set(ExpectedReply)
+    assert not any("{" in word or not word for each in made for word in each.words)
+
+
+def test_faults_leave_the_end_where_it_was() -> None:
+    said, random_ = words("please move my booking to next wednesday"), random.Random(1)
+    heard = {add_faults(said, random_) for _ in range(200)}
+    assert len(heard) > 20
+    assert {each[-1] for each in heard} == {"wednesday"}
+    assert add_filler(said, random_)[: len(said)] == said
+
+
+def test_an_answer_that_is_also_a_beginning_is_no_cut() -> None:
+    cuts = training_cuts([Utterance(words("yes i do want it"))] * 20, random.Random(2))
+    assert {"yes", "yes i do"}.isdisjoint(" ".join(cut.words) for cut in cuts if cut.label == 0.0)
+
+
+def test_prefixes_of_one_utterance_weigh_as_much_as_the_whole() -> None:
+    cuts = training_cuts([Utterance(words("can you tell me where my package is"))], random.Random(3))
+    unfinished = [cut.weight for cut in cuts if cut.label == 0.0 and cut.weight < 1.0]
+    assert sum(unfinished) == pytest.approx(1.0)
+
+
+def test_the_teacher_lifts_what_may_be_an_end() -> None:
+    utterance = Utterance(words("cancel my order please"))
+    cuts = taught_cuts([utterance], {utterance.words: (0.01, 0.01, 0.9, 0.9)}, LogitScale(1.0, 0.0))
+    assert [len(cut.words) for cut in cuts] == [1, 2, 3]
+    assert cuts[0].label < 0.01 < 0.3 < cuts[2].label < 0.5

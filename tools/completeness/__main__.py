@@ -1,0 +1,31 @@
+"""Makes the completeness model anew, or measures it.
+
+python -m tools.completeness label             the teacher's labels: data/teacher.tsv.xz (5 minutes of a core)
+python -m tools.completeness train [FILE]      the model: media/turn/data/completeness_en.npz (half a minute)
+python -m tools.completeness evaluate [FILE]   its figures beside the teacher's
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from media.turn.completeness import COMPLETENESS_EN
+from tools.completeness.evaluation import print_figures
+from tools.completeness.recipe import Recipe, label_corpus, train_model
+
+COMMANDS: dict[str, Callable[[Path], None]] = {
+    "label": lambda _: label_corpus(),
+    "train": lambda path: print(train_model(path, Recipe())),
+    "evaluate": print_figures,
+}
+
+
+def main() -> None:
+    command, *rest = sys.argv[1:] or ["help"]
+    if command not in COMMANDS or len(rest) > 1:
+        sys.exit(__doc__)
+    COMMANDS[command](Path(rest[0]) if rest else COMPLETENESS_EN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The figures of docs/turn-model.md: the model beside its teacher, its calibration, and what a decision costs."""
+
+import random
+import resource
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from media.turn.completeness import CompletenessModel, load_completeness_model
+from media.turn.expected_reply import ExpectedReply
+from tools.completeness import corpus, recipe
+from tools.completeness.calibration import area_under_curve, calibration_table
+from tools.completeness.corpus import Cut, Utterance
+from tools.completeness.model_file import digest_of
+from tools.completeness.sentence_generator import SentenceGenerator
+from tools.completeness.teacher import read_labels
+
+_BATCH = 256
+
+
+def judge(model: CompletenessModel, cuts: Sequence[Cut]) -> list[float]:
+    """The model's probabilities, each text with what was asked."""
+    found = [0.0] * len(cuts)
+    for asked in ExpectedReply:
+        places = [place for place, cut in enumerate(cuts) if cut.asked is asked]
+        for start in range(0, len(places), _BATCH):
+            batch = places[start : start + _BATCH]
+            chances = model.probabilities([" ".join(cuts[place].words) for place in batch], asked=asked)
+            for place, chance in zip(batch, chances, strict=True):
+                found[place] = chance
+    return found
+
+
+def test_sets() -> dict[str, list[Utterance]]:
+    """Utterances that were not trained on, by the name of their source."""
+    sets = {source: corpus.read_part((source,), "test") for source in corpus.IN_DOMAIN + corpus.OTHER}
+    sets |= {source: corpus.read_utterances(source) for source in corpus.ELSEWHERE}
+    made = SentenceGenerator(random.Random(1)).utterances(20_000)
+    sets["generated"] = [each for each in dict.fromkeys(made) if corpus.part_of(each) == "test"]
+    sets["in domain"] = corpus.read_part(corpus.IN_DOMAIN, "test")
+    sets["elsewhere"] = [each for source in corpus.ELSEWHERE for each in corpus.read_utterances(source)]
+    return sets
+
+
+def print_figures(path: Path) -> None:
+    """Of the model in a file, whose hash is not checked."""
+    model = load_completeness_model(path, sha256=digest_of(path))
+    sets = test_sets()
+    for name, utterances in sets.items():
+        cuts = _pairs(utterances)
+        print(f"{name}: {len(cuts)} texts, AUC {area_under_curve(judge(model, cuts), _labels(cuts)):.4f}")
+    _print_teacher(model, sets)
+    for name in ("in domain", "elsewhere"):
+        cuts = _pairs(sets[name])
+        for count, mean, share in calibration_table(judge(model, cuts), _labels(cuts)):
+            print(f"{name}: {count} texts, mean {mean:.3f}, finished {share:.3f}")
+    _print_cost(model, [" ".join(each.words) for each in sets["in domain"][:2_000]])
+
+
+def _print_teacher(model: CompletenessModel, sets: dict[str, list[Utterance]]) -> None:
+    labels = read_labels(recipe.LABELS)
+    for name in ("in domain", "elsewhere"):
+        asked_about = recipe.asked_about(sets[name], labels)
+        logits, truth = recipe.teacher_pairs(asked_about, labels)
+        own = area_under_curve(judge(model, _pairs(asked_about)), truth)
+        teacher = area_under_curve(logits, truth)
+        print(f"{name}: of {len(truth)} texts that the teacher judged too: AUC {own:.4f}, teacher {teacher:.4f}")
+
+
+def _print_cost(model: CompletenessModel, texts: list[str]) -> None:
+    for size in (1, 64):
+        began = time.perf_counter()
+        for start in range(0, len(texts) - size + 1, size):
+            model.probabilities(texts[start : start + size])
+        calls = len(texts) // size
+        print(f"batch of {size}: {(time.perf_counter() - began) / calls * 1000:.3f} ms")
+    print(f"memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at most")
+
+
+def _pairs(utterances: list[Utterance]) -> list[Cut]:
+    return [cut for each in utterances for cut in recipe.clear_pair(each)]
+
+
+def _labels(cuts: Sequence[Cut]) -> list[float]:
+    return [cut.label for cut in cuts]
