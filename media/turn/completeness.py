@@ -21,7 +21,7 @@ from media.turn.onnx_models import ModelError
 Floats = npt.NDArray[np.float32]
 # English; tools/completeness makes it.
 COMPLETENESS_EN: Final = Path(__file__).parent / "data" / "completeness_en.npz"
-COMPLETENESS_EN_SHA256: Final = "8adcb49e7fd624a6aea9f172d08be3fa9744c3c900f56f3a9565be5013e55a2e"
+COMPLETENESS_EN_SHA256: Final = "47d950a10589b3184c8900d3c32e975f004a53268b0bdc482c301d443d013776"
 MAX_FILE_BYTES: Final = 8 << 20
 _WORD_PLACES = features.LAST_WORDS + features.FIRST_WORDS
 # Stored as 8-bit numbers, with one scale each.

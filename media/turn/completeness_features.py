@@ -19,7 +19,16 @@ START = "^"
 NGRAMS = 20
 COUNTS = 24
 
-_ASKED = {asked: place for place, asked in enumerate(ExpectedReply)}
+# In this order in the trained weights; a kind that is not among them counts as a reply.
+ASKED = (
+    ExpectedReply.REPLY,
+    ExpectedReply.YES_NO,
+    ExpectedReply.DIGITS,
+    ExpectedReply.CODE,
+    ExpectedReply.EMAIL,
+    ExpectedReply.SPELLING,
+    ExpectedReply.MESSAGE,
+)
 _QUESTION = phrase_set("what|what's|where|where's|when|when's|who|who's|how|how's|why|which|whose")
 _AUXILIARY = phrase_set(
     "do|does|did|is|are|was|were|am|can|could|would|will|shall|should|have|has|had|may|might|must|don't|isn't|aren't|"
@@ -49,6 +58,7 @@ def last_words(text: str) -> list[str]:
 
 def extract_features(words: Sequence[str], asked: ExpectedReply) -> CompletenessFeatures:
     """words: from `last_words`."""
+    asked = asked if asked in ASKED else ExpectedReply.REPLY
     padded = [*[START] * LAST_WORDS, *words]
     last = padded[-LAST_WORDS:]
     first = [*words[:FIRST_WORDS], *[START] * (FIRST_WORDS - len(words[:FIRST_WORDS]))]
@@ -95,8 +105,8 @@ def _ngrams(words: Sequence[str], last: list[str], first: list[str], asked: Expe
 def _counts(words: Sequence[str], asked: ExpectedReply) -> list[float]:
     length, run = len(words), _digit_run(words)
     counts = [0.0] * COUNTS
-    counts[_ASKED[asked]] = 1.0
-    counts[7:] = [
+    counts[ASKED.index(asked)] = 1.0
+    counts[len(ASKED) :] = [
         min(length, 4) / 4,
         min(length, 10) / 10,
         length / MAX_WORDS,

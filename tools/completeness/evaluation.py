@@ -78,7 +78,7 @@ def _print_cost(model: CompletenessModel, texts: list[str]) -> None:
 
 
 def _pairs(utterances: list[Utterance]) -> list[Cut]:
-    return [cut for each in utterances for cut in corpus.pair_cuts([each], recipe.pair_random(each))]
+    return [cut for each in utterances for cut in recipe.clear_pair(each)]
 
 
 def _labels(cuts: Sequence[Cut]) -> list[float]:

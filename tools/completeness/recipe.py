@@ -12,7 +12,7 @@ from tools.completeness.calibration import LogitScale, area_under_curve, fit_sca
 from tools.completeness.corpus import Cut, Utterance
 from tools.completeness.model_file import digest_of, pack_network, write_model
 from tools.completeness.network import Network, Rates, encode
-from tools.completeness.sentence_generator import SentenceGenerator
+from tools.completeness.sentence_generator import ANSWERS, SentenceGenerator
 from tools.completeness.teacher import Teacher, read_labels, write_labels
 from tools.completeness.training_set import TeacherLabels, taught_cuts, training_cuts
 
@@ -42,7 +42,7 @@ def train_model(path: Path, recipe: Recipe) -> str:
     development = _utterances(recipe, "development", random_)
     examples = encode(_training_cuts(recipe, labels, random_))
     print(f"{len(examples)} cuts")
-    known = encode(corpus.pair_cuts(development, random_))
+    known = encode([cut for each in development for cut in clear_pair(each)])
     network, order = Network.random(recipe.seed), np.random.default_rng(recipe.seed)
     for epoch in range(recipe.epochs):
         loss = network.train_epoch(examples, order, recipe.rates)
@@ -63,7 +63,7 @@ def teacher_pairs(utterances: list[Utterance], labels: TeacherLabels) -> tuple[l
     """The teacher's logits for `pair_cuts` of those utterances that it was asked about, and the cuts' labels."""
     chances, truth = [], []
     for utterance in asked_about(utterances, labels):
-        cuts = corpus.pair_cuts([utterance], pair_random(utterance))
+        cuts = clear_pair(utterance)
         chances += [labels[utterance.words][len(cut.words) - 1] for cut in cuts]
         truth += [cut.label for cut in cuts]
     return logits_of(chances).tolist(), truth
@@ -73,9 +73,9 @@ def asked_about(utterances: list[Utterance], labels: TeacherLabels) -> list[Utte
     return [utterance for utterance in utterances if utterance.words in labels]
 
 
-def pair_random(utterance: Utterance) -> random.Random:
-    """Cuts an utterance in the same place for every judge."""
-    return random.Random(" ".join(utterance.words))
+def clear_pair(utterance: Utterance) -> list[Cut]:
+    """As `pair_cuts`, in the same place for every judge, and never behind what may be a whole answer ("yes")."""
+    return corpus.pair_cuts([utterance.without_cuts(ANSWERS)], random.Random(" ".join(utterance.words)))
 
 
 def label_corpus() -> None:

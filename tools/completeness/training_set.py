@@ -1,7 +1,6 @@
 """Cuts with labels for training: public and generated utterances, joined ones, faults, and the teacher's view."""
 
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -12,11 +11,9 @@ from tools.completeness.recognition_faults import add_faults, add_filler
 from tools.completeness.sentence_generator import ANSWERS
 
 # Of an utterance the whole is taken and so many prefixes, which together weigh as much as it.
-PREFIXES = 4
+PREFIXES = 6
 # How far the teacher moves a prefix's label away from 0.
 TEACHER_SHARE = 0.4
-# Said alone at least so often for each time that more follows.
-SAID_ALONE = 0.03
 _FAULTY, _JOINED, _OTHERWISE_ASKED, _HESITANT = 0.3, 0.15, 0.15, 0.1
 TeacherLabels = Mapping[tuple[str, ...], Sequence[float]]
 
@@ -24,28 +21,14 @@ TeacherLabels = Mapping[tuple[str, ...], Sequence[float]]
 def training_cuts(utterances: Sequence[Utterance], random_: random.Random) -> list[Cut]:
     """With hard labels; some texts have faults, follow another utterance, or answer a question of any kind."""
     cuts: list[Cut] = []
-    complete = complete_prefixes(utterances) | ANSWERS
     shuffled = random_.sample(utterances, len(utterances))
     for before, utterance in pairwise([Utterance(()), *shuffled]):
         asked = utterance.asked
         if random_.random() < _OTHERWISE_ASKED and asked is ExpectedReply.REPLY:
             asked = random_.choice(list(ExpectedReply))
         lead = before.words if random_.random() < _JOINED else ()
-        cuts += _cuts(lead, utterance.without_cuts(complete), asked, random_)
+        cuts += _cuts(lead, utterance.without_cuts(ANSWERS), asked, random_)
     return cuts
-
-
-def complete_prefixes(utterances: Sequence[Utterance]) -> frozenset[tuple[str, ...]]:
-    """Beginnings of utterances that are said alone so often ("yes", "cancel my order") that whoever pauses behind them
-    has probably finished: neither finished nor cut off for certain."""
-    whole = Counter(utterance.words for utterance in utterances)
-    begun = Counter(
-        prefix
-        for utterance in utterances
-        for prefix in (utterance.words[:length] for length in utterance.inner_cuts)
-        if prefix in whole
-    )
-    return frozenset(prefix for prefix, count in begun.items() if whole[prefix] >= SAID_ALONE * count)
 
 
 def _cuts(lead: tuple[str, ...], utterance: Utterance, asked: ExpectedReply, random_: random.Random) -> list[Cut]:

@@ -89,7 +89,7 @@ def test_other_languages_are_refused() -> None:
         MODEL.probabilities(["ich möchte"], language="de")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(text=st.text(max_size=200), asked=st.sampled_from(ExpectedReply))
 def test_any_text_has_a_probability(text: str, asked: ExpectedReply) -> None:
     chance = judge(text, asked)
