@@ -1,7 +1,7 @@
 """Makes the completeness model anew, or measures it.
 
-python -m tools.completeness label             the teacher's labels: data/teacher.tsv.xz (15 minutes of a core)
-python -m tools.completeness train [FILE]      the model: media/turn/data/completeness_en.npz (3 minutes)
+python -m tools.completeness label             the teacher's labels: data/teacher.tsv.xz (5 minutes of a core)
+python -m tools.completeness train [FILE]      the model: media/turn/data/completeness_en.npz (half a minute)
 python -m tools.completeness evaluate [FILE]   its figures beside the teacher's
 """
 
