@@ -72,6 +72,14 @@ class MediaSettings(BaseSettings):
     local_engine_socket: str = Field(
         "", description="Socket of a running local speech engine; empty starts one where the plan of --plan needs it."
     )
+    media_completeness_model: str = Field(
+        "", description="File of another model that tells whether a caller has finished; empty means the one shipped."
+    )
+    media_completeness_sha256: str = Field(
+        "",
+        pattern=r"^([0-9a-fA-F]{64})?$",
+        description="SHA-256 of that file, in hex: another file is refused at the start.",
+    )
     media_public_url: SocketUrl = Field(
         "",
         description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty "

@@ -15,6 +15,8 @@ from media.providers.vendor import Vendor
 from media.providers.vendors import cartesia, deepgram, local, openai, pipecat, receptionist, standin
 from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
+from media.turn.completeness import CompletenessModel, load_completeness_model
+from media.turn.onnx_models import ModelError
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
 from shared.process_metrics import metrics_folder
@@ -69,6 +71,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
     tokens = tuple(token.get_secret_value() for _, token in settings.twilio_auth_tokens)
     faults = [] if tokens or not settings.media_require_signature else [("TWILIO_AUTH_TOKENS", "nothing to check with")]
     bus = None if plan is not None else _bus(settings, faults)
+    completeness = _completeness(settings, faults)
     if faults:
         raise SettingsError("settings: " + "; ".join(f"{PREFIX}{name}: {fault}" for name, fault in faults))
     return WorkerOptions(
@@ -89,6 +92,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
             max_cool_down_s=settings.media_provider_max_cool_down_s,
         ),
         egress_allow=settings.egress_allow,
+        completeness=completeness,
     )
 
 
@@ -118,6 +122,20 @@ def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> WorkerBusOpt
         spool_max_bytes=settings.media_spool_max_bytes,
         max_requests=settings.media_max_requests,
     )
+
+
+def _completeness(settings: MediaSettings, faults: list[tuple[str, str]]) -> CompletenessModel | None:
+    """Loads the model that the settings name, None if they name none; adds setting errors to `faults`."""
+    path, sha256 = settings.media_completeness_model, settings.media_completeness_sha256
+    if bool(path) != bool(sha256):
+        missing, given = ("SHA256", "MODEL") if path else ("MODEL", "SHA256")
+        faults.append((f"MEDIA_COMPLETENESS_{missing}", f"needed with {PREFIX}MEDIA_COMPLETENESS_{given}"))
+        return None
+    try:
+        return load_completeness_model(Path(path), sha256=sha256) if path else None
+    except ModelError as error:
+        faults.append(("MEDIA_COMPLETENESS_MODEL", str(error)))
+        return None
 
 
 def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> int:

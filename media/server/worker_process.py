@@ -33,7 +33,7 @@ from media.server.provider_health import ProviderHealthReporter
 from media.server.signature import SignatureCheck
 from media.server.sinks import StateFolder
 from media.server.worker import Worker, WorkerResources
-from media.turn.completeness import load_completeness_model
+from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.vad import VadEngine
 from shared.bus.client import bus_client
@@ -68,7 +68,7 @@ class WorkerOptions:
     vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
     address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT). health: when a provider is
     ejected. egress_allow: networks beside the public internet that addresses of customers may lead to. shared_keys:
-    Twilio's, secrets by id.
+    Twilio's, secrets by id. completeness: instead of the shipped model.
     """
 
     host: str
@@ -86,6 +86,7 @@ class WorkerOptions:
     shared_port: bool = False
     health: HealthPolicy = field(default_factory=HealthPolicy)
     egress_allow: tuple[str, ...] = ()
+    completeness: CompletenessModel | None = None
 
     @property
     def url(self) -> str:
@@ -135,7 +136,7 @@ async def _serve(options: WorkerOptions) -> None:
                 pool=pool,
                 metrics=metrics,
                 smart_turn=_judge(options.plan),
-                completeness=load_completeness_model(),
+                completeness=options.completeness or load_completeness_model(),
                 remote_tools=backend.node.remote_tools if backend.node else None,
                 phrases=PhraseAudioCache(),
             )
