@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from media.providers.local.recogniser import Recogniser
+from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
 from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
@@ -73,7 +74,9 @@ def run(
         raise typer.BadParameter(f"families: {', '.join(sorted(unknown))}: not one of {', '.join(FAMILIES)}")
     began = time.monotonic()
     setup = CallSetup(llm_ms, tts_ms, TurnPlan(silence_ms=silence_ms, smart_turn=smart_turn))
-    engines = ListeningEngines(open_recognitions(cache), load_smart_turn() if smart_turn else None)
+    engines = ListeningEngines(
+        open_recognitions(cache), load_smart_turn() if smart_turn else None, load_completeness_model()
+    )
     result = ListeningRun(set_name, llm_ms, tts_ms, silence_ms, smart_turn)
     given = FamilyInput(result, ClipAudio(cache / "packages"), setup, engines, every=clips)
     run_families(families or list(FAMILIES), given)
@@ -93,7 +96,8 @@ def score(
 ) -> None:
     """Record calls with nods and with interruptions, and have a tool that is not ours score them."""
     audio, tool = ClipAudio(cache / "packages"), fetch(HOTATO, cache / "packages").parents[1]
-    engines, scores = ListeningEngines(open_recognitions(cache)), list[OutsideScore]()
+    engines = ListeningEngines(open_recognitions(cache), completeness=load_completeness_model())
+    scores: list[OutsideScore] = []
     kinds: tuple[tuple[Expectation, Path], ...] = (("hold", NODS), ("yield", LIST))
     for expected, path in kinds:
         clips = read_clips(set_name, path)

@@ -16,8 +16,10 @@ from media.call.event_emitter import EventEmitter
 from media.call.turn_hints import TurnHints
 from media.providers.local.speech import Recognition
 from media.providers.local.stt import LocalSpeechToText
+from media.providers.ports import ProviderBusy
 from media.providers.vendors.standin import StandinLanguageModel, StandinTextToSpeech, make_speech_pattern
 from media.server.ticker import CallTicker
+from media.turn.evidence import CompletenessJudge
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.smart_turn import SmartTurn
 from media.turn.vad import VadEngine, VoiceTrack
@@ -63,10 +65,11 @@ class CallOutcome:
 @dataclass(slots=True)
 class ListeningEngines:
     """What calls share: the detector of voices, smart-turn if it is wanted, and the recogniser. smart_turn: None:
-    off."""
+    off. completeness: judges the caller's words; None: off."""
 
     recogniser: RecogniserEngine
     smart_turn: Callable[[bytes], float] | None = None
+    completeness: CompletenessJudge | None = None
     vad: VadEngine = field(default_factory=lambda: VadEngine(SILERO))
     pattern: bytes = field(default_factory=make_speech_pattern)
 
@@ -127,6 +130,7 @@ def _components(
         wall_clock=lambda: datetime(2026, 11, 26, 12, 0, tzinfo=UTC),
         transcoder=Transcoder("PCMU", 8_000),
         hints=_DelayedHints(engines.smart_turn, pool) if engines.smart_turn else None,
+        completeness=engines.completeness,
     )
 
 
@@ -152,7 +156,9 @@ class _TimedRecogniser:
     async def connect(self) -> None:
         pass
 
-    async def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+    async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
+        if is_partial:
+            raise ProviderBusy("local", "no texts while the caller speaks")
         length_ms = len(pcm) / 2 / sample_rate * 1_000
         await asyncio.sleep((RECOGNISER_MS + RECOGNISER_SHARE * length_ms) / 1_000)
         return self._recogniser.transcribe(pcm, sample_rate)
