@@ -86,7 +86,7 @@ def test_what_cannot_interrupt_leaves_the_answer_whole(audio: ClipAudio) -> None
 
 
 def test_words_over_the_agent_clear_its_audio(audio: ClipAudio) -> None:
-    (case,) = run_overlaps([KENNEDY], audio, setup(600), engines())
+    (case,) = run_overlaps([KENNEDY], audio, setup(600, barge_in="eager"), engines())
     assert not case.survived
     assert case.cleared_ms is not None and 0 < case.cleared_ms < 250
 
