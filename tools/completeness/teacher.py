@@ -27,8 +27,9 @@ class Teacher:
     model file."""
 
     def __init__(self) -> None:
+        model = _model_file()
         params: Any = importlib.import_module("xllamacpp").CommonParams()
-        params.model.path = str(_model_file())
+        params.model.path = str(model)
         params.offline = True
         params.warmup = False
         params.n_ctx = 1024
