@@ -7,9 +7,8 @@ from media.call.digits import DigitCollector
 from media.call.media_stream import MediaStream
 from media.call.phrases import phrases_in
 from media.call.sent_keys import SentKeys
-from media.tools.collected_digits import CollectedDigits, DigitKind, DigitRequest
-from media.turn.expected_dictation import DictationKind
-from media.turn.spoken_groups import speak_groups
+from media.call.utterance import Utterance
+from media.tools.collected_digits import CollectedDigits, DigitRequest
 from shared.events import DigitsCollected, Event
 
 
@@ -30,10 +29,7 @@ class Keypad:
     ) -> None:
         """now: the call's clock in ms. set_paused: pauses the recording, or ends the pause. language: of prompts."""
         self._now, self._emit, self._set_paused = now, emit, set_paused
-        phrases = phrases_in(language)
-        self.received = DigitCollector(
-            self._pause_recording, try_again=phrases.not_understood, keypad=phrases.use_keypad
-        )
+        self.received = DigitCollector(self._pause_recording, phrases_in(language))
         self.sent = SentKeys(stream, now, emit, self._pause_recording)
 
     async def collect(self, request: DigitRequest) -> CollectedDigits:
@@ -54,6 +50,11 @@ class Keypad:
         )
         return collected
 
+    def time_question(self, utterance: Utterance, left_ms: float) -> None:
+        """Words of the agent will have been heard in left_ms: those that ask whether digits are right, or others."""
+        if utterance.is_secret:
+            self.received.question_ends(self._now() + left_ms)
+
     def tick(self, now: float, agent_silent: bool, *, is_quiet: bool, may_interrupt: bool) -> str:
         """As `DigitCollector.tick`, whose keys it returns. is_quiet: neither side speaks."""
         self.sent.tick(now, agent_silent)
@@ -61,8 +62,3 @@ class Keypad:
 
     def _pause_recording(self, _: bool) -> None:
         self._set_paused(self.received.is_collecting or self.sent.is_sounding, self._now())
-
-
-def speak_digits(digits: str, kind: DigitKind) -> str:
-    """Digits in the groups in which they are read back."""
-    return speak_groups(digits, DictationKind(kind) if kind else DictationKind.CODE)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from media.call.call_tools import CallTools, ToolListener
 from media.call.components import CallComponents
-from media.call.keypad import Keypad, speak_digits
+from media.call.keypad import Keypad
 from media.call.termination import CallTermination
 from media.tools.builtin import end_call, transfer
 from media.tools.collected_digits import collect_digits
@@ -67,7 +67,7 @@ def make_tools(
 def _builtin_tools(number: str, language: str, termination: CallTermination, keypad: Keypad) -> dict[str, Tool]:
     tools = [
         end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
-        collect_digits(keypad.collect, speak_digits, lambda: keypad.received.takes_speech),
+        collect_digits(keypad.collect, lambda: keypad.received.takes_speech),
     ]
     if number:
         tools.append(transfer(lambda: termination.transfer(number, after_speech=True), language))
