@@ -321,6 +321,12 @@ class AgentConfig(ConfigPart):
         "check_availability and book_appointment use the connected calendar. search_knowledge finds passages of the "
         "workspace's documents.",
     )
+    record_sent_digits: bool = Field(
+        default=True,
+        exclude_if=bool,
+        description="false: the event of keys that send_digits presses does not say which, for PINs and account "
+        "numbers.",
+    )
     # Left out where they are empty: programs of the version before refuse an unknown field.
     http_tools: Annotated[list[ToolTitle], AfterValidator(_require_different)] = Field(
         default=[],

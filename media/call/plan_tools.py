@@ -14,7 +14,7 @@ from media.tools.runner import ToolRunner
 from media.tools.sent_digits import make_send_digits
 from media.tools.tool import Tool
 from media.tools.warm_transfer import make_warm_transfer
-from shared.plan import SEND_DIGITS, WARM_TRANSFER, CallPlan, ToolPlan
+from shared.plan import SEND_DIGITS, SEND_TONES, WARM_TRANSFER, CallPlan, ToolPlan
 
 
 def make_call_tools(
@@ -54,8 +54,9 @@ def make_tools(
                 tools[WARM_TRANSFER] = make_warm_transfer(
                     tool_plan, remote, call, number=number, language=language, join=join
                 )
-        elif tool_plan.name == SEND_DIGITS:
-            carrier = make_remote_tool(tool_plan, remote, call, language).run if tool_plan.remote else None
+        elif tool_plan.name in (SEND_DIGITS, SEND_TONES):
+            by_carrier = tool_plan.remote and tool_plan.name == SEND_DIGITS
+            carrier = make_remote_tool(tool_plan, remote, call, language).run if by_carrier else None
             tools[SEND_DIGITS] = make_send_digits(keypad.sent, carrier, is_secret=tool_plan.secret)
         elif tool_plan.remote:
             tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call, language)

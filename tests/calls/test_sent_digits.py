@@ -15,7 +15,7 @@ from media.call.sent_keys import MOST_KEYS_PER_CALL
 from media.providers.ports import TextDelta, ToolCall
 from media.tools.sent_digits import SENT_RESULT
 from shared.events import AgentSaid, DigitsSent, ToolRan, TurnInterrupted, encode_event
-from shared.plan import SEND_DIGITS, ToolPlan
+from shared.plan import SEND_DIGITS, SEND_TONES, ToolPlan
 from tests.calls.remote_tools import ScriptedControl, assert_ran_once, results_of
 from tests.calls.scripted_call import SILENCE, ScriptedCall
 from tests.dtmf_decoder import decode_keys
@@ -105,7 +105,7 @@ def test_tones_are_in_no_recording_and_secret_keys_in_no_event(tmp_path: Path, *
     writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor())
 
     async def call() -> None:
-        tools = (ToolPlan(SEND_DIGITS, secret=is_secret),)
+        tools = (ToolPlan(SEND_TONES, remote=True, secret=is_secret),)
         scripted = ScriptedCall(greeting="Hello.", answers=[[press("4711")]], tools=tools, recorder=writer)
         await scripted.listen_until_quiet()
         await scripted.say("Enter your code.", 900)
