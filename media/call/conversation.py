@@ -150,12 +150,9 @@ class Conversation:
         self._agent.check_finished()
 
     def on_digit(self, digit: str) -> None:
-        """A key was pressed. Digits that a tool collects are not put into the event: they may be a PIN."""
-        now, is_collecting = self._clock.now(), self.keypad.received.is_collecting
-        self._emit(events.DigitPressed(round(now), "" if is_collecting else digit))
+        """A key was pressed."""
         self._silence.key_pressed()
-        self.keypad.received.press(digit, now)
-        if not is_collecting:
+        if self.keypad.press(digit):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
     # --- from outside ---
@@ -307,11 +304,13 @@ class Conversation:
             return
         self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
         self._components.on_turn_taken()
-        if self.keypad.received.take_speech(text, ended, decided):
+        if reply := self._pending.reply_to_turn(text, decided):
+            self._speech.say(reply)
+            if self._pending.is_answer_due:
+                self.keypad.received.abandon()
+        elif self.keypad.received.take_speech(text, ended, decided):
             self.turns.commit()
             self.apply(self.floor.agent_done(self._clock.audio_ms))
-        elif reply := self._pending.reply_to_turn(text, decided):
-            self._speech.say(reply)
         else:
             since = self._silence.heard_since(ended)
             self._reply(TurnTimes(since, max(due, since), decided))

@@ -134,7 +134,7 @@ class DigitCollector:
             return self._take_answer(collection, text, ended, now)
         digits = read_digits(text) if collection.request.spoken else ""
         if not digits:
-            collection.result.cancel()
+            self.abandon()
             return False
         self._add_spoken(collection, digits, now)
         return True
@@ -147,6 +147,11 @@ class DigitCollector:
             self._fail(collection, now)
         else:
             self._check_complete(now)
+
+    def abandon(self) -> None:
+        """The caller wants something else: a tool waits no more."""
+        if self._collection is not None:
+            self._collection.result.cancel()
 
     def take_prompt(self) -> DigitPrompt | None:
         """What is to be said next; None where nothing is, and the second time."""
@@ -249,7 +254,7 @@ class DigitCollector:
             case CallerConfirmation.NO:
                 self._refuse(collection, now, digits if len(digits) >= LEAST_CORRECTION else "")
             case CallerConfirmation.OTHER:
-                collection.result.cancel()
+                self.abandon()
                 return False
             case CallerConfirmation.YES if ended >= collection.answerable_at:
                 self._finish(collection, collection.unconfirmed, "complete")

@@ -9,7 +9,7 @@ from media.call.phrases import phrases_in
 from media.call.sent_keys import SentKeys
 from media.call.utterance import Utterance
 from media.tools.collected_digits import CollectedDigits, DigitRequest
-from shared.events import DigitsCollected, Event
+from shared.events import DigitPressed, DigitsCollected, Event
 
 
 class Keypad:
@@ -49,6 +49,16 @@ class Keypad:
             )
         )
         return collected
+
+    def press(self, digit: str) -> bool:
+        """A key of the caller's; returns whether no tool collects it. Those that one does are not in the event: they
+        may be a PIN. A carrier may report the echo of the agent's own tones: that is no key."""
+        if self.sent.is_echo(digit):
+            return False
+        now, is_collecting = self._now(), self.received.is_collecting
+        self._emit(DigitPressed(round(now), "" if is_collecting else digit))
+        self.received.press(digit, now)
+        return not is_collecting
 
     def time_question(self, utterance: Utterance, left_ms: float) -> None:
         """Words of the agent will have been heard in left_ms: those that ask whether digits are right, or others."""

@@ -1,13 +1,15 @@
 """Digits that the call reads back: what counts as a yes, what does not, and that they are in no record."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from media.call.phrases import phrases_in
 from media.providers.ports import TextDelta, ToolCall
-from shared.events import AgentSaid, DigitsCollected, ToolRan, encode_event
+from shared.events import AgentSaid, DigitsCollected, RecordingRefused, ToolRan, encode_event
+from shared.plan import ConsentPlan
 from tests.calls.remote_tools import results_of
 from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
@@ -25,10 +27,11 @@ async def read_back(*more: str, **arguments: Any) -> ScriptedCall:
     return scripted
 
 
-async def pressed(*more: str, keys: str = "47110", **arguments: Any) -> ScriptedCall:
+async def pressed(*more: str, keys: str = "47110", options: Mapping[str, Any] = {}, **arguments: Any) -> ScriptedCall:
     collect = ToolCall("1", "collect_digits", json.dumps({"confirm": True, "max_digits": 5, **arguments}))
     answers: list[str | list[TextDelta | ToolCall]] = [[TextDelta("What is your number?"), collect], *more]
-    scripted = ScriptedCall(answers=answers, tools=("collect_digits",))
+    scripted = ScriptedCall(answers=answers, tools=("collect_digits",), **options)
+    await scripted.silence(3_000)
     await scripted.say("I want to change my order.", 900)
     await scripted.listen_until_quiet()
     await press(scripted, keys)
@@ -61,6 +64,7 @@ def test_yes_gives_the_digits_to_the_model(reply: str) -> None:
         else:
             await answer(scripted, reply)
         assert said(scripted) == [QUESTION, "Thank you."]
+        assert not any(one.interrupted for one in scripted.events_of(AgentSaid))
         assert results_of(scripted.model.requests[1]) == [TOLD]
         assert not any(b"4 7" in encode_event(one) or b"4711" in encode_event(one) for one in scripted.events.envelopes)
         assert "4711" not in (record := f"{scripted.call.snapshot()}") and "4 7" not in record
@@ -104,6 +108,29 @@ def test_correction_beside_the_no_is_read_back() -> None:
         assert said(scripted) == [QUESTION, QUESTION]
         await answer(scripted, "yes")
         assert results_of(scripted.model.requests[1]) == [TOLD.replace("pressed: 47110", "gave: 47112")]
+
+    run_virtual(call())
+
+
+def test_spoken_correction_of_keys_counts_only_where_digits_may_be_spoken() -> None:
+    async def call() -> None:
+        scripted = await read_back("Thank you.")
+        await answer(scripted, "no four seven one one two")
+        assert said(scripted) == [QUESTION, EN.not_understood]
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize(
+    ("words", "is_refused"), [("No, please don't record me.", True), ("No, let me speak to a person.", False)]
+)
+def test_what_callers_may_ask_at_any_time_goes_before_the_no(words: str, *, is_refused: bool) -> None:
+    async def call() -> None:
+        scripted = await pressed(options={"consent": ConsentPlan("We record."), "transfer_number": "+14155550100"})
+        await scripted.listen_until_quiet()
+        await answer(scripted, words)
+        assert said(scripted)[-1] == (EN.not_recorded if is_refused else EN.putting_through)
+        assert len(scripted.events_of(RecordingRefused)) == is_refused
 
     run_virtual(call())
 

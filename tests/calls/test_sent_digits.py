@@ -14,7 +14,7 @@ from media.call.recording import RecordingWriter
 from media.call.sent_keys import MOST_KEYS_PER_CALL
 from media.providers.ports import TextDelta, ToolCall
 from media.tools.sent_digits import SENT_RESULT
-from shared.events import AgentSaid, DigitsSent, ToolRan, TurnInterrupted, encode_event
+from shared.events import AgentSaid, DigitPressed, DigitsSent, ToolRan, TurnInterrupted, encode_event
 from shared.plan import SEND_DIGITS, SEND_TONES, ToolPlan
 from tests.calls.remote_tools import ScriptedControl, assert_ran_once, results_of
 from tests.calls.scripted_call import SILENCE, ScriptedCall
@@ -96,6 +96,24 @@ def test_echo_of_the_tones_is_no_speech() -> None:
         await scripted.silence(2_500)
         scripted.hear(echo[:160])
         assert heard[-1] == echo[:160], "the other side's own tone is no echo any more"
+
+    run_virtual(call())
+
+
+def test_echo_that_the_carrier_reports_as_a_key_is_none() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=[[press("147")]], tools=(SEND_DIGITS,))
+        await scripted.say("Enter your code.", 900)
+        while not scripted.carrier.sounding:
+            await scripted.silence(20)
+        for key in "147":
+            await scripted.silence(200)
+            scripted.call.on_digit(key)
+        await scripted.silence(2_500)
+        assert not scripted.events_of(DigitPressed) and len(scripted.model.requests) == 1
+        scripted.call.on_digit("1")
+        await scripted.silence(4_000)
+        assert [one.digit for one in scripted.events_of(DigitPressed)] == ["1"] and len(scripted.model.requests) == 2
 
     run_virtual(call())
 
