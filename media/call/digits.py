@@ -12,7 +12,7 @@ from media.tools.collected_digits import CollectedDigits, DigitOutcome, DigitReq
 from media.turn.confirmation import CallerConfirmation, read_confirmation
 from media.turn.dictation import DictationState, Progress, dictation_state
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
-from media.turn.spoken_digits import UNCLEAR, read_digits
+from media.turn.spoken_digits import UNCLEAR, is_dictated, read_digits
 from media.turn.spoken_groups import speak_groups
 
 # Unrequested digits become a turn after this pause.
@@ -132,7 +132,7 @@ class DigitCollector:
             return False
         if collection.unconfirmed:
             return self._take_answer(collection, text, ended, now)
-        digits = read_digits(text) if collection.request.spoken else ""
+        digits = read_digits(text) if collection.request.spoken and is_dictated(text) else ""
         if not digits:
             self.abandon()
             return False

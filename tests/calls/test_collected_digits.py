@@ -100,11 +100,12 @@ def test_number_in_two_turns_is_one() -> None:
     run_virtual(call())
 
 
-def test_other_words_end_the_collection_and_are_answered() -> None:
+@pytest.mark.parametrize("words", ["could you call me back instead", "one moment please, I am looking for it"])
+def test_other_words_end_the_collection_and_are_answered(words: str) -> None:
     async def call() -> None:
         scripted = script("Of course.", spoken=True)
         await asked(scripted)
-        await scripted.say("could you call me back instead", 1_200)
+        await scripted.say(words, 1_200)
         await scripted.listen_until_quiet()
         await scripted.silence(20_000)
         assert said(scripted)[:2] == [PROMPT, "Of course."]
