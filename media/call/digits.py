@@ -108,7 +108,8 @@ class DigitCollector:
         """Waits for digits; each try ends with the last one, the terminator key, or a time without a digit.
 
         Keys pressed before the request count (type-ahead). If it is cancelled, what was pressed is dropped: it may be a
-        card number or a PIN, and must not become the caller's words."""
+        card number or a PIN, and must not become the caller's words. A further request ends the one before it."""
+        self.abandon()
         future: asyncio.Future[CollectedDigits] = asyncio.get_running_loop().create_future()
         collection = self._collection = _Collection(request, future, now + request.first_ms)
         if self._keys:
