@@ -18,6 +18,8 @@ MOST_DIGITS: Final = 64
 LONGEST_PROMPT: Final = 300
 # Tries where the model asks for no number of them and the caller may say that the digits are wrong.
 CONFIRMED_TRIES: Final = 2
+# Told to the model after all tries of spoken digits have failed.
+OFFER_KEYPAD: Final = "If you ask again, offer the phone's keypad."
 # Three tries of up to 64 digits, and the words before them.
 TIMEOUT_S: Final = 120.0
 
@@ -130,7 +132,9 @@ def collect_digits(
             retry_prompts=ask.retry_prompts,
             confirm=ask.confirm,
         )
-        return _describe(await collect(request), ask.min_digits)
+        collected = await collect(request)
+        told = _describe(collected, ask.min_digits)
+        return f"{told} {OFFER_KEYPAD}" if ask.spoken and collected.outcome != "complete" else told
 
     description = (
         "Wait for the caller to press digits on the phone's keypad, or to say them. Ask for them in the same answer."

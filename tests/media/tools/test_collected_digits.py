@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from media.call.digits import DigitCollector
-from media.tools.collected_digits import collect_digits
+from media.tools.collected_digits import OFFER_KEYPAD, collect_digits
 from tests.virtual_time import clock_ms, run_virtual
 
 
@@ -64,6 +64,10 @@ def test_arguments_out_of_bounds_are_refused(arguments: str) -> None:
 def test_too_few_digits_are_told_as_such() -> None:
     told = collected('{"min_digits": 4, "timeout_s": 2}', "12")
     assert told == "The caller pressed: 12. That is fewer than the 4 digits that were asked for."
+
+
+def test_keypad_is_offered_after_spoken_digits_have_failed() -> None:
+    assert collected('{"spoken": true, "timeout_s": 2}', "") == f"The caller pressed nothing. {OFFER_KEYPAD}"
 
 
 @pytest.mark.parametrize(
