@@ -250,7 +250,8 @@ class DigitCollector:
         digits = read_digits(text) if collection.request.spoken else ""
         answer = read_confirmation(text)
         if len(digits) >= LEAST_CORRECTION:  # the number once more, or another one
-            answer = CallerConfirmation.YES if digits == collection.unconfirmed else CallerConfirmation.NO
+            is_same = digits == collection.unconfirmed and answer is not CallerConfirmation.NO
+            answer = CallerConfirmation.YES if is_same else CallerConfirmation.NO
         match answer:
             case CallerConfirmation.NO:
                 self._refuse(collection, now, digits if len(digits) >= LEAST_CORRECTION else "")
