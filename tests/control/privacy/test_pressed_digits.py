@@ -11,7 +11,7 @@ from control.calls.event_batch import parse_event, write_events
 from media.providers.ports import TextDelta, ToolCall
 from shared.bus.events import EventStream
 from shared.events import DigitPressed, DigitsCollected, DigitsSent, Event
-from shared.plan import SEND_DIGITS, ToolPlan
+from shared.plan import SEND_DIGITS, ToolName, ToolPlan
 from tests.calls.scripted_call import Answers, ScriptedCall
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.calls.consumed_events import admit_call, encoded_event
@@ -35,7 +35,7 @@ def pay_and_dial(*, is_secret: bool) -> tuple[Sequence[Event], str]:
             ToolCall("2", SEND_DIGITS, f'{{"digits":"{SENT}"}}'),
         )
         answers: Answers = [[TextDelta("Please type your card's number."), collect], "Thank you.", [press]]
-        tools = ("collect_digits", ToolPlan(SEND_DIGITS, secret=is_secret))
+        tools: tuple[ToolName | ToolPlan, ...] = ("collect_digits", ToolPlan(SEND_DIGITS, secret=is_secret))
         scripted = ScriptedCall(answers=answers, tools=tools)
         await scripted.say("I want to pay.", 900)
         await scripted.listen_until_quiet()
