@@ -142,6 +142,7 @@ class Conversation:
             self._speech.close()
             await self._phrase_audio.close()
             await self.recogniser.close()
+            self.keypad.close()
 
     # --- from the carrier ---
 
@@ -262,10 +263,9 @@ class Conversation:
 
     def _caller_paused(self, token: int) -> None:
         self.recogniser.finalise(token)
-        if self._components.hints is not None:
-            self._components.hints.request(
-                lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished))
-            )
+        hints = self._components.hints
+        if hints is not None:
+            hints.request(lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished)))
 
     def _hold_agent(self) -> None:
         self._held_at = self._clock.now()

@@ -10,6 +10,7 @@ from media.call.sent_keys import SentKeys
 from media.call.utterance import Utterance
 from media.tools.collected_digits import CollectedDigits, DigitRequest
 from shared.events import DigitPressed, DigitsCollected, Event
+from shared.refcycles import break_cycle
 
 
 class Keypad:
@@ -69,6 +70,10 @@ class Keypad:
         """As `DigitCollector.tick`, whose keys it returns. is_quiet: neither side speaks."""
         self.sent.tick(now, agent_silent)
         return self.received.tick(now, is_quiet, may_interrupt=may_interrupt)
+
+    def close(self) -> None:
+        """Ends both, which refer back to it; called once, at the end of the call."""
+        break_cycle(self, "received", "sent")
 
     def _pause_recording(self, _: bool) -> None:
         self._set_paused(self.received.is_collecting or self.sent.is_sounding, self._now())
