@@ -322,10 +322,7 @@ class AgentConfig(ConfigPart):
         "workspace's documents.",
     )
     record_sent_digits: bool = Field(
-        default=True,
-        exclude_if=bool,
-        description="false: the event of keys that send_digits presses does not say which, for PINs and account "
-        "numbers.",
+        default=True, exclude_if=bool, description="false: no event says which keys send_digits presses, as for PINs."
     )
     # Left out where they are empty: programs of the version before refuse an unknown field.
     http_tools: Annotated[list[ToolTitle], AfterValidator(_require_different)] = Field(
@@ -356,9 +353,7 @@ class AgentConfig(ConfigPart):
         "by key.",
     )
     hours: OpeningHours | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description="Opening hours in the workspace's time zone; null: always open.",
+        default=None, exclude_if=_is_none, description="Opening hours in the workspace's time zone; null: always open."
     )
     outside_hours: OutsideHours = Field(
         default=OutsideHours(),
