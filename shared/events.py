@@ -151,7 +151,8 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
 class DigitsCollected(_Event, frozen=True, tag="call.digits_collected"):
     """A tool has waited for digits of the caller; which they were is in no event.
 
-    outcome: "complete", "too_few", "nothing", or "abandoned" (the caller said something else, or the call ended).
+    outcome: "complete", "too_few", "nothing", "unconfirmed" (read back, and not confirmed by the caller), or
+    "abandoned" (the caller said something else, or the call ended).
     count: how many digits. tries: how many times they were asked for. sources: "keys", "speech", both, or none.
     """
 

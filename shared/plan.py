@@ -18,6 +18,10 @@ BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
 WARM_TRANSFER: Final = "transfer"
 # Presses keys for the other side: built in, or asked of control where the carrier makes the tones (Telnyx).
 SEND_DIGITS: Final = "send_digits"
+# The same in the plan of a call whose carrier makes no tones. Such plans have it as a tool that control runs, and under
+# this name, because nodes of the version before refuse a plan with a built-in tool that they do not know: they offer it
+# to the model as what its description says, and control refuses it. This version's nodes make it `send_digits`.
+SEND_TONES: Final = "send_tones"
 # Keys and pauses of one run of it.
 LONGEST_KEYS: Final = 64
 FirstMessage = Literal["agent_first", "wait_for_caller"]

@@ -303,6 +303,9 @@ class AgentConfig(ConfigPart):
         "move_appointment change what the caller has booked by phone. search_knowledge finds passages of the "
         "workspace's documents.",
     )
+    record_sent_digits: bool = Field(
+        default=True, exclude_if=bool, description="false: no event says which keys send_digits presses, as for PINs."
+    )
     # Left out where they are empty: programs of the version before refuse an unknown field.
     http_tools: Annotated[list[ToolTitle], AfterValidator(_require_different)] = Field(
         default=[],
@@ -332,9 +335,7 @@ class AgentConfig(ConfigPart):
         "by a key or a word.",
     )
     hours: OpeningHours | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description="Opening hours in the workspace's time zone; null: always open.",
+        default=None, exclude_if=_is_none, description="Opening hours in the workspace's time zone; null: always open."
     )
     outside_hours: OutsideHours = Field(
         default=OutsideHours(),

@@ -12,11 +12,12 @@ from control.agents.model import AgentContent, AgentVersion
 from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
 from control.agents.remote_tools import REMOTE_TOOLS, RESERVED_NAMES
+from control.agents.sent_digits import plan_sent_digits
 from control.agents.variables import PlannedCall
 from control.agents.warm_transfer import WARM_TRANSFER_PLAN
 from control.tools.outside_text import EXPLANATION
 from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
-from shared.plan import WARM_TRANSFER, CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
+from shared.plan import SEND_DIGITS, WARM_TRANSFER, CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 
 LONGEST_CHAIN: Final = 8
 # For a plan that no call gets, only to see whether there can be one: the values in its texts do not matter.
@@ -116,7 +117,11 @@ def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
     remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
     if config.transfer_mode == "warm":
         remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
-    return [remote.get(name, name) for name in config.tools]
+    planned: dict[str, str | ToolPlan] = {
+        **remote,
+        SEND_DIGITS: plan_sent_digits(is_recorded=config.record_sent_digits),
+    }
+    return [planned.get(name, name) for name in config.tools]
 
 
 def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:

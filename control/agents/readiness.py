@@ -10,6 +10,8 @@ from control.agents.facts import missing_facts
 from control.agents.model import AgentContent, AgentNumber, AgentVersion
 from control.agents.outside_hours import CallMoment
 from control.agents.plan import make_chain, make_plan, wanted_chain
+from control.agents.remote_tools import RESERVED_NAMES
+from control.agents.tool_names import NAME_RESERVED
 from control.agents.transfers import PARAM, DialScope, find_fault
 from control.platform.validation_errors import list_faults
 from control.voice.offers import KINDS, RULES, Kind, ProviderOffers
@@ -47,12 +49,26 @@ def find_reasons(
 
 
 def find_warnings(version: AgentVersion, offers: ProviderOffers) -> list[AgentWarning]:
-    """That no language model would answer: code `rule_based_model`. Nothing for an invalid config."""
+    """That no language model would answer (code `rule_based_model`), and each HTTP tool that calls do not get because
+    the platform has one of its name (`tool_name_reserved`). Nothing for an invalid config."""
     try:
         config = AgentConfig.model_validate(version.content.config)
     except ValidationError:
         return []
-    chain = make_chain(version.content, config, "llm", offers)
+    return [*_model_warnings(version.content, config, offers), *_name_warnings(config)]
+
+
+def _name_warnings(config: AgentConfig) -> Iterator[AgentWarning]:
+    for place, name in enumerate(config.http_tools):
+        if name in RESERVED_NAMES:
+            text = (
+                f"The HTTP tool {name!r} is not used: the platform has a tool of this name. Make it under another one."
+            )
+            yield AgentWarning(NAME_RESERVED, f"config.http_tools.{place}", text)
+
+
+def _model_warnings(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> list[AgentWarning]:
+    chain = make_chain(content, config, "llm", offers)
     first = offers.get(chain[0]["provider"]) if chain else None
     if first is None or first.vendor != RULES:
         return []

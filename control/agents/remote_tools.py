@@ -14,7 +14,7 @@ from control.knowledge.tool import make_search_tool
 from control.media_requests.handler import RequestHandlers
 from control.media_requests.tool import RemoteTool, tool_handlers
 from control.messages.tool import TAKE_MESSAGE
-from shared.plan import BUILT_IN_TOOLS
+from shared.plan import BUILT_IN_TOOLS, SEND_TONES
 
 RemoteToolName = Literal[
     "call_context",
@@ -38,7 +38,7 @@ def make_remote_tools(bookings: Bookings | None, search: KnowledgeSearch | None 
 
 REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in make_remote_tools(None)}
 # No tool of a workspace has one of these names.
-RESERVED_NAMES: Final = frozenset({*BUILT_IN_TOOLS, *REMOTE_TOOLS})
+RESERVED_NAMES: Final = frozenset({*BUILT_IN_TOOLS, *REMOTE_TOOLS, SEND_TONES})
 
 
 def agents_request_handlers(bookings: Bookings | None = None, search: KnowledgeSearch | None = None) -> RequestHandlers:

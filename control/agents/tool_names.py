@@ -1,4 +1,4 @@
-"""The workspace's tools that an agent names: they must exist when it begins to name them."""
+"""The workspace's tools that an agent names: they must exist when it begins to name them, and be no platform's tool."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -6,17 +6,26 @@ from uuid import UUID
 from control.agents.config import AgentConfig
 from control.agents.model import Config
 from control.agents.read_workspace_tools import select_http_names, select_mcp_names
+from control.agents.remote_tools import RESERVED_NAMES
 from control.db.pool import Connection
 from control.platform.validation_errors import make_invalid
 from shared.errors import ErrorDetail
 
 TOOL_UNKNOWN: Final = "tool_unknown"
+NAME_RESERVED: Final = "tool_name_reserved"
 
 
 async def require_tools(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
     """before: the config until now, whose tools are not checked again: one that its server has dropped must not block
-    other edits. Raises Invalid (code tool_unknown) that names each unknown one."""
+    other edits. Raises Invalid (codes tool_unknown; tool_name_reserved: an HTTP tool that was made before the platform
+    had one of its name, which no call offers to the model) that names each one at fault."""
     new_http = set(config.http_tools) - set(before.get("http_tools", ()))
+    if reserved := [
+        _detail(f"config.http_tools.{place}", "the platform has a tool of this name", NAME_RESERVED)
+        for place, name in enumerate(config.http_tools)
+        if name in new_http & RESERVED_NAMES
+    ]:
+        raise make_invalid(reserved, NAME_RESERVED)
     known_mcp = {(choice["server"], tool) for choice in before.get("mcp_tools", ()) for tool in choice["tools"]}
     new_mcp = {(choice.server, tool) for choice in config.mcp_tools for tool in choice.tools} - known_mcp
     found: list[ErrorDetail] = []
@@ -48,5 +57,5 @@ def _unknown_mcp(config: AgentConfig, names: set[tuple[str, Any]]) -> list[Error
     ]
 
 
-def _detail(param: str, message: str) -> ErrorDetail:
-    return ErrorDetail(param, TOOL_UNKNOWN, message)
+def _detail(param: str, message: str, code: str = TOOL_UNKNOWN) -> ErrorDetail:
+    return ErrorDetail(param, code, message)

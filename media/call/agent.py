@@ -93,6 +93,15 @@ class Agent:
         if self._reply is not None:
             self._reply.fill(words)
 
+    def end_waiting(self) -> None:
+        """Concludes an utterance that waits for a tool, and all words of which were heard; the tool runs on."""
+        if self._reply is None or not self.is_waiting:
+            return
+        if self._task:
+            self._task.cancel()
+        self._reply.utterance.complete = True
+        self._conclude(interrupted=False)
+
     def fill_silence(self, words: str, audio: bytes, turn: int) -> None:
         """Says words at once that are no part of an answer: the utterance is late, or there is none yet."""
         if self._closed:
@@ -287,5 +296,6 @@ class Agent:
             ended = playback.silenced_at if interrupted else now
             times = playback.word_times(heard)
             word_ms = times if len(times) <= 2 * MOST_TIMED_WORDS else ()
+            heard, unsaid = utterance.public(heard), utterance.public(unsaid)
             said = AgentSaid(utterance.turn, heard, round(self._audible_at), round(ended), interrupted, unsaid, word_ms)
             self._services.emit(said)

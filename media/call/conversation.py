@@ -119,13 +119,12 @@ class Conversation:
         if self.keypad.sent.is_sounding:
             self._silence.key_pressed()
         is_quiet = is_silent and self.floor.state not in CALLER_IS_HEARD
-        keys = self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=self._agent.is_interruptible)
-        if keys:
+        may_interrupt = self._agent.is_interruptible
+        if keys := self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=may_interrupt):
             self._answer_keys(keys, now)
         if is_quiet:
-            self._speech.ask_again(self.keypad.received.take_prompt)
-        alarm = self._silence.alarm(now)
-        if alarm:
+            self._speech.ask_for_digits(self.keypad.received.take_prompt)
+        if alarm := self._silence.alarm(now):
             self._on_alarm(alarm)
         self._termination.tick(now, not is_silent)
         self._speak_pending()
@@ -153,12 +152,9 @@ class Conversation:
         self._agent.check_finished()
 
     def on_digit(self, digit: str) -> None:
-        """A key was pressed. Digits that a tool collects are not put into the event: they may be a PIN."""
-        now, is_collecting = self._clock.now(), self.keypad.received.is_collecting
-        self._emit(events.DigitPressed(round(now), "" if is_collecting else digit))
+        """A key was pressed."""
         self._silence.key_pressed()
-        self.keypad.received.press(digit, now)
-        if not is_collecting:
+        if self.keypad.press(digit):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
     # --- from outside ---
@@ -194,6 +190,7 @@ class Conversation:
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
         """All audio of the utterance is there; `left_ms` of it are still to be played."""
         self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
+        self.keypad.time_question(utterance, left_ms)
 
     def agent_heard(self) -> None:
         """Words are about to be reported: the turn that they answer comes first, if it was still open."""
@@ -207,6 +204,7 @@ class Conversation:
         if utterance.is_answer and utterance.speech_at is not None:
             self._failures.answered()
         self._silence.words_heard()
+        self.keypad.time_question(utterance, 0.0)
         self._termination.agent_finished()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         self._speak_pending()
@@ -306,11 +304,13 @@ class Conversation:
             return
         self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
         self._components.on_turn_taken()
-        if self.keypad.received.take_speech(text, decided):
+        if reply := self._pending.reply_to_turn(text, decided):
+            self._speech.say(reply)
+            if self._pending.is_answer_due:
+                self.keypad.received.abandon()
+        elif self.keypad.received.take_speech(text, ended, decided):
             self.turns.commit()
             self.apply(self.floor.agent_done(self._clock.audio_ms))
-        elif reply := self._pending.reply_to_turn(text, decided):
-            self._speech.say(reply)
         else:
             since = self._silence.heard_since(ended)
             self._reply(TurnTimes(since, max(due, since), decided))

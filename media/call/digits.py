@@ -1,4 +1,5 @@
-"""Digits of the caller: keys, and words where a tool takes them; keys that no tool asked for become a turn."""
+"""Digits of the caller: keys, and words where a tool takes them, read back where they must be confirmed; keys that no
+tool asked for become a turn."""
 
 import asyncio
 import math
@@ -6,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from media.call.phrases import Phrases, phrases_in
 from media.tools.collected_digits import CollectedDigits, DigitOutcome, DigitRequest, DigitSource
+from media.turn.confirmation import CallerConfirmation, read_confirmation
 from media.turn.dictation import DictationState, Progress, dictation_state
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
-from media.turn.spoken_digits import UNCLEAR, read_digits
+from media.turn.spoken_digits import UNCLEAR, is_dictated, read_digits
+from media.turn.spoken_groups import speak_groups
 
 # Unrequested digits become a turn after this pause.
 GATHER_MS = 1_500.0
@@ -24,34 +28,60 @@ ALONE_MS = 5_000.0
 SPOKEN_PAUSE_MS: Final = 3_000.0
 # After so many failures the caller is told that keys work, too.
 FAILURES_BEFORE_KEYPAD: Final = 2
+# So many spoken digits are a number, which must be confirmed: recognisers mishear one word in twenty or so. Fewer are
+# a choice.
+LEAST_CONFIRMED: Final = 4
+# How often the caller is asked whether the digits are right.
+MOST_QUESTIONS: Final = 2
+# A no with so many digits is the next try: "no, four one six". Fewer may be words ("no, the last one").
+LEAST_CORRECTION: Final = 3
+# A yes this long before the end of the question comes before all digits were heard: the caller listens ("uh-huh"), or
+# has pressed a key too many.
+EARLY_ANSWER_MS: Final = 1_000.0
+# After such a yes the question is put again if nothing more comes.
+EARLY_PAUSE_MS: Final = 1_500.0
+YES_KEY: Final = "1"
+NO_KEY: Final = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPrompt:
+    """Words of the call between two tries. is_secret: they hold digits."""
+
+    text: str
+    is_secret: bool = False
 
 
 @dataclass(slots=True)
 class _Collection:
     """A running request for digits. deadline: on the call's clock. tries: begun so far. sources: how the digits of this
-    try were given. prompt: to be said before the next try."""
+    try were given. prompt: to be said next. unconfirmed: digits that the caller is asked about; empty: none. questions:
+    how often that was said. answerable_at: from when on a yes counts."""
 
     request: DigitRequest
     result: asyncio.Future[CollectedDigits]
     deadline: float
     tries: int = 1
     sources: set[DigitSource] = field(default_factory=set)
-    prompt: str = ""
+    prompt: DigitPrompt | None = None
+    unconfirmed: str = ""
+    questions: int = 0
+    answerable_at: float = math.inf
 
 
 class DigitCollector:
-    """Collects a call's digits. Times are in ms on the call's clock; `tick` drives the time-outs."""
+    """Collects a call's digits. Times are in ms on the call's clock; `tick` drives the time-outs.
+
+    A number that was spoken, and digits of which the tool asks for it, are read back: the tool gets them once the
+    caller has said yes, in words or by a key. No model takes part in that.
+    """
 
     def __init__(
-        self,
-        on_collecting: Callable[[bool], None] = lambda is_collecting: None,
-        *,
-        try_again: str = "",
-        keypad: str = "",
+        self, on_collecting: Callable[[bool], None] = lambda is_collecting: None, phrases: Phrases | None = None
     ) -> None:
-        """on_collecting: called when a tool begins to wait for digits, and when none does any more. try_again: said
-        before a further try where the tool has no words for it. keypad: says that keys work, too."""
-        self._on_collecting, self._try_again, self._keypad = on_collecting, try_again, keypad
+        """on_collecting: called when a tool begins to wait for digits, and when none does any more. phrases: of the
+        agent's language; None: English."""
+        self._on_collecting, self._phrases = on_collecting, phrases or phrases_in("en")
         self._keys = ""
         self._pressed_at = -math.inf
         self._since_others = math.inf
@@ -70,20 +100,22 @@ class DigitCollector:
 
     @property
     def takes_speech(self) -> bool:
-        """Whether a tool waits for digits that may be spoken."""
-        return self._collection is not None and self._collection.request.spoken
+        """Whether a tool waits for words: for digits that may be spoken, or for a yes or a no."""
+        one = self._collection
+        return one is not None and (one.request.spoken or bool(one.unconfirmed))
 
     async def collect(self, request: DigitRequest, now: float) -> CollectedDigits:
         """Waits for digits; each try ends with the last one, the terminator key, or a time without a digit.
 
         Keys pressed before the request count (type-ahead). If it is cancelled, what was pressed is dropped: it may be a
-        card number or a PIN, and must not become the caller's words."""
+        card number or a PIN, and must not become the caller's words. A further request ends the one before it."""
+        self.abandon()
         future: asyncio.Future[CollectedDigits] = asyncio.get_running_loop().create_future()
         collection = self._collection = _Collection(request, future, now + request.first_ms)
         if self._keys:
             collection.sources.add("keys")
         self._on_collecting(True)
-        self._check_complete()
+        self._check_complete(now)
         try:
             return await future
         finally:
@@ -93,37 +125,56 @@ class DigitCollector:
             if not self.is_collecting:
                 self._on_collecting(False)
 
-    def take_speech(self, text: str, now: float) -> bool:
-        """Takes a turn of the caller's; returns whether it was digits that a tool waits for. Other words end the
-        request, and are answered."""
+    def take_speech(self, text: str, ended: float, now: float) -> bool:
+        """Takes a turn of the caller's; returns whether it was digits that a tool waits for, or says whether they are
+        right. Other words end the request, and are answered. ended: when the caller stopped speaking."""
         collection = self._collection
-        if collection is None or not collection.request.spoken:
+        if collection is None:
             return False
-        digits = read_digits(text)
+        if collection.unconfirmed:
+            return self._take_answer(collection, text, ended, now)
+        digits = read_digits(text) if collection.request.spoken and is_dictated(text) else ""
         if not digits:
-            collection.result.cancel()
+            self.abandon()
             return False
+        self._add_spoken(collection, digits, now)
+        return True
+
+    def _add_spoken(self, collection: _Collection, digits: str, now: float) -> None:
         collection.sources.add("speech")
         self._keys += digits
         collection.deadline = now + _wait_after_speech(self._keys, collection.request)
         if UNCLEAR in digits or len(self._keys) > collection.request.most:
             self._fail(collection, now)
         else:
-            self._check_complete()
-        return True
+            self._check_complete(now)
 
-    def take_prompt(self) -> str:
-        """What is to be said before the next try; "" where nothing is, and the second time."""
-        if self._collection is None:
-            return ""
-        prompt, self._collection.prompt = self._collection.prompt, ""
+    def abandon(self) -> None:
+        """The caller wants something else: a tool waits no more."""
+        if self._collection is not None:
+            self._collection.result.cancel()
+
+    def take_prompt(self) -> DigitPrompt | None:
+        """What is to be said next; None where nothing is, and the second time."""
+        collection = self._collection
+        if collection is None or collection.prompt is None:
+            return None
+        prompt, collection.prompt = collection.prompt, None
+        collection.questions += bool(collection.unconfirmed)
         return prompt
+
+    def question_ends(self, at: float) -> None:
+        """Tells when the question whether the digits are right ends, or has ended."""
+        if self._collection is not None:
+            self._collection.answerable_at = at - EARLY_ANSWER_MS
 
     def press(self, digit: str, now: float) -> None:
         """A key was pressed."""
         late_terminator, self._terminator_pending = self._terminator_pending, ""
         if digit == late_terminator and now - self._pressed_at < TERMINATOR_MS:
             return
+        if self._collection and self._collection.unconfirmed:
+            return self._press_answer(self._collection, digit, now)
         if not self._keys:
             self._since_others = now - self._pressed_at
         self._keys += digit
@@ -150,10 +201,14 @@ class DigitCollector:
         if not is_quiet:
             wait_ms = collection.request.next_ms if self._keys else collection.request.first_ms
             collection.deadline = now + wait_ms
-        elif now >= collection.deadline:
+        elif now < collection.deadline:
+            return
+        elif collection.unconfirmed:
+            self._ask_again(collection, now)
+        else:
             self._end_try(collection, self._keys, now)
 
-    def _check_complete(self, now: float | None = None) -> None:
+    def _check_complete(self, now: float) -> None:
         collection = self._collection
         if collection is None:
             return
@@ -161,38 +216,105 @@ class DigitCollector:
         keys, found, _ = self._keys.partition(end) if end else (self._keys, "", "")
         if found or _is_whole(keys, collection.request):
             self._terminator_pending = "" if found else end
-            self._end_try(collection, keys[: collection.request.most], collection.deadline if now is None else now)
+            self._end_try(collection, keys[: collection.request.most], now)
 
     def _end_try(self, collection: _Collection, keys: str, now: float) -> None:
         """Ends the request if there are enough digits, or no try is left."""
         request = collection.request
-        if len(keys) >= request.least:
-            self._finish(collection, keys, is_enough=True)
-        else:
+        if len(keys) < request.least:
             self._fail(collection, now, keys)
+        elif keys and _must_confirm(keys, collection):
+            collection.unconfirmed, collection.questions, self._keys = keys, 0, ""
+            self._put_question(collection, now)
+        else:
+            self._finish(collection, keys, "complete")
+
+    def _put_question(self, collection: _Collection, now: float) -> None:
+        """Asks whether the digits are right; the second time with how to answer."""
+        kind = DictationKind(collection.request.kind or "code")
+        words = self._phrases.confirm_digits.format(digits=speak_groups(collection.unconfirmed, kind))
+        if collection.questions:
+            words = f"{words} {self._phrases.yes_or_no}"
+        collection.prompt, collection.answerable_at = DigitPrompt(words, is_secret=True), math.inf
+        collection.deadline = now + collection.request.first_ms
+
+    def _ask_again(self, collection: _Collection, now: float) -> None:
+        """The question was not answered. A number that nobody has confirmed is not given to the tool."""
+        if collection.questions < MOST_QUESTIONS:
+            self._put_question(collection, now)
+        else:
+            self._finish(collection, collection.unconfirmed, "unconfirmed")
+
+    def _take_answer(self, collection: _Collection, text: str, ended: float, now: float) -> bool:
+        """Takes what the caller says to the question. No yes counts that comes before the digits were heard."""
+        digits = read_digits(text) if collection.request.spoken else ""
+        answer = read_confirmation(text)
+        if len(digits) >= LEAST_CORRECTION:  # the number once more, or another one
+            is_same = digits == collection.unconfirmed and answer is not CallerConfirmation.NO
+            answer = CallerConfirmation.YES if is_same else CallerConfirmation.NO
+        match answer:
+            case CallerConfirmation.NO:
+                self._refuse(collection, now, digits if len(digits) >= LEAST_CORRECTION else "")
+            case CallerConfirmation.OTHER:
+                self.abandon()
+                return False
+            case CallerConfirmation.YES if ended >= collection.answerable_at:
+                self._finish(collection, collection.unconfirmed, "complete")
+            case CallerConfirmation.YES if collection.prompt is None:
+                collection.deadline = now + EARLY_PAUSE_MS
+            case _ if collection.prompt is None:
+                self._ask_again(collection, now)
+        return True
+
+    def _press_answer(self, collection: _Collection, key: str, now: float) -> None:
+        """A key that is pressed before the digits were heard may belong to them: there are more than there may be."""
+        self._pressed_at = now
+        if now < collection.answerable_at:
+            return
+        if key == YES_KEY:
+            self._finish(collection, collection.unconfirmed, "complete")
+        elif key == NO_KEY:
+            self._refuse(collection, now)
+        else:
+            self._ask_again(collection, now)
+
+    def _refuse(self, collection: _Collection, now: float, correction: str = "") -> None:
+        """The digits are wrong: the next try, which may begin with what was said beside the no."""
+        if collection.tries >= collection.request.tries:
+            return self._finish(collection, collection.unconfirmed, "unconfirmed")
+        collection.unconfirmed = ""
+        self._fail(collection, now)
+        if correction:
+            collection.prompt = None
+            self._add_spoken(collection, correction, now)
 
     def _fail(self, collection: _Collection, now: float, keys: str = "") -> None:
         """The try gave no usable digits: the next one, or the end."""
         request = collection.request
         if collection.tries >= request.tries:
-            return self._finish(collection, keys, is_enough=False)
+            return self._finish(collection, keys, "too_few" if keys else "nothing")
         words = request.retry_prompts[collection.tries - 1 : collection.tries] or request.retry_prompts[-1:]
-        prompt = words[0] if words else self._try_again
+        prompt = words[0] if words else self._phrases.not_understood
         if request.spoken and collection.tries >= FAILURES_BEFORE_KEYPAD:
-            prompt = f"{prompt} {self._keypad}".strip()
+            prompt = f"{prompt} {self._phrases.use_keypad}"
         collection.tries += 1
-        collection.prompt = prompt
+        collection.prompt = DigitPrompt(prompt)
         collection.deadline = now + request.first_ms
         collection.sources.clear()
         self._keys = ""
 
-    def _finish(self, collection: _Collection, keys: str, *, is_enough: bool) -> None:
+    def _finish(self, collection: _Collection, keys: str, outcome: DigitOutcome) -> None:
         self._collection = None
         self._keys = ""
         if not collection.result.done():
-            outcome: DigitOutcome = "complete" if is_enough else "too_few" if keys else "nothing"
-            collected = CollectedDigits(keys, outcome, collection.tries, tuple(sorted(collection.sources)))
-            collection.result.set_result(collected)
+            is_confirmed = outcome == "complete" and bool(collection.unconfirmed)
+            sources = tuple(sorted(collection.sources))
+            collection.result.set_result(CollectedDigits(keys, outcome, collection.tries, sources, is_confirmed))
+
+
+def _must_confirm(digits: str, collection: _Collection) -> bool:
+    """Whether the caller has to confirm them: the tool asks for it, or a number was spoken."""
+    return collection.request.confirm or ("speech" in collection.sources and len(digits) >= LEAST_CONFIRMED)
 
 
 def _is_whole(digits: str, request: DigitRequest) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from media.call.agent import Agent
 from media.call.announcements import Announcements
 from media.call.caller_turns import CallerTurns
+from media.call.digits import DigitPrompt
 from media.call.failure_policy import FailurePolicy
 from media.call.pending_speech import FixedText
 from media.call.phrase_audio import PhraseAudio
@@ -48,6 +49,7 @@ class FixedSpeech:
         said = self._agent.say(
             one.text, self._turns.number, in_transcript=one.in_transcript, interruptible=one.interruptible
         )
+        said.is_secret = one.is_secret
         if one.is_announcement:
             self._announcements.began(said)
         self._on_begun(one.interruptible)
@@ -64,12 +66,21 @@ class FixedSpeech:
             coming = not self._agent.is_busy  # the turn is still to be taken
             self._agent.fill_silence(late, spoken.audio, self._turns.number + coming)
 
-    def ask_again(self, take_prompt: Callable[[], str]) -> None:
-        """Says what a tool asks the caller for again, unless an answer is being made. take_prompt: "" for nothing."""
+    def ask_for_digits(self, take_prompt: Callable[[], DigitPrompt | None]) -> None:
+        """Says what a tool asks the caller, unless an answer is being made. take_prompt: None for nothing.
+
+        A question for a yes or a no is an utterance of its own: "yes" over an answer that goes on is a backchannel, and
+        this one's figures are kept out of the transcript and of events."""
         if self._termination.reason or (self._agent.is_busy and not self._agent.is_waiting):
             return
-        if words := take_prompt():
-            self._agent.fill(words) if self._agent.is_waiting else self.say(FixedText(words))
+        prompt = take_prompt()
+        if prompt is None:
+            return
+        if prompt.is_secret:
+            self._agent.end_waiting()
+            self.say(FixedText(prompt.text, in_transcript=False, is_secret=True))
+        else:
+            self._agent.fill(prompt.text) if self._agent.is_waiting else self.say(FixedText(prompt.text))
 
     def say_last(self, text: str) -> None:
         """Says this at once, as the last words before the line is closed."""

@@ -7,10 +7,9 @@ from media.call.digits import DigitCollector
 from media.call.media_stream import MediaStream
 from media.call.phrases import phrases_in
 from media.call.sent_keys import SentKeys
-from media.tools.collected_digits import CollectedDigits, DigitKind, DigitRequest
-from media.turn.expected_dictation import DictationKind
-from media.turn.spoken_groups import speak_groups
-from shared.events import DigitsCollected, Event
+from media.call.utterance import Utterance
+from media.tools.collected_digits import CollectedDigits, DigitRequest
+from shared.events import DigitPressed, DigitsCollected, Event
 from shared.refcycles import break_cycle
 
 
@@ -31,10 +30,7 @@ class Keypad:
     ) -> None:
         """now: the call's clock in ms. set_paused: pauses the recording, or ends the pause. language: of prompts."""
         self._now, self._emit, self._set_paused = now, emit, set_paused
-        phrases = phrases_in(language)
-        self.received = DigitCollector(
-            self._pause_recording, try_again=phrases.not_understood, keypad=phrases.use_keypad
-        )
+        self.received = DigitCollector(self._pause_recording, phrases_in(language))
         self.sent = SentKeys(stream, now, emit, self._pause_recording)
 
     async def collect(self, request: DigitRequest) -> CollectedDigits:
@@ -55,6 +51,21 @@ class Keypad:
         )
         return collected
 
+    def press(self, digit: str) -> bool:
+        """A key of the caller's; returns whether no tool collects it. Those that one does are not in the event: they
+        may be a PIN. A carrier may report the echo of the agent's own tones: that is no key."""
+        if self.sent.is_echo(digit):
+            return False
+        now, is_collecting = self._now(), self.received.is_collecting
+        self._emit(DigitPressed(round(now), "" if is_collecting else digit))
+        self.received.press(digit, now)
+        return not is_collecting
+
+    def time_question(self, utterance: Utterance, left_ms: float) -> None:
+        """Words of the agent will have been heard in left_ms: those that ask whether digits are right, or others."""
+        if utterance.is_secret:
+            self.received.question_ends(self._now() + left_ms)
+
     def tick(self, now: float, agent_silent: bool, *, is_quiet: bool, may_interrupt: bool) -> str:
         """As `DigitCollector.tick`, whose keys it returns. is_quiet: neither side speaks."""
         self.sent.tick(now, agent_silent)
@@ -66,8 +77,3 @@ class Keypad:
 
     def _pause_recording(self, _: bool) -> None:
         self._set_paused(self.received.is_collecting or self.sent.is_sounding, self._now())
-
-
-def speak_digits(digits: str, kind: DigitKind) -> str:
-    """Digits in the groups in which they are read back."""
-    return speak_groups(digits, DictationKind(kind) if kind else DictationKind.CODE)

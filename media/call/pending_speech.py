@@ -15,12 +15,14 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class FixedText:
-    """A text that the agent says. in_transcript: the model is told of it. interruptible: the caller may interrupt."""
+    """A text that the agent says. in_transcript: the model is told of it. interruptible: the caller may interrupt.
+    is_secret: events have it without its figures."""
 
     text: str
     in_transcript: bool = True
     interruptible: bool = True
     is_announcement: bool = False
+    is_secret: bool = False
 
 
 class PendingSpeech:

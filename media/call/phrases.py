@@ -15,7 +15,7 @@ class Phrases:
     a transfer because providers failed. closing: before the end of the call because providers failed.
     putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
     must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit. use_keypad:
-    after digits were not understood twice.
+    after digits were not understood twice. confirm_digits: reads digits back. yes_or_no: how that is answered.
     """
 
     nudge: str
@@ -29,6 +29,8 @@ class Phrases:
     not_recorded: str
     must_end: str
     use_keypad: str
+    confirm_digits: str
+    yes_or_no: str
 
 
 _PHRASES: Final[Mapping[str, Phrases]] = {
@@ -44,6 +46,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         not_recorded="All right, this call is not recorded.",
         must_end="I'm sorry, I have to end our call now. Please call again later.",
         use_keypad="You can also type it on your phone's keypad.",
+        confirm_digits="I have {digits}. Is that right?",
+        yes_or_no="Please say yes or no, or press 1 for yes or 2 for no.",
     ),
     "de": Phrases(
         nudge="Sind Sie noch da?",
@@ -57,6 +61,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         not_recorded="In Ordnung, dieses Gespräch wird nicht aufgezeichnet.",
         must_end="Leider muss ich unser Gespräch jetzt beenden. Bitte rufen Sie später noch einmal an.",
         use_keypad="Sie können die Ziffern auch auf den Tasten Ihres Telefons eingeben.",
+        confirm_digits="Ich habe {digits}. Ist das richtig?",
+        yes_or_no="Bitte sagen Sie ja oder nein, oder drücken Sie 1 für ja oder 2 für nein.",
     ),
     "es": Phrases(
         nudge="¿Sigue usted ahí?",
@@ -70,6 +76,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         not_recorded="De acuerdo, esta llamada no se graba.",
         must_end="Lo siento, tengo que terminar la llamada ahora. Por favor, vuelva a llamar más tarde.",
         use_keypad="También puede marcar las cifras en el teclado de su teléfono.",
+        confirm_digits="Tengo {digits}. ¿Es correcto?",
+        yes_or_no="Por favor, diga sí o no, o pulse 1 para sí o 2 para no.",
     ),
     "fr": Phrases(
         nudge="Vous êtes toujours là ?",
@@ -83,6 +91,8 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         not_recorded="D'accord, cet appel n'est pas enregistré.",
         must_end="Désolé, je dois mettre fin à notre appel maintenant. Merci de rappeler plus tard.",
         use_keypad="Vous pouvez aussi taper les chiffres sur le clavier de votre téléphone.",
+        confirm_digits="J'ai noté {digits}. C'est bien ça ?",
+        yes_or_no="Dites oui ou non, ou tapez 1 pour oui ou 2 pour non.",
     ),
 }
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from media.call.call_tools import CallTools, ToolListener
 from media.call.components import CallComponents
-from media.call.keypad import Keypad, speak_digits
+from media.call.keypad import Keypad
 from media.call.termination import CallTermination
 from media.tools.builtin import end_call, transfer
 from media.tools.collected_digits import collect_digits
@@ -14,7 +14,7 @@ from media.tools.runner import ToolRunner
 from media.tools.sent_digits import make_send_digits
 from media.tools.tool import Tool
 from media.tools.warm_transfer import make_warm_transfer
-from shared.plan import SEND_DIGITS, WARM_TRANSFER, CallPlan, ToolPlan
+from shared.plan import SEND_DIGITS, SEND_TONES, WARM_TRANSFER, CallPlan, ToolPlan
 
 
 def make_call_tools(
@@ -54,8 +54,9 @@ def make_tools(
                 tools[WARM_TRANSFER] = make_warm_transfer(
                     tool_plan, remote, call, number=number, language=language, join=join
                 )
-        elif tool_plan.name == SEND_DIGITS:
-            carrier = make_remote_tool(tool_plan, remote, call, language).run if tool_plan.remote else None
+        elif tool_plan.name in (SEND_DIGITS, SEND_TONES):
+            by_carrier = tool_plan.remote and tool_plan.name == SEND_DIGITS
+            carrier = make_remote_tool(tool_plan, remote, call, language).run if by_carrier else None
             tools[SEND_DIGITS] = make_send_digits(keypad.sent, carrier, is_secret=tool_plan.secret)
         elif tool_plan.remote:
             tools[tool_plan.name] = make_remote_tool(tool_plan, remote, call, language)
@@ -67,7 +68,7 @@ def make_tools(
 def _builtin_tools(number: str, language: str, termination: CallTermination, keypad: Keypad) -> dict[str, Tool]:
     tools = [
         end_call(lambda: termination.begin("agent_hangup", "", after_speech=True)),
-        collect_digits(keypad.collect, speak_digits, lambda: keypad.received.takes_speech),
+        collect_digits(keypad.collect, lambda: keypad.received.takes_speech),
     ]
     if number:
         tools.append(transfer(lambda: termination.transfer(number, after_speech=True), language))

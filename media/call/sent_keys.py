@@ -103,6 +103,10 @@ class SentKeys:
         """Whether caller audio may hold the echo of tones: then each frame goes through `without_echo`."""
         return bool(self._echoes)
 
+    def is_echo(self, key: str) -> bool:
+        """Whether a key that the carrier reports is one of those that sound, or have just sounded."""
+        return key in self._echoes
+
     def tick(self, now: float, agent_silent: bool) -> None:
         """Begins what waits for the agent's silence; ends what has sounded without a mark. Called a few times a
         second."""

@@ -1,7 +1,9 @@
 """One agent utterance: its words and their places in its audio."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from media.audio.level import BLOCK_MS, find_sound
 from media.audio.mulaw import BYTES_PER_MS
@@ -10,6 +12,7 @@ from media.providers.word_timing import TYPICAL_MS_PER_CHARACTER, align_words, s
 
 # A word counts as heard once this share of it has sounded: enough to be understood.
 HEARD_SHARE = 0.6
+_FIGURES: Final = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Utterance:
     is_answer: the model is asked; otherwise it is a fixed text.
     insertions: fillers in the audio, in order. speech_at: where the voice's own audio begins; None while there is none.
     sound_ms: where the voice's first audible sound begins; None before it came. Voices often begin with silence.
+    is_secret: events have its words without their figures.
     """
 
     turn: int
@@ -56,6 +60,14 @@ class Utterance:
     is_answer: bool = False
     insertions: list[Insertion] = field(default_factory=list)
     speech_at: float | None = None
+    is_secret: bool = False
+
+    def public(self, words: str) -> str:
+        """The first words of this utterance as events have them. A voice may report figures as words ("four"), so that
+        those of a secret one are taken from its text."""
+        if not self.is_secret:
+            return words
+        return _FIGURES.sub("*", " ".join(self.text.split()[: len(words.split())]))
 
     def plan(self, text: str) -> None:
         """Adds words that will be spoken."""

@@ -11,11 +11,15 @@ from media.providers.ports import ToolSpec
 from media.tools.tool import Tool
 
 DigitSource = Literal["keys", "speech"]
-DigitOutcome = Literal["complete", "too_few", "nothing"]
+DigitOutcome = Literal["complete", "too_few", "nothing", "unconfirmed"]
 DigitKind = Literal["", "phone", "card"]
 MOST_TRIES: Final = 3
 MOST_DIGITS: Final = 64
 LONGEST_PROMPT: Final = 300
+# Tries where the model asks for no number of them and the caller may say that the digits are wrong.
+CONFIRMED_TRIES: Final = 2
+# Told to the model after all tries of spoken digits have failed.
+OFFER_KEYPAD: Final = "If you ask again, offer the phone's keypad."
 # Three tries of up to 64 digits, and the words before them.
 TIMEOUT_S: Final = 120.0
 
@@ -26,7 +30,8 @@ class DigitRequest:
 
     least, most: digits. terminator: a key that ends the input; "" for none. first_ms, next_ms: the longest wait for the
     first digit and for each further one. spoken: words count, too, and not only keys. kind:
-    of a phone number or a card, whose end is known by its length. tries: with what is said before each further one."""
+    of a phone number or a card, whose end is known by its length. tries: with what is said before each further one.
+    confirm: the call reads the digits back, and the caller confirms them; spoken ones are confirmed anyway."""
 
     least: int = 1
     most: int = 16
@@ -37,17 +42,19 @@ class DigitRequest:
     kind: DigitKind = ""
     tries: int = 1
     retry_prompts: tuple[str, ...] = ()
+    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CollectedDigits:
-    """digits: of the last try. outcome: whether there are enough. tries: how many it took. sources: how they were
-    given, in alphabetical order."""
+    """digits: of the last try. outcome: whether there are enough, and the caller has confirmed what had to be. tries:
+    how many it took. sources: how they were given, in alphabetical order. is_confirmed: by the caller."""
 
     digits: str
     outcome: DigitOutcome
     tries: int = 1
     sources: tuple[DigitSource, ...] = ()
+    is_confirmed: bool = False
 
 
 _Prompt = Annotated[str, Meta(max_length=LONGEST_PROMPT)]
@@ -61,7 +68,7 @@ class _Arguments(Struct):
     first_timeout_s: Annotated[float, Meta(ge=1, le=60)] | None = None
     spoken: bool = False
     kind: DigitKind = ""
-    tries: Annotated[int, Meta(ge=1, le=MOST_TRIES)] = 1
+    tries: Annotated[int, Meta(ge=1, le=MOST_TRIES)] | None = None
     retry_prompts: Annotated[tuple[_Prompt, ...], Meta(max_length=MOST_TRIES - 1)] = ()
     confirm: bool = False
 
@@ -91,18 +98,21 @@ _PARAMETERS: Final[dict[str, Any]] = {
             "items": {"type": "string", "maxLength": LONGEST_PROMPT},
             "description": "What to say before the second and the third try, in the caller's language.",
         },
-        "confirm": {"type": "boolean", "description": "Read the digits back and have the caller confirm them."},
+        "confirm": {
+            "type": "boolean",
+            "description": "Pressed digits are read back to the caller, who says whether they are right. Spoken "
+            "numbers always are. Do not read them back again.",
+        },
     },
 }
 
 
 def collect_digits(
     collect: Callable[[DigitRequest], Awaitable[CollectedDigits]],
-    speak_groups: Callable[[str, DigitKind], str],
     takes_speech: Callable[[], bool] = lambda: False,
 ) -> Tool:
-    """Waits for digits that the caller presses, or says where the model allows it. speak_groups: digits as they are
-    read back. takes_speech: whether the caller's words belong to a run.
+    """Waits for digits that the caller presses, or says where the model allows it. takes_speech: whether the caller's
+    words belong to a run.
 
     It stops at a barge-in, unless words count: a caller who talks instead of pressing keys is answered, and not told
     later that nothing was pressed."""
@@ -118,12 +128,13 @@ def collect_digits(
             next_ms=ask.timeout_s * 1_000,
             spoken=ask.spoken,
             kind=ask.kind,
-            tries=ask.tries,
+            tries=ask.tries or (CONFIRMED_TRIES if ask.confirm or ask.spoken else 1),
             retry_prompts=ask.retry_prompts,
+            confirm=ask.confirm,
         )
         collected = await collect(request)
-        groups = speak_groups(collected.digits, ask.kind) if ask.confirm else ""
-        return _describe(collected, ask.min_digits, groups)
+        told = _describe(collected, ask.min_digits)
+        return f"{told} {OFFER_KEYPAD}" if ask.spoken and collected.outcome != "complete" else told
 
     description = (
         "Wait for the caller to press digits on the phone's keypad, or to say them. Ask for them in the same answer."
@@ -132,14 +143,14 @@ def collect_digits(
     return Tool(spec, run, TIMEOUT_S, secret=True, stops_at_barge_in=True, takes_speech=takes_speech)
 
 
-def _describe(collected: CollectedDigits, least: int, groups: str) -> str:
-    """What the model is told. groups: "" if they are not to be confirmed."""
+def _describe(collected: CollectedDigits, least: int) -> str:
+    """What the model is told. Digits that the caller did not confirm are not told: it could use them."""
     if collected.outcome == "nothing":
         return "The caller pressed nothing."
+    if collected.outcome == "unconfirmed":
+        return "The caller did not confirm the digits that were read back, so they are not known."
     verb = "gave" if "speech" in collected.sources else "pressed"
     text = f"The caller {verb}: {collected.digits}"
     if collected.outcome == "too_few":
         return f"{text}. That is fewer than the {least} digits that were asked for."
-    if not groups:
-        return text
-    return f'{text}. Say them back as "{groups}" and ask whether that is right. If it is not, collect them again.'
+    return f"{text}. They were read back, and the caller has confirmed them." if collected.is_confirmed else text

@@ -42,7 +42,10 @@ _KINDS: Final = (
     (DictationKind.EMAIL, re.compile(r"\be-?mail\b")),
     (DictationKind.CODE, re.compile(r"\b(pin|passcode|post ?code|last (four|4|three|3)|security code|cvc|cvv)\b")),
     (DictationKind.CODE, re.compile(r"\b(zip|postal)( code)?\b|\b(verification|access|confirmation|one-time) code\b")),
-    (DictationKind.CARD, re.compile(r"\b(credit|debit|bank|payment)? ?card\b.*\bnumber\b|\bcard number\b")),
+    (
+        DictationKind.CARD,
+        re.compile(r"\b(credit|debit|bank|payment)? ?card\b.*\bnumber\b|\bnumber (on|of)\b.*\bcard\b"),
+    ),
     (
         DictationKind.REFERENCE,
         re.compile(

@@ -41,11 +41,29 @@ _BETWEEN: Final = phrase_set(
 )
 # A correction replaces so many digits at most if it repeats none of those before it.
 _MOST_CORRECTED: Final = 4
+# So many digits in a sentence are given, if it has no more other words.
+_CLEARLY_GIVEN: Final = 3
 
 
 def read_digits(text: str) -> str:
     """The digits in a text, in order; UNCLEAR for each that was spoken and not understood; "" without any."""
     return _corrected(tuple(_parts(split_words(text))))
+
+
+def is_dictated(text: str) -> bool:
+    """Whether a text gives its digits, and does not only mention some ("one moment", "could you call me at five")."""
+    words = split_words(text)
+    given = sum(_count_digits(words, at) for at in range(len(words)))
+    others = sum(
+        not is_digit_word(words, at) and word not in _BETWEEN and word not in _CORRECTIONS and word not in _SOUNDS_LIKE
+        for at, word in enumerate(words)
+    )
+    return given >= _CLEARLY_GIVEN and given >= others if others else given > 0
+
+
+def _count_digits(words: Sequence[str], at: int) -> int:
+    """1 for a word that is spoken, each figure of one that the recogniser wrote as figures."""
+    return len(words[at]) if words[at].isdecimal() else int(is_digit_word(words, at))
 
 
 def is_digit_word(words: Sequence[str], at: int) -> bool:
@@ -75,7 +93,7 @@ def _read(words: Sequence[str], at: int) -> tuple[str, int]:
     """The digits that begin at a word, and how many words they take."""
     word, following = words[at], words[at + 1] if at + 1 < len(words) else ""
     if word.isdecimal():
-        return word, 1
+        return "".join(str(int(figure)) for figure in word), 1  # other scripts have figures of their own
     if word in _REPEATS:
         digit = following if following.isdecimal() and len(following) == 1 else _UNITS.get(following, "")
         return digit * _REPEATS[word], 2 if digit else 1

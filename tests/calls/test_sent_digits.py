@@ -14,8 +14,8 @@ from media.call.recording import RecordingWriter
 from media.call.sent_keys import MOST_KEYS_PER_CALL
 from media.providers.ports import TextDelta, ToolCall
 from media.tools.sent_digits import SENT_RESULT
-from shared.events import AgentSaid, DigitsSent, ToolRan, TurnInterrupted, encode_event
-from shared.plan import SEND_DIGITS, ToolPlan
+from shared.events import AgentSaid, DigitPressed, DigitsSent, ToolRan, TurnInterrupted, encode_event
+from shared.plan import SEND_DIGITS, SEND_TONES, ToolPlan
 from tests.calls.remote_tools import ScriptedControl, assert_ran_once, results_of
 from tests.calls.scripted_call import SILENCE, ScriptedCall
 from tests.dtmf_decoder import decode_keys
@@ -100,12 +100,30 @@ def test_echo_of_the_tones_is_no_speech() -> None:
     run_virtual(call())
 
 
+def test_echo_that_the_carrier_reports_as_a_key_is_none() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=[[press("147")]], tools=(SEND_DIGITS,))
+        await scripted.say("Enter your code.", 900)
+        while not scripted.carrier.sounding:
+            await scripted.silence(20)
+        for key in "147":
+            await scripted.silence(200)
+            scripted.call.on_digit(key)
+        await scripted.silence(2_500)
+        assert not scripted.events_of(DigitPressed) and len(scripted.model.requests) == 1
+        scripted.call.on_digit("1")
+        await scripted.silence(4_000)
+        assert [one.digit for one in scripted.events_of(DigitPressed)] == ["1"] and len(scripted.model.requests) == 2
+
+    run_virtual(call())
+
+
 @pytest.mark.parametrize("is_secret", [False, True])
 def test_tones_are_in_no_recording_and_secret_keys_in_no_event(tmp_path: Path, *, is_secret: bool) -> None:
     writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor())
 
     async def call() -> None:
-        tools = (ToolPlan(SEND_DIGITS, secret=is_secret),)
+        tools = (ToolPlan(SEND_TONES, remote=True, secret=is_secret),)
         scripted = ScriptedCall(greeting="Hello.", answers=[[press("4711")]], tools=tools, recorder=writer)
         await scripted.listen_until_quiet()
         await scripted.say("Enter your code.", 900)

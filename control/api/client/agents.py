@@ -131,7 +131,8 @@ async def delete_agent(context: MemberContext, agent_id: UUID) -> None:
 async def activate_agent(context: MemberContext, agent_id: UUID) -> ActivationAnswer:
     """Makes an agent answer calls to its number. Refused with all the reasons why it cannot.
 
-    `warnings` says what its owner should know: code `rule_based_model` when no language model would answer.
+    `warnings` says what its owner should know: code `rule_based_model` when no language model would answer,
+    `tool_name_reserved` for an HTTP tool that is not used because the platform has one of its name.
     """
     agents = context.services.agents
     agent = await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from control.agents.remote_tools import RESERVED_NAMES
 from control.http.pagination import HasMore
 from control.tools.http_config import HttpToolConfig
 from control.tools.http_trial import HttpTrial
@@ -17,12 +18,14 @@ class HttpToolView:
     name: Name for the language model and for configs of agents.
     config: The tool, its request, and what is read of the answer.
     secret_headers: Names of the headers whose values are stored and never shown.
+    name_reserved: The platform has a tool of this name since, and agents do not get this one: make it under another.
     """
 
     id: UUID
     name: str
     config: HttpToolConfig
     secret_headers: list[str]
+    name_reserved: bool
     created_at: datetime
     updated_at: datetime
 
@@ -99,7 +102,15 @@ class HttpToolTrialAnswer:
 
 
 def to_tool_view(tool: HttpTool) -> HttpToolView:
-    return HttpToolView(tool.id, tool.name, tool.config, list(tool.secret_names), tool.created_at, tool.updated_at)
+    return HttpToolView(
+        id=tool.id,
+        name=tool.name,
+        config=tool.config,
+        secret_headers=list(tool.secret_names),
+        name_reserved=tool.name in RESERVED_NAMES,
+        created_at=tool.created_at,
+        updated_at=tool.updated_at,
+    )
 
 
 def to_trial(trial: HttpTrial) -> HttpToolTrialAnswer:

@@ -16,6 +16,9 @@ TOOLS: Final = {
     "mcp_server_id": Text("Id of the MCP server."),
     "HttpToolView.name": Text("Name for the language model and for configs of agents.", "check_stock"),
     "HttpToolView.config": Text("The tool, its request, and what is read of the answer.", _CONFIG),
+    "name_reserved": Text(
+        "The platform has had a tool of this name since, and agents do not get this one: make it under another.", False
+    ),
     "NewHttpTool.config": Text("The tool, its request, and what is read of the answer.", _CONFIG),
     "HttpToolChange.config": Text("The whole config; null leaves it as it is.", _CONFIG),
     "NewHttpTool.secret_headers": Text("Headers whose values are never shown again, up to 20.", _SECRET),

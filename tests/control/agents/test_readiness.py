@@ -101,3 +101,10 @@ def test_owner_is_warned_that_no_language_model_answers(config: dict[str, Any], 
     content = AgentContent("A", {**READY, **config}, None, {})
     version = AgentVersion(UUID(int=1), UUID(int=2), 1, content, None, datetime(2026, 1, 1, tzinfo=UTC))
     assert [warning.code for warning in find_warnings(version, offers)] == ["rule_based_model"] * warned
+
+
+def test_owner_is_warned_of_tools_whose_names_the_platform_has_taken() -> None:
+    content = AgentContent("A", {**READY, "http_tools": ["check_stock", "send_digits"]}, None, {})
+    version = AgentVersion(UUID(int=1), UUID(int=2), 1, content, None, datetime(2026, 1, 1, tzinfo=UTC))
+    (warning,) = find_warnings(version, ProviderOffers([offer("alpha")]))
+    assert (warning.code, warning.param) == ("tool_name_reserved", "config.http_tools.1")

@@ -124,6 +124,21 @@ async def test_agents_name_tools_that_exist_and_keep_them(database_url: str, val
         assert (await ann.delete(f"{here}/http-tools/{made['id']}")).status == 204
 
 
+async def test_tool_whose_name_the_platform_has_taken_is_reported_and_given_to_no_further_agent(
+    database_url: str, valkey_url: str
+) -> None:
+    async with running_api(database_url, valkey_url) as api:
+        ann = await api.sign_up()
+        here = f"/workspaces/{await ann.workspace()}"
+        made = (await ann.post(f"{here}/http-tools", tool("https://api.example.com/{sku}"))).body["http_tool"]
+        assert made["name_reserved"] is False
+        await api.owner.execute("UPDATE http_tools SET name = 'send_digits' WHERE id = $1", made["id"])
+        (listed,) = (await ann.get(f"{here}/http-tools")).body["http_tools"]
+        assert (listed["name"], listed["name_reserved"]) == ("send_digits", True)
+        reply = await ann.post(f"{here}/agents", {"name": "B", "config": {"http_tools": ["send_digits"]}})
+        assert (reply.status, reply.code, reply.param) == (422, "tool_name_reserved", "config.http_tools.0")
+
+
 async def test_the_list_of_tools_is_bounded(database_url: str, valkey_url: str) -> None:
     async with running_api(database_url, valkey_url) as api:
         ann = await api.sign_up()

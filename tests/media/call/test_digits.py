@@ -139,6 +139,23 @@ def test_is_collecting_until_the_digits_are_complete() -> None:
     assert run_virtual(scenario()) == [False, True, True, False]
 
 
+def test_further_request_ends_the_one_before_it() -> None:
+    pad = DigitCollector()
+
+    async def scenario() -> None:
+        first = asyncio.create_task(pad.collect(DigitRequest(most=2), 0))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(pad.collect(DigitRequest(most=3), 10))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert first.cancelled() and pad.is_collecting
+        for key in "123":
+            pad.press(key, 20)
+        assert (await second).digits == "123"
+
+    run_virtual(scenario())
+
+
 def test_second_collection_can_follow_at_once() -> None:
     pad = DigitCollector()
     assert collect("12#", digits=pad) == "12"

@@ -7,7 +7,7 @@ from media.call.plan_tools import make_tools
 from media.call.termination import CallTermination
 from media.tools.remote import ToolRequest
 from media.tools.tool import Tool, ToolError
-from shared.plan import AgentPlan, CallPlan, ToolName, ToolPlan
+from shared.plan import SEND_DIGITS, SEND_TONES, AgentPlan, CallPlan, ToolName, ToolPlan
 from tests.calls.scripted_call import ScriptedCarrier
 from tests.virtual_time import run_virtual
 
@@ -107,3 +107,10 @@ def test_defaults_of_a_remote_tool() -> None:
     )  # fmt: skip
     with pytest.raises(ToolError, match="book is not available"):
         run(tool)
+
+
+@pytest.mark.parametrize("is_secret", [False, True])
+def test_tones_of_media_are_the_tool_for_keys(*, is_secret: bool) -> None:
+    tools, _ = make(ToolPlan(SEND_TONES, "Never use this.", remote=True, secret=is_secret))
+    assert list(tools) == [SEND_DIGITS] and tools[SEND_DIGITS].secret is is_secret
+    assert "Press keys" in tools[SEND_DIGITS].spec.description

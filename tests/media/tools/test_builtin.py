@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from media.call.keypad import speak_digits
 from media.tools.builtin import end_call, transfer
 from media.tools.collected_digits import CollectedDigits, DigitRequest, collect_digits
 from media.tools.tool import Tool
@@ -19,13 +18,13 @@ def run(tool: Tool, arguments: str) -> str:
 
 
 def test_specs_describe_the_tools() -> None:
-    tools = [end_call(lambda: None), collect_digits(no_digits, speak_digits), transfer(lambda: None)]
+    tools = [end_call(lambda: None), collect_digits(no_digits), transfer(lambda: None)]
     assert [tool.spec.name for tool in tools] == ["end_call", "collect_digits", "transfer"]
     assert all(tool.spec.description and tool.spec.parameters["type"] == "object" for tool in tools)
 
 
 def test_traits() -> None:
-    end, digits, person = end_call(lambda: None), collect_digits(no_digits, speak_digits), transfer(lambda: None)
+    end, digits, person = end_call(lambda: None), collect_digits(no_digits), transfer(lambda: None)
     assert (end.ends_call, person.ends_call, digits.ends_call) == (True, True, False)
     assert (end.secret, person.secret, digits.secret) == (False, False, True), "digits may be a PIN"
     assert all(tool.stops_at_barge_in for tool in (end, digits, person))

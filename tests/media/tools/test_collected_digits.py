@@ -6,22 +6,24 @@ import msgspec
 import pytest
 
 from media.call.digits import DigitCollector
-from media.call.keypad import speak_digits
-from media.tools.collected_digits import collect_digits
+from media.tools.collected_digits import OFFER_KEYPAD, collect_digits
 from tests.virtual_time import clock_ms, run_virtual
 
 
 def collected(arguments: str, keys: str) -> str:
     async def scenario() -> str:
         digits = DigitCollector()
-        tool = collect_digits(lambda request: digits.collect(request, clock_ms()), speak_digits)
+        tool = collect_digits(lambda request: digits.collect(request, clock_ms()))
         task = asyncio.ensure_future(tool.run(arguments.encode(), "run-1"))
         for key in keys:
             await asyncio.sleep(0.2)
+            if digits.take_prompt():
+                digits.question_ends(clock_ms())
             digits.press(key, clock_ms())
         while not task.done():
             await asyncio.sleep(0.25)
             digits.tick(clock_ms(), is_quiet=True)
+            digits.take_prompt()
         return await task
 
     return run_virtual(scenario(), limit_s=100)
@@ -64,6 +66,18 @@ def test_too_few_digits_are_told_as_such() -> None:
     assert told == "The caller pressed: 12. That is fewer than the 4 digits that were asked for."
 
 
-def test_digits_are_read_back_in_groups() -> None:
-    told = collected('{"kind": "phone", "confirm": true}', "4155550123")
-    assert '"4 1 5, 5 5 5, 0 1 2 3"' in told and "4155550123" in told
+def test_keypad_is_offered_after_spoken_digits_have_failed() -> None:
+    assert collected('{"spoken": true, "timeout_s": 2}', "") == f"The caller pressed nothing. {OFFER_KEYPAD}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("4711#1", "The caller pressed: 4711. They were read back, and the caller has confirmed them."),
+        ("4711#2", "The caller pressed nothing."),  # in the second try
+        ("4711#29999#2", "The caller did not confirm the digits that were read back, so they are not known."),
+        ("4711#", "The caller did not confirm the digits that were read back, so they are not known."),
+    ],
+)
+def test_digits_that_must_be_confirmed_are_told_once_they_are(keys: str, told: str) -> None:
+    assert collected('{"confirm": true, "timeout_s": 2}', keys) == told

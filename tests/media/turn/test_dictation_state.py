@@ -126,6 +126,7 @@ def test_words_that_sound_like_digits_and_corrections(text: str, digits: str) ->
         ("What is your date of birth?", "five six eighty", Progress.WHOLE, 0),
         ("What is your date of birth?", "nineteen eighty", Progress.PARTIAL, 0),
         ("Which day suits you?", "next Tuesday", Progress.WHOLE, 0),
+        ("What is the long number on your credit card?", "four one one one", Progress.PARTIAL, 12),
         ("What is your e-mail address?", "john at example", Progress.PARTIAL, 0),
         ("What is your e-mail address?", "john at example dot com", Progress.WHOLE, 0),
         ("What is your e-mail address?", "let me see", Progress.EMPTY, 0),
