@@ -4,7 +4,7 @@ The question's vector is asked for while the words are searched. If it is not th
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -56,8 +56,7 @@ class KnowledgeSearch:
             yield task
         finally:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})
 
     async def embed_question(self, question: str) -> Embeddings | None:
         """The question's vector; None without an embedder, or if it has not answered in time."""
@@ -89,7 +88,7 @@ class KnowledgeSearch:
         if not await store_vectors.has_vectors(db):
             return list(words[: query.most])
         ranks = await store_vectors.rank_nearest(
-            db, query.workspace_id, found.vectors[0], policy.model, query.documents, MOST_RANKED
+            db, query.workspace_id, found.vectors[0], policy.space, query.documents, MOST_RANKED
         )
         near = {one.key: one for one in ranks if one.score >= policy.least_similarity}
         by_words = {(one.document_id, one.number): one for one in words}

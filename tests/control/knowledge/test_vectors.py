@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from control.agents.remote_tools import agents_request_handlers
@@ -17,7 +18,7 @@ from control.billing.embedding_usage import PROVIDER, make_record_embedding_job
 from control.knowledge import store_vectors
 from control.knowledge.embedder import BATCH, Embedder, EmbedderPolicy
 from control.knowledge.embedding_duty import MOST_BATCHES, EmbeddingDuty
-from control.knowledge.embedding_usage import RECORD_EMBEDDING
+from control.knowledge.embedding_usage import RECORD_EMBEDDING, EmbeddingUse
 from control.knowledge.files import key_of
 from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.model import FoundPassage
@@ -185,6 +186,52 @@ async def test_refused_document_waits_and_others_go_on(embedding: Embedding, mon
     assert await embedding.run_duty(timedelta(minutes=32)) == 1 and len(embedding.vendor.bodies) == 2
 
 
+async def test_two_workers_do_not_pay_for_the_same_vectors(embedding: Embedding) -> None:
+    """Deployments run two: a claim is one worker's, until it ends or that worker has been dead for three minutes."""
+    library, platform = await make_library(embedding.platform), embedding.platform
+    for number in range(3):
+        await library.add(f"{CROWN} {number}")
+    embedding.vendor.answer_s = 0.1
+    done = await asyncio.gather(embedding.run_duty(), embedding.run_duty())
+    assert sum(done) == 3 and sum(len(body["input"]) for body in embedding.vendor.bodies) == 3
+    await library.add("Parking is free.")
+    claimed = await platform.in_platform(lambda db: store_vectors.claim_due(db, "small/1024", NOW, 8))
+    assert len(claimed) == 1, "and then its worker is killed"
+    assert await embedding.run_duty(timedelta(minutes=2)) == 0
+    assert await embedding.run_duty(timedelta(minutes=4)) == 1
+
+
+async def test_run_of_a_slow_embedder_ends_before_the_worker_counts_as_unhealthy(
+    embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = await make_library(embedding.platform)
+    for number in range(3):
+        await library.add(f"{CROWN} {number}")
+    monkeypatch.setattr("control.knowledge.embedding_duty.BEGIN_WITHIN_S", 0.1)
+    embedding.vendor.answer_s = 0.2
+    await embedding.run_duty()
+    assert len(embedding.vendor.bodies) == 1
+    for _ in range(2):
+        await embedding.run_duty()
+    assert await embedding.run_duty() == 0 and len(embedding.vendor.bodies) == 3
+
+
+async def test_document_is_deleted_while_its_vectors_are_made(embedding: Embedding) -> None:
+    library, platform = await make_library(embedding.platform), embedding.platform
+    document_id = await library.add(CROWN)
+    embedding.vendor.answer_s = 0.3
+    run = asyncio.create_task(embedding.run_duty())
+    while not embedding.vendor.bodies:  # noqa: ASYNC110 - until it is asked
+        await asyncio.sleep(0.01)
+    await library.delete(document_id)
+    assert await run == 1
+    for table in ("chunks", "documents"):
+        count = f"SELECT count(*) FROM knowledge_vectors.{table}"
+        assert await platform.in_platform(lambda db, sql=count: db.fetchval(sql)) == 0  # type: ignore[misc]
+    uses = [msgspec.json.decode(one, type=EmbeddingUse) for one in await platform.job_payloads(RECORD_EMBEDDING)]
+    assert [one.tokens for one in uses if one.workspace_id == library.workspace.workspace_id] == [6], "it was paid for"
+
+
 async def test_workspaces_take_turns_and_do_not_see_each_others_vectors(embedding: Embedding) -> None:
     library, other, platform = (
         await make_library(embedding.platform), await make_library(embedding.platform), embedding.platform,
@@ -213,7 +260,7 @@ async def test_workspaces_take_turns_and_do_not_see_each_others_vectors(embeddin
                 ),
             )
     vector = embedding.vendor.make_vector("crown cost", 1_024)
-    rank = "SELECT * FROM knowledge_vectors.rank($1, $2::real[], 'small', '{}', 20, $3)"
+    rank = "SELECT * FROM knowledge_vectors.rank($1, $2::real[], 'small/1024', '{}', 20, $3)"
     for most_compared in (5_000, 0):  # all compared, and by the index
         found = [
             await platform.in_workspace(
