@@ -47,4 +47,4 @@ def _make_event(use: EmbeddingUse) -> UsageEvent:
         unit="prompt_tokens",
         estimated=use.is_estimated,
     )
-    return UsageEvent(use.call_id, use.workspace_id, use.agent_id, None, use.at, usage, PURPOSE)
+    return UsageEvent(use.call_id, use.workspace_id, use.agent_id, None, use.at, usage, PURPOSE, use.id)

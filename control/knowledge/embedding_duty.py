@@ -14,6 +14,7 @@ from control.db.scope import enter_platform
 from control.knowledge import store_vectors
 from control.knowledge.embedder import BATCH, Embedder, EmbedderUnavailable, TextsRefused
 from control.knowledge.embedding_usage import EmbeddingUse, enqueue_use
+from control.knowledge.read_due_documents import select_due
 from control.knowledge.store_vectors import ChunkText, DueDocument
 
 # Of one run: documents, one of each workspace before the second of any, and requests for each of them.
@@ -39,7 +40,7 @@ class EmbeddingDuty:
         """For how many documents it made vectors; 0 without the extension, and where the embedder cannot be reached."""
         if not await _run(pool, store_vectors.prepare):
             return 0
-        due = await _run(pool, lambda db: store_vectors.claim_due(db, self._space, now, MOST_DOCUMENTS))
+        due = await _run(pool, lambda db: self._claim(db, now))
         until, done = asyncio.get_running_loop().time() + BEGIN_WITHIN_S, 0
         try:
             for document in due:
@@ -50,6 +51,10 @@ class EmbeddingDuty:
         for document in due[done:]:
             await self._release(pool, document, now)
         return done
+
+    async def _claim(self, db: Connection, now: datetime) -> list[DueDocument]:
+        found = await select_due(db, self._space, now, MOST_DOCUMENTS)
+        return await store_vectors.claim(db, found, self._space, now) if found else []
 
     async def _embed_or_postpone(self, pool: Pool, document: DueDocument, now: datetime, until: float) -> None:
         """Raises EmbedderUnavailable."""

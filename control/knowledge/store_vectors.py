@@ -19,7 +19,7 @@ CLAIM: Final = timedelta(minutes=3)
 _CLAIM: Final = """
     INSERT INTO knowledge_vectors.documents AS v (document_id, workspace_id, model, revision, is_finished, retry_at)
     SELECT d.id, d.workspace_id, $1, d.revision, false, $2::timestamptz + $4::interval
-    FROM knowledge_documents d JOIN ({due}) due USING (id)
+    FROM knowledge_documents d WHERE d.id = ANY($3::uuid[])
     FOR KEY SHARE OF d SKIP LOCKED
     ON CONFLICT (document_id) DO UPDATE
     SET model = excluded.model, revision = excluded.revision, is_finished = false, retry_at = excluded.retry_at,
@@ -30,15 +30,6 @@ _CLAIM: Final = """
 _RELEASE: Final = """
     UPDATE knowledge_vectors.documents SET retry_at = $3
     WHERE document_id = $1 AND workspace_id = $2 AND NOT is_finished
-"""
-_DUE: Final = """
-    SELECT id FROM (
-        SELECT d.id, row_number() OVER (PARTITION BY d.workspace_id ORDER BY d.created_at, d.id) AS place
-        FROM knowledge_documents d LEFT JOIN knowledge_vectors.documents v ON v.document_id = d.id
-        WHERE d.status = 'ready' AND d.chunk_count > 0
-          AND (v.document_id IS NULL OR v.model <> $1 OR v.revision <> d.revision
-               OR (NOT v.is_finished AND v.retry_at <= $2))
-    ) first ORDER BY place, id LIMIT $3
 """
 _MISSING: Final = """
     SELECT c.number, c.heading, c.text FROM knowledge_chunks c
@@ -108,10 +99,10 @@ async def has_vectors(db: Connection) -> bool:
     return is_ready
 
 
-async def claim_due(db: Connection, space: str, now: datetime, most: int) -> list[DueDocument]:
-    """Claims documents that lack vectors of this space, one of each workspace before the second of any. In platform
+async def claim(db: Connection, document_ids: Collection[UUID], space: str, now: datetime) -> list[DueDocument]:
+    """Claims those of these documents that still lack vectors of this space, and that no other worker has. In platform
     scope."""
-    rows = await db.fetch(_CLAIM.format(due=_DUE), space, now, most, CLAIM)
+    rows = await db.fetch(_CLAIM, space, now, list(document_ids), CLAIM)
     return [DueDocument(**row) for row in rows]
 
 

@@ -22,6 +22,7 @@ from control.knowledge.embedding_usage import RECORD_EMBEDDING, EmbeddingUse
 from control.knowledge.files import key_of
 from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.model import FoundPassage
+from control.knowledge.read_due_documents import select_due
 from control.voice.http_embedder import HttpEmbedder
 from shared.egress import EgressGuard
 from simulator.vendors.faults import Fault
@@ -195,7 +196,8 @@ async def test_two_workers_do_not_pay_for_the_same_vectors(embedding: Embedding)
     done = await asyncio.gather(embedding.run_duty(), embedding.run_duty())
     assert sum(done) == 3 and sum(len(body["input"]) for body in embedding.vendor.bodies) == 3
     await library.add("Parking is free.")
-    claimed = await platform.in_platform(lambda db: store_vectors.claim_due(db, "small/1024", NOW, 8))
+    due = await platform.in_platform(lambda db: select_due(db, "small/1024", NOW, 8))
+    claimed = await platform.in_platform(lambda db: store_vectors.claim(db, due, "small/1024", NOW))
     assert len(claimed) == 1, "and then its worker is killed"
     assert await embedding.run_duty(timedelta(minutes=2)) == 0
     assert await embedding.run_duty(timedelta(minutes=4)) == 1
@@ -230,6 +232,40 @@ async def test_document_is_deleted_while_its_vectors_are_made(embedding: Embeddi
         assert await platform.in_platform(lambda db, sql=count: db.fetchval(sql)) == 0  # type: ignore[misc]
     uses = [msgspec.json.decode(one, type=EmbeddingUse) for one in await platform.job_payloads(RECORD_EMBEDDING)]
     assert [one.tokens for one in uses if one.workspace_id == library.workspace.workspace_id] == [6], "it was paid for"
+
+
+async def test_documents_of_a_deleted_workspace_are_sent_nowhere(embedding: Embedding) -> None:
+    library, platform = await make_library(embedding.platform), embedding.platform
+    await library.add(CROWN)
+    workspace_id = library.workspace.workspace_id
+    await platform.in_platform(
+        lambda db: db.execute(
+            "UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", workspace_id
+        )
+    )
+    assert await embedding.run_duty() == 0 and embedding.vendor.bodies == []
+
+
+async def test_changed_number_of_dimensions_makes_vectors_again(embedding: Embedding) -> None:
+    library = await make_library(embedding.platform)
+    await library.add(CROWN)
+    await embedding.run_duty()
+    shorter = embedding.with_policy(dimensions=256)
+    assert await shorter.find(library) == [] and await shorter.run_duty() == 1
+    assert [one.text for one in await shorter.find(library)] == [CROWN] and await embedding.find(library) == []
+    await shorter.embedder.close()
+
+
+async def test_repeated_job_records_what_was_used_once(embedding: Embedding) -> None:
+    """Jobs run at least once: a worker may be killed after its commit."""
+    library, platform = await make_library(embedding.platform), embedding.platform
+    await library.add(CROWN)
+    await embedding.run_duty()
+    payload = (await platform.job_payloads(RECORD_EMBEDDING))[-1]
+    for _ in range(2):
+        await make_record_embedding_job(platform.pool)(payload)
+    workspace_id, count = library.workspace.workspace_id, "SELECT count(*) FROM usage_records WHERE workspace_id = $1"
+    assert await platform.in_platform(lambda db: db.fetchval(count, workspace_id)) == 1
 
 
 async def test_workspaces_take_turns_and_do_not_see_each_others_vectors(embedding: Embedding) -> None:

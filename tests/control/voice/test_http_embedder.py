@@ -110,7 +110,9 @@ async def test_usage_that_cannot_be_true_is_estimated(embedder: HttpEmbedder, pe
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(401, 1), (403, 1), (404, 1), (429, 3), (500, 3), (302, 1)])
-async def test_only_what_may_pass_is_tried_again(embedder: HttpEmbedder, peer: Peer, status: int, attempts: int) -> None:
+async def test_only_what_may_pass_is_tried_again(
+    embedder: HttpEmbedder, peer: Peer, status: int, attempts: int
+) -> None:
     peer.status = status
     with pytest.raises(EmbedderUnavailable, match=str(status)):
         await embedder.embed(["text"])
