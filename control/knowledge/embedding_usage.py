@@ -16,8 +16,8 @@ RECORD_EMBEDDING: Final = "billing.record_embedding"
 
 
 class EmbeddingUse(Struct, frozen=True):
-    """Tokens of one request. call_id, agent_id: of a question in a call. id: of its row in the ledger, because a job may
-    run twice. Payload of the job."""
+    """Tokens of one request. call_id, agent_id: of a question in a call. id: of its row in the ledger, because
+    the job may run twice. Payload of the job."""
 
     workspace_id: UUID
     model: str

@@ -12,10 +12,10 @@ from control.knowledge.search_query import ChunkRank
 # Chunks that are compared one by one, in place of the index: 10,000 take 28 ms. By the index of 190,000 they took
 # 55 ms, because most of what is near is of other workspaces.
 MOST_COMPARED: Final = 10_000
-# For so long a worker has a document, whose run takes 78 s at most (embedding_duty.py): a killed one keeps it no longer.
+# For so long a worker has a document. A run takes 78 s at most (embedding_duty.py); a killed worker's claim ends.
 CLAIM: Final = timedelta(minutes=3)
-# Claims the documents for one worker, until retry_at: two would pay for the same vectors. Those that are deleted at this
-# moment are left out.
+# Claims documents for one worker, until retry_at: two would pay for the same vectors. Those that are being deleted are
+# left out.
 _CLAIM: Final = """
     INSERT INTO knowledge_vectors.documents AS v (document_id, workspace_id, model, revision, is_finished, retry_at)
     SELECT d.id, d.workspace_id, $1, d.revision, false, $2::timestamptz + $4::interval
