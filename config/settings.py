@@ -86,7 +86,7 @@ class MediaSettings(BaseSettings):
         268_435_456, ge=1_048_576, description="Limit of events on disk while Redis is unavailable, in bytes."
     )
     media_max_requests: int = Field(
-        200, ge=1, le=2_000, description="Requests of calls to control that wait for an answer at once."
+        400, ge=1, le=2_000, description="Requests of calls to control that wait for an answer at once."
     )
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."

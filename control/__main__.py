@@ -303,7 +303,11 @@ def _policies(settings: ControlSettings) -> Policies:
 
 
 def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
+    """None without a URL. Raises SettingsError."""
     if settings.embedder_url is None:
+        for name, field in ControlSettings.model_fields.items():
+            if name.startswith("embedder_") and getattr(settings, name) != field.default:
+                raise SettingsError(f"settings: VOCALIZED_EMBEDDER_URL: needed beside {PREFIX}{name.upper()}")
         return None
     return EmbedderPolicy(
         base_url=str(settings.embedder_url),

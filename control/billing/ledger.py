@@ -21,7 +21,7 @@ CARRIER_MINUTE_S: Final = 60
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
     """An event of usage that was not stored before. call_id: None for what no call used. at: the event's own time. seq:
-    None for what is not of media's events. purpose: as in LedgerRow. id: of its row, where what records it may run twice;
+    None for what is not of media's events. purpose: as in LedgerRow. id: of its row, where it may be recorded twice;
     None: a new one."""
 
     call_id: UUID | None
