@@ -21,6 +21,8 @@ from control.knowledge.store_vectors import ChunkText, DueDocument
 MOST_DOCUMENTS: Final = 8
 MOST_BATCHES: Final = 4
 EVERY_S: Final = 10.0
+# Chunks of a run that are refused one by one; then it is the model or the settings, and not the text.
+MOST_REFUSED: Final = 3
 # A run begins no request later. The last one may take 63 s with its attempts, and a worker whose duty has not ended for
 # 90 s, pauses included, counts as unhealthy and is restarted.
 BEGIN_WITHIN_S: Final = 15.0
@@ -70,15 +72,39 @@ class EmbeddingDuty:
             if asyncio.get_running_loop().time() >= until:
                 break
             missing = await _run(pool, lambda db: store_vectors.select_missing(db, document, self._space, BATCH))
-            if missing and not await self._embed_batch(pool, document, missing, now):
+            if missing and not await self._embed_batch(pool, document, missing, now, until):
                 return
             if len(missing) < BATCH:
                 await _run(pool, lambda db: store_vectors.finish(db, document, self._space))
                 return
         await self._release(pool, document, now)
 
-    async def _embed_batch(self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime) -> bool:
-        """False: the document is not what it was. What was used is recorded in any case."""
+    async def _embed_batch(
+        self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime, until: float
+    ) -> bool:
+        """As `_embed_chunks`; where the embedder refuses them together, one by one, so that only those lack vectors that
+        are refused alone."""
+        try:
+            return await self._embed_chunks(pool, document, chunks, now)
+        except TextsRefused:
+            if len(chunks) == 1:
+                raise
+        refused = list[TextsRefused]()
+        for chunk in chunks:
+            if len(refused) >= MOST_REFUSED or asyncio.get_running_loop().time() >= until:
+                break
+            try:
+                if not await self._embed_chunks(pool, document, [chunk], now):
+                    return False
+            except TextsRefused as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        return True
+
+    async def _embed_chunks(self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime) -> bool:
+        """False: the document is not what it was. What was used is recorded in any case. Raises EmbedderUnavailable,
+        TextsRefused."""
         found = await self._embedder.embed([f"{one.heading}\n{one.text}"[:LONGEST_TEXT] for one in chunks])
         model = self._embedder.policy.model
         use = EmbeddingUse(document.workspace_id, model, found.tokens, found.is_estimated, now)

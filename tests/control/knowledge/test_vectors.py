@@ -187,6 +187,20 @@ async def test_refused_document_waits_and_others_go_on(embedding: Embedding, mon
     assert await embedding.run_duty(timedelta(minutes=32)) == 1 and len(embedding.vendor.bodies) == 2
 
 
+async def test_refused_chunk_leaves_the_others_their_vectors(
+    embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = await make_library(embedding.platform)
+    await library.add(f"# Long\n{'word ' * 40}\n\n# Crown\n{CROWN}\n\n# Parking\nParking is free.")
+    monkeypatch.setattr("simulator.vendors.openai_embeddings.MOST_TOKENS", 10)
+    assert await embedding.run_duty() == 1 and await embedding.run_duty() == 0
+    assert await embedding.platform.in_platform(lambda db: db.fetchval(VECTORS)) == 2
+    assert [one.text for one in await embedding.find(library)] == [CROWN]
+    asked = embedding.vendor.state.opened["llm"]
+    assert await embedding.run_duty(timedelta(minutes=11)) == 1, "only what is missing"
+    assert embedding.vendor.state.opened["llm"] == asked + 1
+
+
 async def test_two_workers_do_not_pay_for_the_same_vectors(embedding: Embedding) -> None:
     """Deployments run two: a claim is one worker's, until it ends or that worker has been dead for three minutes."""
     library, platform = await make_library(embedding.platform), embedding.platform
