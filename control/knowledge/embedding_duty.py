@@ -82,7 +82,7 @@ class EmbeddingDuty:
     async def _embed_batch(
         self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime, until: float
     ) -> bool:
-        """As `_embed_chunks`; where the embedder refuses them together, one by one, so that only those lack vectors that
+        """As `_embed_chunks`; where the embedder refuses them together, one by one: then only those lack vectors that
         are refused alone."""
         try:
             return await self._embed_chunks(pool, document, chunks, now)

@@ -154,7 +154,6 @@ def test_one_error_lists_all_invalid_settings(
         ("worker", "STORAGE_URL", "s3://bucket?secret=s3cret"),
         ("api", "STORAGE_URL", ""),
         ("api", "EMBEDDER_KEY", "s3cret"),
-        ("worker", "EMBEDDER_MODEL", "s3cret"),
         ("worker", "EMBEDDER_URL", "s3cret"),
     ],
 )
