@@ -116,8 +116,7 @@ class KnowledgeDocuments:
 
     async def enqueue_indexing(self, db: Connection, document: KnowledgeDocument, *, delay_s: float = 0) -> None:
         """Has a job read the document's file. A second job of the same revision does nothing."""
-        job = IndexDocumentJob(document.id, document.revision)
-        payload, priority = msgspec.json.encode(job), priority_of(document.start_tag)
+        payload, priority = encode_index_job(document), priority_of(document.start_tag)
         await enqueue(db, INDEX_DOCUMENT, payload, delay_s=delay_s, priority=priority)
 
     async def reindex(
@@ -157,6 +156,11 @@ class KnowledgeDocuments:
 async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:
     """Stores a document's file. Raises StorageUnavailable."""
     await storage.put(document_key(document.workspace_id, document.id), data)
+
+
+def encode_index_job(document: KnowledgeDocument) -> bytes:
+    """The payload of the job that indexes a document as it is now."""
+    return msgspec.json.encode(IndexDocumentJob(document.id, document.revision))
 
 
 def _require(document: KnowledgeDocument | None) -> KnowledgeDocument:

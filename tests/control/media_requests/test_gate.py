@@ -67,7 +67,7 @@ async def test_one_who_is_cancelled_with_its_turn_passes_it_on() -> None:
     for workspace_id in (first, second, third):
         await visitors.come(workspace_id)
     visitors.inside[0][1].set()
-    while len(visitors.entered) == 1 and not visitors.tasks[0].done():
+    while len(visitors.entered) == 1 and not visitors.tasks[0].done():  # noqa: ASYNC110 - one step of the loop
         await asyncio.sleep(0)
     visitors.tasks[1].cancel()  # it has its turn, and may not have run yet
     await settle()
