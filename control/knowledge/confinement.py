@@ -12,6 +12,7 @@ import resource
 import struct
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +84,8 @@ def confine(readable: Iterable[Path]) -> list[str]:
 def python_folders() -> list[Path]:
     """Where Python and its libraries are."""
     folders = {*sys.path, sys.prefix, sys.base_prefix, "/lib", "/lib64", "/usr/lib", "/usr/local/lib"}
-    return [Path(folder) for folder in sorted(folders) if folder and Path(folder).exists()]
+    # Path.exists raises PermissionError for what lies in a folder that is not ours.
+    return [Path(folder) for folder in sorted(folders) if folder and os.path.exists(folder)]
 
 
 def drop_capabilities() -> None:
@@ -104,7 +106,8 @@ def _restrict_files(readable: Iterable[Path]) -> bool:
         return False
     try:
         for folder in readable:
-            _allow_reading(rules, folder)
+            with suppress(OSError):  # what cannot be opened needs no right
+                _allow_reading(rules, folder)
         return bool(_libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
     finally:
         os.close(rules)

@@ -22,6 +22,8 @@ from control.knowledge.search import LONGEST_QUESTION, search_documents
 
 # Passages of each ranking that are joined.
 MOST_RANKED: Final = 20
+# So long a database without vectors is believed to have none.
+NO_VECTORS_S: Final = 60.0
 log = structlog.get_logger()
 
 
@@ -38,10 +40,12 @@ class KnowledgeQuery:
 
 
 class KnowledgeSearch:
-    """embedder: None: full text only."""
+    """embedder: None: full text only. While the database has no vectors it is not asked, but for one question a
+    minute."""
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self.embedder = embedder
+        self._ask_from = 0.0
 
     async def find_words(self, db: Connection, query: KnowledgeQuery) -> list[FoundPassage]:
         """What full text finds: as many as are joined where there is an embedder."""
@@ -60,7 +64,7 @@ class KnowledgeSearch:
 
     async def embed_question(self, question: str) -> Embeddings | None:
         """The question's vector; None without an embedder, or if it has not answered in time."""
-        if self.embedder is None:
+        if self.embedder is None or asyncio.get_running_loop().time() < self._ask_from:
             return None
         try:
             return await self.embedder.embed_question(question[:LONGEST_QUESTION])
@@ -86,6 +90,7 @@ class KnowledgeSearch:
         )
         await enqueue_use(db, use)
         if not await store_vectors.has_vectors(db):
+            self._ask_from = asyncio.get_running_loop().time() + NO_VECTORS_S
             return list(words[: query.most])
         ranks = await store_vectors.rank_nearest(
             db, query.workspace_id, found.vectors[0], policy.space, query.documents, MOST_RANKED

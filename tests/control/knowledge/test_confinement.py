@@ -140,6 +140,14 @@ def test_child_has_few_files_and_no_threads_and_still_imports(attempts: Attempts
     assert results["lift"] in ("ValueError", "PermissionError") and MOST_FILES == 32
 
 
+@needs_kernel
+def test_folder_that_cannot_be_opened_is_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One of a path of Python's that is gone, or not ours: without it the process still reads, and is confined."""
+    lacks = "from pathlib import Path; real = _readable; _readable = lambda: [*real(), Path('/nowhere')]"
+    holds, results = try_all(tmp_path_factory, lacks, HARMLESS)
+    assert holds == list(ALL) and (results["read"], results["import"]) == ("PermissionError", "")
+
+
 async def test_parser_reports_once_what_the_kernel_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
     answer = '{"pages": null, "sections": [{"text": "a"}], "confined": ["seccomp"]}'
     parser = DocumentParser(command=(sys.executable, "-c", f"print({answer!r})"))

@@ -63,10 +63,7 @@ class Embedding:
     vendor: EmbeddingsVendor
     embedder: Embedder
     platform: CallPlatform
-
-    @property
-    def search(self) -> KnowledgeSearch:
-        return KnowledgeSearch(self.embedder)
+    search: KnowledgeSearch
 
     async def run_duty(self, later: timedelta = timedelta(0)) -> int:
         """A run of the worker's duty; returns for how many documents it made vectors."""
@@ -75,7 +72,8 @@ class Embedding:
     def with_policy(self, **changed: Any) -> "Embedding":
         """The same with another policy."""
         policy = replace(self.embedder.policy, **changed)
-        return replace(self, embedder=HttpEmbedder(policy, EgressGuard(LOOPBACK)))
+        embedder = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        return replace(self, embedder=embedder, search=KnowledgeSearch(embedder))
 
     async def find(self, library: Library, question: str = QUESTION, **query: Any) -> list[FoundPassage]:
         """As an agent does."""
@@ -91,6 +89,7 @@ class Embedding:
 async def embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     """Each test begins without documents."""
     await platform.in_platform(lambda db: db.execute("DELETE FROM knowledge_documents"))
+    assert await platform.in_platform(store_vectors.prepare)
     async with running_embedding(platform) as opened:
         yield opened
 
@@ -101,7 +100,8 @@ async def running_embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     async with running_vendor(vendor.routes(), None, cancels=True) as address:
         # The question's time is long, because the machine may be busy.
         policy = EmbedderPolicy(f"http://{address}/v1", "small", vendor.state.key, question_s=10.0)
-        opened = Embedding(vendor, HttpEmbedder(policy, EgressGuard(LOOPBACK)), platform)
+        embedder = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        opened = Embedding(vendor, embedder, platform, KnowledgeSearch(embedder))
         yield opened
         await opened.embedder.close()
 
@@ -359,9 +359,12 @@ async def test_without_the_extension_words_are_searched(
         library = await make_library(platform)
         await library.add(CROWN)
         assert await embedding.run_duty() == 0 and embedding.vendor.bodies == []
-        assert [one.text for one in await embedding.find(library, "zirconia crown")] == [CROWN]
+        for _ in range(3):
+            assert [one.text for one in await embedding.find(library, "zirconia crown")] == [CROWN]
+        assert len(embedding.vendor.bodies) == 1, "one question a minute is sent, whose vector is compared with nothing"
         await asyncio.to_thread(postgres.add_vector, "without_vector")  # while the programs run
         assert await embedding.run_duty() == 1
-        assert [one.text for one in await embedding.find(library)] == [CROWN]
+        later = replace(embedding, search=KnowledgeSearch(embedding.embedder))
+        assert [one.text for one in await later.find(library)] == [CROWN]
         assert await platform.in_platform(store_vectors.has_vectors)
     postgres.drop("without_vector")
