@@ -22,12 +22,12 @@ ENOUGH_S = 10.0  # where the time does not matter
 
 @dataclass
 class Peer:
-    """An embedder that answers what a test says. ports: of the connections, one for each request. delay_s: of the
-    answer."""
+    """An embedder that answers what a test says, once `goes_on` is set. ports: of the connections, one for each
+    request."""
 
     status: int = 200
     answer: dict[str, Any] = field(default_factory=dict)
-    delay_s: float = 0.0
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     ports: list[int] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
 
@@ -36,7 +36,7 @@ class Peer:
         assert request.transport is not None
         self.ports.append(request.transport.get_extra_info("peername")[1])
         self.bodies.append(await request.json())
-        await asyncio.sleep(self.delay_s)
+        await self.goes_on.wait()
         return web.json_response(self.answer, status=self.status)
 
 
@@ -48,7 +48,9 @@ def vectors(*lengths: int, **usage: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def peer() -> Peer:
-    return Peer(answer=vectors(4, prompt_tokens=2))
+    made = Peer(answer=vectors(4, prompt_tokens=2))
+    made.goes_on.set()
+    return made
 
 
 @pytest.fixture
@@ -142,13 +144,11 @@ async def test_question_that_is_no_unicode_is_unavailable(embedder: HttpEmbedder
 async def test_late_answer_keeps_its_connection_for_the_next_question(embedder: HttpEmbedder, peer: Peer) -> None:
     """Otherwise no question would be answered where opening a connection takes longer than a question may."""
     quick = with_policy(embedder, question_s=0.05)
-    peer.delay_s = 0.3
-    began = time.monotonic()
+    peer.goes_on.clear()
     with pytest.raises(EmbedderUnavailable, match=r"within 0\.05 s"):
         await quick.embed_question("question")
-    assert time.monotonic() - began < 0.3
+    peer.goes_on.set()
     await asyncio.wait(set(quick._late))
-    peer.delay_s = 0.0
     patient = with_policy(embedder)
     patient._client = quick._client
     assert (await patient.embed_question("question")).tokens == 2
@@ -158,7 +158,7 @@ async def test_late_answer_keeps_its_connection_for_the_next_question(embedder: 
 
 async def test_no_further_question_is_asked_while_several_are_late(embedder: HttpEmbedder, peer: Peer) -> None:
     quick = with_policy(embedder, question_s=0.01)
-    peer.delay_s = 60.0
+    peer.goes_on.clear()
     for _ in range(MOST_LATE + 3):
         with pytest.raises(EmbedderUnavailable):
             await quick.embed_question("question")
