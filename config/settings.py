@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.embedder_settings import EmbedderSettings
 from config.setting_types import (
     DatabaseUrl,
     EgressAllow,
@@ -94,7 +95,7 @@ class MediaSettings(BaseSettings):
         268_435_456, ge=1_048_576, description="Limit of events on disk while Redis is unavailable, in bytes."
     )
     media_max_requests: int = Field(
-        200, ge=1, le=2_000, description="Requests of calls to control that wait for an answer at once."
+        400, ge=1, le=2_000, description="Requests of calls to control that wait for an answer at once."
     )
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
@@ -162,7 +163,7 @@ class BackupSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class ControlSettings(DatabaseSettings):
+class ControlSettings(DatabaseSettings, EmbedderSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(
@@ -288,31 +289,6 @@ class ControlSettings(DatabaseSettings):
     )
     call_analysis_timeout_s: float = Field(
         30.0, gt=0, le=60, description="Timeout of one request of the analysis of a call, in seconds."
-    )
-
-    embedder_url: WebUrl | None = Field(
-        None,
-        description="Embedder for searching documents by meaning, by OpenAI's API: its URL with the version, like "
-        "https://api.openai.com/v1. Needs pgvector in the database; without it, documents are searched by full text.",
-    )
-    embedder_model: str = Field(
-        "text-embedding-3-small", min_length=1, max_length=200, description="Model of the embedder."
-    )
-    embedder_key: SecretStr = Field(SecretStr(""), description="Key of the embedder, if it wants one.")
-    embedder_dimensions: int = Field(
-        1_024,
-        ge=0,
-        le=1_024,
-        description="Values of a vector that the embedder is asked for; 0: the model's own number.",
-    )
-    embedder_question_timeout_s: float = Field(
-        0.25,
-        gt=0,
-        le=2,
-        description="Time that the embedder has for a question in a call, in seconds; then full text alone answers.",
-    )
-    embedder_least_similarity: float = Field(
-        0.3, ge=0, le=1, description="Cosine of question and passage below which meaning finds nothing; by model."
     )
 
     egress_allow: EgressAllow = ()

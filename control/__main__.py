@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -303,16 +304,15 @@ def _policies(settings: ControlSettings) -> Policies:
 
 
 def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
-    if settings.embedder_url is None:
+    """None without a URL. Raises SettingsError."""
+    url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
+    if key and url is None:
+        raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: needed beside VOCALIZED_EMBEDDER_KEY")
+    if url is None:
         return None
-    return EmbedderPolicy(
-        base_url=str(settings.embedder_url),
-        model=settings.embedder_model,
-        api_key=settings.embedder_key.get_secret_value(),
-        dimensions=settings.embedder_dimensions,
-        question_s=settings.embedder_question_timeout_s,
-        least_similarity=settings.embedder_least_similarity,
-    )
+    policy = EmbedderPolicy(str(url), settings.embedder_model, key, settings.embedder_dimensions)
+    question_s, least = settings.embedder_question_timeout_s, settings.embedder_least_similarity
+    return replace(policy, question_s=question_s, least_similarity=least)
 
 
 def _outside(settings: ControlSettings) -> OutsideOptions:

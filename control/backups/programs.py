@@ -17,8 +17,12 @@ from control.db.migrate import strip_volatile
 
 # pg_dump waits so long for a table that a migration holds, instead of keeping others waiting behind it.
 _LOCK_WAIT_S: Final = 30
-# Vectors of documents are made again from the texts, and only a superuser could restore their extension.
-_LEFT_OUT: Final = ("--exclude-schema=knowledge_vectors", "--exclude-extension=vector")
+# Vectors of documents are made again from the texts, and only a superuser could restore their extension. PostgreSQL 17
+# was the first whose pg_dump can leave out an extension; by another one's dump it is restored where it was there.
+_NO_VECTORS: Final = "--exclude-schema=knowledge_vectors"
+_NO_EXTENSION: Final = "--exclude-extension=vector"
+_FIRST_THAT_EXCLUDES: Final = 17
+_VERSION_S: Final = 10.0
 _READ_BYTES: Final = 1 << 20
 _MAX_ERROR_CHARACTERS: Final = 300
 
@@ -28,7 +32,7 @@ async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[byte
     """A dump in pg_dump's custom format, with rights and without owners. snapshot: an exported one, whose transaction
     lives at least until the first bytes. The stream raises BackupFailed at its end when pg_dump failed."""
     arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_S}s"]
-    arguments += _LEFT_OUT
+    arguments += await _omissions()
     async with _running("pg_dump", arguments, url) as (process, errors):
         yield _read_output("pg_dump", process, errors)
 
@@ -45,10 +49,25 @@ async def restore(url: str, chunks: AsyncIterator[bytes]) -> None:
 async def hash_schema(url: str, snapshot: str = "") -> str:
     """SHA-256 of the schema as pg_dump writes it: rights, policies and functions, without owners. Comparable where the
     same pg_dump wrote both. Raises BackupFailed."""
-    arguments = ["--schema-only", "--no-owner", *_LEFT_OUT, *([f"--snapshot={snapshot}"] if snapshot else [])]
+    arguments = ["--schema-only", "--no-owner", *await _omissions(), *([f"--snapshot={snapshot}"] if snapshot else [])]
     async with _running("pg_dump", arguments, url) as (process, errors):
         text = b"".join([chunk async for chunk in _read_output("pg_dump", process, errors)])
     return hashlib.sha256(strip_volatile(text.decode()).encode()).hexdigest()
+
+
+async def _omissions() -> list[str]:
+    """Arguments of pg_dump for what is left out. Raises BackupFailed."""
+    process = await asyncio.create_subprocess_exec(
+        _find("pg_dump"), "--version", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), _VERSION_S)
+    except TimeoutError:
+        process.kill()
+        raise BackupFailed("pg_dump does not tell its version") from None
+    version = re.search(rb"\) (\d+)", output)  # pg_dump (PostgreSQL) 18.1 (Debian …)
+    excludes = version is not None and int(version[1]) >= _FIRST_THAT_EXCLUDES
+    return [_NO_VECTORS, _NO_EXTENSION] if excludes else [_NO_VECTORS]
 
 
 @asynccontextmanager

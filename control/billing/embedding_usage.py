@@ -47,4 +47,13 @@ def _make_event(use: EmbeddingUse) -> UsageEvent:
         unit="prompt_tokens",
         estimated=use.is_estimated,
     )
-    return UsageEvent(use.call_id, use.workspace_id, use.agent_id, None, use.at, usage, PURPOSE)
+    return UsageEvent(
+        call_id=use.call_id,
+        workspace_id=use.workspace_id,
+        agent_id=use.agent_id,
+        seq=None,
+        at=use.at,
+        usage=usage,
+        purpose=PURPOSE,
+        id=use.id,
+    )

@@ -21,7 +21,8 @@ CARRIER_MINUTE_S: Final = 60
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
     """An event of usage that was not stored before. call_id: None for what no call used. at: the event's own time. seq:
-    None for what is not of media's events. purpose: as in LedgerRow."""
+    None for what is not of media's events. purpose: as in LedgerRow. id: of its row, where it may be recorded twice;
+    None: a new one."""
 
     call_id: UUID | None
     workspace_id: UUID
@@ -30,6 +31,7 @@ class UsageEvent:
     at: datetime
     usage: UsageRecorded
     purpose: str = ""
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ class CallTier:
 class LedgerRow:
     """A row of usage_records. seq: of its event; None without one. price: the customer's, in the workspace's
     currency. purpose: `analysis` of what was used for a call that was over, `embedding` for vectors of documents and
-    questions; empty for the conversation."""
+    questions; empty for the conversation. id: None: a new one."""
 
     workspace_id: UUID
     call_id: UUID | None
@@ -78,6 +80,7 @@ class LedgerRow:
     seq: int | None = None
     entry: Entry = "usage"
     purpose: str = ""
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
         estimated=used.estimated,
         seq=event.seq,
         purpose=event.purpose,
+        id=event.id,
     )
 
 

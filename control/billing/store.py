@@ -72,13 +72,13 @@ _COUNT_UNPRICED: Final = """
 
 
 async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
-    """Inserts rows; one of an event that has a row already is left out."""
+    """Inserts rows; one of an event that has a row already, or with the id and time of one, is left out."""
     if not rows:
         return
     plain: list[list[Any]] = [[getattr(row, name) for row in rows] for name in _PLAIN]
     await db.execute(
         _INSERT,
-        [UUID(new_id()) for _ in rows],
+        [row.id or UUID(new_id()) for row in rows],
         *plain,
         [row.cost.value for row in rows],
         [row.price.value for row in rows],

@@ -12,6 +12,7 @@ import resource
 import struct
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,13 @@ _REFUSED: Final[Mapping[str, tuple[int | None, int | None]]] = {
     **{"ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "prlimit64": (302, 261)},
     **{"pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424)},
     **{"mount": (165, 40), "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "io_uring_setup": (425, 425)},
+    # Landlock does not cover who may use a file and when it was changed, nor, before version 3, its length.
+    **{"chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None)},
+    **{"lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54), "truncate": (76, 45), "ftruncate": (77, 46)},
+    **{"utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88)},
+    **{"setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463)},
+    **{"removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "removexattrat": (466, 466)},
+    **{"file_setattr": (469, 469)},
     **{"keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "perf_event_open": (298, 241)},
 }
 # Machines with the place of their numbers above, and how the kernel names them (include/uapi/linux/audit.h).
@@ -76,7 +84,8 @@ def confine(readable: Iterable[Path]) -> list[str]:
 def python_folders() -> list[Path]:
     """Where Python and its libraries are."""
     folders = {*sys.path, sys.prefix, sys.base_prefix, "/lib", "/lib64", "/usr/lib", "/usr/local/lib"}
-    return [Path(folder) for folder in sorted(folders) if folder and Path(folder).exists()]
+    # Path.exists raises PermissionError for what lies in a folder that is not ours.
+    return [Path(folder) for folder in sorted(folders) if folder and os.path.exists(folder)]
 
 
 def drop_capabilities() -> None:
@@ -97,7 +106,8 @@ def _restrict_files(readable: Iterable[Path]) -> bool:
         return False
     try:
         for folder in readable:
-            _allow_reading(rules, folder)
+            with suppress(OSError):  # what cannot be opened needs no right
+                _allow_reading(rules, folder)
         return bool(_libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
     finally:
         os.close(rules)

@@ -24,6 +24,11 @@ class EmbedderPolicy:
     question_s: float = 0.25
     least_similarity: float = 0.3
 
+    @property
+    def space(self) -> str:
+        """The name of the space of its vectors: those of another model or length cannot be compared with them."""
+        return f"{self.model}/{self.dimensions}" if self.dimensions else self.model
+
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
@@ -35,7 +40,11 @@ class Embeddings:
 
 
 class EmbedderUnavailable(Exception):
-    """There are no vectors now. The message says why, without addresses and keys."""
+    """There are no vectors now. The message says why, without addresses and keys. may_pass: within seconds."""
+
+    def __init__(self, reason: str, *, may_pass: bool = True) -> None:
+        super().__init__(reason)
+        self.may_pass = may_pass
 
 
 class TextsRefused(Exception):

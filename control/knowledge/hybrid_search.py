@@ -4,7 +4,7 @@ The question's vector is asked for while the words are searched. If it is not th
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -22,6 +22,8 @@ from control.knowledge.search import LONGEST_QUESTION, search_documents
 
 # Passages of each ranking that are joined.
 MOST_RANKED: Final = 20
+# So long a database without vectors is believed to have none.
+NO_VECTORS_S: Final = 60.0
 log = structlog.get_logger()
 
 
@@ -38,10 +40,12 @@ class KnowledgeQuery:
 
 
 class KnowledgeSearch:
-    """embedder: None: full text only."""
+    """embedder: None: full text only. While the database has no vectors it is not asked, but for one question a
+    minute."""
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self.embedder = embedder
+        self._ask_from = 0.0
 
     async def find_words(self, db: Connection, query: KnowledgeQuery) -> list[FoundPassage]:
         """What full text finds: as many as are joined where there is an embedder."""
@@ -56,12 +60,11 @@ class KnowledgeSearch:
             yield task
         finally:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})
 
     async def embed_question(self, question: str) -> Embeddings | None:
         """The question's vector; None without an embedder, or if it has not answered in time."""
-        if self.embedder is None:
+        if self.embedder is None or asyncio.get_running_loop().time() < self._ask_from:
             return None
         try:
             return await self.embedder.embed_question(question[:LONGEST_QUESTION])
@@ -87,9 +90,10 @@ class KnowledgeSearch:
         )
         await enqueue_use(db, use)
         if not await store_vectors.has_vectors(db):
+            self._ask_from = asyncio.get_running_loop().time() + NO_VECTORS_S
             return list(words[: query.most])
         ranks = await store_vectors.rank_nearest(
-            db, query.workspace_id, found.vectors[0], policy.model, query.documents, MOST_RANKED
+            db, query.workspace_id, found.vectors[0], policy.space, query.documents, MOST_RANKED
         )
         near = {one.key: one for one in ranks if one.score >= policy.least_similarity}
         by_words = {(one.document_id, one.number): one for one in words}

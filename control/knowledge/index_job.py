@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from control.db.errors import COLLISIONS, UNAVAILABLE
-from control.db.jobs import JobFailed, JobHandler
+from control.db.jobs import JobFailed, JobHandler, list_queued
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
@@ -19,7 +19,14 @@ from control.knowledge.chunks import make_chunks
 from control.knowledge.files import document_key, key_of
 from control.knowledge.model import DocumentChunk, KnowledgeDocument, KnowledgeLimits
 from control.knowledge.parser import DocumentParser, DocumentRefused, ParsedDocument
-from control.knowledge.service import UPLOAD_TIME_S, DeleteFileJob, IndexDocumentJob, KnowledgeDocuments
+from control.knowledge.service import (
+    UPLOAD_TIME_S,
+    DeleteFileJob,
+    IndexDocumentJob,
+    KnowledgeDocuments,
+    encode_index_job,
+)
+from control.knowledge.start_tags import INDEX_DOCUMENT
 from shared.errors import Unavailable
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
@@ -82,8 +89,10 @@ class DocumentIndexer:
 
 async def fail_stuck(db: Connection, now: datetime, most: int) -> int:
     """Marks up to `most` documents as failed whose jobs gave up, because the worker died of them for instance; returns
-    how many. In platform scope."""
-    stuck = await store.select_stuck(db, now - GIVE_UP, most)
+    how many. One whose job still waits its turn, behind thousands of its workspace, is left. In platform scope."""
+    queued = await list_queued(db, INDEX_DOCUMENT)
+    old = await store.select_stuck(db, now - GIVE_UP, len(queued) + most)
+    stuck = [one for one in old if encode_index_job(one) not in queued][:most]
     for document in stuck:
         await _store_failure(db, document, "gave_up")
     return len(stuck)

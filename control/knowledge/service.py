@@ -1,4 +1,4 @@
-"""Service of documents that agents search: upload, list, search, indexing, deletion."""
+"""Service of documents that agents search: upload, list, indexing, deletion."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -13,8 +13,7 @@ from control.db.pool import Connection
 from control.knowledge import store, store_chunks
 from control.knowledge.files import document_key
 from control.knowledge.formats import find_format
-from control.knowledge.model import FoundPassage, KnowledgeDocument, KnowledgeLimits, NewDocument
-from control.knowledge.search import search_documents
+from control.knowledge.model import KnowledgeDocument, KnowledgeLimits, NewDocument
 from control.knowledge.start_tags import INDEX_DOCUMENT, next_start_tag, priority_of
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
@@ -31,7 +30,6 @@ _REQUEST_AGAIN_AFTER: Final = timedelta(minutes=10)
 _LATER_S: Final = 30.0
 # A file is stored within so many seconds after its row, or never: the request has ended.
 UPLOAD_TIME_S: Final = 120.0
-_MOST_PASSAGES: Final = 10
 
 
 class IndexDocumentJob(msgspec.Struct, frozen=True):
@@ -118,8 +116,7 @@ class KnowledgeDocuments:
 
     async def enqueue_indexing(self, db: Connection, document: KnowledgeDocument, *, delay_s: float = 0) -> None:
         """Has a job read the document's file. A second job of the same revision does nothing."""
-        job = IndexDocumentJob(document.id, document.revision)
-        payload, priority = msgspec.json.encode(job), priority_of(document.start_tag)
+        payload, priority = encode_index_job(document), priority_of(document.start_tag)
         await enqueue(db, INDEX_DOCUMENT, payload, delay_s=delay_s, priority=priority)
 
     async def reindex(
@@ -149,12 +146,6 @@ class KnowledgeDocuments:
         await enqueue(db, DELETE_FILE, job, delay_s=UPLOAD_TIME_S)
         await record_change(db, actor, _change("knowledge.delete_document", document))
 
-    async def search(
-        self, db: Connection, workspace_id: UUID, question: str, documents: Collection[UUID], most: int
-    ) -> list[FoundPassage]:
-        """What agents find for a question. documents: only in these; empty: in all."""
-        return await search_documents(db, workspace_id, question, documents=documents, most=min(most, _MOST_PASSAGES))
-
     async def find_unknown(self, db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
         """Those that are no documents of the workspace."""
         if not document_ids:
@@ -165,6 +156,11 @@ class KnowledgeDocuments:
 async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:
     """Stores a document's file. Raises StorageUnavailable."""
     await storage.put(document_key(document.workspace_id, document.id), data)
+
+
+def encode_index_job(document: KnowledgeDocument) -> bytes:
+    """The payload of the job that indexes a document as it is now."""
+    return msgspec.json.encode(IndexDocumentJob(document.id, document.revision))
 
 
 def _require(document: KnowledgeDocument | None) -> KnowledgeDocument:

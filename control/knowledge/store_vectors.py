@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,15 +12,24 @@ from control.knowledge.search_query import ChunkRank
 # Chunks that are compared one by one, in place of the index: 10,000 take 28 ms. By the index of 190,000 they took
 # 55 ms, because most of what is near is of other workspaces.
 MOST_COMPARED: Final = 10_000
-_DUE: Final = """
-    SELECT id, workspace_id, revision FROM (
-        SELECT d.id, d.workspace_id, d.revision,
-               row_number() OVER (PARTITION BY d.workspace_id ORDER BY d.created_at, d.id) AS place
-        FROM knowledge_documents d LEFT JOIN knowledge_vectors.documents v ON v.document_id = d.id
-        WHERE d.status = 'ready' AND d.chunk_count > 0
-          AND (v.document_id IS NULL OR v.model <> $1 OR v.revision <> d.revision
-               OR (NOT v.is_finished AND v.retry_at <= $2))
-    ) due ORDER BY place, id LIMIT $3
+# For so long a worker has a document. A run takes 78 s at most (embedding_duty.py); a killed worker's claim ends.
+CLAIM: Final = timedelta(minutes=3)
+# Claims documents for one worker, until retry_at: two would pay for the same vectors. Those that are being deleted are
+# left out.
+_CLAIM: Final = """
+    INSERT INTO knowledge_vectors.documents AS v (document_id, workspace_id, model, revision, is_finished, retry_at)
+    SELECT d.id, d.workspace_id, $1, d.revision, false, $2::timestamptz + $4::interval
+    FROM knowledge_documents d WHERE d.id = ANY($3::uuid[])
+    FOR KEY SHARE OF d SKIP LOCKED
+    ON CONFLICT (document_id) DO UPDATE
+    SET model = excluded.model, revision = excluded.revision, is_finished = false, retry_at = excluded.retry_at,
+        failures = CASE WHEN v.model = excluded.model AND v.revision = excluded.revision THEN v.failures ELSE 0 END
+    WHERE v.model <> excluded.model OR v.revision <> excluded.revision OR (NOT v.is_finished AND v.retry_at <= $2)
+    RETURNING v.document_id AS id, v.workspace_id, v.revision
+"""
+_RELEASE: Final = """
+    UPDATE knowledge_vectors.documents SET retry_at = $3
+    WHERE document_id = $1 AND workspace_id = $2 AND NOT is_finished
 """
 _MISSING: Final = """
     SELECT c.number, c.heading, c.text FROM knowledge_chunks c
@@ -90,42 +99,49 @@ async def has_vectors(db: Connection) -> bool:
     return is_ready
 
 
-async def select_due(db: Connection, model: str, now: datetime, most: int) -> list[DueDocument]:
-    """Documents that lack vectors of this model, one of each workspace before the second of any. In platform scope."""
-    return [DueDocument(**row) for row in await db.fetch(_DUE, model, now, most)]
+async def claim(db: Connection, document_ids: Collection[UUID], space: str, now: datetime) -> list[DueDocument]:
+    """Claims those of these documents that still lack vectors of this space, and that no other worker has. In platform
+    scope."""
+    rows = await db.fetch(_CLAIM, space, now, list(document_ids), CLAIM)
+    return [DueDocument(**row) for row in rows]
 
 
-async def select_missing(db: Connection, document: DueDocument, model: str, most: int) -> list[ChunkText]:
-    """The document's first chunks without a vector of this model."""
-    rows = await db.fetch(_MISSING, document.id, document.workspace_id, model, most)
+async def release(db: Connection, document: DueDocument, now: datetime) -> None:
+    """Ends the claim of a document that still lacks vectors: it is due again from `now` on."""
+    await db.execute(_RELEASE, document.id, document.workspace_id, now)
+
+
+async def select_missing(db: Connection, document: DueDocument, space: str, most: int) -> list[ChunkText]:
+    """The document's first chunks without a vector of this space (EmbedderPolicy.space)."""
+    rows = await db.fetch(_MISSING, document.id, document.workspace_id, space, most)
     return [ChunkText(**row) for row in rows]
 
 
 async def insert_vectors(
-    db: Connection, document: DueDocument, model: str, numbers: Sequence[int], vectors: Sequence[Sequence[float]]
+    db: Connection, document: DueDocument, space: str, numbers: Sequence[int], vectors: Sequence[Sequence[float]]
 ) -> bool:
     """Stores vectors of chunks; False, and nothing, where the document was indexed anew or deleted meanwhile."""
     if not await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         return False
     texts = [f"[{','.join(map(repr, vector))}]" for vector in vectors]
-    await db.execute(_INSERT, document.id, document.workspace_id, model, list(numbers), texts)
+    await db.execute(_INSERT, document.id, document.workspace_id, space, list(numbers), texts)
     return True
 
 
-async def finish(db: Connection, document: DueDocument, model: str) -> None:
+async def finish(db: Connection, document: DueDocument, space: str) -> None:
     """Stores that the document has all its vectors."""
     if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
-        await db.execute(_FINISH, document.id, document.workspace_id, model, document.revision)
+        await db.execute(_FINISH, document.id, document.workspace_id, space, document.revision)
 
 
-async def postpone(db: Connection, document: DueDocument, model: str, now: datetime) -> None:
+async def postpone(db: Connection, document: DueDocument, space: str, now: datetime) -> None:
     """Stores that the embedder refused the document's text: it is tried again later, however often."""
     if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
-        await db.execute(_POSTPONE, document.id, document.workspace_id, model, document.revision, now)
+        await db.execute(_POSTPONE, document.id, document.workspace_id, space, document.revision, now)
 
 
 async def rank_nearest(
-    db: Connection, workspace_id: UUID, vector: Sequence[float], model: str, documents: Collection[UUID], most: int
+    db: Connection, workspace_id: UUID, vector: Sequence[float], space: str, documents: Collection[UUID], most: int
 ) -> list[ChunkRank]:
     """The chunks that are nearest to a question's vector, best first. score: the cosine of their angle. documents: only
     of these; empty: of all."""
@@ -133,7 +149,7 @@ async def rank_nearest(
         "SELECT document_id, number, similarity FROM knowledge_vectors.rank($1, $2::real[], $3, $4::uuid[], $5, $6)",
         workspace_id,
         list(vector),
-        model,
+        space,
         list(documents),
         most,
         MOST_COMPARED,

@@ -15,10 +15,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """Resolves the host once, and connects to the first that answers of the addresses that were checked; the
     certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses."""
 
-    def __init__(self, guard: EgressGuard, verify: ssl.SSLContext | bool = True) -> None:
-        """verify: a context to share, because it takes milliseconds to make one; True: one of its own."""
+    def __init__(self, guard: EgressGuard, verify: ssl.SSLContext | bool = True, *, idle_s: float = 5.0) -> None:
+        """verify: a context to share, because it takes milliseconds to make one; True: one of its own. idle_s: for so
+        long an unused connection is kept."""
         self._guard = guard
-        self._inner = httpx.AsyncHTTPTransport(verify=verify)  # trusts SSL_CERT_FILE; a proxy is the client's matter
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=idle_s)
+        # It trusts SSL_CERT_FILE; a proxy is the client's matter.
+        self._inner = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends one request."""

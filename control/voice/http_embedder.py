@@ -4,7 +4,7 @@ Source: OpenAI's API reference, "Create embeddings" (`input` up to 2,048 texts, 
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import httpx
@@ -25,8 +25,17 @@ from shared.egress import EgressGuard
 MOST_ANSWER_BYTES: Final = 8_000_000
 # Seconds before each further attempt for documents. A question is asked once.
 RETRY_AFTER_S: Final = (0.5, 2.0)
+# For so long an answer to a question is waited for that is too late for the question itself, and so many at once.
+LATE_S: Final = 5.0
+MOST_LATE: Final = 8
+# For so long an unused connection is kept: a new one takes three round trips, most of a question's time.
+IDLE_S: Final = 300.0
+# Tokens of a text besides its own.
+_MARKS: Final = 8
 # Statuses that are about the request's texts, and not about the account, the address or the model.
 _ABOUT_TEXTS: Final = frozenset({400, 413, 422})
+# Timeouts and limits of the rate; a revoked key, a wrong address or model stays what it is for seconds.
+_MAY_PASS: Final = frozenset({408, 409, 425, 429})
 
 
 class _Item(Struct):
@@ -50,6 +59,7 @@ class HttpEmbedder:
     def __init__(self, policy: EmbedderPolicy, guard: EgressGuard) -> None:
         self.policy, self._guard = policy, guard
         self._client: httpx.AsyncClient | None = None
+        self._late: set[asyncio.Task[Embeddings]] = set()
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors of up to BATCH texts of documents. A failure that may pass is tried again twice. Raises
@@ -57,16 +67,43 @@ class HttpEmbedder:
         for wait_s in RETRY_AFTER_S:
             try:
                 return await self._ask(texts, self.policy.timeout_s)
-            except EmbedderUnavailable:
+            except EmbedderUnavailable as error:
+                if not error.may_pass:
+                    raise
                 await asyncio.sleep(wait_s)
         return await self._ask(texts, self.policy.timeout_s)
 
     async def embed_question(self, question: str) -> Embeddings:
-        """A question's vector, within its time. Raises EmbedderUnavailable, TextsRefused."""
-        return await self._ask([question], self.policy.question_s)
+        """A question's vector, within its time. Raises EmbedderUnavailable, TextsRefused.
+
+        A request whose answer is late goes on without the question: to cancel it would close its connection, and where
+        opening one takes longer than a question may, no question would ever be answered. While several are late, no
+        further one is sent."""
+        if len(self._late) >= MOST_LATE:
+            raise EmbedderUnavailable(f"it is late with {MOST_LATE} answers")
+        asked = asyncio.create_task(self._ask([question], LATE_S))
+        try:
+            await asyncio.wait({asked}, timeout=self.policy.question_s)
+        finally:
+            if not asked.done():
+                self._late.add(asked)
+                asked.add_done_callback(self._drop_late)
+        if not asked.done():
+            raise EmbedderUnavailable(f"no answer within {self.policy.question_s:g} s")
+        return asked.result()
+
+    def _drop_late(self, asked: "asyncio.Task[Embeddings]") -> None:
+        self._late.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # nobody needs it any more
 
     async def close(self) -> None:
         """Closes the connections."""
+        if self._late:
+            late = set(self._late)
+            for asked in late:
+                asked.cancel()
+            await asyncio.wait(late)
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -77,13 +114,13 @@ class HttpEmbedder:
                 status, body = await self._post(texts)
         except TimeoutError:
             raise EmbedderUnavailable(f"no answer within {timeout_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
             raise EmbedderUnavailable(f"no connection ({type(error).__name__})") from None
         if status in _ABOUT_TEXTS:
             raise TextsRefused(f"status {status}")
         if status != 200:
-            raise EmbedderUnavailable(f"status {status}")
-        return _read_answer(body, texts)
+            raise EmbedderUnavailable(f"status {status}", may_pass=status in _MAY_PASS or status >= 500)
+        return _read_answer(body, texts, self.policy.dimensions)
 
     async def _post(self, texts: Sequence[str]) -> tuple[int, bytes]:
         """Status and body. Raises EmbedderUnavailable for an answer that is too long."""
@@ -102,15 +139,15 @@ class HttpEmbedder:
 
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
-            transport = GuardedTransport(self._guard)
+            transport = GuardedTransport(self._guard, idle_s=IDLE_S)
             self._client = httpx.AsyncClient(
                 transport=transport, timeout=self.policy.timeout_s, follow_redirects=False, trust_env=False
             )
         return self._client
 
 
-def _read_answer(body: bytes, texts: Sequence[str]) -> Embeddings:
-    """Raises EmbedderUnavailable."""
+def _read_answer(body: bytes, texts: Sequence[str], dimensions: int) -> Embeddings:
+    """dimensions: what was asked for; 0: nothing. Raises EmbedderUnavailable."""
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except msgspec.DecodeError:
@@ -118,10 +155,24 @@ def _read_answer(body: bytes, texts: Sequence[str]) -> Embeddings:
     items = sorted(answer.data, key=lambda item: item.index)
     if [item.index for item in items] != list(range(len(texts))):
         raise EmbedderUnavailable("its answer has other texts than the request")
+    _check_lengths({len(item.embedding) for item in items}, dimensions)
     vectors = [_pad(item.embedding) for item in items]
-    if answer.usage is not None:
-        return Embeddings(vectors, max(answer.usage.prompt_tokens, 0))
+    # No tokenizer makes more tokens than a text has bytes, but for the few that mark its beginning and end.
+    most = sum(len(text.encode("utf-8", "replace")) + _MARKS for text in texts)
+    if answer.usage is not None and 0 <= answer.usage.prompt_tokens <= most:
+        return Embeddings(vectors, answer.usage.prompt_tokens)
     return Embeddings(vectors, sum(map(len, texts)) // 3, is_estimated=True)
+
+
+def _check_lengths(lengths: Collection[int], dimensions: int) -> None:
+    """Raises EmbedderUnavailable for vectors that cannot be compared with each other, or with those of before."""
+    if len(lengths) != 1:
+        raise EmbedderUnavailable("its vectors have different numbers of values")
+    if dimensions and dimensions not in lengths:
+        raise EmbedderUnavailable(
+            f"its vectors have {min(lengths)} values, and {dimensions} were asked for: VOCALIZED_EMBEDDER_DIMENSIONS=0 "
+            "takes the model's own number"
+        )
 
 
 def _pad(vector: list[float]) -> list[float]:

@@ -153,6 +153,8 @@ def test_one_error_lists_all_invalid_settings(
         ("api", "STORAGE_URL", "s3://bucket?public_endpoint=https://s3cret"),
         ("worker", "STORAGE_URL", "s3://bucket?secret=s3cret"),
         ("api", "STORAGE_URL", ""),
+        ("api", "EMBEDDER_KEY", "s3cret"),
+        ("worker", "EMBEDDER_URL", "s3cret"),
     ],
 )
 def test_invalid_setting_is_named_without_its_value(

@@ -1,6 +1,7 @@
 """Asks control for what only control has, on behalf of the node's calls: one client per node."""
 
 import asyncio
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ from shared.bus.requests import (
 from shared.ids import new_id
 from shared.supervised_task import SupervisedTask
 
-MAX_REQUESTS: Final = 200
+MAX_REQUESTS: Final = 400
 _BEFORE_LIMIT_S: Final = 0.1
 # Refusals by control after which a run may have had its effect.
 _UNKNOWN_OUTCOMES: Final = frozenset({"failed", "timed_out", "outcome_unknown"})
@@ -36,10 +37,12 @@ class RequestClient:
         self, stream: RequestStream, node_id: str, metrics: Metrics, wait_s: float, max_requests: int = MAX_REQUESTS
     ) -> None:
         """wait_s: longest wait of one read; must be less than the Redis client's timeout. max_requests: limit of those
-        that wait for a reply at once."""
+        that wait for a reply at once. A workspace may have as many of them as are free at that moment, so that one
+        whose tools hang never takes all (`control/media_requests/shares.py` says why so many)."""
         self._stream, self._node_id, self._metrics = stream, node_id, metrics
         self._wait_s, self._max_requests = wait_s, max_requests
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
+        self._workspaces: Counter[str] = Counter()  # of those that wait
         self._asked = asyncio.Event()
         self.task: SupervisedTask | None = None
 
@@ -82,13 +85,15 @@ class RequestClient:
     async def _ask(self, call: CallIdentity, name: str, arguments: bytes, deadline_s: float, run_id: str) -> bytes:
         if len(arguments) > MAX_BYTES:
             raise RequestRefused("too_large", f"the arguments have more than {MAX_BYTES} bytes")
-        if len(self._waiting) >= self._max_requests:
+        if self._workspaces[call.workspace_id] >= self._max_requests - len(self._waiting):
+            self._forget(call.workspace_id)
             raise RequestRefused("busy", "too many requests wait for an answer")
         loop = asyncio.get_running_loop()
         until = loop.time() + min(deadline_s, LONGEST_DEADLINE_S)
         waiting: asyncio.Future[MediaReply] = loop.create_future()
         request_id = new_id()
         self._waiting[request_id] = waiting
+        self._workspaces[call.workspace_id] += 1
         self._asked.set()
         try:
             async with asyncio.timeout_at(until):
@@ -100,9 +105,16 @@ class RequestClient:
             raise RequestTimedOut(f"{name}: no answer within {deadline_s:g} s") from None
         finally:
             del self._waiting[request_id]
+            self._workspaces[call.workspace_id] -= 1
+            self._forget(call.workspace_id)
         if reply.code:
             raise RequestRefused(reply.code, reply.message)
         return reply.result.encode()
+
+    def _forget(self, workspace_id: str) -> None:
+        """Forgets a workspace without requests, because there may be any number of them."""
+        if not self._workspaces[workspace_id]:
+            del self._workspaces[workspace_id]
 
     async def _send(
         self, request_id: str, call: CallIdentity, name: str, arguments: bytes, run_id: str, *, until: float

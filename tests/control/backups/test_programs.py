@@ -21,9 +21,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def write_program(folder: Path, name: str, script: str) -> None:
+def write_program(folder: Path, name: str, script: str, version: str = "18.1") -> None:
     path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
+    answer = f'[ "$1" = --version ] && echo "{name} (PostgreSQL) {version} (Debian 12)" && exit'
+    path.write_text(f"#!/bin/sh\n{answer}\n{script}\n")
     path.chmod(0o755)
 
 
@@ -73,3 +74,13 @@ async def test_a_password_is_not_in_the_arguments(programs: Path, url: str) -> N
         await hash_schema(url)
     assert "[s3 cret]" in str(failed.value) and str(failed.value).count("cret") == 1
     assert str(failed.value).endswith(" --dbname=postgresql://owner@db:5432/vocalized?sslmode=require")
+
+
+@pytest.mark.parametrize(("version", "excludes"), [("15.9", False), ("16.4", False), ("17.0", True), ("18beta1", True)])
+async def test_extension_is_left_out_by_programs_that_can(programs: Path, version: str, excludes: bool) -> None:
+    """Another one would fail at an option that it does not know, and no backup would be made."""
+    write_program(programs, "pg_dump", 'echo "pg_dump: error: $*" >&2; exit 1', version)
+    with pytest.raises(BackupFailed) as failed:
+        await hash_schema(URL)
+    assert "--exclude-schema=knowledge_vectors" in str(failed.value)
+    assert ("--exclude-extension=vector" in str(failed.value)) is excludes

@@ -10,6 +10,7 @@ import msgspec
 from control.knowledge.index_job import DocumentIndexer
 from control.knowledge.model import FoundPassage, KnowledgeDocument, NewDocument
 from control.knowledge.parser import DocumentParser
+from control.knowledge.search import search_documents
 from control.knowledge.service import IndexDocumentJob, put_file
 from control.knowledge.start_tags import INDEX_DOCUMENT
 from control.knowledge.worker_tasks import knowledge_tasks
@@ -88,11 +89,10 @@ class Library:
         )
 
     async def search(self, question: str, documents: Collection[UUID] = ()) -> list[FoundPassage]:
-        """As an agent does, in the workspace's scope."""
+        """By full text, in the workspace's scope."""
         workspace = self.workspace
         return await self.platform.in_workspace(
-            workspace,
-            lambda db: self.platform.services.knowledge.search(db, workspace.workspace_id, question, documents, 4),
+            workspace, lambda db: search_documents(db, workspace.workspace_id, question, documents=documents, most=4)
         )
 
 

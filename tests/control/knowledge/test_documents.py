@@ -207,6 +207,9 @@ async def test_document_whose_job_gave_up_is_failed_after_two_hours(platform: Ca
     document = await library.upload(PRICES)
     tasks = knowledge_tasks(platform.pool, platform.services.knowledge, platform.storage)
     (duty,) = tasks.duties
+    await duty.run_once(platform.pool, NOW + timedelta(hours=5))
+    assert (await library.get(document.id)).status == "pending", "it waits behind those of others, and will be read"
+    await platform.in_platform(lambda db: db.execute("DELETE FROM pgqueuer WHERE entrypoint = $1", INDEX_DOCUMENT))
     await duty.run_once(platform.pool, NOW + timedelta(minutes=119))
     assert (await library.get(document.id)).status == "pending"
     await duty.run_once(platform.pool, NOW + timedelta(minutes=121))

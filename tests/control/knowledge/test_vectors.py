@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from control.agents.remote_tools import agents_request_handlers
@@ -17,10 +18,11 @@ from control.billing.embedding_usage import PROVIDER, make_record_embedding_job
 from control.knowledge import store_vectors
 from control.knowledge.embedder import BATCH, Embedder, EmbedderPolicy
 from control.knowledge.embedding_duty import MOST_BATCHES, EmbeddingDuty
-from control.knowledge.embedding_usage import RECORD_EMBEDDING
+from control.knowledge.embedding_usage import RECORD_EMBEDDING, EmbeddingUse
 from control.knowledge.files import key_of
 from control.knowledge.hybrid_search import KnowledgeQuery, KnowledgeSearch
 from control.knowledge.model import FoundPassage
+from control.knowledge.read_due_documents import select_due
 from control.voice.http_embedder import HttpEmbedder
 from shared.egress import EgressGuard
 from simulator.vendors.faults import Fault
@@ -61,10 +63,7 @@ class Embedding:
     vendor: EmbeddingsVendor
     embedder: Embedder
     platform: CallPlatform
-
-    @property
-    def search(self) -> KnowledgeSearch:
-        return KnowledgeSearch(self.embedder)
+    search: KnowledgeSearch
 
     async def run_duty(self, later: timedelta = timedelta(0)) -> int:
         """A run of the worker's duty; returns for how many documents it made vectors."""
@@ -73,7 +72,8 @@ class Embedding:
     def with_policy(self, **changed: Any) -> "Embedding":
         """The same with another policy."""
         policy = replace(self.embedder.policy, **changed)
-        return replace(self, embedder=HttpEmbedder(policy, EgressGuard(LOOPBACK)))
+        embedder = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        return replace(self, embedder=embedder, search=KnowledgeSearch(embedder))
 
     async def find(self, library: Library, question: str = QUESTION, **query: Any) -> list[FoundPassage]:
         """As an agent does."""
@@ -89,6 +89,7 @@ class Embedding:
 async def embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     """Each test begins without documents."""
     await platform.in_platform(lambda db: db.execute("DELETE FROM knowledge_documents"))
+    assert await platform.in_platform(store_vectors.prepare)
     async with running_embedding(platform) as opened:
         yield opened
 
@@ -99,7 +100,8 @@ async def running_embedding(platform: CallPlatform) -> AsyncIterator[Embedding]:
     async with running_vendor(vendor.routes(), None, cancels=True) as address:
         # The question's time is long, because the machine may be busy.
         policy = EmbedderPolicy(f"http://{address}/v1", "small", vendor.state.key, question_s=10.0)
-        opened = Embedding(vendor, HttpEmbedder(policy, EgressGuard(LOOPBACK)), platform)
+        embedder = HttpEmbedder(policy, EgressGuard(LOOPBACK))
+        opened = Embedding(vendor, embedder, platform, KnowledgeSearch(embedder))
         yield opened
         await opened.embedder.close()
 
@@ -185,6 +187,101 @@ async def test_refused_document_waits_and_others_go_on(embedding: Embedding, mon
     assert await embedding.run_duty(timedelta(minutes=32)) == 1 and len(embedding.vendor.bodies) == 2
 
 
+async def test_refused_chunk_leaves_the_others_their_vectors(
+    embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = await make_library(embedding.platform)
+    await library.add(f"# Long\n{'word ' * 40}\n\n# Crown\n{CROWN}\n\n# Parking\nParking is free.")
+    monkeypatch.setattr("simulator.vendors.openai_embeddings.MOST_TOKENS", 10)
+    assert await embedding.run_duty() == 1 and await embedding.run_duty() == 0
+    assert await embedding.platform.in_platform(lambda db: db.fetchval(VECTORS)) == 2
+    assert [one.text for one in await embedding.find(library)] == [CROWN]
+    asked = embedding.vendor.state.opened["llm"]
+    assert await embedding.run_duty(timedelta(minutes=11)) == 1, "only what is missing"
+    assert embedding.vendor.state.opened["llm"] == asked + 1
+
+
+async def test_two_workers_do_not_pay_for_the_same_vectors(embedding: Embedding) -> None:
+    """Deployments run two: a claim is one worker's, until it ends or that worker has been dead for three minutes."""
+    library, platform = await make_library(embedding.platform), embedding.platform
+    for number in range(3):
+        await library.add(f"{CROWN} {number}")
+    embedding.vendor.answer_s = 0.1
+    done = await asyncio.gather(embedding.run_duty(), embedding.run_duty())
+    assert sum(done) == 3 and sum(len(body["input"]) for body in embedding.vendor.bodies) == 3
+    await library.add("Parking is free.")
+    due = await platform.in_platform(lambda db: select_due(db, "small/1024", NOW, 8))
+    claimed = await platform.in_platform(lambda db: store_vectors.claim(db, due, "small/1024", NOW))
+    assert len(claimed) == 1, "and then its worker is killed"
+    assert await embedding.run_duty(timedelta(minutes=2)) == 0
+    assert await embedding.run_duty(timedelta(minutes=4)) == 1
+
+
+async def test_run_of_a_slow_embedder_ends_before_the_worker_counts_as_unhealthy(
+    embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = await make_library(embedding.platform)
+    for number in range(3):
+        await library.add(f"{CROWN} {number}")
+    monkeypatch.setattr("control.knowledge.embedding_duty.BEGIN_WITHIN_S", 0.1)
+    embedding.vendor.answer_s = 0.2
+    await embedding.run_duty()
+    assert len(embedding.vendor.bodies) == 1
+    for _ in range(2):
+        await embedding.run_duty()
+    assert await embedding.run_duty() == 0 and len(embedding.vendor.bodies) == 3
+
+
+async def test_document_is_deleted_while_its_vectors_are_made(embedding: Embedding) -> None:
+    library, platform = await make_library(embedding.platform), embedding.platform
+    document_id = await library.add(CROWN)
+    embedding.vendor.answer_s = 0.3
+    run = asyncio.create_task(embedding.run_duty())
+    while not embedding.vendor.bodies:  # noqa: ASYNC110 - until it is asked
+        await asyncio.sleep(0.01)
+    await library.delete(document_id)
+    assert await run == 1
+    for table in ("chunks", "documents"):
+        count = f"SELECT count(*) FROM knowledge_vectors.{table}"
+        assert await platform.in_platform(lambda db, sql=count: db.fetchval(sql)) == 0  # type: ignore[misc]
+    uses = [msgspec.json.decode(one, type=EmbeddingUse) for one in await platform.job_payloads(RECORD_EMBEDDING)]
+    assert [one.tokens for one in uses if one.workspace_id == library.workspace.workspace_id] == [6], "it was paid for"
+
+
+async def test_documents_of_a_deleted_workspace_are_sent_nowhere(embedding: Embedding) -> None:
+    library, platform = await make_library(embedding.platform), embedding.platform
+    await library.add(CROWN)
+    workspace_id = library.workspace.workspace_id
+    await platform.in_platform(
+        lambda db: db.execute(
+            "UPDATE workspaces SET deleted_at = now(), purge_after = now() WHERE id = $1", workspace_id
+        )
+    )
+    assert await embedding.run_duty() == 0 and embedding.vendor.bodies == []
+
+
+async def test_changed_number_of_dimensions_makes_vectors_again(embedding: Embedding) -> None:
+    library = await make_library(embedding.platform)
+    await library.add(CROWN)
+    await embedding.run_duty()
+    shorter = embedding.with_policy(dimensions=256)
+    assert await shorter.find(library) == [] and await shorter.run_duty() == 1
+    assert [one.text for one in await shorter.find(library)] == [CROWN] and await embedding.find(library) == []
+    await shorter.embedder.close()
+
+
+async def test_repeated_job_records_what_was_used_once(embedding: Embedding) -> None:
+    """Jobs run at least once: a worker may be killed after its commit."""
+    library, platform = await make_library(embedding.platform), embedding.platform
+    await library.add(CROWN)
+    await embedding.run_duty()
+    payload = (await platform.job_payloads(RECORD_EMBEDDING))[-1]
+    for _ in range(2):
+        await make_record_embedding_job(platform.pool)(payload)
+    workspace_id, count = library.workspace.workspace_id, "SELECT count(*) FROM usage_records WHERE workspace_id = $1"
+    assert await platform.in_platform(lambda db: db.fetchval(count, workspace_id)) == 1
+
+
 async def test_workspaces_take_turns_and_do_not_see_each_others_vectors(embedding: Embedding) -> None:
     library, other, platform = (
         await make_library(embedding.platform), await make_library(embedding.platform), embedding.platform,
@@ -213,7 +310,7 @@ async def test_workspaces_take_turns_and_do_not_see_each_others_vectors(embeddin
                 ),
             )
     vector = embedding.vendor.make_vector("crown cost", 1_024)
-    rank = "SELECT * FROM knowledge_vectors.rank($1, $2::real[], 'small', '{}', 20, $3)"
+    rank = "SELECT * FROM knowledge_vectors.rank($1, $2::real[], 'small/1024', '{}', 20, $3)"
     for most_compared in (5_000, 0):  # all compared, and by the index
         found = [
             await platform.in_workspace(
@@ -262,9 +359,12 @@ async def test_without_the_extension_words_are_searched(
         library = await make_library(platform)
         await library.add(CROWN)
         assert await embedding.run_duty() == 0 and embedding.vendor.bodies == []
-        assert [one.text for one in await embedding.find(library, "zirconia crown")] == [CROWN]
+        for _ in range(3):
+            assert [one.text for one in await embedding.find(library, "zirconia crown")] == [CROWN]
+        assert len(embedding.vendor.bodies) == 1, "one question a minute is sent, whose vector is compared with nothing"
         await asyncio.to_thread(postgres.add_vector, "without_vector")  # while the programs run
         assert await embedding.run_duty() == 1
-        assert [one.text for one in await embedding.find(library)] == [CROWN]
+        later = replace(embedding, search=KnowledgeSearch(embedding.embedder))
+        assert [one.text for one in await later.find(library)] == [CROWN]
         assert await platform.in_platform(store_vectors.has_vectors)
     postgres.drop("without_vector")

@@ -19,7 +19,7 @@ from control.media_requests.runs import IdempotentRuns, RunPace
 from control.media_requests.service import MediaRequests
 from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
-from media.server.bus.requests import RequestClient
+from media.server.bus.requests import MAX_REQUESTS, RequestClient
 from media.server.metrics import Metrics
 from media.tools.remote import CallIdentity
 from shared.bus.client import bus_client
@@ -71,7 +71,12 @@ def reference(call: AdmittedCall) -> CallIdentity:
 
 @asynccontextmanager
 async def running_node(
-    valkey_url: str, *, sealer: Sealer = SEALER, timeout_s: float = 5.0, max_requests: int = 200, name: str = NODE
+    valkey_url: str,
+    *,
+    sealer: Sealer = SEALER,
+    timeout_s: float = 5.0,
+    max_requests: int = MAX_REQUESTS,
+    name: str = NODE,
 ) -> AsyncIterator[Node]:
     """A node's client until the block ends."""
     metrics = Metrics()

@@ -1,23 +1,25 @@
-"""Workspaces whose tools hang leave the tools of others as quick as they are."""
+"""Workspaces whose tools hang leave the tools of others as quick as they are, with far more places than connections."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from control.app import make_request_shares
 from control.calls.model import AdmittedCall
+from control.db.pool import Pool, open_pool
 from tests.control.calls.call_platform import CallPlatform, open_call_platform
 from tests.control.media_requests.ends import Node, running_api_process, running_node, wait_until_true
-from tests.control.tools.hostile_peer import hang, plain, running_peer
+from tests.control.tools.hostile_peer import Respond, hang, plain, running_peer
 from tests.control.tools.tool_workspace import LOOPBACK, add_http_tool, change_agent, failing
 
 PLACES = 32
 USUAL_S = 5.0  # a hanging tool takes 20 s, and the machine may be busy
 
 
-async def admit_with_tool(platform: CallPlatform, url: str) -> AdmittedCall:
-    """A call whose agent has the tool `check_stock`, which reads at this address."""
+async def admit_with_tool(platform: CallPlatform, url: str, *, read_only: bool) -> AdmittedCall:
+    """A call whose agent has the tool `check_stock` at this address. read_only: without the lease of a run."""
     workspace = await platform.create_workspace()
-    await add_http_tool(platform, workspace, url, timeout_s=20.0, read_only=True)
+    await add_http_tool(platform, workspace, url, timeout_s=20.0, read_only=read_only)
     await change_agent(platform, workspace, http_tools=["check_stock"])
     return await platform.admit(workspace, f"CA-{workspace.workspace_id}")
 
@@ -28,25 +30,40 @@ async def ask(node: Node, call: AdmittedCall, run_id: str, deadline_s: float = 3
     return await failing(asked)
 
 
+def call_back(pool: Pool) -> Respond:
+    """An answer for which the customer's server calls our API: it needs each connection of the process at once."""
+
+    async def respond(writer: asyncio.StreamWriter) -> None:
+        async with AsyncExitStack() as stack:
+            for _ in range(pool.size):
+                await stack.enter_async_context(pool.transaction())
+        await plain('{"free": 3}')(writer)
+
+    return respond
+
+
 async def test_tool_answers_while_those_of_three_other_workspaces_hang(
     database_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
     async with (
         open_call_platform(database_url, valkey_url, tmp_path / "objects", egress_allow=LOOPBACK) as platform,
+        open_pool(database_url, size=3) as pool,
         running_peer(hang) as hanging,
-        running_peer(plain('{"free": 3}')) as quick,
+        running_peer(call_back(pool)) as quick,
         running_api_process(
             platform,
             {},
             finder=platform.services.tools.handlers,
             concurrency=PLACES,
             shares=make_request_shares(PLACES),
+            pool=pool,
+            transactions=1,
             drain_s=0.0,
         ),
         running_node(valkey_url) as node,
     ):
-        calls = [await admit_with_tool(platform, hanging.url) for _ in range(3)]
-        usual = await admit_with_tool(platform, quick.url)
+        calls = [await admit_with_tool(platform, hanging.url, read_only=number == 0) for number in range(3)]
+        usual = await admit_with_tool(platform, quick.url, read_only=False)
         tasks = list[asyncio.Task[str]]()
 
         async def is_settled() -> bool:
@@ -59,7 +76,7 @@ async def test_tool_answers_while_those_of_three_other_workspaces_hang(
         assert all("busy" in task.result() for task in tasks if task.done())
         async with asyncio.timeout(USUAL_S):
             for number in range(5):
-                assert "free" in await ask(node, usual, f"run-{number}")
+                assert "free" in await ask(node, usual, f"usual-{number}")
         assert not any(task.cancelled() for task in tasks) and len(hanging.requests) == 21
         for task in tasks:
             task.cancel()

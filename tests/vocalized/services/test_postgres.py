@@ -70,15 +70,16 @@ async def test_only_a_durable_server_syncs_to_disk(state: Path, durable: bool, f
 async def test_data_survive_a_restart_and_a_killed_server_whose_pid_is_reused(state: Path) -> None:
     async with running_postgres(state, durable=False) as postgres:
         await query(postgres.url, "CREATE TABLE kept AS SELECT 42 AS n")
-    async with running_postgres(state, durable=False) as postgres:
+    async with running_postgres(state, durable=False, vector=True) as postgres:  # which the state did not have
         assert await query(postgres.url, "SELECT n FROM kept") == 42
         members = family(postgres.process.pid)
         postgres.process.kill()
     assert all(wait_ended(member) for member in members)
     pid_file = (state / "postgres").resolve() / "postmaster.pid"
     pid_file.write_text(pid_file.read_text().replace(str(postgres.process.pid), str(os.getpid()), 1))
-    async with running_postgres(state, durable=False) as postgres:
+    async with running_postgres(state, durable=False, vector=True) as postgres:
         assert await query(postgres.url, "SELECT n FROM kept") == 42
+        assert await query(postgres.url, "SELECT count(*) FROM pg_extension WHERE extname = 'vector'") == 1
 
 
 async def test_database_is_created_empty_or_copied_and_dropped_while_in_use(server: Postgres) -> None:

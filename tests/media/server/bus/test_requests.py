@@ -17,14 +17,14 @@ from tests.platform.bus_node import NODE, SEALER, BusNode
 REPLIES = f"vocalized:replies:{{{NODE}}}"
 
 
-def models_call(timeout_s: float = 30.0) -> ToolRequest:
+def models_call(timeout_s: float = 30.0, workspace_id: str = "workspace-1") -> ToolRequest:
     """A model's call of a tool."""
     return ToolRequest(
         name="book",
         arguments=b'{"day":"Monday"}',
         run_id="run-1",
         call_id="call-1",
-        workspace_id="workspace-1",
+        workspace_id=workspace_id,
         agent_id="agent-1",
         timeout_s=timeout_s,
     )
@@ -86,6 +86,29 @@ async def test_tool_without_redis_fails() -> None:
     tools = BusRemoteTools(RequestClient(RequestStream(redis, SEALER), NODE, Metrics(), 0.5))
     with pytest.raises(ToolError, match=f"cannot be reached right now. {MAY_BE_DONE}"):
         await tools.run(models_call())
+    await redis.aclose()
+
+
+async def test_workspaces_whose_tools_hang_leave_room_for_others(valkey_url: str) -> None:
+    """Each gets half of what the others leave, and what it had is free again."""
+    redis = bus_client(valkey_url, 1.0)
+    client = RequestClient(RequestStream(redis, SEALER), NODE, Metrics(), 0.2, max_requests=16)
+    tools = BusRemoteTools(client)
+    client.start()
+
+    async def ask(workspace_id: str) -> str:
+        with pytest.raises(ToolError) as caught:
+            await tools.run(models_call(0.5, workspace_id))
+        return str(caught.value)
+
+    for _ in range(2):
+        hanging = [asyncio.create_task(ask(f"workspace-{number}")) for number in range(3) for _ in range(16)]
+        usual = asyncio.create_task(ask("workspace-usual"))
+        told = [await task for task in hanging]
+        waited = [sum("did not answer" in one for one in told[at : at + 16]) for at in (0, 16, 32)]
+        assert waited == [8, 4, 2] and "did not answer" in await usual
+    assert not client._workspaces
+    await client.close()
     await redis.aclose()
 
 

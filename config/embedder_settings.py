@@ -1,0 +1,34 @@
+"""The settings of an embedder, by which documents are searched by meaning; part of ControlSettings."""
+
+from pydantic import BaseModel, Field, SecretStr
+
+from config.setting_types import WebUrl
+
+
+class EmbedderSettings(BaseModel):
+    """An embedder by OpenAI's API; none without a URL."""
+
+    embedder_url: WebUrl | None = Field(
+        None,
+        description="Embedder for searching documents by meaning, by OpenAI's API: its URL with the version, like "
+        "https://api.openai.com/v1. Needs pgvector in the database; without it, documents are searched by full text.",
+    )
+    embedder_model: str = Field(
+        "text-embedding-3-small", min_length=1, max_length=200, description="Model of the embedder."
+    )
+    embedder_key: SecretStr = Field(SecretStr(""), description="Key of the embedder, if it wants one.")
+    embedder_dimensions: int = Field(
+        1_024,
+        ge=0,
+        le=1_024,
+        description="Values of a vector that the embedder is asked for; 0: the model's own number.",
+    )
+    embedder_question_timeout_s: float = Field(
+        0.25,
+        gt=0,
+        le=2,
+        description="Time that the embedder has for a question in a call, in seconds; then full text alone answers.",
+    )
+    embedder_least_similarity: float = Field(
+        0.3, ge=0, le=1, description="Cosine of question and passage below which meaning finds nothing; by model."
+    )
