@@ -71,9 +71,9 @@ class ActionToolConfig(ConfigPart):
     )
     arguments: Annotated[dict[str, Any], AfterValidator(_check_arguments)] = Field(
         default={},
-        description="Arguments of the action, up to 8 KiB: fixed values, in which {{input.name}} stands for an "
-        f"argument of the model and {{{{call.name}}}} for what the call knows: {', '.join(CALL_VALUES)}. A text that is "
-        "one placeholder takes the value with its type. Without it, the model's arguments by their own names.",
+        description="Arguments of the action, up to 8 KiB: fixed values, in which {{input.name}} stands for an argument"
+        f" of the model and {{{{call.name}}}} for what the call knows ({', '.join(CALL_VALUES)}). A text that is one "
+        "placeholder takes the value with its type. Without it, the model's arguments by their own names.",
         examples=[{"text": "{{call.customer_number}}: {{input.text}}"}],
     )
     allow_free_lookup: bool = Field(
