@@ -108,6 +108,16 @@ async def test_move_takes_no_time_that_is_taken(platform: CallPlatform, valkey_u
         assert living(call).count("2026-12-01T15:00:00Z") == 1
 
 
+async def test_move_sees_what_else_lies_in_the_old_time(platform: CallPlatform, valkey_url: str) -> None:
+    async with begun(platform, valkey_url) as call:
+        await call.book("2026-12-01T14:00")
+        call.vendor.vendors.calendars.add("Busy", "2026-12-01T14:15:00+01:00", "2026-12-01T14:30:00+01:00")
+        await call.vendor.sync()
+        with pytest.raises(ToolError, match=r"This time is taken\. Nothing was moved"):
+            await call.run("move_appointment", "run-2", new_start="2026-12-01T14:15")
+        assert (await call.run("move_appointment", "run-3", new_start="2026-12-01T13:45")).startswith("Moved")
+
+
 async def test_only_the_callers_own_appointment_is_changed(platform: CallPlatform, valkey_url: str) -> None:
     async with begun(platform, valkey_url) as call:
         booked = await call.book("2026-12-01T14:00")
@@ -158,6 +168,9 @@ async def test_failed_cancellation_is_told_as_it_is(
             answer = str(error)
         assert words in answer
         assert (await statuses(call), len(living(call))) == ([status], int(status == "booked"))
+        if "not known" in words:
+            with pytest.raises(ToolError, match="is being canceled"):
+                await call.run("move_appointment", "run-3", new_start="2026-12-01T16:00")
 
 
 @pytest.mark.parametrize(
