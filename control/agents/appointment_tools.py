@@ -26,16 +26,24 @@ from control.agents.calendar_tools import (
 )
 from control.agents.contacts import customer_number
 from control.carriers.phone import is_valid
+from control.db.pool import Connection
 from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
 from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
 from control.integrations.caller_values import Appointment
+from control.integrations.read_reference_attempts import count_attempts
 from control.integrations.store_appointment_changes import Caller
+from control.integrations.store_reference_attempts import has_attempt, insert_attempt, lock_attempts
 from control.media_requests.handler import HandlerContext, MediaRequestHandler
 from control.media_requests.tool import RemoteTool
 from shared.errors import Conflict, Invalid
 from shared.local_time import format_moment, zone_name
 
 R = TypeVar("R")
+
+# References that may be told, right or wrong. A number that guesses all day names one of 500 coming appointments with
+# a chance of 1 in 10,000.
+MOST_IN_CALL: Final = 5
+MOST_OF_NUMBER: Final = 20
 
 
 class CancellationArguments(Struct, frozen=True):
@@ -61,10 +69,11 @@ class AppointmentTools:
 
     async def cancel(self, context: HandlerContext) -> str:
         """What was canceled, in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, change_unsupported,
-        appointment_unknown, appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown)."""
+        appointment_unknown, appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown,
+        too_many_references)."""
         arguments = parse_arguments(context.arguments, CancellationArguments)
         changes, calendar = await self._open(context, CANCEL_APPOINTMENT)
-        order = _make_order(context, calendar, arguments.start, arguments.reference)
+        order = await _make_order(context, calendar, arguments.start, arguments.reference)
         canceled = await _within(context, "canceled", changes.cancel(order, context.in_transaction, context.now))
         at = canceled.starts_at.astimezone(calendar.rules.zone)
         return f"Canceled: {canceled.title}, {format_moment(at)} ({zone_name(at)}). Tell the caller so."
@@ -74,7 +83,7 @@ class AppointmentTools:
         appointment_gone)."""
         arguments = parse_arguments(context.arguments, MoveArguments)
         changes, calendar = await self._open(context, MOVE_APPOINTMENT)
-        order = _make_order(context, calendar, arguments.start, arguments.reference)
+        order = await _make_order(context, calendar, arguments.start, arguments.reference)
         starts_at = parse_start(arguments.new_start, calendar.rules.zone, "new_start")
 
         def plan(chosen: Appointment) -> NewTime:
@@ -154,11 +163,13 @@ def read_reference(text: str) -> str:
     return digits
 
 
-def _make_order(
+async def _make_order(
     context: HandlerContext, calendar: CallCalendar, start: str | None, reference: str | None
 ) -> ChangeOrder:
     zone, number = calendar.rules.zone, customer_number(context.call)
     told = read_reference(reference) if reference else None
+    if told is not None:
+        await context.in_transaction(lambda db: _count_attempt(db, context))
     # Whom we have called is at this number; an inbound call's may be faked.
     if told is None and calendar.needs_reference and context.call.direction != "outbound":
         raise Conflict("Ask for the reference that was told at the booking.", code="reference_needed")
@@ -170,6 +181,21 @@ def _make_order(
         caller=Caller(number if is_valid(number) else None, told),
         choose=lambda own: choose(own, at, zone),
     )
+
+
+async def _count_attempt(db: Connection, context: HandlerContext) -> None:
+    """Before the reference is looked at, so that a process that dies has counted it. Raises Conflict
+    (too_many_references)."""
+    call = context.call
+    await lock_attempts(db, call.workspace_id)
+    if await has_attempt(db, call.id, context.run_id):
+        return
+    number = customer_number(call)
+    in_call, of_number = await count_attempts(db, call.workspace_id, call.id, number, context.now)
+    if in_call >= MOST_IN_CALL or of_number >= MOST_OF_NUMBER:
+        message = "Too many references were tried. Nothing was changed. Take a message instead."
+        raise Conflict(message, code="too_many_references")
+    await insert_attempt(db, call.workspace_id, call.id, context.run_id, context.now)
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:

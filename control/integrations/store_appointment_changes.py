@@ -26,10 +26,12 @@ _BEING_CANCELED: Final = """
     SELECT EXISTS (SELECT FROM appointments
                    WHERE workspace_id = $1 AND id = $2 AND status = 'booked' AND change_key IS NOT NULL)
 """
+# The lower bound is for the index: longer events are no appointments.
 _ANOTHER: Final = """
     SELECT EXISTS (SELECT FROM appointments
                    WHERE workspace_id = $1 AND integration_id = $2 AND id <> $3 AND status = 'booked'
-                     AND external_id IS NOT NULL AND starts_at < $5 AND ends_at > $4)
+                     AND external_id IS NOT NULL AND starts_at < $5 AND ends_at > $4
+                     AND starts_at > $4::timestamptz - interval '31 days')
 """
 _BY_CHANGE: Final = f"""
     SELECT {_COLUMNS} FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND change_key = $3

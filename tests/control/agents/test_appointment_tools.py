@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.agents.appointment_tools import choose, read_reference
+from control.agents.appointment_tools import MOST_IN_CALL, MOST_OF_NUMBER, choose, read_reference
 from control.integrations.caller_values import Appointment
 from media.tools.tool import ToolError
 from shared.errors import Conflict, Invalid
@@ -22,6 +22,12 @@ from tests.control.integrations.conftest import platform as platform
 from tests.control.integrations.vendor_connection import CALENDAR
 
 STATES = "SELECT status, starts_at, external_id, moves FROM appointments WHERE integration_id = $1 ORDER BY id"
+# As if the number had told so many references in its calls.
+OTHERS = """
+    INSERT INTO reference_attempts SELECT call_id, 'other-' || n, workspace_id, attempted_at
+    FROM (SELECT * FROM reference_attempts WHERE workspace_id = $2 LIMIT 1) one, generate_series(1, $1) n
+"""
+YESTERDAY = "UPDATE reference_attempts SET attempted_at = attempted_at - interval '1 day'"
 NOBODY = "UPDATE appointments SET phone = '+14155550199' WHERE integration_id = '{}'"
 
 
@@ -136,6 +142,31 @@ async def test_only_the_callers_own_appointment_is_changed(platform: CallPlatfor
             await call.run("cancel_appointment", "run-5")  # it still belongs to the number it was booked for
         assert (await call.run("cancel_appointment", "run-6", reference=found[1])).startswith("Canceled")
         assert living(call) == []
+
+
+async def test_references_cannot_be_guessed_without_end(platform: CallPlatform, valkey_url: str) -> None:
+    async with begun(platform, valkey_url) as call:
+        reference = (await call.book("2026-12-01T14:00"))[-10:-1]
+
+        async def guess(told: str, run_id: str) -> str:
+            try:
+                return await call.run("cancel_appointment", run_id, reference=told)
+            except ToolError as error:
+                return str(error)
+
+        wrong = str((int(reference.replace(" ", "")) + 1) % 10**8).zfill(8)
+        told = await asyncio.gather(*(guess(wrong, f"guess-{number}") for number in range(MOST_IN_CALL + 2)))
+        assert sum("Too many references were tried" in one for one in told) == 2
+        assert sum("No coming appointment is known" in one for one in told) == MOST_IN_CALL
+        await platform.in_platform(lambda db: db.execute("DELETE FROM tool_runs"))
+        assert sorted([await guess(wrong, f"guess-{number}") for number in range(len(told))]) == sorted(told)
+        assert "Too many references" in await guess(reference, "right")
+        workspace = call.vendor.workspace.workspace_id
+        call.call = await platform.admit(call.vendor.workspace)  # the same number again
+        await platform.in_platform(lambda db: db.execute(OTHERS, MOST_OF_NUMBER, workspace))
+        assert "Too many references" in await guess(reference, "right")
+        await platform.in_platform(lambda db: db.execute(YESTERDAY))
+        assert (await guess(reference, "at last")).startswith("Canceled")
 
 
 async def test_number_is_not_enough_where_a_reference_is_wanted(platform: CallPlatform, valkey_url: str) -> None:
