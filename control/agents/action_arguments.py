@@ -44,8 +44,8 @@ def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fau
 
 
 def is_lookup(action: Action) -> bool:
-    """Whether the action only reads, so that what it answers with is what it is for."""
-    return action.read_only or action.request.method == "GET"
+    """Whether what the action answers with is what it is for: it only reads, or it lists records."""
+    return action.read_only or action.request.method == "GET" or action.response.items is not None
 
 
 def _is_missing(part: Any, values: Mapping[str, Any]) -> bool:

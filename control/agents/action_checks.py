@@ -10,6 +10,7 @@ from control.agents.config import AgentConfig
 from control.agents.model import Config
 from control.agents.read_workspace_tools import is_administrator
 from control.db.pool import Connection
+from control.integrations.calendar_requests import CALENDAR_TOOLS_ACTIONS
 from control.integrations.read_connections import select_type_configs
 from control.integrations.type_config import IntegrationTypeConfig
 from control.platform.audit import Actor
@@ -61,6 +62,9 @@ def _faults(types: Mapping[UUID, IntegrationTypeConfig], tool: ActionToolConfig,
     if action is None:
         known = ", ".join(one.name for one in declared.actions) or "none"
         yield ErrorDetail(f"{at}.action", ACTION_UNKNOWN, f"the integration has no such action; it has {known}")
+        return
+    if tool.action in CALENDAR_TOOLS_ACTIONS:
+        yield ErrorDetail(f"{at}.action", ACTION_UNKNOWN, "agents use it by the tools of the calendar, in `tools`")
         return
     if tool.allow_free_lookup and not is_lookup(action):
         yield ErrorDetail(f"{at}.allow_free_lookup", ARGUMENTS_UNFIT, f"the action {action.name} looks nothing up")

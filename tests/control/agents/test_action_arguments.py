@@ -77,7 +77,9 @@ def test_arguments_that_fit(arguments: dict[str, Any]) -> None:
     assert list(list_argument_faults(make_tool(arguments=arguments), make_action(properties, "text"))) == []
 
 
-@pytest.mark.parametrize("changes", [{"read_only": True}, {"method": "GET"}])
+@pytest.mark.parametrize(
+    "changes", [{"read_only": True}, {"method": "GET"}, {"response": {"items": "/found", "fields": {}}}]
+)
 def test_what_a_lookup_asks_for_is_not_the_models_choice(changes: dict[str, Any]) -> None:
     action = make_action({"text": TEXT}, **changes)
     asked = {"arguments": {"text": "{{input.text}}"}}

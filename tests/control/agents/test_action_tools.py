@@ -21,7 +21,7 @@ from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.integrations.conftest import platform as platform
-from tests.control.integrations.vendor_connection import ConnectedVendor, connected, declare
+from tests.control.integrations.vendor_connection import CALENDAR, ConnectedVendor, connected, declare
 from tests.control.media_requests.ends import Node, running_api_process, running_node
 from tests.control.tools.tool_workspace import change_agent, failing, tools_of
 
@@ -249,6 +249,14 @@ async def test_tools_are_checked_when_the_agent_is_saved(platform: CallPlatform)
         await save(vendor, contact_tool(vendor))  # an edit of something else is not blocked
 
 
+@pytest.mark.parametrize("action", sorted(one["name"] for one in CALENDAR["actions"]))
+async def test_calendar_is_used_by_its_own_tools_alone(platform: CallPlatform, action: str) -> None:
+    async with connected(platform, CALENDAR) as vendor:
+        with pytest.raises(Invalid, match="by the tools of the calendar") as raised:
+            await save(vendor, slack_tool(vendor, action=action, allow_free_lookup=True))
+        assert raised.value.param == "config.action_tools.0.action"
+
+
 async def test_only_admins_let_callers_ask_for_anybody(platform: CallPlatform) -> None:
     phone = {"type": "object", "properties": {"phone": {"type": "string"}}, "required": ["phone"]}
     async with connected(platform, declare("hubspot"), {"x": 1}) as vendor:
@@ -263,3 +271,9 @@ async def test_only_admins_let_callers_ask_for_anybody(platform: CallPlatform) -
         await save(vendor, free, contact_tool(vendor), actor=somebody)  # what was allowed stays allowed
         with pytest.raises(Forbidden):
             await save(vendor, free | {"description": "Other."}, actor=somebody)
+        await save(vendor)  # an owner takes it back, and nobody else brings it again
+        workspace, agents = vendor.workspace, platform.services.agents
+        with pytest.raises(Forbidden):
+            await vendor.in_workspace(
+                lambda db: agents.restore(db, workspace.workspace_id, somebody, workspace.agent_id, 2, None, NOW)
+            )
