@@ -19,7 +19,7 @@ from simulator.integrations.server import IntegrationFaultKind
 from tests.control.agents.test_calendar_tools import CallWithTools, begun
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.integrations.conftest import platform as platform
-from tests.control.integrations.vendor_connection import CALENDAR
+from tests.control.integrations.vendor_connection import CALENDAR, declare
 
 STATES = "SELECT status, starts_at, external_id, moves FROM appointments WHERE integration_id = $1 ORDER BY id"
 # As if the number had told so many references in its calls.
@@ -120,6 +120,15 @@ async def test_move_sees_what_else_lies_in_the_old_time(platform: CallPlatform, 
         call.vendor.vendors.calendars.add("Busy", "2026-12-01T14:15:00+01:00", "2026-12-01T14:30:00+01:00")
         await call.vendor.sync()
         with pytest.raises(ToolError, match=r"This time is taken\. Nothing was moved"):
+            await call.run("move_appointment", "run-2", new_start="2026-12-01T14:15")
+        assert (await call.run("move_appointment", "run-3", new_start="2026-12-01T13:45")).startswith("Moved")
+
+
+async def test_move_believes_a_vendor_who_names_what_takes_a_time(platform: CallPlatform, valkey_url: str) -> None:
+    async with begun(platform, valkey_url, declare("microsoft_365_calendar", "/v1.0")) as call:
+        await call.book("2026-12-01T14:00")
+        call.vendor.vendors.graph.add("Busy", "2026-12-01T13:15:00", "2026-12-01T13:30:00")  # in UTC
+        with pytest.raises(ToolError, match="This time is taken"):
             await call.run("move_appointment", "run-2", new_start="2026-12-01T14:15")
         assert (await call.run("move_appointment", "run-3", new_start="2026-12-01T13:45")).startswith("Moved")
 
