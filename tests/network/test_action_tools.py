@@ -76,7 +76,11 @@ async def test_agent_uses_actions_of_connected_integrations(platform: Platform, 
     async with running_integrations() as vendors, connections(platform, vendors) as made, sse_server(*scripts) as model:
         vendors.faults.extend([None, None, None, "error_after"])
         await serve_model(platform, model.url)
-        config = {"speech": {"llm": [{"provider": MODEL}]}, "tools": ["end_call"], "action_tools": action_tools(made)}
+        config: dict[str, Any] = {
+            "speech": {"llm": [{"provider": MODEL}]},
+            "tools": ["end_call"],
+            "action_tools": action_tools(made),
+        }
         async with agent_with(platform, **config) as number:
             await caller.call(platform.network.phone_network, number)
             record = await wait_for_record(platform, await find_call_id(platform, caller.call_id), recorded=True)

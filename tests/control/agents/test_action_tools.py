@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -163,12 +164,16 @@ async def test_failing_vendor_is_told_honestly_and_asked_once(
         assert len(callers.slack.vendors.requests) == 1
 
 
+async def _execute(query: str, kind: str, url: str, db: Connection) -> None:
+    await db.execute(query, kind, url)
+
+
 async def test_vendor_that_is_not_there_did_nothing(platform: CallPlatform, valkey_url: str) -> None:
     nowhere = "UPDATE integration_types SET config = jsonb_set(config, '{base_url}', $2) WHERE type = $1"
     async with begun(platform, valkey_url) as callers:
         kind = (await callers.slack.load()).type
         for url in ("http://127.0.0.1:1/api", "http://169.254.169.254/api"):
-            await platform.in_platform(lambda db, url=url: db.execute(nowhere, kind, url))
+            await platform.in_platform(partial(_execute, nowhere, kind, url))
             told = await callers.run("tell_the_team", new_id(), text="call back")
             assert (
                 told.startswith("tool_unreachable: tell_the_team cannot be reached now") and "Nothing was done" in told
