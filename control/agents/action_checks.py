@@ -11,7 +11,7 @@ from control.agents.model import Config
 from control.agents.read_workspace_tools import is_administrator
 from control.db.pool import Connection
 from control.integrations.calendar_requests import CALENDAR_TOOLS_ACTIONS
-from control.integrations.read_connections import select_type_configs
+from control.integrations.caller_records import list_declared
 from control.integrations.type_config import IntegrationTypeConfig
 from control.platform.audit import Actor
 from control.platform.validation_errors import make_invalid
@@ -29,7 +29,7 @@ async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfi
     if not fresh:
         return
     ids = sorted({UUID(tool.integration_id) for _, tool in fresh})
-    types = await select_type_configs(db, workspace_id, ids)
+    types = await list_declared(db, workspace_id, ids)
     found = [fault for place, tool in fresh for fault in _faults(types, tool, f"config.action_tools.{place}")]
     if found:
         raise make_invalid(found, found[0].code)

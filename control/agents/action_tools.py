@@ -22,10 +22,10 @@ from control.carriers.phone import is_valid
 from control.db.pool import Connection
 from control.integrations.action_runner import ActionCall, ActionRunner, VendorFailure
 from control.integrations.active_connection import ActiveConnection
+from control.integrations.caller_records import load_connection
 from control.integrations.declarations import Action
 from control.integrations.json_schemas import list_misfits
 from control.integrations.mapped_records import VendorRecord
-from control.integrations.read_connections import select_connection
 from control.integrations.run_keys import make_run_key
 from control.media_requests.handler import HandlerContext, MediaRequestHandler, RunningCall
 from control.media_requests.transactions import TenantTransactions
@@ -144,7 +144,7 @@ async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool
     config = None if agent is None else _find_config(agent, name)
     if agent is None or config is None:
         return None
-    connection = await select_connection(db, call.workspace_id, UUID(config.integration_id))
+    connection = await load_connection(db, call.workspace_id, UUID(config.integration_id))
     action = None if connection is None else connection.type_config.action(config.action)
     if connection is None or action is None:
         return config

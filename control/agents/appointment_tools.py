@@ -26,24 +26,16 @@ from control.agents.calendar_tools import (
 )
 from control.agents.contacts import customer_number
 from control.carriers.phone import is_valid
-from control.db.pool import Connection
 from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
 from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
-from control.integrations.caller_values import Appointment
-from control.integrations.read_reference_attempts import count_attempts
-from control.integrations.store_appointment_changes import Caller
-from control.integrations.store_reference_attempts import has_attempt, insert_attempt, lock_attempts
+from control.integrations.caller_values import Appointment, Caller
+from control.integrations.reference_attempts import ReferenceAttempt, count_attempt
 from control.media_requests.handler import HandlerContext, MediaRequestHandler
 from control.media_requests.tool import RemoteTool
 from shared.errors import Conflict, Invalid
 from shared.local_time import format_moment, zone_name
 
 R = TypeVar("R")
-
-# References that may be told, right or wrong. A number that guesses all day names one of 500 coming appointments with
-# a chance of 1 in 10,000.
-MOST_IN_CALL: Final = 5
-MOST_OF_NUMBER: Final = 20
 
 
 class CancellationArguments(Struct, frozen=True):
@@ -169,7 +161,8 @@ async def _make_order(
     zone, number = calendar.rules.zone, customer_number(context.call)
     told = read_reference(reference) if reference else None
     if told is not None:
-        await context.in_transaction(lambda db: _count_attempt(db, context))
+        attempt = ReferenceAttempt(context.call.workspace_id, context.call.id, context.run_id, number)
+        await context.in_transaction(lambda db: count_attempt(db, attempt, context.now))
     # Whom we have called is at this number; an inbound call's may be faked.
     if told is None and calendar.needs_reference and context.call.direction != "outbound":
         raise Conflict("Ask for the reference that was told at the booking.", code="reference_needed")
@@ -181,21 +174,6 @@ async def _make_order(
         caller=Caller(number if is_valid(number) else None, told),
         choose=lambda own: choose(own, at, zone),
     )
-
-
-async def _count_attempt(db: Connection, context: HandlerContext) -> None:
-    """Before the reference is looked at, so that a process that dies has counted it. Raises Conflict
-    (too_many_references)."""
-    call = context.call
-    await lock_attempts(db, call.workspace_id)
-    if await has_attempt(db, call.id, context.run_id):
-        return
-    number = customer_number(call)
-    in_call, of_number = await count_attempts(db, call.workspace_id, call.id, number, context.now)
-    if in_call >= MOST_IN_CALL or of_number >= MOST_OF_NUMBER:
-        message = "Too many references were tried. Nothing was changed. Take a message instead."
-        raise Conflict(message, code="too_many_references")
-    await insert_attempt(db, call.workspace_id, call.id, context.run_id, context.now)
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:

@@ -37,9 +37,8 @@ from control.integrations.calendar_requests import (
     read_id,
     span_arguments,
 )
-from control.integrations.caller_values import Appointment, NewAppointment
+from control.integrations.caller_values import Appointment, Caller, NewAppointment
 from control.integrations.run_keys import make_run_key
-from control.integrations.store_appointment_changes import Caller
 from shared.errors import Conflict
 
 log = structlog.get_logger()

@@ -37,6 +37,14 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose appointments may be changed. phone: E.164 of the call. reference: told by the caller; it alone counts."""
+
+    phone: str | None
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NewAppointment:
     """An appointment that a call books. phone: E.164 of whom it is for. run_id: of the tool, within the call.
     calendar_key: as of ActiveConnection. reference: digits by which the caller names it. moves: as of Appointment."""

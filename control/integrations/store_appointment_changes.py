@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from control.db.pool import Connection
-from control.integrations.caller_values import Appointment
+from control.integrations.caller_values import Appointment, Caller
 
 # As long as a reservation keeps a time from other calls.
 _OPEN_CHANGE: Final = timedelta(minutes=10)
@@ -44,14 +44,6 @@ _UNSETTLED: Final = f"""
     SELECT {_COLUMNS}, call_id, run_id, change_key FROM appointments
     WHERE workspace_id = $1 AND id = $2 AND (status = 'booking' OR status = 'booked' AND change_key IS NOT NULL)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose appointments may be changed. phone: E.164 of the call. reference: told by the caller; it alone counts."""
-
-    phone: str | None
-    reference: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.agents.appointment_tools import MOST_IN_CALL, MOST_OF_NUMBER, choose, read_reference
+from control.agents.appointment_tools import choose, read_reference
 from control.integrations.caller_values import Appointment
+from control.integrations.reference_attempts import MOST_IN_CALL, MOST_OF_NUMBER
 from media.tools.tool import ToolError
 from shared.errors import Conflict, Invalid
 from simulator.integrations.server import IntegrationFaultKind

@@ -19,9 +19,9 @@ from control.integrations.appointment_settlement import (
 )
 from control.integrations.bookings import BookingOrder, Bookings, reserve
 from control.integrations.calendar_requests import CalendarRequests, VendorAppointment
-from control.integrations.caller_values import Appointment
+from control.integrations.caller_values import Appointment, Caller
 from control.integrations.read_connections import select_connection
-from control.integrations.store_appointment_changes import Caller, mark_change, select_by_change, select_unsettled
+from control.integrations.store_appointment_changes import mark_change, select_by_change, select_unsettled
 from shared.errors import Conflict
 from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
