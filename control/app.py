@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from control.accounts.passwords import Passwords
+from control.agents.action_tools import ActionToolHandlers
 from control.agents.remote_tools import agents_request_handlers
 from control.api.admin.routes import ROUTES as ADMIN
 from control.api.client.routes import ROUTES as CLIENT
@@ -36,7 +37,7 @@ from control.http.rate_limits import RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings import Bookings, make_bookings
-from control.media_requests.handler import HandlerFinder, RequestHandlers, join_handlers
+from control.media_requests.handler import HandlerFinder, JoinedFinders, RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
 from control.media_requests.runs import IdempotentRuns
@@ -134,7 +135,7 @@ async def open_app(
                         sealer,
                         handlers,
                         dependencies.metrics,
-                        dependencies.services.tools.handlers,
+                        JoinedFinders((dependencies.services.tools.handlers, ActionToolHandlers(bookings.runner))),
                     )
                     try:
                         async with reader.running():

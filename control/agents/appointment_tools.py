@@ -29,6 +29,7 @@ from control.carriers.phone import is_valid
 from control.integrations.appointment_changes import AppointmentChanges, ChangeOrder, NewTime
 from control.integrations.calendar_requests import CANCEL_APPOINTMENT, MOVE_APPOINTMENT, make_unknown
 from control.integrations.caller_values import Appointment, Caller
+from control.integrations.reference_attempts import ReferenceAttempt, count_attempt
 from control.media_requests.handler import HandlerContext, MediaRequestHandler
 from control.media_requests.tool import RemoteTool
 from shared.errors import Conflict, Invalid
@@ -60,10 +61,11 @@ class AppointmentTools:
 
     async def cancel(self, context: HandlerContext) -> str:
         """What was canceled, in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, change_unsupported,
-        appointment_unknown, appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown)."""
+        appointment_unknown, appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown,
+        too_many_references)."""
         arguments = parse_arguments(context.arguments, CancellationArguments)
         changes, calendar = await self._open(context, CANCEL_APPOINTMENT)
-        order = _make_order(context, calendar, arguments.start, arguments.reference)
+        order = await _make_order(context, calendar, arguments.start, arguments.reference)
         canceled = await _within(context, "canceled", changes.cancel(order, context.in_transaction, context.now))
         at = canceled.starts_at.astimezone(calendar.rules.zone)
         return f"Canceled: {canceled.title}, {format_moment(at)} ({zone_name(at)}). Tell the caller so."
@@ -73,7 +75,7 @@ class AppointmentTools:
         appointment_gone)."""
         arguments = parse_arguments(context.arguments, MoveArguments)
         changes, calendar = await self._open(context, MOVE_APPOINTMENT)
-        order = _make_order(context, calendar, arguments.start, arguments.reference)
+        order = await _make_order(context, calendar, arguments.start, arguments.reference)
         starts_at = parse_start(arguments.new_start, calendar.rules.zone, "new_start")
 
         def plan(chosen: Appointment) -> NewTime:
@@ -153,11 +155,14 @@ def read_reference(text: str) -> str:
     return digits
 
 
-def _make_order(
+async def _make_order(
     context: HandlerContext, calendar: CallCalendar, start: str | None, reference: str | None
 ) -> ChangeOrder:
     zone, number = calendar.rules.zone, customer_number(context.call)
     told = read_reference(reference) if reference else None
+    if told is not None:
+        attempt = ReferenceAttempt(context.call.workspace_id, context.call.id, context.run_id, number)
+        await context.in_transaction(lambda db: count_attempt(db, attempt, context.now))
     # Whom we have called is at this number; an inbound call's may be faked.
     if told is None and calendar.needs_reference and context.call.direction != "outbound":
         raise Conflict("Ask for the reference that was told at the booking.", code="reference_needed")

@@ -7,12 +7,23 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from control.accounts.addresses import Address
+from control.agents.action_config import ActionToolConfig
 from control.agents.analysis_config import AnalysisConfig
 from control.agents.calendar_config import AgentCalendar
 from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
+from control.agents.tool_choices import (
+    MOST_ACTION_TOOLS,
+    MOST_HTTP_TOOLS,
+    MOST_MCP_TOOLS,
+    McpToolChoice,
+    require_different,
+    require_few,
+    require_free_names,
+    require_room,
+)
 from control.agents.turn_config import Turn
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
@@ -25,9 +36,6 @@ LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 MOST_FACTS: Final = 100
-# A plan has room for 64 tools, those that are built in included.
-MOST_HTTP_TOOLS: Final = 20
-MOST_MCP_TOOLS: Final = 32
 MOST_DOCUMENTS: Final = 50
 SAFE_INTEGER: Final = 2**53 - 1
 
@@ -112,16 +120,10 @@ class MessageDelivery(ConfigPart):
     )
 
 
-def _require_different(names: list[str]) -> list[str]:
-    if len(set(names)) != len(names):
-        raise ValueError("must name each one once")
-    return names
-
-
 class KnowledgeScope(ConfigPart):
     """In which documents the agent searches by the tool search_knowledge."""
 
-    document_ids: Annotated[list[DocumentId], AfterValidator(_require_different)] = Field(
+    document_ids: Annotated[list[DocumentId], AfterValidator(require_different)] = Field(
         default=[],
         max_length=MOST_DOCUMENTS,
         description="Documents of the workspace, up to 50; empty: all of them, those that are added later included.",
@@ -188,29 +190,6 @@ class Variable(ConfigPart):
         "500 characters; empty: the fact of this name, else nothing.",
     )
     required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
-
-
-class McpToolChoice(ConfigPart):
-    """Tools of one MCP server that an agent may use."""
-
-    server: ToolTitle = Field(description="Name of the MCP server.", examples=["calendar"])
-    tools: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]],
-        AfterValidator(_require_different),
-    ] = Field(
-        min_length=1,
-        max_length=MOST_MCP_TOOLS,
-        description="Names of its tools, as it lists them, up to 32; the agent can use no others.",
-        examples=[["find_slots"]],
-    )
-
-
-def _require_few(choices: list[McpToolChoice]) -> list[McpToolChoice]:
-    if len({choice.server for choice in choices}) < len(choices):
-        raise ValueError("must name each server once")
-    if sum(len(choice.tools) for choice in choices) > MOST_MCP_TOOLS:
-        raise ValueError(f"must name at most {MOST_MCP_TOOLS} tools in all")
-    return choices
 
 
 def _is_none(value: object) -> bool:
@@ -292,7 +271,7 @@ class AgentConfig(ConfigPart):
         "fallback: so that a fallback sounds alike.",
     )
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
-    tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(_require_different)] = Field(
+    tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(require_different)] = Field(
         default=["end_call", "collect_digits", "transfer"],
         max_length=12,
         description="What the agent may do besides talking; transfer needs a fallback_number. send_digits presses keys "
@@ -307,17 +286,24 @@ class AgentConfig(ConfigPart):
         default=True, exclude_if=bool, description="false: no event says which keys send_digits presses, as for PINs."
     )
     # Left out where they are empty: programs of the version before refuse an unknown field.
-    http_tools: Annotated[list[ToolTitle], AfterValidator(_require_different)] = Field(
+    http_tools: Annotated[list[ToolTitle], AfterValidator(require_different)] = Field(
         default=[],
         max_length=MOST_HTTP_TOOLS,
         exclude_if=operator.not_,
         description="Names of the workspace's HTTP tools that the agent may use, up to 20.",
     )
-    mcp_tools: Annotated[list[McpToolChoice], AfterValidator(_require_few)] = Field(
+    mcp_tools: Annotated[list[McpToolChoice], AfterValidator(require_few)] = Field(
         default=[],
         max_length=MOST_MCP_TOOLS,
         exclude_if=operator.not_,
         description="Tools of the workspace's MCP servers that the agent may use, up to 32 in all.",
+    )
+    action_tools: Annotated[list[ActionToolConfig], AfterValidator(require_free_names)] = Field(
+        default=[],
+        max_length=MOST_ACTION_TOOLS,
+        exclude_if=operator.not_,
+        description="Actions of connected integrations that the agent may use, up to 20; with http_tools and mcp_tools "
+        "at most 52 tools.",
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
@@ -362,6 +348,11 @@ class AgentConfig(ConfigPart):
         exclude_if=KnowledgeScope().__eq__,
         description="In which documents the agent searches.",
     )
+
+    @model_validator(mode="after")
+    def _require_room(self) -> "AgentConfig":
+        require_room(self.http_tools, self.mcp_tools, self.action_tools)
+        return self
 
 
 @cache

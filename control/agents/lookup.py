@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from control.agents import read_answering_agent
+from control.agents.action_tools import plan_action_tools
 from control.agents.config import AgentConfig
 from control.agents.disclosures import NO_DISCLOSURES, Disclosures
 from control.agents.facts import missing_variables_of, names_contact
@@ -207,7 +208,8 @@ def _tools(row: Any) -> tuple[ToolPlan, ...]:
     config = row["config"] or {}
     allowed = {choice["server"]: choice["tools"] for choice in config.get("mcp_tools", ())}
     http = plan_http_tools(row["http_tools"], config.get("http_tools", ()))
-    return (*http, *plan_mcp_tools(row["mcp_servers"], allowed))
+    actions = plan_action_tools(row["action_connections"], config.get("action_tools", ()))
+    return (*http, *plan_mcp_tools(row["mcp_servers"], allowed), *actions)
 
 
 def _version(row: Any) -> AgentVersion | None:

@@ -140,7 +140,7 @@ def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str
 
 def _explain_tools(texts: Mapping[str, str], config: AgentConfig) -> Mapping[str, str]:
     """The prompt with what the model must know of results that come from outside, for agents with such tools."""
-    if not (config.http_tools or config.mcp_tools):
+    if not (config.http_tools or config.mcp_tools or config.action_tools):
         return texts
     return {**texts, "prompt": f"{texts['prompt']}\n\n{EXPLANATION}".strip()}
 

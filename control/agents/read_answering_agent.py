@@ -30,7 +30,14 @@ _TOOLS: Final = """
     (SELECT coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'config', s.config, 'tools', s.tools)), '[]')
      FROM mcp_servers s
      WHERE s.workspace_id = w.id
-       AND v.config->'mcp_tools' @> jsonb_build_array(jsonb_build_object('server', s.name))) AS mcp_servers
+       AND v.config->'mcp_tools' @> jsonb_build_array(jsonb_build_object('server', s.name))) AS mcp_servers,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'actions', (
+                SELECT jsonb_object_agg(d->>'name', coalesce((d->>'read_only')::boolean, false))
+                FROM jsonb_array_elements(y.config->'actions') d))), '[]')
+     FROM integrations i JOIN integration_types y ON y.type = i.integration_type
+     WHERE i.workspace_id = w.id
+       AND v.config->'action_tools' @> jsonb_build_array(jsonb_build_object('integration_id', i.id::text))
+    ) AS action_connections
 """
 _ANSWERING: Final = f"""
     SELECT x.workspace_id, x.number_id, w.status AS workspace_status, w.deleted_at IS NOT NULL AS is_deleted,

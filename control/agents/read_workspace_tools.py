@@ -1,4 +1,5 @@
-"""Read model: which of the tools that an agent names its workspace has. In the workspace's scope."""
+"""Read model: which of the tools that an agent names its workspace has, and who may allow them. In the workspace's
+scope."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,6 +15,12 @@ _MCP: Final = """
 """
 
 
+_IS_ADMINISTRATOR: Final = """
+    SELECT EXISTS (SELECT FROM workspace_members
+                   WHERE workspace_id = $1 AND user_id = $2 AND role IN ('owner', 'admin'))
+"""
+
+
 async def select_http_names(db: Connection, workspace_id: UUID, names: Sequence[str]) -> list[str]:
     """Those of these names that HTTP tools have."""
     return [row["name"] for row in await db.fetch(_HTTP, workspace_id, names)]
@@ -22,3 +29,9 @@ async def select_http_names(db: Connection, workspace_id: UUID, names: Sequence[
 async def select_mcp_names(db: Connection, workspace_id: UUID, servers: Sequence[str]) -> list[tuple[str, str]]:
     """Server and name of each tool that these servers listed last."""
     return [(row["server"], row["tool"]) for row in await db.fetch(_MCP, workspace_id, servers)]
+
+
+async def is_administrator(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
+    """Whether the user is an owner or an admin of the workspace."""
+    found: bool = await db.fetchval(_IS_ADMINISTRATOR, workspace_id, user_id)
+    return found

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET
 
 from control.agents import read_agents, read_answering_agent, store, store_templates, store_versions
+from control.agents.action_checks import require_actions, require_lookup_right
 from control.agents.config import AgentConfig
 from control.agents.documents import require_documents
 from control.agents.lookup import AgentLookup
@@ -72,10 +73,12 @@ class Agents:
         self, db: Connection, workspace_id: UUID, actor: Actor, draft: AgentDraft, now: datetime
     ) -> VoiceAgent:
         """Inserts a draft at version 1; its config is merged into the template's. Raises Conflict (codes agent_limit,
-        name_taken, number_taken, number_inactive, workspace_suspended) and Invalid, which names the field."""
+        name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code lookup_not_allowed) and
+        Invalid, which names the field."""
         await self._require_open(db, workspace_id)
         # Before the tier's limit: whoever has to change the config should not first have to change the tier.
         content = await self._content(db, workspace_id, await _make_base(db, draft.template_id), _first_edit(draft))
+        await require_lookup_right(db, workspace_id, actor, content.config, {})
         await self._require_capacity(db, workspace_id)
         first = AgentVersion(workspace_id, UUID(new_id()), 1, content, actor.id, now)
         if not await store.insert_agent(db, first, draft.template_id):
@@ -91,12 +94,13 @@ class Agents:
     ) -> VoiceAgent:
         """A change makes a new version, current at once. A live agent must stay able to answer.
 
-        Raises NotFound, Invalid, and Conflict (codes version_mismatch, name_taken, cannot_answer, number_…,
-        workspace_suspended).
+        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), and Conflict (codes version_mismatch,
+        name_taken, cannot_answer, number_…, workspace_suspended).
         """
         await self._require_open(db, workspace_id)
         before = await _lock(db, workspace_id, agent_id, edit.expected_version)
         content = await self._content(db, workspace_id, before.content, edit, stored_fallback(before.content.config))
+        await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
         return await self._save_version(db, before, content, edit, actor, now)
 
     async def list_versions(
@@ -133,6 +137,7 @@ class Agents:
         content = await self._content(
             db, workspace_id, old.content, AgentEdit(), stored_fallback(before.content.config)
         )
+        await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
         return await self._save_version(db, before, content, AgentEdit(), actor, now)
 
     async def activate(
@@ -207,6 +212,7 @@ class Agents:
         require_known(content, config, await self._offers(db, workspace_id))
         await self._require_recipients(db, workspace_id, config, base)
         await require_tools(db, workspace_id, config, base.config)
+        await require_actions(db, workspace_id, config, base.config)
         await require_documents(db, self._documents, workspace_id, config, base)
         if config.fallback_number not in ("", fallback):
             require_not_ours(await self._dial_scope(db, workspace_id, config.fallback_number))

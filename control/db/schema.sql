@@ -1860,6 +1860,17 @@ CREATE TABLE public.providers (
 );
 
 --
+-- Name: reference_attempts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.reference_attempts (
+    call_id uuid NOT NULL,
+    run_id text NOT NULL,
+    workspace_id uuid NOT NULL,
+    attempted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
 -- Name: refresh_tokens; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2807,6 +2818,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: reference_attempts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: refresh_tokens; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2924,6 +2939,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127002204');
 INSERT INTO public.schema_migrations VALUES ('20261127002301');
 INSERT INTO public.schema_migrations VALUES ('20261127002302');
 INSERT INTO public.schema_migrations VALUES ('20261127002303');
+INSERT INTO public.schema_migrations VALUES ('20261127003101');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3708,6 +3724,13 @@ ALTER TABLE ONLY public.provider_probes
 
 ALTER TABLE ONLY public.providers
     ADD CONSTRAINT providers_pkey PRIMARY KEY (provider);
+
+--
+-- Name: reference_attempts reference_attempts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.reference_attempts
+    ADD CONSTRAINT reference_attempts_pkey PRIMARY KEY (call_id, run_id);
 
 --
 -- Name: refresh_tokens refresh_tokens_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4649,6 +4672,12 @@ CREATE INDEX provider_probes_at ON public.provider_probes USING btree (at);
 CREATE INDEX provider_probes_newest ON public.provider_probes USING btree (provider, role, at DESC);
 
 --
+-- Name: reference_attempts_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX reference_attempts_workspace ON public.reference_attempts USING btree (workspace_id, attempted_at);
+
+--
 -- Name: refresh_tokens_expiry; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5400,6 +5429,13 @@ ALTER TABLE ONLY public.provider_probes
     ADD CONSTRAINT provider_probes_provider_fkey FOREIGN KEY (provider) REFERENCES public.providers(provider) ON DELETE CASCADE;
 
 --
+-- Name: reference_attempts reference_attempts_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.reference_attempts
+    ADD CONSTRAINT reference_attempts_call_id_fkey FOREIGN KEY (call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
 -- Name: refresh_tokens refresh_tokens_session_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -5891,6 +5927,12 @@ ALTER TABLE public.provider_daily ENABLE ROW LEVEL SECURITY;
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: reference_attempts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.reference_attempts ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: refund_orders; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6201,6 +6243,12 @@ CREATE POLICY tenant ON public.phone_numbers USING ((( SELECT (public.current_sc
 --
 
 CREATE POLICY tenant ON public.provider_daily USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: reference_attempts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.reference_attempts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: refund_orders tenant; Type: POLICY; Schema: public; Owner: -
@@ -6925,6 +6973,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_probes TO vocalized_a
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.providers TO vocalized_app;
+
+--
+-- Name: TABLE reference_attempts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reference_attempts TO vocalized_app;
 
 --
 -- Name: TABLE refresh_tokens; Type: ACL; Schema: public; Owner: -

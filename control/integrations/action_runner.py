@@ -14,7 +14,13 @@ from control.integrations.declarations import Action
 from control.integrations.filled_request import fill_request
 from control.integrations.mapped_records import AnswerFailed, AnswerUnreadable, VendorRecord, map_records
 from control.integrations.ports import GrantedAccess
-from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorRequest, VendorUnreachable
+from control.integrations.vendor_http import (
+    VendorAnswer,
+    VendorHttp,
+    VendorNotReached,
+    VendorRequest,
+    VendorUnreachable,
+)
 
 log = structlog.get_logger()
 
@@ -45,11 +51,12 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
 
 
 class VendorFailure(Exception):
-    """A request without the wanted answer. The message holds nothing of the answer. retry_after_s: of a rate limit."""
+    """A request without the wanted answer. The message holds nothing of the answer. retry_after_s: of a rate limit.
+    is_sent: False where the last attempt was not sent."""
 
-    def __init__(self, kind: FailureKind, message: str, retry_after_s: float = 0.0) -> None:
+    def __init__(self, kind: FailureKind, message: str, retry_after_s: float = 0.0, *, is_sent: bool = True) -> None:
         super().__init__(message)
-        self.kind, self.retry_after_s = kind, retry_after_s
+        self.kind, self.retry_after_s, self.is_sent = kind, retry_after_s, is_sent
 
     @property
     def is_unknown(self) -> bool:
@@ -151,7 +158,8 @@ class ActionRunner:
         try:
             return await self._http.send(replace(request, owner=str(connection.workspace_id)))
         except VendorUnreachable as error:
-            raise VendorFailure("unavailable", str(error)) from None
+            is_sent = not isinstance(error, VendorNotReached)
+            raise VendorFailure("unavailable", str(error), is_sent=is_sent) from None
 
 
 def read_records(read: Any, answer: VendorAnswer) -> list[VendorRecord]:

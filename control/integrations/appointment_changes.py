@@ -88,7 +88,7 @@ class AppointmentChanges(CalendarRequests):
         except Conflict as refusal:
             if refusal.code != OUTCOME_UNKNOWN:
                 await in_transaction(
-                    lambda db: store_appointment_changes.mark_change(db, workspace_id, chosen.id, None)
+                    lambda db: store_appointment_changes.clear_change(db, workspace_id, chosen.id, order.key)
                 )
             raise
         await in_transaction(lambda db: store_appointment_changes.cancel(db, workspace_id, chosen.id, now))
@@ -215,7 +215,21 @@ async def _begin_move(
         return _Move(Reservation(begun, is_new=False), new, chosen)
     assert chosen is not None, "chosen where nothing has begun"
     new = _make_new(order, chosen, plan(chosen), chosen.id)
+    await _require_movable(db, chosen, new)
     return _Move(await reserve(db, new, now), new, chosen)
+
+
+async def _require_movable(db: Connection, chosen: Appointment, new: NewAppointment) -> None:
+    """Raises Conflict (change_under_way, slot_taken). Free/busy does not tell whose the appointment's own time is, in
+    which something else may lie: the copies of the calendar do, if it is synced."""
+    if await store_appointment_changes.is_being_canceled(db, new.workspace_id, chosen.id):
+        message = "This appointment is being canceled, and it is not known yet whether it was. Nothing was moved."
+        raise Conflict(message, code="change_under_way")
+    begins, ends = max(chosen.starts_at, new.starts_at), min(chosen.ends_at, new.ends_at)
+    if begins < ends and await store_appointment_changes.holds_another(
+        db, new.workspace_id, new.integration_id, chosen.id, begins, ends
+    ):
+        raise make_taken("moved")
 
 
 def _make_new(order: ChangeOrder, of: Appointment, time: NewTime, moves: UUID | None) -> NewAppointment:
@@ -246,11 +260,14 @@ async def _choose(db: Connection, order: ChangeOrder, now: datetime) -> Appointm
 
 
 def _takes(span: BusySpan, before: Appointment, after: Appointment) -> bool:
-    """Whether the time is taken by anything but the moved appointment itself, whose own time counts as free."""
-    if span.external_id and span.external_id == before.external_id:
-        return False
+    """Whether the time is taken by anything but the moved appointment itself. Where the vendor does not tell what takes
+    a time, the appointment's own time counts as free."""
     starts_at, ends_at = max(span.starts_at, after.starts_at), min(span.ends_at, after.ends_at)
-    return starts_at < ends_at and not (before.starts_at <= starts_at and ends_at <= before.ends_at)
+    if starts_at >= ends_at:
+        return False
+    if span.external_id:
+        return span.external_id != before.external_id
+    return not (before.starts_at <= starts_at and ends_at <= before.ends_at)
 
 
 def _gone() -> Conflict:

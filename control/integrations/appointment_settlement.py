@@ -97,7 +97,7 @@ class AppointmentSettlement:
         if state is None:
             return
         found, connection, before = state.found, state.connection, state.before
-        wanted = READ_APPOINTMENT if found.is_canceled or found.appointment.moves else GET_APPOINTMENT
+        wanted = READ_APPOINTMENT if found.cancellation or found.appointment.moves else GET_APPOINTMENT
         if connection is None or connection.type_config.action(wanted) is None:
             log.warning("appointment.unsettled", appointment_id=str(job.appointment_id))
             return
@@ -109,7 +109,7 @@ class AppointmentSettlement:
         self, connection: ActiveConnection, found: UnsettledAppointment, before: Appointment | None
     ) -> _Outcome:
         appointment = found.appointment
-        if found.is_canceled:
+        if found.cancellation:
             there = await self._requests.read(connection, appointment.external_id or "")
             return _Outcome(None if there is None else there.external_id)
         if appointment.moves is None:
@@ -124,10 +124,10 @@ class AppointmentSettlement:
 async def _store(db: Connection, job: SettleAppointmentJob, found: UnsettledAppointment, outcome: _Outcome) -> None:
     await enter_workspace(db, job.workspace_id)
     now = datetime.now(UTC)
-    if not found.is_canceled:
+    if found.cancellation is None:
         status: AppointmentStatus = "failed" if outcome.external_id is None else "booked"
         await store_appointments.finish(db, job.workspace_id, found.appointment, status, outcome.external_id, now)
     elif outcome.external_id is None:
         await store_appointment_changes.cancel(db, job.workspace_id, job.appointment_id, now)
     else:
-        await store_appointment_changes.mark_change(db, job.workspace_id, job.appointment_id, None)
+        await store_appointment_changes.clear_change(db, job.workspace_id, job.appointment_id, found.cancellation)

@@ -29,6 +29,10 @@ MOVE_APPOINTMENT: Final = "move_appointment"
 # What a type declares whose calendars agents book in. GET_APPOINTMENT is optional: it finds out what became of a
 # request without an answer.
 CALENDAR_ACTIONS: Final = (LIST_BUSY, CREATE_APPOINTMENT)
+# Agents use these by the calendar's tools alone, which book no time twice and change only the caller's own.
+CALENDAR_TOOLS_ACTIONS: Final = frozenset(
+    {*CALENDAR_ACTIONS, GET_APPOINTMENT, READ_APPOINTMENT, CANCEL_APPOINTMENT, MOVE_APPOINTMENT}
+)
 # With every repeat, in seconds.
 BUSY_S: Final = 6.0
 CHANGE_S: Final = 7.0

@@ -42,6 +42,12 @@ def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
         raise make_invalid(faults, "setting_invalid")
 
 
+def list_misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Why the value does not fit, each with the name of the part; the texts hold no value."""
+    errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
+    return [": ".join(filter(None, (".".join(_path(error)), _message(error)))) for error in errors]
+
+
 def _path(error: Any) -> list[str]:
     """Of a missing property its own name, of the others where they are."""
     return [str(part) for part in error.absolute_path]

@@ -23,6 +23,10 @@ _WITH_ACTIONS: Final = f"""
                                                   jsonb_build_object('name', wanted.name)))
     ORDER BY i.created_at, i.id LIMIT 1
 """
+_TYPES: Final = """
+    SELECT i.id, t.config FROM integrations i JOIN integration_types t ON t.type = i.integration_type
+    WHERE i.workspace_id = $1 AND i.id = ANY($2::uuid[])
+"""
 _DUE: Final = """
     SELECT i.workspace_id, i.id
     FROM integrations i
@@ -46,6 +50,15 @@ async def select_with_actions(
 ) -> ActiveConnection | None:
     """The workspace's first connection whose type declares all of these actions. integration_id: this one only."""
     return _connection(await db.fetchrow(_WITH_ACTIONS, workspace_id, list(actions), integration_id))
+
+
+async def select_type_configs(
+    db: Connection, workspace_id: UUID, integration_ids: Sequence[UUID]
+) -> dict[UUID, IntegrationTypeConfig]:
+    """What the types of these integrations declare, connected or not; without those that the workspace does not
+    have."""
+    rows = await db.fetch(_TYPES, workspace_id, list(integration_ids))
+    return {row["id"]: IntegrationTypeConfig.model_validate(row["config"]) for row in rows}
 
 
 async def select_due(db: Connection, now: datetime, every: timedelta, limit: int) -> list[tuple[UUID, UUID]]:

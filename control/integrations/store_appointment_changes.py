@@ -22,6 +22,17 @@ _OPEN_MOVE: Final = """
     SELECT EXISTS (SELECT FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND moves = $3
                    AND status = 'booking' AND updated_at > $4)
 """
+_BEING_CANCELED: Final = """
+    SELECT EXISTS (SELECT FROM appointments
+                   WHERE workspace_id = $1 AND id = $2 AND status = 'booked' AND change_key IS NOT NULL)
+"""
+# The lower bound is for the index: longer events are no appointments.
+_ANOTHER: Final = """
+    SELECT EXISTS (SELECT FROM appointments
+                   WHERE workspace_id = $1 AND integration_id = $2 AND id <> $3 AND status = 'booked'
+                     AND external_id IS NOT NULL AND starts_at < $5 AND ends_at > $4
+                     AND starts_at > $4::timestamptz - interval '31 days')
+"""
 _BY_CHANGE: Final = f"""
     SELECT {_COLUMNS} FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND change_key = $3
 """
@@ -38,12 +49,12 @@ _UNSETTLED: Final = f"""
 @dataclass(frozen=True, slots=True)
 class UnsettledAppointment:
     """An appointment of which the vendor has not told what became of it. call_id, run_id: of the booking, or the move.
-    is_canceled: a cancellation is what is unknown."""
+    cancellation: the run that cancels it, if that is what is unknown."""
 
     appointment: Appointment
     call_id: UUID
     run_id: str
-    is_canceled: bool
+    cancellation: str | None
 
 
 async def select_own(
@@ -70,14 +81,38 @@ async def select_by_change(
     return None if row is None else Appointment(**row)
 
 
-async def mark_change(db: Connection, workspace_id: UUID, appointment_id: UUID, change_key: str | None) -> None:
-    """Stores which run cancels an appointment; None: it stays."""
+async def mark_change(db: Connection, workspace_id: UUID, appointment_id: UUID, change_key: str) -> None:
+    """Stores which run cancels an appointment."""
     await db.execute(
         "UPDATE appointments SET change_key = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
         appointment_id,
         change_key,
     )
+
+
+async def clear_change(db: Connection, workspace_id: UUID, appointment_id: UUID, change_key: str) -> None:
+    """Stores that this run has not canceled it. Another one's mark stays, which may have begun meanwhile."""
+    await db.execute(
+        "UPDATE appointments SET change_key = NULL WHERE workspace_id = $1 AND id = $2 AND change_key = $3",
+        workspace_id,
+        appointment_id,
+        change_key,
+    )
+
+
+async def is_being_canceled(db: Connection, workspace_id: UUID, appointment_id: UUID) -> bool:
+    """Whether a run has begun to cancel it, and it is not known what became of that."""
+    found: bool = await db.fetchval(_BEING_CANCELED, workspace_id, appointment_id)
+    return found
+
+
+async def holds_another(
+    db: Connection, workspace_id: UUID, integration_id: UUID, own_id: UUID, starts_at: datetime, ends_at: datetime
+) -> bool:
+    """Whether the copies of the calendar have anything else than this appointment within that time."""
+    found: bool = await db.fetchval(_ANOTHER, workspace_id, integration_id, own_id, starts_at, ends_at)
+    return found
 
 
 async def cancel(db: Connection, workspace_id: UUID, appointment_id: UUID, now: datetime) -> None:
@@ -92,8 +127,8 @@ async def select_unsettled(db: Connection, workspace_id: UUID, appointment_id: U
         return None
     values = dict(row)
     call_id, run_id, change_key = values.pop("call_id"), values.pop("run_id"), values.pop("change_key")
-    is_canceled = change_key is not None and values["status"] == "booked"
-    return UnsettledAppointment(Appointment(**values), call_id, run_id, is_canceled)
+    cancellation = change_key if values["status"] == "booked" else None
+    return UnsettledAppointment(Appointment(**values), call_id, run_id, cancellation)
 
 
 async def select(db: Connection, workspace_id: UUID, appointment_id: UUID) -> Appointment | None:

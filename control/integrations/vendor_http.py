@@ -20,6 +20,10 @@ class VendorUnreachable(Exception):
     """No answer that could be read. The message is shown to customers: it holds no address and no secret."""
 
 
+class VendorNotReached(VendorUnreachable):
+    """There was no connection, so nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class VendorRequest:
     """A request. owner: the workspace on whose behalf, whose share of look-ups of names is bounded."""
@@ -61,7 +65,7 @@ class VendorHttp:
         self._tls: SSLContext | None = None
 
     async def send(self, request: VendorRequest) -> VendorAnswer:
-        """Sends it once. Raises VendorUnreachable."""
+        """Sends it once. Raises VendorUnreachable, VendorNotReached."""
         if self._tls is None:
             self._tls = httpx.create_ssl_context()
         transport = GuardedTransport(self.guard.of(request.owner), self._tls)
@@ -71,6 +75,8 @@ class VendorHttp:
                     return await self._exchange(client, request)
         except TimeoutError:
             raise VendorUnreachable(f"the vendor has not answered within {self._timeout_s:g} s") from None
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise VendorNotReached(f"the vendor cannot be reached ({type(error).__name__})") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise VendorUnreachable(f"the vendor cannot be reached ({type(error).__name__})") from None
 

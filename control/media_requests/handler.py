@@ -1,7 +1,7 @@
 """What a room offers to running calls: handlers of requests, by the request's name."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
@@ -73,6 +73,20 @@ class HandlerFinder(Protocol):
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
         """The handler of this request of this call; None: there is none. Raises Unavailable."""
+
+
+class JoinedFinders:
+    """A HandlerFinder of several, which are asked in their order."""
+
+    def __init__(self, finders: Sequence[HandlerFinder]) -> None:
+        self._finders = finders
+
+    async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
+        """What the first one finds. Raises what they raise."""
+        for finder in self._finders:
+            if (found := await finder.find(name, call, transactions)) is not None:
+                return found
+        return None
 
 
 def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:

@@ -74,9 +74,9 @@ class WorkspaceToolHandlers:
             secrets = self._safe.open(tool.sealed)
             request = make_request(tool.config, secrets, arguments, context.run_id)
             execution = HttpExecution(self._client, tool.name, tool.config, str(tool.workspace_id), secrets)
-            return await execution.run(request, _limit_s(context, tool.config.timeout_s))
+            return await execution.run(request, limit_run_s(context, tool.config.timeout_s))
 
-        return _make_handler(answer, tool.name, tool.config.max_calls, is_read_only=tool.config.read_only)
+        return make_bounded_handler(answer, tool.name, tool.config.max_calls, is_read_only=tool.config.read_only)
 
     def _handle_mcp(self, server: McpServer, tool: ListedTool) -> MediaRequestHandler:
         name = model_name(server.name, tool.name)
@@ -84,12 +84,14 @@ class WorkspaceToolHandlers:
         async def answer(context: HandlerContext) -> str:
             arguments = parse_arguments(context.arguments)
             execution = McpExecution(self._connections, server, self._safe.open(server.sealed))
-            return await execution.run(tool, arguments, _limit_s(context, server.config.timeout_s))
+            return await execution.run(tool, arguments, limit_run_s(context, server.config.timeout_s))
 
-        return _make_handler(answer, name, server.config.max_calls, is_read_only=tool.is_read_only)
+        return make_bounded_handler(answer, name, server.config.max_calls, is_read_only=tool.is_read_only)
 
 
-def _make_handler(answer: Answer, name: str, most: int, *, is_read_only: bool) -> MediaRequestHandler:
+def make_bounded_handler(answer: Answer, name: str, most: int, *, is_read_only: bool) -> MediaRequestHandler:
+    """The handler of a tool that a call may use `most` times. Its runs are stored, so that they can be counted."""
+
     async def bounded(context: HandlerContext) -> Any:
         call = context.call
         runs = await context.in_transaction(
@@ -102,5 +104,6 @@ def _make_handler(answer: Answer, name: str, most: int, *, is_read_only: bool) -
     return MediaRequestHandler(bounded, effect="repeatable" if is_read_only else "once")
 
 
-def _limit_s(context: HandlerContext, timeout_s: float) -> float:
+def limit_run_s(context: HandlerContext, timeout_s: float) -> float:
+    """Seconds for what lies outside, so that the outcome can still be stored and told."""
     return max(min(timeout_s, context.left_s - MARGIN_S), 0.0)

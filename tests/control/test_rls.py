@@ -45,6 +45,7 @@ ROWS = {
     "workspace_providers": "INSERT INTO workspace_providers (workspace_id, provider) VALUES ($1, $2::uuid::text)",
     "tool_runs": "INSERT INTO tool_runs (call_id, run_id, workspace_id, name, lease_until) "
     "VALUES ($2, 'r', $1, 'x', now())",
+    "reference_attempts": "INSERT INTO reference_attempts (call_id, run_id, workspace_id) VALUES ($2, 'r', $1)",
     "blocked_callers": "INSERT INTO blocked_callers (id, workspace_id, caller) VALUES ($2, $1, 'anonymous')",
     "http_tools": "INSERT INTO http_tools (id, workspace_id, name, config, created_at, updated_at) "
     "VALUES ($2, $1, 'x', '{}', now(), now())",

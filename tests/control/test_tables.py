@@ -29,7 +29,7 @@ OWNERS: Final = {
     "phone_codes platform_calls spend_alarms warm_transfers",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "integrations": "appointments contacts integration_sync_logs integration_syncs integration_types integrations "
-    "oauth_states",
+    "oauth_states reference_attempts",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",
     "media_requests": "tool_runs",
     "knowledge": "knowledge_chunks knowledge_documents knowledge_terms",

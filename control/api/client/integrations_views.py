@@ -105,9 +105,20 @@ class SyncStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedAction:
+    """What agents can do by a type, for `action_tools` of their configs. read_only: it changes nothing. input_schema:
+    JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    read_only: bool
+    input_schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OfferedIntegrationType:
-    """A type that workspaces may connect. config_schema: JSON Schema of its settings. actions: what agents can do by
-    it."""
+    """A type that workspaces may connect. config_schema: JSON Schema of its settings. actions: names of what agents can
+    do by it. action_details: the same with their arguments."""
 
     type: str
     name: str
@@ -115,6 +126,7 @@ class OfferedIntegrationType:
     auth_type: AuthType
     config_schema: Mapping[str, Any]
     actions: list[str]
+    action_details: list[OfferedAction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +161,14 @@ def to_offered(kind: IntegrationType) -> OfferedIntegrationType:
         auth_type=kind.auth_type,
         config_schema=kind.config.get("config_schema", {"type": "object"}),
         actions=[action["name"] for action in kind.config.get("actions", [])],
+        action_details=[_to_offered_action(action) for action in kind.config.get("actions", [])],
+    )
+
+
+def _to_offered_action(action: Mapping[str, Any]) -> OfferedAction:
+    return OfferedAction(
+        name=action["name"],
+        description=action.get("description", ""),
+        read_only=action.get("read_only", False),
+        input_schema=action.get("input_schema", {"type": "object"}),
     )

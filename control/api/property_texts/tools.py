@@ -72,6 +72,7 @@ TOOLS: Final = {
     "mcp_tools": Text(
         "Tools of MCP servers that the agent may use.", [{"server": "clock", "tools": ["get_current_time"]}]
     ),
+    "action_tools": Text("Actions of connected integrations that the agent may use.", []),
     "HttpToolList.http_tools": Text("The tools, by name."),
     "mcp_servers": Text("The servers, by name."),
 }

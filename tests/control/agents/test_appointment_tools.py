@@ -13,15 +13,22 @@ import pytest
 
 from control.agents.appointment_tools import choose, read_reference
 from control.integrations.caller_values import Appointment
+from control.integrations.reference_attempts import MOST_IN_CALL, MOST_OF_NUMBER
 from media.tools.tool import ToolError
 from shared.errors import Conflict, Invalid
 from simulator.integrations.server import IntegrationFaultKind
 from tests.control.agents.test_calendar_tools import CallWithTools, begun
 from tests.control.calls.call_platform import CallPlatform
 from tests.control.integrations.conftest import platform as platform
-from tests.control.integrations.vendor_connection import CALENDAR
+from tests.control.integrations.vendor_connection import CALENDAR, declare
 
 STATES = "SELECT status, starts_at, external_id, moves FROM appointments WHERE integration_id = $1 ORDER BY id"
+# As if the number had told so many references in its calls.
+OTHERS = """
+    INSERT INTO reference_attempts SELECT call_id, 'other-' || n, workspace_id, attempted_at
+    FROM (SELECT * FROM reference_attempts WHERE workspace_id = $2 LIMIT 1) one, generate_series(1, $1) n
+"""
+YESTERDAY = "UPDATE reference_attempts SET attempted_at = attempted_at - interval '1 day'"
 NOBODY = "UPDATE appointments SET phone = '+14155550199' WHERE integration_id = '{}'"
 
 
@@ -108,6 +115,25 @@ async def test_move_takes_no_time_that_is_taken(platform: CallPlatform, valkey_u
         assert living(call).count("2026-12-01T15:00:00Z") == 1
 
 
+async def test_move_sees_what_else_lies_in_the_old_time(platform: CallPlatform, valkey_url: str) -> None:
+    async with begun(platform, valkey_url) as call:
+        await call.book("2026-12-01T14:00")
+        call.vendor.vendors.calendars.add("Busy", "2026-12-01T14:15:00+01:00", "2026-12-01T14:30:00+01:00")
+        await call.vendor.sync()
+        with pytest.raises(ToolError, match=r"This time is taken\. Nothing was moved"):
+            await call.run("move_appointment", "run-2", new_start="2026-12-01T14:15")
+        assert (await call.run("move_appointment", "run-3", new_start="2026-12-01T13:45")).startswith("Moved")
+
+
+async def test_move_believes_a_vendor_who_names_what_takes_a_time(platform: CallPlatform, valkey_url: str) -> None:
+    async with begun(platform, valkey_url, declare("microsoft_365_calendar", "/v1.0")) as call:
+        await call.book("2026-12-01T14:00")
+        call.vendor.vendors.graph.add("Busy", "2026-12-01T13:15:00", "2026-12-01T13:30:00")  # in UTC
+        with pytest.raises(ToolError, match="This time is taken"):
+            await call.run("move_appointment", "run-2", new_start="2026-12-01T14:15")
+        assert (await call.run("move_appointment", "run-3", new_start="2026-12-01T13:45")).startswith("Moved")
+
+
 async def test_only_the_callers_own_appointment_is_changed(platform: CallPlatform, valkey_url: str) -> None:
     async with begun(platform, valkey_url) as call:
         booked = await call.book("2026-12-01T14:00")
@@ -126,6 +152,31 @@ async def test_only_the_callers_own_appointment_is_changed(platform: CallPlatfor
             await call.run("cancel_appointment", "run-5")  # it still belongs to the number it was booked for
         assert (await call.run("cancel_appointment", "run-6", reference=found[1])).startswith("Canceled")
         assert living(call) == []
+
+
+async def test_references_cannot_be_guessed_without_end(platform: CallPlatform, valkey_url: str) -> None:
+    async with begun(platform, valkey_url) as call:
+        reference = (await call.book("2026-12-01T14:00"))[-10:-1]
+
+        async def guess(told: str, run_id: str) -> str:
+            try:
+                return await call.run("cancel_appointment", run_id, reference=told)
+            except ToolError as error:
+                return str(error)
+
+        wrong = str((int(reference.replace(" ", "")) + 1) % 10**8).zfill(8)
+        told = await asyncio.gather(*(guess(wrong, f"guess-{number}") for number in range(MOST_IN_CALL + 2)))
+        assert sum("Too many references were tried" in one for one in told) == 2
+        assert sum("No coming appointment is known" in one for one in told) == MOST_IN_CALL
+        await platform.in_platform(lambda db: db.execute("DELETE FROM tool_runs"))
+        assert sorted([await guess(wrong, f"guess-{number}") for number in range(len(told))]) == sorted(told)
+        assert "Too many references" in await guess(reference, "right")
+        workspace = call.vendor.workspace.workspace_id
+        call.call = await platform.admit(call.vendor.workspace)  # the same number again
+        await platform.in_platform(lambda db: db.execute(OTHERS, MOST_OF_NUMBER, workspace))
+        assert "Too many references" in await guess(reference, "right")
+        await platform.in_platform(lambda db: db.execute(YESTERDAY))
+        assert (await guess(reference, "at last")).startswith("Canceled")
 
 
 async def test_number_is_not_enough_where_a_reference_is_wanted(platform: CallPlatform, valkey_url: str) -> None:
@@ -158,6 +209,9 @@ async def test_failed_cancellation_is_told_as_it_is(
             answer = str(error)
         assert words in answer
         assert (await statuses(call), len(living(call))) == ([status], int(status == "booked"))
+        if "not known" in words:
+            with pytest.raises(ToolError, match="is being canceled"):
+                await call.run("move_appointment", "run-3", new_start="2026-12-01T16:00")
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,36 @@ async def test_customers_see_enabled_types_without_their_addresses(workspace: In
     assert {"test_crm", "test_webhook", "generic_rest"} <= set(listed) and "slack" not in listed
     assert listed["generic_rest"]["actions"] == ["get_resource", "create_resource"]
     assert b"crm.example.com" not in reply.raw
+    found = {one["name"]: one for one in listed["generic_rest"]["action_details"]}
+    assert found["get_resource"]["read_only"] and not found["create_resource"]["read_only"]
+    assert found["get_resource"]["input_schema"]["required"] == ["resource", "id"]
+
+
+async def test_agent_gets_actions_of_its_workspace_and_lookups_by_its_admins(workspace: IntegratingWorkspace) -> None:
+    settings = {"base_url": "https://shop.example.com"}
+    made = await workspace.create("generic_rest", api_key="k", config=settings)
+    properties = {"resource": {"type": "string"}, "id": {"type": "string"}}
+    tool = {
+        "name": "find_order", "description": "Finds an order.", "action": "get_resource",
+        "integration_id": made["integration"]["id"], "allow_free_lookup": True,
+        "parameters": {"type": "object", "properties": properties, "required": ["resource", "id"]},
+    }  # fmt: skip
+    path = f"/workspaces/{workspace.workspace_id}/agents"
+    bo = await workspace.api.member(workspace.workspace_id, "member")
+    body = {"name": "Desk", "config": {"action_tools": [tool]}}
+    reply = await bo.post(path, body)
+    assert (reply.status, reply.code, reply.param) == (403, "lookup_not_allowed", "config.action_tools")
+    reply = await workspace.ann.post(path, body)
+    assert (reply.status, reply.body["agent"]["config"]["action_tools"][0]["timeout_s"]) == (201, 8)
+    agent = f"{path}/{reply.body['agent']['id']}"
+    assert (await bo.put(agent, {"config": {"greeting": "Hello."}})).status == 200, "what was allowed stays allowed"
+    for change, code, param in (
+        ({"action": "fly"}, "action_unknown", "action"),
+        ({"allow_free_lookup": False}, "action_arguments_unfit", "arguments"),
+        ({"timeout_s": 21}, "invalid", "timeout_s"),
+    ):
+        reply = await workspace.ann.put(agent, {"config": {"action_tools": [tool | change]}})
+        assert (reply.status, reply.code, reply.param) == (422, code, f"config.action_tools.0.{param}")
 
 
 async def test_usage_counts_workspaces_and_syncs(workspace: IntegratingWorkspace) -> None:

@@ -18,9 +18,10 @@ from control.integrations.appointment_settlement import (
     SettleAppointmentJob,
 )
 from control.integrations.bookings import BookingOrder, Bookings, reserve
-from control.integrations.calendar_requests import CalendarRequests
+from control.integrations.calendar_requests import CalendarRequests, VendorAppointment
 from control.integrations.caller_values import Appointment, Caller
 from control.integrations.read_connections import select_connection
+from control.integrations.store_appointment_changes import mark_change, select_by_change, select_unsettled
 from shared.errors import Conflict
 from shared.ids import new_id
 from simulator.integrations.server import IntegrationFaultKind
@@ -132,6 +133,31 @@ async def test_cancellation_that_never_arrived_leaves_the_appointment(platform: 
         assert await states(vendor) == ["booked"]
         await AppointmentChanges(vendor.runner).cancel(change(order.connection, "run-3"), vendor.in_workspace, NOW)
         assert await states(vendor) == ["canceled"]
+
+
+async def test_settlement_leaves_the_mark_of_a_cancellation_that_began_meanwhile(platform: CallPlatform) -> None:
+    async with connected(platform, CALENDAR) as vendor:
+        order = await booked(vendor)
+        vendor.vendors.faults.extend(["error"] * 6)
+        with pytest.raises(Conflict, match="not known whether this was canceled"):
+            await AppointmentChanges(vendor.runner).cancel(change(order.connection, "run-2"), vendor.in_workspace, NOW)
+        workspace_id = vendor.workspace.workspace_id
+        (row,) = await vendor.rows(STATES)
+
+        class Meanwhile(CalendarRequests):
+            async def read(self, connection: ActiveConnection, external_id: str) -> VendorAppointment | None:
+                found = await super().read(connection, external_id)
+                await vendor.in_workspace(lambda db: mark_change(db, workspace_id, row["id"], "second"))
+                return found
+
+        payload = msgspec.json.encode(SettleAppointmentJob(workspace_id, row["id"]))
+        await AppointmentSettlement(platform.pool, Meanwhile(vendor.runner)).run(payload)
+        marked = await vendor.in_workspace(
+            lambda db: select_by_change(db, workspace_id, order.connection.id, "second")
+        )  # fmt: skip
+        assert marked is not None, "a repeat of the second run would choose another appointment"
+        await settle(vendor)
+        assert await vendor.in_workspace(lambda db: select_unsettled(db, workspace_id, row["id"])) is None
 
 
 async def second_connection(vendor: ConnectedVendor, calendar: str, account: str) -> ActiveConnection:
