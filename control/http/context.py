@@ -1,6 +1,6 @@
 """The context of a request, which every handler takes: transaction, caller, services."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -31,23 +31,32 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user's request."""
+    """Of a signed-in user's request, or of one with an API key. key_id: the key, whose holder is the user; None: it has
+    no key."""
 
     user_id: UUID
-    session_id: UUID
     email: str
     name: str
     is_verified: bool
+    key_id: UUID | None = field(default=None, kw_only=True)
 
     @property
     def actor(self) -> Actor:
         """For the audit log."""
-        return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address)
+        return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, self.key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext(UserContext):
+    """Of a signed-in user's request that is about no workspace."""
+
+    session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class MemberContext(UserContext):
-    """Of a request by a member of the workspace in the path."""
+    """Of a request by a member of the workspace in the path, or with one of its API keys. role: of a key, what it acts
+    with."""
 
     workspace_id: UUID
     role: WorkspaceRole

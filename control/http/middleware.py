@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -173,6 +174,10 @@ def _error_response(error: BaseException, request_id: str) -> web.Response:
 
 def _caller_ids(request: web.Request) -> dict[str, str]:
     match request.get(PRINCIPAL):
+        case MemberContext(key_id=UUID() as key_id, workspace_id=workspace_id):
+            return {"api_key_id": str(key_id), "workspace_id": str(workspace_id)}
+        case UserContext(key_id=UUID() as key_id):
+            return {"api_key_id": str(key_id)}
         case MemberContext(user_id=user_id, workspace_id=workspace_id):
             return {"user_id": str(user_id), "workspace_id": str(workspace_id)}
         case UserContext(user_id=user_id):

@@ -25,6 +25,9 @@ from shared.errors import TooManyRequests
 
 log = structlog.get_logger()
 
+# Of all requests with one API key, 20 a second; beside the limits of routes.
+KEY_LIMIT: Final = RateLimit("api-key", 1_200, 60)
+
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
 # only when every key lets it pass, so that a blocked address cannot use up the limit of somebody's account.
 # KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait, 0 for a request that passes, and

@@ -124,7 +124,7 @@ ROUTES: tuple[Route, ...] = (
         limit=RateLimit("create-workspace", 30, 3600),
     ),
     Route("GET", WORKSPACES, list_workspaces, USER),
-    Route("GET", WORKSPACE, get_workspace, member("viewer")),
-    Route("PUT", WORKSPACE, update_workspace, member("admin")),
+    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
+    Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
     Route("DELETE", WORKSPACE, delete_workspace, member("owner")),
 )
