@@ -23,9 +23,7 @@ REFUSALS = {"scope", "role", "key_not_accepted", "workspace_not_found"}
 # Keys of owners act as those of admins.
 ROLES: tuple[WorkspaceRole, ...] = ("owner", "member", "viewer")
 SCOPED = [route for route in GUARDED if route.access.scope is not None]
-UN  # Keys of owners act as those of admins.
-ROLES: tuple[WorkspaceRole, ...] = ("owner", "member", "viewer")
-SCOPED = [route for route in GUARDED if route.access.scope is None]
+UNSCOPED = [route for route in GUARDED if route.access.scope is None]
 MEMBERS = [route for route in GUARDED if route.access.kind is AccessKind.MEMBER]
 
 

@@ -208,6 +208,7 @@ async def test_revocation_holds_within_a_second_in_every_process(
     created = await workspace.create()
     async with running_api(database_url, valkey_url) as second:
         clients = [workspace.api.with_token(created["secret"]), second.with_token(created["secret"])]
+        are_flowing = asyncio.Event()
         answers: list[tuple[float, int]] = []
 
         async def ask(client: Client) -> None:
@@ -215,14 +216,15 @@ async def test_revocation_holds_within_a_second_in_every_process(
                 began = monotonic()
                 reply = await client.get(workspace.path)
                 answers.append((began, reply.status))
+                if len(answers) == 20:
+                    are_flowing.set()
                 if reply.status != 200:
                     return
 
         async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
             for client in clients * 2:
                 tasks.create_task(ask(client))
-            while len(answers) < 20:
-                await asyncio.sleep(0.01)
+            await are_flowing.wait()
             assert (await workspace.ann.delete(f"{workspace.keys}/{created['api_key']['id']}")).status == 204
             over = monotonic()
     late = [status for began, status in answers if began > over]
