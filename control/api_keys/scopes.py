@@ -7,7 +7,6 @@ from control.workspaces.roles import ROLES, Role
 Scope = Literal[
     "workspace:read",
     "workspace:write",
-    "members:read",
     "agents:read",
     "agents:write",
     "numbers:read",

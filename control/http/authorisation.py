@@ -11,7 +11,7 @@ from control.accounts.access_tokens import AccessTokens
 from control.accounts.deactivation import session_refused
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
-from control.http.context import AdminContext, Context, MemberContext, SessionContext, UserContext
+from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
 from control.http.key_authorisation import KeyClaim, authorise_key, is_key, read_key_claim
 from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
 from control.http.route import Route
@@ -66,7 +66,7 @@ class Authoriser:
     def caller_name(self, context: Context) -> str:
         """Whose request it is, for keys. Raises TypeError for an open route."""
         match context:
-            case UserContext(key_id=UUID() as key_id):
+            case UserContext(key=CallingKey(id=key_id)):
                 return f"key:{key_id}"
             case UserContext(user_id=user_id):
                 return f"user:{user_id}"

@@ -30,20 +30,29 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class CallingKey:
+    """An API key with which a request came. role: what it acts with in its workspace."""
+
+    id: UUID
+    workspace_id: UUID
+    role: WorkspaceRole
+
+
+@dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user's request, or of one with an API key. key_id: the key, whose holder is the user; None: it has
-    no key."""
+    """Of a signed-in user's request, or of one with an API key. key: its holder is the user; None: it has no key."""
 
     user_id: UUID
     email: str
     name: str
     is_verified: bool
-    key_id: UUID | None = field(default=None, kw_only=True)
+    key: CallingKey | None = field(default=None, kw_only=True)
 
     @property
     def actor(self) -> Actor:
         """For the audit log."""
-        return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, self.key_id)
+        key_id = None if self.key is None else self.key.id
+        return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, key_id)
 
 
 @dataclass(frozen=True, slots=True)

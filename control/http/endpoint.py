@@ -172,7 +172,7 @@ class Endpoint:
         incoming.is_counted = True
         limit, limits = self.route.limit, self._dependencies.limits
         caller = self._dependencies.authoriser.caller_name(context)
-        if isinstance(context, UserContext) and context.key_id is not None:
+        if isinstance(context, UserContext) and context.key is not None:
             await limits.check_account(incoming.request, KEY_LIMIT, caller)
         if limit is not None and limit.per_user:
             await limits.check_account(incoming.request, limit, caller)

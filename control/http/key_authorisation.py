@@ -8,7 +8,7 @@ from control.accounts.tokens import token_hash
 from control.api_keys.scopes import limit_role
 from control.api_keys.secret_text import SCHEME, is_well_formed
 from control.http.access import Access, AccessKind
-from control.http.context import Context, MemberContext, UserContext
+from control.http.context import CallingKey, Context, MemberContext, UserContext
 from control.http.read_api_key import KeyIdentity, read_key
 from shared.errors import Forbidden, NotFound, Unauthorised
 
@@ -45,9 +45,10 @@ async def authorise_key(access: Access, claim: KeyClaim, workspace_id: UUID | No
             code="key_without_holder",
         )
     role = limit_role(key.role)
+    calling = CallingKey(key.key_id, key.workspace_id, role)
     if access.kind is AccessKind.USER:
         _require_scope(access, key)
-        return _user_context(key, context)
+        return _user_context(key, calling, context)
     if workspace_id != key.workspace_id:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     _require_scope(access, key)
@@ -62,14 +63,14 @@ async def authorise_key(access: Access, claim: KeyClaim, workspace_id: UUID | No
         email=key.email,
         name=key.name,
         is_verified=key.is_verified,
-        key_id=key.key_id,
+        key=calling,
         workspace_id=key.workspace_id,
         role=role,
         workspace_status=key.workspace_status,
     )
 
 
-def _user_context(key: KeyIdentity, context: Context) -> UserContext:
+def _user_context(key: KeyIdentity, calling: CallingKey, context: Context) -> UserContext:
     return UserContext(
         db=context.db,
         services=context.services,
@@ -79,7 +80,7 @@ def _user_context(key: KeyIdentity, context: Context) -> UserContext:
         email=key.email,
         name=key.name,
         is_verified=key.is_verified,
-        key_id=key.key_id,
+        key=calling,
     )
 
 

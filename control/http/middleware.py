@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -13,7 +12,7 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict, MultiMapping
 
 from control.db.errors import map_database_error
-from control.http.context import AdminContext, MemberContext, UserContext
+from control.http.context import AdminContext, CallingKey, MemberContext, UserContext
 from control.http.cors import Cors
 from control.http.error_answer import ErrorAnswer, ErrorBody
 from control.http.errors import map_aiohttp_error
@@ -174,10 +173,8 @@ def _error_response(error: BaseException, request_id: str) -> web.Response:
 
 def _caller_ids(request: web.Request) -> dict[str, str]:
     match request.get(PRINCIPAL):
-        case MemberContext(key_id=UUID() as key_id, workspace_id=workspace_id):
+        case UserContext(key=CallingKey(id=key_id, workspace_id=workspace_id)):
             return {"api_key_id": str(key_id), "workspace_id": str(workspace_id)}
-        case UserContext(key_id=UUID() as key_id):
-            return {"api_key_id": str(key_id)}
         case MemberContext(user_id=user_id, workspace_id=workspace_id):
             return {"user_id": str(user_id), "workspace_id": str(workspace_id)}
         case UserContext(user_id=user_id):

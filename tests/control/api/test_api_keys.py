@@ -153,6 +153,8 @@ async def test_key_of_another_workspace_finds_none(workspace: KeyWorkspace) -> N
     key = await workspace.client()
     # The holder is a member there; the key is not.
     await workspace.api.join(theirs, workspace.ann, "owner")
+    (own,) = (await key.get("/workspaces")).body["workspaces"]
+    assert (own["id"], own["role"]) == (workspace.id, "admin")
     for path in (f"/workspaces/{theirs}", f"/workspaces/{new_id()}", "/workspaces/none"):
         reply = await key.get(path)
         assert (reply.status, reply.code) == (404, "workspace_not_found")
