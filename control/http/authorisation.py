@@ -13,6 +13,7 @@ from control.db.pool import Connection
 from control.http.access import Access, AccessKind
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
 from control.http.key_authorisation import KeyClaim, authorise_key, is_key, read_key_claim
+from control.http.known_keys import KnownKeys
 from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
 from control.http.route import Route
 from shared.errors import Forbidden, NotFound, Unauthorised
@@ -33,6 +34,7 @@ class Authoriser:
 
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
+        self._known_keys = KnownKeys()
 
     def read_token(self, access: Access, request: web.Request, now: datetime) -> Claim | None:
         """Checks the token's signature and expiry, or an API key's form, without the database. None for an open route.
@@ -52,12 +54,27 @@ class Authoriser:
         """Looks up the session or the key and sets the transaction's row-level scope. Raises Unauthorised, Forbidden,
         NotFound."""
         if isinstance(claim, KeyClaim):
-            return await authorise_key(access, claim, _workspace(request), context)
+            return await self._authorise_key(access, claim, request, context)
         if access.kind is AccessKind.ADMIN:
             return await _admin(access, claim, context)
         if access.kind is AccessKind.USER:
             return await _user(claim, context)
         return await _member(access, claim, request, context)
+
+    def is_unknown_key(self, claim: Claim | None) -> bool:
+        """Whether it is an API key that was not valid in this process lately, so that it may be made up."""
+        return isinstance(claim, KeyClaim) and claim.hash not in self._known_keys
+
+    async def _authorise_key(
+        self, access: Access, claim: KeyClaim, request: web.Request, context: Context
+    ) -> UserContext:
+        try:
+            authorised = await authorise_key(access, claim, _workspace(request), context)
+        except Unauthorised:
+            self._known_keys.discard(claim.hash)
+            raise
+        self._known_keys.add(claim.hash)
+        return authorised
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
         """The caller and the route: an Idempotency-Key holds within this scope."""

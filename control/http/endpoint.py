@@ -123,7 +123,7 @@ class Endpoint:
     async def _admit_sender(self, request: web.Request) -> str:
         """Who sends a file, and may: nobody else's takes a place and is received. Counts it by its user's limit."""
         dependencies, now = self._dependencies, self._dependencies.clock()
-        claim = dependencies.authoriser.read_token(self.route.access, request, now)
+        claim = await self._read_claim(request, now)
         incoming = EndpointRequest(request, b"", claim, now)
         return dependencies.authoriser.caller_name(await self._in_transaction(partial(self._authorise, incoming)))
 
@@ -149,7 +149,7 @@ class Endpoint:
         """Before the body is read, raises Unauthorised for a bad token and TooManyRequests for the address."""
         dependencies, route = self._dependencies, self.route
         now = dependencies.clock()
-        claim = dependencies.authoriser.read_token(route.access, request, now)
+        claim = await self._read_claim(request, now)
         if route.limit is not None and not route.limit.per_user:
             await dependencies.limits.check(request, route.limit)
         raw = b""
@@ -158,6 +158,13 @@ class Endpoint:
         elif self.signature.upload:
             raw = await read_upload(request, UPLOAD_TIMES * dependencies.body_timeout_s, route.upload_bytes)
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
+
+    async def _read_claim(self, request: web.Request, now: datetime) -> Claim | None:
+        """Raises Unauthorised, and TooManyRequests for one address's many keys that may be made up."""
+        claim = self._dependencies.authoriser.read_token(self.route.access, request, now)
+        if self._dependencies.authoriser.is_unknown_key(claim):
+            await self._dependencies.limits.check_unknown_key(request)
+        return claim
 
     async def _limit_account(self, incoming: EndpointRequest, arguments: Mapping[str, Any]) -> None:
         limit = self.route.limit

@@ -26,12 +26,10 @@ _KEY: Final = (
     ErrorCode(401, "key_invalid", "There is no such API key; it may have been revoked."),
     ErrorCode(401, "key_expired", "This API key has expired, or was replaced by a rotation."),
     ErrorCode(401, "key_without_holder", "The member who holds this API key has left the workspace."),
+    ErrorCode(429, "too_many_requests", "Too many requests of this kind, or with API keys. Wait a moment."),
 )
 _KEY_REFUSED: Final = ErrorCode(403, "key_not_accepted", "No API key is accepted here; a member has to sign in.")
-_KEY_LIMITS: Final = (
-    ErrorCode(403, "scope", "The API key does not have the scope that this needs."),
-    ErrorCode(429, "too_many_requests", "Too many requests of this kind, or with this API key. Wait a moment."),
-)
+_KEY_SCOPE: Final = ErrorCode(403, "scope", "The API key does not have the scope that this needs.")
 _ROLE: Final = ErrorCode(403, "role", "The caller's role may not do this.")
 _WORKSPACE: Final = ErrorCode(404, "workspace_not_found", "There is no such workspace, or the caller is no member.")
 _PATH: Final = ErrorCode(404, "not_found", "The address holds no valid id.")
@@ -67,7 +65,7 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield from _SIGNED_IN
     if kind in (AccessKind.USER, AccessKind.MEMBER):
         yield from _KEY
-        yield from (_KEY_REFUSED,) if route.access.scope is None else _KEY_LIMITS
+        yield _KEY_REFUSED if route.access.scope is None else _KEY_SCOPE
     if kind in (AccessKind.MEMBER, AccessKind.ADMIN):
         yield _ROLE
     if kind is AccessKind.MEMBER:
@@ -80,7 +78,7 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield from _BODY
     if signature.upload:
         yield from _UPLOAD
-    if route.limits and route.access.scope is None:
+    if route.limits and kind not in (AccessKind.USER, AccessKind.MEMBER):
         yield _LIMIT
     if route.hashes_password:
         yield _HASHING

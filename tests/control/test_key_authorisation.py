@@ -1,18 +1,20 @@
 """The authorisation matrix with API keys as callers: every route, by keys with and without its scope, of holders of
 each role, of another workspace, and by secrets that are valid no more. docs/api.md lists what each scope reaches."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from control.accounts.tokens import token_hash
 from control.api_keys.scopes import SCOPES, limit_role
 from control.api_keys.secret_text import PATTERN, make_secret
 from control.app import ROUTES
 from control.http.access import AccessKind, WorkspaceRole
 from control.http.route import Route
+from shared.ids import new_id
 from tests.control.test_authorisation import GUARDED, call_route
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Client, Reply, User
@@ -34,10 +36,10 @@ class KeyMaker:
     api: Api
     workspace_id: str
 
-    async def make(self, holder: User, scopes: list[str]) -> tuple[str, Client]:
+    async def make(self, holder: User, scopes: Sequence[str]) -> tuple[str, Client]:
         """The key's id, and a client with its secret."""
         reply = await holder.post(
-            f"/workspaces/{self.workspace_id}/api-keys", {"name": "K", "scopes": scopes, "expires_at": None}
+            f"/workspaces/{self.workspace_id}/api-keys", {"name": "K", "scopes": list(scopes), "expires_at": None}
         )
         assert reply.status == 201, reply.body
         return reply.body["api_key"]["id"], self.api.with_token(reply.body["secret"])
@@ -139,6 +141,21 @@ async def test_secrets_that_are_not_valid_pass_nowhere(api: Api) -> None:
     routes = [route for route in GUARDED if route.access.kind is not AccessKind.ADMIN]
     for who, (caller, code) in callers.items():
         assert await _differences(caller, routes, maker.workspace_id, code) == [], who
+
+
+async def test_row_level_scope_is_the_workspace_without_the_person(api: Api) -> None:
+    """Policies show a person all their workspaces; a key of one of them must not have them."""
+    ann = await api.sign_up()
+    maker = KeyMaker(api, await ann.workspace())
+    await ann.workspace()
+    _, key = await maker.make(ann, SCOPES)
+    for asked, entered in ((UUID(maker.workspace_id), True), (None, True), (UUID(new_id()), False)):
+        async with api.owner.transaction():
+            await api.owner.execute("SET LOCAL ROLE vocalized_app")
+            await api.owner.fetchrow("SELECT * FROM authorise_api_key($1, $2)", token_hash(key.token), asked)
+            assert await api.owner.fetchval("SELECT current_person()") is None
+            seen = [str(row["id"]) for row in await api.owner.fetch("SELECT id FROM workspaces")]
+            assert seen == ([maker.workspace_id] if entered else [])
 
 
 def reach_table() -> list[str]:

@@ -358,6 +358,23 @@ async def test_faulty_field_is_named(workspace: KeyWorkspace, body: dict[str, An
     assert (reply.status, reply.param) == (422, param)
 
 
+async def test_made_up_keys_are_limited_by_address_before_they_are_looked_up(
+    database_url: str, valkey_url: str
+) -> None:
+    limits, sender = {"unknown-api-key": (4, 3600)}, {"X-Forwarded-For": "203.0.113.77"}
+    async with running_api(database_url, valkey_url, limits=limits, trusted_proxies=["127.0.0.1/32"]) as api:
+        ann = await api.sign_up()
+        workspace = KeyWorkspace(api, ann, await ann.workspace())
+        key = await workspace.client()
+        assert (await key.get(workspace.path, headers=sender)).status == 200
+        refused = [await api.with_token(make_secret()).get(workspace.path, headers=sender) for _ in range(5)]
+        assert [reply.status for reply in refused] == [401, 401, 401, 429, 429]
+        assert "Retry-After" in refused[-1].headers
+        known = await key.get(workspace.path, headers=sender)
+        assert known.status == 200, "a key that is known as valid is not held up"
+        assert (await ann.get(workspace.path, headers=sender)).status == 200
+
+
 async def test_keys_have_a_rate_limit_of_their_own(database_url: str, valkey_url: str) -> None:
     async with running_api(database_url, valkey_url, limits={"api-key": (3, 3600)}) as api:
         ann = await api.sign_up()
