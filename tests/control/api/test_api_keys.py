@@ -365,7 +365,8 @@ async def test_made_up_keys_are_limited_by_address_before_they_are_looked_up(
     async with running_api(database_url, valkey_url, limits=limits, trusted_proxies=["127.0.0.1/32"]) as api:
         ann = await api.sign_up()
         workspace = KeyWorkspace(api, ann, await ann.workspace())
-        key = await workspace.client()
+        created = await workspace.create()
+        key = api.with_token(created["secret"])
         assert (await key.get(workspace.path, headers=sender)).status == 200
         refused = [await api.with_token(make_secret()).get(workspace.path, headers=sender) for _ in range(5)]
         assert [reply.status for reply in refused] == [401, 401, 401, 429, 429]
@@ -373,6 +374,9 @@ async def test_made_up_keys_are_limited_by_address_before_they_are_looked_up(
         known = await key.get(workspace.path, headers=sender)
         assert known.status == 200, "a key that is known as valid is not held up"
         assert (await ann.get(workspace.path, headers=sender)).status == 200
+        await ann.delete(f"{workspace.keys}/{created['api_key']['id']}")
+        revoked = [await key.get(workspace.path, headers=sender) for _ in range(2)]
+        assert [reply.status for reply in revoked] == [401, 429], "a revoked key is remembered no more"
 
 
 async def test_keys_have_a_rate_limit_of_their_own(database_url: str, valkey_url: str) -> None:
