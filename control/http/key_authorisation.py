@@ -4,13 +4,17 @@ transaction, so that its revocation takes effect at once, in every process."""
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
+
 from control.accounts.tokens import token_hash
 from control.api_keys.scopes import limit_role
 from control.api_keys.secret_text import SCHEME, is_well_formed
 from control.http.access import Access, AccessKind
 from control.http.context import CallingKey, Context, MemberContext, UserContext
 from control.http.read_api_key import KeyIdentity, read_key
-from shared.errors import Forbidden, NotFound, Unauthorised
+from shared.errors import Forbidden, NotFound, Problem, Unauthorised
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,21 @@ def read_key_claim(token: str) -> KeyClaim:
 
 
 async def authorise_key(access: Access, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> UserContext:
-    """workspace_id: of the path. Raises Unauthorised, Forbidden, NotFound."""
+    """workspace_id: of the path. A refusal of a key that exists is logged, because whoever found a key tries what it
+    may. Raises Unauthorised, Forbidden, NotFound."""
     key = await read_key(context.db, claim.hash, workspace_id)
     if key is None:
         raise _invalid()
+    try:
+        return _authorise(access, key, workspace_id, context)
+    except Problem as refusal:
+        log.warning(
+            "api_key.refused", api_key_id=str(key.key_id), code=refusal.code, request_id=context.origin.request_id
+        )
+        raise
+
+
+def _authorise(access: Access, key: KeyIdentity, workspace_id: UUID | None, context: Context) -> UserContext:
     if key.has_expired:
         raise Unauthorised("This API key has expired.", code="key_expired")
     if key.role is None:

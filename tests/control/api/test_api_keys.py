@@ -85,8 +85,10 @@ async def test_key_reads_and_changes_what_its_scopes_say(workspace: KeyWorkspace
     reader = await workspace.client("agents:read")
     assert (await reader.get(f"{workspace.path}/agents")).status == 200
     assert (await reader.get("/templates")).status == 200
-    refused = await reader.post(f"{workspace.path}/agents", {"name": "A"})
+    with capture_logs() as logs:
+        refused = await reader.post(f"{workspace.path}/agents", {"name": "A"})
     assert (refused.status, refused.code) == (403, "scope")
+    assert [line["code"] for line in logs if line["event"] == "api_key.refused"] == ["scope"]
     assert "agents:write" in refused.body["error"]["message"]
     writer = await workspace.client("agents:write")
     agent = await writer.post(f"{workspace.path}/agents", {"name": "A"})
