@@ -17,6 +17,7 @@ from control.analytics.call_exports import CallExports, ExportPolicy
 from control.analytics.platform_analytics import PlatformAnalytics
 from control.analytics.service import Analytics
 from control.analytics.workspace_analytics import WorkspaceAnalytics
+from control.api_keys.service import ApiKeys
 from control.billing.service import Billing
 from control.billing.spend_guard import SpendGuard
 from control.calls.analysis.analyser import CallAnalyser
@@ -63,6 +64,7 @@ class Services:
 
     accounts: Accounts
     workspaces: Workspaces
+    api_keys: ApiKeys
     agents: Agents
     templates: Templates
     platform: Platform
@@ -174,6 +176,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     return Services(
         accounts=accounts,
         workspaces=workspaces,
+        api_keys=ApiKeys(),
         agents=agents,
         templates=Templates(),
         platform=platform,

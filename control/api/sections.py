@@ -27,6 +27,7 @@ SECTIONS: Final = (
     Section("Billing", "The running period, closed periods, invoices, and the limit of what a workspace may spend."),
     Section("Members", "The people of a workspace and their roles."),
     Section("Invitations", "Invitations to a workspace, for those who sent them and those who got them."),
+    Section("Api keys", "Keys with which a workspace's own systems use the API, each with scopes of its own."),
     Section("Admin: auth", "Sign-in of the platform's staff, with a second factor."),
     Section("Admin: dashboard", "Figures of the platform."),
     Section("Admin: analytics", "Calls, revenue, cost and margin of the platform, its customers and providers."),

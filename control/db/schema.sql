@@ -60,6 +60,39 @@ END
 $$;
 
 --
+-- Name: authorise_api_key(bytea, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.authorise_api_key(secret bytea, workspace uuid, OUT key_id uuid, OUT workspace_id uuid, OUT scopes text[], OUT has_expired boolean, OUT holder_id uuid, OUT email text, OUT name text, OUT is_verified boolean, OUT role text, OUT workspace_status text) RETURNS SETOF record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    SELECT k.id, k.workspace_id, k.scopes, least(k.expires_at, s.expires_at) <= now(),
+           u.id, u.email, u.name, u.email_verified_at IS NOT NULL, m.role, w.status
+        INTO key_id, workspace_id, scopes, has_expired, holder_id, email, name, is_verified, role, workspace_status
+        FROM api_key_secrets s
+        JOIN api_keys k ON k.id = s.key_id
+        JOIN workspaces w ON w.id = k.workspace_id AND w.deleted_at IS NULL
+        JOIN users u ON u.id = s.holder_id
+        LEFT JOIN workspace_members m ON m.workspace_id = k.workspace_id AND m.user_id = u.id AND u.is_active
+        WHERE s.hash = secret;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    has_expired := coalesce(has_expired, false);
+    IF NOT has_expired AND role IS NOT NULL AND coalesce(workspace, workspace_id) = workspace_id THEN
+        PERFORM enter_scope('tenant', workspace_id, NULL);
+        UPDATE api_key_secrets u SET last_used_at = now() WHERE u.hash IN (
+            SELECT s.hash FROM api_key_secrets s
+            WHERE s.hash = secret AND (s.last_used_at IS NULL OR s.last_used_at < now() - interval '1 minute')
+            FOR NO KEY UPDATE SKIP LOCKED);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+
+--
 -- Name: authorise_user(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -700,6 +733,34 @@ CREATE TABLE public.agents (
 );
 
 --
+-- Name: api_key_secrets; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.api_key_secrets (
+    hash bytea NOT NULL,
+    key_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    holder_id uuid NOT NULL,
+    prefix text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone
+);
+
+--
+-- Name: api_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.api_keys (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: appointments; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -743,7 +804,7 @@ CREATE TABLE public.audit_log (
     details jsonb DEFAULT '{}'::jsonb NOT NULL,
     request_id text,
     address inet,
-    CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['admin'::text, 'user'::text, 'system'::text])))
+    CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['admin'::text, 'user'::text, 'api_key'::text, 'system'::text])))
 );
 
 --
@@ -2584,6 +2645,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: api_key_secrets; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: api_keys; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: appointments; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2939,6 +3008,8 @@ INSERT INTO public.schema_migrations VALUES ('20261127002204');
 INSERT INTO public.schema_migrations VALUES ('20261127002301');
 INSERT INTO public.schema_migrations VALUES ('20261127002302');
 INSERT INTO public.schema_migrations VALUES ('20261127002303');
+INSERT INTO public.schema_migrations VALUES ('20261127002801');
+INSERT INTO public.schema_migrations VALUES ('20261127002802');
 INSERT INTO public.schema_migrations VALUES ('20261127003101');
 
 --
@@ -3185,6 +3256,20 @@ ALTER TABLE ONLY public.agents
 
 ALTER TABLE ONLY public.agents
     ADD CONSTRAINT agents_workspace_id_id_key UNIQUE (workspace_id, id);
+
+--
+-- Name: api_key_secrets api_key_secrets_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_pkey PRIMARY KEY (hash);
+
+--
+-- Name: api_keys api_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
 --
 -- Name: appointments appointments_call_id_run_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4100,6 +4185,30 @@ CREATE INDEX agents_template ON public.agents USING btree (template_id) WHERE (d
 --
 
 CREATE INDEX agents_workspace ON public.agents USING btree (workspace_id, created_at DESC) WHERE (deleted_at IS NULL);
+
+--
+-- Name: api_key_secrets_of_holder; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_key_secrets_of_holder ON public.api_key_secrets USING btree (holder_id);
+
+--
+-- Name: api_key_secrets_of_key; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_key_secrets_of_key ON public.api_key_secrets USING btree (key_id, created_at DESC);
+
+--
+-- Name: api_key_secrets_of_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_key_secrets_of_workspace ON public.api_key_secrets USING btree (workspace_id);
+
+--
+-- Name: api_keys_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_keys_newest ON public.api_keys USING btree (workspace_id, created_at DESC, id DESC);
 
 --
 -- Name: appointments_calendar; Type: INDEX; Schema: public; Owner: -
@@ -5121,6 +5230,34 @@ ALTER TABLE ONLY public.agents
     ADD CONSTRAINT agents_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: api_key_secrets api_key_secrets_holder_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: api_key_secrets api_key_secrets_key_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.api_keys(id) ON DELETE CASCADE;
+
+--
+-- Name: api_key_secrets api_key_secrets_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: api_keys api_keys_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: appointments appointments_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -5627,6 +5764,18 @@ ALTER TABLE public.agent_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.agents ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: api_key_secrets; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.api_key_secrets ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: api_keys; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: audit_log appends; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -6021,6 +6170,18 @@ CREATE POLICY tenant ON public.agent_versions USING ((( SELECT (public.current_s
 --
 
 CREATE POLICY tenant ON public.agents USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: api_key_secrets tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.api_key_secrets USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: api_keys tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.api_keys USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: appointments tenant; Type: POLICY; Schema: public; Owner: -
@@ -6577,6 +6738,18 @@ GRANT SELECT,INSERT ON TABLE public.agent_versions TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO vocalized_app;
+
+--
+-- Name: TABLE api_key_secrets; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_key_secrets TO vocalized_app;
+
+--
+-- Name: TABLE api_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO vocalized_app;
 
 --
 -- Name: TABLE appointments; Type: ACL; Schema: public; Owner: -

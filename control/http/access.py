@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from control.api_keys.scopes import Scope
+
 WorkspaceRole = Literal["owner", "admin", "member", "viewer"]
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
@@ -23,10 +25,12 @@ class AccessKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """roles: the roles that may call; empty for OPEN and USER."""
+    """roles: the roles that may call; empty for OPEN and USER. scope: what an API key needs to call;
+    None: no key may."""
 
     kind: AccessKind
     roles: frozenset[str] = frozenset()
+    scope: Scope | None = None
 
     def allows(self, role: str | None) -> bool:
         """Whether this role may call (MEMBER and ADMIN only)."""
@@ -45,9 +49,15 @@ OPEN = Access(AccessKind.OPEN)
 USER = Access(AccessKind.USER)
 
 
-def member(least: WorkspaceRole) -> Access:
-    """Members of the workspace in the path who have this role or a higher one."""
-    return Access(AccessKind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]))
+def user(scope: Scope) -> Access:
+    """Signed-in users, and API keys with this scope."""
+    return Access(AccessKind.USER, scope=scope)
+
+
+def member(least: WorkspaceRole, scope: Scope | None = None) -> Access:
+    """Members of the workspace in the path who have this role or a higher one, and its API keys with this scope whose
+    holders have."""
+    return Access(AccessKind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]), scope)
 
 
 def admin(*others: AdminRole) -> Access:

@@ -11,7 +11,9 @@ from control.accounts.access_tokens import AccessTokens
 from control.accounts.deactivation import session_refused
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
-from control.http.context import AdminContext, Context, MemberContext, UserContext
+from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
+from control.http.key_authorisation import KeyClaim, authorise_key, is_key, read_key_claim
+from control.http.known_keys import KnownKeys
 from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
 from control.http.route import Route
 from shared.errors import Forbidden, NotFound, Unauthorised
@@ -24,30 +26,55 @@ class TokenClaim:
     session_id: UUID
 
 
+Claim = TokenClaim | KeyClaim
+
+
 class Authoriser:
     """Turns a request's token and path into the context that the route's handler takes."""
 
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
+        self._known_keys = KnownKeys()
 
-    def read_token(self, access: Access, request: web.Request, now: datetime) -> TokenClaim | None:
-        """Checks the token's signature and expiry, without the database. None for an open route. Raises
-        Unauthorised."""
+    def read_token(self, access: Access, request: web.Request, now: datetime) -> Claim | None:
+        """Checks the token's signature and expiry, or an API key's form, without the database. None for an open route.
+        Raises Unauthorised."""
         if access.kind is AccessKind.OPEN:
             return None
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorised("This needs a bearer token.", code="no_token")
+        token = token.strip()
+        if access.kind is not AccessKind.ADMIN and is_key(token):
+            return read_key_claim(token)
         audience = "admin" if access.kind is AccessKind.ADMIN else "user"
-        return TokenClaim(self._tokens.read(token.strip(), audience, now))
+        return TokenClaim(self._tokens.read(token, audience, now))
 
-    async def authorise(self, access: Access, claim: TokenClaim, request: web.Request, context: Context) -> Context:
-        """Looks up the session and sets the transaction's row-level scope. Raises Unauthorised, Forbidden, NotFound."""
+    async def authorise(self, access: Access, claim: Claim, request: web.Request, context: Context) -> Context:
+        """Looks up the session or the key and sets the transaction's row-level scope. Raises Unauthorised, Forbidden,
+        NotFound."""
+        if isinstance(claim, KeyClaim):
+            return await self._authorise_key(access, claim, request, context)
         if access.kind is AccessKind.ADMIN:
             return await _admin(access, claim, context)
         if access.kind is AccessKind.USER:
             return await _user(claim, context)
         return await _member(access, claim, request, context)
+
+    def is_unknown_key(self, claim: Claim | None) -> bool:
+        """Whether it is an API key that was not valid in this process lately, so that it may be made up."""
+        return isinstance(claim, KeyClaim) and claim.hash not in self._known_keys
+
+    async def _authorise_key(
+        self, access: Access, claim: KeyClaim, request: web.Request, context: Context
+    ) -> UserContext:
+        try:
+            authorised = await authorise_key(access, claim, _workspace(request), context)
+        except Unauthorised:
+            self._known_keys.discard(claim.hash)
+            raise
+        self._known_keys.add(claim.hash)
+        return authorised
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
         """The caller and the route: an Idempotency-Key holds within this scope."""
@@ -56,6 +83,8 @@ class Authoriser:
     def caller_name(self, context: Context) -> str:
         """Whose request it is, for keys. Raises TypeError for an open route."""
         match context:
+            case UserContext(key=CallingKey(id=key_id)):
+                return f"key:{key_id}"
             case UserContext(user_id=user_id):
                 return f"user:{user_id}"
             case AdminContext(admin_id=admin_id):
@@ -82,11 +111,11 @@ async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminCo
     )
 
 
-async def _user(claim: TokenClaim, context: Context) -> UserContext:
+async def _user(claim: TokenClaim, context: Context) -> SessionContext:
     session = await read_user_session(context.db, claim.session_id, None)
     if session is None:
         raise await _refusal(context.db, claim)
-    return UserContext(
+    return SessionContext(
         db=context.db,
         services=context.services,
         origin=context.origin,
@@ -114,7 +143,6 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
         origin=context.origin,
         now=context.now,
         user_id=session.user_id,
-        session_id=claim.session_id,
         email=session.email,
         name=session.name,
         is_verified=session.is_verified,
@@ -131,7 +159,7 @@ def _role_refused(access: Access, role: str) -> Forbidden:
 def _workspace(request: web.Request) -> UUID | None:
     try:
         return UUID(request.match_info["workspaceId"])
-    except ValueError:
+    except (KeyError, ValueError):
         return None
 
 

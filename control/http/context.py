@@ -1,6 +1,6 @@
 """The context of a request, which every handler takes: transaction, caller, services."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -30,24 +30,42 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class CallingKey:
+    """An API key with which a request came. role: what it acts with in its workspace."""
+
+    id: UUID
+    workspace_id: UUID
+    role: WorkspaceRole
+
+
+@dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user's request."""
+    """Of a signed-in user's request, or of one with an API key. key: its holder is the user; None: it has no key."""
 
     user_id: UUID
-    session_id: UUID
     email: str
     name: str
     is_verified: bool
+    key: CallingKey | None = field(default=None, kw_only=True)
 
     @property
     def actor(self) -> Actor:
         """For the audit log."""
-        return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address)
+        key_id = None if self.key is None else self.key.id
+        return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext(UserContext):
+    """Of a signed-in user's request that is about no workspace."""
+
+    session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class MemberContext(UserContext):
-    """Of a request by a member of the workspace in the path."""
+    """Of a request by a member of the workspace in the path, or with one of its API keys. role: of a key, what it acts
+    with."""
 
     workspace_id: UUID
     role: WorkspaceRole

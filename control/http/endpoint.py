@@ -18,7 +18,7 @@ from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
-from control.http.authorisation import Authoriser, TokenClaim
+from control.http.authorisation import Authoriser, Claim
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
@@ -27,7 +27,7 @@ from control.http.inputs import read_model, read_path_value, read_query
 from control.http.json_or_pdf import JsonOrPdf, wants_pdf
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
-from control.http.rate_limits import RateLimiter
+from control.http.rate_limits import KEY_LIMIT, RateLimiter
 from control.http.redirect import Redirect, make_redirect
 from control.http.request import PRINCIPAL, origin_of, read_json_body, read_upload
 from control.http.route import HandlerSignature, Route, read_signature
@@ -95,11 +95,11 @@ class EndpointResponse:
 @dataclass(slots=True)
 class EndpointRequest:
     """arguments: the handler's, None until the input has been checked. checked: the change that is to be saved.
-    is_counted: by its user's limit."""
+    is_counted: by the limits of its user and its API key."""
 
     request: web.Request
     raw: bytes
-    claim: TokenClaim | None
+    claim: Claim | None
     now: datetime
     arguments: dict[str, Any] | None = None
     checked: CheckedChange[object] | None = None
@@ -123,7 +123,7 @@ class Endpoint:
     async def _admit_sender(self, request: web.Request) -> str:
         """Who sends a file, and may: nobody else's takes a place and is received. Counts it by its user's limit."""
         dependencies, now = self._dependencies, self._dependencies.clock()
-        claim = dependencies.authoriser.read_token(self.route.access, request, now)
+        claim = await self._read_claim(request, now)
         incoming = EndpointRequest(request, b"", claim, now)
         return dependencies.authoriser.caller_name(await self._in_transaction(partial(self._authorise, incoming)))
 
@@ -149,7 +149,7 @@ class Endpoint:
         """Before the body is read, raises Unauthorised for a bad token and TooManyRequests for the address."""
         dependencies, route = self._dependencies, self.route
         now = dependencies.clock()
-        claim = dependencies.authoriser.read_token(route.access, request, now)
+        claim = await self._read_claim(request, now)
         if route.limit is not None and not route.limit.per_user:
             await dependencies.limits.check(request, route.limit)
         raw = b""
@@ -159,19 +159,30 @@ class Endpoint:
             raw = await read_upload(request, UPLOAD_TIMES * dependencies.body_timeout_s, route.upload_bytes)
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
 
+    async def _read_claim(self, request: web.Request, now: datetime) -> Claim | None:
+        """Raises Unauthorised, and TooManyRequests for one address's many keys that may be made up."""
+        claim = self._dependencies.authoriser.read_token(self.route.access, request, now)
+        if self._dependencies.authoriser.is_unknown_key(claim):
+            await self._dependencies.limits.check_unknown_key(request)
+        return claim
+
     async def _limit_account(self, incoming: EndpointRequest, arguments: Mapping[str, Any]) -> None:
         limit = self.route.limit
         if limit is not None and limit.account:
             account = str(getattr(arguments["body"], limit.account))
             await self._dependencies.limits.check_account(incoming.request, limit, account)
 
-    async def _limit_user(self, incoming: EndpointRequest, context: Context) -> None:
+    async def _limit_caller(self, incoming: EndpointRequest, context: Context) -> None:
         """Once for each request, before its body is parsed."""
-        limit = self.route.limit
-        if limit is not None and limit.per_user and not incoming.is_counted:
-            incoming.is_counted = True
-            user = self._dependencies.authoriser.caller_name(context)
-            await self._dependencies.limits.check_account(incoming.request, limit, user)
+        if incoming.is_counted:
+            return
+        incoming.is_counted = True
+        limit, limits = self.route.limit, self._dependencies.limits
+        caller = self._dependencies.authoriser.caller_name(context)
+        if isinstance(context, UserContext) and context.key is not None:
+            await limits.check_account(incoming.request, KEY_LIMIT, caller)
+        if limit is not None and limit.per_user:
+            await limits.check_account(incoming.request, limit, caller)
 
     @asynccontextmanager
     async def _admitted(self, incoming: EndpointRequest) -> AsyncIterator[None]:
@@ -223,7 +234,7 @@ class Endpoint:
         if incoming.claim is not None:
             context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
             request[PRINCIPAL] = context
-            await self._limit_user(incoming, context)
+            await self._limit_caller(incoming, context)
         return context
 
     async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:

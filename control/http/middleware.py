@@ -12,7 +12,7 @@ from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict, MultiMapping
 
 from control.db.errors import map_database_error
-from control.http.context import AdminContext, MemberContext, UserContext
+from control.http.context import AdminContext, CallingKey, MemberContext, UserContext
 from control.http.cors import Cors
 from control.http.error_answer import ErrorAnswer, ErrorBody
 from control.http.errors import map_aiohttp_error
@@ -173,6 +173,8 @@ def _error_response(error: BaseException, request_id: str) -> web.Response:
 
 def _caller_ids(request: web.Request) -> dict[str, str]:
     match request.get(PRINCIPAL):
+        case UserContext(key=CallingKey(id=key_id, workspace_id=workspace_id)):
+            return {"api_key_id": str(key_id), "workspace_id": str(workspace_id)}
         case MemberContext(user_id=user_id, workspace_id=workspace_id):
             return {"user_id": str(user_id), "workspace_id": str(workspace_id)}
         case UserContext(user_id=user_id):

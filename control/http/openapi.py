@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from control.api_keys.secret_text import PATTERN
 from control.http.access import WORKSPACE_ROLES, AccessKind
 from control.http.api_reference import ApiReference, ErrorCode
 from control.http.error_answer import ErrorAnswer
@@ -78,6 +79,7 @@ def make_document(
             "securitySchemes": {
                 "user": _bearer("The token of a user's sign-in (POST /auth/login)."),
                 "admin": _bearer("The token of a staff member's sign-in (POST /admin/auth/login)."),
+                "api_key": {"type": "http", "scheme": "bearer", "description": _API_KEY},
             },
         },
     }
@@ -290,11 +292,19 @@ def _headers(route: Route) -> list[Schema]:
     ]  # fmt: skip
 
 
+_API_KEY: Final = (
+    "An API key of a workspace (POST /workspaces/{workspaceId}/api-keys), for systems: `" + PATTERN + "`. "
+    "Operations name the scope that it needs; those without this scheme accept no key."
+)
+
+
 def _security(route: Route) -> list[dict[str, list[str]]]:
-    kind = route.access.kind
+    """Alternatives. What stands behind a key is its scope (OpenAPI 3.1, "Security Requirement Object")."""
+    kind, scope = route.access.kind, route.access.scope
     if kind is AccessKind.OPEN:
         return []
-    return [{"admin" if kind is AccessKind.ADMIN else "user": []}]
+    signed_in: dict[str, list[str]] = {"admin" if kind is AccessKind.ADMIN else "user": []}
+    return [signed_in] if scope is None else [signed_in, {"api_key": [scope]}]
 
 
 def _roles(route: Route) -> list[str]:

@@ -25,6 +25,11 @@ from shared.errors import TooManyRequests
 
 log = structlog.get_logger()
 
+# Of all requests with one API key, 20 a second; beside the limits of routes.
+KEY_LIMIT: Final = RateLimit("api-key", 1_200, 60)
+# Of requests from one address with API keys that the process does not know as valid.
+UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
+
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
 # only when every key lets it pass, so that a blocked address cannot use up the limit of somebody's account.
 # KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait, 0 for a request that passes, and
@@ -97,6 +102,13 @@ class RateLimiter:
         """Counts a request by its address; its response will have the quota's headers. Raises TooManyRequests with the
         seconds after which it passes."""
         _apply(request, await self.count(limit, origin_of(request).address))
+
+    async def check_unknown_key(self, request: web.Request) -> None:
+        """Counts a request by its address. Unlike `check` it tells the quota to nobody who passes: that of the key is
+        the one to know. Raises TooManyRequests."""
+        quota = await self.count(UNKNOWN_KEY_LIMIT, origin_of(request).address)
+        if quota is not None and quota.wait_s:
+            _apply(request, quota)
 
     async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
         """Counts a request by the account that it names, or that sends it. Raises as `check` does."""

@@ -21,6 +21,15 @@ _SIGNED_IN: Final = (
     ErrorCode(401, "session_over", "This sign-in is over."),
     ErrorCode(401, "account_deactivated", "The staff deactivated this account."),
 )
+# Of a route for users and members, whether it accepts keys or not.
+_KEY: Final = (
+    ErrorCode(401, "key_invalid", "There is no such API key; it may have been revoked."),
+    ErrorCode(401, "key_expired", "This API key has expired, or was replaced by a rotation."),
+    ErrorCode(401, "key_without_holder", "The member who holds this API key has left the workspace."),
+    ErrorCode(429, "too_many_requests", "Too many requests of this kind, or with API keys. Wait a moment."),
+)
+_KEY_REFUSED: Final = ErrorCode(403, "key_not_accepted", "No API key is accepted here; a member has to sign in.")
+_KEY_SCOPE: Final = ErrorCode(403, "scope", "The API key does not have the scope that this needs.")
 _ROLE: Final = ErrorCode(403, "role", "The caller's role may not do this.")
 _WORKSPACE: Final = ErrorCode(404, "workspace_not_found", "There is no such workspace, or the caller is no member.")
 _PATH: Final = ErrorCode(404, "not_found", "The address holds no valid id.")
@@ -54,6 +63,9 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
     kind = route.access.kind
     if kind is not AccessKind.OPEN:
         yield from _SIGNED_IN
+    if kind in (AccessKind.USER, AccessKind.MEMBER):
+        yield from _KEY
+        yield _KEY_REFUSED if route.access.scope is None else _KEY_SCOPE
     if kind in (AccessKind.MEMBER, AccessKind.ADMIN):
         yield _ROLE
     if kind is AccessKind.MEMBER:
@@ -66,7 +78,7 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield from _BODY
     if signature.upload:
         yield from _UPLOAD
-    if route.limits:
+    if route.limits and kind not in (AccessKind.USER, AccessKind.MEMBER):
         yield _LIMIT
     if route.hashes_password:
         yield _HASHING

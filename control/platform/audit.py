@@ -16,13 +16,15 @@ SECRET_FIELD_WORDS: Final = ("password", "secret", "token", "api_key", "credenti
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who made a change. request_id, address: of the HTTP request; empty without one."""
+    """Who made a change. request_id, address: of the HTTP request; empty without one. key_id: of the API key with which
+    a system acts for the user; the log names it in place of the user's id."""
 
     kind: Literal["admin", "user", "system"]
     id: UUID | None = None
     email: str | None = None
     request_id: str = ""
     address: str = ""
+    key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ async def record_change(db: Connection, actor: Actor, change: Change) -> None:
     await store_audit.insert_entry(
         db,
         entry_id=UUID(new_id()),
-        actor=actor.kind,
-        actor_id=actor.id,
+        actor=actor.kind if actor.key_id is None else "api_key",
+        actor_id=actor.key_id or actor.id,
         actor_email=actor.email,
         action=change.action,
         resource_type=change.resource_type,

@@ -43,7 +43,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """An entry of the audit log. actor: admin, user or system."""
+    """An entry of the audit log. actor: admin, user, api_key or system. actor_email: of a key's holder for a key."""
 
     id: UUID
     at: datetime

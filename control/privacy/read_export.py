@@ -33,6 +33,12 @@ EXPORTED: Final = (
         ("user_id",), "Members with their roles.",
     ),
     ExportedTable("invitations", "invitations", ("id",), "Invitations of members.", ("token_hash",)),
+    ExportedTable("api_keys", "api_keys", ("id",), "API keys, without their secrets."),
+    ExportedTable(
+        "api_key_secrets",
+        "(SELECT m.*, u.email AS holder_email FROM api_key_secrets m JOIN users u ON u.id = m.holder_id)",
+        ("hash",), "Who holds which secret, and its last use, without the secret.", ("hash",),
+    ),
     ExportedTable("workspace_changes", "workspace_changes", ("id",), "How status and tier changed."),
     ExportedTable("agents", "agents", ("id",), "Agents, deleted ones included."),
     ExportedTable("agent_versions", "agent_versions", ("agent_id", "version"), "Each version of each agent's config."),
@@ -92,7 +98,7 @@ EXPORTED: Final = (
     ExportedTable("caller_deletions", "caller_deletions", ("id",), "Deletions of callers' data.", ("sealed_number",)),
     ExportedTable("exports", "workspace_exports", ("id",), "Exports like this one."),
     ExportedTable(
-        "audit_log", "audit_log", ("id",), "What members did, and which calls the platform's staff read.",
+        "audit_log", "audit_log", ("id",), "What members and API keys did, and which calls the platform's staff read.",
         ("address",), "workspace_id = $1 AND (actor <> 'admin' OR action = 'call.read')",
     ),
 )  # fmt: skip

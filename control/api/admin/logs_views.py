@@ -12,8 +12,8 @@ from control.platform.model import AuditEntry
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """An entry of the audit log. actor: admin, user or system. admin_email: null unless the actor is an admin. details:
-    values before and after and the reason, with secrets masked."""
+    """An entry of the audit log. actor: admin, user, api_key or system. admin_email: null unless the actor is an admin.
+    details: values before and after and the reason, with secrets masked."""
 
     id: UUID
     actor: str

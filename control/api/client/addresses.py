@@ -81,18 +81,18 @@ async def delete_address(context: MemberContext, address_id: UUID) -> None:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", ADDRESSES, list_addresses, member("viewer"), beyond_spec=True),
+    Route("GET", ADDRESSES, list_addresses, member("viewer", "numbers:read"), beyond_spec=True),
     # Limited, because each is registered with the carriers, which have limits, too.
     Route(
         "POST",
         ADDRESSES,
         create_address,
-        member("admin"),
+        member("admin", "numbers:write"),
         status=201,
         idempotent=True,
         limit=RateLimit("addresses", 20, 60),
         beyond_spec=True,
     ),
-    Route("GET", ADDRESS, get_address, member("viewer"), beyond_spec=True),
-    Route("DELETE", ADDRESS, delete_address, member("admin"), beyond_spec=True),
+    Route("GET", ADDRESS, get_address, member("viewer", "numbers:read"), beyond_spec=True),
+    Route("DELETE", ADDRESS, delete_address, member("admin", "numbers:write"), beyond_spec=True),
 )

@@ -176,20 +176,24 @@ async def agent_schema(context: Context) -> dict[str, Any]:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", SCHEMA_ID, agent_schema, OPEN, beyond_spec=True),
-    Route("GET", AGENTS, list_agents, member("viewer")),
-    Route("POST", AGENTS, create_agent, member("member"), status=201, idempotent=True, limit=WRITE_LIMIT),
-    Route("GET", AGENT, get_agent, member("viewer")),
-    Route("PUT", AGENT, update_agent, member("member"), limit=WRITE_LIMIT),
-    Route("DELETE", AGENT, delete_agent, member("admin")),
-    Route("POST", f"{AGENT}/activate", activate_agent, member("member"), limit=WRITE_LIMIT, is_heavy=True),
-    Route("POST", f"{AGENT}/pause", pause_agent, member("member")),
-    Route("GET", f"{AGENT}/versions", list_versions, member("viewer"), beyond_spec=True),
-    Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer"), beyond_spec=True),
+    Route("GET", AGENTS, list_agents, member("viewer", "agents:read")),
+    Route(
+        "POST", AGENTS, create_agent, member("member", "agents:write"), status=201, idempotent=True, limit=WRITE_LIMIT
+    ),
+    Route("GET", AGENT, get_agent, member("viewer", "agents:read")),
+    Route("PUT", AGENT, update_agent, member("member", "agents:write"), limit=WRITE_LIMIT),
+    Route("DELETE", AGENT, delete_agent, member("admin", "agents:write")),
+    Route(
+        "POST", f"{AGENT}/activate", activate_agent, member("member", "agents:write"), limit=WRITE_LIMIT, is_heavy=True
+    ),
+    Route("POST", f"{AGENT}/pause", pause_agent, member("member", "agents:write")),
+    Route("GET", f"{AGENT}/versions", list_versions, member("viewer", "agents:read"), beyond_spec=True),
+    Route("GET", f"{AGENT}/versions/{{version}}", get_version, member("viewer", "agents:read"), beyond_spec=True),
     Route(
         "POST",
         f"{AGENT}/versions/{{version}}/restore",
         restore_version,
-        member("member"),
+        member("member", "agents:write"),
         idempotent=True,
         limit=WRITE_LIMIT,
         is_heavy=True,

@@ -68,8 +68,8 @@ async def export_calls(context: MemberContext, query: ExportQuery) -> StreamedFi
 
 
 ROUTES = (
-    Route("GET", f"{ANALYTICS}/overview", get_call_overview, member("viewer")),
-    Route("GET", f"{ANALYTICS}/agents", list_agent_figures, member("viewer")),
-    Route("GET", f"{ANALYTICS}/costs", get_charges, member("viewer")),
-    Route("GET", f"{ANALYTICS}/export", export_calls, member("admin")),
+    Route("GET", f"{ANALYTICS}/overview", get_call_overview, member("viewer", "analytics:read")),
+    Route("GET", f"{ANALYTICS}/agents", list_agent_figures, member("viewer", "analytics:read")),
+    Route("GET", f"{ANALYTICS}/costs", get_charges, member("viewer", "analytics:read")),
+    Route("GET", f"{ANALYTICS}/export", export_calls, member("admin", "calls:read")),
 )

@@ -8,7 +8,7 @@ from control.accounts.addresses import Address
 from control.api.client.auth_views import Me, Self, Session, SignedIn, SignedUp, to_session, to_signed_in, to_signed_up
 from control.http.access import OPEN, USER
 from control.http.body import Body, Name, PasswordText
-from control.http.context import Context, UserContext
+from control.http.context import Context, SessionContext, UserContext
 from control.http.route import RateLimit, Route
 
 # Longer than any token that we issue, and short enough to hash quickly.
@@ -79,7 +79,7 @@ async def refresh(context: Context, body: RefreshToken) -> Session:
     return to_session(tokens)
 
 
-async def log_out(context: UserContext) -> None:
+async def log_out(context: SessionContext) -> None:
     """Ends this session. Its tokens are refused from the next request on."""
     await context.services.accounts.sign_out(context.db, context.session_id, context.now)
 

@@ -196,13 +196,13 @@ def _url(context: MemberContext, invoice_id: UUID) -> str:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", f"{BILLING}/current", get_current_period, member("viewer")),
-    Route("GET", f"{BILLING}/history", list_billing_periods, member("admin")),
-    Route("GET", f"{BILLING}/invoices", list_invoices, member("admin")),
-    Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin"), is_heavy=True),
-    Route("GET", f"{BILLING}/credits", list_credits, member("admin"), beyond_spec=True),
-    Route("GET", f"{BILLING}/alerts", list_spend_alerts, member("admin"), beyond_spec=True),
-    Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin")),
+    Route("GET", f"{BILLING}/current", get_current_period, member("viewer", "billing:read")),
+    Route("GET", f"{BILLING}/history", list_billing_periods, member("admin", "billing:read")),
+    Route("GET", f"{BILLING}/invoices", list_invoices, member("admin", "billing:read")),
+    Route("GET", f"{BILLING}/invoices/{{invoiceId}}", get_invoice, member("admin", "billing:read"), is_heavy=True),
+    Route("GET", f"{BILLING}/credits", list_credits, member("admin", "billing:read"), beyond_spec=True),
+    Route("GET", f"{BILLING}/alerts", list_spend_alerts, member("admin", "billing:read"), beyond_spec=True),
+    Route("GET", f"{BILLING}/settings", get_billing_settings, member("admin", "billing:read")),
     Route("POST", METHOD, set_payment_method, member("owner"), check_limit=METHOD_LIMIT),
     Route("POST", f"{METHOD}/setup", start_payment_setup, member("owner"), check_limit=METHOD_LIMIT, beyond_spec=True),
     Route("DELETE", METHOD, delete_payment_method, member("owner"), check_limit=METHOD_LIMIT, beyond_spec=True),

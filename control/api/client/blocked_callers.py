@@ -57,7 +57,21 @@ async def unblock_caller(context: MemberContext, blocked_caller_id: UUID) -> Non
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", BLOCKED_CALLERS, list_blocked_callers, member("viewer"), beyond_spec=True),
-    Route("POST", BLOCKED_CALLERS, block_caller, member("member"), status=201, idempotent=True, beyond_spec=True),
-    Route("DELETE", f"{BLOCKED_CALLERS}/{{blockedCallerId}}", unblock_caller, member("member"), beyond_spec=True),
+    Route("GET", BLOCKED_CALLERS, list_blocked_callers, member("viewer", "calls:read"), beyond_spec=True),
+    Route(
+        "POST",
+        BLOCKED_CALLERS,
+        block_caller,
+        member("member", "calls:write"),
+        status=201,
+        idempotent=True,
+        beyond_spec=True,
+    ),
+    Route(
+        "DELETE",
+        f"{BLOCKED_CALLERS}/{{blockedCallerId}}",
+        unblock_caller,
+        member("member", "calls:write"),
+        beyond_spec=True,
+    ),
 )

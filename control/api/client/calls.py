@@ -232,21 +232,23 @@ async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", CALLS, list_calls, member("viewer")),
-    Route("GET", f"{CALLS}/live", list_live, member("viewer")),
-    Route("POST", f"{CALLS}/outbound", place_call, member("member"), status=201, idempotent=True),
-    Route("GET", CALL, get_call, member("viewer")),
-    Route("GET", f"{CALL}/recording", get_recording, member("viewer")),
-    Route("GET", f"{CALL}/transcription", get_transcription, member("viewer")),
-    Route("GET", f"{CALL}/events", list_events, member("viewer")),
-    Route("POST", f"{CALL}/end", end_call, member("member"), beyond_spec=True),
-    Route("POST", f"{CALL}/say", say_words, member("member"), idempotent=True, beyond_spec=True),
-    Route("POST", f"{CALL}/transfer", transfer_call, member("member"), idempotent=True, beyond_spec=True),
+    Route("GET", CALLS, list_calls, member("viewer", "calls:read")),
+    Route("GET", f"{CALLS}/live", list_live, member("viewer", "calls:read")),
+    Route("POST", f"{CALLS}/outbound", place_call, member("member", "calls:write"), status=201, idempotent=True),
+    Route("GET", CALL, get_call, member("viewer", "calls:read")),
+    Route("GET", f"{CALL}/recording", get_recording, member("viewer", "calls:read")),
+    Route("GET", f"{CALL}/transcription", get_transcription, member("viewer", "calls:read")),
+    Route("GET", f"{CALL}/events", list_events, member("viewer", "calls:read")),
+    Route("POST", f"{CALL}/end", end_call, member("member", "calls:write"), beyond_spec=True),
+    Route("POST", f"{CALL}/say", say_words, member("member", "calls:write"), idempotent=True, beyond_spec=True),
+    Route(
+        "POST", f"{CALL}/transfer", transfer_call, member("member", "calls:write"), idempotent=True, beyond_spec=True
+    ),
     Route(
         "POST",
         f"{AGENT}/test",
         place_test,
-        member("member"),
+        member("member", "calls:write"),
         status=201,
         idempotent=True,
         limit=RateLimit("test-calls", 30, 60, per_user=True),

@@ -107,10 +107,18 @@ async def try_http_tool(
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", HTTP_TOOLS, list_http_tools, member("viewer"), beyond_spec=True),
-    Route("POST", HTTP_TOOLS, create_http_tool, member("admin"), status=201, idempotent=True, beyond_spec=True),
-    Route("GET", HTTP_TOOL, get_http_tool, member("viewer"), beyond_spec=True),
-    Route("PUT", HTTP_TOOL, change_http_tool, member("admin"), beyond_spec=True),
-    Route("DELETE", HTTP_TOOL, delete_http_tool, member("admin"), beyond_spec=True),
-    Route("POST", f"{HTTP_TOOL}/try", try_http_tool, member("admin"), limit=TRIALS, beyond_spec=True),
+    Route("GET", HTTP_TOOLS, list_http_tools, member("viewer", "tools:read"), beyond_spec=True),
+    Route(
+        "POST",
+        HTTP_TOOLS,
+        create_http_tool,
+        member("admin", "tools:write"),
+        status=201,
+        idempotent=True,
+        beyond_spec=True,
+    ),
+    Route("GET", HTTP_TOOL, get_http_tool, member("viewer", "tools:read"), beyond_spec=True),
+    Route("PUT", HTTP_TOOL, change_http_tool, member("admin", "tools:write"), beyond_spec=True),
+    Route("DELETE", HTTP_TOOL, delete_http_tool, member("admin", "tools:write"), beyond_spec=True),
+    Route("POST", f"{HTTP_TOOL}/try", try_http_tool, member("admin", "tools:write"), limit=TRIALS, beyond_spec=True),
 )

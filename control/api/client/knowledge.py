@@ -155,26 +155,36 @@ async def _store(storage: Storage, document: KnowledgeDocument, data: bytes) -> 
 _LIMIT: Final = RateLimit("knowledge-documents", 60, 60, per_user=True)
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", DOCUMENTS, list_documents, member("viewer"), beyond_spec=True),
-    Route("POST", DOCUMENTS, add_document, member("member"), status=201, limit=_LIMIT, beyond_spec=True),
+    Route("GET", DOCUMENTS, list_documents, member("viewer", "knowledge:read"), beyond_spec=True),
+    Route(
+        "POST", DOCUMENTS, add_document, member("member", "knowledge:write"), status=201, limit=_LIMIT, beyond_spec=True
+    ),
     Route(
         "POST",
         f"{DOCUMENTS}/upload",
         upload_document,
-        member("member"),
+        member("member", "knowledge:write"),
         status=201,
         limit=_LIMIT,
         beyond_spec=True,
         upload_bytes=MOST_UPLOAD_BYTES,
     ),
-    Route("GET", DOCUMENT, get_document, member("viewer"), beyond_spec=True),
-    Route("DELETE", DOCUMENT, delete_document, member("member"), beyond_spec=True),
-    Route("POST", f"{DOCUMENT}/index", reindex_document, member("member"), status=202, limit=_LIMIT, beyond_spec=True),
+    Route("GET", DOCUMENT, get_document, member("viewer", "knowledge:read"), beyond_spec=True),
+    Route("DELETE", DOCUMENT, delete_document, member("member", "knowledge:write"), beyond_spec=True),
+    Route(
+        "POST",
+        f"{DOCUMENT}/index",
+        reindex_document,
+        member("member", "knowledge:write"),
+        status=202,
+        limit=_LIMIT,
+        beyond_spec=True,
+    ),
     Route(
         "POST",
         "/workspaces/{workspaceId}/knowledge/search",
         search_knowledge,
-        member("member"),
+        member("member", "knowledge:read"),
         limit=RateLimit("knowledge-search", 120, 60, per_user=True),
         beyond_spec=True,
     ),

@@ -138,11 +138,26 @@ async def try_mcp_tool(
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", MCP_SERVERS, list_mcp_servers, member("viewer"), beyond_spec=True),
-    Route("POST", MCP_SERVERS, create_mcp_server, member("admin"), status=201, idempotent=True, beyond_spec=True),
-    Route("GET", MCP_SERVER, get_mcp_server, member("viewer"), beyond_spec=True),
-    Route("PUT", MCP_SERVER, change_mcp_server, member("admin"), beyond_spec=True),
-    Route("DELETE", MCP_SERVER, delete_mcp_server, member("admin"), beyond_spec=True),
-    Route("POST", f"{MCP_SERVER}/refresh", refresh_mcp_server, member("admin"), limit=LISTINGS, beyond_spec=True),
-    Route("POST", f"{MCP_SERVER}/try", try_mcp_tool, member("admin"), limit=TRIALS, beyond_spec=True),
+    Route("GET", MCP_SERVERS, list_mcp_servers, member("viewer", "tools:read"), beyond_spec=True),
+    Route(
+        "POST",
+        MCP_SERVERS,
+        create_mcp_server,
+        member("admin", "tools:write"),
+        status=201,
+        idempotent=True,
+        beyond_spec=True,
+    ),
+    Route("GET", MCP_SERVER, get_mcp_server, member("viewer", "tools:read"), beyond_spec=True),
+    Route("PUT", MCP_SERVER, change_mcp_server, member("admin", "tools:write"), beyond_spec=True),
+    Route("DELETE", MCP_SERVER, delete_mcp_server, member("admin", "tools:write"), beyond_spec=True),
+    Route(
+        "POST",
+        f"{MCP_SERVER}/refresh",
+        refresh_mcp_server,
+        member("admin", "tools:write"),
+        limit=LISTINGS,
+        beyond_spec=True,
+    ),
+    Route("POST", f"{MCP_SERVER}/try", try_mcp_tool, member("admin", "tools:write"), limit=TRIALS, beyond_spec=True),
 )

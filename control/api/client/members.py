@@ -59,7 +59,7 @@ async def remove_member(context: MemberContext, user_id: UUID) -> None:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", MEMBERS, list_members, member("viewer")),
+    Route("GET", MEMBERS, list_members, member("viewer", "workspace:read")),
     Route(
         "POST",
         MEMBERS,

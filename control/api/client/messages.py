@@ -27,4 +27,4 @@ async def list_messages(context: MemberContext, query: MessagesQuery) -> Message
     return MessageList([to_view(one) for one in found.rows], **page_fields(query, found))
 
 
-ROUTES: tuple[Route, ...] = (Route("GET", MESSAGES, list_messages, member("viewer"), beyond_spec=True),)
+ROUTES: tuple[Route, ...] = (Route("GET", MESSAGES, list_messages, member("viewer", "calls:read"), beyond_spec=True),)

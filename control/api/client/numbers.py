@@ -142,21 +142,25 @@ async def _buy(
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", NUMBERS, list_numbers, member("viewer")),
+    Route("GET", NUMBERS, list_numbers, member("viewer", "numbers:read")),
     # Limited, because each request calls the carrier, which has limits, too.
     Route(
-        "GET", f"{NUMBERS}/available", available_numbers, member("viewer"), limit=RateLimit("available-numbers", 60, 60)
+        "GET",
+        f"{NUMBERS}/available",
+        available_numbers,
+        member("viewer", "numbers:read"),
+        limit=RateLimit("available-numbers", 60, 60),
     ),
     Route(
         "POST",
         NUMBERS,
         buy_number,
-        member("admin"),
+        member("admin", "numbers:write"),
         status=201,
         idempotent=True,
         check_limit=RateLimit("number-purchases", 60, 60),
     ),
-    Route("GET", NUMBER, get_number, member("viewer"), beyond_spec=True),
-    Route("PUT", NUMBER, rename_number, member("member")),
-    Route("DELETE", NUMBER, release_number, member("admin")),
+    Route("GET", NUMBER, get_number, member("viewer", "numbers:read"), beyond_spec=True),
+    Route("PUT", NUMBER, rename_number, member("member", "numbers:write")),
+    Route("DELETE", NUMBER, release_number, member("admin", "numbers:write")),
 )

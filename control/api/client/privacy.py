@@ -126,11 +126,17 @@ async def _file(storage: Storage, key: str, name: str) -> FileResponse:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", f"{PRIVACY}/retention", get_retention, member("viewer"), beyond_spec=True),
+    Route("GET", f"{PRIVACY}/retention", get_retention, member("viewer", "privacy:read"), beyond_spec=True),
     Route("PUT", f"{PRIVACY}/retention", change_retention, member("owner"), beyond_spec=True),
-    Route("GET", f"{PRIVACY}/deletions", list_caller_deletions, member("admin"), beyond_spec=True),
+    Route("GET", f"{PRIVACY}/deletions", list_caller_deletions, member("admin", "privacy:read"), beyond_spec=True),
     Route(
-        "POST", f"{PRIVACY}/deletions", delete_caller, member("admin"), status=202, idempotent=True, beyond_spec=True
+        "POST",
+        f"{PRIVACY}/deletions",
+        delete_caller,
+        member("admin", "privacy:write"),
+        status=202,
+        idempotent=True,
+        beyond_spec=True,
     ),
     Route("GET", f"{PRIVACY}/accesses", list_content_reads, member("owner"), beyond_spec=True),
     Route("GET", f"{PRIVACY}/exports", list_exports, member("owner"), beyond_spec=True),

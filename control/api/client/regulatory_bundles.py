@@ -25,6 +25,6 @@ async def get_bundle(context: MemberContext, bundle_id: UUID) -> BundleAnswer:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", BUNDLES, list_bundles, member("viewer"), beyond_spec=True),
-    Route("GET", f"{BUNDLES}/{{bundleId}}", get_bundle, member("viewer"), beyond_spec=True),
+    Route("GET", BUNDLES, list_bundles, member("viewer", "numbers:read"), beyond_spec=True),
+    Route("GET", f"{BUNDLES}/{{bundleId}}", get_bundle, member("viewer", "numbers:read"), beyond_spec=True),
 )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from control.agents.facts import preview_template
 from control.api.client.templates_views import TemplateAnswer, TemplateList, TemplateView, to_line
-from control.http.access import USER
+from control.http.access import user
 from control.http.context import UserContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
@@ -35,6 +35,6 @@ async def get_template(context: UserContext, template_id: UUID) -> TemplateAnswe
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/templates", list_templates, USER),
-    Route("GET", "/templates/{templateId}", get_template, USER),
+    Route("GET", "/templates", list_templates, user("agents:read")),
+    Route("GET", "/templates/{templateId}", get_template, user("agents:read")),
 )

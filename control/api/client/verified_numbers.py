@@ -71,7 +71,7 @@ async def forget_verified_number(context: MemberContext, verified_number_id: UUI
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", VERIFIED_NUMBERS, list_verified_numbers, member("viewer"), beyond_spec=True),
+    Route("GET", VERIFIED_NUMBERS, list_verified_numbers, member("viewer", "numbers:read"), beyond_spec=True),
     Route(
         "POST",
         CODES,

@@ -109,16 +109,16 @@ def _edit(body: VoiceProviderChange) -> SettingsEdit:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", f"{VOICE}/providers", list_voice_providers, member("viewer")),
+    Route("GET", f"{VOICE}/providers", list_voice_providers, member("viewer", "voice:read")),
     # Limited, because each request may resolve and ask a host that a customer chose, and tells whether a key is valid.
     Route(
         "PUT",
         f"{VOICE}/providers/{{provider}}",
         change_voice_provider,
-        member("admin"),
+        member("admin", "voice:write"),
         limit=RateLimit("voice-providers", 60, 60),
         check_limit=RateLimit("key-checks", 20, 600),
     ),
-    Route("GET", f"{VOICE}/strategy", get_strategy, member("viewer")),
-    Route("PUT", f"{VOICE}/strategy", change_strategy, member("admin")),
+    Route("GET", f"{VOICE}/strategy", get_strategy, member("viewer", "voice:read")),
+    Route("PUT", f"{VOICE}/strategy", change_strategy, member("admin", "voice:write")),
 )

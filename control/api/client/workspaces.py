@@ -1,5 +1,6 @@
 """Routes of workspaces, for their members."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from control.api.client.workspaces_views import (
 )
 from control.billing.currency_changes import open_account
 from control.db.keyset import PageRequest
-from control.http.access import USER, member
+from control.http.access import USER, member, user
 from control.http.body import Body, ChangeBody, Currency, Name, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
@@ -78,8 +79,11 @@ async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> Work
 
 
 async def list_workspaces(context: UserContext) -> WorkspaceList:
-    """The workspaces that the user is a member of."""
+    """The workspaces that the user is a member of; with an API key the key's own, with the role that it acts with."""
     memberships = await context.services.workspaces.memberships(context.db, context.user_id)
+    if context.key is not None:
+        key = context.key
+        memberships = [replace(one, role=key.role) for one in memberships if one.id == key.workspace_id]
     return WorkspaceList(memberships, has_more=False)
 
 
@@ -123,8 +127,8 @@ ROUTES: tuple[Route, ...] = (
         idempotent=True,
         limit=RateLimit("create-workspace", 30, 3600),
     ),
-    Route("GET", WORKSPACES, list_workspaces, USER),
-    Route("GET", WORKSPACE, get_workspace, member("viewer")),
-    Route("PUT", WORKSPACE, update_workspace, member("admin")),
+    Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
+    Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
+    Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
     Route("DELETE", WORKSPACE, delete_workspace, member("owner")),
 )

@@ -9,6 +9,7 @@ from typing import Final
 from control.api.property_texts.accounts import ACCOUNTS
 from control.api.property_texts.agents import AGENTS
 from control.api.property_texts.analytics import ANALYTICS
+from control.api.property_texts.api_keys import API_KEYS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.common import COMMON
@@ -34,7 +35,7 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 
 PROPERTY_TEXTS: Final = _joined(
     [
-        COMMON, ACCOUNTS, AGENTS, ANALYTICS, BILLING, CALLS, INTEGRATIONS, KNOWLEDGE, NUMBERS, PRIVACY, STAFF, TOOLS,
-        VOICE,
+        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, INTEGRATIONS, KNOWLEDGE, NUMBERS, PRIVACY, STAFF,
+        TOOLS, VOICE,
     ]
 )  # fmt: skip

@@ -73,8 +73,10 @@ STAFF: Final = {
     "HourView.calls": Text("Number of calls that began in this hour.", 57),
     "logs": Text("The entries of the audit log."),
     "actor": Text("Who acted.", "admin"),
-    "actor_id": Text("Id of who acted; null for the system."),
-    "actor_email": Text("E-mail address of who acted; null for the system.", "grace@example.com"),
+    "actor_id": Text("Id of who acted, of the API key for one; null for the system."),
+    "actor_email": Text(
+        "E-mail address of who acted, of its holder for an API key; null for the system.", "grace@example.com"
+    ),
     "admin_email": Text("E-mail address of the staff member who acted; null for others.", "grace@example.com"),
     "action": Text("What was done.", "workspace.suspend"),
     "LogLine.resource_type": Text("Kind of what it was done to.", "workspace"),

@@ -83,7 +83,8 @@ def test_security_and_roles_are_those_of_the_route(route: Route) -> None:
         AccessKind.MEMBER: [{"user": []}],
         AccessKind.ADMIN: [{"admin": []}],
     }
-    assert documented["security"] == scheme[route.access.kind]
+    keys: list[dict[str, list[str]]] = [] if route.access.scope is None else [{"api_key": [route.access.scope]}]
+    assert documented["security"] == scheme[route.access.kind] + keys
     assert set(documented.get("x-roles", [])) == route.access.roles
     assert [parameter["name"] for parameter in documented["parameters"] if parameter["in"] == "path"] == list(
         path_parameters(route.path)

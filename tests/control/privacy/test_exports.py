@@ -12,6 +12,8 @@ from zipfile import ZipFile
 import pytest
 
 import control
+from control.accounts.tokens import token_hash
+from control.api_keys.model import IssuedKey
 from control.db.jobs import JobFailed
 from control.privacy import export_job
 from control.privacy.exports import delete_expired, export_key, withdraw_exports
@@ -41,6 +43,16 @@ async def request(filled: FilledWorkspace) -> WorkspaceExport:
     exports, workspace = filled.platform.services.privacy.exports, filled.workspace
     return await filled.platform.in_workspace(
         workspace, lambda db: exports.request(db, workspace.actor, filled.id, NOW)
+    )
+
+
+async def make_key(filled: FilledWorkspace) -> IssuedKey:
+    keys, workspace = filled.platform.services.api_keys, filled.workspace
+    return await filled.platform.in_workspace(
+        workspace,
+        lambda db: keys.create(
+            db, workspace.actor, filled.id, name="CRM", scopes=frozenset({"calls:read"}), expires_at=None, now=NOW
+        ),
     )
 
 
@@ -77,10 +89,15 @@ async def test_archive_holds_all_of_one_workspace(platform: CallPlatform, monkey
     await platform.storage.delete(await filled.record(gone))
     document = await filled.add_document(f"A crown costs {WORDS}.")
     await other.add_document("Nothing of the first one.")
+    key = await make_key(filled)
+    await make_key(other)
     export = await request(filled)
     await run_queued(platform)
     with await read_archive(filled, export) as archive:
         assert archive.testzip() is None
+        assert [row["id"] for row in rows(archive, "api_keys")] == [str(key.key.id)]
+        (held,) = rows(archive, "api_key_secrets")
+        assert held["holder_email"] == filled.workspace.actor.email and "hash" not in held
         assert archive.read(f"documents/{document}").decode() == f"A crown costs {WORDS}."
         assert [row["id"] for row in rows(archive, "knowledge_documents")] == [str(document)]
         assert {f"{table.name}.jsonl" for table in EXPORTED} < set(archive.namelist())
@@ -95,6 +112,7 @@ async def test_archive_holds_all_of_one_workspace(platform: CallPlatform, monkey
         assert "calls.jsonl: Calls with" in archive.read("README.txt").decode()
         content = b"".join(archive.read(name) for name in archive.namelist())
     assert b"+14155550188" not in content and str(other.id).encode() not in content
+    assert key.secret[8:20].encode() not in content and token_hash(key.secret).hex().encode() not in content
     for secret in (b"token_hash", b"api_key", b"sealed_number", b"suspended_why", b"media_node", b"cost_version"):
         assert f'"{secret.decode()}":'.encode() not in content
     assert await read_status(filled, export.id) == "ready"

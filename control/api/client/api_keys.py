@@ -1,0 +1,110 @@
+"""Routes of a workspace's API keys. No key reaches them: who has one cannot make others, or make it last."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field
+
+from control.api.client.api_keys_views import ApiKeyAnswer, ApiKeyList, IssuedApiKey, to_issued_key, to_key_view
+from control.api_keys.model import ApiKeyEdit
+from control.api_keys.scopes import SCOPES, Scope
+from control.http.access import member
+from control.http.body import Body, ChangeBody, Name
+from control.http.context import MemberContext
+from control.http.pagination import UtcDatetime
+from control.http.route import RateLimit, Route
+
+API_KEYS: Final = "/workspaces/{workspaceId}/api-keys"
+API_KEY: Final = f"{API_KEYS}/{{apiKeyId}}"
+# Secrets made by a user. A system that rotates makes a few a day.
+SECRETS_LIMIT: Final = RateLimit("api-key-secrets", 60, 3600, per_user=True)
+DAY_S: Final = 86_400
+LONGEST_OVERLAP_S: Final = 7 * DAY_S
+
+Scopes = Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
+
+
+class NewApiKey(Body):
+    """A key to create. Neither scopes nor expiry have a default, so that nobody gets more than was meant."""
+
+    name: Name
+    scopes: Scopes
+    expires_at: UtcDatetime | None
+
+
+class ApiKeyChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    name: Name | None = None
+    scopes: Scopes | None = None
+    expires_at: UtcDatetime | None = None
+
+
+class KeyRotation(Body):
+    """How long the secrets before the new one stay valid."""
+
+    overlap_s: int = Field(DAY_S, ge=0, le=LONGEST_OVERLAP_S)
+
+
+async def list_api_keys(context: MemberContext) -> ApiKeyList:
+    """The workspace's API keys, newest first, expired ones included; it has 50 at most."""
+    found = await context.services.api_keys.list_all(context.db, context.workspace_id, context.now)
+    return ApiKeyList([to_key_view(key, context.now) for key in found], has_more=False)
+
+
+async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKey:
+    """Creates an API key. Its secret is in this answer only. It acts with your role, admin at most, while you are a
+    member. No Idempotency-Key is honoured, because the answer would be stored with the secret."""
+    issued = await context.services.api_keys.create(
+        context.db,
+        context.actor,
+        context.workspace_id,
+        name=body.name,
+        scopes=frozenset(body.scopes),
+        expires_at=body.expires_at,
+        now=context.now,
+    )
+    return to_issued_key(issued, context.now)
+
+
+async def change_api_key(context: MemberContext, api_key_id: UUID, body: ApiKeyChange) -> ApiKeyAnswer:
+    """Changes an API key's name, scopes and expiry. Scopes can only be taken away."""
+    edit = ApiKeyEdit(
+        name=body.name,
+        scopes=None if body.scopes is None else tuple(body.scopes),
+        expires_at=body.expires_at,
+        changes_expiry="expires_at" in body.model_fields_set,
+    )
+    key = await context.services.api_keys.update(
+        context.db, context.actor, context.workspace_id, api_key_id, edit, context.now
+    )
+    return ApiKeyAnswer(to_key_view(key, context.now))
+
+
+async def rotate_api_key(context: MemberContext, api_key_id: UUID, body: KeyRotation) -> IssuedApiKey:
+    """Makes a new secret of an API key, which you hold. Those before it end after `overlap_s` seconds. The secret is in
+    this answer only."""
+    issued = await context.services.api_keys.rotate(
+        context.db,
+        context.actor,
+        context.workspace_id,
+        api_key_id,
+        timedelta(seconds=body.overlap_s),
+        context.now,
+    )
+    return to_issued_key(issued, context.now)
+
+
+async def revoke_api_key(context: MemberContext, api_key_id: UUID) -> None:
+    """Revokes an API key with all its secrets. Requests that begin after the answer are refused."""
+    await context.services.api_keys.revoke(context.db, context.actor, context.workspace_id, api_key_id)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", API_KEYS, list_api_keys, member("admin"), beyond_spec=True),
+    Route("POST", API_KEYS, create_api_key, member("admin"), status=201, limit=SECRETS_LIMIT, beyond_spec=True),
+    Route("PUT", API_KEY, change_api_key, member("admin"), beyond_spec=True),
+    Route("DELETE", API_KEY, revoke_api_key, member("admin"), beyond_spec=True),
+    Route("POST", f"{API_KEY}/rotate", rotate_api_key, member("admin"), limit=SECRETS_LIMIT, beyond_spec=True),
+)

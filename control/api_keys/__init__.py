@@ -1,0 +1,1 @@
+"""Keys with which a workspace's own systems use the API."""

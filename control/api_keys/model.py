@@ -1,0 +1,62 @@
+"""Records of API keys."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from control.api_keys.scopes import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class KeySecret:
+    """A secret of a key, as it can be shown later. holder_email: of the member to whom it was shown. expires_at: of one
+    that was replaced; None: it ends with its key. holder_is_member: else it is not accepted any more."""
+
+    key_id: UUID
+    prefix: str
+    holder_email: str
+    holder_is_member: bool
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key. expires_at: None: never. secrets: the valid one first, then those that a rotation left valid."""
+
+    id: UUID
+    workspace_id: UUID
+    name: str
+    scopes: tuple[Scope, ...]
+    expires_at: datetime | None
+    created_at: datetime
+    secrets: tuple[KeySecret, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A key with the text of its new secret, which is shown once."""
+
+    key: ApiKey
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyEdit:
+    """Changes; None leaves a part as it is. changes_expiry: whether `expires_at` replaces the key's, also by None."""
+
+    name: str | None = None
+    scopes: tuple[Scope, ...] | None = None
+    expires_at: datetime | None = None
+    changes_expiry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A secret to store."""
+
+    hash: bytes
+    prefix: str
+    holder_id: UUID
+    created_at: datetime

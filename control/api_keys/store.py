@@ -1,0 +1,90 @@
+"""SQL of API keys and their secrets."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from control.api_keys.model import ApiKey, NewSecret
+from control.db.pool import Connection
+
+_COLUMNS: Final = "id, workspace_id, name, scopes, expires_at, created_at"
+
+
+async def lock_list(db: Connection, workspace_id: UUID) -> None:
+    """Serialises transactions that count a workspace's keys in order to add one."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('api_keys ' || $1::text, 0))", str(workspace_id))
+
+
+async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[ApiKey]:
+    """Newest first, without their secrets."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM api_keys WHERE workspace_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
+        workspace_id, limit,
+    )  # fmt: skip
+    return [_key(row) for row in rows]
+
+
+async def select_one(db: Connection, workspace_id: UUID, key_id: UUID, *, lock: bool = False) -> ApiKey | None:
+    """Without its secrets. lock: until the transaction ends."""
+    locking = "FOR UPDATE" if lock else ""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM api_keys WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, key_id
+    )
+    return None if row is None else _key(row)
+
+
+async def insert_key(db: Connection, key: ApiKey) -> None:
+    """Inserts a key without secrets."""
+    await db.execute(
+        f"INSERT INTO api_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)",
+        key.id, key.workspace_id, key.name, list(key.scopes), key.expires_at, key.created_at,
+    )  # fmt: skip
+
+
+async def update_key(db: Connection, key: ApiKey) -> None:
+    """Its name, scopes and expiry."""
+    await db.execute(
+        "UPDATE api_keys SET name = $3, scopes = $4, expires_at = $5 WHERE workspace_id = $1 AND id = $2",
+        key.workspace_id, key.id, key.name, list(key.scopes), key.expires_at,
+    )  # fmt: skip
+
+
+async def delete_key(db: Connection, workspace_id: UUID, key_id: UUID) -> None:
+    """Deletes it with its secrets."""
+    await db.execute("DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2", workspace_id, key_id)
+
+
+async def insert_secret(db: Connection, workspace_id: UUID, key_id: UUID, secret: NewSecret) -> None:
+    """Inserts a key's newest secret."""
+    await db.execute(
+        """
+        INSERT INTO api_key_secrets (hash, key_id, workspace_id, holder_id, prefix, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        secret.hash, key_id, workspace_id, secret.holder_id, secret.prefix, secret.created_at,
+    )  # fmt: skip
+
+
+async def end_secrets(db: Connection, workspace_id: UUID, key_id: UUID, at: datetime, now: datetime) -> None:
+    """Ends all secrets of a key at `at`, those that end sooner excepted, and deletes those that have ended."""
+    await db.execute(
+        """
+        UPDATE api_key_secrets SET expires_at = least(expires_at, $3) WHERE workspace_id = $1 AND key_id = $2
+        """,
+        workspace_id, key_id, at,
+    )  # fmt: skip
+    await db.execute(
+        "DELETE FROM api_key_secrets WHERE workspace_id = $1 AND key_id = $2 AND expires_at <= $3",
+        workspace_id, key_id, now,
+    )  # fmt: skip
+
+
+def _key(row: Any) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        name=row["name"],
+        scopes=tuple(row["scopes"]),
+        expires_at=row["expires_at"],
+        created_at=row["created_at"],
+    )
