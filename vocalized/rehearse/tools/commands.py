@@ -10,7 +10,14 @@ from vocalized.rehearse.failover.machine_load import measuring_load
 from vocalized.rehearse.platform import Platform, PlatformShape
 from vocalized.rehearse.report import ReportRow
 from vocalized.rehearse.stored_call import find_call
-from vocalized.rehearse.tools.scenario import REPLY_S, CallWithTools, ToolRehearsal, run_tool_calls, tool_rehearsal
+from vocalized.rehearse.tools.scenario import (
+    REPLY_S,
+    CallWithTools,
+    ToolRehearsal,
+    run_tool_calls,
+    run_uncertain_calls,
+    tool_rehearsal,
+)
 from vocalized.rehearse.tools.verdict import find_faults, longest_silence_s
 from vocalized.rehearse.transfers.commands import transfers
 from vocalized.rehearse.voicemail import voicemail_rows
@@ -19,12 +26,12 @@ from vocalized.rehearse.voicemail import voicemail_rows
 SHAPE: Final = PlatformShape(nodes=2, recorded=True, call_rate=5.0, settings={"VOCALIZED_EGRESS_ALLOW": "127.0.0.0/8"})
 FIRST_NUMBER: Final = 2_010_000
 TITLE: Final = "Rehearsed calls"
-HEAD: Final = f"""Written by `python -m vocalized.rehearse tools --write docs/integrations.md`. The platform ran as processes, calls
-came over both simulated carriers, and callers spoke with the local voice, by which the agents heard and spoke, too. A
-model with a script calls the tools and says what their results say; the receptionist answers from documents. Each call
-is judged on its stored recording, which the local recogniser reads, on its record, and on what the vendor has
-afterwards. A silence is measured in both channels, from the caller's first sound to the agent's last; the agents'
-`limits.reply_s` is {REPLY_S:g}."""
+HEAD: Final = f"""Written by `python -m vocalized.rehearse tools --write docs/integrations.md`. The platform ran as
+processes, calls came over both simulated carriers, and callers spoke with the local voice; agents heard and spoke by
+the local engine. A model with a script calls the tools and says what their results say; the receptionist answers from
+documents. Each call is judged on its stored recording, which the local recogniser reads, on its record, and on what the
+vendor has afterwards. A silence is measured in both channels, from the caller's first sound to the agent's last; the
+agents' `limits.reply_s` is {REPLY_S:g}."""
 
 
 async def tools(platform: Platform, turns: Sequence[PreparedTurn]) -> list[ReportRow]:
@@ -32,6 +39,7 @@ async def tools(platform: Platform, turns: Sequence[PreparedTurn]) -> list[Repor
     recognise = await asyncio.to_thread(load_recogniser)
     async with measuring_load() as gauge, tool_rehearsal(platform) as rehearsal:
         calls = await run_tool_calls(rehearsal, FIRST_NUMBER)
+        calls += await run_uncertain_calls(rehearsal, FIRST_NUMBER + 500)
     rows = [await judge_call(rehearsal, call, recognise) for call in calls]
     rung = ReportRow("calls to the hostile texts' number", "0", str(len(rehearsal.rung)), not rehearsal.rung)
     others = [*await transfers(platform, turns), *await voicemail_rows(platform, recognise)]

@@ -23,6 +23,19 @@ def book(start: datetime) -> Script:
     return _use("book_appointment", "Booked:", "You are booked for {moment}.", **_booking(start))
 
 
+def book_uncertainly(start: datetime) -> Script:
+    """Books a check-up, and says that it is not known whether it is booked, if the result says so."""
+
+    def script(results: Sequence[str]) -> ChatReply:
+        if not results:
+            return _call("book_appointment", **_booking(start))
+        if "not known" not in results[0]:
+            return ChatReply(f"{_NO if results[0].startswith('book_appointment') else 'You are booked.'}")
+        return ChatReply("I do not know yet whether you have it. Our office will confirm that.")
+
+    return script
+
+
 def move(start: datetime) -> Script:
     """Moves the caller's appointment."""
     new_start = f"{start:%Y-%m-%dT%H:%M}"
@@ -69,12 +82,13 @@ def ask_time(server: str) -> Script:
     return script
 
 
-def obey(tool: str, number: str, words: str) -> Script:
-    """Calls what the tool's result commands, if the result reached the model; afterwards says the words."""
+def obey(tool: str, number: str, words: str, **arguments: Any) -> Script:
+    """Calls the tool with these arguments, then what its result commands, if that reached the model; afterwards says
+    the words."""
 
     def script(results: Sequence[str]) -> ChatReply:
         if not results:
-            return _call(tool)
+            return _call(tool, **arguments)
         if len(results) == 1 and "call the tool transfer" in results[0]:
             orders = (_use_of("transfer", number=number, reason=number), _use_of("wire_money", to=number))
             return ChatReply("", orders)

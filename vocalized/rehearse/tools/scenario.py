@@ -1,7 +1,7 @@
 """Runs the calls on the whole platform: agents that hear and speak by the local engine, and a model with scripts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -21,6 +21,7 @@ from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.speech_services import running_model, running_speech
 from vocalized.rehearse.tools.cases import (
     CLOCK,
+    COLLEAGUE,
     COMMANDS,
     FIRST_NAME,
     HOSTILE_PRICES,
@@ -30,6 +31,7 @@ from vocalized.rehearse.tools.cases import (
     booking_cases,
     content_cases,
     fault_cases,
+    uncertain_case,
 )
 from vocalized.rehearse.tools.parties import PatientCaller
 from vocalized.rehearse.tools.workspace_tools import (
@@ -49,7 +51,11 @@ REPLY_S: Final = 6.0
 # Those of the bookings, which have a number each, then all others.
 KNOWN: Final = ("booked", "moved", "canceled")
 # Parts of the config that not all calls have.
-_PARTS: Final = ("http_tools", "mcp_tools", "knowledge")
+_PARTS: Final = ("http_tools", "mcp_tools", "knowledge", "fallback_number")
+# Of whoever the caller is transferred to.
+_TARGET_S: Final = 3.0
+# Requests to the calendar that get no answer: the booking with its repeats, and the look-ups of what became of it.
+_SILENT: Final = 12
 
 
 @dataclass(slots=True, eq=False)
@@ -126,6 +132,8 @@ async def tool_rehearsal(platform: Platform) -> AsyncIterator[ToolRehearsal]:
         documents = {name: await add_document(platform, name, text) for name, text in texts.items()}
         rehearsal = ToolRehearsal(platform, workspace, model, CallerVoice(load_voice), documents)
         platform.network.phone_network.subscribers[STRANGER] = Subscriber(party=rehearsal.answer_stranger)
+        colleague = Subscriber(party=lambda: PassiveParty(longest_s=_TARGET_S))
+        platform.network.phone_network.subscribers[COLLEAGUE] = colleague
         before = {carrier: await _read_config(platform, carrier) for carrier in CARRIERS}
         try:
             yield rehearsal
@@ -134,14 +142,35 @@ async def tool_rehearsal(platform: Platform) -> AsyncIterator[ToolRehearsal]:
                 await _put_config(platform, carrier, dict.fromkeys(_PARTS) | config)
 
 
-async def run_tool_calls(rehearsal: ToolRehearsal, first_number: int) -> list[CallWithTools]:
-    """All cases over both carriers: three calls of a carrier at a time. first_number: of the callers."""
+async def run_tool_calls(
+    rehearsal: ToolRehearsal, first_number: int, names: Collection[str] = ()
+) -> list[CallWithTools]:
+    """Runs the cases over both carriers, three calls of a carrier at a time. first_number: of the callers. names: of
+    the cases; all, where there are none."""
     every = [series for carrier in CARRIERS for series in make_series(rehearsal, carrier, first_number)]
+    every = [[call for call in series if not names or call.case.name in names] for series in every]
     calls = [call for series in every for call in series]
     await add_contacts(rehearsal, [call.number for call in calls if call.case.name in KNOWN])
     locks = {carrier: asyncio.Lock() for carrier in CARRIERS}
     async with asyncio.timeout(LIMIT_S):
-        await asyncio.gather(*(run_series(rehearsal, series, locks[series[0].carrier]) for series in every))
+        await asyncio.gather(*(run_series(rehearsal, series, locks) for series in every))
+    return calls
+
+
+async def run_uncertain_calls(rehearsal: ToolRehearsal, first_number: int) -> list[CallWithTools]:
+    """A booking over each carrier whose calendar does not answer, one after the other: the calendar is the same."""
+    calls, faults = [], rehearsal.workspace.vendors.faults
+    for at, carrier in enumerate(CARRIERS):
+        day = next_weekday(1 + at)
+        call = CallWithTools(
+            uncertain_case(day), carrier, f"+1646{first_number + at:07d}", f"{carrier}-uncertain.", day
+        )
+        faults.extend([None, *["silence"] * _SILENT])  # free/busy is answered
+        try:
+            await run_series(rehearsal, [call], {carrier: asyncio.Lock()})
+        finally:
+            faults.clear()
+        calls.append(call)
     return calls
 
 
@@ -166,16 +195,20 @@ def next_weekday(weekday: int) -> datetime:
 
 async def add_contacts(rehearsal: ToolRehearsal, numbers: Sequence[str]) -> None:
     """Adds the known caller to the CRM, by each of the numbers, and copies the contacts."""
+    if not numbers:
+        return
     for number in dict.fromkeys(numbers):
         rehearsal.workspace.vendors.contacts.add(firstname=FIRST_NAME, lastname="Miller", phone=number)
     await rehearsal.workspace.sync()
 
 
-async def run_series(rehearsal: ToolRehearsal, calls: Sequence[CallWithTools], begins: asyncio.Lock) -> None:
-    """Runs the calls one after the other. begins: held while a call begins, because its plan has the agent's config of
-    that moment."""
+async def run_series(
+    rehearsal: ToolRehearsal, calls: Sequence[CallWithTools], locks: Mapping[CarrierName, asyncio.Lock]
+) -> None:
+    """Runs the calls one after the other. locks: each is held while a call of the carrier begins, because its plan has
+    the agent's config of that moment."""
     for call in calls:
-        await _run_call(rehearsal, call, begins)
+        await _run_call(rehearsal, call, locks[call.carrier])
         if call.case.booked is not None:
             call.booked = booked_hours(rehearsal.workspace.vendors.calendars, call.day)
 

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vocalized.caller.local_speech import RATE, Recognise
-from vocalized.demo.readback import utterances
+from vocalized.demo.readback import read_back, utterances
 from vocalized.rehearse.stored_call import StoredCall, agent_channel, caller_channel
+from vocalized.rehearse.tools.cases import COLLEAGUE
 from vocalized.rehearse.tools.scenario import REPLY_S, CallWithTools
 
 # 20 ms at or above this RMS sound; speech is 20 dB above it.
 AUDIBLE: Final = 130.0
+# Of the caller's words: telephone speech costs one or two of a sentence.
+ENOUGH: Final = 0.7
 _BLOCK: Final = RATE // 50
 
 
@@ -23,6 +26,9 @@ def find_faults(call: CallWithTools, stored: StoredCall, recognise: Recognise) -
     case = call.case
     faults += [f"{pattern} is not in: {words}" for pattern in case.heard if not re.search(pattern, words)]
     faults += [f"{pattern} is in: {words}" for pattern in case.unheard if re.search(pattern, words)]
+    said = read_back(" ".join(case.said), caller_channel(stored.recording), recognise)
+    if said.share < ENOUGH:
+        faults.append(f"the caller's words are not in: {said.heard}")
     silence_s = longest_silence_s(stored.recording)
     if silence_s is None:
         return [*faults, "the recording has no answer"]
@@ -32,12 +38,14 @@ def find_faults(call: CallWithTools, stored: StoredCall, recognise: Recognise) -
 def _faults_of_record(call: CallWithTools, stored: StoredCall) -> list[str]:
     case, faults = call.case, list[str]()
     end = (stored.call["status"], stored.call["end_reason"])
-    if end != ("completed", "caller_hangup") or call.party is None or not call.party.has_said_all:
+    if end != ("completed", case.end_reason) or call.party is None or not call.party.has_said_all:
         faults.append(f"the call ended as {end}")
+    if case.end_reason == "transferred" and stored.call["transferred_to"] != COLLEAGUE:
+        faults.append(f"transferred to {stored.call['transferred_to']}")
     ran = tuple((one["name"], one["ok"]) for one in stored.events_of("tool.ran"))
     if case.ran and ran != case.ran:
         faults.append(f"the tools' runs are {ran}")
-    if case.cited and {name for name, _ in ran} != {"search_knowledge"}:
+    if not case.ran and {name for name, _ in ran} != {"search_knowledge"}:
         faults.append(f"the tools' runs are {ran}")
     cited = tuple(dict.fromkeys(one["document"] for turn in stored.call["turns"] for one in turn["citations"]))
     if cited != case.cited:
