@@ -17,11 +17,15 @@ _LONGEST_MS: Final = 45_000
 class PatientCaller:
     """Waits through fillers, as a person does who hears that they are none of an answer.
 
-    is_answered: whether the model has answered the last sentence; always true where nobody knows.
+    is_answered: whether the model has answered the last sentence; always true where nobody knows. interrupts_after_ms:
+    each further sentence begins so long after the one before, whatever is heard; None: not before the answer is over.
     """
 
-    def __init__(self, turns: Sequence[PreparedTurn], is_answered: Callable[[], bool]) -> None:
+    def __init__(
+        self, turns: Sequence[PreparedTurn], is_answered: Callable[[], bool], interrupts_after_ms: int | None = None
+    ) -> None:
         self._turns = list(turns)
+        self._interrupts_after_ms, self._has_spoken = interrupts_after_ms, False
         self._is_answered = is_answered
         self._frames: list[bytes] = []
         self._waits_from = 0
@@ -64,13 +68,15 @@ class PatientCaller:
         self._plays_until = min(self._plays_until, at_ms)
 
     def _is_over(self, at_ms: int) -> bool:
+        if self._interrupts_after_ms is not None and self._has_spoken and self._turns:
+            return at_ms >= self._waits_from + self._interrupts_after_ms
         return self._heard_until is not None and at_ms >= self._plays_until + QUIET_MS
 
     def _go_on(self, at_ms: int) -> PartyOutput:
         """Says the next sentence; hangs up after the last one."""
         if not self._turns:
             return PartyOutput(SILENT_FRAME, hang_up=True)
-        self._frames = list(self._turns.pop(0).frames)
+        self._frames, self._has_spoken = list(self._turns.pop(0).frames), True
         self._answer_from = self._heard_until = None
         self._waits_from = at_ms
         return PartyOutput(self._frames.pop(0))

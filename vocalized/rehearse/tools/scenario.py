@@ -31,6 +31,7 @@ from vocalized.rehearse.tools.cases import (
     booking_cases,
     content_cases,
     fault_cases,
+    hostile_cases,
     uncertain_case,
 )
 from vocalized.rehearse.tools.parties import PatientCaller
@@ -178,7 +179,8 @@ def make_series(rehearsal: ToolRehearsal, carrier: CarrierName, first_number: in
     """The calls of a carrier, in lists whose calls come one after the other. Each carrier has a day of its own."""
     day, first = next_weekday(1 + CARRIERS.index(carrier)), first_number + 100 * CARRIERS.index(carrier)
     made = []
-    for row, cases in enumerate((booking_cases(day), content_cases(rehearsal.documents), fault_cases())):
+    others = (*content_cases(rehearsal.documents), *hostile_cases(rehearsal.documents))
+    for row, cases in enumerate((booking_cases(day), others, fault_cases())):
         series = []
         for at, case in enumerate(cases):
             number = first + 10 * row + (0 if case.name in KNOWN else 1 + at)
@@ -222,7 +224,7 @@ def booked_hours(calendars: GoogleCalendars, day: datetime) -> tuple[int, ...]:
 
 async def _run_call(rehearsal: ToolRehearsal, call: CallWithTools, begins: asyncio.Lock) -> None:
     turns = await prepare_turns(CallerScript(tuple(Turn(Say(text)) for text in call.case.said)), rehearsal.voice)
-    call.party = party = PatientCaller(turns, call.has_answer)
+    call.party = party = PatientCaller(turns, call.has_answer, call.case.interrupts_after_ms)
     rehearsal.model.calls[call.key] = call
     called = rehearsal.platform.workspace.agents[call.carrier].number
     async with begins:
