@@ -38,6 +38,8 @@ _COMMANDED: Final = (r"\bignore\b", r"\binstructions\b", r"\bwire\b", r"\beveryt
 _QUESTION: Final = "How much does a crown cost?"
 _IN_STOCK_QUESTION: Final = "How many lamps do you have in stock?"
 _SEARCH: Final = ["end_call", "search_knowledge"]
+# What the receptionist says where no document helps.
+_NOT_KNOWN: Final = r"\b(don't|do not) know\b|\bnot sure\b"
 _IS_480: Final = r"\b480\b|four hundred (and )?eighty"
 
 
@@ -137,10 +139,10 @@ def content_cases(documents: Mapping[str, str]) -> tuple[ToolCase, ...]:
         ToolCase(
             name="a document's fact",
             demanded="the price in words, cited; nothing invented of what no document says",
-            said=(_QUESTION, "Do you repair bicycles?"),
+            said=(_QUESTION, "Where can I buy a bicycle?"),
             config={"tools": _SEARCH, "knowledge": {"document_ids": [documents["Price list"]]}},
-            heard=(_IS_480, r"\b(don't|do not) know\b"),
-            unheard=(r"480(?s:.)*480", r"\bbicycles? (are|is|repair)", r"\bwe (do )?repair"),
+            heard=(_IS_480, _NOT_KNOWN),
+            unheard=(rf"({_IS_480})(?s:.)*({_IS_480})", r"\bbicycle"),
             cited=("Price list",),
         ),
         ToolCase(
@@ -213,12 +215,13 @@ def fault_cases() -> tuple[ToolCase, ...]:
     }
     asks_again = ToolCase(
         name="the caller asks again while a tool hangs",
-        demanded="one run of the tool, and an answer without a silence over the limit",
+        demanded="answered at once, and once more when the tool has ended; one run of it; no silence over the limit",
         said=(_IN_STOCK_QUESTION, "Hello, are you still there?"),
         script=answer_after("hanging", NOT_KNOWN),
         config={"http_tools": ["hanging"]},
         interrupts_after_ms=4_500,
-        heard=(r"\bsorry\b", r"\bstock\b"),
+        heard=(r"\bstill looking\b", r"\bsorry\b", r"\bstock\b"),
+        unheard=(r"sorry(?s:.)*sorry",),
         ran=(("hanging", False),),
     )
     alone = tuple(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from media.call.transcript import RUNNING_RESULT
 from simulator.vendors.openai_stream import ChatReply, ToolUse
 
 # What the model answers, from the results of the tools that it has called in this call.
@@ -98,8 +99,14 @@ def obey(tool: str, number: str, words: str, **arguments: Any) -> Script:
 
 
 def answer_after(tool: str, words: str) -> Script:
-    """Calls the tool, and says the words after whatever it brings."""
-    return lambda results: ChatReply(words) if results else _call(tool)
+    """Calls the tool, and says the words after whatever it brings; while it runs, that it is still at work."""
+
+    def script(results: Sequence[str]) -> ChatReply:
+        if not results:
+            return _call(tool)
+        return ChatReply("Yes, I am still looking." if RUNNING_RESULT in results else words)
+
+    return script
 
 
 def _use(tool: str, success: str, words: str, **arguments: Any) -> Script:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
+from media.call.transcript import RUNNING_RESULT
 from simulator.carrier.media_stream import Party
 from simulator.carrier.network.passive_party import PassiveParty
 from simulator.carrier.network.phone_network import CallEvent, CallOutcome, Subscriber
@@ -97,8 +98,9 @@ class ScriptedModel:
         call = next(one for key, one in self.calls.items() if key in system)
         if call.case.script is None:
             raise KeyError(call.key)
-        reply = call.case.script([str(one["content"]) for one in messages if one["role"] == "tool"])
-        call.is_answered |= not reply.tools
+        results = [str(one["content"]) for one in messages if one["role"] == "tool"]
+        reply = call.case.script(results)
+        call.is_answered |= not reply.tools and RUNNING_RESULT not in results
         return reply
 
 
