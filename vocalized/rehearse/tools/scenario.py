@@ -15,6 +15,7 @@ from simulator.carrier.prepared_turn import prepare_turns
 from simulator.carrier.script import Say, Turn
 from simulator.carrier.script import Script as CallerScript
 from simulator.integrations.google_calendar import GoogleCalendars
+from simulator.integrations.server import IntegrationFaultKind
 from simulator.vendors.openai_stream import ChatReply
 from vocalized.caller.local_speech import load_voice
 from vocalized.caller.voice import CallerVoice
@@ -57,7 +58,7 @@ _PARTS: Final = ("http_tools", "mcp_tools", "knowledge", "fallback_number")
 # Of whoever the caller is transferred to.
 _TARGET_S: Final = 3.0
 # Requests to the calendar that get no answer: the booking with its repeats, and the look-ups of what became of it.
-_SILENT: Final = 12
+_SILENT: Final[Sequence[IntegrationFaultKind]] = ("silence",) * 12
 
 
 @dataclass(slots=True, eq=False)
@@ -168,7 +169,7 @@ async def run_uncertain_calls(rehearsal: ToolRehearsal, first_number: int) -> li
         call = CallWithTools(
             uncertain_case(day), carrier, f"+1646{first_number + at:07d}", f"{carrier}-uncertain.", day
         )
-        faults.extend([None, *["silence"] * _SILENT])  # free/busy is answered
+        faults.extend([None, *_SILENT])  # free/busy is answered
         try:
             await run_series(rehearsal, [call], {carrier: asyncio.Lock()})
         finally:
