@@ -17,7 +17,7 @@ NAMES = ("a tool of mcp-server-time", "a tool that answers garbage")
 
 async def test_answers_are_said_in_words_and_garbage_is_not(platform: Platform) -> None:
     """All cases are part of `python -m vocalized.rehearse tools`."""
-    async with tool_rehearsal(platform) as rehearsal:
+    async with tool_rehearsal(platform, documents={}) as rehearsal:
         calls = await run_tool_calls(rehearsal, FIRST_NUMBER, NAMES)
     recognise = await asyncio.to_thread(load_recogniser)
     rows = [await judge_call(rehearsal, call, recognise) for call in calls]

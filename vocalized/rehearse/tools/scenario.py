@@ -25,9 +25,8 @@ from vocalized.rehearse.tools.cases import (
     CLOCK,
     COLLEAGUE,
     COMMANDS,
+    DOCUMENTS,
     FIRST_NAME,
-    HOSTILE_PRICES,
-    PRICES,
     STRANGER,
     ToolCase,
     booking_cases,
@@ -123,8 +122,9 @@ class ToolRehearsal:
 
 
 @asynccontextmanager
-async def tool_rehearsal(platform: Platform) -> AsyncIterator[ToolRehearsal]:
-    """The workspace with everything that the cases name, until the block ends."""
+async def tool_rehearsal(platform: Platform, documents: Mapping[str, str] = DOCUMENTS) -> AsyncIterator[ToolRehearsal]:
+    """The workspace with everything that the cases name, until the block ends. documents: texts by title; those of
+    DOCUMENTS that are left out are of no case that is run."""
     model = ScriptedModel()
     async with AsyncExitStack() as running:
         workspace = await running.enter_async_context(connected_workspace(platform))
@@ -132,9 +132,10 @@ async def tool_rehearsal(platform: Platform) -> AsyncIterator[ToolRehearsal]:
         await running.enter_async_context(stock_tools(platform, COMMANDS.format(number=STRANGER)))
         await running.enter_async_context(running_speech(platform))
         await running.enter_async_context(running_model(platform, MODEL, model.reply_to))
-        texts = {"Price list": PRICES, "Offers": HOSTILE_PRICES}
-        documents = {name: await add_document(platform, name, text) for name, text in texts.items()}
-        rehearsal = ToolRehearsal(platform, workspace, model, CallerVoice(load_voice), documents)
+        ids = {name: await add_document(platform, name, text) for name, text in documents.items()}
+        rehearsal = ToolRehearsal(
+            platform, workspace, model, CallerVoice(load_voice), dict.fromkeys(DOCUMENTS, "") | ids
+        )
         platform.network.phone_network.subscribers[STRANGER] = Subscriber(party=rehearsal.answer_stranger)
         colleague = Subscriber(party=lambda: PassiveParty(longest_s=_TARGET_S))
         platform.network.phone_network.subscribers[COLLEAGUE] = colleague
