@@ -1,80 +1,25 @@
 """Calls over both simulated carriers: a caller whom the workspace's CRM knows is greeted by name and books an
 appointment in its calendar; the next one cannot have the same time, and moves his own."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 import pytest
 
-from config.catalogue_integrations import shipped_integration_types
-from shared.ids import new_id
 from simulator.carrier.prepared_turn import PreparedTurn
-from simulator.integrations.server import SimulatedIntegrations, running_integrations
 from tests.media.providers.sse_server import CHUNKED, DONE, Step, delta, sse_server
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 from tests.network.test_messages import MODEL, agent_with, serve_model
 from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
 from vocalized.rehearse.platform import Platform
+from vocalized.rehearse.tools.workspace_tools import connected_workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TOOLS: Final = ["end_call", "look_up_contact", "check_availability", "book_appointment", "move_appointment"]
 GREETING: Final = "Hello {contact_first_name}, this is the front desk."
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectedWorkspace:
-    """The workspace with a connected CRM and calendar."""
-
-    platform: Platform
-    vendors: SimulatedIntegrations
-    crm: str
-
-    async def sync(self) -> None:
-        """Copies the contacts."""
-        owner, path = self.platform.workspace.owner, f"{self.platform.workspace.path}/integrations/{self.crm}"
-        log_id = (await owner.request("POST", f"{path}/sync"))["sync_log_id"]
-        await wait_for_sync(self.platform, path, log_id)
-
-
-async def wait_for_sync(platform: Platform, path: str, log_id: str) -> None:
-    """Until the worker has run it."""
-    while True:  # the test's own time limit ends it
-        logs = (await platform.workspace.owner.request("GET", f"{path}/sync-logs"))["logs"]
-        (log,) = [one for one in logs if one["id"] == log_id]
-        if log["status"] in ("succeeded", "failed"):
-            break
-        await asyncio.sleep(0.1)
-    assert log["status"] == "succeeded", log
-
-
-@asynccontextmanager
-async def connected_workspace(platform: Platform) -> AsyncIterator[ConnectedWorkspace]:
-    """The types as they ship, with an API key, at simulated vendors."""
-    shipped = {one["type"]: one["config"] for one in shipped_integration_types()}
-    async with running_integrations() as vendors:
-        made: dict[str, str] = {}
-        owner, path = platform.workspace.owner, f"{platform.workspace.path}/integrations"
-        for kind, base, settings in (
-            ("hubspot", "", {}), ("google_calendar", "/calendar/v3", {"calendar_id": "primary"}),
-        ):  # fmt: skip
-            config = {name: part for name, part in shipped[kind].items() if name != "oauth"}
-            config |= {"base_url": f"{vendors.url}{base}", "api_key": {}}
-            name = f"{kind}_{new_id()[-6:]}"
-            body = {"type": name, "name": name, "description": "", "auth_type": "api_key", "config": config}
-            await platform.staff.request("POST", "/admin/integrations/available", body)
-            body = {"integration_type": name, "name": name, "config": settings, "api_key": vendors.token}
-            made[kind] = (await owner.request("POST", path, body))["integration"]["id"]
-        try:
-            yield ConnectedWorkspace(platform, vendors, made["hubspot"])
-        finally:
-            for integration_id in made.values():
-                await owner.request("DELETE", f"{path}/{integration_id}")
 
 
 def tool_call(tool: str, **arguments: Any) -> tuple[str, list[Step]]:

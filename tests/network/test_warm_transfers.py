@@ -8,8 +8,8 @@ import pytest
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.caller.local_speech import load_recogniser
 from vocalized.rehearse.platform import Platform
+from vocalized.rehearse.stored_call import find_call
 from vocalized.rehearse.transfers.cases import CASES
-from vocalized.rehearse.transfers.commands import read_evidence
 from vocalized.rehearse.transfers.scenario import run_transfers
 from vocalized.rehearse.transfers.verdict import find_faults
 
@@ -25,8 +25,8 @@ async def test_targets_decide_and_callers_hear_what_follows(platform: Platform, 
     recognise = await asyncio.to_thread(load_recogniser)
     faults = {}
     for call in calls:
-        evidence = await read_evidence(platform, call)
-        found = await asyncio.to_thread(find_faults, call, evidence, recognise)
+        stored = await find_call(platform, call.carrier_call_id)
+        found = await asyncio.to_thread(find_faults, call, stored, recognise)
         if found:
             faults[f"{call.case.name}, {call.carrier}"] = found
     assert faults == {}

@@ -9,6 +9,7 @@ programs run in its own environment;
 each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
+`python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls.
 """
 
@@ -33,9 +34,13 @@ from vocalized.rehearse.full_disk import TURNS as TURNS_ON_FULL_DISK
 from vocalized.rehearse.full_disk import full_disk
 from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
-from vocalized.rehearse.report import ReportRow, page, table
+from vocalized.rehearse.report import ReportRow, page, replace_section, table
 from vocalized.rehearse.scenarios import full_load, greeting, lost_node, outages
 from vocalized.rehearse.small_disk import small_disk
+from vocalized.rehearse.tools.commands import HEAD as TOOLS_HEAD
+from vocalized.rehearse.tools.commands import SHAPE as TOOLS
+from vocalized.rehearse.tools.commands import TITLE as TOOLS_TITLE
+from vocalized.rehearse.tools.commands import tools
 from vocalized.rehearse.transfers.commands import SHAPE as TRANSFERS
 from vocalized.rehearse.transfers.commands import transfers
 from vocalized.rehearse.upgrade import rolling_upgrade
@@ -77,6 +82,8 @@ def main(names: Sequence[str]) -> int:
         return _dead_provider()
     if len(names) == 1 and names[0] in _PROOFS:
         return _PROOFS[names[0]]()
+    if names and names[0] == "tools":
+        return _tools(names[1:])
     if names and names[0] in _FAILOVERS:
         return _failover(names[0], names[1:])
     unknown = [name for name in names if name not in SCENARIOS]
@@ -141,6 +148,18 @@ def _worst_bodies() -> int:
 def _transfers() -> int:
     scenario = Scenario("Warm transfers", TRANSFERS, 1, transfers)
     return _print_verdict("transfers", uvloop.run(_run(scenario, _folder())))
+
+
+def _tools(arguments: Sequence[str]) -> int:
+    try:
+        page_path = read_page(arguments)
+    except ValueError as error:
+        print(f"tools: {error}", file=sys.stderr)
+        return 2
+    rows = uvloop.run(_run(Scenario(TOOLS_TITLE, TOOLS, 1, tools), _folder()))
+    if page_path is not None:
+        replace_section(page_path, TOOLS_TITLE, f"{TOOLS_HEAD}\n\n{table(rows)}")
+    return _print_verdict("tools", rows)
 
 
 def _full_disk() -> int:

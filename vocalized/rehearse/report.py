@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _HEAD = """# The whole stack under load and under loss
 
@@ -39,9 +41,26 @@ def table(rows: Sequence[ReportRow]) -> str:
 
 def page(results: Mapping[str, Sequence[ReportRow]]) -> str:
     """The whole page. results: rows by the title of their scenario."""
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}."
+    machine = _machine()
     parts = [f"## {title}\n\n{table(rows)}" for title, rows in results.items()]
     return "\n\n".join([_HEAD.strip(), machine, *parts]) + "\n"
+
+
+def replace_section(path: Path, title: str, body: str) -> None:
+    """Replaces the page's section of this title (##), or adds it at the end; the machine is named below it. Raises
+    OSError."""
+    text = path.read_text()
+    section = f"## {title}\n\n{body.strip()}\n\n({_machine()})\n"
+    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    if found is None:
+        path.write_text(f"{text.rstrip()}\n\n{section}")
+    else:
+        rest = text[found.end() :]
+        path.write_text(text[: found.start()] + section + (f"\n{rest}" if rest else ""))
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}."
 
 
 def _mark(row: ReportRow) -> str:

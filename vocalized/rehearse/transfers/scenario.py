@@ -5,24 +5,17 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from control.db.pool import open_pool
-from control.db.scope import enter_platform
-from control.voice.instances import KeyChange, set_key
-from media.providers.local.host import running_engine
-from shared.secrets import Sealer, parse_keys
 from simulator.carrier.mulaw import encode
 from simulator.carrier.network.phone_network import CallEvent, CallOutcome, PhoneNetwork, Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
-from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_stream import ChatReply, ToolUse
-from simulator.vendors.server import running_vendor
 from vocalized.caller.local_speech import load_voice
 from vocalized.rehearse.platform import Platform
+from vocalized.rehearse.speech_services import running_model, running_speech
 from vocalized.rehearse.transfers.cases import BRIEF, CALLING, INSTEAD, PERSON, TransferCase
 from vocalized.rehearse.transfers.parties import Progress, TargetPerson, TransferCaller
 from vocalized.stack.settings import CarrierName
@@ -108,33 +101,13 @@ def make_calls(turns: Sequence[PreparedTurn], cases: Sequence[TransferCase], fir
 @asynccontextmanager
 async def transferring_agents(platform: Platform) -> AsyncIterator[None]:
     """Both agents speak with the local voice and transfer warm, until the block ends."""
-    vendor = ChatVendor(reply=reply_to)
-    async with running_speech(platform), running_vendor(vendor.routes(), None) as address:
-        await _offer_model(platform, vendor.state.key, f"http://{address}{BASE_PATHS['openai']}")
+    async with running_speech(platform), running_model(platform, MODEL, reply_to):
         before = {carrier: await _config(platform, carrier) for carrier in CARRIERS}
         try:
             yield
         finally:
             for carrier, config in before.items():
                 await _put(platform, carrier, dict.fromkeys(_agent_config("", config)) | config)
-
-
-@asynccontextmanager
-async def running_speech(platform: Platform) -> AsyncIterator[None]:
-    """The engine of the local voice, which the nodes use until the block ends."""
-    engine = running_engine(Path(platform.settings["VOCALIZED_LOCAL_ENGINE_SOCKET"]))
-    await asyncio.to_thread(engine.__enter__)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(engine.__exit__, None, None, None)
-
-
-async def _offer_model(platform: Platform, key: str, url: str) -> None:
-    change = KeyChange(MODEL, key, vendor="openai", base_url=url, model="a-model", priority=100_000)
-    async with open_pool(platform.database_url, size=1) as pool, pool.transaction() as db:
-        await enter_platform(db)
-        await set_key(db, Sealer(parse_keys(platform.settings["VOCALIZED_SECRET_KEYS"])), change)
 
 
 def _agent_config(number: str, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,6 @@
 """What was heard in these calls, by the local recogniser, and what is wrong with a call."""
 
-import io
-import wave
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +8,7 @@ from numpy.typing import NDArray
 from simulator.carrier.mulaw import decode
 from vocalized.caller.local_speech import Recognise
 from vocalized.demo.readback import read_back
+from vocalized.rehearse.stored_call import StoredCall, agent_channel
 from vocalized.rehearse.transfers.cases import CALLER, INSTEAD, PERSON
 from vocalized.rehearse.transfers.scenario import TransferCall
 
@@ -21,15 +18,7 @@ ENOUGH: Final = 0.7
 TOO_MUCH: Final = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class TransferEvidence:
-    """call: of the API's answer. recording: the stored recording, stereo, the agent right; None where there is none."""
-
-    call: Mapping[str, Any]
-    recording: bytes | None
-
-
-def find_faults(call: TransferCall, evidence: TransferEvidence, recognise: Recognise) -> list[str]:
+def find_faults(call: TransferCall, stored: StoredCall, recognise: Recognise) -> list[str]:
     """What is wrong with a call; nothing for a good one."""
     case, row = call.case, call.row
     expected = ("over" if case.failure is None else "failed", case.failure)
@@ -37,13 +26,13 @@ def find_faults(call: TransferCall, evidence: TransferEvidence, recognise: Recog
     faults = [] if found == expected else [f"the transfer is {found}, not {expected}"]
     if row is not None and row["brief"]:
         faults.append("the brief is still stored")
-    end = (evidence.call["status"], evidence.call["end_reason"])
+    end = (stored.call["status"], stored.call["end_reason"])
     if end != ("completed", case.end_reason):
         faults.append(f"the call ended as {end}, not as {case.end_reason}")
-    return faults + _faults_of_sound(call, evidence, recognise)
+    return faults + _faults_of_sound(call, stored, recognise)
 
 
-def _faults_of_sound(call: TransferCall, evidence: TransferEvidence, recognise: Recognise) -> list[str]:
+def _faults_of_sound(call: TransferCall, stored: StoredCall, recognise: Recognise) -> list[str]:
     outcome = call.outcome
     if outcome is None or outcome.audio is None:
         return ["the caller's call was not answered"]
@@ -57,20 +46,11 @@ def _faults_of_sound(call: TransferCall, evidence: TransferEvidence, recognise: 
         if read.share > TOO_MUCH:
             faults.append(f"the caller heard the person: {read.heard}")
     if call.case.failure is not None and not call.case.leaves:
-        stored = agent_channel(evidence.recording)
-        faults += _missing("the stored recording lacks the agent's words", INSTEAD, stored, recognise)
+        recorded = agent_channel(stored.recording)
+        faults += _missing("the stored recording lacks the agent's words", INSTEAD, recorded, recognise)
     return faults
 
 
 def _missing(fault: str, wanted: str, samples: NDArray[np.int16], recognise: Recognise) -> list[str]:
     read = read_back(wanted, samples, recognise)
     return [] if read.share >= ENOUGH else [f"{fault}: {read.heard or 'nothing'}"]
-
-
-def agent_channel(recording: bytes | None) -> NDArray[np.int16]:
-    """The right channel of a stereo recording, 16 bits at 8 kHz; empty without one. Raises wave.Error."""
-    if recording is None:
-        return np.zeros(0, np.int16)
-    with wave.open(io.BytesIO(recording)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-    return samples.reshape(-1, 2)[:, 1].astype(np.int16)

@@ -1,0 +1,24 @@
+"""A tool of a server that others wrote, and one that answers garbage, over both carriers, judged on the recording."""
+
+import asyncio
+
+import pytest
+
+from vocalized.caller.local_speech import load_recogniser
+from vocalized.rehearse.platform import Platform
+from vocalized.rehearse.tools.commands import judge_call
+from vocalized.rehearse.tools.scenario import run_tool_calls, tool_rehearsal
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+FIRST_NUMBER = 2_011_000
+NAMES = ("a tool of mcp-server-time", "a tool that answers garbage")
+
+
+async def test_answers_are_said_in_words_and_garbage_is_not(platform: Platform) -> None:
+    """All cases are part of `python -m vocalized.rehearse tools`."""
+    async with tool_rehearsal(platform, documents={}) as rehearsal:
+        calls = await run_tool_calls(rehearsal, FIRST_NUMBER, NAMES)
+    recognise = await asyncio.to_thread(load_recogniser)
+    rows = [await judge_call(rehearsal, call, recognise) for call in calls]
+    assert len(rows) == 4 and {row.what: row.found for row in rows if not row.good} == {}
