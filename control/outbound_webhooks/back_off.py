@@ -14,4 +14,5 @@ def next_wait(failures: int, chance: float) -> timedelta:
     """The time from the `failures`-th failure (from 1 on) to the next attempt. chance: 0 to 1, which moves it by up to
     20 % either way, so that what failed together is not tried again together."""
     steps = min(failures - 1, 10)  # beyond the longest wait; the power of a thousand would overflow
-    return min(FIRST * _FACTOR**steps, LONGEST) * (1 + _JITTER * (2 * chance - 1))
+    usual: timedelta = min(FIRST * int(_FACTOR**steps), LONGEST)
+    return usual * (1 + _JITTER * (2 * chance - 1))

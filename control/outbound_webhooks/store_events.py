@@ -11,8 +11,8 @@ from control.outbound_webhooks.event_types import API_VERSION, EventData, EventT
 from control.outbound_webhooks.model import DeliveryPolicy
 
 WINDOW: Final = DeliveryPolicy().window
-# Events with their deliveries. The sequence is the time in microseconds, which tells nobody how many events others have,
-# or one more than that of the object's event before, should the clock have been set back.
+# Events with their deliveries. The sequence is the time in microseconds, which tells nobody how many events others
+# have, or one more than that of the object's event before, should the clock have been set back.
 _INSERT: Final = """
     WITH given AS (
         SELECT * FROM jsonb_to_recordset($1) AS g (
@@ -32,8 +32,8 @@ _INSERT: Final = """
             WHERE e.workspace_id = g.workspace_id AND e.object_id = g.object_id AND e.type = g.type))
         RETURNING id
     )
-    INSERT INTO outbound_webhook_deliveries (id, workspace_id, endpoint_id, event_id, status, attempts, failures, due_at,
-                                             expires_at, created_at)
+    INSERT INTO outbound_webhook_deliveries (id, workspace_id, endpoint_id, event_id, status, attempts, failures,
+                                             due_at, expires_at, created_at)
     SELECT gen_random_uuid(), g.workspace_id, e.endpoint_id, g.id, 'pending', 0, 0, $3, $4, $3
     FROM given g JOIN stored s ON s.id = g.id CROSS JOIN unnest(g.endpoint_ids) AS e (endpoint_id)
 """

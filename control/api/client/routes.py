@@ -21,6 +21,7 @@ from control.api.client import (
     templates,
     verified_numbers,
     voice,
+    webhook_endpoints,
     workspaces,
 )
 from control.http.route import Route
@@ -42,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     *mcp_servers.ROUTES,
     *knowledge.ROUTES,
     *messages.ROUTES,
+    *webhook_endpoints.ROUTES,
     *blocked_callers.ROUTES,
     *verified_numbers.ROUTES,
     *privacy.ROUTES,
