@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from uuid import UUID
+
+from pydantic import PlainSerializer, WithJsonSchema
 
 # Of all data below. Data with fewer fields, or with other meanings, gets a new one; further fields do not.
 API_VERSION: Final = "2026-11-26"
@@ -17,6 +19,13 @@ EventType = Literal[
 ]  # fmt: skip
 # What endpoints may choose; a test is sent by request only.
 ALL_TYPES: Final[tuple[EventType, ...]] = tuple(one for one in get_args(EventType) if one != "webhook.test")
+
+# In major units: a Decimal inside, a JSON number outside.
+EventMoney = Annotated[
+    Decimal,
+    PlainSerializer(float, return_type=float, when_used="json"),
+    WithJsonSchema({"type": "number"}, mode="serialization"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class AnalysisEventData:
     """The analysis of a call. analysis_status: done, failed or skipped."""
 
     call_id: UUID
-    agent_id: UUID
+    agent_id: UUID | None
     analysis_status: str
 
 
@@ -99,8 +108,8 @@ class InvoiceEventData:
     invoice_id: UUID
     number: str | None
     status: str
-    amount: Decimal
-    amount_paid: Decimal
+    amount: EventMoney
+    amount_paid: EventMoney
     currency: str
     due_at: datetime | None
 
@@ -110,8 +119,8 @@ class SpendingLimitEventData:
     """The use of a spending limit in a billing period. ends_calls: calls end at the limit."""
 
     period_start: datetime
-    usage_limit: Decimal
-    spent: Decimal
+    usage_limit: EventMoney
+    spent: EventMoney
     currency: str
     ends_calls: bool
 

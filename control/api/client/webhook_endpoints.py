@@ -1,5 +1,5 @@
-"""Routes of webhook endpoints and their deliveries, for the admins of a workspace: addresses of receivers hold keys, and
-deliveries what callers said."""
+"""Routes of webhook endpoints and their deliveries, for the admins of a workspace: addresses of receivers hold keys,
+and deliveries what callers said."""
 
 from typing import Annotated, Final
 from uuid import UUID

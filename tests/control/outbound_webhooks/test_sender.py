@@ -273,7 +273,7 @@ async def test_endpoint_gets_the_types_that_it_chose_and_of_its_workspace_only(d
         await desk.add_endpoint(f"{peer.url}/some", "agent.created", "agent.deleted")
         await desk.add_endpoint(f"{peer.url}/theirs", workspace=other)
         for kind in ("agent.created", "agent.updated"):
-            await desk.report(kind)  # type: ignore[arg-type]
+            await desk.report(kind)
         await desk.send_due()
         assert [one.split(" ")[1] for one in peer.requests] == ["/some"]
         assert msgspec.json.decode(peer.requests[0].partition("\r\n\r\n")[2])["type"] == "agent.created"
