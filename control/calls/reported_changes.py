@@ -7,6 +7,7 @@ from control.calls.state import CallState
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import CallEventData, EventType, RecordingEventData, TransferEventData
 from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from shared.events import TransferFailure
 
 Changes = Iterable[tuple[CallState, CallState]]
 
@@ -56,6 +57,6 @@ def _call_fact(type_: EventType, call: CallState, at: datetime) -> ReportedFact:
     return ReportedFact(call.workspace_id, type_, call.id, at, data, call_id=call.id)
 
 
-def _transfer_fact(type_: EventType, call: CallState, at: datetime, failure: str | None) -> ReportedFact:
+def _transfer_fact(type_: EventType, call: CallState, at: datetime, failure: TransferFailure | None) -> ReportedFact:
     data = TransferEventData(call.id, call.agent_id, failure)
     return ReportedFact(call.workspace_id, type_, call.id, at, data, call_id=call.id)

@@ -10,16 +10,19 @@ from uuid import UUID
 
 from pydantic import PlainSerializer, WithJsonSchema
 
+from shared.events import CallStatus, EndReason, TransferFailure
+
 # Of all data below. Data with fewer fields, or with other meanings, gets a new one; further fields do not.
 API_VERSION: Final = "2026-11-26"
-EventType = Literal[
+# What endpoints choose from.
+ChosenType = Literal[
     "call.started", "call.ended", "call.analysed", "recording.ready", "transfer.started", "transfer.failed",
     "message.taken", "appointment.booked", "appointment.changed", "invoice.updated", "spending_limit.near",
-    "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted", "webhook.test",
+    "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
 ]  # fmt: skip
-# What endpoints may choose; a test is sent by request only.
-ALL_TYPES: Final[tuple[EventType, ...]] = tuple(one for one in get_args(EventType) if one != "webhook.test")
-
+# A test is sent on request only.
+EventType = Literal[ChosenType, "webhook.test"]
+ALL_TYPES: Final[tuple[ChosenType, ...]] = get_args(ChosenType)
 # In major units: a Decimal inside, a JSON number outside.
 EventMoney = Annotated[
     Decimal,
@@ -35,15 +38,15 @@ class CallEventData:
 
     call_id: UUID
     agent_id: UUID | None
-    direction: str
-    status: str
+    direction: Literal["inbound", "outbound"]
+    status: CallStatus
     is_test: bool
     created_at: datetime
     started_at: datetime | None
     answered_at: datetime | None
     ended_at: datetime | None
     duration_seconds: int
-    end_reason: str | None
+    end_reason: EndReason | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class AnalysisEventData:
 
     call_id: UUID
     agent_id: UUID | None
-    analysis_status: str
+    analysis_status: Literal["done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class TransferEventData:
 
     call_id: UUID
     agent_id: UUID | None
-    failure: str | None
+    failure: TransferFailure | None
 
 
 @dataclass(frozen=True, slots=True)

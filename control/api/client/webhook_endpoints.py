@@ -24,7 +24,7 @@ from control.http.context import MemberContext
 from control.http.pagination import ListQuery, UtcDatetime, page_fields
 from control.http.route import RateLimit, Route
 from control.outbound_webhooks.endpoints import EndpointEdit
-from control.outbound_webhooks.event_types import ALL_TYPES, EventType
+from control.outbound_webhooks.event_types import ALL_TYPES, ChosenType
 from control.outbound_webhooks.model import DeliveryStatus
 
 ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
@@ -36,7 +36,8 @@ REPLAYS: Final = RateLimit("webhook-replays", 30, 600, per_user=True)
 
 WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=ONE_LINE)]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=ONE_LINE)]
-EventTypes = Annotated[list[EventType], Field(max_length=2 * len(ALL_TYPES))]
+EventTypes = Annotated[list[ChosenType], Field(max_length=2 * len(ALL_TYPES))]
+_URL: Final = "https://example.com/hooks/vocalized"
 _URL_TEXT: Final = "Where events are posted: https, on the public internet."
 _TYPES_TEXT: Final = "Types to send; empty: all, those of later versions, too."
 
@@ -44,7 +45,7 @@ _TYPES_TEXT: Final = "Types to send; empty: all, those of later versions, too."
 class NewWebhookEndpoint(Body):
     """An endpoint to create."""
 
-    url: WebhookUrl = Field(description=_URL_TEXT, examples=["https://example.com/hooks/vocalized"])
+    url: WebhookUrl = Field(description=_URL_TEXT, examples=[_URL])
     description: Description = Field("", description="For people.", examples=["Help desk"])
     event_types: EventTypes = Field([], description=_TYPES_TEXT, examples=[["call.ended", "message.taken"]])
     is_enabled: bool = Field(True, description="Whether events are sent, and stored for it.")
@@ -54,10 +55,14 @@ class WebhookEndpointChange(ChangeBody):
     """Changes; a field that is left out stays as it is."""
 
     url: WebhookUrl | None = Field(
-        None, description=f"{_URL_TEXT} Deliveries that wait go there, too; null leaves it as it is."
+        None, description=f"{_URL_TEXT} Deliveries that wait go there, too; null leaves it as it is.", examples=[_URL]
     )
-    description: Description | None = Field(None, description="For people; null leaves it as it is.")
-    event_types: EventTypes | None = Field(None, description=f"{_TYPES_TEXT} Null leaves them as they are.")
+    description: Description | None = Field(
+        None, description="For people; null leaves it as it is.", examples=["Help desk"]
+    )
+    event_types: EventTypes | None = Field(
+        None, description=f"{_TYPES_TEXT} Null leaves them as they are.", examples=[["call.ended"]]
+    )
     is_enabled: bool | None = Field(
         None, description="Whether events are sent, and stored for it; null leaves it as it is."
     )
