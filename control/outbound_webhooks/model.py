@@ -41,7 +41,7 @@ class WebhookEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEvent:
+class OutboundEvent:
     """An event. id: the same in each attempt and for each endpoint. sequence: higher than that of any earlier event of
     the same object. data: as of `api_version`."""
 
@@ -68,7 +68,7 @@ class WebhookDelivery:
     expires_at: datetime
     created_at: datetime
     finished_at: datetime | None
-    event: StoredEvent
+    event: OutboundEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ClaimedDelivery:
     url: str
     secrets: SealedSecrets
     is_failing: bool
-    event: StoredEvent
+    event: OutboundEvent
 
 
 @dataclass(frozen=True, slots=True)

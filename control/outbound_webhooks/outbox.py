@@ -9,7 +9,7 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.outbound_webhooks import store_events, store_listeners
 from control.outbound_webhooks.event_types import EventData, EventType
-from control.outbound_webhooks.store_events import NewEvent
+from control.outbound_webhooks.store_events import NewOutboundEvent
 from shared.ids import new_id
 
 
@@ -45,9 +45,9 @@ async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datet
         await store_events.insert_events(db, new, now or datetime.now(UTC))
 
 
-def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewEvent:
+def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewOutboundEvent:
     """The event of a fact, for these endpoints."""
-    return NewEvent(
+    return NewOutboundEvent(
         id=UUID(new_id()),
         workspace_id=fact.workspace_id,
         type=fact.type,

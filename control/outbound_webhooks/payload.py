@@ -5,12 +5,12 @@ from typing import Final
 
 import msgspec
 
-from control.outbound_webhooks.model import StoredEvent
+from control.outbound_webhooks.model import OutboundEvent
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def make_body(event: StoredEvent) -> bytes:
+def make_body(event: OutboundEvent) -> bytes:
     """JSON, the same bytes at each attempt."""
     return _ENCODER.encode(
         {

@@ -155,22 +155,22 @@ class WebhookSender:
             attempt=attempt.number,
         )
         if attempt.is_delivered:
-            await store_endpoints.mark_working(db, claimed.endpoint_id)
+            await store_endpoints.mark_working(db, claimed.event.workspace_id, claimed.endpoint_id)
         else:
             await self._mark_failing(db, claimed, attempt, now)
 
     async def _mark_failing(
         self, db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt, now: datetime
     ) -> None:
-        await store_endpoints.mark_failing(db, claimed.endpoint_id, attempt.started_at)
+        workspace_id, endpoint_id = claimed.event.workspace_id, claimed.endpoint_id
+        await store_endpoints.mark_failing(db, workspace_id, endpoint_id, attempt.started_at)
         is_gone = attempt.status_code == GONE
         reason: DisabledReason = "gone" if is_gone else "failing"
         before = None if is_gone else now - self._policy.disable_after
-        workspace_id = await store_endpoints.disable(db, claimed.endpoint_id, before, reason, now)
-        if workspace_id is None:
+        if not await store_endpoints.disable(db, workspace_id, endpoint_id, before, reason, now):
             return
-        log.warning("outbound_webhook.endpoint_disabled", endpoint_id=str(claimed.endpoint_id), reason=reason)
-        page = self._email_queue.page(f"/workspaces/{workspace_id}/webhook-endpoints/{claimed.endpoint_id}")
+        log.warning("outbound_webhook.endpoint_disabled", endpoint_id=str(endpoint_id), reason=reason)
+        page = self._email_queue.page(f"/workspaces/{workspace_id}/webhook-endpoints/{endpoint_id}")
         for owner in await read_owners.select_owners(db, workspace_id):
             await self._email_queue.enqueue(db, disabled_email(owner, claimed.url, reason, page))
 

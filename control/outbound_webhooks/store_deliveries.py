@@ -6,7 +6,7 @@ from uuid import UUID
 
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.outbound_webhooks.model import DeliveryAttempt, DeliveryStatus, StoredEvent, WebhookDelivery
+from control.outbound_webhooks.model import DeliveryAttempt, DeliveryStatus, OutboundEvent, WebhookDelivery
 
 DELIVERY: Final = (
     "d.id, d.endpoint_id, d.status, d.attempts, d.due_at, d.expires_at, d.created_at, d.finished_at, "
@@ -96,9 +96,9 @@ async def replay_since(
     return int(status.split()[-1])
 
 
-def make_event(row: Any) -> StoredEvent:
+def make_event(row: Any) -> OutboundEvent:
     """Of a row with the columns of DELIVERY."""
-    return StoredEvent(
+    return OutboundEvent(
         id=row["event_id"],
         workspace_id=row["workspace_id"],
         type=row["type"],

@@ -30,15 +30,16 @@ _UPDATE_SECRETS: Final = """
 """
 # Writes only what changes: while an endpoint works, its row is not touched.
 _MARK_WORKING: Final = """
-    UPDATE outbound_webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL
+    UPDATE outbound_webhook_endpoints SET failing_since = NULL
+    WHERE workspace_id = $1 AND id = $2 AND failing_since IS NOT NULL
 """
 _MARK_FAILING: Final = """
-    UPDATE outbound_webhook_endpoints SET failing_since = $2 WHERE id = $1 AND failing_since IS NULL
+    UPDATE outbound_webhook_endpoints SET failing_since = $3
+    WHERE workspace_id = $1 AND id = $2 AND failing_since IS NULL
 """
 _DISABLE_FAILING: Final = """
-    UPDATE outbound_webhook_endpoints SET is_enabled = false, disabled_reason = $3, updated_at = $4
-    WHERE id = $1 AND is_enabled AND ($2::timestamptz IS NULL OR failing_since <= $2)
-    RETURNING workspace_id
+    UPDATE outbound_webhook_endpoints SET is_enabled = false, disabled_reason = $4, updated_at = $5
+    WHERE workspace_id = $1 AND id = $2 AND is_enabled AND ($3::timestamptz IS NULL OR failing_since <= $3)
 """
 
 
@@ -114,23 +115,28 @@ async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID)
     )
 
 
-async def mark_working(db: Connection, endpoint_id: UUID) -> None:
+async def mark_working(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
     """Its last attempt was delivered. Needs platform scope."""
-    await db.execute(_MARK_WORKING, endpoint_id)
+    await db.execute(_MARK_WORKING, workspace_id, endpoint_id)
 
 
-async def mark_failing(db: Connection, endpoint_id: UUID, at: datetime) -> None:
+async def mark_failing(db: Connection, workspace_id: UUID, endpoint_id: UUID, at: datetime) -> None:
     """Its last attempt failed; the time of the first failure stays. Needs platform scope."""
-    await db.execute(_MARK_FAILING, endpoint_id, at)
+    await db.execute(_MARK_FAILING, workspace_id, endpoint_id, at)
 
 
 async def disable(
-    db: Connection, endpoint_id: UUID, failing_before: datetime | None, reason: DisabledReason, now: datetime
-) -> UUID | None:
-    """Disables it if it has failed since then; None: in any case. Returns its workspace if it was enabled until now.
-    Needs platform scope."""
-    workspace_id: UUID | None = await db.fetchval(_DISABLE_FAILING, endpoint_id, failing_before, reason, now)
-    return workspace_id
+    db: Connection,
+    workspace_id: UUID,
+    endpoint_id: UUID,
+    failing_before: datetime | None,
+    reason: DisabledReason,
+    now: datetime,
+) -> bool:
+    """Disables it if it has failed since then; None: in any case. Returns whether it was enabled until now. Needs
+    platform scope."""
+    status = await db.execute(_DISABLE_FAILING, workspace_id, endpoint_id, failing_before, reason, now)
+    return bool(status == "UPDATE 1")
 
 
 def _endpoint(row: Any) -> WebhookEndpoint:

@@ -51,7 +51,7 @@ _DELETE_OLD: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewOutboundEvent:
     """An event to store. endpoint_ids: to which it is delivered. is_unique: see ReportedFact."""
 
     id: UUID
@@ -65,7 +65,7 @@ class NewEvent:
     is_unique: bool
 
 
-async def insert_events(db: Connection, new: Sequence[NewEvent], now: datetime) -> None:
+async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: datetime) -> None:
     """Stores events, each with a delivery to each of its endpoints."""
     rows = [
         {
