@@ -4601,7 +4601,7 @@ CREATE INDEX one_time_tokens_user ON public.one_time_tokens USING btree (user_id
 -- Name: outbound_webhook_deliveries_due; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX outbound_webhook_deliveries_due ON public.outbound_webhook_deliveries USING btree (endpoint_id, due_at) WHERE (status = 'pending'::text);
+CREATE INDEX outbound_webhook_deliveries_due ON public.outbound_webhook_deliveries USING btree (endpoint_id, due_at, id) WHERE (status = 'pending'::text);
 
 --
 -- Name: outbound_webhook_deliveries_event; Type: INDEX; Schema: public; Owner: -

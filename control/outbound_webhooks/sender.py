@@ -6,6 +6,7 @@ when it is over, the delivery is sent again under the same webhook-id.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -37,6 +38,9 @@ from shared.secrets import UnsealError
 
 # The receiver has said that the address is gone for good (RFC 9110, 15.5.11).
 GONE: Final = 410
+# Between two looks for due deliveries, however fast requests end, and as long as the last look took: one takes 80 ms
+# where 1,000 endpoints have 120 deliveries due each.
+SHORTEST_PAUSE_S: Final = 0.05
 
 log = structlog.get_logger()
 
@@ -63,10 +67,11 @@ class WebhookSender:
         stopped = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                began = await self._begin_due()
-                # At once again where something was due: the next deliveries may fill the places that become free.
-                wait_s = self._policy.poll_s if not began or not self._running else None
-                await asyncio.wait({stopped, *self._running}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                took_s = await self._begin_due()
+                # A request that ends makes room, and what others are due must not wait for it.
+                waits = {stopped, *self._running}
+                await asyncio.wait(waits, timeout=self._policy.poll_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({stopped}, timeout=max(took_s, SHORTEST_PAUSE_S))
             if self._running:
                 await asyncio.wait(self._running)
         finally:
@@ -74,16 +79,19 @@ class WebhookSender:
             for task in self._running:
                 task.cancel()
 
-    async def _begin_due(self) -> int:
+    async def _begin_due(self) -> float:
+        """Returns how many seconds the look took."""
+        began, claimed = time.monotonic(), []
         try:
             claimed = await self.claim()
         except (Unavailable, *COLLISIONS):
-            return 0
+            log.warning("outbound_webhook.not_claimed")
+        took_s = time.monotonic() - began
         for one in claimed:
             task = asyncio.create_task(self._deliver(one))
             self._running[task] = one
             task.add_done_callback(self._forget)
-        return len(claimed)
+        return took_s
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)

@@ -17,7 +17,7 @@ from control.outbound_webhooks.store_deliveries import DELIVERY, make_event
 # Due deliveries of enabled endpoints. Of each endpoint as many as it has requests free, of each workspace as well; then
 # each workspace's first ones before its second ones. Endpoints whose last attempt failed share few places of their
 # own, because each of their requests may take the whole timeout. Per endpoint one search of an index: 1,000 endpoints
-# of which nothing is due take MEASURE ms.
+# of which nothing is due take 0.7 ms.
 _SELECT_DUE: Final = """
     WITH busy AS (
         SELECT workspace_id, endpoint_id, count(*) AS requests FROM outbound_webhook_deliveries

@@ -57,7 +57,7 @@ CREATE TABLE outbound_webhook_deliveries (
     created_at timestamptz NOT NULL,
     finished_at timestamptz
 );
-CREATE INDEX outbound_webhook_deliveries_due ON outbound_webhook_deliveries (endpoint_id, due_at)
+CREATE INDEX outbound_webhook_deliveries_due ON outbound_webhook_deliveries (endpoint_id, due_at, id)
     WHERE status = 'pending';
 CREATE INDEX outbound_webhook_deliveries_leased ON outbound_webhook_deliveries (leased_until)
     WHERE leased_until IS NOT NULL;

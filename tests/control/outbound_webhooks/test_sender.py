@@ -11,6 +11,7 @@ from control.db.pool import Connection
 from control.outbound_webhooks.http_client import MOST_KEPT
 from control.outbound_webhooks.model import ClaimedDelivery, DeliveryAttempt, DeliveryPolicy
 from control.outbound_webhooks.outbox import report_facts
+from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk, ids, open_desk, verified
 from tests.control.tools.hostile_peer import Respond, drip, flood, garbage, hang, hang_up, plain, running_peer
@@ -265,6 +266,47 @@ async def test_slow_receivers_delay_no_others(platform: CallPlatform) -> None:
             await desk.sender.record(one, await desk.sender.attempt(one))
         again = await desk.sender.claim()  # the requests to the slow one still run
         assert not [one for one in again if one.endpoint_id == slow]
+
+
+async def test_running_sender_sends_what_is_due_while_others_are_slow(platform: CallPlatform) -> None:
+    """As the worker runs it, by the real clock; a stopped one finishes its requests."""
+    policy = DeliveryPolicy(timeout_s=30.0, poll_s=0.05)
+    slow_began, slow_may_answer, quick_came, stop = (asyncio.Event() for _ in range(4))
+
+    async def answer_later(writer: asyncio.StreamWriter) -> None:
+        slow_began.set()
+        await slow_may_answer.wait()
+        await OK(writer)
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        quick_came.set()
+        await OK(writer)
+
+    async with open_desk(platform, policy) as desk, running_peer(answer_later) as slow, running_peer(answer) as quick:
+        endpoint, _ = await desk.add_endpoint(slow.url, "agent.created")
+        other, _ = await desk.add_endpoint(quick.url, "agent.deleted")
+        task = asyncio.create_task(desk.sender.run(stop))
+        async with asyncio.timeout(10):
+            await desk.report("agent.created")
+            await slow_began.wait()
+            await desk.report("agent.deleted")
+            await quick_came.wait()
+            assert (await desk.deliveries(endpoint))[0].status == "pending"
+            stop.set()
+            slow_may_answer.set()
+            await task
+        assert [(await desk.deliveries(one))[0].status for one in (endpoint, other)] == ["delivered"] * 2
+
+
+async def test_old_events_and_expired_deliveries_are_cleared(desk: WebhookDesk) -> None:
+    endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
+    await desk.report()
+    expire = {duty.name: duty for duty in outbound_webhooks_tasks(desk.platform.pool, desk.webhooks).duties}
+    for days, statuses in ((2.9, ["pending"]), (3.1, ["failed"]), (29.9, ["failed"]), (30.1, [])):
+        now = NOW + timedelta(days=days)
+        for name in ("expired_deliveries", "old_webhook_events"):
+            await expire[name].run_once(desk.platform.pool, now)
+        assert [one.status for one in await desk.deliveries(endpoint)] == statuses, days
 
 
 async def test_endpoint_gets_the_types_that_it_chose_and_of_its_workspace_only(desk: WebhookDesk) -> None:

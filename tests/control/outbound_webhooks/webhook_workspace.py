@@ -18,6 +18,7 @@ from control.outbound_webhooks.http_client import WebhookHttpClient
 from control.outbound_webhooks.model import DeliveryAttempt, DeliveryPolicy, WebhookDelivery
 from control.outbound_webhooks.outbox import ReportedFact, report_facts
 from control.outbound_webhooks.sender import WebhookSender
+from control.outbound_webhooks.service import OutboundWebhooks
 from control.voice.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from shared.ids import new_id
@@ -37,6 +38,10 @@ class WebhookDesk:
     workspace: LiveWorkspace
     sender: WebhookSender
     now: datetime = NOW
+
+    @property
+    def webhooks(self) -> OutboundWebhooks:
+        return self.platform.services.outbound_webhooks
 
     async def add_endpoint(
         self, url: str, *types: EventType, workspace: LiveWorkspace | None = None
