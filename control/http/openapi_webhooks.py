@@ -11,7 +11,7 @@ SchemaInput = tuple[str, JsonSchemaMode, TypeAdapter[Any]]
 
 _ID: Final = {"type": "string", "format": "uuid", "examples": ["01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60"]}
 _SIGNATURE: Final = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
-_HEADERS: Final = {
+_HEADERS: Final[Mapping[str, tuple[str, Schema]]] = {
     "webhook-id": ("Id of the event: the same in each attempt and for each endpoint.", _ID),
     "webhook-timestamp": (
         "Unix time of the attempt, in seconds. Refuse what is more than five minutes off.",

@@ -167,7 +167,7 @@ class EventDescription:
     data: type[Any]
 
 
-EVENT_DESCRIPTIONS: Final[Mapping[EventType, EventDescription]] = {
+EVENT_DESCRIPTIONS: Final[Mapping[str, EventDescription]] = {
     "call.started": EventDescription("A call was answered.", CallEventData),
     "call.ended": EventDescription("A call that had been answered or dialled is over.", CallEventData),
     "call.analysed": EventDescription("The analysis of a call is finished.", AnalysisEventData),

@@ -148,7 +148,7 @@ async def test_appointment_is_reported_once_however_often_its_end_is_stored(desk
     )
     call_id = UUID(new_id())
     for status in ("failed", "booked", "booked"):
-        outcome = AppointmentOutcome(desk.workspace.workspace_id, call_id, appointment, status, "x")  # type: ignore[arg-type]
+        outcome = AppointmentOutcome(desk.workspace.workspace_id, call_id, appointment, status, "x")
         await desk.platform.in_workspace(
             desk.workspace,
             lambda db, outcome=outcome: finish_appointment(db, outcome, NOW),  # type: ignore[misc]
