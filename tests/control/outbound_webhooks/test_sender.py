@@ -242,8 +242,8 @@ async def test_fact_that_is_rolled_back_is_not_reported(desk: WebhookDesk) -> No
 
 
 async def test_slow_receivers_delay_no_others(platform: CallPlatform) -> None:
-    """Failing endpoints have few places of their own, an endpoint and a workspace their share."""
-    policy = DeliveryPolicy(slots=8, failing_slots=2, per_endpoint=3, per_workspace=5, timeout_s=0.5)
+    """Failing endpoints have few places of their own, and an endpoint its share."""
+    policy = DeliveryPolicy(slots=8, failing_slots=2, per_endpoint=3, per_workspace=16, timeout_s=0.5)
     async with open_desk(platform, policy) as desk, running_peer(OK) as peer:
         other = await platform.create_workspace()
         failing = [(await desk.add_endpoint(f"{peer.url}/{number}"))[0] for number in range(4)]
@@ -266,6 +266,27 @@ async def test_slow_receivers_delay_no_others(platform: CallPlatform) -> None:
             await desk.sender.record(one, await desk.sender.attempt(one))
         again = await desk.sender.claim()  # the requests to the slow one still run
         assert not [one for one in again if one.endpoint_id == slow]
+
+
+async def test_workspace_and_endpoint_have_their_shares_of_what_runs(platform: CallPlatform) -> None:
+    policy = DeliveryPolicy(slots=8, per_endpoint=3, per_workspace=4, timeout_s=0.5)
+    async with open_desk(platform, policy) as desk:
+        first, _ = await desk.add_endpoint("http://127.0.0.1:9/", "agent.created")
+        await desk.report("agent.created")
+        assert len(await desk.sender.claim()) == 1
+        desk.now += timedelta(seconds=1)
+        for _ in range(5):
+            await desk.report("agent.created")
+        assert [one.endpoint_id for one in await desk.sender.claim()] == [first] * 2  # one runs already
+        await desk.add_endpoint("http://127.0.0.1:9/", "agent.deleted")
+        other = await platform.create_workspace()
+        theirs, _ = await desk.add_endpoint("http://127.0.0.1:9/", workspace=other)
+        for _ in range(3):
+            await desk.report("agent.deleted")
+            await desk.report("agent.deleted", workspace=other)
+        claimed = await desk.sender.claim()
+        assert sum(one.endpoint_id == theirs for one in claimed) == 3
+        assert len(claimed) == 4  # the workspace's fourth
 
 
 async def test_running_sender_sends_what_is_due_while_others_are_slow(platform: CallPlatform) -> None:
