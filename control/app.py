@@ -44,6 +44,7 @@ from control.media_requests.runs import IdempotentRuns
 from control.media_requests.service import MediaRequests
 from control.media_requests.shares import RequestShares
 from control.media_requests.transactions import TenantTransactions
+from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.outside import OutsideClients, OutsideOptions, open_outside
 from control.services import Policies, Services, make_services, make_tokens
 from control.webhooks.options import WebhookOptions
@@ -255,6 +256,8 @@ def make_app(
         version=VERSION,
         public_url=http.public_url,
         reference=REFERENCE,
+        events=EVENT_DESCRIPTIONS,
+        event_version=API_VERSION,
     )
     system = app[_SYSTEM] = System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks)
     system.add_to(app.router)

@@ -41,11 +41,14 @@ from control.numbers.addresses import BusinessAddresses
 from control.numbers.assignment import NumberAssignment
 from control.numbers.bundles import RegulatoryBundles
 from control.numbers.service import Numbers
+from control.outbound_webhooks.model import DeliveryPolicy
+from control.outbound_webhooks.service import OutboundWebhooks, make_outbound_webhooks
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
+from control.voice.guarded_http import GuardedTransport
 from control.voice.http_embedder import HttpEmbedder
 from control.voice.key_check import KeyChecker
 from control.voice.workspace_providers import WorkspaceProviders
@@ -86,6 +89,7 @@ class Services:
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
     messages: CallerMessages
+    outbound_webhooks: OutboundWebhooks
     knowledge: KnowledgeDocuments
     knowledge_search: KnowledgeSearch
     privacy: Privacy
@@ -121,6 +125,7 @@ class Policies:
     analysis: AnalysisPolicy = field(default_factory=AnalysisPolicy)
     embedder: EmbedderPolicy | None = None
     messages: MessagePolicy = field(default_factory=MessagePolicy)
+    outbound_webhooks: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
     grants: GrantPolicy = field(default_factory=GrantPolicy)
     public_url: str = ""
@@ -198,6 +203,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
+        outbound_webhooks=make_outbound_webhooks(
+            workspaces, sealer, guard, mailer, GuardedTransport, policies.outbound_webhooks
+        ),
         knowledge=knowledge,
         knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),

@@ -35,6 +35,7 @@ from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
+from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
@@ -96,6 +97,7 @@ def make_worker_tasks(
             platform_tasks(services.platform, metrics.report_partitions),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
+            outbound_webhooks_tasks(pool, services.outbound_webhooks),
             knowledge_tasks(pool, services.knowledge, services.storage, services.knowledge_search.embedder),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),

@@ -26,6 +26,7 @@ from control.agents.model import (
 from control.agents.ports import NumberAssigner
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.recipients import require_members, stored_recipients
+from control.agents.reported_agents import report_agent
 from control.agents.tool_names import require_tools
 from control.agents.transfers import DialScope, make_dial_scope, require_not_ours, stored_fallback
 from control.agents.validation import parse_config, parse_options, require_known
@@ -87,7 +88,9 @@ class Agents:
         if draft.phone_number_id is not None:
             await _require_free(db, workspace_id, draft.phone_number_id)
             await self._numbers.assign(db, workspace_id, draft.phone_number_id, first.agent_id)
-        return await self.get(db, workspace_id, first.agent_id)
+        made = await self.get(db, workspace_id, first.agent_id)
+        await report_agent(db, "agent.created", made, now)
+        return made
 
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: AgentEdit, now: datetime
@@ -178,6 +181,7 @@ class Agents:
             raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
         await self._numbers.unassign(db, workspace_id, agent_id)
         await store.delete_agent(db, workspace_id, agent_id, now)
+        await report_agent(db, "agent.deleted", agent, now)
         before = {"name": agent.content.name, "status": agent.status}
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
@@ -244,6 +248,8 @@ class Agents:
         after = await self.get(db, before.workspace_id, before.id)
         if before.status == "live":
             await self._require_no_worse(db, before, after)
+        if (after.version, after.number) != (before.version, before.number):
+            await report_agent(db, "agent.updated", after, now)
         return after
 
     async def _change_number(self, db: Connection, before: VoiceAgent, edit: AgentEdit) -> None:
@@ -329,7 +335,9 @@ async def _change_status(db: Connection, agent: VoiceAgent, status: str, actor: 
     before, after = {"status": agent.status}, {"status": status, "version": agent.version}
     change = Change(action, "agent", str(agent.id), agent.workspace_id, before=before, after=after)
     await record_change(db, actor, change)
-    return _require_agent(await read_agents.select_agent(db, agent.workspace_id, agent.id))
+    changed = _require_agent(await read_agents.select_agent(db, agent.workspace_id, agent.id))
+    await report_agent(db, "agent.updated", changed, now)
+    return changed
 
 
 def _version(agent: VoiceAgent) -> AgentVersion:

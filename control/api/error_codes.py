@@ -35,6 +35,7 @@ _NEW_DOCUMENT: Final = (
     "404 tier_not_found, 409 document_limit, 409 workspace_suspended, 422 file_too_large, 422 file_unknown, "
     "503 storage_away"
 )
+_ENDPOINT: Final = "404 webhook_endpoint_not_found"
 _CALL: Final = "404 call_not_found"
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
@@ -135,6 +136,16 @@ _CODES: Final[Mapping[str, str]] = {
     "get_recording": f"{_CALL}, 404 no_recording, 404 recording_withheld, 503 storage_away",
     "get_transcription": _CALL,
     "list_events": _CALL,
+    "create_webhook_endpoint": "409 webhook_endpoint_limit, 409 workspace_suspended, 422 address_refused",
+    "get_webhook_endpoint": _ENDPOINT,
+    "change_webhook_endpoint": f"{_ENDPOINT}, 409 workspace_suspended, 422 address_refused",
+    "delete_webhook_endpoint": _ENDPOINT,
+    "rotate_webhook_secret": _ENDPOINT,
+    "test_webhook_endpoint": f"{_ENDPOINT}, 409 webhook_endpoint_disabled",
+    "replay_webhook_deliveries": f"{_ENDPOINT}, 409 webhook_endpoint_disabled",
+    "list_webhook_deliveries": _ENDPOINT,
+    "get_webhook_delivery": f"{_ENDPOINT}, 404 webhook_delivery_not_found",
+    "replay_webhook_delivery": f"{_ENDPOINT}, 404 webhook_delivery_not_found, 409 webhook_endpoint_disabled",
     "create_http_tool": f"{_TOOL_CONFIG}, 409 http_tool_limit, 409 tool_name_taken, 422 tool_name_reserved",
     "get_http_tool": _HTTP_TOOL,
     "change_http_tool": f"{_HTTP_TOOL}, {_TOOL_CONFIG}, 422 secrets_missing",

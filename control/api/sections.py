@@ -20,6 +20,7 @@ SECTIONS: Final = (
     Section("Mcp servers", "Servers of the Model Context Protocol, whose tools agents use in a call."),
     Section("Knowledge", "Documents that agents search in calls: uploaded, read, cited."),
     Section("Messages", "Messages that callers left with an agent."),
+    Section("Webhook endpoints", "Addresses of your own systems to which events are posted, and their deliveries."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
     Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),
     Section("Privacy", "How long data is kept, its deletion for one caller, exports, and what the staff read."),

@@ -12,6 +12,7 @@ from control.billing import store_charges, store_invoices, store_payments, store
 from control.billing.invoices import Invoice, Payment
 from control.billing.model import PeriodCharge
 from control.billing.prices import round_amount
+from control.billing.reported_invoices import store_state
 from control.billing.sinks import OWN
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -148,7 +149,7 @@ async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
 
 async def save_state(db: Connection, invoice: Invoice) -> None:
     """Stores an invoice's state, and that of its period, which is the same. The invoice must be locked."""
-    await store_invoices.update_state(db, invoice)
+    await store_state(db, invoice)
     if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
         await store_periods.update_status(db, invoice.billing_period_id, invoice.status)
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import structlog
 
-from control.billing import issuance, store_collection, store_invoices, store_payments
+from control.billing import issuance, store_collection, store_payments
 from control.billing.invoices import Invoice, Payment
+from control.billing.reported_invoices import store_state
 from control.billing.sinks import SinkAmount, SinkReceipt
 from control.db.pool import Connection
 from control.platform.audit import Actor
@@ -37,7 +38,7 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, 
             invoice = await issuance.void_invoice(db, SYSTEM, invoice.id, f"Void at {invoice.sink}.", now)
         case "uncollectible" if invoice.status in OPEN:
             invoice = replace(invoice, status="uncollectible")
-            await store_invoices.update_state(db, invoice)
+            await store_state(db, invoice)
     if receipt.refunded is not None and invoice.amount_paid:
         invoice = await _apply_refunds(db, invoice, receipt.refunded, now)
     await store_collection.mark_checked(db, invoice.id, now, is_over=invoice.status not in OPEN)
@@ -56,7 +57,7 @@ async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
     if invoice.status != "uncollectible":
         return invoice
     invoice = replace(invoice, status="pending")
-    await store_invoices.update_state(db, invoice)
+    await store_state(db, invoice)
     return invoice
 
 

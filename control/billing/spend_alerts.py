@@ -9,6 +9,7 @@ from control.accounts.email_delivery import Email
 from control.billing import store_alerts
 from control.billing.accounts import AlertKind, SpendAlert
 from control.billing.money import format_money, round_money
+from control.billing.reported_invoices import report_limit
 from control.billing.service import Billing
 from control.billing.spend_snapshot import SpendSnapshot
 from control.db.pool import Connection
@@ -36,6 +37,7 @@ async def send_alert(
     if kind is None or not await store_alerts.insert_alert(db, _make_alert(snapshot, kind, now)):
         return None
     log.info("spend_limit.noticed", workspace_id=str(snapshot.workspace_id), kind=kind)
+    await report_limit(db, snapshot, kind, now)
     to = await billing.find_recipient(db, snapshot.workspace_id)
     if to is not None:
         page = billing.page(f"workspaces/{snapshot.workspace_id}/billing/settings")

@@ -16,6 +16,7 @@ from control.calls.job_support import Gateways, decode_payload, load_state
 from control.calls.recording_discard import enqueue_discard
 from control.calls.recording_join import RecordingsNotJoinable, join_recordings
 from control.calls.recording_keys import carrier_key, carrier_keys, joined_key
+from control.calls.reported_changes import report_changes
 from control.calls.service import FetchRecordingJob
 from control.calls.state import CallState
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
@@ -97,6 +98,7 @@ def make_join_recordings_job(pool: Pool, storage: Storage) -> JobHandler:
                 details = replace(call.state.details, joined=keys)
                 joined = replace(call.state, recording_key=key, recording_seconds=seconds, details=details)
                 await store.update_states(db, [joined])
+                await report_changes(db, [(call.state, joined)])
 
     return run
 
@@ -193,6 +195,7 @@ async def _record_copy(pool: Pool, call_id: UUID, recording_id: str, copied: Sto
         if call.state.recording_key is None and is_kept and not details.redaction.kinds:
             after = replace(after, recording_key=copied.storage_key, recording_seconds=copied.duration_s)
         await store.update_states(db, [after])
+        await report_changes(db, [(call.state, after)])
         if not is_kept:
             await enqueue_discard(db, call_id)
     return is_kept

@@ -29,6 +29,7 @@ from control.calls.recording_silence import (
     require_plain_wav,
     silence_stretches,
 )
+from control.calls.reported_changes import report_changes
 from control.calls.state import CallState
 from control.db.jobs import JobFailed, JobHandler, enqueue
 from control.db.pool import Connection, Pool
@@ -148,7 +149,9 @@ async def _save(pool: Pool, read: CallState, said: Utterances, redacted: _Redact
         now = await store_redaction.select_utterances(db, read.workspace_id, read.id)
         if call.state.details.recordings != read.details.recordings or now != said:
             raise JobFailed("the call's record changed meanwhile")
-        await store.update_states(db, [_redacted_state(call.state, redacted)])
+        after = _redacted_state(call.state, redacted)
+        await store.update_states(db, [after])
+        await report_changes(db, [(call.state, after)])
 
 
 def _redacted_state(call: CallState, redacted: _Redacted | WithholdingReason) -> CallState:

@@ -1522,6 +1522,78 @@ CREATE TABLE public.one_time_tokens (
 );
 
 --
+-- Name: outbound_webhook_attempts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbound_webhook_attempts (
+    delivery_id uuid NOT NULL,
+    number integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    took_ms integer NOT NULL,
+    status_code integer,
+    error text,
+    answer text NOT NULL
+);
+
+--
+-- Name: outbound_webhook_deliveries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbound_webhook_deliveries (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    status text NOT NULL,
+    attempts integer NOT NULL,
+    failures integer NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    leased_until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT outbound_webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+--
+-- Name: outbound_webhook_endpoints; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbound_webhook_endpoints (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    url text NOT NULL,
+    description text NOT NULL,
+    event_types text[],
+    is_enabled boolean NOT NULL,
+    disabled_reason text,
+    sealed_secret bytea NOT NULL,
+    sealed_old_secret bytea,
+    old_secret_until timestamp with time zone,
+    failing_since timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: outbound_webhook_events; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbound_webhook_events (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    type text NOT NULL,
+    api_version text NOT NULL,
+    object_id uuid NOT NULL,
+    call_id uuid,
+    occurred_at timestamp with time zone NOT NULL,
+    sequence bigint NOT NULL,
+    data jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: payments; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2823,6 +2895,22 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: outbound_webhook_attempts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: outbound_webhook_deliveries; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: outbound_webhook_endpoints; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: outbound_webhook_events; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: payments; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3010,6 +3098,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127002302');
 INSERT INTO public.schema_migrations VALUES ('20261127002303');
 INSERT INTO public.schema_migrations VALUES ('20261127002801');
 INSERT INTO public.schema_migrations VALUES ('20261127002802');
+INSERT INTO public.schema_migrations VALUES ('20261127002901');
 INSERT INTO public.schema_migrations VALUES ('20261127003101');
 
 --
@@ -3669,6 +3758,34 @@ ALTER TABLE ONLY public.oauth_states
 
 ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (token_hash);
+
+--
+-- Name: outbound_webhook_attempts outbound_webhook_attempts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_attempts
+    ADD CONSTRAINT outbound_webhook_attempts_pkey PRIMARY KEY (delivery_id, number);
+
+--
+-- Name: outbound_webhook_deliveries outbound_webhook_deliveries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_deliveries
+    ADD CONSTRAINT outbound_webhook_deliveries_pkey PRIMARY KEY (id);
+
+--
+-- Name: outbound_webhook_endpoints outbound_webhook_endpoints_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_endpoints
+    ADD CONSTRAINT outbound_webhook_endpoints_pkey PRIMARY KEY (id);
+
+--
+-- Name: outbound_webhook_events outbound_webhook_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_events
+    ADD CONSTRAINT outbound_webhook_events_pkey PRIMARY KEY (id);
 
 --
 -- Name: payments payments_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4613,6 +4730,60 @@ CREATE INDEX one_time_tokens_expiry ON public.one_time_tokens USING btree (expir
 CREATE INDEX one_time_tokens_user ON public.one_time_tokens USING btree (user_id, purpose);
 
 --
+-- Name: outbound_webhook_deliveries_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_deliveries_due ON public.outbound_webhook_deliveries USING btree (endpoint_id, due_at, id) WHERE (status = 'pending'::text);
+
+--
+-- Name: outbound_webhook_deliveries_event; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_deliveries_event ON public.outbound_webhook_deliveries USING btree (event_id);
+
+--
+-- Name: outbound_webhook_deliveries_expiring; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_deliveries_expiring ON public.outbound_webhook_deliveries USING btree (expires_at) WHERE (status = 'pending'::text);
+
+--
+-- Name: outbound_webhook_deliveries_leased; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_deliveries_leased ON public.outbound_webhook_deliveries USING btree (leased_until) WHERE (leased_until IS NOT NULL);
+
+--
+-- Name: outbound_webhook_deliveries_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_deliveries_newest ON public.outbound_webhook_deliveries USING btree (endpoint_id, created_at DESC, id DESC);
+
+--
+-- Name: outbound_webhook_endpoints_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_endpoints_workspace ON public.outbound_webhook_endpoints USING btree (workspace_id, created_at, id);
+
+--
+-- Name: outbound_webhook_events_call; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_events_call ON public.outbound_webhook_events USING btree (workspace_id, call_id) WHERE (call_id IS NOT NULL);
+
+--
+-- Name: outbound_webhook_events_object; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_events_object ON public.outbound_webhook_events USING btree (workspace_id, object_id, sequence);
+
+--
+-- Name: outbound_webhook_events_oldest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbound_webhook_events_oldest ON public.outbound_webhook_events USING btree (created_at);
+
+--
 -- Name: payments_invoice; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5510,6 +5681,34 @@ ALTER TABLE ONLY public.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
+-- Name: outbound_webhook_attempts outbound_webhook_attempts_delivery_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_attempts
+    ADD CONSTRAINT outbound_webhook_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES public.outbound_webhook_deliveries(id) ON DELETE CASCADE;
+
+--
+-- Name: outbound_webhook_deliveries outbound_webhook_deliveries_event_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_deliveries
+    ADD CONSTRAINT outbound_webhook_deliveries_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.outbound_webhook_events(id) ON DELETE CASCADE;
+
+--
+-- Name: outbound_webhook_endpoints outbound_webhook_endpoints_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_endpoints
+    ADD CONSTRAINT outbound_webhook_endpoints_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: outbound_webhook_events outbound_webhook_events_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbound_webhook_events
+    ADD CONSTRAINT outbound_webhook_events_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: payments payments_invoice_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -5998,6 +6197,30 @@ ALTER TABLE public.meter_days ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.oauth_states ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: outbound_webhook_attempts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbound_webhook_attempts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: outbound_webhook_deliveries; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbound_webhook_deliveries ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: outbound_webhook_endpoints; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbound_webhook_endpoints ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: outbound_webhook_events; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbound_webhook_events ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: payments; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6380,6 +6603,30 @@ CREATE POLICY tenant ON public.meter_days USING ((( SELECT (public.current_scope
 --
 
 CREATE POLICY tenant ON public.oauth_states USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: outbound_webhook_attempts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.outbound_webhook_attempts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: outbound_webhook_deliveries tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.outbound_webhook_deliveries USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: outbound_webhook_endpoints tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.outbound_webhook_endpoints USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: outbound_webhook_events tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.outbound_webhook_events USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: payments tenant; Type: POLICY; Schema: public; Owner: -
@@ -7014,6 +7261,30 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_states TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.one_time_tokens TO vocalized_app;
+
+--
+-- Name: TABLE outbound_webhook_attempts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_attempts TO vocalized_app;
+
+--
+-- Name: TABLE outbound_webhook_deliveries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_deliveries TO vocalized_app;
+
+--
+-- Name: TABLE outbound_webhook_endpoints; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_endpoints TO vocalized_app;
+
+--
+-- Name: TABLE outbound_webhook_events; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_events TO vocalized_app;
 
 --
 -- Name: TABLE payments; Type: ACL; Schema: public; Owner: -

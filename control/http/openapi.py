@@ -14,6 +14,7 @@ from control.http.api_reference import ApiReference, ErrorCode
 from control.http.error_answer import ErrorAnswer
 from control.http.openapi_responses import HEADERS, error_response, make_examples, make_responses
 from control.http.openapi_schemas import REF, complete_schemas, plain_schema, rename_schemas, with_example
+from control.http.openapi_webhooks import EventText, event_inputs, make_webhooks
 from control.http.route import HandlerSignature, Route, path_parameters, read_signature, snake_case
 from control.http.route_errors import route_errors
 
@@ -53,11 +54,15 @@ def make_document(
     version: str,
     public_url: str,
     reference: ApiReference | None = None,
+    events: Mapping[str, EventText] | None = None,
+    event_version: str = "",
 ) -> Schema:
-    """The document of the whole API. webhooks: addresses beside it, which check the sender's signature."""
+    """The document of the whole API. webhooks: addresses beside it, which check the sender's signature. events: what
+    is posted to customers, by type, in this version."""
     known = reference or ApiReference()
     signed = [(route, read_signature(route)) for route in routes]
-    schemas, components = _schemas(signed)
+    events = events or {}
+    schemas, components = _schemas(signed, event_inputs(events))
     errors = {operation_id(route): list(operation_errors(route, known)) for route, _ in signed}
     paths: dict[str, Schema] = {}
     for route, signature in signed:
@@ -72,6 +77,7 @@ def make_document(
         "servers": [{"url": public_url}],
         "tags": _tags(paths, known),
         "paths": rename_schemas(paths, names),
+        **({"webhooks": rename_schemas(make_webhooks(events, schemas, event_version), names)} if events else {}),
         "components": {
             "schemas": complete_schemas(components, names, known.properties),
             "headers": dict(HEADERS),
@@ -142,9 +148,11 @@ def _key(route: Route, part: str) -> str:
     return f"{route.method} {route.path} {part}"
 
 
-def _schemas(signed: list[tuple[Route, HandlerSignature]]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+def _schemas(
+    signed: list[tuple[Route, HandlerSignature]], others: Iterable[_Input] = ()
+) -> tuple[dict[str, Schema], dict[str, Schema]]:
     """The schema of each part of each route by `_key`, and the named types that these refer to."""
-    inputs: list[_Input] = [(_ERROR_KEY, "serialization", TypeAdapter(ErrorAnswer))]
+    inputs: list[_Input] = [(_ERROR_KEY, "serialization", TypeAdapter(ErrorAnswer)), *others]
     for route, signature in signed:
         if signature.body is not None:
             inputs.append((_key(route, "body"), "validation", TypeAdapter(signature.body)))

@@ -16,8 +16,9 @@ from control.db.jobs import JobFailed, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_workspace
 from control.db.transaction import in_transaction
-from control.integrations import store_appointment_changes, store_appointments
+from control.integrations import store_appointment_changes
 from control.integrations.active_connection import ActiveConnection
+from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
 from control.integrations.calendar_requests import GET_APPOINTMENT, READ_APPOINTMENT, CalendarRequests
 from control.integrations.caller_values import Appointment, AppointmentStatus
 from control.integrations.read_connections import select_connection
@@ -126,7 +127,8 @@ async def _store(db: Connection, job: SettleAppointmentJob, found: UnsettledAppo
     now = datetime.now(UTC)
     if found.cancellation is None:
         status: AppointmentStatus = "failed" if outcome.external_id is None else "booked"
-        await store_appointments.finish(db, job.workspace_id, found.appointment, status, outcome.external_id, now)
+        finished = AppointmentOutcome(job.workspace_id, found.call_id, found.appointment, status, outcome.external_id)
+        await finish_appointment(db, finished, now)
     elif outcome.external_id is None:
         await store_appointment_changes.cancel(db, job.workspace_id, job.appointment_id, now)
     else:

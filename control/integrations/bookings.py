@@ -17,6 +17,7 @@ from control.db.pool import Connection, Pool
 from control.integrations import store_appointments
 from control.integrations.action_runner import ActionRunner, VendorFailure
 from control.integrations.active_connection import ActiveConnection
+from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
 from control.integrations.appointment_settlement import enqueue_settlement
 from control.integrations.calendar_requests import (
     CHANGE_S,
@@ -173,7 +174,8 @@ async def store_outcome(
     """Stores what became of a reservation; returns it."""
     now = datetime.now(UTC)
     workspace_id = order.new.workspace_id
-    await in_transaction(lambda db: store_appointments.finish(db, workspace_id, appointment, status, external_id, now))
+    outcome = AppointmentOutcome(workspace_id, order.new.call_id, appointment, status, external_id)
+    await in_transaction(lambda db: finish_appointment(db, outcome, now))
     log.info("appointment.finished", call_id=str(order.new.call_id), status=status)
     return appointment
 

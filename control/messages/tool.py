@@ -16,6 +16,8 @@ from control.media_requests.handler import HandlerContext, MediaRequestHandler, 
 from control.media_requests.tool import RemoteTool
 from control.messages import store
 from control.messages.store import NewMessage
+from control.outbound_webhooks.event_types import MessageEventData
+from control.outbound_webhooks.outbox import ReportedFact, report_facts
 from control.redaction.finder import redact_text
 from control.workspaces.redaction import find_redaction
 from shared.errors import Conflict, Invalid
@@ -81,8 +83,25 @@ async def store_message(db: Connection, new: NewMessage) -> None:
     (message_limit) for more than MOST_PER_CALL in one call."""
     if await store.count_of_call(db, new.workspace_id, new.call_id, but=new.run_id) >= MOST_PER_CALL:
         raise Conflict(f"A call takes {MOST_PER_CALL} messages at most.", code="message_limit")
-    if await store.insert_message(db, await _redact(db, new)):
+    kept = await _redact(db, new)
+    if await store.insert_message(db, kept):
+        await report_facts(db, [_make_fact(kept)])
         await enqueue(db, SEND_MESSAGE, msgspec.json.encode(SendMessageJob(new.id)))
+
+
+def _make_fact(new: NewMessage) -> ReportedFact:
+    data = MessageEventData(
+        message_id=new.id,
+        call_id=new.call_id,
+        agent_id=new.agent_id,
+        taken_at=new.taken_at,
+        caller_name=new.caller_name,
+        callback_number=new.callback_number,
+        reason=new.reason,
+        text=new.text,
+        is_urgent=new.is_urgent,
+    )
+    return ReportedFact(new.workspace_id, "message.taken", new.id, new.taken_at, data, call_id=new.call_id)
 
 
 async def _redact(db: Connection, new: NewMessage) -> NewMessage:

@@ -19,6 +19,7 @@ from control.db.scope import enter_platform
 from control.integrations.deletion import delete_caller_records
 from control.media_requests.deletion import delete_call_runs
 from control.messages.deletion import delete_messages, find_calls_of_number
+from control.outbound_webhooks.deletion import delete_call_events
 from control.platform.audit import Actor, record_change
 from control.platform.idempotency import forget_responses
 from control.privacy import store_caller_deletions
@@ -113,6 +114,7 @@ async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _D
             await enter_platform(db)
             counts = Counter(await calls.delete_contents(db, found.caller, closed, utc_now()))
             counts["messages"] = await delete_messages(db, found.caller.workspace_id, closed)
+            counts["webhook_events"] = await delete_call_events(db, found.caller.workspace_id, closed)
             counts["tool_runs"] = await delete_call_runs(db, found.caller.workspace_id, closed)
             await store_caller_deletions.add_counts(db, found.deletion.id, counts)
 

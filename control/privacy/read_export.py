@@ -60,6 +60,10 @@ EXPORTED: Final = (
         ("sealed_headers",),
     ),
     ExportedTable(
+        "webhook_endpoints", "outbound_webhook_endpoints", ("id",), "Webhook endpoints, without secrets.",
+        ("sealed_secret", "sealed_old_secret"),
+    ),
+    ExportedTable(
         "calls", "calls", ("id",), "Calls with transcription and summary; recordings/ has the audio by call id.",
         ("details", "media_node", "recording_key"),
     ),

@@ -10,6 +10,7 @@ from control.calls.deletion import delete_events, delete_words, discard_recordin
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.messages.deletion import delete_messages
+from control.outbound_webhooks.deletion import delete_spoken_events
 from control.platform.service import Platform
 from control.privacy import read_retention, store_retention, store_retention_limits
 from control.privacy.model import RetentionKind
@@ -104,6 +105,7 @@ async def _delete_recordings(db: Connection, _: UUID, call_ids: list[UUID], now:
 async def _delete_words(db: Connection, workspace_id: UUID, call_ids: list[UUID], _: datetime) -> None:
     await delete_words(db, workspace_id, call_ids)
     await delete_messages(db, workspace_id, call_ids)
+    await delete_spoken_events(db, workspace_id, call_ids)
 
 
 async def _delete_events(db: Connection, workspace_id: UUID, call_ids: list[UUID], _: datetime) -> None:

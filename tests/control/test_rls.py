@@ -54,6 +54,15 @@ ROWS = {
     "VALUES ($2, $1, 'x', '{}', now(), now())",
     "mcp_servers": "INSERT INTO mcp_servers (id, workspace_id, name, config, created_at, updated_at) "
     "VALUES ($2, $1, 'x', '{}', now(), now())",
+    "outbound_webhook_endpoints": "INSERT INTO outbound_webhook_endpoints (id, workspace_id, url, description, "
+    "is_enabled, sealed_secret, created_at, updated_at) VALUES ($2, $1, 'x', '', true, '', now(), now())",
+    "outbound_webhook_events": "INSERT INTO outbound_webhook_events (id, workspace_id, type, api_version, object_id, "
+    "occurred_at, sequence, data, created_at) VALUES ($2, $1, 'x', 'x', $2, now(), 1, '{}', now())",
+    "outbound_webhook_deliveries": "INSERT INTO outbound_webhook_deliveries (id, workspace_id, endpoint_id, event_id, "
+    "status, attempts, failures, due_at, expires_at, created_at) "
+    "VALUES ($2, $1, $2, $2, 'pending', 0, 0, now(), now(), now())",
+    "outbound_webhook_attempts": "INSERT INTO outbound_webhook_attempts (delivery_id, number, workspace_id, "
+    "started_at, took_ms, answer) VALUES ($2, 1, $1, now(), 1, '')",
     "phone_codes": "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, "
     "created_at, expires_at) VALUES ($2, $1, $2, '+12125550123', $2, 'en', 'x', now(), now())",
     "called_countries": "INSERT INTO called_countries (workspace_id, country, first_at) "

@@ -35,6 +35,8 @@ OWNERS: Final = {
     "media_requests": "tool_runs",
     "knowledge": "knowledge_chunks knowledge_documents knowledge_terms",
     "messages": "message_emails messages",
+    "outbound_webhooks": "outbound_webhook_attempts outbound_webhook_deliveries outbound_webhook_endpoints "
+    "outbound_webhook_events",
     "platform": "audit_log idempotency_keys settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",
     "tools": "http_tools mcp_servers",

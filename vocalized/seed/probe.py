@@ -178,7 +178,8 @@ def client_probes(
                           "/regulatory-bundles",
                           "/analytics/overview?period=day", "/analytics/overview", "/analytics/agents",
                           "/analytics/costs", "/voice/providers", "/voice/strategy", "/integrations",
-                          "/integration-types", "/api-keys", "/http-tools", "/mcp-servers", "/billing/current",
+                          "/integration-types", "/api-keys", "/http-tools", "/mcp-servers", "/webhook-endpoints",
+                          "/billing/current",
                           "/billing/history", "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [

@@ -22,6 +22,7 @@ from control.api.client import (
     templates,
     verified_numbers,
     voice,
+    webhook_endpoints,
     workspaces,
 )
 from control.http.route import Route
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *mcp_servers.ROUTES,
     *knowledge.ROUTES,
     *messages.ROUTES,
+    *webhook_endpoints.ROUTES,
     *blocked_callers.ROUTES,
     *verified_numbers.ROUTES,
     *privacy.ROUTES,

@@ -20,6 +20,7 @@ from control.api.property_texts.privacy import PRIVACY
 from control.api.property_texts.staff import STAFF
 from control.api.property_texts.tools import TOOLS
 from control.api.property_texts.voice import VOICE
+from control.api.property_texts.webhooks import WEBHOOKS
 from control.http.api_reference import PropertyText
 
 
@@ -36,6 +37,6 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 PROPERTY_TEXTS: Final = _joined(
     [
         COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, INTEGRATIONS, KNOWLEDGE, NUMBERS, PRIVACY, STAFF,
-        TOOLS, VOICE,
+        TOOLS, VOICE, WEBHOOKS,
     ]
 )  # fmt: skip

@@ -23,6 +23,8 @@ from control.calls.job_support import decode_payload
 from control.db.jobs import JobHandler, JobLimits, enqueue
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.outbound_webhooks.event_types import AnalysisEventData
+from control.outbound_webhooks.outbox import ReportedFact, report_facts
 from control.voice.chat_completion import can_complete
 from shared.events import UsageRecorded, UsageUnit
 from shared.plan import PlanError, ProviderPlan
@@ -154,10 +156,24 @@ async def _finish(
         stored = await store_analysis.update_result(db, job.call_id, fingerprint, outcome.findings, record)
     if stored:
         await mark_days(db, [_day_of(pending)])  # its figures count sentiment and success
+        await _report(db, job, pending, status)
         log.info("call.analysed", call_id=str(job.call_id), status=status, reason=record.reason)
         return
     if await store_analysis.update_use(db, job.call_id, record):
         await _enqueue_again(db, job, 0, ANALYSE_AFTER_S)
+
+
+async def _report(db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, status: AnalysisStatus) -> None:
+    data = AnalysisEventData(job.call_id, pending.agent_id, status)
+    fact = ReportedFact(
+        workspace_id=pending.workspace_id,
+        type="call.analysed",
+        object_id=job.call_id,
+        at=datetime.now(UTC),
+        data=data,
+        call_id=job.call_id,
+    )
+    await report_facts(db, [fact])
 
 
 def _day_of(call: PendingAnalysis) -> WorkspaceDay:

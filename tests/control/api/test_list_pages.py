@@ -138,11 +138,34 @@ async def _bill(api: Api, workspace: CallWorkspace, number: int) -> None:
     )  # fmt: skip
 
 
+async def _insert_deliveries(api: Api, workspace_id: str, endpoint_id: str, count: int) -> None:
+    """An endpoint with this id, and its deliveries."""
+    endpoint, owner = UUID(endpoint_id), UUID(workspace_id)
+    await api.owner.execute(
+        "INSERT INTO outbound_webhook_endpoints (id, workspace_id, url, description, is_enabled, sealed_secret,"
+        " created_at, updated_at) VALUES ($1, $2, 'https://example.com', '', false, '', now(), now())",
+        endpoint, owner,
+    )  # fmt: skip
+    for number in range(count):
+        made = UUID(new_id())
+        await api.owner.execute(
+            "INSERT INTO outbound_webhook_events (id, workspace_id, type, api_version, object_id, occurred_at,"
+            " sequence, data, created_at) VALUES ($1, $2, 'agent.created', '1', $1, now(), 1, '{}', now())",
+            made, owner,
+        )  # fmt: skip
+        await api.owner.execute(
+            "INSERT INTO outbound_webhook_deliveries (id, workspace_id, endpoint_id, event_id, status, attempts,"
+            " failures, due_at, expires_at, created_at) VALUES ($1, $2, $3, $1, 'failed', 1, 1, $4, $4, $4)",
+            made, owner, endpoint, ago(number // 2),
+        )  # fmt: skip
+
+
 @pytest.fixture
 async def workspace(api: Api) -> CallWorkspace:
     """With LEAST rows at least in each list."""
     workspace = await make_call_workspace(api, tier="business")
     agent = f"{workspace.path}/agents/{workspace.agent_id}"
+    await _insert_deliveries(api, workspace.workspace_id, workspace.agent_id, LEAST)
     for number in range(LEAST):
         call_id = await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
         await _take_message(api, workspace, call_id, number)
@@ -179,7 +202,8 @@ async def lists(api: Api, workspace: CallWorkspace) -> list[PagedList]:
             path,
             path.replace("{workspaceId}", workspace.workspace_id)
             .replace("{agentId}", workspace.agent_id)
-            .replace("{integrationId}", workspace.agent_id),
+            .replace("{integrationId}", workspace.agent_id)
+            .replace("{webhookEndpointId}", workspace.agent_id),
             NAMES.get(path, "id"),
         )
         for path in paths
@@ -234,11 +258,13 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await _insert_bundle(api, other.workspace_id, 0)
     await _insert_address(api, other.workspace_id, 0)
     await _insert_integration(api, other.workspace_id, 0, other.agent_id)
+    await _insert_deliveries(api, other.workspace_id, other.agent_id, 1)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 17
+    assert len(mine) == 18
     for one in mine:
         url = one.path.replace("{workspaceId}", other.workspace_id).replace("{integrationId}", other.agent_id)
+        url = url.replace("{webhookEndpointId}", other.agent_id)
         theirs = PagedList(other.ann, one.path, url, one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))
         reply = await one.client.get(one.url, params={"starting_after": row})

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
@@ -13,11 +13,19 @@ from control.app import ROUTES
 from control.http.access import AccessKind
 from control.http.openapi import make_document
 from control.http.route import Route, path_parameters, read_signature
+from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS, EventType
 from tests.control.http.probe_routes import ROUTES as PROBE_ROUTES
 from tests.platform.api import Api
 
 FOLDER = Path(__file__).parent
-DOCUMENT = make_document(ROUTES, version="1.2.3", public_url="https://api.example.com", reference=REFERENCE)
+DOCUMENT = make_document(
+    ROUTES,
+    version="1.2.3",
+    public_url="https://api.example.com",
+    reference=REFERENCE,
+    events=EVENT_DESCRIPTIONS,
+    event_version=API_VERSION,
+)
 PROBES = make_document(PROBE_ROUTES, version="1.2.3", public_url="https://api.example.com")
 
 
@@ -52,6 +60,15 @@ def test_every_reference_resolves_and_every_component_is_used() -> None:
     used = {str(reference).removeprefix("#/components/") for reference in values_of(DOCUMENT, "$ref")}
     components = DOCUMENT["components"]
     assert used == {f"{kind}/{name}" for kind in ("schemas", "headers", "examples") for name in components[kind]}
+
+
+def test_every_event_is_a_webhook_with_its_version_and_no_sign_in() -> None:
+    assert set(DOCUMENT["webhooks"]) == set(get_args(EventType))
+    for name, methods in DOCUMENT["webhooks"].items():
+        (schema,) = values_of(methods["post"]["requestBody"], "schema")
+        assert schema["properties"]["type"] == {"const": name, "description": "Type of the event."}
+        assert schema["properties"]["api_version"]["const"] == API_VERSION
+        assert "security" not in methods["post"]
 
 
 def test_accepting_an_invitation_can_be_forbidden() -> None:

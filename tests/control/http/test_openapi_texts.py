@@ -15,10 +15,17 @@ from control.app import ROUTES
 from control.http.openapi import make_document, operation_id, split_summary
 from control.http.openapi_schemas import complete_schemas, has_values, split_description
 from control.http.route import Route
+from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
 from control.webhooks.sources import WEBHOOK_ROUTES
 
 DOCUMENT = make_document(
-    ROUTES, WEBHOOK_ROUTES, version="1.2.3", public_url="https://api.example.com", reference=REFERENCE
+    ROUTES,
+    WEBHOOK_ROUTES,
+    version="1.2.3",
+    public_url="https://api.example.com",
+    reference=REFERENCE,
+    events=EVENT_DESCRIPTIONS,
+    event_version=API_VERSION,
 )
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 OPERATIONS = [(path, operation) for path, methods in DOCUMENT["paths"].items() for operation in methods.values()]

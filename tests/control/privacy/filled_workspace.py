@@ -113,8 +113,29 @@ class FilledWorkspace:
                 "VALUES ($1, 'r', $2, 'take_message', now(), $3)",
                 call_id, self.id, NOTE.encode(),
             )  # fmt: skip
+            await self._insert_webhook(db, call_id, callback)
 
         await self.platform.in_platform(insert)
+
+    async def _insert_webhook(self, db: Connection, call_id: UUID, callback: str) -> None:
+        """The event of a message, not delivered yet, whose receiver sent back what it was sent."""
+        event, data = UUID(new_id()), {"callback_number": callback, "text": f"Call me, {NOTE}."}
+        await db.execute(
+            "INSERT INTO outbound_webhook_events (id, workspace_id, type, api_version, object_id, call_id, occurred_at,"
+            " sequence, data, created_at) VALUES ($1, $2, 'message.taken', '1', $1, $3, now(), 1, $4, now())",
+            event, self.id, call_id, data,
+        )  # fmt: skip
+        await db.execute(
+            "INSERT INTO outbound_webhook_deliveries (id, workspace_id, endpoint_id, event_id, status, attempts,"
+            " failures, due_at, expires_at, created_at)"
+            " VALUES ($1, $2, $1, $1, 'pending', 1, 1, now(), now() + interval '1 day', now())",
+            event, self.id,
+        )  # fmt: skip
+        await db.execute(
+            "INSERT INTO outbound_webhook_attempts (delivery_id, number, workspace_id, started_at, took_ms,"
+            " status_code, error, answer) VALUES ($1, 1, $2, now(), 1, 500, 'the status was 500', $3)",
+            event, self.id, f"refused: {NOTE}",
+        )  # fmt: skip
 
     async def fill(self, number: str, at: datetime) -> list[UUID]:
         """All that a caller with this number leaves; returns the calls."""

@@ -95,6 +95,7 @@ async def held(filled: FilledWorkspace, call_id: UUID) -> set[str]:
             SELECT recording_key IS NOT NULL AS recording, transcription IS NOT NULL AS transcript,
                    EXISTS (SELECT FROM call_words w WHERE w.call_id = c.id) AS words,
                    EXISTS (SELECT FROM messages m WHERE m.call_id = c.id) AS message,
+                   EXISTS (SELECT FROM outbound_webhook_events o WHERE o.call_id = c.id) AS webhook,
                    EXISTS (SELECT FROM call_events e WHERE e.call_id = c.id) AS event
             FROM calls c WHERE id = $1
             """,
@@ -116,7 +117,7 @@ async def old_call(filled: FilledWorkspace, days: float) -> tuple[UUID, str]:
     return call_id, await filled.record(call_id)
 
 
-EVERYTHING = {"recording", "transcript", "words", "message", "event"}
+EVERYTHING = {"recording", "transcript", "words", "message", "webhook", "event"}
 
 
 async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
@@ -127,7 +128,8 @@ async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
     await apply(platform)
     await run_all(platform)
     assert {days: await held(filled, call_id) for days, call_id in ages.items()} == {
-        9.9: EVERYTHING, 10.1: EVERYTHING - {"recording"}, 20.1: {"transcript", "words", "message"}, 30.1: set(),
+        9.9: EVERYTHING, 10.1: EVERYTHING - {"recording"}, 20.1: {"transcript", "words", "message", "webhook"},
+        30.1: set(),
     }  # fmt: skip
     assert len(await platform.storage.list_keys()) == 2  # of the first call
     assert len(platform.gateway.deleted) == 3
@@ -242,7 +244,7 @@ async def test_late_events_bring_nothing_back(platform: CallPlatform) -> None:
         lines = [parse_event(str(seq), encoded_event(call_id, seq, event)) for seq, event in enumerate(late, 50)]
         await platform.in_platform(partial(write_events, events=lines))
     await run_all(platform)
-    assert [await held(filled, one) for one in calls] == [{"event"}, EVERYTHING - {"message"}]
+    assert [await held(filled, one) for one in calls] == [{"event"}, EVERYTHING - {"message", "webhook"}]
     stored = await platform.in_platform(
         lambda db: db.fetch("SELECT event_type FROM call_events WHERE call_id = $1 ORDER BY seq", calls[0])
     )

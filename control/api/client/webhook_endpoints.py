@@ -1,0 +1,220 @@
+"""Routes of webhook endpoints and their deliveries, for the admins of a workspace: addresses of receivers hold keys,
+and deliveries what callers said."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.api.client.webhook_endpoints_views import (
+    WebhookDeliveryAnswer,
+    WebhookDeliveryList,
+    WebhookEndpointAnswer,
+    WebhookEndpointList,
+    WebhookEndpointSecretAnswer,
+    WebhookReplayAnswer,
+    WebhookTestAnswer,
+    to_attempt_view,
+    to_delivery_row,
+    to_endpoint_view,
+)
+from control.http.access import member
+from control.http.body import ONE_LINE, Body, ChangeBody
+from control.http.context import MemberContext
+from control.http.pagination import ListQuery, UtcDatetime, page_fields
+from control.http.route import RateLimit, Route
+from control.outbound_webhooks.endpoints import EndpointEdit
+from control.outbound_webhooks.event_types import ALL_TYPES, ChosenType
+from control.outbound_webhooks.model import DeliveryStatus
+
+ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
+ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
+DELIVERIES: Final = f"{ENDPOINT}/deliveries"
+DELIVERY: Final = f"{DELIVERIES}/{{webhookDeliveryId}}"
+# Each has up to 1,000 requests sent to a host that a customer chose.
+REPLAYS: Final = RateLimit("webhook-replays", 30, 600, per_user=True)
+
+WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=ONE_LINE)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=ONE_LINE)]
+EventTypes = Annotated[list[ChosenType], Field(max_length=2 * len(ALL_TYPES))]
+_URL: Final = "https://example.com/hooks/vocalized"
+_URL_TEXT: Final = "Where events are posted: https, on the public internet."
+_TYPES_TEXT: Final = "Types to send; empty: all, those of later versions, too."
+
+
+class NewWebhookEndpoint(Body):
+    """An endpoint to create."""
+
+    url: WebhookUrl = Field(description=_URL_TEXT, examples=[_URL])
+    description: Description = Field("", description="For people.", examples=["Help desk"])
+    event_types: EventTypes = Field([], description=_TYPES_TEXT, examples=[["call.ended", "message.taken"]])
+    is_enabled: bool = Field(True, description="Whether events are sent, and stored for it.")
+
+
+class WebhookEndpointChange(ChangeBody):
+    """Changes; a field that is left out stays as it is."""
+
+    url: WebhookUrl | None = Field(
+        None, description=f"{_URL_TEXT} Deliveries that wait go there, too; null leaves it as it is.", examples=[_URL]
+    )
+    description: Description | None = Field(
+        None, description="For people; null leaves it as it is.", examples=["Help desk"]
+    )
+    event_types: EventTypes | None = Field(
+        None, description=f"{_TYPES_TEXT} Null leaves them as they are.", examples=[["call.ended"]]
+    )
+    is_enabled: bool | None = Field(
+        None, description="Whether events are sent, and stored for it; null leaves it as it is."
+    )
+
+
+class SecretRotation(Body):
+    """How a secret is replaced."""
+
+    at_once: bool = Field(
+        False, description="The old secret signs no longer, as after a leak; else both sign for 24 hours."
+    )
+
+
+class WebhookReplay(Body):
+    """Which deliveries are sent again."""
+
+    since: UtcDatetime = Field(
+        description="Deliveries whose events were stored from then on.", examples=["2026-11-26T09:00:00Z"]
+    )
+    with_delivered: bool = Field(False, description="Those that were accepted, too; else those that failed for good.")
+
+
+class DeliveriesQuery(ListQuery):
+    """Filters of the list."""
+
+    status: DeliveryStatus | None = Field(None, description="Only deliveries with this status.")
+
+
+async def list_webhook_endpoints(context: MemberContext) -> WebhookEndpointList:
+    """The workspace's webhook endpoints, the oldest first; it has 20 at most."""
+    found = await context.services.outbound_webhooks.endpoints.list_all(context.db, context.workspace_id)
+    return WebhookEndpointList([to_endpoint_view(one) for one in found], has_more=False)
+
+
+async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoint) -> WebhookEndpointSecretAnswer:
+    """Creates an endpoint. Its secret is answered here only."""
+    edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
+    made, secret = await context.services.outbound_webhooks.endpoints.create(
+        context.db, context.workspace_id, context.actor, edit, context.now
+    )
+    return WebhookEndpointSecretAnswer(to_endpoint_view(made), secret)
+
+
+async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> WebhookEndpointAnswer:
+    """An endpoint, without its secret."""
+    found = await context.services.outbound_webhooks.endpoints.get(
+        context.db, context.workspace_id, webhook_endpoint_id
+    )
+    return WebhookEndpointAnswer(to_endpoint_view(found))
+
+
+async def change_webhook_endpoint(
+    context: MemberContext, webhook_endpoint_id: UUID, body: WebhookEndpointChange
+) -> WebhookEndpointAnswer:
+    """Changes an endpoint. Enabling it forgets that it failed; deliveries that wait are sent."""
+    edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
+    changed = await context.services.outbound_webhooks.endpoints.update(
+        context.db, context.workspace_id, context.actor, webhook_endpoint_id, edit, context.now
+    )
+    return WebhookEndpointAnswer(to_endpoint_view(changed))
+
+
+async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> None:
+    """Deletes an endpoint with its deliveries, sent or not."""
+    await context.services.outbound_webhooks.endpoints.delete(
+        context.db, context.workspace_id, context.actor, webhook_endpoint_id
+    )
+
+
+async def rotate_webhook_secret(
+    context: MemberContext, webhook_endpoint_id: UUID, body: SecretRotation
+) -> WebhookEndpointSecretAnswer:
+    """Replaces an endpoint's secret. The new one is answered here only."""
+    changed, secret = await context.services.outbound_webhooks.endpoints.rotate_secret(
+        context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now, at_once=body.at_once
+    )
+    return WebhookEndpointSecretAnswer(to_endpoint_view(changed), secret)
+
+
+async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> WebhookTestAnswer:
+    """Has the event webhook.test sent to the endpoint, within seconds. What became of it is in its deliveries."""
+    event_id = await context.services.outbound_webhooks.deliveries.send_test(
+        context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now
+    )
+    return WebhookTestAnswer(event_id)
+
+
+async def replay_webhook_deliveries(
+    context: MemberContext, webhook_endpoint_id: UUID, body: WebhookReplay
+) -> WebhookReplayAnswer:
+    """Has deliveries sent again, the oldest 1,000. Receivers know them by their webhook-id."""
+    replayed = await context.services.outbound_webhooks.deliveries.replay_since(
+        context.db,
+        context.workspace_id,
+        context.actor,
+        webhook_endpoint_id,
+        since=body.since,
+        with_delivered=body.with_delivered,
+        now=context.now,
+    )
+    return WebhookReplayAnswer(replayed)
+
+
+async def list_webhook_deliveries(
+    context: MemberContext, webhook_endpoint_id: UUID, query: DeliveriesQuery
+) -> WebhookDeliveryList:
+    """An endpoint's deliveries of the last 30 days, newest first."""
+    found = await context.services.outbound_webhooks.deliveries.list_page(
+        context.db, context.workspace_id, webhook_endpoint_id, status=query.status, page=query.request()
+    )
+    return WebhookDeliveryList([to_delivery_row(one) for one in found.rows], **page_fields(query, found))
+
+
+async def get_webhook_delivery(
+    context: MemberContext, webhook_endpoint_id: UUID, webhook_delivery_id: UUID
+) -> WebhookDeliveryAnswer:
+    """A delivery with its data and its attempts."""
+    found, attempts = await context.services.outbound_webhooks.deliveries.get(
+        context.db, context.workspace_id, webhook_endpoint_id, webhook_delivery_id
+    )
+    views = [to_attempt_view(one) for one in attempts]
+    return WebhookDeliveryAnswer(to_delivery_row(found), found.event.api_version, found.event.data, views)
+
+
+async def replay_webhook_delivery(
+    context: MemberContext, webhook_endpoint_id: UUID, webhook_delivery_id: UUID
+) -> WebhookReplayAnswer:
+    """Has a delivery sent again at once, whatever became of it, under the same webhook-id."""
+    await context.services.outbound_webhooks.deliveries.replay(
+        context.db, context.workspace_id, context.actor, webhook_endpoint_id, webhook_delivery_id, context.now
+    )
+    return WebhookReplayAnswer(1)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", ENDPOINTS, list_webhook_endpoints, member("admin"), beyond_spec=True),
+    Route("POST", ENDPOINTS, create_webhook_endpoint, member("admin"), status=201, beyond_spec=True),
+    Route("GET", ENDPOINT, get_webhook_endpoint, member("admin"), beyond_spec=True),
+    Route("PUT", ENDPOINT, change_webhook_endpoint, member("admin"), beyond_spec=True),
+    Route("DELETE", ENDPOINT, delete_webhook_endpoint, member("admin"), beyond_spec=True),
+    Route("POST", f"{ENDPOINT}/rotate-secret", rotate_webhook_secret, member("admin"), beyond_spec=True),
+    Route(
+        "POST", f"{ENDPOINT}/test", test_webhook_endpoint, member("admin"), status=202, limit=REPLAYS, beyond_spec=True
+    ),
+    Route(
+        "POST", f"{ENDPOINT}/replay", replay_webhook_deliveries, member("admin"), status=202, limit=REPLAYS,
+        beyond_spec=True,
+    ),
+    Route("GET", DELIVERIES, list_webhook_deliveries, member("admin"), beyond_spec=True),
+    Route("GET", DELIVERY, get_webhook_delivery, member("admin"), beyond_spec=True),
+    Route(
+        "POST", f"{DELIVERY}/replay", replay_webhook_delivery, member("admin"), status=202, limit=REPLAYS,
+        beyond_spec=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,108 @@
+"""Posts a webhook to an address that a customer gave, and reads a little of the answer."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from shared.egress import EgressGuard
+
+# Bytes of an answer that are read; what comes after them is not. Chunks: a byte in each would take a million of them.
+MOST_BYTES: Final = 4_096
+MOST_CHUNKS: Final = 256
+# Characters of an answer that are kept.
+MOST_KEPT: Final = 500
+CONNECT_S: Final = 3.0
+USER_AGENT: Final = "Vocalized-Webhooks/1"
+
+# Makes a transport whose connections pass the guard.
+MakeTransport = Callable[[EgressGuard, ssl.SSLContext], httpx.AsyncBaseTransport]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """What came back. status_code: None without an answer. error: None for a status from 200 to 299."""
+
+    status_code: int | None
+    error: str | None
+    answer: str
+    took_ms: int
+
+
+class WebhookHttpClient:
+    """guard: of the addresses, at each connection."""
+
+    def __init__(self, guard: EgressGuard, make_transport: MakeTransport, timeout_s: float) -> None:
+        self._guard, self._make_transport, self._timeout_s = guard, make_transport, timeout_s
+        self._tls: ssl.SSLContext | None = None
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str) -> WebhookAnswer:
+        """Posts it once, within the timeout in all, however slowly the answer comes. A redirect is not followed: it is
+        a failure like any other. Once there is a status, the answer counts, whether or not its body arrives. owner: the
+        workspace, whose name servers may be slow. Never raises for what a receiver does."""
+        began = time.monotonic()
+        status: int | None = None
+        text, error = "", "the request cannot be made"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                transport = self._make_transport(self._guard.of(owner), await self._make_tls())
+                limits = httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s))
+                client = httpx.AsyncClient(transport=transport, timeout=limits, follow_redirects=False, trust_env=False)
+                async with client:
+                    request = client.build_request("POST", url, headers=dict(headers), content=body)
+                    answer = await client.send(request, stream=True)
+                    status = answer.status_code
+                    try:
+                        text = await _read_text(answer)
+                    finally:
+                        await answer.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+            error = _why(failure)
+        except TimeoutError:
+            error = f"there was no answer within {self._timeout_s:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as failure:
+            error = f"the connection broke ({type(failure).__name__})"
+        took_ms = round((time.monotonic() - began) * 1_000)
+        if status is None:
+            return WebhookAnswer(None, error, "", took_ms)
+        return WebhookAnswer(status, judge_status(status), text, took_ms)
+
+    async def _make_tls(self) -> ssl.SSLContext:
+        """One for all requests, made in a thread, because it reads some hundred certificates."""
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+        return self._tls
+
+
+def judge_status(status: int) -> str | None:
+    """Why an answer does not accept the event; None: it does."""
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        return f"the status was {status}: redirects are not followed"
+    return f"the status was {status}"
+
+
+async def _read_text(answer: httpx.Response) -> str:
+    """The beginning of the body as text, without control characters."""
+    parts, size = [], 0
+    try:
+        async for part in answer.aiter_raw():
+            parts.append(part)
+            size += len(part)
+            if size >= MOST_BYTES or len(parts) >= MOST_CHUNKS:
+                break
+    except (httpx.HTTPError, httpx.StreamError):
+        pass  # closed in the middle: the status has come
+    text = b"".join(parts)[:MOST_BYTES].decode("utf-8", "replace")
+    return "".join(one if one.isprintable() else " " for one in text)[:MOST_KEPT]
+
+
+def _why(error: httpx.HTTPError) -> str:
+    """The guard's words; those of other failures may hold an address."""
+    words = str(error)
+    return words if "public internet" in words else "there is no connection"
