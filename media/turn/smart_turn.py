@@ -43,7 +43,7 @@ class SmartTurn:
         """The input of the model: 80 mel bands by 800 steps of 10 ms."""
         samples = np.frombuffer(pcm8k, dtype="<i2")[-PHONE_SAMPLES:]
         wave = np.zeros(SECONDS * RATE, dtype=np.float32)
-        wave[len(wave) - 2 * len(samples) :] = _double_rate(samples / np.float32(32_768))
+        wave[len(wave) - 2 * len(samples) :] = _double_rate(samples.astype(np.float32) / np.float32(32_768))
         wave = (wave - wave.mean()) / np.sqrt(wave.var() + np.float32(1e-7))
         padded = np.pad(wave, WINDOW // 2, mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: SECONDS * RATE : HOP]
@@ -55,7 +55,7 @@ class SmartTurn:
 
 
 def _double_rate(samples: Floats) -> Floats:
-    """8 to 16 kHz by pipecat's filter: from 3.7 to 4 kHz another one moves the answers by 0.03 on average, at most 0.2."""
+    """8 to 16 kHz by pipecat's filter. One that keeps more of 3.7 to 4 kHz moves the answers by 0.03 on average."""
     doubled: Floats = soxr.resample(samples, RATE // 2, RATE, quality="HQ")[: 2 * len(samples)]
     return doubled
 

@@ -51,7 +51,7 @@ def reference_features(wave: Wave) -> Wave:
 @pytest.mark.parametrize("end_ms", [2_100, 4_300, 10_900])
 def test_the_features_equal_pipecat_s(model: SmartTurn, phone: npt.NDArray[np.int16], end_ms: int) -> None:
     pcm = phone[: end_ms * 8]
-    wave = smart_turn._double_rate(pcm[-64_000:] / np.float32(32_768))
+    wave = smart_turn._double_rate(pcm[-64_000:].astype(np.float32) / np.float32(32_768))
     ours = model.features(pcm.tobytes())
     theirs = reference_features(np.pad(wave, (128_000 - len(wave), 0)))
     assert ours.shape == (80, 800) and ours.dtype == np.float32
