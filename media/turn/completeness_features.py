@@ -1,23 +1,29 @@
 """What the completeness model sees of a caller's words: hashed words and endings, and a few counts.
 
+The mark at the end is never seen: recognisers put one after every fragment. Marks between sentences are: there the
+recogniser knew what follows.
+
 A change here makes every trained file worthless: raise `FORMAT` and train anew (docs/turn-model.md).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from media.turn.backchannels import phrase_set, split_words
+from media.turn.backchannels import phrase_set
 from media.turn.expected_reply import ExpectedReply
 
-FORMAT = 1
+FORMAT = 2
 # A turn's end is decided by its last words; a sentence of more than 32 words says no more about it.
 MAX_CHARS, MAX_WORDS = 1_000, 32
 NGRAM_BUCKETS, WORD_BUCKETS, ENDING_BUCKETS = 1 << 18, 1 << 15, 1 << 12
 LAST_WORDS, FIRST_WORDS, ENDINGS = 6, 3, 3
 START = "^"
-NGRAMS = 20
-COUNTS = 24
+# Stand for punctuation between two sentences, and between two parts of one.
+STOP, COMMA = ".", ","
+NGRAMS = 23
+COUNTS = 26
 
 # In this order in the trained weights; a kind that is not among them counts as a reply.
 ASKED = (
@@ -36,6 +42,14 @@ _AUXILIARY = phrase_set(
 )
 _SUBJECT = phrase_set("i|you|he|she|it|we|they|this|that|there|i'm|i'd|i'll|i've|it's|that's|there's|we're|you're")
 _DIGIT = phrase_set("zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple")
+_MARKS = {".": STOP, "!": STOP, "?": STOP, ",": COMMA, ";": COMMA, ":": COMMA}
+_BETWEEN = (STOP, COMMA)
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[.!?,;:](?=[\s\"]|$)")
+# What begins a clause, or something that has to follow.
+_CONNECTIVE = phrase_set(
+    "and|but|or|so|if|when|because|cause|since|while|although|though|unless|until|before|after|that|which|who|whom|whose|"
+    "where|what|how|why|than|as|to|for|with|at|in|on|of|about|from|by|besides|except|like|let|please"
+)
 _TO_HASH = str.maketrans("0123456789", "##########")
 
 
@@ -51,9 +65,20 @@ class CompletenessFeatures:
 
 
 def last_words(text: str) -> list[str]:
-    """The last MAX_WORDS words of a text of any length, without punctuation, digits as `#`."""
-    spoken = split_words(text[-MAX_CHARS:])[-MAX_WORDS:]
-    return [word.translate(_TO_HASH) for word in spoken]
+    """The last MAX_WORDS words of a text of any length in lower case, digits as `#`; of the punctuation only
+    one STOP or COMMA between two words, which counts as a word."""
+    found: list[str] = []
+    for token in _TOKEN.findall(text[-MAX_CHARS:].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")):
+        if token not in _MARKS:
+            found.append(token.translate(_TO_HASH))
+        elif found and found[-1] not in _BETWEEN:
+            found.append(_MARKS[token])
+        elif found and found[-1] == COMMA:
+            found[-1] = _MARKS[token]
+    if found and found[-1] in _BETWEEN:
+        found.pop()
+    found = found[-MAX_WORDS:]
+    return found[1:] if found and found[0] in _BETWEEN else found
 
 
 def extract_features(words: Sequence[str], asked: ExpectedReply) -> CompletenessFeatures:
@@ -61,13 +86,19 @@ def extract_features(words: Sequence[str], asked: ExpectedReply) -> Completeness
     asked = asked if asked in ASKED else ExpectedReply.REPLY
     padded = [*[START] * LAST_WORDS, *words]
     last = padded[-LAST_WORDS:]
-    first = [*words[:FIRST_WORDS], *[START] * (FIRST_WORDS - len(words[:FIRST_WORDS]))]
+    sentence = _last_sentence(words)
+    first = [*sentence[:FIRST_WORDS], *[START] * (FIRST_WORDS - len(sentence[:FIRST_WORDS]))]
     return CompletenessFeatures(
-        ngrams=[_bucket(feature, NGRAM_BUCKETS) for feature in _ngrams(words, last, first, asked)],
+        ngrams=[_bucket(feature, NGRAM_BUCKETS) for feature in _ngrams(sentence, last, first, asked)],
         words=[_bucket(word, WORD_BUCKETS) for word in (*last, *first)],
         endings=[_bucket(word[-3:], ENDING_BUCKETS) for word in last[-ENDINGS:]],
-        counts=_counts(words, asked),
+        counts=_counts(sentence, asked, words.count(STOP), len(words)),
     )
+
+
+def _last_sentence(words: Sequence[str]) -> list[str]:
+    start = max((place + 1 for place, word in enumerate(words) if word == STOP), default=0)
+    return list(words[start:])
 
 
 def _bucket(feature: str, buckets: int) -> int:
@@ -77,6 +108,8 @@ def _bucket(feature: str, buckets: int) -> int:
 def _ngrams(words: Sequence[str], last: list[str], first: list[str], asked: ExpectedReply) -> list[str]:
     a, b, c, d, e = last[-5:]
     length = min(len(words), 12)
+    connective, since = _last_connective(words)
+    subjects = min(sum(word in _SUBJECT for word in words), 3)
     classes = " ".join(_word_class(word) for word in last[-4:])
     return [
         f"1 {e}",
@@ -99,10 +132,22 @@ def _ngrams(words: Sequence[str], last: list[str], first: list[str], asked: Expe
         f"nn {length} {first[0]}",
         f"a {asked} {e}",
         f"an {asked} {length} {_word_class(e)}",
+        f"c {connective} {since} {_word_class(e)}",
+        f"cc {connective} {since} {first[0]}",
+        f"cs {first[0]} {connective} {subjects}",
     ]
 
 
-def _counts(words: Sequence[str], asked: ExpectedReply) -> list[float]:
+def _last_connective(words: Sequence[str]) -> tuple[str, int]:
+    """The last connective of a sentence, and how many words follow it (at most 6)."""
+    for since, word in enumerate(reversed(words)):
+        if word in _CONNECTIVE or word == COMMA:
+            return word, min(since, 6)
+    return START, 6
+
+
+def _counts(words: Sequence[str], asked: ExpectedReply, before: int, total: int) -> list[float]:
+    """words: of the last sentence. before: how many sentences are before it. total: words of the whole text."""
     length, run = len(words), _digit_run(words)
     counts = [0.0] * COUNTS
     counts[ASKED.index(asked)] = 1.0
@@ -124,6 +169,8 @@ def _counts(words: Sequence[str], asked: ExpectedReply) -> list[float]:
         min(_letter_run(words), 8) / 8,
         float("at" in words and "dot" in words),
         float(bool(words) and len(words[-1]) == 1),
+        min(before, 3) / 3,
+        total / MAX_WORDS,
     ]
     return counts
 

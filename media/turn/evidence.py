@@ -37,7 +37,7 @@ class CompletenessJudge(Protocol):
     def probabilities(
         self, texts: Sequence[str], *, language: str = _ENGLISH, asked: ExpectedReply = ExpectedReply.REPLY
     ) -> list[float]:
-        """For each text of a caller's turn the probability (0-1) that the turn ends there. Punctuation is ignored."""
+        """For each text of a caller's turn the probability (0-1) that it ends there, whatever its last mark is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.turn.onnx_models import open_session
 
@@ -41,9 +42,8 @@ class SmartTurn:
     def features(self, pcm8k: bytes) -> Floats:
         """The input of the model: 80 mel bands by 800 steps of 10 ms."""
         samples = np.frombuffer(pcm8k, dtype="<i2")[-PHONE_SAMPLES:]
-        phone = np.zeros(PHONE_SAMPLES, dtype=np.float32)
-        phone[PHONE_SAMPLES - len(samples) :] = samples / np.float32(32_768)
-        wave = _double_rate(phone)
+        wave = np.zeros(SECONDS * RATE, dtype=np.float32)
+        wave[len(wave) - 2 * len(samples) :] = _double_rate(samples.astype(np.float32) / np.float32(32_768))
         wave = (wave - wave.mean()) / np.sqrt(wave.var() + np.float32(1e-7))
         padded = np.pad(wave, WINDOW // 2, mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: SECONDS * RATE : HOP]
@@ -55,8 +55,9 @@ class SmartTurn:
 
 
 def _double_rate(samples: Floats) -> Floats:
-    """8 to 16 kHz: the same spectrum with an empty upper half. The ends of the 8 s are taken to meet."""
-    return np.fft.irfft(np.fft.rfft(samples) * 2, 2 * len(samples)).astype(np.float32)
+    """8 to 16 kHz by pipecat's filter. One that keeps more of 3.7 to 4 kHz moves the answers by 0.03 on average."""
+    doubled: Floats = soxr.resample(samples, RATE // 2, RATE, quality="HQ")[: 2 * len(samples)]
+    return doubled
 
 
 def _mel_bands() -> npt.NDArray[np.float64]:

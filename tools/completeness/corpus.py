@@ -32,11 +32,23 @@ class Utterance:
     asked: ExpectedReply = ExpectedReply.REPLY
     ends: frozenset[int] = frozenset()
     unclear: frozenset[int] = frozenset()
+    commas: frozenset[int] = frozenset()
 
     @property
     def inner_cuts(self) -> list[int]:
         """After how many words the utterance can be cut off in mid-sentence."""
         return [length for length in range(1, len(self.words)) if length not in self.ends | self.unclear]
+
+    def after(self, before: "Utterance") -> "Utterance":
+        """This utterance said behind another one, in one turn; it can be cut off where it could be."""
+        shift = len(before.words)
+        return Utterance(
+            before.words + self.words,
+            self.asked,
+            frozenset({shift} | {shift + end for end in self.ends}),
+            frozenset(range(1, shift)) | {shift + length for length in self.unclear},
+            before.commas | {shift + place for place in self.commas},
+        )
 
     def without_cuts(self, prefixes: Set[tuple[str, ...]]) -> "Utterance":
         """The same utterance, which is not to be cut after any of these beginnings."""
@@ -87,4 +99,6 @@ def _utterance(line: str) -> Utterance:
     sentences = [split_words(sentence) for sentence in _SENTENCE_END.split(text)]
     ends = frozenset(accumulate(len(sentence) for sentence in sentences))
     words = tuple(chain.from_iterable(sentences))
-    return Utterance(words, _ASKED.get(item, ExpectedReply.REPLY), ends - {0})
+    parts = [split_words(part) for part in re.split(r"(?<=[,;:])\s+", text)]
+    commas = frozenset(accumulate(len(part) for part in parts))
+    return Utterance(words, _ASKED.get(item, ExpectedReply.REPLY), ends - {0}, commas=commas - ends - {0})

@@ -2,48 +2,79 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
+from media.turn.completeness_features import COMMA, STOP
 from media.turn.expected_reply import ExpectedReply
 from tools.completeness.calibration import LogitScale
 from tools.completeness.corpus import Cut, Utterance
-from tools.completeness.recognition_faults import add_faults, add_filler
+from tools.completeness.recognition_faults import Vocabulary, add_faults, add_filler, mishear
 from tools.completeness.sentence_generator import ANSWERS
 
 # Of an utterance the whole is taken and so many prefixes, which together weigh as much as it.
 PREFIXES = 6
 # How far the teacher moves a prefix's label away from 0.
 TEACHER_SHARE = 0.4
-_FAULTY, _JOINED, _OTHERWISE_ASKED, _HESITANT = 0.3, 0.15, 0.15, 0.1
+# How probable it is that a turn ends where a sentence ends inside an utterance: somebody went on there.
+INNER_END = 0.3
+_FAULTY, _JOINED, _OTHERWISE_ASKED, _HESITANT = 0.3, 0.3, 0.15, 0.1
+# Shares of texts that have a wrong word, punctuation at all, and a mark in a wrong place; of full stops that become
+# commas, and of commas that are kept.
+_MISHEARD, _MARKED, _WRONGLY_MARKED = 0.3, 0.7, 0.04
+_STOP_AS_COMMA, _COMMA_KEPT = 0.15, 0.8
 TeacherLabels = Mapping[tuple[str, ...], Sequence[float]]
 
 
 def training_cuts(utterances: Sequence[Utterance], random_: random.Random) -> list[Cut]:
     """With hard labels; some texts have faults, follow another utterance, or answer a question of any kind."""
     cuts: list[Cut] = []
+    vocabulary = Vocabulary(chain.from_iterable(utterance.words for utterance in utterances))
     shuffled = random_.sample(utterances, len(utterances))
     for before, utterance in pairwise([Utterance(()), *shuffled]):
         asked = utterance.asked
         if random_.random() < _OTHERWISE_ASKED and asked is ExpectedReply.REPLY:
             asked = random_.choice(list(ExpectedReply))
-        lead = before.words if random_.random() < _JOINED else ()
-        cuts += _cuts(lead, utterance.without_cuts(ANSWERS), asked, random_)
+        joined = utterance.without_cuts(ANSWERS)
+        if before.words and random_.random() < _JOINED:
+            joined = joined.after(before)
+        cuts += _cuts(joined, asked, vocabulary, random_)
     return cuts
 
 
-def _cuts(lead: tuple[str, ...], utterance: Utterance, asked: ExpectedReply, random_: random.Random) -> list[Cut]:
-    inner, words = utterance.inner_cuts, utterance.words
+def _cuts(utterance: Utterance, asked: ExpectedReply, vocabulary: Vocabulary, random_: random.Random) -> list[Cut]:
+    inner, words, marks = utterance.inner_cuts, utterance.words, _marks(utterance, random_)
     chosen = random_.sample(inner, min(PREFIXES, len(inner)))
     weight = 1.0 / len(chosen) if chosen else 0.0
-    prefixes = [Cut(lead + _heard(words[:length], random_), asked, 0.0, weight) for length in chosen]
-    finished = [Cut(lead + _heard(words[:length], random_), asked, 1.0) for length in {*utterance.ends, len(words)}]
+
+    def heard(length: int, *, is_end: bool) -> tuple[str, ...]:
+        text = _mark(words[:length], marks)
+        if random_.random() < _MISHEARD:
+            text = mishear(text, vocabulary, random_, is_end=is_end)
+        return add_faults(text, random_) if random_.random() < _FAULTY else text
+
+    cuts = [Cut(heard(length, is_end=False), asked, 0.0, weight) for length in chosen]
+    cuts += [Cut(heard(length, is_end=True), asked, INNER_END) for length in utterance.ends - {len(words)}]
+    cuts.append(Cut(heard(len(words), is_end=True), asked, 1.0))
     if random_.random() < _HESITANT:
-        prefixes.append(Cut(lead + add_filler(words[: random_.randrange(len(words) + 1)], random_), asked, 0.0))
-    return prefixes + finished
+        cuts.append(Cut(add_filler(words[: random_.randrange(len(words) + 1)], random_), asked, 0.0))
+    return cuts
 
 
-def _heard(words: tuple[str, ...], random_: random.Random) -> tuple[str, ...]:
-    return add_faults(words, random_) if random_.random() < _FAULTY else words
+def _marks(utterance: Utterance, random_: random.Random) -> dict[int, str]:
+    """What the recogniser writes after how many words: STOP or COMMA."""
+    marks = dict[int, str]()
+    if random_.random() < _MARKED:
+        marks = {place: COMMA if random_.random() < _STOP_AS_COMMA else STOP for place in utterance.ends}
+        marks |= dict.fromkeys((place for place in utterance.commas if random_.random() < _COMMA_KEPT), COMMA)
+    if random_.random() < _WRONGLY_MARKED:
+        marks[random_.randrange(len(utterance.words))] = random_.choice((STOP, COMMA))
+    return marks
+
+
+def _mark(words: tuple[str, ...], marks: Mapping[int, str]) -> tuple[str, ...]:
+    """The words with the marks between them; none at the end."""
+    marked = ((word, marks[place]) if place in marks else (word,) for place, word in enumerate(words[:-1], 1))
+    return (*chain.from_iterable(marked), words[-1])
 
 
 def taught_cuts(utterances: Sequence[Utterance], labels: TeacherLabels, scale: LogitScale) -> list[Cut]:

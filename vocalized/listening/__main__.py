@@ -1,5 +1,6 @@
-"""`python -m vocalized.listening fetch | select | run | report`: see docs/listening.md."""
+"""`python -m vocalized.listening fetch | select | run | judge | score | peers | report`: see docs/listening.md."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,6 +14,7 @@ from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
 from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
+from vocalized.listening.judgements import judge_pauses, judgement_table
 from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
@@ -87,6 +89,24 @@ def run(
     console.print(f"{time.monotonic() - began:.0f} s")
 
 
+@app.command("judge")
+def judge_words(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    model: Annotated[Path | None, typer.Option(help="A model's file, instead of the one that ships.")] = None,
+    cache: Cache = CACHE,
+    json: Annotated[Path | None, typer.Option(help="Keep all judgements in this file.")] = None,
+) -> None:
+    """Measure the completeness model on what the recogniser hears before pauses and before the end."""
+    judge = load_completeness_model(model, sha256=hash_of(model)) if model else load_completeness_model()
+    engines = ListeningEngines(open_recognitions(cache))
+    audio = ClipAudio(cache / "packages")
+    judgements = list(judge_pauses(read_clips(set_name), audio, CallSetup(), engines, judge))
+    if json:
+        json.write_bytes(msgspec.json.encode(judgements))
+    for line in judgement_table(judgements):
+        console.print(line, markup=False)
+
+
 @app.command()
 def score(
     set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
@@ -146,6 +166,11 @@ def report(
     scored = msgspec.json.decode(scores.read_bytes(), type=list[OutsideScore]) if scores else []
     others = msgspec.json.decode(peers.read_bytes(), type=list[PeerCase]) if peers else []
     console.print(f"wrote {write(runs, out, scored, others)}")
+
+
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file, for a model that is only measured."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def open_recognitions(cache: Path) -> RecognitionCache:

@@ -47,7 +47,7 @@ def test_a_cut_sentence_is_far_below_the_whole_one(cut: str, whole: str) -> None
 
 @pytest.mark.parametrize("last", ["and", "but", "because", "the", "my", "to", "of", "with", "is", "um", "uh", "i"])
 def test_a_word_that_cannot_end_a_sentence_is_near_zero(last: str) -> None:
-    assert judge(f"i called about the invoice {last}") < 0.08
+    assert judge(f"i called about the invoice {last}") < 0.15
 
 
 def test_an_answer_is_whole_where_it_was_asked_for() -> None:
@@ -64,6 +64,16 @@ def test_the_asked_number_is_whole_with_all_its_digits() -> None:
 @pytest.mark.parametrize("end", [".", "?", "!", "...", ",", " -"])
 def test_punctuation_and_capitals_count_for_nothing(end: str) -> None:
     assert judge(f"I would like to{end}") == judge("i would like to")
+
+
+def test_a_sentence_is_judged_alike_behind_another_one_if_a_full_stop_divides_them() -> None:
+    assert judge("It broke yesterday. I would like to get a refund") > 0.5
+    assert judge("It broke yesterday. I would like to get a") < 0.15
+
+
+def test_a_clause_that_waits_for_another_one_is_below_the_whole() -> None:
+    whole = judge("If you help me, I'll see what I can do about your order")
+    assert judge("If you help me") < whole - 0.15
 
 
 def test_a_batch_says_what_single_texts_say() -> None:

@@ -8,9 +8,9 @@ from media.turn.expected_reply import ExpectedReply
 from tools.completeness import corpus
 from tools.completeness.calibration import LogitScale
 from tools.completeness.corpus import Utterance
-from tools.completeness.recognition_faults import add_faults, add_filler
+from tools.completeness.recognition_faults import Vocabulary, add_faults, add_filler, mishear
 from tools.completeness.sentence_generator import SentenceGenerator
-from tools.completeness.training_set import taught_cuts, training_cuts
+from tools.completeness.training_set import INNER_END, taught_cuts, training_cuts
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -58,6 +58,33 @@ def test_faults_leave_the_end_where_it_was() -> None:
     assert len(heard) > 20
     assert {each[-1] for each in heard} == {"wednesday"}
     assert add_filler(said, random_)[: len(said)] == said
+
+
+def test_one_word_is_misheard_as_one_that_begins_alike_or_with_an_s() -> None:
+    said, random_ = words("she will send the card"), random.Random(4)
+    heard = [mishear(said, Vocabulary(["cart", "sent", "care", "555"]), random_, is_end=False) for _ in range(300)]
+    assert all(sum(one != other for one, other in zip(said, each, strict=True)) <= 1 for each in heard)
+    assert {"cart", "care", "cards"} <= {each[-1] for each in heard}
+    assert sum(each[:-1] != said[:-1] for each in heard) > 20
+    ended = [mishear(said, Vocabulary(["cart"]), random_, is_end=True) for _ in range(50)]
+    assert {each[-1] for each in ended} == {"card"}
+
+
+def test_an_utterance_behind_another_one_keeps_its_cuts() -> None:
+    joined = Utterance(words("send it to my home please"), ends=frozenset({6})).after(Utterance(words("it broke")))
+    assert joined.words == words("it broke send it to my home please")
+    assert joined.ends == {2, 8}
+    assert joined.inner_cuts == [3, 4, 5, 6, 7]
+
+
+def test_where_a_sentence_ends_inside_an_utterance_the_turn_may_go_on() -> None:
+    utterance = Utterance(words("it broke can you fix it"), ends=frozenset({2, 6}))
+    cuts = training_cuts([utterance] * 40, random.Random(5))
+    assert {cut.label for cut in cuts if cut.words == ("it", "broke")} == {INNER_END}
+    texts = [cut.words for cut in cuts if cut.label == 1.0]
+    assert ("it", "broke", ".", "can", "you", "fix", "it") in texts
+    assert ("it", "broke", ",", "can", "you", "fix", "it") in texts
+    assert not any(text[-1] == "." for text in texts)
 
 
 def test_an_answer_that_is_also_a_beginning_is_no_cut() -> None:
