@@ -174,7 +174,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     guard = EgressGuard(policies.egress_allow)
-    checker = KeyChecker(guard)
+    checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
     knowledge = KnowledgeDocuments(workspaces, platform)
     agents = _make_agents(workspaces, knowledge, policies)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
@@ -203,9 +203,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
-        outbound_webhooks=make_outbound_webhooks(
-            workspaces, sealer, guard, mailer, GuardedTransport, policies.outbound_webhooks
-        ),
+        outbound_webhooks=make_outbound_webhooks(workspaces, sealer, guard, mailer, GuardedTransport, webhook_policy),
         knowledge=knowledge,
         knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),

@@ -16,7 +16,7 @@ from control.billing.charges import record_usage
 from control.billing.ledger import UsageEvent
 from control.calls.analysis import store_analysis
 from control.calls.analysis.analyser import AnalysisOutcome, CallAnalyser, ModelUse
-from control.calls.analysis.model import AnalysisRecord, AnalysisStatus, AnalysisTask
+from control.calls.analysis.model import AnalysisOutcomeStatus, AnalysisRecord, AnalysisTask
 from control.calls.analysis.queue import ANALYSE_AFTER_S, ANALYSE_CALL, AnalyseCallJob
 from control.calls.analysis.store_analysis import PendingAnalysis
 from control.calls.job_support import decode_payload
@@ -148,7 +148,7 @@ async def _finish(
         await _enqueue_again(db, job, job.attempt + 1, RETRY_AFTER_S[job.attempt])
         log.info("call.analysis_postponed", call_id=str(job.call_id), reason=outcome.reason, attempt=job.attempt + 1)
         return
-    status: AnalysisStatus = "skipped" if is_skipped else "failed" if outcome.findings is None else "done"
+    status: AnalysisOutcomeStatus = "skipped" if is_skipped else "failed" if outcome.findings is None else "done"
     fingerprint = pending.transcript.fingerprint
     if outcome.findings is None:
         stored = await store_analysis.update_status(db, job.call_id, fingerprint, status, record)
@@ -163,7 +163,7 @@ async def _finish(
         await _enqueue_again(db, job, 0, ANALYSE_AFTER_S)
 
 
-async def _report(db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, status: AnalysisStatus) -> None:
+async def _report(db: Connection, job: AnalyseCallJob, pending: PendingAnalysis, status: AnalysisOutcomeStatus) -> None:
     data = AnalysisEventData(job.call_id, pending.agent_id, status)
     fact = ReportedFact(
         workspace_id=pending.workspace_id,

@@ -12,7 +12,8 @@ from msgspec import Struct
 from control.agents.analysis_config import AnalysisConfig
 from shared.plan import ProviderPlan
 
-AnalysisStatus = Literal["pending", "done", "failed", "skipped"]
+AnalysisOutcomeStatus = Literal["done", "failed", "skipped"]
+AnalysisStatus = Literal["pending", AnalysisOutcomeStatus]
 AnalysisMethod = Literal["model", "heuristic"]
 Sentiment = Literal["positive", "neutral", "negative"]
 
