@@ -6,7 +6,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.events import CallUsage, TransferFailure
 
@@ -87,6 +87,8 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
         "eager": it is silent at once; "off" or false: never.
     min_words: words (backchannels not counted) that make an interruption.
     smart_turn: ask the smart-turn model at each pause (about 45 ms of a core each).
+    speculate: ask for the answer shortly before the caller's turn ends, and hold it until then; if it is adaptive.
+        Unset means yes, and is not written, so that nodes of the version before read such a plan.
     """
 
     silence_ms: Annotated[int, Meta(ge=100, le=5_000)] = 600
@@ -94,6 +96,7 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     barge_in: bool | BargeIn = True
     min_words: Annotated[int, Meta(ge=1, le=10)] = 1
     smart_turn: bool = False
+    speculate: bool | UnsetType = UNSET
 
 
 class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

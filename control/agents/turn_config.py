@@ -32,3 +32,8 @@ class Turn(ConfigPart):
         default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."
     )
     smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
+    speculate: bool = Field(
+        default=True,
+        description="Ask for the answer up to 600 ms before the caller's turn ends, and drop it if the caller goes on. "
+        "Dropped answers are paid for.",
+    )

@@ -71,6 +71,7 @@ class EvidenceCollector:
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
+        self._is_used = rules.adaptive
         self._language = rules.language.partition("-")[0].lower()
         self._judge = judge if judge is not None and judge.supports(self._language) else None
         self._pauses: deque[int] = deque(maxlen=_LATEST_PAUSES)
@@ -88,9 +89,12 @@ class EvidenceCollector:
         self._pauses.append(pause_ms)
 
     def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
-        """Returns what is known of a pause after these words. The model is asked only when the words are new.
+        """Returns what is known of a pause after these words: nothing if the rules are not adaptive. The model is asked
+        only when the words are new.
 
         dictated: what the agent has asked for that is dictated."""
+        if not self._is_used:
+            return TurnEvidence()
         is_english = self._language == _ENGLISH
         if asked is ExpectedReply.MESSAGE and is_english and ends_message(text):
             asked = ExpectedReply.REPLY

@@ -17,12 +17,14 @@ Until then the text is cumulative.
 from collections.abc import Callable
 
 from media.turn.agent_speech import AgentSpeech
+from media.turn.answer_preparation import AnswerPreparation
 from media.turn.decisions import (
+    NOTHING,
     CallerDone,
     CallerOverlaps,
     CallerPaused,
     CallerStarted,
-    Decision,
+    Decisions,
     HoldAgent,
     InterruptAgent,
     LowerAgent,
@@ -31,17 +33,13 @@ from media.turn.decisions import (
     TurnSettled,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
+from media.turn.evidence import CompletenessJudge, EvidenceCollector
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import FloorState
 from media.turn.hold import Hold
 from media.turn.operating_curve import silence_for
 from media.turn.turn_text import TurnText
-
-Decisions = tuple[Decision, ...]
-NOTHING: Decisions = ()
-_NOTHING_KNOWN = TurnEvidence()
 
 
 class Floor:
@@ -72,6 +70,7 @@ class Floor:
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
         self._need = rules.silence_ms
+        self._preparation = AnswerPreparation(rules)
         self._interrupted = False
         self._over_agent = False
         # The agent, and what was said over it.
@@ -113,16 +112,15 @@ class Floor:
         answers = final and token == self._request.token
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
-            case FloorState.CALLER:
-                return NOTHING
             case FloorState.PAUSED:
                 return self._update_need(t, changed and self._unseen != NEVER)
             case FloorState.LISTENING:
                 return self._words_while_listening(t, answers)
             case FloorState.HELD:
                 return self._words_in_hold(t, answers)
-            case _:
-                return self._words_over_agent(t, answers) if final else NOTHING
+            case FloorState.THINKING | FloorState.SPEAKING if final:
+                return self._words_over_agent(t, answers)
+        return NOTHING
 
     def hint(self, t: int, token: int, finished: float) -> Decisions:
         """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token."""
@@ -216,6 +214,7 @@ class Floor:
         self.state = FloorState.CALLER
         self._unseen = NEVER
         self._over_agent = over_agent
+        self._preparation.drop()
         return (CallerStarted(t, again),)
 
     def _pause_if_silent(self, t: int) -> Decisions:
@@ -238,13 +237,13 @@ class Floor:
         return self._finish_if_due(t)
 
     def _silence_needed(self) -> int:
-        if not self._rules.adaptive:
-            return silence_for(_NOTHING_KNOWN, self._rules)
         return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        if t - max(self._last_voice, self._unseen) < self._need or self._speaking:
-            return NOTHING
+        silent_ms = t - max(self._last_voice, self._unseen)
+        if silent_ms < self._need or self._speaking:
+            is_due = self._request.is_answered and self._preparation.is_due(silent_ms, self._need)
+            return self._preparation.decide(t, self._text, over_agent=self._over_agent) if is_due else NOTHING
         if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
             return NOTHING
         return self._finish(t)
@@ -394,4 +393,5 @@ class Floor:
     def _commit(self) -> None:
         self.agent.settles_at = NEVER
         self._text.commit()
+        self._preparation.end_turn()
         self.turn += 1

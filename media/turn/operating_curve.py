@@ -13,26 +13,36 @@ from media.turn.expected_reply import ExpectedReply
 
 
 @dataclass(frozen=True, slots=True)
+class Silences:
+    """As multiples of the plan's silence. short: after words that end. undecided: where they leave it open. patient:
+    after words that go on."""
+
+    short: float
+    undecided: float
+    patient: float
+
+
+@dataclass(frozen=True, slots=True)
 class CurveWeights:
     """Thresholds of probability, and the silence they lead to.
 
     text_done: the words alone show that the turn is over. text_likely: they do together with sound_done. text_open:
     below it the caller goes on, whatever the sound. sound_open: below it the caller goes on unless the words show the
     end. vendor_done, vendor_open: the same of a recogniser's own probability.
-    short, undecided, patient: multiples of the plan's silence. sounds_done, sounds_open: the same where there is no
-    model of the language, so that the sound decides alone.
+    prepared: the silences if the answer is asked for before they end, so that the caller hears it at once. asked:
+    those of a plan without that: model and voice take their time after them. sounds_done, sounds_open: multiples of the
+    plan's silence where there is no model of the language, so that the sound decides alone.
     """
 
-    text_done: float = 0.87
+    text_done: float = 0.88
     text_likely: float = 0.5
     text_open: float = 0.1
     sound_done: float = 0.85
     sound_open: float = 0.3
     vendor_done: float = 0.7
     vendor_open: float = 0.3
-    short: float = 420 / 600
-    undecided: float = 1_150 / 600
-    patient: float = 1_450 / 600
+    prepared: Silences = Silences(760 / 600, 1_480 / 600, 1_640 / 600)
+    asked: Silences = Silences(420 / 600, 1_150 / 600, 1_450 / 600)
     sounds_done: float = 0.85
     sounds_open: float = 1.5
 
@@ -61,24 +71,28 @@ def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
     if not rules.adaptive:
         return base
     weights = WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
-    wait = base * _share(evidence, weights)
-    if wait > base:
-        wait = max(base, min(_at_pace(wait, evidence.pace), MOST_MS))
-    elif wait < base:
+    silences = weights.prepared if rules.prepare_ms else weights.asked
+    share = _share(evidence, weights, silences)
+    wait = base * share
+    if share in (silences.undecided, silences.patient):
+        wait = _at_pace(wait, evidence.pace)
+    if share > 1:
+        wait = max(base, min(wait, MOST_MS))
+    elif share < 1:
         wait = max(wait, min(base, SHORT_FLOOR_MS))
     return max(LEAST_MS, round(_for_dictation(wait, evidence)))
 
 
-def _share(evidence: TurnEvidence, weights: CurveWeights) -> float:
+def _share(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
     """The multiple of the plan's silence by words, sound and vendor."""
     if evidence.text is None:
-        return _share_without_text(evidence, weights)
+        return _share_without_text(evidence, weights, silences)
     if evidence.text < weights.text_open:
-        return weights.patient
+        return silences.patient
     if _is_done(evidence.text, evidence, weights):
-        return weights.short
+        return silences.short
     sounds_open = evidence.sound is not None and evidence.sound < weights.sound_open
-    return weights.patient if sounds_open and evidence.text < weights.text_done else weights.undecided
+    return silences.patient if sounds_open and evidence.text < weights.text_done else silences.undecided
 
 
 def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool:
@@ -89,9 +103,9 @@ def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool
     return text >= weights.text_done or (sounds_done and text >= weights.text_likely)
 
 
-def _share_without_text(evidence: TurnEvidence, weights: CurveWeights) -> float:
+def _share_without_text(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
     if evidence.vendor is not None and evidence.vendor >= weights.vendor_done:
-        return weights.short
+        return min(silences.short, weights.sounds_done)
     if evidence.sound is None:
         return 1.0
     if evidence.sound < weights.sound_open:
