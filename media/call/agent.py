@@ -240,12 +240,14 @@ class Agent:
         if prepared is None or prepared.has_failed or prepared.request != self._services.current_request():
             return None
         self._prepared = None
+        self._services.on_prepared_over(True)
         return prepared
 
     def _drop_prepared(self) -> None:
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
             prepared.drop()
+            self._services.on_prepared_over(False)
             self._services.usage.tts_ms += prepared.audio_bytes / BYTES_PER_MS
 
     def _continue_filler(self, utterance: Utterance) -> Utterance:

@@ -18,7 +18,8 @@ from shared.events import Event
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
     """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
-    system prompt. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent."""
+    system prompt. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent. on_prepared_over: as in
+    `CallComponents`."""
 
     llm: LanguageModel
     tts: TextToSpeech
@@ -34,6 +35,7 @@ class ReplyServices:
     clock: Callable[[], float]
     emit: Callable[[Event], None]
     on_audio_sent: Callable[[], None]
+    on_prepared_over: Callable[[bool], None] = lambda is_used: None
 
     def current_request(self) -> ChatRequest:
         """What the model is asked now."""
@@ -79,6 +81,7 @@ def make_reply_services(
         clock=clock.now,
         emit=components.emitter.emit,
         on_audio_sent=on_audio_sent,
+        on_prepared_over=components.on_prepared_over,
     )
 
 

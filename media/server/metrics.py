@@ -43,6 +43,8 @@ class Metrics:
         self.unknown_messages = self._counter("unknown_messages", "Carrier messages passed over as unknown", "kind")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
         self.false_interruptions = self._counter("false_interruptions", "Interruptions taken back")
+        text = "Answers asked for before the caller's turn had ended"
+        self.prepared_answers = self._counter("prepared_answers", text, "outcome")
         self.bus_failures = self._counter("bus_failures", "Times that Redis did not answer", "part")
         self.events_sent = self._counter("events_sent", "Events that Redis took")
         self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
@@ -73,6 +75,10 @@ class Metrics:
         return Gauge(
             "vocalized_media_bus_up", "1 while Redis answers", registry=self.registry, multiprocess_mode="livemin"
         )
+
+    def count_prepared_answer(self, is_used: bool) -> None:
+        """An answer that was asked for before the turn's end is used, or dropped because the caller goes on."""
+        self.prepared_answers.labels("used" if is_used else "dropped").inc()
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format."""

@@ -180,7 +180,7 @@ class Floor:
         agent.expect, agent.asks, agent.dictated = expect, asks, dictated
         agent.ends_ms, agent.is_last = ends_ms, is_last
         if not agent.is_audible:
-            agent.is_audible = True
+            agent.sound(t)
             if not self.is_overlapped:
                 agent.settles_at = t + (self._rules.settle_ms if self._may_interrupt() else 0)
         if self.state is FloorState.THINKING:

@@ -104,7 +104,7 @@ def test_a_backchannel_does_not_stop_the_agent(barge_in: bool | BargeIn) -> None
         scripted = ScriptedCall(answers=[LONG], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
         await scripted.say("tell me everything", 900)
         await scripted.wait_until_sounding()
-        await scripted.silence(3 * WORD_MS)
+        await scripted.silence(4 * WORD_MS)
         await scripted.say("uh-huh", 300)
         await scripted.silence(600)
         await scripted.listen_until_quiet()

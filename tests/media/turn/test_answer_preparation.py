@@ -18,9 +18,9 @@ def pause_after(text: str, silent_ms: int, **rules: int | bool) -> FloorHarness:
 
 
 def test_it_is_asked_for_600_ms_before_the_end() -> None:
-    assert prepared(pause_after("well I think", 860)) == []
-    call = pause_after("well I think", 880)  # of 1,480
-    assert prepared(call) == [(1_280, "well I think")]
+    assert prepared(pause_after("well I think", 840)) == []
+    call = pause_after("well I think", 860)  # of 1,450
+    assert prepared(call) == [(1_260, "well I think")]
     assert isinstance(call.silence(600).log[-1], CallerDone)
     assert len(prepared(call)) == 1
 

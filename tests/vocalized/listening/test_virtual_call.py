@@ -86,9 +86,15 @@ def test_what_cannot_interrupt_leaves_the_answer_whole(audio: ClipAudio) -> None
 
 
 def test_words_over_the_agent_clear_its_audio(audio: ClipAudio) -> None:
-    (case,) = run_overlaps([KENNEDY], audio, setup(600), engines())
+    (case,) = run_overlaps([KENNEDY], audio, setup(600, barge_in="eager"), engines())
     assert not case.survived
     assert case.cleared_ms is not None and 0 < case.cleared_ms < 250
+
+
+def test_words_over_the_agent_lower_it_before_they_silence_it(audio: ClipAudio) -> None:
+    (case,) = run_overlaps([KENNEDY], audio, setup(600), engines())
+    assert case.lowered_ms is not None and case.cleared_ms is not None
+    assert case.lowered_ms + 300 <= case.cleared_ms < 900
 
 
 def test_noise_is_no_turn() -> None:
