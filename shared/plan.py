@@ -108,7 +108,7 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     reply_s: longest silence that the caller hears while a reply is due: the agent apologises before it is reached, and
     gives up when it is.
     filler_s: silence while a reply is due after which the agent says that it is busy, counted from the end of the
-    caller's speech.
+    caller's speech; of the silence that ended the turn no more than `silence_ms` counts.
     """
 
     max_duration_s: Seconds = 3_600

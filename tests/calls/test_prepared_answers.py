@@ -4,7 +4,8 @@ import pytest
 
 from media.providers.ports import LanguageModelEvent, ProviderError, TextDelta
 from shared.events import AgentSaid, CallerSaid, TurnInterrupted, TurnLatency, UsageRecorded
-from shared.plan import TurnPlan
+from shared.plan import LimitsPlan, TurnPlan
+from tests.calls.faulty_providers import WarmPhrases
 from tests.calls.remote_tools import BOOK_PLAN, ScriptedControl, say_and_book
 from tests.calls.scripted_call import Answers, ScriptedCall
 from tests.virtual_time import run_virtual
@@ -133,5 +134,21 @@ def test_an_agent_that_is_late_says_so_from_the_turn_s_end_on() -> None:
         (latency,) = scripted.events_of(TurnLatency)
         assert 2_400 <= latency.total_ms <= 2_560
         assert len(scripted.model.requests) == 1, "an answer that is still being made is waited for"
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize(("delay_s", "fillers"), [(0.4, 0), (3.0, 1)])
+def test_the_silence_in_which_the_caller_may_go_on_is_no_wait_for_an_answer(delay_s: float, fillers: int) -> None:
+    async def call() -> None:
+        turn = TurnPlan(silence_ms=600, speculate=False)
+        limits = LimitsPlan(filler_s=1.2)
+        scripted = ScriptedCall(answers=["Friday is full."], turn=turn, limits=limits, phrases=WarmPhrases())
+        scripted.model.delay_s = delay_s
+        await scripted.say("i would like a table for two and", 800)  # words that go on: 1,450 ms of silence
+        await scripted.listen_until_quiet()
+        await scripted.silence(4_000)
+        said = [event.text for event in scripted.events_of(AgentSaid)]
+        assert len(said) == 1 + fillers and said[-1] == "Friday is full."
 
     run_virtual(call())
