@@ -36,9 +36,10 @@ from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
-from media.turn.floor_state import FloorState
+from media.turn.floor_state import CALLER_TALKS, FloorState
 from media.turn.hold import Hold
 from media.turn.operating_curve import silence_for
+from media.turn.stalled_words import StalledWords
 from media.turn.turn_text import TurnText
 
 
@@ -64,15 +65,14 @@ class Floor:
         self.turn = 0
         # The caller's voice.
         self._speaking = False
-        self._since = 0
-        self._last_voice = self._silent_since = 0
+        self._since = self._last_voice = self._silent_since = 0
         self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
         self._need = rules.silence_ms
         self._preparation = AnswerPreparation(rules)
-        self._interrupted = False
-        self._over_agent = False
+        self._stalled = StalledWords()
+        self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
         self._hold = Hold(rules)
@@ -88,6 +88,8 @@ class Floor:
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
+        if self._stalled.is_hidden:
+            last_voice_ms, speaking = self._stalled.hide(last_voice_ms, speaking=speaking), False
         if speaking is not self._speaking:
             self._speaking = speaking
             self._since = t
@@ -99,7 +101,8 @@ class Floor:
         if state is FloorState.HELD:
             return self._held(t)
         if state is FloorState.CALLER:
-            return NOTHING if speaking else self._pause_if_silent(t)
+            is_heard = speaking and not self._stalled.hide_if_stalled(t)
+            return NOTHING if is_heard else self._pause_if_silent(t)
         if not speaking:
             return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
         return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
@@ -110,6 +113,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
+        self._stalled.tell(t, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -145,10 +149,10 @@ class Floor:
     def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
         """A reply, greeting or nudge is being made. InterruptAgent if the caller has the floor: drop it. What cannot be
         interrupted takes the floor."""
-        if interruptible and self._caller_has_floor():
+        if interruptible and self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
-            talks = self._caller_has_floor() or self.state is FloorState.HELD
+            talks = self.state in CALLER_TALKS or self.state is FloorState.HELD
             settled = self._settle(t)
             self._take_floor(FloorState.THINKING)
             self._overlap_open, self._interruptible = talks, interruptible
@@ -172,7 +176,7 @@ class Floor:
         dictated: what it asks for that is dictated. is_last: the call ends with it, so it is held, not lowered, until
         it is known what is said over it.
         InterruptAgent if the caller has the floor: drop it."""
-        if self._caller_has_floor():
+        if self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
@@ -189,7 +193,7 @@ class Floor:
 
     def agent_done(self, t: int) -> Decisions:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
-        if self.state is FloorState.LISTENING or self._caller_has_floor():
+        if self.state is FloorState.LISTENING or self.state in CALLER_TALKS:
             return NOTHING
         if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
             self._commit()
@@ -362,9 +366,6 @@ class Floor:
 
     # --- bookkeeping ---
 
-    def _caller_has_floor(self) -> bool:
-        return self.state is FloorState.CALLER or self.state is FloorState.PAUSED
-
     def _may_interrupt(self) -> bool:
         return self._rules.barge_in and self._interruptible
 
@@ -394,4 +395,5 @@ class Floor:
         self.agent.settles_at = NEVER
         self._text.commit()
         self._preparation.end_turn()
+        self._stalled.end_turn()
         self.turn += 1
