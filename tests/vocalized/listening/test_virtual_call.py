@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from media.providers.local.speech import Recognition
-from shared.plan import TurnPlan
+from shared.plan import BargeIn, TurnPlan
 from vocalized.listening.clips import JFK, Clip, ClipAudio
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.pauses import first_words, place_of, response_ms, run_pauses
@@ -40,7 +40,7 @@ def audio() -> ClipAudio:
     return ClipAudio(JFK.parent)
 
 
-def setup(silence_ms: int, barge_in: bool = True) -> CallSetup:
+def setup(silence_ms: int, barge_in: bool | BargeIn = True) -> CallSetup:
     return CallSetup(turn=TurnPlan(silence_ms=silence_ms, adaptive=False, barge_in=barge_in))
 
 
