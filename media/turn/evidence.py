@@ -67,7 +67,8 @@ class TurnEvidence:
 class EvidenceCollector:
     """Collects the evidence of one call's pauses. judge: None where no model is loaded.
 
-    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come.
+    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come. is_dictating: what
+    was collected last is part of a number or the like.
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
@@ -79,6 +80,7 @@ class EvidenceCollector:
         self._probability: float | None = None
         self.sound: float | None = None
         self.vendor: float | None = None
+        self.is_dictating = False
 
     def begin_pause(self) -> None:
         """A pause begins: what was heard in the one before says nothing of it."""
@@ -101,6 +103,7 @@ class EvidenceCollector:
         if (text, asked) != self._judged:
             self._judged, self._probability = (text, asked), self._judge_text(text, asked)
         dictation = _judge_dictation(text, asked, dictated) if is_english else None
+        self.is_dictating = dictation is not None and dictation.progress is Progress.PARTIAL
         return TurnEvidence(self._probability, self.sound, self.vendor, asked, dictation, self._pace())
 
     def _judge_text(self, text: str, asked: ExpectedReply) -> float | None:

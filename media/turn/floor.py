@@ -246,7 +246,8 @@ class Floor:
     def _finish_if_due(self, t: int) -> Decisions:
         silent_ms = t - max(self._last_voice, self._unseen)
         if silent_ms < self._need or self._speaking:
-            is_due = self._request.is_answered and self._preparation.is_due(silent_ms, self._need)
+            may_end = self._request.is_answered and not self._evidence.is_dictating
+            is_due = may_end and self._preparation.is_due(silent_ms, self._need)
             return self._preparation.decide(t, self._text, over_agent=self._over_agent) if is_due else NOTHING
         if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
             return NOTHING

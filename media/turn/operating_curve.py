@@ -56,7 +56,8 @@ SHORT_FLOOR_MS: Final = 250
 # Nothing known of a turn makes the caller wait longer than this, unless the plan does.
 MOST_MS: Final = 2_000
 DICTATION_MS: Final = 1_400
-WHOLE_MS: Final = 500
+# After a whole number; PREPARED_WHOLE_MS where the answer is ready then, so that a pause of 500 ms outlasts neither.
+WHOLE_MS, PREPARED_WHOLE_MS = 500, 680
 MESSAGE_MS: Final = 1_500
 # How far the caller's pace may lengthen the silence, and how much longer than their pauses it should be. It shortens
 # nothing: within a sentence people pause for 250 ms, and for 1,200 where they think.
@@ -81,7 +82,7 @@ def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
         wait = max(base, min(wait, MOST_MS))
     elif share < 1:
         wait = max(wait, min(base, SHORT_FLOOR_MS))
-    return max(LEAST_MS, round(_for_dictation(wait, evidence)))
+    return max(LEAST_MS, round(_for_dictation(wait, evidence, PREPARED_WHOLE_MS if rules.prepare_ms else WHOLE_MS)))
 
 
 def _share(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
@@ -120,12 +121,12 @@ def _at_pace(wait: float, pace: CallerPace | None) -> float:
     return min(max(pace.long_ms * PACE_MARGIN, wait), wait * PACE_MOST)
 
 
-def _for_dictation(wait: float, evidence: TurnEvidence) -> float:
+def _for_dictation(wait: float, evidence: TurnEvidence, whole_ms: int) -> float:
     """Dictation has pauses between its groups, and none after its last symbol; a message has pauses throughout. A whole
     number that could be longer, or that was not understood, decides nothing."""
     dictation = evidence.dictation
     if dictation is not None and dictation.progress is Progress.PARTIAL:
         return max(wait, DICTATION_MS)
     if dictation is not None and dictation.progress is Progress.WHOLE and dictation.is_valid:
-        return wait if dictation.may_continue else min(wait, WHOLE_MS)
+        return wait if dictation.may_continue else min(wait, whole_ms)
     return max(wait, MESSAGE_MS) if evidence.asked is ExpectedReply.MESSAGE else wait

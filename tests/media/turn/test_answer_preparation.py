@@ -2,8 +2,11 @@
 
 from media.turn.answer_preparation import MOST_PER_TURN
 from media.turn.decisions import CallerDone, PrepareAnswer
+from media.turn.endpoint import ExpectedReply
+from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from tests.media.turn.floor_harness import FloorHarness, make_floor, make_judged_floor
 
+PHONE = ExpectedDictation(DictationKind.PHONE)
 DONE, OPEN = "can I have a table", "I would like"
 
 
@@ -51,6 +54,17 @@ def test_who_goes_on_is_asked_about_anew_and_not_for_ever() -> None:
     call.log.clear()
     call.speech(300).silence(200).text("another turn").silence(400)
     assert [text for _, text in prepared(call)] == ["another turn"]
+
+
+def test_the_groups_of_a_number_are_not_answered_before_it_is_whole() -> None:
+    call = make_judged_floor({})
+    call.record(call.floor.agent_speaking(0, ExpectedReply.DIGITS, True, dictated=PHONE)).silence(500).agent_done()
+    call.speech(600).silence(200).text("four one five").silence(1_000)
+    call.speech(600).silence(200).text("four one five five five five").silence(1_000)
+    assert prepared(call) == []
+    whole = "four one five five five five oh one two three"
+    call.speech(600).silence(200).text(whole).silence(200)
+    assert [text for _, text in prepared(call)] == [whole]
 
 
 def test_no_preparation_for_noise_and_in_plans_without_it() -> None:

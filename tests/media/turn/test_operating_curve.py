@@ -139,6 +139,8 @@ def test_silences_are_longer_where_the_answer_is_ready_at_their_end(
     rules = TurnRules(silence_ms=plan_ms)
     assert [silence_for(TurnEvidence(text=text), rules) for text in (0.9, 0.3, 0.0)] == [short, undecided, patient]
     assert silence_for(TurnEvidence(), rules) == max(200, plan_ms), "nothing is known: the plan's silence"
+    number = TurnEvidence(text=0.3, dictation=DictationState(Progress.WHOLE, "4155550123", is_valid=True))
+    assert silence_for(number, rules) == min(680, undecided)
 
 
 def test_the_pace_changes_no_silence_after_words_that_end() -> None:
