@@ -6,7 +6,7 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.events import CallUsage, TransferFailure
 
@@ -91,6 +91,8 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
         "eager": it is silent at once; "off" or false: never.
     min_words: words (backchannels not counted) that make an interruption.
     smart_turn: ask the smart-turn model at each pause (about 45 ms of a core each).
+    speculate: ask for the answer shortly before the caller's turn ends, and hold it until then; if it is adaptive.
+        Unset means yes, and is not written, so that nodes of the version before read such a plan.
     """
 
     silence_ms: Annotated[int, Meta(ge=100, le=5_000)] = 600
@@ -98,6 +100,7 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     barge_in: bool | BargeIn = True
     min_words: Annotated[int, Meta(ge=1, le=10)] = 1
     smart_turn: bool = False
+    speculate: bool | UnsetType = UNSET
 
 
 class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -109,7 +112,7 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     reply_s: longest silence that the caller hears while a reply is due: the agent apologises before it is reached, and
     gives up when it is.
     filler_s: silence while a reply is due after which the agent says that it is busy, counted from the end of the
-    caller's speech.
+    caller's speech; of the silence that ended the turn no more than `silence_ms` counts.
     """
 
     max_duration_s: Seconds = 3_600

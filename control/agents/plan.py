@@ -71,8 +71,10 @@ def make_plan(
 
 
 def _turn(config: AgentConfig) -> dict[str, Any]:
-    """Nodes of the version before know true and false only, and `eager` has no such word."""
+    """Nodes of the version before know true and false only, and `eager` has no such word. They refuse `speculate`."""
     turn = config.turn.model_dump()
+    if turn["speculate"]:
+        del turn["speculate"]
     return {**turn, "barge_in": {"off": False, "polite": True}.get(turn["barge_in"], turn["barge_in"])}
 
 

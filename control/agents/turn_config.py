@@ -26,9 +26,14 @@ class Turn(ConfigPart):
     barge_in: Annotated[bool | BargeIn, SingleUnionError('true, false, "off", "polite" or "eager"')] = Field(
         default=True,
         description="How callers interrupt the agent. polite (or true): speech that may be a nod only lowers it for "
-        "500 ms. eager: any speech silences it at once. off (or false): not at all.",
+        "440 ms. eager: any speech silences it at once. off (or false): not at all.",
     )
     min_words: int = Field(
         default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."
     )
     smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
+    speculate: bool = Field(
+        default=True,
+        description="Ask for the answer up to 600 ms before the caller's turn ends, and drop it if the caller goes on. "
+        "Dropped answers are paid for.",
+    )

@@ -3,8 +3,12 @@
 import asyncio
 from typing import Protocol
 
+from media.audio.mulaw import BYTES_PER_MS
 from media.call.answer_latency import AnswerLatency, TurnTimes
-from media.call.reply import Reply, ReplyServices
+from media.call.caller_turns import CallerTurns
+from media.call.prepared_answer import PreparedAnswer
+from media.call.reply import Reply
+from media.call.reply_services import ReplyServices
 from media.call.utterance import Utterance
 from media.providers.ports import ProviderError
 from shared.events import MOST_TIMED_WORDS, AgentSaid
@@ -45,6 +49,7 @@ class Agent:
         self._closed = False
         self._audible_at: float | None = None
         self._is_settled = False  # the utterance cannot be withdrawn any more
+        self._prepared: PreparedAnswer | None = None  # to a turn that may not be over
         self._filler: Utterance | None = None  # without a reply, which takes it over when it begins
         self._latency = AnswerLatency(services.emit)
 
@@ -112,8 +117,9 @@ class Agent:
             self._services.playback.begin(self._filler, now)
         self._services.playback.insert(words, audio, now)
 
-    def stop_filler(self) -> None:
-        """Ends a filler without a reply, because the caller speaks."""
+    def caller_started(self) -> None:
+        """Drops what no utterance needs, because the caller speaks: a filler without a reply, a prepared answer."""
+        self._drop_prepared()
         if self._filler is not None:
             self._services.playback.drop(self._services.clock())
             self._end_filler()
@@ -122,9 +128,22 @@ class Agent:
         """Speaks a fixed text; with `in_transcript=False` the model will not know of it. Returns its utterance."""
         return self._begin(Utterance(turn, interruptible=interruptible), text, None, in_transcript=in_transcript)
 
+    def prepare(self, text: str, turns: CallerTurns) -> None:
+        """Lets the model answer as if the caller's turn were over with this text. Nothing of it is heard, in the
+        transcript or done, until `answer` asks the model the same."""
+        self._drop_prepared()
+        if self._closed or self._reply is not None:
+            return
+        services = self._services
+        request = services.request(turns.preview(text, services.context.describe_now()))
+        services.usage.llm_requests += 1
+        self._prepared = PreparedAnswer(services.llm, services.tts, request)
+        self._tasks.add(self._prepared.task)
+        self._prepared.task.add_done_callback(self._on_task_done)
+
     def answer(self, turn: int, times: TurnTimes | None) -> None:
         """Lets the model answer the conversation so far. times: None if it does not answer a turn of the caller's."""
-        self._begin(Utterance(turn, is_answer=True), None, times)
+        self._begin(Utterance(turn, is_answer=True), None, times, prepared=self._take_prepared())
 
     def hold(self) -> None:
         """Silences the agent at once; `resume` may follow."""
@@ -157,6 +176,7 @@ class Agent:
             return
         if self._task:
             self._task.cancel()
+        self._reply.drop_prepared()
         self._services.playback.drop(self._services.clock())
         self._conclude(interrupted=True, is_withdrawn=withdraws)
 
@@ -195,14 +215,21 @@ class Agent:
         """Stops whatever runs, at the end of the call; nothing is said after that."""
         self._closed = True
         self.interrupt()
-        self.stop_filler()
+        self.caller_started()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._task = None
         break_cycle(self, "_services", "_listener")
 
     def _begin(
-        self, utterance: Utterance, fixed: str | None, times: TurnTimes | None, *, in_transcript: bool = True
+        self,
+        utterance: Utterance,
+        fixed: str | None,
+        times: TurnTimes | None,
+        *,
+        in_transcript: bool = True,
+        prepared: PreparedAnswer | None = None,
     ) -> Utterance:
+        self._drop_prepared()
         self.interrupt()
         if self._closed:
             return utterance
@@ -210,11 +237,27 @@ class Agent:
         self._is_settled = False
         self._latency.begin(utterance.turn, times)
         utterance = self._continue_filler(utterance)
-        self._reply = Reply(self._services, utterance, fixed, in_transcript)
+        self._reply = Reply(self._services, utterance, fixed, in_transcript, prepared)
         self._task = asyncio.create_task(self._reply.run())
         self._tasks.add(self._task)
         self._task.add_done_callback(self._on_task_done)
         return utterance
+
+    def _take_prepared(self) -> PreparedAnswer | None:
+        """The prepared answer, if the model would be asked the same now, and no provider has failed."""
+        prepared = self._prepared
+        if prepared is None or prepared.has_failed or prepared.request != self._services.current_request():
+            return None
+        self._prepared = None
+        self._services.on_prepared_over(True)
+        return prepared
+
+    def _drop_prepared(self) -> None:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.drop()
+            self._services.on_prepared_over(False)
+            self._services.usage.tts_ms += prepared.audio_bytes / BYTES_PER_MS
 
     def _continue_filler(self, utterance: Utterance) -> Utterance:
         """Begins the utterance; behind the filler that sounds, if one does."""

@@ -121,8 +121,11 @@ class CallTools:
         task.add_done_callback(lambda done: self._end(sequence))
         return sequence
 
-    def resume(self, transcript: Transcript, turn: int) -> None:
-        """Takes up what ran when the call was lost: runs it again under the same id where that is safe."""
+    def resume(self, transcript: Transcript, turn: int, failure: TransferFailure | None = None) -> None:
+        """Takes up what ran when the call was lost: runs it again under the same id where that is safe. failure: of the
+        transfer that has ended the earlier stream; such a call was not lost."""
+        if failure is not None:
+            return self.transfer_failed(transcript, failure)
         self._revoke_endings(transcript.last_results())
         self.add_news(transcript.last_results())
         for result in transcript.unfinished_results():

@@ -61,8 +61,12 @@ class CallerRequests:
         sentences = split_sentences(text)
         if self._number and self._asks_for_person(sentences):
             return self._put_through()
-        is_refused = any(self._rest_of_refusal(one) is not None for one in sentences)
-        return self._refuse(now, "words") if is_refused else ""
+        return self._refuse(now, "words") if self._refuses(sentences) else ""
+
+    def is_made_by(self, text: str) -> bool:
+        """Whether a turn with this text may ask for something, as `read_turn` finds it; does nothing."""
+        sentences = split_sentences(text)
+        return bool(self._number and self._asks_for_person(sentences)) or self._refuses(sentences)
 
     def read_keys(self, keys: str, now: float) -> str:
         """The same for keys that were pressed together, and that continue no number. Who is in a hurry presses 0 more
@@ -95,6 +99,9 @@ class CallerRequests:
         self._termination.transfer(self._number, after_speech=True, detail=ASKED_FOR_PERSON)
         self._termination.unsaid_words = self._phrases.putting_through
         return self._phrases.putting_through
+
+    def _refuses(self, sentences: list[str]) -> bool:
+        return any(self._rest_of_refusal(one) is not None for one in sentences)
 
     def _asks_for_person(self, sentences: list[str]) -> bool:
         if self._patterns is None:

@@ -6,7 +6,7 @@ from typing import Final
 from media.call.recording import RecordingWriter
 from media.call.snapshot import has_unreported_turn, unanswered_text
 from media.call.transcript import Transcript, TranscriptEntry
-from media.providers.ports import TimedWord
+from media.providers.ports import Message, TimedWord
 from media.providers.word_timing import align_words, words_at_end
 from shared.events import MOST_TIMED_WORDS, CallerSaid, Event
 from shared.plan import ResumePoint
@@ -99,6 +99,11 @@ class CallerTurns:
             self._entry.set_text(text)
         word_ms = self._time_words(text, at_audio, timed)
         self._pending = self._event(self.number, text, ended, ended, word_ms)
+
+    def preview(self, text: str, note: str) -> list[Message]:
+        """The messages for the model as they will be if the turn ends with this text (`take`). note: what it is told
+        besides."""
+        return self._transcript.messages_with_turn(self._without_settled(text), note, self._entry)
 
     def commit(self, *, is_continued: bool = False) -> None:
         """The pending turn, if any, can no longer change: reports it. is_continued: the caller goes on over words that

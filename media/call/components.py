@@ -24,7 +24,8 @@ class CallComponents:
     track: this caller's voice activity. clock: ms since the call's first stream began, never going back. wall_clock:
     the date and time, which the model is told. recorder: None if the call is not recorded. hints: None without
     smart-turn. completeness: None without a model of the caller's words. archive: stores the recording. on_turn_taken:
-    called when a turn of the caller's has ended and is about to be answered. remote_tools: runs the tools of control;
+    called when a turn of the caller's has ended and is about to be answered. on_prepared_over: called with whether an
+    answer that was asked for before the turn's end is used, or dropped. remote_tools: runs the tools of control;
     None where there is no control. phrases: audio of fixed sentences, shared with other calls; None: nothing is said
     from it, so that no filler comes before a late answer.
     """
@@ -44,5 +45,6 @@ class CallComponents:
     completeness: CompletenessJudge | None = None
     archive: RecordingArchive = field(default_factory=LocalArchive)
     on_turn_taken: Callable[[], None] = lambda: None
+    on_prepared_over: Callable[[bool], None] = lambda is_used: None
     remote_tools: RemoteTools | None = None
     phrases: PhraseAudioCache | None = None

@@ -105,10 +105,7 @@ class Conversation:
         self.recogniser.open()
         if plan.resume is not None:
             self._pending.is_answer_due = self.turns.resume(plan.resume)
-            if plan.resume.transfer_failure is None:
-                self._tools.resume(self.transcript, self.turns.number)
-            else:
-                self._tools.transfer_failed(self.transcript, plan.resume.transfer_failure)
+            self._tools.resume(self.transcript, self.turns.number, plan.resume.transfer_failure)
         self._speak_pending()
 
     def tick(self, now: float) -> None:
@@ -248,6 +245,9 @@ class Conversation:
                     self._caller_started()
                 case floor_decisions.CallerPaused(token=token):
                     self._caller_paused(token)
+                case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
+                    if not self.keypad.received.is_collecting:
+                        self._agent.prepare(text, self.turns)
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
                     self._answer(decision.text, ended, due, self._clock.now())
@@ -270,7 +270,7 @@ class Conversation:
         self.recogniser.set_turn(self.floor.turn)
 
     def _caller_started(self) -> None:
-        self._agent.stop_filler()
+        self._agent.caller_started()
         self._silence.caller_spoke()
         self.recogniser.started()
         onset_ms = self._components.track.onset_ms

@@ -110,6 +110,10 @@ class PendingSpeech:
             return self.take_greeting() if self.is_greeting_due else None
         return one
 
+    def is_for_model(self, text: str) -> bool:
+        """Whether the model would answer a turn with this text, as far as is known before it ends."""
+        return not self.is_opening and not self._requests.is_made_by(text)
+
     def reply_to_keys(self, keys: str, now: float) -> FixedText | None:
         """What is said to keys that ask for something of the call; None: they are a turn of the caller's."""
         words = self._requests.read_keys(keys, now)

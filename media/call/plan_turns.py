@@ -15,4 +15,6 @@ def make_turn_rules(turn: TurnPlan, language: str) -> TurnRules:
         min_words=turn.min_words,
         language=language,
     )
+    if turn.speculate is False:
+        rules = replace(rules, prepare_ms=0)
     return replace(rules, nod_ms=0) if turn.barge_in == "eager" else rules

@@ -1,58 +1,30 @@
 """Makes one agent utterance: text from the model, clauses to the voice, audio to the playback, tools in between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from media.audio.mulaw import BYTES_PER_MS
-from media.call.call_tools import CallTools, ToolSequence
-from media.call.model_context import ModelContext
-from media.call.phrase_audio import PhraseAudio
+from media.call.call_tools import ToolSequence
 from media.call.phrases import phrases_in
-from media.call.playback import Playback
+from media.call.prepared_answer import PreparedAnswer
+from media.call.reply_services import ReplyServices
 from media.call.sentences import SentenceSplitter
-from media.call.transcript import ToolResult, Transcript, TranscriptEntry
-from media.call.usage import UsageTotals
+from media.call.transcript import ToolResult, TranscriptEntry
 from media.call.utterance import Utterance
 from media.providers.cleanup import close_stream
 from media.providers.ports import (
-    TOOL_ENDED_PROMPT,
-    ChatRequest,
-    LanguageModel,
-    Message,
+    LanguageModelEvent,
     ProviderError,
     SpeechChunk,
     TextDelta,
-    TextToSpeech,
     ToolCall,
 )
-from shared.events import Event
 from shared.refcycles import without_traceback
 
 # The model may call tools this often before it has to answer.
 MOST_ROUNDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyServices:
-    """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
-    system prompt. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent."""
-
-    llm: LanguageModel
-    tts: TextToSpeech
-    phrases: PhraseAudio
-    playback: Playback
-    transcript: Transcript
-    tools: CallTools
-    usage: UsageTotals
-    system: str
-    context: ModelContext
-    language: str
-    goodbye: str
-    clock: Callable[[], float]
-    emit: Callable[[Event], None]
-    on_audio_sent: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -78,12 +50,14 @@ class Reply:
     """One utterance of the agent.
 
     fixed: spoken as it is (greeting, nudge); None = the model is asked. in_transcript: the model will know the words.
+    prepared: what the model was asked already, and its answer.
     """
 
     services: ReplyServices
     utterance: Utterance
     fixed: str | None = None
     in_transcript: bool = True
+    prepared: PreparedAnswer | None = None
     times: ReplyTimes = field(default_factory=ReplyTimes)
     _parts: list[_Part] = field(default_factory=list)
     _sequence: ToolSequence | None = None
@@ -112,6 +86,11 @@ class Reply:
         if self._sequence is not None:
             self._sequence.fill(words)
 
+    def drop_prepared(self) -> None:
+        """Ends a prepared answer that was not taken up: `run` may be cancelled before it begins."""
+        if self.prepared is not None:
+            self.prepared.drop()
+
     async def run(self) -> None:
         """Speaks until all audio was given to the playback. Raises ProviderError; cancelling stops everything."""
         services = self.services
@@ -121,8 +100,8 @@ class Reply:
             self._play(spoken)
             services.playback.complete(services.clock())
             return
-        text = self._text()
-        speech = services.tts.stream(text, services.language)
+        text, prepared = self._text(), self.prepared
+        speech = prepared.speak(text) if prepared is not None else services.tts.stream(text, services.language)
         try:
             async for chunk in speech:
                 self._play(chunk)
@@ -196,18 +175,8 @@ class Reply:
         """Makes one request to the model: yields its words in speakable pieces, appends its tool calls to `calls`."""
         services = self.services
         splitter = SentenceSplitter()
-        services.usage.llm_requests += 1
         news = services.tools.news
-        services.transcript.add_note(services.context.describe_now())
-        messages = _with_prompt(services.transcript.messages())
-        request = ChatRequest(
-            system=services.system,
-            messages=messages,
-            tools=services.tools.specs,
-            language=services.language,
-            call_note=services.context.describe_call(),
-        )
-        events = services.llm.stream(request)
+        events = self._ask_model()
         try:
             async for event in events:
                 if self._concluded:
@@ -224,6 +193,13 @@ class Reply:
         services.tools.clear_news(news)
         for piece in splitter.flush():
             yield self._add_words(part, piece)
+
+    def _ask_model(self) -> AsyncIterator[LanguageModelEvent]:
+        prepared, self.prepared = self.prepared, None
+        if prepared is not None:
+            return prepared.events()
+        self.services.usage.llm_requests += 1
+        return self.services.llm.stream(self.services.current_request())
 
     def _start_tools(self, part: _Part, calls: list[ToolCall]) -> ToolSequence:
         services = self.services
@@ -256,11 +232,3 @@ class Reply:
         part.entry.set_text(part.text)
         self.utterance.plan(piece)
         return piece
-
-
-def _with_prompt(messages: list[Message]) -> list[Message]:
-    """The agent speaks again without a new turn of the caller only to tell a tool's result: vendors want a last message
-    to answer."""
-    if messages and messages[-1].role == "assistant":
-        return [*messages, Message("user", TOOL_ENDED_PROMPT)]
-    return messages

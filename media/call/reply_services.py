@@ -1,6 +1,7 @@
-"""Puts together what the replies of a call use."""
+"""What the replies of a call use."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from media.call.call_tools import CallTools
 from media.call.clock import CallClock
@@ -8,9 +9,48 @@ from media.call.components import CallComponents
 from media.call.model_context import ModelContext
 from media.call.phrase_audio import PhraseAudio
 from media.call.playback import Playback
-from media.call.reply import ReplyServices
 from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
+from media.providers.ports import TOOL_ENDED_PROMPT, ChatRequest, LanguageModel, Message, TextToSpeech
+from shared.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyServices:
+    """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
+    system prompt. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent. on_prepared_over: as in
+    `CallComponents`."""
+
+    llm: LanguageModel
+    tts: TextToSpeech
+    phrases: PhraseAudio
+    playback: Playback
+    transcript: Transcript
+    tools: CallTools
+    usage: UsageTotals
+    system: str
+    context: ModelContext
+    language: str
+    goodbye: str
+    clock: Callable[[], float]
+    emit: Callable[[Event], None]
+    on_audio_sent: Callable[[], None]
+    on_prepared_over: Callable[[bool], None] = lambda is_used: None
+
+    def current_request(self) -> ChatRequest:
+        """What the model is asked now."""
+        self.transcript.add_note(self.context.describe_now())
+        return self.request(self.transcript.messages())
+
+    def request(self, messages: list[Message]) -> ChatRequest:
+        """What the model is asked after these messages."""
+        return ChatRequest(
+            system=self.system,
+            messages=_with_prompt(messages),
+            tools=self.tools.specs,
+            language=self.language,
+            call_note=self.context.describe_call(),
+        )
 
 
 def make_reply_services(
@@ -41,6 +81,7 @@ def make_reply_services(
         clock=clock.now,
         emit=components.emitter.emit,
         on_audio_sent=on_audio_sent,
+        on_prepared_over=components.on_prepared_over,
     )
 
 
@@ -48,3 +89,11 @@ def make_phrase_audio(components: CallComponents, sentences: Sequence[str]) -> P
     """sentences: to have at hand, the first one first."""
     plan = components.plan
     return PhraseAudio(components.phrases, components.tts, plan.tts, plan.agent.language, sentences)
+
+
+def _with_prompt(messages: list[Message]) -> list[Message]:
+    """The agent speaks again without a new turn of the caller only to tell a tool's result: vendors want a last message
+    to answer."""
+    if messages and messages[-1].role == "assistant":
+        return [*messages, Message("user", TOOL_ENDED_PROMPT)]
+    return messages

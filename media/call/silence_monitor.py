@@ -44,6 +44,7 @@ class SilenceMonitor:
         self._watchdog = Watchdog(plan.limits, now)
         self._tool_filler = SilenceFiller(plan.limits, plan.agent.language, now)
         self._late = late
+        self._patience_ms = plan.turn.silence_ms
         self._sound_at = now  # the last sound of either side
         self._words_at = now  # the agent's words ended that were heard to their end
         self._due_since = now  # what is due, if something is
@@ -65,14 +66,16 @@ class SilenceMonitor:
         self._tool_filler.heard(now)
 
     def reply_due(self, times: TurnTimes | None) -> None:
-        """An answer to a turn is due; without times, to the results of tools."""
+        """An answer to a turn is due; without times, to the results of tools. Of the silence that has ended the turn no
+        more than the plan's counts as waiting for words: a filler right at its end would only delay the answer."""
         now = self._call.clock.now()
         if times is None:
             self._watchdog.tool_ended(now, self._sound_at)
             self._due_since = now
         else:
-            self._due_since = self.heard_since(times.ended)
-            self._watchdog.reply_asked(self._due_since)
+            since = self.heard_since(times.ended)
+            self._due_since = max(since, now - self._patience_ms)
+            self._watchdog.reply_asked(since)
 
     def words_due(self) -> None:
         """A fixed text is due. It ends no wait: an apology is due as long as the answer was."""

@@ -105,6 +105,15 @@ class Transcript:
         The result of a tool that still runs is RUNNING_RESULT."""
         return [message for entry in self._entries for message in _for_model(entry)]
 
+    def messages_with_turn(self, text: str, note: str, entry: TranscriptEntry | None) -> list[Message]:
+        """Returns the messages for the model as they will be if a turn of the caller's ends with this text. note: as in
+        `add_note`. entry: the turn's, if it is in the transcript already. Changes nothing."""
+        turn = replace(entry.message, text=text) if entry is not None else Message("user", text)
+        if note != self._note:
+            turn = replace(turn, note=note)
+        others = (one for one in self._entries if one is not entry)
+        return [*(message for one in others for message in _for_model(one)), turn]
+
     def settled(self) -> list[Message]:
         """Returns the messages for a checkpoint: without the words of the utterance under way, because what will be
         heard of them is not known yet, but with its tool calls, so that none of them is run twice. A tool that still

@@ -43,13 +43,13 @@ class Metrics:
         self.unknown_messages = self._counter("unknown_messages", "Carrier messages passed over as unknown", "kind")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
         self.false_interruptions = self._counter("false_interruptions", "Interruptions taken back")
+        self.prepared_answers = self._counter("prepared_answers", "Answers asked for before the turn's end", "outcome")
         self.bus_failures = self._counter("bus_failures", "Times that Redis did not answer", "part")
         self.events_sent = self._counter("events_sent", "Events that Redis took")
         self.events_spooled = self._counter("events_spooled", "Events that went to the disk first")
         self.events_lost = self._counter("events_lost", "Events for which neither memory nor disk had room")
         self.recordings = self._counter("recordings", "Recordings on their way to storage", "outcome")
-        text = "Seconds of recordings that the disk did not take"
-        self.recording_seconds_lost = self._counter("recording_seconds_lost", text)
+        self.recording_seconds_lost = self._counter("recording_seconds_lost", "Recorded seconds that the disk refused")
         self.failovers = self._counter("failovers", "Providers that failed", "kind", "provider")
         text = "How long callers waited in vain for a provider that failed"
         self.failover_cost = self._histogram("failover_cost_seconds", text, "kind", "stage", buckets=FAILOVER_BUCKETS_S)
@@ -73,6 +73,10 @@ class Metrics:
         return Gauge(
             "vocalized_media_bus_up", "1 while Redis answers", registry=self.registry, multiprocess_mode="livemin"
         )
+
+    def count_prepared_answer(self, is_used: bool) -> None:
+        """An answer that was asked for before the turn's end is used, or dropped because the caller goes on."""
+        self.prepared_answers.labels("used" if is_used else "dropped").inc()
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format."""

@@ -224,6 +224,7 @@ class Worker:
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,
+                    on_prepared_over=resources.metrics.count_prepared_answer,
                     remote_tools=resources.remote_tools,
                     phrases=resources.phrases,
                 )

@@ -1,10 +1,13 @@
 """What the floor knows of the agent's words."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.expected_reply import ExpectedReply
 from media.turn.final_text_request import NEVER
+
+JUST_BEGUN_MS: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -12,8 +15,8 @@ class AgentSpeech:
     """The latest words.
 
     expect, asks, dictated: as in `AgentQuestion`; they stay when the words are over. ends_ms: their end, if known.
-    is_last: the call ends with them. is_audible: they have begun and are not over. settles_at: when the caller's turn
-    can no longer change because of them; NEVER once it cannot, and while they are not audible.
+    is_last: the call ends with them. is_audible: they have begun and are not over. began_at: when they did. settles_at:
+    when the caller's turn can no longer change because of them; NEVER once it cannot, and while they are not audible.
     """
 
     expect: ExpectedReply = ExpectedReply.REPLY
@@ -22,6 +25,7 @@ class AgentSpeech:
     ends_ms: int | None = None
     is_last: bool = False
     is_audible: bool = False
+    began_at: int = 0
     settles_at: int = NEVER
 
     @property
@@ -34,9 +38,15 @@ class AgentSpeech:
         return self.asks and self.ends_ms is not None and self.ends_ms - onset <= near_end_ms
 
     def may_be_lowered(self, t: int, near_end_ms: int) -> bool:
-        """Whether speech over them may be a nod, and not the caller's turn going on or an answer."""
+        """Whether speech over them may be a nod, and not the caller's turn going on or an answer: nobody nods to words
+        that have just begun."""
         is_open = self.leaves_turn_open or self.is_last or self.awaits_answer(t, near_end_ms)
-        return self.is_audible and not is_open
+        return self.is_audible and not is_open and t - self.began_at >= JUST_BEGUN_MS
+
+    def sound(self, t: int) -> None:
+        """They become audible."""
+        self.is_audible = True
+        self.began_at = t
 
     def begin(self) -> None:
         """Other words are made; nothing is known of them yet."""

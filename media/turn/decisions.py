@@ -31,6 +31,16 @@ class CallerPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareAnswer:
+    """The caller's turn ends soon unless they go on: ask for the answer to this text, and hold it until CallerDone.
+    CallerStarted drops it, and so does the next PrepareAnswer, with another text.
+    """
+
+    t: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerDone:
     """The turn is over: answer it. The agent has the floor from here, without `agent_thinking`.
 
@@ -101,6 +111,7 @@ Decision = (
     CallerStarted
     | CallerOverlaps
     | CallerPaused
+    | PrepareAnswer
     | CallerDone
     | NothingSaid
     | TurnSettled
@@ -109,3 +120,5 @@ Decision = (
     | ResumeAgent
     | InterruptAgent
 )
+Decisions = tuple[Decision, ...]
+NOTHING: Decisions = ()

@@ -26,6 +26,7 @@ class TurnRules:
     min_words: words, backchannels not counted, that make an interruption.
     pause_ms: silence after which a final text is requested, ahead of the turn's end (at most half of silence_ms).
     text_wait_ms: longest wait for that text.
+    prepare_ms: how long before the end of an adaptive silence the answer is asked for; 0: after it.
     nod_ms: speech over an audible agent for which it is only lowered, because nods are as short; 0 silences it at once.
     settle_ms: for so long an audible reply leaves the caller's turn open: who goes on speaking continues it.
     commit_ms: speech over the agent that interrupts whatever its words are.
@@ -42,7 +43,8 @@ class TurnRules:
     min_words: int = 1
     pause_ms: int = 200
     text_wait_ms: int = 1_500
-    nod_ms: int = 500
+    prepare_ms: int = 600
+    nod_ms: int = 440
     settle_ms: int = 300
     commit_ms: int = 1_000
     held_pause_ms: int = 250

@@ -67,10 +67,12 @@ class TurnEvidence:
 class EvidenceCollector:
     """Collects the evidence of one call's pauses. judge: None where no model is loaded.
 
-    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come.
+    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come. is_dictating: what
+    was collected last is part of a number or the like.
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
+        self._is_used = rules.adaptive
         self._language = rules.language.partition("-")[0].lower()
         self._judge = judge if judge is not None and judge.supports(self._language) else None
         self._pauses: deque[int] = deque(maxlen=_LATEST_PAUSES)
@@ -78,6 +80,7 @@ class EvidenceCollector:
         self._probability: float | None = None
         self.sound: float | None = None
         self.vendor: float | None = None
+        self.is_dictating = False
 
     def begin_pause(self) -> None:
         """A pause begins: what was heard in the one before says nothing of it."""
@@ -88,15 +91,19 @@ class EvidenceCollector:
         self._pauses.append(pause_ms)
 
     def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
-        """Returns what is known of a pause after these words. The model is asked only when the words are new.
+        """Returns what is known of a pause after these words: nothing if the rules are not adaptive. The model is asked
+        only when the words are new.
 
         dictated: what the agent has asked for that is dictated."""
+        if not self._is_used:
+            return TurnEvidence()
         is_english = self._language == _ENGLISH
         if asked is ExpectedReply.MESSAGE and is_english and ends_message(text):
             asked = ExpectedReply.REPLY
         if (text, asked) != self._judged:
             self._judged, self._probability = (text, asked), self._judge_text(text, asked)
         dictation = _judge_dictation(text, asked, dictated) if is_english else None
+        self.is_dictating = dictation is not None and dictation.progress is Progress.PARTIAL
         return TurnEvidence(self._probability, self.sound, self.vendor, asked, dictation, self._pace())
 
     def _judge_text(self, text: str, asked: ExpectedReply) -> float | None:

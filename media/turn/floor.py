@@ -17,12 +17,14 @@ Until then the text is cumulative.
 from collections.abc import Callable
 
 from media.turn.agent_speech import AgentSpeech
+from media.turn.answer_preparation import AnswerPreparation
 from media.turn.decisions import (
+    NOTHING,
     CallerDone,
     CallerOverlaps,
     CallerPaused,
     CallerStarted,
-    Decision,
+    Decisions,
     HoldAgent,
     InterruptAgent,
     LowerAgent,
@@ -31,17 +33,14 @@ from media.turn.decisions import (
     TurnSettled,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.evidence import CompletenessJudge, EvidenceCollector, TurnEvidence
+from media.turn.evidence import CompletenessJudge, EvidenceCollector
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
-from media.turn.floor_state import FloorState
+from media.turn.floor_state import CALLER_TALKS, FloorState
 from media.turn.hold import Hold
 from media.turn.operating_curve import silence_for
+from media.turn.stalled_words import StalledWords
 from media.turn.turn_text import TurnText
-
-Decisions = tuple[Decision, ...]
-NOTHING: Decisions = ()
-_NOTHING_KNOWN = TurnEvidence()
 
 
 class Floor:
@@ -66,14 +65,14 @@ class Floor:
         self.turn = 0
         # The caller's voice.
         self._speaking = False
-        self._since = 0
-        self._last_voice = self._silent_since = 0
+        self._since = self._last_voice = self._silent_since = 0
         self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
         self._need = rules.silence_ms
-        self._interrupted = False
-        self._over_agent = False
+        self._preparation = AnswerPreparation(rules)
+        self._stalled = StalledWords()
+        self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
         self._hold = Hold(rules)
@@ -89,6 +88,8 @@ class Floor:
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
+        if self._stalled.is_hidden:
+            last_voice_ms, speaking = self._stalled.hide(last_voice_ms, speaking=speaking), False
         if speaking is not self._speaking:
             self._speaking = speaking
             self._since = t
@@ -100,7 +101,8 @@ class Floor:
         if state is FloorState.HELD:
             return self._held(t)
         if state is FloorState.CALLER:
-            return NOTHING if speaking else self._pause_if_silent(t)
+            is_heard = speaking and not self._stalled.hide_if_stalled(t)
+            return NOTHING if is_heard else self._pause_if_silent(t)
         if not speaking:
             return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
         return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
@@ -111,18 +113,18 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
+        self._stalled.tell(t, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
-            case FloorState.CALLER:
-                return NOTHING
             case FloorState.PAUSED:
                 return self._update_need(t, changed and self._unseen != NEVER)
             case FloorState.LISTENING:
                 return self._words_while_listening(t, answers)
             case FloorState.HELD:
                 return self._words_in_hold(t, answers)
-            case _:
-                return self._words_over_agent(t, answers) if final else NOTHING
+            case FloorState.THINKING | FloorState.SPEAKING if final:
+                return self._words_over_agent(t, answers)
+        return NOTHING
 
     def hint(self, t: int, token: int, finished: float) -> Decisions:
         """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token."""
@@ -147,10 +149,10 @@ class Floor:
     def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
         """A reply, greeting or nudge is being made. InterruptAgent if the caller has the floor: drop it. What cannot be
         interrupted takes the floor."""
-        if interruptible and self._caller_has_floor():
+        if interruptible and self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
-            talks = self._caller_has_floor() or self.state is FloorState.HELD
+            talks = self.state in CALLER_TALKS or self.state is FloorState.HELD
             settled = self._settle(t)
             self._take_floor(FloorState.THINKING)
             self._overlap_open, self._interruptible = talks, interruptible
@@ -174,7 +176,7 @@ class Floor:
         dictated: what it asks for that is dictated. is_last: the call ends with it, so it is held, not lowered, until
         it is known what is said over it.
         InterruptAgent if the caller has the floor: drop it."""
-        if self._caller_has_floor():
+        if self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
             self._take_floor(FloorState.SPEAKING)
@@ -182,7 +184,7 @@ class Floor:
         agent.expect, agent.asks, agent.dictated = expect, asks, dictated
         agent.ends_ms, agent.is_last = ends_ms, is_last
         if not agent.is_audible:
-            agent.is_audible = True
+            agent.sound(t)
             if not self.is_overlapped:
                 agent.settles_at = t + (self._rules.settle_ms if self._may_interrupt() else 0)
         if self.state is FloorState.THINKING:
@@ -191,7 +193,7 @@ class Floor:
 
     def agent_done(self, t: int) -> Decisions:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
-        if self.state is FloorState.LISTENING or self._caller_has_floor():
+        if self.state is FloorState.LISTENING or self.state in CALLER_TALKS:
             return NOTHING
         if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
             self._commit()
@@ -216,6 +218,7 @@ class Floor:
         self.state = FloorState.CALLER
         self._unseen = NEVER
         self._over_agent = over_agent
+        self._preparation.drop()
         return (CallerStarted(t, again),)
 
     def _pause_if_silent(self, t: int) -> Decisions:
@@ -238,13 +241,14 @@ class Floor:
         return self._finish_if_due(t)
 
     def _silence_needed(self) -> int:
-        if not self._rules.adaptive:
-            return silence_for(_NOTHING_KNOWN, self._rules)
         return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        if t - max(self._last_voice, self._unseen) < self._need or self._speaking:
-            return NOTHING
+        silent_ms = t - max(self._last_voice, self._unseen)
+        if silent_ms < self._need or self._speaking:
+            may_end = self._request.is_answered and not self._evidence.is_dictating
+            is_due = may_end and self._preparation.is_due(silent_ms, self._need)
+            return self._preparation.decide(t, self._text, over_agent=self._over_agent) if is_due else NOTHING
         if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
             return NOTHING
         return self._finish(t)
@@ -363,9 +367,6 @@ class Floor:
 
     # --- bookkeeping ---
 
-    def _caller_has_floor(self) -> bool:
-        return self.state is FloorState.CALLER or self.state is FloorState.PAUSED
-
     def _may_interrupt(self) -> bool:
         return self._rules.barge_in and self._interruptible
 
@@ -394,4 +395,6 @@ class Floor:
     def _commit(self) -> None:
         self.agent.settles_at = NEVER
         self._text.commit()
+        self._preparation.end_turn()
+        self._stalled.end_turn()
         self.turn += 1

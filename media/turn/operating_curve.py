@@ -13,14 +13,25 @@ from media.turn.expected_reply import ExpectedReply
 
 
 @dataclass(frozen=True, slots=True)
+class Silences:
+    """As multiples of the plan's silence. short: after words that end. undecided: where they leave it open. patient:
+    after words that go on."""
+
+    short: float
+    undecided: float
+    patient: float
+
+
+@dataclass(frozen=True, slots=True)
 class CurveWeights:
     """Thresholds of probability, and the silence they lead to.
 
     text_done: the words alone show that the turn is over. text_likely: they do together with sound_done. text_open:
     below it the caller goes on, whatever the sound. sound_open: below it the caller goes on unless the words show the
     end. vendor_done, vendor_open: the same of a recogniser's own probability.
-    short, undecided, patient: multiples of the plan's silence. sounds_done, sounds_open: the same where there is no
-    model of the language, so that the sound decides alone.
+    prepared: the silences if the answer is asked for before they end, so that the caller hears it at once. asked:
+    those of a plan without that: model and voice take their time after them. sounds_done, sounds_open: multiples of the
+    plan's silence where there is no model of the language, so that the sound decides alone.
     """
 
     text_done: float = 0.87
@@ -30,9 +41,8 @@ class CurveWeights:
     sound_open: float = 0.3
     vendor_done: float = 0.7
     vendor_open: float = 0.3
-    short: float = 420 / 600
-    undecided: float = 1_150 / 600
-    patient: float = 1_450 / 600
+    prepared: Silences = Silences(740 / 600, 1_450 / 600, 1_640 / 600)
+    asked: Silences = Silences(420 / 600, 1_150 / 600, 1_450 / 600)
     sounds_done: float = 0.85
     sounds_open: float = 1.5
 
@@ -46,10 +56,12 @@ SHORT_FLOOR_MS: Final = 250
 # Nothing known of a turn makes the caller wait longer than this, unless the plan does.
 MOST_MS: Final = 2_000
 DICTATION_MS: Final = 1_400
-WHOLE_MS: Final = 500
+# After a whole number; PREPARED_WHOLE_MS where the answer is ready then, so that a pause of 500 ms outlasts neither.
+WHOLE_MS, PREPARED_WHOLE_MS = 500, 680
 MESSAGE_MS: Final = 1_500
-# How far the caller's pace may shorten or lengthen the silence, and how much longer than their pauses it should be.
-PACE_LEAST, PACE_MOST, PACE_MARGIN = 0.85, 1.25, 1.25
+# How far the caller's pace may lengthen the silence, and how much longer than their pauses it should be. It shortens
+# nothing: within a sentence people pause for 250 ms, and for 1,200 where they think.
+PACE_MOST, PACE_MARGIN = 1.25, 1.25
 
 
 def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
@@ -61,24 +73,28 @@ def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
     if not rules.adaptive:
         return base
     weights = WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
-    wait = base * _share(evidence, weights)
-    if wait > base:
-        wait = max(base, min(_at_pace(wait, evidence.pace), MOST_MS))
-    elif wait < base:
+    silences = weights.prepared if rules.prepare_ms else weights.asked
+    share = _share(evidence, weights, silences)
+    wait = base * share
+    if share in (silences.undecided, silences.patient):
+        wait = _at_pace(wait, evidence.pace)
+    if share > 1:
+        wait = max(base, min(wait, MOST_MS))
+    elif share < 1:
         wait = max(wait, min(base, SHORT_FLOOR_MS))
-    return max(LEAST_MS, round(_for_dictation(wait, evidence)))
+    return max(LEAST_MS, round(_for_dictation(wait, evidence, PREPARED_WHOLE_MS if rules.prepare_ms else WHOLE_MS)))
 
 
-def _share(evidence: TurnEvidence, weights: CurveWeights) -> float:
+def _share(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
     """The multiple of the plan's silence by words, sound and vendor."""
     if evidence.text is None:
-        return _share_without_text(evidence, weights)
+        return _share_without_text(evidence, weights, silences)
     if evidence.text < weights.text_open:
-        return weights.patient
+        return silences.patient
     if _is_done(evidence.text, evidence, weights):
-        return weights.short
+        return silences.short
     sounds_open = evidence.sound is not None and evidence.sound < weights.sound_open
-    return weights.patient if sounds_open and evidence.text < weights.text_done else weights.undecided
+    return silences.patient if sounds_open and evidence.text < weights.text_done else silences.undecided
 
 
 def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool:
@@ -89,9 +105,9 @@ def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool
     return text >= weights.text_done or (sounds_done and text >= weights.text_likely)
 
 
-def _share_without_text(evidence: TurnEvidence, weights: CurveWeights) -> float:
+def _share_without_text(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
     if evidence.vendor is not None and evidence.vendor >= weights.vendor_done:
-        return weights.short
+        return min(silences.short, weights.sounds_done)
     if evidence.sound is None:
         return 1.0
     if evidence.sound < weights.sound_open:
@@ -102,15 +118,15 @@ def _share_without_text(evidence: TurnEvidence, weights: CurveWeights) -> float:
 def _at_pace(wait: float, pace: CallerPace | None) -> float:
     if pace is None:
         return wait
-    return min(max(pace.long_ms * PACE_MARGIN, wait * PACE_LEAST), wait * PACE_MOST)
+    return min(max(pace.long_ms * PACE_MARGIN, wait), wait * PACE_MOST)
 
 
-def _for_dictation(wait: float, evidence: TurnEvidence) -> float:
+def _for_dictation(wait: float, evidence: TurnEvidence, whole_ms: int) -> float:
     """Dictation has pauses between its groups, and none after its last symbol; a message has pauses throughout. A whole
     number that could be longer, or that was not understood, decides nothing."""
     dictation = evidence.dictation
     if dictation is not None and dictation.progress is Progress.PARTIAL:
         return max(wait, DICTATION_MS)
     if dictation is not None and dictation.progress is Progress.WHOLE and dictation.is_valid:
-        return wait if dictation.may_continue else min(wait, WHOLE_MS)
+        return wait if dictation.may_continue else min(wait, whole_ms)
     return max(wait, MESSAGE_MS) if evidence.asked is ExpectedReply.MESSAGE else wait

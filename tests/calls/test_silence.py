@@ -188,7 +188,7 @@ def test_a_caller_who_goes_on_over_the_filler_is_answered_once() -> None:
 def test_an_agent_that_always_takes_a_little_longer_says_no_filler_before_each_answer() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["At nine."] * 6, limits=LIMITS, phrases=WarmPhrases())
-        scripted.model.delay_s = 0.9
+        scripted.model.delay_s = 1.1  # from about 120 ms before the turn's end on, where it is asked
         for _ in range(6):
             await scripted.say("when do you close", 800)
             await scripted.silence(4_000)

@@ -46,8 +46,9 @@ def test_a_turn_is_answered_and_its_latency_adds_up() -> None:
         (latency,) = scripted.events_of(TurnLatency)
         parts = (latency.endpoint_ms, latency.stt_ms, latency.llm_first_token_ms, latency.tts_first_byte_ms)
         assert sum(parts) == latency.total_ms
-        # 400 ms of silence, 200 + 10 ms for the first word, 80 ms for the first audio; the text came in the meantime.
-        assert 690 <= latency.total_ms <= 730
+        # The text is there after 320 ms of silence, and the model is asked: 240 ms for all words, because an end is
+        # known only by what follows it, and 80 ms for the first audio. The turn ended at 400 ms.
+        assert 600 <= latency.total_ms <= 640
         assert latency.stt_ms == 0
 
     run_virtual(call())
@@ -73,7 +74,7 @@ def test_model_request_contains_the_conversation_as_heard() -> None:
     run_virtual(call())
 
 
-@pytest.mark.parametrize(("barge_in", "cleared_ms"), [("polite", 20 + 500), ("eager", 20)])
+@pytest.mark.parametrize(("barge_in", "cleared_ms"), [("polite", 20 + 440), ("eager", 20)])
 def test_an_interruption_cuts_the_agent_at_the_word_heard(barge_in: BargeIn, cleared_ms: int) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG, "Sure."], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
@@ -103,7 +104,7 @@ def test_a_backchannel_does_not_stop_the_agent(barge_in: bool | BargeIn) -> None
         scripted = ScriptedCall(answers=[LONG], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
         await scripted.say("tell me everything", 900)
         await scripted.wait_until_sounding()
-        await scripted.silence(3 * WORD_MS)
+        await scripted.silence(4 * WORD_MS)
         await scripted.say("uh-huh", 300)
         await scripted.silence(600)
         await scripted.listen_until_quiet()

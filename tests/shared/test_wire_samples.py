@@ -165,6 +165,12 @@ def test_plan_without_a_context_is_read_by_nodes_of_the_version_before() -> None
     assert msgspec.json.decode(encoded, type=CallPlan) == plan
 
 
+def test_plan_that_speculates_is_read_by_nodes_of_the_version_before() -> None:
+    assert b"speculate" not in msgspec.json.encode(PLAN)
+    plan = msgspec.structs.replace(PLAN, turn=TurnPlan(speculate=False))
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=CallPlan) == plan
+
+
 def test_plan_without_a_rule_for_its_first_message_is_read_by_nodes_of_the_version_before() -> None:
     encoded = msgspec.json.encode(PLAN)
     assert b"first_message" not in encoded and b"interruptible" not in encoded

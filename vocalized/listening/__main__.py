@@ -25,6 +25,7 @@ from vocalized.listening.results import ListeningRun
 from vocalized.listening.selection import select, select_nods
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
 from vocalized.listening.summary import peer_table, score_table, tables
+from vocalized.listening.thresholds import threshold_table
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -104,6 +105,15 @@ def judge_words(
     if json:
         json.write_bytes(msgspec.json.encode(judgements))
     for line in judgement_table(judgements):
+        console.print(line, markup=False)
+
+
+@app.command("thresholds")
+def show_thresholds(
+    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+) -> None:
+    """Show what each threshold of the words' probability answers soon, and where it cuts: to tune a new model."""
+    for line in threshold_table(read_clips(set_name), load_completeness_model()):
         console.print(line, markup=False)
 
 

@@ -27,7 +27,8 @@ class OverlapCase(msgspec.Struct, frozen=True):
     """One call in which something sounds over the agent's answer.
 
     survived: the answer was heard to its end. gap_ms: the silence within it before it went on. cleared_ms: from
-    the sound's true start until the agent fell silent; None: it did not while the sound lasted.
+    the sound's true start until the agent fell silent; None: it did not while the sound lasted. lowered_ms:
+    until it was lower or silent, whichever came first.
     """
 
     clip: str
@@ -35,6 +36,7 @@ class OverlapCase(msgspec.Struct, frozen=True):
     survived: bool
     gap_ms: float
     cleared_ms: float | None
+    lowered_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,14 @@ def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> 
     said = _said(outcome)[len(_said(alone)) - 1 :]
     survived = bool(said) and not said[0].interrupted
     gap = 0.0 if stopped is None or not survived else _next_start(outcome, stopped) - stopped
+    lowered = next((clear - at for clear in outcome.clears if at <= clear < end + LONGEST_MS), None)
     return OverlapCase(
-        clip.name, clip.speaker, survived, round(gap, 1), None if stopped is None else round(stopped - at, 1)
+        clip=clip.name,
+        speaker=clip.speaker,
+        survived=survived,
+        gap_ms=round(gap, 1),
+        cleared_ms=None if stopped is None else round(stopped - at, 1),
+        lowered_ms=None if lowered is None else round(lowered, 1),
     )
 
 

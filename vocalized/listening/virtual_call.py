@@ -55,11 +55,13 @@ class CallSetup:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What happened. Times in ms since the call began. spans: when the agent was audible. agent: its audio, mu-law."""
+    """What happened. Times in ms since the call began. spans: when the agent was audible. agent: its audio, mu-law.
+    clears: when it was silenced or lowered."""
 
     spans: list[SoundSpan]
     events: list[Event]
     agent: bytes = b""
+    clears: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ async def _run(frames: Sequence[bytes], setup: CallSetup, engines: ListeningEngi
             ticker.stop()
             await call.finish("caller_hangup")
             engines.vad.release(track)
-    return CallOutcome(carrier.spans, sink.events, bytes(carrier.audio))
+    return CallOutcome(carrier.spans, sink.events, bytes(carrier.audio), carrier.clears)
 
 
 def _components(

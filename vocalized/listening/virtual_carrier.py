@@ -20,7 +20,7 @@ class VirtualCarrier:
     """The call's `MediaStream`. Like Twilio it drops its buffer on `clear` and returns the pending marks at once.
 
     on_mark: called when a mark is reached. spans: when the agent was audible, in order; silence that the call sends,
-    such as the rest of a last frame, is part of them.
+    such as the rest of a last frame, is part of them. clears: when its buffer was dropped.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -28,6 +28,7 @@ class VirtualCarrier:
         self._marks: dict[str, asyncio.TimerHandle] = {}
         self.on_mark: Callable[[str], None] = lambda name: None
         self.spans: list[SoundSpan] = []
+        self.clears: list[float] = []
         self.audio = bytearray()
         self.is_closed = False
 
@@ -49,6 +50,7 @@ class VirtualCarrier:
     def clear(self) -> None:
         """Drops what has not been played."""
         now = self._now
+        self.clears.append(now)
         if self.spans and self.spans[-1].end > now:
             self.spans[-1].end = max(now, self.spans[-1].start)
             del self.audio[round(now * BYTES_PER_MS) :]

@@ -72,6 +72,7 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
                 "barge_in": st.booleans() | st.sampled_from(["off", "polite", "eager"]),
                 "min_words": st.integers(1, 10),
                 "smart_turn": st.booleans(),
+                "speculate": st.booleans(),
             },
         ),
         "tools": st.lists(st.sampled_from(["end_call", "collect_digits", "call_context"]), unique=True, max_size=2),

@@ -11,7 +11,7 @@ from media.call.call_tools import CallTools, ToolSequence
 from media.call.model_context import ModelContext
 from media.call.phrase_audio import PhraseAudio, PhraseAudioCache
 from media.call.playback import Playback
-from media.call.reply import ReplyServices
+from media.call.reply_services import ReplyServices
 from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.providers.chain.deadlines import Deadlines

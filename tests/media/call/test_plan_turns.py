@@ -14,8 +14,13 @@ def test_the_plan_s_settings_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("barge_in", "may_interrupt", "nod_ms"),
-    [(True, True, 500), ("polite", True, 500), ("eager", True, 0), (False, False, 500), ("off", False, 500)],
+    [(True, True, 440), ("polite", True, 440), ("eager", True, 0), (False, False, 440), ("off", False, 440)],
 )
 def test_barge_in_has_three_ways(barge_in: bool | BargeIn, may_interrupt: bool, nod_ms: int) -> None:
     rules = make_turn_rules(TurnPlan(barge_in=barge_in), "en")
     assert (rules.barge_in, rules.nod_ms) == (may_interrupt, nod_ms)
+
+
+@pytest.mark.parametrize(("plan", "prepare_ms"), [(TurnPlan(), 600), (TurnPlan(speculate=False), 0)])
+def test_answers_are_asked_for_early_unless_the_plan_forbids_it(plan: TurnPlan, prepare_ms: int) -> None:
+    assert make_turn_rules(plan, "en").prepare_ms == prepare_ms

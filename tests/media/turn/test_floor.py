@@ -84,10 +84,10 @@ def test_noise_gives_nothing_said() -> None:
 
 
 def test_words_that_end_a_turn_shorten_the_silence_and_others_lengthen_it() -> None:
-    call = make_judged_floor({"can I have a table": 0.9})
+    call = make_judged_floor({"can I have a table": 0.9}, prepare_ms=0)
     call.speech(400).silence(200).text("can I have a table").silence(220)
     assert call.log[-1] == CallerDone(820, 400, "can I have a table", 820)
-    call = make_judged_floor({"I want": 0.05}).speech(400).silence(200).text("I want").silence(1_240)
+    call = make_judged_floor({"I want": 0.05}, prepare_ms=0).speech(400).silence(200).text("I want").silence(1_240)
     assert "CallerDone" not in call.kinds()
     assert isinstance(call.silence(20).log[-1], CallerDone)
 
@@ -98,7 +98,7 @@ def test_a_full_stop_of_the_recogniser_ends_nothing() -> None:
 
 
 def test_callers_who_pause_long_get_more_time() -> None:
-    call = make_judged_floor({})
+    call = make_judged_floor({}, prepare_ms=0)
     for words in ("I", "I want", "I want one"):
         call.speech(400).silence(1_000).text(words)
     call.log.clear()
@@ -108,7 +108,7 @@ def test_callers_who_pause_long_get_more_time() -> None:
 
 
 def test_a_turn_that_was_ended_too_early_counts_for_the_pace() -> None:
-    call = make_judged_floor({"we": 0.9, "we want": 0.9})
+    call = make_judged_floor({"we": 0.9, "we want": 0.9}, prepare_ms=0)
     for words in ("we", "we want"):
         call.speech(1_200).silence(200).text(words).silence(800)  # the reply is being made, and given up
     call.log.clear()

@@ -32,6 +32,13 @@ def test_speech_that_is_too_long_for_a_nod_silences_the_agent() -> None:
     assert call.log[-1] == ResumeAgent(call.now), "it was silent, so it continues from the word that was cut"
 
 
+@pytest.mark.parametrize(("after_ms", "kind"), [(980, "HoldAgent"), (1_000, "LowerAgent")])
+def test_nobody_nods_to_words_that_have_just_begun(after_ms: int, kind: str) -> None:
+    call = make_floor(nod_ms=300).speech(400).silence(200).text("hello").silence(200).agent().silence(after_ms - 20)
+    call.log.clear()
+    assert call.speech(20).new_kinds() == [kind]
+
+
 def test_words_that_are_known_to_be_a_nod_give_it_more_time() -> None:
     call = polite().speech(200).text("uh-huh", final=False).speech(780)
     assert call.new_kinds() == ["LowerAgent"]

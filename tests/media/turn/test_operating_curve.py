@@ -11,7 +11,7 @@ from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CallerPace, TurnEvidence
 from media.turn.operating_curve import DEFAULT_WEIGHTS, MOST_MS, WEIGHTS, silence_for
 
-RULES = TurnRules(silence_ms=600)
+RULES = TurnRules(silence_ms=600, prepare_ms=0)
 SHORT, UNDECIDED, PATIENT = 420, 1_150, 1_450
 
 
@@ -87,8 +87,8 @@ def test_a_message_may_have_pauses() -> None:
     assert wait(text=0.95, asked=ExpectedReply.MESSAGE) == 1_500
 
 
-@pytest.mark.parametrize(("long_ms", "silence"), [(300, 978), (800, 1_000), (900, 1_125), (3_000, 1_438)])
-def test_the_caller_s_pace_changes_an_undecided_silence_within_bounds(long_ms: int, silence: int) -> None:
+@pytest.mark.parametrize(("long_ms", "silence"), [(300, 1_150), (920, 1_150), (1_000, 1_250), (3_000, 1_438)])
+def test_the_caller_s_pace_lengthens_an_undecided_silence_within_bounds(long_ms: int, silence: int) -> None:
     assert wait(text=0.3, pace=CallerPace(long_ms)) == silence
     assert wait(text=0.9, pace=CallerPace(long_ms)) == SHORT
     assert wait(pace=CallerPace(long_ms)) == 600
@@ -105,15 +105,15 @@ def test_the_caller_s_pace_changes_an_undecided_silence_within_bounds(long_ms: i
     ],
 )
 def test_all_silences_follow_the_plan_s(plan_ms: int, short: int, undecided: int, patient: int) -> None:
-    rules = TurnRules(silence_ms=plan_ms)
+    rules = TurnRules(silence_ms=plan_ms, prepare_ms=0)
     assert [silence_for(TurnEvidence(text=text), rules) for text in (0.9, 0.3, 0.0)] == [short, undecided, patient]
 
 
 def test_a_language_may_have_weights_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WEIGHTS, "de", replace(DEFAULT_WEIGHTS, text_done=0.95))
     evidence = TurnEvidence(text=0.9)
-    assert silence_for(evidence, TurnRules(language="de-AT")) == UNDECIDED
-    assert silence_for(evidence, TurnRules(language="fr")) == SHORT
+    assert silence_for(evidence, TurnRules(language="de-AT", prepare_ms=0)) == UNDECIDED
+    assert silence_for(evidence, TurnRules(language="fr", prepare_ms=0)) == SHORT
 
 
 probabilities = st.none() | st.floats(0, 1)
@@ -129,6 +129,27 @@ evidences = st.builds(
 )
 
 
+@pytest.mark.parametrize(
+    ("plan_ms", "short", "undecided", "patient"),
+    [(100, 247, 483, 547), (300, 370, 725, 820), (600, 740, 1_450, 1_640), (3_000, 3_000, 3_000, 3_000)],
+)
+def test_silences_are_longer_where_the_answer_is_ready_at_their_end(
+    plan_ms: int, short: int, undecided: int, patient: int
+) -> None:
+    rules = TurnRules(silence_ms=plan_ms)
+    assert [silence_for(TurnEvidence(text=text), rules) for text in (0.9, 0.3, 0.0)] == [short, undecided, patient]
+    assert silence_for(TurnEvidence(), rules) == max(200, plan_ms), "nothing is known: the plan's silence"
+    number = TurnEvidence(text=0.3, dictation=DictationState(Progress.WHOLE, "4155550123", is_valid=True))
+    assert silence_for(number, rules) == min(680, undecided)
+
+
+def test_the_pace_changes_no_silence_after_words_that_end() -> None:
+    for prepare_ms in (0, 600):
+        rules = replace(RULES, prepare_ms=prepare_ms)
+        paced = silence_for(TurnEvidence(text=0.95, pace=CallerPace(1_200)), rules)
+        assert paced == silence_for(TurnEvidence(text=0.95), rules)
+
+
 @settings(max_examples=200)
 @given(evidences, st.integers(0, 5_000), st.booleans())
 def test_any_evidence_gives_a_bounded_silence(evidence: TurnEvidence, ms: int, adaptive: bool) -> None:
@@ -138,10 +159,13 @@ def test_any_evidence_gives_a_bounded_silence(evidence: TurnEvidence, ms: int, a
 
 
 @settings(max_examples=200)
-@given(evidences, st.sampled_from(("text", "sound", "vendor")), st.floats(0, 1))
-def test_more_probable_ends_never_take_longer(evidence: TurnEvidence, which: str, other: float) -> None:
+@given(evidences, st.sampled_from(("text", "sound", "vendor")), st.floats(0, 1), st.sampled_from((0, 600)))
+def test_more_probable_ends_never_take_longer(
+    evidence: TurnEvidence, which: str, other: float, prepare_ms: int
+) -> None:
     now = getattr(evidence, which)
     if now is None:
         return
     low, high = (replace(evidence, **{which: one}) for one in sorted((now, other)))
-    assert silence_for(high, RULES) <= silence_for(low, RULES)
+    rules = replace(RULES, prepare_ms=prepare_ms)
+    assert silence_for(high, rules) <= silence_for(low, rules)

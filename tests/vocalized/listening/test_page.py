@@ -47,7 +47,7 @@ def run() -> ListeningRun:
         silence_ms=600,
         smart_turn=False,
         pauses=CASES,
-        nods=[OverlapCase("a", "ann", True, 400.0, 80.0), OverlapCase("b", "bob", False, 0.0, 120.0)],
+        nods=[OverlapCase("a", "ann", True, 400.0, 80.0, 60.0), OverlapCase("b", "bob", False, 0.0, 120.0)],
         far_voices=[OverlapCase("c", "eve", True, 0.0, None)],
         babble=[HeardCase("a", "ann", -26.0, 0.8, 900.0, 1), HeardCase("b", "bob", -26.0, 0.9, 3_500.0, 1)],
         noise=[NoiseCase("hiss", 1.0, 0), NoiseCase("hum", 1.0, 2)],
@@ -68,8 +68,8 @@ def test_pauses_are_counted_by_length_and_place() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "| nods | 2 | 50.0% | 400, 400 | 100.0% | 100, 118 |",
-        "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | 0.0% | - |",
+        "| nods | 2 | 50.0% | 400, 400 | 60, 60 | 100.0% | 100, 118 |",
+        "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | - | 0.0% | - |",
         "| babble, 10 dB | 2 | 50.0% | 100.0% | 2200, 3370 |",
         "| caller at -53 dB of full scale | 1 | 0.0% | 0.0% | - |",
         "| caller at -40 dB of full scale | 1 | 100.0% | 100.0% | 900, 900 |",

@@ -91,6 +91,12 @@ def test_words_over_the_agent_clear_its_audio(audio: ClipAudio) -> None:
     assert case.cleared_ms is not None and 0 < case.cleared_ms < 250
 
 
+def test_words_over_the_agent_lower_it_before_they_silence_it(audio: ClipAudio) -> None:
+    (case,) = run_overlaps([KENNEDY], audio, setup(600), engines())
+    assert case.lowered_ms is not None and case.cleared_ms is not None
+    assert case.lowered_ms + 300 <= case.cleared_ms < 900
+
+
 def test_noise_is_no_turn() -> None:
     outcome = run_call(to_frames(made_noise("bumps", 1)[:80_000]), setup(600), engines())
     assert outcome.spans == []

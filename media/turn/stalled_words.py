@@ -1,0 +1,45 @@
+"""Speech that never ends and says nothing new: a room full of people behind a caller who has finished."""
+
+from typing import Final
+
+from media.turn.final_text_request import NEVER
+
+# Words that have not changed for so long end a turn, if the recogniser has told of them this lately: it listens, and
+# hears no others. Without its texts nothing is known.
+STALLED_MS: Final = 2_500
+LATEST_TEXT_MS: Final = 1_500
+
+
+class StalledWords:
+    """Hides from the floor a voice that the detector hears without a pause. Times are in ms of audio.
+
+    is_hidden: the voice counts as silence since the words changed last, until it pauses or says other words.
+    """
+
+    def __init__(self) -> None:
+        self._changed_at = self._told_at = NEVER
+        self.is_hidden = False
+
+    def tell(self, t: int, *, is_changed: bool, answers: bool) -> None:
+        """The recogniser has told the words of the turn. answers: it was asked for them, so that they may differ from
+        what it told before without being new."""
+        self._told_at = t
+        if is_changed and not answers:
+            self._changed_at = t
+            self.is_hidden = False
+
+    def hide_if_stalled(self, t: int) -> bool:
+        """The caller seems to speak: hides the voice from now on if the words do not change any more; returns whether
+        they do not."""
+        is_told = self._told_at != NEVER and t - self._told_at <= LATEST_TEXT_MS
+        self.is_hidden = is_told and self._changed_at != NEVER and t - self._changed_at >= STALLED_MS
+        return self.is_hidden
+
+    def hide(self, last_voice_ms: int, *, speaking: bool) -> int:
+        """The end of the voice as the floor is to see it; a pause ends the hiding."""
+        self.is_hidden = speaking
+        return self._changed_at if speaking else last_voice_ms
+
+    def end_turn(self) -> None:
+        """The words were answered; the voice may go on."""
+        self._told_at = NEVER

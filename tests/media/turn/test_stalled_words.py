@@ -1,0 +1,61 @@
+"""Words that stop changing end the turn, although the detector hears speech without a pause."""
+
+from media.turn.decisions import CallerDone, CallerPaused
+from media.turn.floor_state import FloorState
+from tests.media.turn.floor_harness import FloorHarness, make_judged_floor
+
+WORDS = "can I have a table"
+
+
+def babble(call: FloorHarness, ms: int, text: str) -> FloorHarness:
+    """Speech without a pause, of which the recogniser tells this text every 600 ms."""
+    for _ in range(ms // 600):
+        call.speech(600).text(text, final=False)
+    return call
+
+
+def test_words_that_stop_changing_end_the_turn() -> None:
+    call = babble(make_judged_floor({WORDS: 0.9}).speech(400), 600, WORDS)
+    told_at = call.now
+    babble(call, 2_400, WORDS)
+    assert call.new_kinds() == ["CallerStarted"]
+    call.speech(120)
+    assert call.log == [CallerPaused(told_at + 2_520, 1)]
+    call.text(f"{WORDS} please").speech(20)
+    assert call.log[-1] == CallerDone(told_at + 2_520, told_at, f"{WORDS} please", told_at + 1_450)
+    babble(call.agent(), 1_200, "")
+    assert call.floor.state is FloorState.SPEAKING, "the same voice goes on, and says nothing"
+    over = call.agent_done()
+    assert over.floor.state is FloorState.LISTENING
+
+
+def test_new_words_keep_the_turn_open() -> None:
+    call = make_judged_floor({}).speech(400)
+    said = ""
+    for number in range(12):
+        said = f"{said} word{number}".strip()
+        babble(call, 1_200, said)
+    assert call.new_kinds() == ["CallerStarted"]
+
+
+def test_new_words_after_the_request_are_heard() -> None:
+    call = babble(make_judged_floor({WORDS: 0.05}).speech(400), 3_600, WORDS)
+    assert call.new_kinds() == ["CallerStarted", "CallerPaused"]
+    call.text(f"{WORDS} for two", final=False).speech(20)
+    assert call.new_kinds() == ["CallerStarted"]
+    assert call.floor.state is FloorState.CALLER
+
+
+def test_a_recogniser_that_tells_nothing_while_the_caller_speaks_ends_no_turn() -> None:
+    call = make_judged_floor({}).speech(400).text(WORDS, final=False).speech(9_000)
+    assert call.new_kinds() == ["CallerStarted"]
+    babble(make_judged_floor({}), 9_000, "")
+    assert call.new_kinds() == []
+
+
+def test_after_a_pause_the_next_speech_is_heard() -> None:
+    call = babble(make_judged_floor({WORDS: 0.9}).speech(400), 3_600, WORDS).text(WORDS).speech(20)
+    assert isinstance(call.log[-1], CallerDone)
+    call.agent().silence(2_000)
+    call.log.clear()
+    assert call.speech(20).new_kinds() == ["LowerAgent"]
