@@ -34,14 +34,14 @@ class CurveWeights:
     plan's silence where there is no model of the language, so that the sound decides alone.
     """
 
-    text_done: float = 0.87
+    text_done: float = 0.905
     text_likely: float = 0.5
     text_open: float = 0.1
     sound_done: float = 0.85
     sound_open: float = 0.3
     vendor_done: float = 0.7
     vendor_open: float = 0.3
-    prepared: Silences = Silences(740 / 600, 1_450 / 600, 1_640 / 600)
+    prepared: Silences = Silences(760 / 600, 1_600 / 600, 1_760 / 600)
     asked: Silences = Silences(420 / 600, 1_150 / 600, 1_450 / 600)
     sounds_done: float = 0.85
     sounds_open: float = 1.5

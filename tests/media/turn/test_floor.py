@@ -84,7 +84,7 @@ def test_noise_gives_nothing_said() -> None:
 
 
 def test_words_that_end_a_turn_shorten_the_silence_and_others_lengthen_it() -> None:
-    call = make_judged_floor({"can I have a table": 0.9}, prepare_ms=0)
+    call = make_judged_floor({"can I have a table": 0.95}, prepare_ms=0)
     call.speech(400).silence(200).text("can I have a table").silence(220)
     assert call.log[-1] == CallerDone(820, 400, "can I have a table", 820)
     call = make_judged_floor({"I want": 0.05}, prepare_ms=0).speech(400).silence(200).text("I want").silence(1_240)
@@ -108,7 +108,7 @@ def test_callers_who_pause_long_get_more_time() -> None:
 
 
 def test_a_turn_that_was_ended_too_early_counts_for_the_pace() -> None:
-    call = make_judged_floor({"we": 0.9, "we want": 0.9}, prepare_ms=0)
+    call = make_judged_floor({"we": 0.95, "we want": 0.95}, prepare_ms=0)
     for words in ("we", "we want"):
         call.speech(1_200).silence(200).text(words).silence(800)  # the reply is being made, and given up
     call.log.clear()

@@ -22,16 +22,16 @@ def wait(**evidence: object) -> int:
 @pytest.mark.parametrize(
     ("text", "sound", "silence"),
     [
-        (0.87, None, SHORT),
-        (0.86, None, UNDECIDED),
+        (0.91, None, SHORT),
+        (0.90, None, UNDECIDED),
         (0.10, None, UNDECIDED),
         (0.09, None, PATIENT),
         (0.50, 0.85, SHORT),
         (0.49, 0.85, UNDECIDED),
         (0.50, 0.84, UNDECIDED),
-        (0.86, 0.29, PATIENT),
+        (0.90, 0.29, PATIENT),
         # Words that are certain outweigh the sound, whichever way.
-        (0.87, 0.00, SHORT),
+        (0.91, 0.00, SHORT),
         (0.09, 1.00, PATIENT),
     ],
 )
@@ -51,8 +51,8 @@ def test_without_a_model_of_the_language_the_sound_decides(sound: float | None, 
     [
         (0.3, 0.7, SHORT),
         (0.3, 0.5, UNDECIDED),
-        (0.9, 0.29, UNDECIDED),
-        (0.9, 0.5, SHORT),
+        (0.95, 0.29, UNDECIDED),
+        (0.95, 0.5, SHORT),
         (0.05, 0.99, PATIENT),
         (None, 0.7, SHORT),
         (None, 0.1, 600),
@@ -78,9 +78,9 @@ def test_dictation_is_waited_for_and_ends_soon_when_it_is_whole(state: Dictation
 
 def test_dictation_outweighs_words_and_sound() -> None:
     whole = DictationState(Progress.WHOLE, is_valid=True)
-    assert wait(text=0.9, sound=0.99, dictation=DictationState(Progress.PARTIAL)) == 1_400
+    assert wait(text=0.95, sound=0.99, dictation=DictationState(Progress.PARTIAL)) == 1_400
     assert wait(text=0.05, sound=0.0, dictation=whole) == 500
-    assert wait(text=0.9, dictation=whole) == SHORT
+    assert wait(text=0.95, dictation=whole) == SHORT
 
 
 def test_a_message_may_have_pauses() -> None:
@@ -90,7 +90,7 @@ def test_a_message_may_have_pauses() -> None:
 @pytest.mark.parametrize(("long_ms", "silence"), [(300, 1_150), (920, 1_150), (1_000, 1_250), (3_000, 1_438)])
 def test_the_caller_s_pace_lengthens_an_undecided_silence_within_bounds(long_ms: int, silence: int) -> None:
     assert wait(text=0.3, pace=CallerPace(long_ms)) == silence
-    assert wait(text=0.9, pace=CallerPace(long_ms)) == SHORT
+    assert wait(text=0.95, pace=CallerPace(long_ms)) == SHORT
     assert wait(pace=CallerPace(long_ms)) == 600
 
 
@@ -106,12 +106,12 @@ def test_the_caller_s_pace_lengthens_an_undecided_silence_within_bounds(long_ms:
 )
 def test_all_silences_follow_the_plan_s(plan_ms: int, short: int, undecided: int, patient: int) -> None:
     rules = TurnRules(silence_ms=plan_ms, prepare_ms=0)
-    assert [silence_for(TurnEvidence(text=text), rules) for text in (0.9, 0.3, 0.0)] == [short, undecided, patient]
+    assert [silence_for(TurnEvidence(text=text), rules) for text in (0.95, 0.3, 0.0)] == [short, undecided, patient]
 
 
 def test_a_language_may_have_weights_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(WEIGHTS, "de", replace(DEFAULT_WEIGHTS, text_done=0.95))
-    evidence = TurnEvidence(text=0.9)
+    monkeypatch.setitem(WEIGHTS, "de", replace(DEFAULT_WEIGHTS, text_done=0.98))
+    evidence = TurnEvidence(text=0.95)
     assert silence_for(evidence, TurnRules(language="de-AT", prepare_ms=0)) == UNDECIDED
     assert silence_for(evidence, TurnRules(language="fr", prepare_ms=0)) == SHORT
 
@@ -131,13 +131,13 @@ evidences = st.builds(
 
 @pytest.mark.parametrize(
     ("plan_ms", "short", "undecided", "patient"),
-    [(100, 247, 483, 547), (300, 370, 725, 820), (600, 740, 1_450, 1_640), (3_000, 3_000, 3_000, 3_000)],
+    [(100, 253, 533, 587), (300, 380, 800, 880), (600, 760, 1_600, 1_760), (3_000, 3_000, 3_000, 3_000)],
 )
 def test_silences_are_longer_where_the_answer_is_ready_at_their_end(
     plan_ms: int, short: int, undecided: int, patient: int
 ) -> None:
     rules = TurnRules(silence_ms=plan_ms)
-    assert [silence_for(TurnEvidence(text=text), rules) for text in (0.9, 0.3, 0.0)] == [short, undecided, patient]
+    assert [silence_for(TurnEvidence(text=text), rules) for text in (0.95, 0.3, 0.0)] == [short, undecided, patient]
     assert silence_for(TurnEvidence(), rules) == max(200, plan_ms), "nothing is known: the plan's silence"
     number = TurnEvidence(text=0.3, dictation=DictationState(Progress.WHOLE, "4155550123", is_valid=True))
     assert silence_for(number, rules) == min(680, undecided)
