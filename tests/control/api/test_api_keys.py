@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -13,44 +12,12 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from control.api_keys.scopes import SCOPES
 from control.api_keys.secret_text import PATTERN, make_secret
 from control.api_keys.service import MOST_KEYS
 from shared.ids import new_id
+from tests.control.api.key_workspace import KeyWorkspace
 from tests.platform.api import Api, running_api
-from tests.platform.clients import Client, User
-
-
-@dataclass(frozen=True, slots=True)
-class KeyWorkspace:
-    """A workspace and its owner."""
-
-    api: Api
-    ann: User
-    id: str
-
-    @property
-    def path(self) -> str:
-        return f"/workspaces/{self.id}"
-
-    @property
-    def keys(self) -> str:
-        return f"{self.path}/api-keys"
-
-    async def create(self, *scopes: str, by: Client | None = None, **more: Any) -> dict[str, Any]:
-        body = {"name": "CRM", "scopes": list(scopes or SCOPES), "expires_at": None} | more
-        reply = await (by or self.ann).post(self.keys, body)
-        assert reply.status == 201, reply.body
-        created: dict[str, Any] = reply.body
-        return created
-
-    async def client(self, *scopes: str, by: Client | None = None, **more: Any) -> Client:
-        return self.api.with_token((await self.create(*scopes, by=by, **more))["secret"])
-
-    async def listed(self, key_id: str) -> dict[str, Any]:
-        reply = await self.ann.get(self.keys)
-        (found,) = [key for key in reply.body["api_keys"] if key["id"] == key_id]
-        return dict(found)
+from tests.platform.clients import Client
 
 
 @pytest.fixture
@@ -61,8 +28,7 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def workspace(api: Api) -> KeyWorkspace:
-    ann = await api.sign_up()
-    return KeyWorkspace(api, ann, await ann.workspace())
+    return await KeyWorkspace.make(api)
 
 
 async def test_secret_is_shown_once_and_stored_as_a_hash(workspace: KeyWorkspace) -> None:
@@ -358,39 +324,3 @@ async def test_scopes_are_only_taken_away(workspace: KeyWorkspace) -> None:
 async def test_faulty_field_is_named(workspace: KeyWorkspace, body: dict[str, Any], param: str) -> None:
     reply = await workspace.ann.post(workspace.keys, body)
     assert (reply.status, reply.param) == (422, param)
-
-
-async def test_made_up_keys_are_limited_by_address_before_they_are_looked_up(
-    database_url: str, valkey_url: str
-) -> None:
-    limits, sender = {"unknown-api-key": (4, 3600)}, {"X-Forwarded-For": "203.0.113.77"}
-    async with running_api(database_url, valkey_url, limits=limits, trusted_proxies=["127.0.0.1/32"]) as api:
-        ann = await api.sign_up()
-        workspace = KeyWorkspace(api, ann, await ann.workspace())
-        created = await workspace.create()
-        key = api.with_token(created["secret"])
-        assert (await key.get(workspace.path, headers=sender)).status == 200
-        refused = [await api.with_token(make_secret()).get(workspace.path, headers=sender) for _ in range(5)]
-        assert [reply.status for reply in refused] == [401, 401, 401, 429, 429]
-        assert "Retry-After" in refused[-1].headers
-        known = await key.get(workspace.path, headers=sender)
-        assert known.status == 200, "a key that is known as valid is not held up"
-        assert (await ann.get(workspace.path, headers=sender)).status == 200
-        await ann.delete(f"{workspace.keys}/{created['api_key']['id']}")
-        revoked = [await key.get(workspace.path, headers=sender) for _ in range(2)]
-        assert [reply.status for reply in revoked] == [401, 429], "a revoked key is remembered no more"
-
-
-async def test_keys_have_a_rate_limit_of_their_own(database_url: str, valkey_url: str) -> None:
-    async with running_api(database_url, valkey_url, limits={"api-key": (3, 3600)}) as api:
-        ann = await api.sign_up()
-        workspace = KeyWorkspace(api, ann, await ann.workspace())
-        created = await workspace.create()
-        key, other = api.with_token(created["secret"]), await workspace.client()
-        rotated = await ann.post(f"{workspace.keys}/{created['api_key']['id']}/rotate", {})
-        replies = [await key.get(workspace.path) for _ in range(2)]
-        replies += [await api.with_token(rotated.body["secret"]).get(workspace.path) for _ in range(2)]
-        assert [reply.status for reply in replies] == [200, 200, 200, 429], "the secrets of a key share its limit"
-        assert replies[0].headers["RateLimit-Limit"] == "3" and "Retry-After" in replies[-1].headers
-        assert (await other.get(workspace.path)).status == 200
-        assert "RateLimit-Limit" not in (await ann.get(workspace.path)).headers
