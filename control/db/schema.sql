@@ -67,10 +67,14 @@ CREATE FUNCTION public.authorise_api_key(secret bytea, workspace uuid, OUT key_i
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    is_due boolean;
 BEGIN
     SELECT k.id, k.workspace_id, k.scopes, least(k.expires_at, s.expires_at) <= now(),
-           u.id, u.email, u.name, u.email_verified_at IS NOT NULL, m.role, w.status
-        INTO key_id, workspace_id, scopes, has_expired, holder_id, email, name, is_verified, role, workspace_status
+           u.id, u.email, u.name, u.email_verified_at IS NOT NULL, m.role, w.status,
+           s.last_used_at IS NULL OR s.last_used_at < now() - interval '1 minute'
+        INTO key_id, workspace_id, scopes, has_expired, holder_id, email, name, is_verified, role, workspace_status,
+             is_due
         FROM api_key_secrets s
         JOIN api_keys k ON k.id = s.key_id
         JOIN workspaces w ON w.id = k.workspace_id AND w.deleted_at IS NULL
@@ -83,10 +87,12 @@ BEGIN
     has_expired := coalesce(has_expired, false);
     IF NOT has_expired AND role IS NOT NULL AND coalesce(workspace, workspace_id) = workspace_id THEN
         PERFORM enter_scope('tenant', workspace_id, NULL);
-        UPDATE api_key_secrets u SET last_used_at = now() WHERE u.hash IN (
-            SELECT s.hash FROM api_key_secrets s
-            WHERE s.hash = secret AND (s.last_used_at IS NULL OR s.last_used_at < now() - interval '1 minute')
-            FOR NO KEY UPDATE SKIP LOCKED);
+        IF is_due THEN
+            UPDATE api_key_secrets u SET last_used_at = now() WHERE u.hash IN (
+                SELECT s.hash FROM api_key_secrets s
+                WHERE s.hash = secret AND (s.last_used_at IS NULL OR s.last_used_at < now() - interval '1 minute')
+                FOR NO KEY UPDATE SKIP LOCKED);
+        END IF;
     END IF;
     RETURN NEXT;
 END
@@ -3100,6 +3106,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127002801');
 INSERT INTO public.schema_migrations VALUES ('20261127002802');
 INSERT INTO public.schema_migrations VALUES ('20261127002901');
 INSERT INTO public.schema_migrations VALUES ('20261127003101');
+INSERT INTO public.schema_migrations VALUES ('20261127003401');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
