@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
 from control.api_keys.secret_text import PATTERN, make_secret
@@ -19,29 +20,37 @@ from tests.control.api.key_workspace import KeyWorkspace
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Client
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
     async with running_api(database_url, valkey_url) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workspace(api: Api) -> KeyWorkspace:
+    """Of all tests that leave its owner, and room for their keys."""
     return await KeyWorkspace.make(api)
 
 
-async def test_secret_is_shown_once_and_stored_as_a_hash(workspace: KeyWorkspace) -> None:
-    created = await workspace.create("calls:read", "agents:read")
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh_workspace(api: Api) -> KeyWorkspace:
+    return await KeyWorkspace.make(api)
+
+
+async def test_secret_is_shown_once_and_stored_as_a_hash(fresh_workspace: KeyWorkspace) -> None:
+    created = await fresh_workspace.create("calls:read", "agents:read")
     secret, key = created["secret"], created["api_key"]
     assert re.fullmatch(PATTERN, secret)
     assert (key["name"], key["scopes"], key["last_used_at"]) == ("CRM", ["agents:read", "calls:read"], None)
-    listed = await workspace.ann.get(workspace.keys)
+    listed = await fresh_workspace.ann.get(fresh_workspace.keys)
     assert listed.body == {"api_keys": [key], "has_more": False}
     (shown,) = key["secrets"]
-    assert shown["prefix"] == secret[:14] and shown["holder_email"] == workspace.ann.email
+    assert shown["prefix"] == secret[:14] and shown["holder_email"] == fresh_workspace.ann.email
     assert secret not in listed.raw.decode()
-    stored = await workspace.api.owner.fetch(
+    stored = await fresh_workspace.api.owner.fetch(
         "SELECT to_jsonb(s)::text || to_jsonb(k)::text AS row FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id"
     )
     assert len(stored) >= 1 and not any(secret[14:] in row["row"] for row in stored)
@@ -62,21 +71,21 @@ async def test_key_reads_and_changes_what_its_scopes_say(workspace: KeyWorkspace
     assert (await writer.get(f"{workspace.path}/agents")).code == "scope"
 
 
-async def test_log_and_audit_log_name_the_key(workspace: KeyWorkspace) -> None:
-    created = await workspace.create("workspace:write")
+async def test_log_and_audit_log_name_the_key(fresh_workspace: KeyWorkspace) -> None:
+    created = await fresh_workspace.create("workspace:write")
     with capture_logs() as logs:
-        reply = await workspace.api.with_token(created["secret"]).put(workspace.path, {"name": "New"})
+        reply = await fresh_workspace.api.with_token(created["secret"]).put(fresh_workspace.path, {"name": "New"})
     assert reply.status == 200
     (line,) = [line for line in logs if line["event"] == "request.answered"]
     assert line["api_key_id"] == created["api_key"]["id"] and "user_id" not in line
-    entry = await workspace.api.owner.fetchrow(
+    entry = await fresh_workspace.api.owner.fetchrow(
         "SELECT actor, actor_id, actor_email FROM audit_log WHERE action = 'workspace.update' AND resource_id = $1",
-        workspace.id,
+        fresh_workspace.id,
     )
     assert dict(entry) == {
-        "actor": "api_key", "actor_id": UUID(created["api_key"]["id"]), "actor_email": workspace.ann.email,
+        "actor": "api_key", "actor_id": UUID(created["api_key"]["id"]), "actor_email": fresh_workspace.ann.email,
     }  # fmt: skip
-    staff = await workspace.api.admin("support")
+    staff = await fresh_workspace.api.admin("support")
     lines = (await staff.get("/admin/logs/activity", params={"action": "workspace.update"})).body
     assert '"actor": "api_key"' in json.dumps(lines)
 
@@ -231,14 +240,18 @@ async def test_key_rests_when_its_holder_leaves_until_another_admin_rotates_it(w
     assert (await key.get(workspace.path)).code == "key_without_holder"
 
 
-async def test_deactivated_holder_and_deleted_workspace_end_the_key(workspace: KeyWorkspace) -> None:
-    key = await workspace.client()
-    await workspace.api.owner.execute("UPDATE users SET is_active = false WHERE id = $1", UUID(workspace.ann.id))
-    assert (await key.get(workspace.path)).code == "key_without_holder"
-    await workspace.api.owner.execute("UPDATE users SET is_active = true WHERE id = $1", UUID(workspace.ann.id))
-    assert (await key.get(workspace.path)).status == 200
-    assert (await workspace.ann.delete(workspace.path)).status == 204
-    assert (await key.get(workspace.path)).code == "key_invalid"
+async def test_deactivated_holder_and_deleted_workspace_end_the_key(fresh_workspace: KeyWorkspace) -> None:
+    key = await fresh_workspace.client()
+    await fresh_workspace.api.owner.execute(
+        "UPDATE users SET is_active = false WHERE id = $1", UUID(fresh_workspace.ann.id)
+    )
+    assert (await key.get(fresh_workspace.path)).code == "key_without_holder"
+    await fresh_workspace.api.owner.execute(
+        "UPDATE users SET is_active = true WHERE id = $1", UUID(fresh_workspace.ann.id)
+    )
+    assert (await key.get(fresh_workspace.path)).status == 200
+    assert (await fresh_workspace.ann.delete(fresh_workspace.path)).status == 204
+    assert (await key.get(fresh_workspace.path)).code == "key_invalid"
 
 
 async def test_last_use_is_written_once_a_minute_at_most(workspace: KeyWorkspace) -> None:
@@ -287,14 +300,14 @@ async def test_idempotency_keys_are_the_keys_own(workspace: KeyWorkspace) -> Non
     assert "Idempotent-Replayed" not in other.headers
 
 
-async def test_workspace_has_few_keys(workspace: KeyWorkspace) -> None:
-    await workspace.api.owner.execute(
+async def test_workspace_has_few_keys(fresh_workspace: KeyWorkspace) -> None:
+    await fresh_workspace.api.owner.execute(
         "INSERT INTO api_keys (id, workspace_id, name, scopes, created_at) "
         "SELECT gen_random_uuid(), $1, 'x', '{}', now() FROM generate_series(1, $2)",
-        UUID(workspace.id), MOST_KEYS - 1,
+        UUID(fresh_workspace.id), MOST_KEYS - 1,
     )  # fmt: skip
     body = {"name": "A", "scopes": ["calls:read"], "expires_at": None}
-    replies = await asyncio.gather(*(workspace.ann.post(workspace.keys, body) for _ in range(3)))
+    replies = await asyncio.gather(*(fresh_workspace.ann.post(fresh_workspace.keys, body) for _ in range(3)))
     assert sorted(reply.status for reply in replies) == [201, 409, 409]
     assert {reply.code for reply in replies if reply.status == 409} == {"api_key_limit"}
 
