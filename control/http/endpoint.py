@@ -227,9 +227,14 @@ class Endpoint:
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""
         context = await self._authorise(incoming, db)
-        if not (self.route.idempotent and "Idempotency-Key" in incoming.request.headers):
-            return await self._run(incoming, context, context.origin.request_id)
-        return await self._run_idempotently(incoming, context)
+        if self.route.idempotent and "Idempotency-Key" in incoming.request.headers:
+            response = await self._run_idempotently(incoming, context)
+        else:
+            response = await self._run(incoming, context, context.origin.request_id)
+        if isinstance(context, UserContext) and context.key is not None and context.key.unrecorded is not None:
+            # Last, so that the row is locked no longer than the commit takes.
+            await context.services.api_keys.record_use(db, context.key.unrecorded)
+        return response
 
     async def _authorise(self, incoming: EndpointRequest, db: Connection) -> Context:
         dependencies, request = self._dependencies, incoming.request

@@ -28,10 +28,11 @@ class KeyClaim:
 
 @dataclass(frozen=True, slots=True)
 class ValidKey:
-    """A key that is valid now. role: what it acts with."""
+    """A key that is valid now. role: what it acts with. unrecorded: as of CallingKey."""
 
     identity: KeyIdentity
     role: WorkspaceRole
+    unrecorded: bytes | None
 
 
 def is_key(token: str) -> bool:
@@ -59,7 +60,7 @@ async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context)
                 "The member who holds this API key has left the workspace; an admin can rotate it.",
                 code="key_without_holder",
             )
-        return ValidKey(key, limit_role(key.role))
+        return ValidKey(key, limit_role(key.role), claim.hash if key.is_use_due else None)
 
 
 def authorise_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
@@ -82,7 +83,7 @@ def _log_refusal(key: KeyIdentity, context: Context) -> Iterator[None]:
 
 def _authorise(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
     key, role = valid.identity, valid.role
-    calling = CallingKey(key.key_id, key.workspace_id, role)
+    calling = CallingKey(key.key_id, key.workspace_id, role, valid.unrecorded)
     if access.kind is AccessKind.USER:
         _require_scope(access, key)
         return _user_context(key, calling, context)

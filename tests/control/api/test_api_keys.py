@@ -18,6 +18,7 @@ from control.api_keys.service import MOST_KEYS
 from shared.ids import new_id
 from tests.control.api.key_workspace import KeyWorkspace
 from tests.platform.api import Api, running_api
+from tests.platform.bus_node import wait_until
 from tests.platform.clients import Client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -286,6 +287,23 @@ async def test_request_does_not_wait_for_another_that_writes_the_last_use(worksp
         )
         async with asyncio.timeout(10):
             assert (await key.get(workspace.path)).status == 200
+
+
+async def test_revocation_does_not_wait_for_a_request_of_the_key(workspace: KeyWorkspace) -> None:
+    created = await workspace.create()
+    key, owner = workspace.api.with_token(created["secret"]), workspace.api.owner
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks, owner.transaction():
+        await owner.execute("SELECT 1 FROM workspaces WHERE id = $1 FOR NO KEY UPDATE", UUID(workspace.id))
+        waiting = tasks.create_task(key.put(workspace.path, {"name": "Waits"}))
+        blocked = (
+            "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        )
+        await wait_until(lambda: owner.fetchval(blocked))
+        async with asyncio.timeout(3):
+            assert (await workspace.ann.delete(f"{workspace.keys}/{created['api_key']['id']}")).status == 204
+            assert (await key.get(workspace.path)).code == "key_invalid"
+        assert not waiting.done()
+    assert waiting.result().status == 200, "what began before is finished"
 
 
 async def test_idempotency_keys_are_the_keys_own(workspace: KeyWorkspace) -> None:
