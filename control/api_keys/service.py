@@ -95,6 +95,11 @@ class ApiKeys:
         await store.delete_key(db, workspace_id, key_id)
         await _record(db, actor, "api_key.revoke", key, before=_audited(key))
 
+    async def record_use(self, db: Connection, secret: bytes) -> None:
+        """Writes when a secret was last used, unless somebody else writes it or it was deleted meanwhile. secret: its
+        hash."""
+        await store.update_last_use(db, secret)
+
     async def _lock(self, db: Connection, workspace_id: UUID, key_id: UUID) -> ApiKey:
         found = await store.select_one(db, workspace_id, key_id, lock=True)
         if found is None:

@@ -79,6 +79,20 @@ async def end_secrets(db: Connection, workspace_id: UUID, key_id: UUID, at: date
     )  # fmt: skip
 
 
+async def update_last_use(db: Connection, secret: bytes) -> None:
+    """Once a minute at most, and waits for nobody who has the row. Works in the scope in which the request ends, its
+    workspace's or the platform's. By the database's clock, as `authorise_api_key`, which tells that it is due."""
+    await db.execute(
+        """
+        UPDATE api_key_secrets SET last_used_at = now() WHERE hash IN (
+            SELECT hash FROM api_key_secrets
+            WHERE hash = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+            FOR NO KEY UPDATE SKIP LOCKED)
+        """,
+        secret,
+    )  # fmt: skip
+
+
 def _key(row: Any) -> ApiKey:
     return ApiKey(
         id=row["id"],

@@ -63,14 +63,16 @@ $$;
 -- Name: authorise_api_key(bytea, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.authorise_api_key(secret bytea, workspace uuid, OUT key_id uuid, OUT workspace_id uuid, OUT scopes text[], OUT has_expired boolean, OUT holder_id uuid, OUT email text, OUT name text, OUT is_verified boolean, OUT role text, OUT workspace_status text) RETURNS SETOF record
+CREATE FUNCTION public.authorise_api_key(secret bytea, workspace uuid, OUT key_id uuid, OUT workspace_id uuid, OUT scopes text[], OUT has_expired boolean, OUT holder_id uuid, OUT email text, OUT name text, OUT is_verified boolean, OUT role text, OUT workspace_status text, OUT is_use_due boolean) RETURNS SETOF record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     SELECT k.id, k.workspace_id, k.scopes, least(k.expires_at, s.expires_at) <= now(),
-           u.id, u.email, u.name, u.email_verified_at IS NOT NULL, m.role, w.status
-        INTO key_id, workspace_id, scopes, has_expired, holder_id, email, name, is_verified, role, workspace_status
+           u.id, u.email, u.name, u.email_verified_at IS NOT NULL, m.role, w.status,
+           s.last_used_at IS NULL OR s.last_used_at < now() - interval '1 minute'
+        INTO key_id, workspace_id, scopes, has_expired, holder_id, email, name, is_verified, role, workspace_status,
+             is_use_due
         FROM api_key_secrets s
         JOIN api_keys k ON k.id = s.key_id
         JOIN workspaces w ON w.id = k.workspace_id AND w.deleted_at IS NULL
@@ -83,10 +85,6 @@ BEGIN
     has_expired := coalesce(has_expired, false);
     IF NOT has_expired AND role IS NOT NULL AND coalesce(workspace, workspace_id) = workspace_id THEN
         PERFORM enter_scope('tenant', workspace_id, NULL);
-        UPDATE api_key_secrets u SET last_used_at = now() WHERE u.hash IN (
-            SELECT s.hash FROM api_key_secrets s
-            WHERE s.hash = secret AND (s.last_used_at IS NULL OR s.last_used_at < now() - interval '1 minute')
-            FOR NO KEY UPDATE SKIP LOCKED);
     END IF;
     RETURN NEXT;
 END
@@ -3100,6 +3098,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127002801');
 INSERT INTO public.schema_migrations VALUES ('20261127002802');
 INSERT INTO public.schema_migrations VALUES ('20261127002901');
 INSERT INTO public.schema_migrations VALUES ('20261127003101');
+INSERT INTO public.schema_migrations VALUES ('20261127003401');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -

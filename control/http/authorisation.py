@@ -12,7 +12,7 @@ from control.accounts.deactivation import session_refused
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
-from control.http.key_authorisation import KeyClaim, authorise_key, is_key, read_key_claim
+from control.http.key_authorisation import KeyClaim, authorise_key, find_key, is_key, read_key_claim
 from control.http.known_keys import KnownKeys
 from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
 from control.http.route import Route
@@ -61,20 +61,22 @@ class Authoriser:
             return await _user(claim, context)
         return await _member(access, claim, request, context)
 
-    def is_unknown_key(self, claim: Claim | None) -> bool:
-        """Whether it is an API key that was not valid in this process lately, so that it may be made up."""
-        return isinstance(claim, KeyClaim) and claim.hash not in self._known_keys
+    def known_key(self, claim: KeyClaim) -> UUID | None:
+        """The API key's id. None: it was not valid in this process lately, so it may be made up."""
+        return self._known_keys.find(claim.hash)
 
     async def _authorise_key(
         self, access: Access, claim: KeyClaim, request: web.Request, context: Context
     ) -> UserContext:
+        workspace_id = _workspace(request)
         try:
-            authorised = await authorise_key(access, claim, _workspace(request), context)
+            valid = await find_key(claim, workspace_id, context)
         except Unauthorised:
             self._known_keys.discard(claim.hash)
             raise
-        self._known_keys.add(claim.hash)
-        return authorised
+        # Also if this request is refused: a key must not escape its limit by asking for what it may not.
+        self._known_keys.add(claim.hash, valid.identity.key_id)
+        return authorise_key(access, valid, workspace_id, context)
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
         """The caller and the route: an Idempotency-Key holds within this scope."""

@@ -31,11 +31,13 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class CallingKey:
-    """An API key with which a request came. role: what it acts with in its workspace."""
+    """An API key with which a request came. role: what it acts with in its workspace. unrecorded: the hash of the
+    secret, if its use is to be recorded."""
 
     id: UUID
     workspace_id: UUID
     role: WorkspaceRole
+    unrecorded: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from control.http.file_response import FileResponse, make_file_response
 from control.http.hashing_limit import HashingLimit
 from control.http.inputs import read_model, read_path_value, read_query
 from control.http.json_or_pdf import JsonOrPdf, wants_pdf
+from control.http.key_authorisation import KeyClaim
 from control.http.metrics import HttpMetrics
 from control.http.pagination import Query
-from control.http.rate_limits import KEY_LIMIT, RateLimiter
+from control.http.rate_limits import RateLimiter
 from control.http.redirect import Redirect, make_redirect
 from control.http.request import PRINCIPAL, origin_of, read_json_body, read_upload
 from control.http.route import HandlerSignature, Route, read_signature
@@ -160,10 +161,12 @@ class Endpoint:
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
 
     async def _read_claim(self, request: web.Request, now: datetime) -> Claim | None:
-        """Raises Unauthorised, and TooManyRequests for one address's many keys that may be made up."""
-        claim = self._dependencies.authoriser.read_token(self.route.access, request, now)
-        if self._dependencies.authoriser.is_unknown_key(claim):
-            await self._dependencies.limits.check_unknown_key(request)
+        """Raises Unauthorised, and TooManyRequests for a key, or for one address's many keys that may be made up."""
+        authoriser, limits = self._dependencies.authoriser, self._dependencies.limits
+        claim = authoriser.read_token(self.route.access, request, now)
+        if isinstance(claim, KeyClaim):
+            key_id = authoriser.known_key(claim)
+            await (limits.check_unknown_key(request) if key_id is None else limits.check_key(request, key_id))
         return claim
 
     async def _limit_account(self, incoming: EndpointRequest, arguments: Mapping[str, Any]) -> None:
@@ -180,7 +183,7 @@ class Endpoint:
         limit, limits = self.route.limit, self._dependencies.limits
         caller = self._dependencies.authoriser.caller_name(context)
         if isinstance(context, UserContext) and context.key is not None:
-            await limits.check_account(incoming.request, KEY_LIMIT, caller)
+            await limits.check_key(incoming.request, context.key.id)
         if limit is not None and limit.per_user:
             await limits.check_account(incoming.request, limit, caller)
 
@@ -224,9 +227,14 @@ class Endpoint:
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
         """The part inside the transaction; may run twice."""
         context = await self._authorise(incoming, db)
-        if not (self.route.idempotent and "Idempotency-Key" in incoming.request.headers):
-            return await self._run(incoming, context, context.origin.request_id)
-        return await self._run_idempotently(incoming, context)
+        if self.route.idempotent and "Idempotency-Key" in incoming.request.headers:
+            response = await self._run_idempotently(incoming, context)
+        else:
+            response = await self._run(incoming, context, context.origin.request_id)
+        if isinstance(context, UserContext) and context.key is not None and context.key.unrecorded is not None:
+            # Last, so that the row is locked no longer than the commit takes.
+            await context.services.api_keys.record_use(db, context.key.unrecorded)
+        return response
 
     async def _authorise(self, incoming: EndpointRequest, db: Connection) -> Context:
         dependencies, request = self._dependencies, incoming.request
@@ -339,10 +347,9 @@ class Endpoint:
 def _find_senders(context: Context) -> dict[str, UUID]:
     """Who sends a request, by kind."""
     match context:
-        case MemberContext():
-            return {"user": context.user_id, "workspace": context.workspace_id}
         case UserContext():
-            return {"user": context.user_id}
+            sender = {"user": context.user_id} if context.key is None else {"key": context.key.id}
+            return sender | ({"workspace": context.workspace_id} if isinstance(context, MemberContext) else {})
         case AdminContext():
             return {"admin": context.admin_id}
     return {}

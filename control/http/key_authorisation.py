@@ -1,6 +1,8 @@
 """Authorises a request that has an API key in place of a user's token. The key is looked up in the request's own
 transaction, so that its revocation takes effect at once, in every process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +11,7 @@ import structlog
 from control.accounts.tokens import token_hash
 from control.api_keys.scopes import limit_role
 from control.api_keys.secret_text import SCHEME, is_well_formed
-from control.http.access import Access, AccessKind
+from control.http.access import Access, AccessKind, WorkspaceRole
 from control.http.context import CallingKey, Context, MemberContext, UserContext
 from control.http.read_api_key import KeyIdentity, read_key
 from shared.errors import Forbidden, NotFound, Problem, Unauthorised
@@ -24,6 +26,15 @@ class KeyClaim:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ValidKey:
+    """A key that is valid now. role: what it acts with. unrecorded: as of CallingKey."""
+
+    identity: KeyIdentity
+    role: WorkspaceRole
+    unrecorded: bytes | None
+
+
 def is_key(token: str) -> bool:
     """Whether a bearer token claims to be an API key."""
     return token.startswith(SCHEME)
@@ -36,14 +47,33 @@ def read_key_claim(token: str) -> KeyClaim:
     return KeyClaim(token_hash(token))
 
 
-async def authorise_key(access: Access, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> UserContext:
-    """workspace_id: of the path. A refusal of a key that exists is logged, because whoever found a key tries what it
-    may. Raises Unauthorised, Forbidden, NotFound."""
+async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
+    """workspace_id: of the path. Raises Unauthorised for a secret that is not valid, whatever it is used for."""
     key = await read_key(context.db, claim.hash, workspace_id)
     if key is None:
         raise _invalid()
+    with _log_refusal(key, context):
+        if key.has_expired:
+            raise Unauthorised("This API key has expired.", code="key_expired")
+        if key.role is None:
+            raise Unauthorised(
+                "The member who holds this API key has left the workspace; an admin can rotate it.",
+                code="key_without_holder",
+            )
+        return ValidKey(key, limit_role(key.role), claim.hash if key.is_use_due else None)
+
+
+def authorise_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
+    """workspace_id: of the path. Raises Forbidden, NotFound."""
+    with _log_refusal(valid.identity, context):
+        return _authorise(access, valid, workspace_id, context)
+
+
+@contextmanager
+def _log_refusal(key: KeyIdentity, context: Context) -> Iterator[None]:
+    """Of a key that exists, because whoever found a key tries what it may."""
     try:
-        return _authorise(access, key, workspace_id, context)
+        yield
     except Problem as refusal:
         log.warning(
             "api_key.refused", api_key_id=str(key.key_id), code=refusal.code, request_id=context.origin.request_id
@@ -51,16 +81,9 @@ async def authorise_key(access: Access, claim: KeyClaim, workspace_id: UUID | No
         raise
 
 
-def _authorise(access: Access, key: KeyIdentity, workspace_id: UUID | None, context: Context) -> UserContext:
-    if key.has_expired:
-        raise Unauthorised("This API key has expired.", code="key_expired")
-    if key.role is None:
-        raise Unauthorised(
-            "The member who holds this API key has left the workspace; an admin can rotate it.",
-            code="key_without_holder",
-        )
-    role = limit_role(key.role)
-    calling = CallingKey(key.key_id, key.workspace_id, role)
+def _authorise(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
+    key, role = valid.identity, valid.role
+    calling = CallingKey(key.key_id, key.workspace_id, role, valid.unrecorded)
     if access.kind is AccessKind.USER:
         _require_scope(access, key)
         return _user_context(key, calling, context)

@@ -1,30 +1,32 @@
-"""API keys that were valid in this process lately. Others are counted by address before they are looked up: anybody can
-make text with a right checksum, and a look-up takes a connection."""
+"""API keys that were valid in this process lately. Their requests are counted by key before they take a connection;
+others by address: anybody can make text with a right checksum."""
 
 from collections import OrderedDict
 from typing import Final
+from uuid import UUID
 
-# 32 bytes each.
+# About 300 bytes each.
 MOST_KNOWN: Final = 8_192
 
 
 class KnownKeys:
-    """Hashes of secrets, those that were used longest ago dropped first."""
+    """Ids of keys by the hash of a secret, those that were used longest ago dropped first."""
 
     def __init__(self, most: int = MOST_KNOWN) -> None:
         self._most = most
-        self._hashes: OrderedDict[bytes, None] = OrderedDict()
+        self._ids: OrderedDict[bytes, UUID] = OrderedDict()
 
-    def __contains__(self, secret: bytes) -> bool:
-        return secret in self._hashes
+    def find(self, secret: bytes) -> UUID | None:
+        """The key's id; None: it was not valid lately."""
+        return self._ids.get(secret)
 
-    def add(self, secret: bytes) -> None:
+    def add(self, secret: bytes, key_id: UUID) -> None:
         """Of a key that was valid just now."""
-        self._hashes[secret] = None
-        self._hashes.move_to_end(secret)
-        if len(self._hashes) > self._most:
-            self._hashes.popitem(last=False)
+        self._ids[secret] = key_id
+        self._ids.move_to_end(secret)
+        if len(self._ids) > self._most:
+            self._ids.popitem(last=False)
 
     def discard(self, secret: bytes) -> None:
-        """Of a key that was refused just now."""
-        self._hashes.pop(secret, None)
+        """Of a key that was not valid just now."""
+        self._ids.pop(secret, None)

@@ -19,7 +19,7 @@ from control.http.errors import map_aiohttp_error
 from control.http.metrics import UNMATCHED, HttpMetrics
 from control.http.origin import OriginReader
 from control.http.rate_limits import QUOTA
-from control.http.request import ORIGIN, PRINCIPAL
+from control.http.request import KEY_ID, ORIGIN, PRINCIPAL
 from control.http.request_ids import RequestIds, make_request_ids
 from control.platform.validation_errors import element_path
 from shared.errors import ErrorDetail, Problem, TooManyRequests, Unavailable
@@ -181,4 +181,4 @@ def _caller_ids(request: web.Request) -> dict[str, str]:
             return {"user_id": str(user_id)}
         case AdminContext(admin_id=admin_id):
             return {"admin_id": str(admin_id)}
-    return {}
+    return {"api_key_id": str(request[KEY_ID])} if KEY_ID in request else {}

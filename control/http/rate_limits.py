@@ -18,7 +18,7 @@ from aiohttp import web
 from redis.exceptions import NoScriptError
 
 from control.http.metrics import HttpMetrics
-from control.http.request import origin_of
+from control.http.request import KEY_ID, origin_of
 from control.http.route import RateLimit
 from shared.bus.client import REDIS_ERRORS, BusClient
 from shared.errors import TooManyRequests
@@ -102,6 +102,12 @@ class RateLimiter:
         """Counts a request by its address; its response will have the quota's headers. Raises TooManyRequests with the
         seconds after which it passes."""
         _apply(request, await self.count(limit, origin_of(request).address))
+
+    async def check_key(self, request: web.Request, key_id: UUID) -> None:
+        """Counts a request by its API key, once, however often this is called. Raises as `check` does."""
+        if KEY_ID not in request:
+            request[KEY_ID] = key_id
+            await self.check_account(request, KEY_LIMIT, f"key:{key_id}")
 
     async def check_unknown_key(self, request: web.Request) -> None:
         """Counts a request by its address. Unlike `check` it tells the quota to nobody who passes: that of the key is

@@ -11,7 +11,8 @@ from control.http.access import WorkspaceRole
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
     """A key that presented its secret, and the member who holds it. role: the holder's; None: no member any more.
-    scopes: those that are stored, which may include ones that this release does not know."""
+    scopes: those that are stored, which may include ones that this release does not know. is_use_due: whether the last
+    use of the secret is to be written."""
 
     key_id: UUID
     workspace_id: UUID
@@ -23,6 +24,7 @@ class KeyIdentity:
     is_verified: bool
     role: WorkspaceRole | None
     workspace_status: str
+    is_use_due: bool
 
 
 async def read_key(db: Connection, secret: bytes, workspace_id: UUID | None) -> KeyIdentity | None:
@@ -41,4 +43,5 @@ async def read_key(db: Connection, secret: bytes, workspace_id: UUID | None) -> 
         is_verified=row["is_verified"],
         role=cast(WorkspaceRole | None, row["role"]),
         workspace_status=row["workspace_status"],
+        is_use_due=row["is_use_due"],
     )

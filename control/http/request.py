@@ -1,6 +1,7 @@
 """Reads a request's origin and body."""
 
 import asyncio
+from uuid import UUID
 
 from aiohttp import web
 
@@ -10,6 +11,8 @@ from shared.errors import Malformed, Problem
 ORIGIN = web.RequestKey("origin", RequestOrigin)
 # The caller, set after the authorisation: for the access log.
 PRINCIPAL = web.RequestKey("principal", Context)
+# The API key that a request is counted by.
+KEY_ID = web.RequestKey("key_id", UUID)
 MAX_USER_AGENT_LENGTH = 300
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 
 from control.accounts.tokens import token_hash
 from control.api_keys.scopes import SCOPES, limit_role
@@ -27,6 +28,7 @@ ROLES: tuple[WorkspaceRole, ...] = ("owner", "member", "viewer")
 SCOPED = [route for route in GUARDED if route.access.scope is not None]
 UNSCOPED = [route for route in GUARDED if route.access.scope is None]
 MEMBERS = [route for route in GUARDED if route.access.kind is AccessKind.MEMBER]
+IN_MODULE = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class KeyMaker:
         return reply.body["api_key"]["id"], self.api.with_token(reply.body["secret"])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
     async with running_api(database_url, valkey_url) as running:
         yield running
@@ -67,6 +69,7 @@ async def _differences(caller: Client, routes: list[Route], workspace_id: str, e
     ]
 
 
+@IN_MODULE
 async def test_each_scope_passes_its_routes_and_no_other(api: Api) -> None:
     ann = await api.sign_up()
     maker = KeyMaker(api, await ann.workspace())
@@ -82,6 +85,7 @@ async def test_each_scope_passes_its_routes_and_no_other(api: Api) -> None:
     assert faults == []
 
 
+@IN_MODULE
 async def test_all_scopes_but_its_own_do_not_pass_a_route(api: Api) -> None:
     ann = await api.sign_up()
     maker = KeyMaker(api, await ann.workspace())
@@ -93,6 +97,7 @@ async def test_all_scopes_but_its_own_do_not_pass_a_route(api: Api) -> None:
     assert faults == []
 
 
+@IN_MODULE
 async def test_routes_without_a_scope_accept_no_key(api: Api) -> None:
     ann = await api.sign_up()
     maker = KeyMaker(api, await ann.workspace())
@@ -104,6 +109,7 @@ async def test_routes_without_a_scope_accept_no_key(api: Api) -> None:
     assert await _differences(everything, staffs, maker.workspace_id, "token_invalid") == []
 
 
+@IN_MODULE
 async def test_keys_act_with_their_holders_role_and_in_their_workspace_only(api: Api) -> None:
     ann, bob = await api.sign_up(), await api.sign_up()
     maker, elsewhere = KeyMaker(api, await ann.workspace()), await bob.workspace()
@@ -125,6 +131,7 @@ async def test_keys_act_with_their_holders_role_and_in_their_workspace_only(api:
     assert faults == []
 
 
+@IN_MODULE
 async def test_secrets_that_are_not_valid_pass_nowhere(api: Api) -> None:
     ann = await api.sign_up()
     maker = KeyMaker(api, await ann.workspace())
@@ -143,6 +150,7 @@ async def test_secrets_that_are_not_valid_pass_nowhere(api: Api) -> None:
         assert await _differences(caller, routes, maker.workspace_id, code) == [], who
 
 
+@IN_MODULE
 async def test_row_level_scope_is_the_workspace_without_the_person(api: Api) -> None:
     """Policies show a person all their workspaces; a key of one of them must not have them."""
     ann = await api.sign_up()

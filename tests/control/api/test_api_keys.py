@@ -4,78 +4,54 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
-from control.api_keys.scopes import SCOPES
 from control.api_keys.secret_text import PATTERN, make_secret
 from control.api_keys.service import MOST_KEYS
 from shared.ids import new_id
+from tests.control.api.key_workspace import KeyWorkspace
 from tests.platform.api import Api, running_api
-from tests.platform.clients import Client, User
+from tests.platform.bus_node import wait_until
+from tests.platform.clients import Client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyWorkspace:
-    """A workspace and its owner."""
-
-    api: Api
-    ann: User
-    id: str
-
-    @property
-    def path(self) -> str:
-        return f"/workspaces/{self.id}"
-
-    @property
-    def keys(self) -> str:
-        return f"{self.path}/api-keys"
-
-    async def create(self, *scopes: str, by: Client | None = None, **more: Any) -> dict[str, Any]:
-        body = {"name": "CRM", "scopes": list(scopes or SCOPES), "expires_at": None} | more
-        reply = await (by or self.ann).post(self.keys, body)
-        assert reply.status == 201, reply.body
-        created: dict[str, Any] = reply.body
-        return created
-
-    async def client(self, *scopes: str, by: Client | None = None, **more: Any) -> Client:
-        return self.api.with_token((await self.create(*scopes, by=by, **more))["secret"])
-
-    async def listed(self, key_id: str) -> dict[str, Any]:
-        reply = await self.ann.get(self.keys)
-        (found,) = [key for key in reply.body["api_keys"] if key["id"] == key_id]
-        return dict(found)
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
     async with running_api(database_url, valkey_url) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workspace(api: Api) -> KeyWorkspace:
-    ann = await api.sign_up()
-    return KeyWorkspace(api, ann, await ann.workspace())
+    """Of all tests that leave its owner, and room for their keys."""
+    return await KeyWorkspace.make(api)
 
 
-async def test_secret_is_shown_once_and_stored_as_a_hash(workspace: KeyWorkspace) -> None:
-    created = await workspace.create("calls:read", "agents:read")
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh_workspace(api: Api) -> KeyWorkspace:
+    return await KeyWorkspace.make(api)
+
+
+async def test_secret_is_shown_once_and_stored_as_a_hash(fresh_workspace: KeyWorkspace) -> None:
+    created = await fresh_workspace.create("calls:read", "agents:read")
     secret, key = created["secret"], created["api_key"]
     assert re.fullmatch(PATTERN, secret)
     assert (key["name"], key["scopes"], key["last_used_at"]) == ("CRM", ["agents:read", "calls:read"], None)
-    listed = await workspace.ann.get(workspace.keys)
+    listed = await fresh_workspace.ann.get(fresh_workspace.keys)
     assert listed.body == {"api_keys": [key], "has_more": False}
     (shown,) = key["secrets"]
-    assert shown["prefix"] == secret[:14] and shown["holder_email"] == workspace.ann.email
+    assert shown["prefix"] == secret[:14] and shown["holder_email"] == fresh_workspace.ann.email
     assert secret not in listed.raw.decode()
-    stored = await workspace.api.owner.fetch(
+    stored = await fresh_workspace.api.owner.fetch(
         "SELECT to_jsonb(s)::text || to_jsonb(k)::text AS row FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id"
     )
     assert len(stored) >= 1 and not any(secret[14:] in row["row"] for row in stored)
@@ -96,21 +72,21 @@ async def test_key_reads_and_changes_what_its_scopes_say(workspace: KeyWorkspace
     assert (await writer.get(f"{workspace.path}/agents")).code == "scope"
 
 
-async def test_log_and_audit_log_name_the_key(workspace: KeyWorkspace) -> None:
-    created = await workspace.create("workspace:write")
+async def test_log_and_audit_log_name_the_key(fresh_workspace: KeyWorkspace) -> None:
+    created = await fresh_workspace.create("workspace:write")
     with capture_logs() as logs:
-        reply = await workspace.api.with_token(created["secret"]).put(workspace.path, {"name": "New"})
+        reply = await fresh_workspace.api.with_token(created["secret"]).put(fresh_workspace.path, {"name": "New"})
     assert reply.status == 200
     (line,) = [line for line in logs if line["event"] == "request.answered"]
     assert line["api_key_id"] == created["api_key"]["id"] and "user_id" not in line
-    entry = await workspace.api.owner.fetchrow(
+    entry = await fresh_workspace.api.owner.fetchrow(
         "SELECT actor, actor_id, actor_email FROM audit_log WHERE action = 'workspace.update' AND resource_id = $1",
-        workspace.id,
+        fresh_workspace.id,
     )
     assert dict(entry) == {
-        "actor": "api_key", "actor_id": UUID(created["api_key"]["id"]), "actor_email": workspace.ann.email,
+        "actor": "api_key", "actor_id": UUID(created["api_key"]["id"]), "actor_email": fresh_workspace.ann.email,
     }  # fmt: skip
-    staff = await workspace.api.admin("support")
+    staff = await fresh_workspace.api.admin("support")
     lines = (await staff.get("/admin/logs/activity", params={"action": "workspace.update"})).body
     assert '"actor": "api_key"' in json.dumps(lines)
 
@@ -265,14 +241,18 @@ async def test_key_rests_when_its_holder_leaves_until_another_admin_rotates_it(w
     assert (await key.get(workspace.path)).code == "key_without_holder"
 
 
-async def test_deactivated_holder_and_deleted_workspace_end_the_key(workspace: KeyWorkspace) -> None:
-    key = await workspace.client()
-    await workspace.api.owner.execute("UPDATE users SET is_active = false WHERE id = $1", UUID(workspace.ann.id))
-    assert (await key.get(workspace.path)).code == "key_without_holder"
-    await workspace.api.owner.execute("UPDATE users SET is_active = true WHERE id = $1", UUID(workspace.ann.id))
-    assert (await key.get(workspace.path)).status == 200
-    assert (await workspace.ann.delete(workspace.path)).status == 204
-    assert (await key.get(workspace.path)).code == "key_invalid"
+async def test_deactivated_holder_and_deleted_workspace_end_the_key(fresh_workspace: KeyWorkspace) -> None:
+    key = await fresh_workspace.client()
+    await fresh_workspace.api.owner.execute(
+        "UPDATE users SET is_active = false WHERE id = $1", UUID(fresh_workspace.ann.id)
+    )
+    assert (await key.get(fresh_workspace.path)).code == "key_without_holder"
+    await fresh_workspace.api.owner.execute(
+        "UPDATE users SET is_active = true WHERE id = $1", UUID(fresh_workspace.ann.id)
+    )
+    assert (await key.get(fresh_workspace.path)).status == 200
+    assert (await fresh_workspace.ann.delete(fresh_workspace.path)).status == 204
+    assert (await key.get(fresh_workspace.path)).code == "key_invalid"
 
 
 async def test_last_use_is_written_once_a_minute_at_most(workspace: KeyWorkspace) -> None:
@@ -309,6 +289,23 @@ async def test_request_does_not_wait_for_another_that_writes_the_last_use(worksp
             assert (await key.get(workspace.path)).status == 200
 
 
+async def test_revocation_does_not_wait_for_a_request_of_the_key(workspace: KeyWorkspace) -> None:
+    created = await workspace.create()
+    key, owner = workspace.api.with_token(created["secret"]), workspace.api.owner
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks, owner.transaction():
+        await owner.execute("SELECT 1 FROM workspaces WHERE id = $1 FOR NO KEY UPDATE", UUID(workspace.id))
+        waiting = tasks.create_task(key.put(workspace.path, {"name": "Waits"}))
+        blocked = (
+            "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        )
+        await wait_until(lambda: owner.fetchval(blocked))
+        async with asyncio.timeout(3):
+            assert (await workspace.ann.delete(f"{workspace.keys}/{created['api_key']['id']}")).status == 204
+            assert (await key.get(workspace.path)).code == "key_invalid"
+        assert not waiting.done()
+    assert waiting.result().status == 200, "what began before is finished"
+
+
 async def test_idempotency_keys_are_the_keys_own(workspace: KeyWorkspace) -> None:
     first, second = await workspace.client("calls:write"), await workspace.client("calls:write")
     header = {"Idempotency-Key": "order-1"}
@@ -321,14 +318,14 @@ async def test_idempotency_keys_are_the_keys_own(workspace: KeyWorkspace) -> Non
     assert "Idempotent-Replayed" not in other.headers
 
 
-async def test_workspace_has_few_keys(workspace: KeyWorkspace) -> None:
-    await workspace.api.owner.execute(
+async def test_workspace_has_few_keys(fresh_workspace: KeyWorkspace) -> None:
+    await fresh_workspace.api.owner.execute(
         "INSERT INTO api_keys (id, workspace_id, name, scopes, created_at) "
         "SELECT gen_random_uuid(), $1, 'x', '{}', now() FROM generate_series(1, $2)",
-        UUID(workspace.id), MOST_KEYS - 1,
+        UUID(fresh_workspace.id), MOST_KEYS - 1,
     )  # fmt: skip
     body = {"name": "A", "scopes": ["calls:read"], "expires_at": None}
-    replies = await asyncio.gather(*(workspace.ann.post(workspace.keys, body) for _ in range(3)))
+    replies = await asyncio.gather(*(fresh_workspace.ann.post(fresh_workspace.keys, body) for _ in range(3)))
     assert sorted(reply.status for reply in replies) == [201, 409, 409]
     assert {reply.code for reply in replies if reply.status == 409} == {"api_key_limit"}
 
@@ -358,39 +355,3 @@ async def test_scopes_are_only_taken_away(workspace: KeyWorkspace) -> None:
 async def test_faulty_field_is_named(workspace: KeyWorkspace, body: dict[str, Any], param: str) -> None:
     reply = await workspace.ann.post(workspace.keys, body)
     assert (reply.status, reply.param) == (422, param)
-
-
-async def test_made_up_keys_are_limited_by_address_before_they_are_looked_up(
-    database_url: str, valkey_url: str
-) -> None:
-    limits, sender = {"unknown-api-key": (4, 3600)}, {"X-Forwarded-For": "203.0.113.77"}
-    async with running_api(database_url, valkey_url, limits=limits, trusted_proxies=["127.0.0.1/32"]) as api:
-        ann = await api.sign_up()
-        workspace = KeyWorkspace(api, ann, await ann.workspace())
-        created = await workspace.create()
-        key = api.with_token(created["secret"])
-        assert (await key.get(workspace.path, headers=sender)).status == 200
-        refused = [await api.with_token(make_secret()).get(workspace.path, headers=sender) for _ in range(5)]
-        assert [reply.status for reply in refused] == [401, 401, 401, 429, 429]
-        assert "Retry-After" in refused[-1].headers
-        known = await key.get(workspace.path, headers=sender)
-        assert known.status == 200, "a key that is known as valid is not held up"
-        assert (await ann.get(workspace.path, headers=sender)).status == 200
-        await ann.delete(f"{workspace.keys}/{created['api_key']['id']}")
-        revoked = [await key.get(workspace.path, headers=sender) for _ in range(2)]
-        assert [reply.status for reply in revoked] == [401, 429], "a revoked key is remembered no more"
-
-
-async def test_keys_have_a_rate_limit_of_their_own(database_url: str, valkey_url: str) -> None:
-    async with running_api(database_url, valkey_url, limits={"api-key": (3, 3600)}) as api:
-        ann = await api.sign_up()
-        workspace = KeyWorkspace(api, ann, await ann.workspace())
-        created = await workspace.create()
-        key, other = api.with_token(created["secret"]), await workspace.client()
-        rotated = await ann.post(f"{workspace.keys}/{created['api_key']['id']}/rotate", {})
-        replies = [await key.get(workspace.path) for _ in range(2)]
-        replies += [await api.with_token(rotated.body["secret"]).get(workspace.path) for _ in range(2)]
-        assert [reply.status for reply in replies] == [200, 200, 200, 429], "the secrets of a key share its limit"
-        assert replies[0].headers["RateLimit-Limit"] == "3" and "Retry-After" in replies[-1].headers
-        assert (await other.get(workspace.path)).status == 200
-        assert "RateLimit-Limit" not in (await ann.get(workspace.path)).headers

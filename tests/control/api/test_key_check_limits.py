@@ -9,7 +9,7 @@ from control.app import ROUTES
 from control.http.after_commit import CheckedChange
 from tests.platform.api import Api, running_api
 from tests.platform.chat_vendor import ChatVendor, chat_vendor
-from tests.platform.clients import Reply, User
+from tests.platform.clients import Client, Reply, User
 
 LIMITS = {"key-checks": (2, 3_600), "admin-key-checks": (2, 3_600)}
 
@@ -32,7 +32,7 @@ async def make_workspace(api: Api, user: User) -> str:
     return workspace_id
 
 
-async def try_key(user: User, workspace_id: str, vendor: ChatVendor, key: str = "stolen-key-1") -> Reply:
+async def try_key(user: Client, workspace_id: str, vendor: ChatVendor, key: str = "stolen-key-1") -> Reply:
     llm = {"base_url": vendor.url, "model": "tiny"}
     body: dict[str, Any] = {"uses_platform_key": False, "api_key": key, "config": {"llm": llm}}
     return await user.put(f"/workspaces/{workspace_id}/voice/providers/openai", body)
@@ -53,6 +53,16 @@ async def test_keys_are_tried_only_so_often_for_a_user_and_for_a_workspace(api: 
     assert (await try_key(bob, of_bob, vendor, "vendor-key-1")).status == 200  # whom the refusals did not count against
     turned_off = await ann.put(f"/workspaces/{of_ann}/voice/providers/local", {"is_enabled": False})
     assert turned_off.status == 200, turned_off.body  # nobody is asked
+
+
+async def test_api_key_does_not_use_up_the_limit_of_its_holder(api: Api, vendor: ChatVendor) -> None:
+    ann = await api.sign_up()
+    of_key, other = await make_workspace(api, ann), await make_workspace(api, ann)
+    made = {"name": "CRM", "scopes": ["voice:write"], "expires_at": None}
+    key = api.with_token((await ann.post(f"/workspaces/{of_key}/api-keys", made)).body["secret"])
+    codes = [(await try_key(key, of_key, vendor)).code for _ in range(3)]
+    assert codes == ["key_refused", "key_refused", "too_many_requests"]
+    assert (await try_key(ann, other, vendor)).code == "key_refused"
 
 
 async def test_keys_are_tried_only_so_often_for_one_of_the_staff(api: Api, vendor: ChatVendor) -> None:
