@@ -118,7 +118,7 @@ class DeliveryPolicy:
     per_endpoint, per_workspace: requests of all workers at once; a failing endpoint gets one. timeout_s: of a request
     with its answer. lease: after which a delivery whose worker died is sent again; longer than `timeout_s`. poll_s:
     seconds between two looks. window: in which a delivery is tried. disable_after: an endpoint that has failed for so
-    long is disabled. kept: how long events and attempts can be read and replayed."""
+    long is disabled; longest_gap: between two failures of that time, longer than any wait between two attempts. kept: how long events and attempts can be read and replayed."""
 
     slots: int = 64
     failing_slots: int = 16
@@ -129,4 +129,5 @@ class DeliveryPolicy:
     poll_s: float = 1.0
     window: timedelta = timedelta(days=3)
     disable_after: timedelta = timedelta(days=5)
+    longest_gap: timedelta = timedelta(days=1)
     kept: timedelta = timedelta(days=30)

@@ -171,11 +171,11 @@ class WebhookSender:
         self, db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt, now: datetime
     ) -> None:
         workspace_id, endpoint_id = claimed.event.workspace_id, claimed.endpoint_id
-        await store_endpoints.mark_failing(db, workspace_id, endpoint_id, attempt.started_at)
+        await store_endpoints.mark_failing(db, workspace_id, endpoint_id, attempt.started_at, self._policy.longest_gap)
         is_gone = attempt.status_code == GONE
         reason: DisabledReason = "gone" if is_gone else "failing"
         before = None if is_gone else now - self._policy.disable_after
-        if not await store_endpoints.disable(db, workspace_id, endpoint_id, before, reason, now):
+        if not await store_endpoints.disable(db, workspace_id, endpoint_id, claimed.url, before, reason, now):
             return
         log.warning("outbound_webhook.endpoint_disabled", endpoint_id=str(endpoint_id), reason=reason)
         page = self._email_queue.page(f"/workspaces/{workspace_id}/webhook-endpoints/{endpoint_id}")

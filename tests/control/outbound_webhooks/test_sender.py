@@ -155,46 +155,6 @@ async def test_delivery_fails_for_good_after_three_days(desk: WebhookDesk) -> No
         assert timedelta(hours=60) < desk.now - NOW < timedelta(days=3)
 
 
-async def test_endpoint_that_fails_for_five_days_is_disabled_and_its_owner_told(desk: WebhookDesk) -> None:
-    async with running_peer(plain("", "500 Internal Server Error")) as peer:
-        endpoint, _ = await desk.add_endpoint(f"{peer.url}/secret-path")
-        await desk.report()
-        await desk.send_due()
-        desk.now += timedelta(days=4, hours=23)
-        await desk.report()
-        await desk.send_due()
-        is_enabled = "SELECT is_enabled FROM outbound_webhook_endpoints WHERE id = $1"
-        assert await desk.row(is_enabled, endpoint)
-        desk.now += timedelta(hours=2)
-        await desk.send_due()
-        assert not await desk.row(is_enabled, endpoint)
-        assert await desk.row("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'mail.send'") >= 1
-        await desk.report()  # is not kept for it
-        assert len(await desk.deliveries(endpoint)) == 2
-
-
-async def test_success_ends_the_time_of_failing(desk: WebhookDesk) -> None:
-    async with running_peer(plain("", "500 Internal Server Error"), OK) as peer:
-        endpoint, _ = await desk.add_endpoint(peer.url)
-        await desk.report()
-        await desk.send_due()
-        failing = "SELECT failing_since FROM outbound_webhook_endpoints WHERE id = $1"
-        assert await desk.row(failing, endpoint) == NOW
-        await desk.pass_until_next(endpoint)
-        await desk.send_due()
-        assert await desk.row(failing, endpoint) is None
-
-
-async def test_gone_disables_at_once(desk: WebhookDesk) -> None:
-    async with running_peer(plain("", "410 Gone")) as peer:
-        endpoint, _ = await desk.add_endpoint(peer.url)
-        await desk.report()
-        await desk.send_due()
-        assert (
-            await desk.row("SELECT disabled_reason FROM outbound_webhook_endpoints WHERE id = $1", endpoint) == "gone"
-        )
-
-
 async def test_worker_killed_between_any_two_steps_loses_nothing(desk: WebhookDesk) -> None:
     """After the lease; after the request; within the transaction that records it; after it was recorded."""
     async with running_peer(OK) as peer:
