@@ -23,6 +23,8 @@ from control.outbound_webhooks.back_off import next_wait
 from control.outbound_webhooks.emails import disabled_email
 from control.outbound_webhooks.http_client import USER_AGENT, WebhookHttpClient
 from control.outbound_webhooks.model import (
+    CRASHED,
+    UNSEALED,
     ClaimedDelivery,
     DeliveryAttempt,
     DeliveryPolicy,
@@ -34,6 +36,7 @@ from control.outbound_webhooks.secret_safe import SecretSafe
 from control.outbound_webhooks.signature import sign
 from control.outbound_webhooks.store_queue import FreeSlots
 from shared.errors import Unavailable
+from shared.logs import error_fields
 from shared.secrets import UnsealError
 
 # The receiver has said that the address is gone for good (RFC 9110, 15.5.11).
@@ -97,7 +100,11 @@ class WebhookSender:
         self._running.pop(task, None)
 
     async def _deliver(self, claimed: ClaimedDelivery) -> None:
-        attempt = await self.attempt(claimed)
+        try:
+            attempt = await self.attempt(claimed)
+        except Exception as error:  # else it would be made again and again, unrecorded, whenever its lease is over
+            log.error("outbound_webhook.crashed", delivery_id=str(claimed.id), **error_fields(error))
+            attempt = DeliveryAttempt(claimed.attempts + 1, self._clock(), 0, None, CRASHED, "")
         try:
             await self.record(claimed, attempt)
         except (Unavailable, *COLLISIONS):  # sent again when the lease is over
@@ -125,7 +132,8 @@ class WebhookSender:
         try:
             keys = self._safe.open(claimed.secrets, now)
         except UnsealError:
-            return DeliveryAttempt(number, now, 0, None, "the secret is sealed with an unknown key", "")
+            log.error("outbound_webhook.not_unsealed", endpoint_id=str(claimed.endpoint_id))
+            return DeliveryAttempt(number, now, 0, None, UNSEALED, "")
         body = make_body(event)
         headers = {
             "content-type": "application/json",
@@ -164,7 +172,7 @@ class WebhookSender:
         )
         if attempt.is_delivered:
             await store_endpoints.mark_working(db, claimed.event.workspace_id, claimed.endpoint_id)
-        else:
+        elif attempt.is_receivers_failure:
             await self._mark_failing(db, claimed, attempt, now)
 
     async def _mark_failing(

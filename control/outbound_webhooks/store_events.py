@@ -8,9 +8,8 @@ from uuid import UUID
 
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import API_VERSION, EventData, EventType
-from control.outbound_webhooks.model import DeliveryPolicy
+from control.outbound_webhooks.model import WINDOW
 
-WINDOW: Final = DeliveryPolicy().window
 # Events with their deliveries. The sequence is the time in microseconds, which tells nobody how many events others
 # have, or one more than that of the object's event before, should the clock have been set back.
 _INSERT: Final = """
