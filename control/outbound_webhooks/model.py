@@ -115,6 +115,14 @@ class ClaimedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeSlots:
+    """Requests that a worker may begin. failing: of them to endpoints whose last attempt failed."""
+
+    all: int
+    failing: int
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookOwner:
     """Who is told that an endpoint was disabled."""
 

@@ -30,11 +30,11 @@ from control.outbound_webhooks.model import (
     DeliveryPolicy,
     DeliveryStatus,
     DisabledReason,
+    FreeSlots,
 )
 from control.outbound_webhooks.payload import make_body
 from control.outbound_webhooks.secret_safe import SecretSafe
 from control.outbound_webhooks.signature import sign
-from control.outbound_webhooks.store_queue import FreeSlots
 from shared.errors import Unavailable
 from shared.logs import error_fields
 from shared.secrets import UnsealError

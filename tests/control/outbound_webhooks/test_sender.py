@@ -318,3 +318,16 @@ async def test_events_of_an_object_are_numbered_upward_and_unique_ones_stored_on
     numbers = sorted(one.sequence for one in events)
     assert len(set(numbers)) == 7
     assert max(events, key=lambda one: one.sequence).type == "agent.deleted"
+
+
+async def test_deleted_workspace_is_sent_nothing_until_it_is_restored(desk: WebhookDesk) -> None:
+    """In the days in which it can be restored, nothing of its callers leaves the platform."""
+    async with running_peer(OK) as peer:
+        await desk.add_endpoint(peer.url)
+        await desk.report()
+        set_deleted = "UPDATE workspaces SET deleted_at = $2, purge_after = $2 WHERE id = $1"
+        for deleted_at, sent in ((desk.now, 0), (None, 1)):
+            await desk.platform.in_platform(
+                lambda db, at=deleted_at: db.execute(set_deleted, desk.workspace.workspace_id, at)  # type: ignore[misc]
+            )
+            assert len(await desk.send_due()) == sent
