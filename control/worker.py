@@ -97,7 +97,9 @@ def make_worker_tasks(
             platform_tasks(services.platform, metrics.report_partitions),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
-            outbound_webhooks_tasks(pool, services.outbound_webhooks),
+            outbound_webhooks_tasks(
+                pool, services.outbound_webhooks, metrics.count_webhook_attempt, metrics.report_oldest_delivery
+            ),
             knowledge_tasks(pool, services.knowledge, services.storage, services.knowledge_search.embedder),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),

@@ -11,6 +11,8 @@ from control.outbound_webhooks.event_types import EventType
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 # Why we disabled an endpoint: it failed for days, or answered 410.
 DisabledReason = Literal["failing", "gone"]
+# What became of an attempt: accepted, not accepted, or not made by a fault of the platform.
+AttemptOutcome = Literal["delivered", "refused", "failed"]
 # In which a delivery is tried, from its event or its replay on.
 WINDOW: Final = timedelta(days=3)
 # Errors of attempts for which no receiver is to blame.
@@ -92,6 +94,13 @@ class DeliveryAttempt:
     def is_delivered(self) -> bool:
         """Whether the receiver has accepted the event."""
         return self.error is None
+
+    @property
+    def outcome(self) -> AttemptOutcome:
+        """What counts: see AttemptOutcome."""
+        if self.error is None:
+            return "delivered"
+        return "refused" if self.is_receivers_failure else "failed"
 
     @property
     def is_receivers_failure(self) -> bool:

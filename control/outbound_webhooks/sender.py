@@ -25,6 +25,7 @@ from control.outbound_webhooks.http_client import USER_AGENT, WebhookHttpClient
 from control.outbound_webhooks.model import (
     CRASHED,
     UNSEALED,
+    AttemptOutcome,
     ClaimedDelivery,
     DeliveryAttempt,
     DeliveryPolicy,
@@ -45,6 +46,9 @@ GONE: Final = 410
 # where 1,000 endpoints have 120 deliveries due each.
 SHORTEST_PAUSE_S: Final = 0.05
 
+# Counts the outcome of an attempt.
+CountAttempt = Callable[[AttemptOutcome], None]
+
 log = structlog.get_logger()
 
 
@@ -59,9 +63,12 @@ class WebhookSender:
         email_queue: EmailQueue,
         policy: DeliveryPolicy,
         clock: Callable[[], datetime] | None = None,
+        *,
+        count_attempt: CountAttempt | None = None,
     ) -> None:
         self._pool, self._safe, self._client, self._email_queue = pool, safe, client, email_queue
         self._policy, self._clock = policy, clock or _now
+        self._count_attempt: CountAttempt = count_attempt or (lambda _: None)
         self._running: dict[asyncio.Task[None], ClaimedDelivery] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -105,6 +112,7 @@ class WebhookSender:
         except Exception as error:  # else it would be made again and again, unrecorded, whenever its lease is over
             log.error("outbound_webhook.crashed", delivery_id=str(claimed.id), **error_fields(error))
             attempt = DeliveryAttempt(claimed.attempts + 1, self._clock(), 0, None, CRASHED, "")
+        self._count_attempt(attempt.outcome)
         try:
             await self.record(claimed, attempt)
         except (Unavailable, *COLLISIONS):  # sent again when the lease is over

@@ -110,7 +110,16 @@ async def test_attempt_that_crashes_is_recorded_and_made_again_later(desk: Webho
 
     client = WebhookHttpClient(EgressGuard(LOOPBACK), crash, 0.5)
     email_queue = desk.webhooks.email_queue
-    sender = WebhookSender(desk.platform.pool, desk.webhooks.endpoints.safe, client, email_queue, POLICY, lambda: NOW)
+    counted: list[str] = []
+    sender = WebhookSender(
+        desk.platform.pool,
+        desk.webhooks.endpoints.safe,
+        client,
+        email_queue,
+        POLICY,
+        lambda: NOW,
+        count_attempt=counted.append,
+    )
     endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
     await desk.report()
     async with asyncio.timeout(10):
@@ -118,3 +127,4 @@ async def test_attempt_that_crashes_is_recorded_and_made_again_later(desk: Webho
     (delivery,) = await desk.deliveries(endpoint)
     assert (delivery.status, delivery.attempts) == ("pending", 1) and delivery.due_at > NOW
     assert await desk.row(FAILING_SINCE, endpoint) is None
+    assert counted == ["failed"]

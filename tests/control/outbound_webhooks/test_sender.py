@@ -7,11 +7,13 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from control.db.duties import AnyDuty
 from control.db.pool import Connection
 from control.outbound_webhooks.http_client import MOST_KEPT
 from control.outbound_webhooks.model import ClaimedDelivery, DeliveryAttempt, DeliveryPolicy
 from control.outbound_webhooks.outbox import report_facts
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
+from control.worker_runtime import WorkerMetrics
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk, ids, open_desk, verified
 from tests.control.tools.hostile_peer import Respond, drip, flood, garbage, hang, hang_up, plain, running_peer
@@ -279,10 +281,17 @@ async def test_running_sender_sends_what_is_due_while_others_are_slow(platform: 
         assert [(await desk.deliveries(one))[0].status for one in (endpoint, other)] == ["delivered"] * 2
 
 
+def duties(desk: WebhookDesk, metrics: WorkerMetrics) -> dict[str, AnyDuty]:
+    tasks = outbound_webhooks_tasks(
+        desk.platform.pool, desk.webhooks, metrics.count_webhook_attempt, metrics.report_oldest_delivery
+    )
+    return {duty.name: duty for duty in tasks.duties}
+
+
 async def test_old_events_and_expired_deliveries_are_cleared(desk: WebhookDesk) -> None:
     endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
     await desk.report()
-    expire = {duty.name: duty for duty in outbound_webhooks_tasks(desk.platform.pool, desk.webhooks).duties}
+    expire = duties(desk, WorkerMetrics())
     for days, statuses in ((2.9, ["pending"]), (3.1, ["failed"]), (29.9, ["failed"]), (30.1, [])):
         now = NOW + timedelta(days=days)
         for name in ("expired_deliveries", "old_webhook_events"):
@@ -331,3 +340,20 @@ async def test_deleted_workspace_is_sent_nothing_until_it_is_restored(desk: Webh
                 lambda db, at=deleted_at: db.execute(set_deleted, desk.workspace.workspace_id, at)  # type: ignore[misc]
             )
             assert len(await desk.send_due()) == sent
+
+
+async def test_oldest_due_delivery_of_endpoints_that_work_is_reported(desk: WebhookDesk) -> None:
+    metrics = WorkerMetrics()
+
+    async def report(now: datetime) -> float | None:
+        await duties(desk, metrics)["oldest_delivery"].run_once(desk.platform.pool, now)
+        return metrics.registry.get_sample_value("vocalized_worker_outbound_webhook_oldest")
+
+    await desk.add_endpoint("http://127.0.0.1:9/")
+    assert await report(NOW) == 0
+    for _ in range(2):
+        await desk.report()
+        desk.now += timedelta(minutes=1)
+    assert await report(desk.now) == NOW.timestamp()
+    await desk.send_due()  # nobody listens there
+    assert await report(desk.now + timedelta(hours=1)) == 0
