@@ -110,12 +110,7 @@ async def update_secrets(db: Connection, one: WebhookEndpoint) -> None:
 
 
 async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Deletes it with its deliveries."""
-    await db.execute(
-        "DELETE FROM outbound_webhook_deliveries WHERE workspace_id = $1 AND endpoint_id = $2",
-        workspace_id,
-        endpoint_id,
-    )
+    """Its deliveries go with their events: a request must not wait until a month of them is deleted."""
     await db.execute(
         "DELETE FROM outbound_webhook_endpoints WHERE workspace_id = $1 AND id = $2", workspace_id, endpoint_id
     )

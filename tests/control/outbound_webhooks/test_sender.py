@@ -9,6 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from control.db.duties import AnyDuty
 from control.db.pool import Connection
+from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.http_client import MOST_KEPT
 from control.outbound_webhooks.model import ClaimedDelivery, DeliveryAttempt, DeliveryPolicy
 from control.outbound_webhooks.outbox import report_facts
@@ -357,3 +358,39 @@ async def test_oldest_due_delivery_of_endpoints_that_work_is_reported(desk: Webh
     assert await report(desk.now) == NOW.timestamp()
     await desk.send_due()  # nobody listens there
     assert await report(desk.now + timedelta(hours=1)) == 0
+
+
+async def test_deleted_endpoint_is_sent_nothing(desk: WebhookDesk) -> None:
+    """Its deliveries stay until their events are deleted: a month of them would exceed the timeout of a request."""
+    async with running_peer(OK) as peer:
+        endpoint, _ = await desk.add_endpoint(peer.url)
+        await desk.report()
+        owner, endpoints = desk.workspace, desk.webhooks.endpoints
+        await desk.platform.in_workspace(
+            owner, lambda db: endpoints.delete(db, owner.workspace_id, owner.actor, endpoint)
+        )
+        assert await desk.send_due() == [] and not peer.requests
+        now = NOW + timedelta(days=31)
+        for name in ("expired_deliveries", "old_webhook_events"):
+            await duties(desk, WorkerMetrics())[name].run_once(desk.platform.pool, now)
+        assert await desk.row("SELECT count(*) FROM outbound_webhook_deliveries WHERE endpoint_id = $1", endpoint) == 0
+
+
+async def test_fact_is_stored_while_others_hold_its_workspace_and_endpoint(desk: WebhookDesk) -> None:
+    """A member who changes or deletes an endpoint, or a job that holds the workspace, delays no call."""
+    owner, endpoints = desk.workspace, desk.webhooks.endpoints
+    endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
+    kept, _ = await desk.add_endpoint("http://127.0.0.1:9/")
+
+    async def hold(db: Connection) -> None:
+        await db.execute("SELECT FROM workspaces WHERE id = $1 FOR NO KEY UPDATE", owner.workspace_id)
+        await endpoints.update(db, owner.workspace_id, owner.actor, kept, EndpointEdit(description="x"), NOW)
+        await endpoints.delete(db, owner.workspace_id, owner.actor, endpoint)
+        await desk.platform.in_platform(report)
+
+    async def report(db: Connection) -> None:
+        await db.execute("SET LOCAL lock_timeout = '200ms'")
+        await report_facts(db, [desk.make_fact("agent.updated")], NOW)
+
+    await desk.platform.in_workspace(owner, hold)
+    assert len(await desk.deliveries(kept)) == 1
