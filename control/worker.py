@@ -21,7 +21,6 @@ from control.backups.worker_tasks import backups_tasks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
 from control.calls.analysis.analysis_job import make_analysis_job
-from control.calls.deletion import delete_workspace_calls
 from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
 from control.db.duties import WorkerTasks, join_tasks
@@ -39,6 +38,7 @@ from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
 from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
+from control.privacy.purged_rows import delete_workspace_rows
 from control.privacy.worker_tasks import privacy_tasks
 from control.services import Policies, Services, make_services
 from control.tools.worker_tasks import tools_tasks
@@ -97,7 +97,9 @@ def make_worker_tasks(
             platform_tasks(services.platform, metrics.report_partitions),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
-            outbound_webhooks_tasks(pool, services.outbound_webhooks),
+            outbound_webhooks_tasks(
+                pool, services.outbound_webhooks, metrics.count_webhook_attempt, metrics.report_oldest_delivery
+            ),
             knowledge_tasks(pool, services.knowledge, services.storage, services.knowledge_search.embedder),
             *_make_integrations_tasks(pool, services),
             analytics_tasks(pool),
@@ -129,7 +131,7 @@ def make_worker_tasks(
 def _make_workspaces_tasks(services: Services) -> WorkerTasks:
     return workspaces_tasks(
         services.workspaces,
-        delete_calls=delete_workspace_calls,
+        delete_rows=delete_workspace_rows,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
         revoke_grants=enqueue_workspace_revocations,

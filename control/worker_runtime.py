@@ -85,6 +85,25 @@ class WorkerMetrics:
         self.backup_bytes = Gauge(
             "vocalized_worker_backup_bytes", "Size of that run's dump", ["kind"], registry=registry
         )
+        self.webhook_attempts = Counter(
+            "vocalized_worker_outbound_webhook_attempts",
+            "Attempts to deliver events to customers' systems",
+            ["outcome"],
+            registry=registry,
+        )
+        self.webhook_oldest = Gauge(
+            "vocalized_worker_outbound_webhook_oldest",
+            "Unix time since which the oldest delivery to an endpoint that works is due; 0: none is",
+            registry=registry,
+        )
+
+    def count_webhook_attempt(self, outcome: str) -> None:
+        """Counts an attempt to deliver an event to a customer's system."""
+        self.webhook_attempts.labels(outcome).inc()
+
+    def report_oldest_delivery(self, since: datetime | None) -> None:
+        """Sets since when the oldest delivery to a customer's system is due."""
+        self.webhook_oldest.set(0 if since is None else since.timestamp())
 
     def report_backups(self, newest: Iterable[BackupRun]) -> None:
         """Sets the times and sizes of the newest backup and of the newest check of one."""

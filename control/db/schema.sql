@@ -1571,7 +1571,8 @@ CREATE TABLE public.outbound_webhook_endpoints (
     old_secret_until timestamp with time zone,
     failing_since timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL
+    updated_at timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone
 );
 
 --
@@ -3098,6 +3099,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127002801');
 INSERT INTO public.schema_migrations VALUES ('20261127002802');
 INSERT INTO public.schema_migrations VALUES ('20261127002901');
 INSERT INTO public.schema_migrations VALUES ('20261127003101');
+INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 
 --

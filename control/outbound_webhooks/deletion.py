@@ -1,4 +1,4 @@
-"""Deletion of events that hold what callers said. Needs platform scope."""
+"""Deletion of events: of callers, of what they said, of workspaces. Needs platform scope."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,3 +20,8 @@ async def delete_call_events(db: Connection, workspace_id: UUID, call_ids: Seque
 async def delete_spoken_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
     """Deletes those of these calls' events that hold what was said; returns how many."""
     return await store_events.delete_of_calls(db, workspace_id, call_ids, _WORDS)
+
+
+async def delete_workspace_events(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` events of a workspace that is purged; returns how many."""
+    return await store_events.delete_of_workspace(db, workspace_id, most)

@@ -9,9 +9,8 @@ from control.db.pool import Connection
 from control.outbound_webhooks import store_deliveries, store_events
 from control.outbound_webhooks.endpoints import WebhookEndpoints
 from control.outbound_webhooks.event_types import TestEventData
-from control.outbound_webhooks.model import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from control.outbound_webhooks.model import WINDOW, DeliveryAttempt, DeliveryStatus, WebhookDelivery
 from control.outbound_webhooks.outbox import ReportedFact, make_event
-from control.outbound_webhooks.store_events import WINDOW
 from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, NotFound
 

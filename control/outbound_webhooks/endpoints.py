@@ -94,7 +94,7 @@ class WebhookEndpoints:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID) -> None:
-        """Deletes it with all its deliveries, sent or not. Raises NotFound."""
+        """Nothing is sent to it any more, not even what waits. Raises NotFound."""
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         await store_endpoints.delete_endpoint(db, workspace_id, endpoint_id)
         await _record(db, actor, "webhook_endpoint.delete", before, None)

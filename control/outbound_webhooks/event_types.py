@@ -119,7 +119,8 @@ class InvoiceEventData:
 
 @dataclass(frozen=True, slots=True)
 class SpendingLimitEventData:
-    """The use of a spending limit in a billing period. ends_calls: calls end at the limit."""
+    """The use of a spending limit in a billing period. spent: by calls that are over, so less than the limit while the
+    last ones run. ends_calls: calls end at the limit."""
 
     period_start: datetime
     usage_limit: EventMoney

@@ -39,6 +39,7 @@ class WebhookHttpClient:
     def __init__(self, guard: EgressGuard, make_transport: MakeTransport, timeout_s: float) -> None:
         self._guard, self._make_transport, self._timeout_s = guard, make_transport, timeout_s
         self._tls: ssl.SSLContext | None = None
+        self._tls_lock = asyncio.Lock()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str) -> WebhookAnswer:
         """Posts it once, within the timeout in all, however slowly the answer comes. A redirect is not followed: it is
@@ -73,8 +74,9 @@ class WebhookHttpClient:
 
     async def _make_tls(self) -> ssl.SSLContext:
         """One for all requests, made in a thread, because it reads some hundred certificates."""
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+        async with self._tls_lock:  # the first requests of a worker begin together
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         return self._tls
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from control.outbound_webhooks.event_types import EventType
@@ -11,6 +11,13 @@ from control.outbound_webhooks.event_types import EventType
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 # Why we disabled an endpoint: it failed for days, or answered 410.
 DisabledReason = Literal["failing", "gone"]
+# What became of an attempt: accepted, not accepted, or not made by a fault of the platform.
+AttemptOutcome = Literal["delivered", "refused", "failed"]
+# In which a delivery is tried, from its event or its replay on.
+WINDOW: Final = timedelta(days=3)
+# Errors of attempts for which no receiver is to blame.
+UNSEALED: Final = "the secret is sealed with an unknown key"
+CRASHED: Final = "the platform could not make the request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,18 @@ class DeliveryAttempt:
         """Whether the receiver has accepted the event."""
         return self.error is None
 
+    @property
+    def outcome(self) -> AttemptOutcome:
+        """What counts: see AttemptOutcome."""
+        if self.error is None:
+            return "delivered"
+        return "refused" if self.is_receivers_failure else "failed"
+
+    @property
+    def is_receivers_failure(self) -> bool:
+        """Whether it failed, and not by a fault of the platform."""
+        return self.error is not None and self.error not in (UNSEALED, CRASHED)
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
@@ -105,6 +124,14 @@ class ClaimedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeSlots:
+    """Requests that a worker may begin. failing: of them to endpoints whose last attempt failed."""
+
+    all: int
+    failing: int
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookOwner:
     """Who is told that an endpoint was disabled."""
 
@@ -117,8 +144,9 @@ class DeliveryPolicy:
     """slots: requests of one worker at once; failing_slots: of them to endpoints whose last attempt failed.
     per_endpoint, per_workspace: requests of all workers at once; a failing endpoint gets one. timeout_s: of a request
     with its answer. lease: after which a delivery whose worker died is sent again; longer than `timeout_s`. poll_s:
-    seconds between two looks. window: in which a delivery is tried. disable_after: an endpoint that has failed for so
-    long is disabled. kept: how long events and attempts can be read and replayed."""
+    seconds between two looks. disable_after: an endpoint that has failed for so long is disabled. longest_gap: between
+    two failures of that time; longer than any wait between two attempts. kept: how long events and attempts can be
+    read and replayed."""
 
     slots: int = 64
     failing_slots: int = 16
@@ -127,6 +155,6 @@ class DeliveryPolicy:
     timeout_s: float = 10.0
     lease: timedelta = timedelta(seconds=60)
     poll_s: float = 1.0
-    window: timedelta = timedelta(days=3)
     disable_after: timedelta = timedelta(days=5)
+    longest_gap: timedelta = timedelta(days=1)
     kept: timedelta = timedelta(days=30)

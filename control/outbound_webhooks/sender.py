@@ -23,17 +23,21 @@ from control.outbound_webhooks.back_off import next_wait
 from control.outbound_webhooks.emails import disabled_email
 from control.outbound_webhooks.http_client import USER_AGENT, WebhookHttpClient
 from control.outbound_webhooks.model import (
+    CRASHED,
+    UNSEALED,
+    AttemptOutcome,
     ClaimedDelivery,
     DeliveryAttempt,
     DeliveryPolicy,
     DeliveryStatus,
     DisabledReason,
+    FreeSlots,
 )
 from control.outbound_webhooks.payload import make_body
 from control.outbound_webhooks.secret_safe import SecretSafe
 from control.outbound_webhooks.signature import sign
-from control.outbound_webhooks.store_queue import FreeSlots
 from shared.errors import Unavailable
+from shared.logs import error_fields
 from shared.secrets import UnsealError
 
 # The receiver has said that the address is gone for good (RFC 9110, 15.5.11).
@@ -41,6 +45,9 @@ GONE: Final = 410
 # Between two looks for due deliveries, however fast requests end, and as long as the last look took: one takes 80 ms
 # where 1,000 endpoints have 120 deliveries due each.
 SHORTEST_PAUSE_S: Final = 0.05
+
+# Counts the outcome of an attempt.
+CountAttempt = Callable[[AttemptOutcome], None]
 
 log = structlog.get_logger()
 
@@ -56,9 +63,12 @@ class WebhookSender:
         email_queue: EmailQueue,
         policy: DeliveryPolicy,
         clock: Callable[[], datetime] | None = None,
+        *,
+        count_attempt: CountAttempt | None = None,
     ) -> None:
         self._pool, self._safe, self._client, self._email_queue = pool, safe, client, email_queue
         self._policy, self._clock = policy, clock or _now
+        self._count_attempt: CountAttempt = count_attempt or (lambda _: None)
         self._running: dict[asyncio.Task[None], ClaimedDelivery] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -97,7 +107,12 @@ class WebhookSender:
         self._running.pop(task, None)
 
     async def _deliver(self, claimed: ClaimedDelivery) -> None:
-        attempt = await self.attempt(claimed)
+        try:
+            attempt = await self.attempt(claimed)
+        except Exception as error:  # else it would be made again and again, unrecorded, whenever its lease is over
+            log.error("outbound_webhook.crashed", delivery_id=str(claimed.id), **error_fields(error))
+            attempt = DeliveryAttempt(claimed.attempts + 1, self._clock(), 0, None, CRASHED, "")
+        self._count_attempt(attempt.outcome)
         try:
             await self.record(claimed, attempt)
         except (Unavailable, *COLLISIONS):  # sent again when the lease is over
@@ -125,7 +140,8 @@ class WebhookSender:
         try:
             keys = self._safe.open(claimed.secrets, now)
         except UnsealError:
-            return DeliveryAttempt(number, now, 0, None, "the secret is sealed with an unknown key", "")
+            log.error("outbound_webhook.not_unsealed", endpoint_id=str(claimed.endpoint_id))
+            return DeliveryAttempt(number, now, 0, None, UNSEALED, "")
         body = make_body(event)
         headers = {
             "content-type": "application/json",
@@ -164,18 +180,18 @@ class WebhookSender:
         )
         if attempt.is_delivered:
             await store_endpoints.mark_working(db, claimed.event.workspace_id, claimed.endpoint_id)
-        else:
+        elif attempt.is_receivers_failure:
             await self._mark_failing(db, claimed, attempt, now)
 
     async def _mark_failing(
         self, db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt, now: datetime
     ) -> None:
         workspace_id, endpoint_id = claimed.event.workspace_id, claimed.endpoint_id
-        await store_endpoints.mark_failing(db, workspace_id, endpoint_id, attempt.started_at)
+        await store_endpoints.mark_failing(db, workspace_id, endpoint_id, attempt.started_at, self._policy.longest_gap)
         is_gone = attempt.status_code == GONE
         reason: DisabledReason = "gone" if is_gone else "failing"
         before = None if is_gone else now - self._policy.disable_after
-        if not await store_endpoints.disable(db, workspace_id, endpoint_id, before, reason, now):
+        if not await store_endpoints.disable(db, workspace_id, endpoint_id, claimed.url, before, reason, now):
             return
         log.warning("outbound_webhook.endpoint_disabled", endpoint_id=str(endpoint_id), reason=reason)
         page = self._email_queue.page(f"/workspaces/{workspace_id}/webhook-endpoints/{endpoint_id}")

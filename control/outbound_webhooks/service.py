@@ -9,7 +9,7 @@ from control.outbound_webhooks.endpoints import WebhookEndpoints
 from control.outbound_webhooks.http_client import MakeTransport, WebhookHttpClient
 from control.outbound_webhooks.model import DeliveryPolicy
 from control.outbound_webhooks.secret_safe import SecretSafe
-from control.outbound_webhooks.sender import WebhookSender
+from control.outbound_webhooks.sender import CountAttempt, WebhookSender
 from control.workspaces.service import Workspaces
 from shared.egress import EgressGuard
 from shared.secrets import Sealer
@@ -25,10 +25,12 @@ class OutboundWebhooks:
     make_transport: MakeTransport
     policy: DeliveryPolicy
 
-    def make_sender(self, pool: Pool) -> WebhookSender:
-        """For a worker."""
+    def make_sender(self, pool: Pool, count_attempt: CountAttempt) -> WebhookSender:
+        """For a worker. count_attempt: called with the outcome of each attempt."""
         client = WebhookHttpClient(self.endpoints.guard, self.make_transport, self.policy.timeout_s)
-        return WebhookSender(pool, self.endpoints.safe, client, self.email_queue, self.policy)
+        return WebhookSender(
+            pool, self.endpoints.safe, client, self.email_queue, self.policy, count_attempt=count_attempt
+        )
 
 
 def make_outbound_webhooks(

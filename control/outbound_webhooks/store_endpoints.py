@@ -1,6 +1,6 @@
 """SQL of the endpoints of outbound webhooks."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,13 +33,19 @@ _MARK_WORKING: Final = """
     UPDATE outbound_webhook_endpoints SET failing_since = NULL
     WHERE workspace_id = $1 AND id = $2 AND failing_since IS NOT NULL
 """
+# The time of failing begins anew where the failure before is older than $4: nothing was sent meanwhile. Attempts that
+# overlap may be recorded in either order.
 _MARK_FAILING: Final = """
-    UPDATE outbound_webhook_endpoints SET failing_since = $3
-    WHERE workspace_id = $1 AND id = $2 AND failing_since IS NULL
+    UPDATE outbound_webhook_endpoints
+    SET failing_since = CASE WHEN failed_at >= $4 THEN least(failing_since, $3) ELSE $3 END,
+        failed_at = greatest(failed_at, $3)
+    WHERE workspace_id = $1 AND id = $2
 """
+# Not for what another address answered: it was changed while the request ran.
 _DISABLE_FAILING: Final = """
     UPDATE outbound_webhook_endpoints SET is_enabled = false, disabled_reason = $4, updated_at = $5
-    WHERE workspace_id = $1 AND id = $2 AND is_enabled AND ($3::timestamptz IS NULL OR failing_since <= $3)
+    WHERE workspace_id = $1 AND id = $2 AND url = $6 AND is_enabled
+      AND ($3::timestamptz IS NULL OR failing_since <= $3)
 """
 
 
@@ -104,12 +110,7 @@ async def update_secrets(db: Connection, one: WebhookEndpoint) -> None:
 
 
 async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Deletes it with its deliveries."""
-    await db.execute(
-        "DELETE FROM outbound_webhook_deliveries WHERE workspace_id = $1 AND endpoint_id = $2",
-        workspace_id,
-        endpoint_id,
-    )
+    """Its deliveries go with their events: a request must not wait until a month of them is deleted."""
     await db.execute(
         "DELETE FROM outbound_webhook_endpoints WHERE workspace_id = $1 AND id = $2", workspace_id, endpoint_id
     )
@@ -120,22 +121,26 @@ async def mark_working(db: Connection, workspace_id: UUID, endpoint_id: UUID) ->
     await db.execute(_MARK_WORKING, workspace_id, endpoint_id)
 
 
-async def mark_failing(db: Connection, workspace_id: UUID, endpoint_id: UUID, at: datetime) -> None:
-    """Its last attempt failed; the time of the first failure stays. Needs platform scope."""
-    await db.execute(_MARK_FAILING, workspace_id, endpoint_id, at)
+async def mark_failing(
+    db: Connection, workspace_id: UUID, endpoint_id: UUID, at: datetime, longest_gap: timedelta
+) -> None:
+    """Its last attempt failed. The time of the first failure stays, unless the failure before is longer ago than
+    `longest_gap`. Needs platform scope."""
+    await db.execute(_MARK_FAILING, workspace_id, endpoint_id, at, at - longest_gap)
 
 
 async def disable(
     db: Connection,
     workspace_id: UUID,
     endpoint_id: UUID,
+    url: str,
     failing_before: datetime | None,
     reason: DisabledReason,
     now: datetime,
 ) -> bool:
-    """Disables it if it has failed since then; None: in any case. Returns whether it was enabled until now. Needs
-    platform scope."""
-    status = await db.execute(_DISABLE_FAILING, workspace_id, endpoint_id, failing_before, reason, now)
+    """Disables it if it has failed since then, None: in any case, and has this address still. Returns whether it was
+    enabled until now. Needs platform scope."""
+    status = await db.execute(_DISABLE_FAILING, workspace_id, endpoint_id, failing_before, reason, now, url)
     return bool(status == "UPDATE 1")
 
 

@@ -8,9 +8,8 @@ from uuid import UUID
 
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import API_VERSION, EventData, EventType
-from control.outbound_webhooks.model import DeliveryPolicy
+from control.outbound_webhooks.model import WINDOW
 
-WINDOW: Final = DeliveryPolicy().window
 # Events with their deliveries. The sequence is the time in microseconds, which tells nobody how many events others
 # have, or one more than that of the object's event before, should the clock have been set back.
 _INSERT: Final = """
@@ -40,6 +39,10 @@ _INSERT: Final = """
 _DELETE_OF_CALLS: Final = """
     DELETE FROM outbound_webhook_events
     WHERE workspace_id = $1 AND call_id = ANY($2::uuid[]) AND ($3::text[] IS NULL OR type = ANY($3::text[]))
+"""
+_DELETE_OF_WORKSPACE: Final = """
+    DELETE FROM outbound_webhook_events WHERE id IN (
+        SELECT id FROM outbound_webhook_events WHERE workspace_id = $1 LIMIT $2)
 """
 _DELETE_OLD: Final = """
     DELETE FROM outbound_webhook_events WHERE id IN (
@@ -91,6 +94,12 @@ async def delete_of_calls(
     """Deletes these calls' events, delivered or not, with deliveries and attempts; returns how many. types: None for
     all."""
     status = await db.execute(_DELETE_OF_CALLS, workspace_id, list(call_ids), types)
+    return int(status.split()[-1])
+
+
+async def delete_of_workspace(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` events of a workspace with deliveries and attempts; returns how many."""
+    status = await db.execute(_DELETE_OF_WORKSPACE, workspace_id, most)
     return int(status.split()[-1])
 
 

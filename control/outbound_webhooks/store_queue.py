@@ -1,51 +1,20 @@
 """SQL of the queue of deliveries, for the worker. Needs platform scope."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from control.db.pool import Connection
+from control.outbound_webhooks import read_due_deliveries
 from control.outbound_webhooks.model import (
     ClaimedDelivery,
     DeliveryAttempt,
     DeliveryPolicy,
     DeliveryStatus,
+    FreeSlots,
     SealedSecrets,
 )
 from control.outbound_webhooks.store_deliveries import DELIVERY, make_event
 
-# Due deliveries of enabled endpoints. Of each endpoint as many as it has requests free, of each workspace as well; then
-# each workspace's first ones before its second ones. Endpoints whose last attempt failed share few places of their
-# own, because each of their requests may take the whole timeout. Per endpoint one search of an index: 1,000 endpoints
-# of which nothing is due take 0.7 ms.
-_SELECT_DUE: Final = """
-    WITH busy AS (
-        SELECT workspace_id, endpoint_id, count(*) AS requests FROM outbound_webhook_deliveries
-        WHERE leased_until > $1 AND status = 'pending' GROUP BY workspace_id, endpoint_id
-    ), due AS (
-        SELECT d.id, d.due_at, d.turn, w.workspace_id, w.failing_since IS NOT NULL AS is_failing
-        FROM outbound_webhook_endpoints w
-        LEFT JOIN busy b ON b.endpoint_id = w.id
-        CROSS JOIN LATERAL (
-            SELECT q.id, q.due_at, row_number() OVER (ORDER BY q.due_at, q.id) AS turn
-            FROM outbound_webhook_deliveries q
-            WHERE q.endpoint_id = w.id AND q.status = 'pending' AND q.due_at <= $1
-              AND (q.leased_until IS NULL OR q.leased_until <= $1)
-            ORDER BY q.due_at, q.id
-            LIMIT greatest(0, CASE WHEN w.failing_since IS NULL THEN $4::bigint ELSE 1 END - coalesce(b.requests, 0))
-        ) d
-        WHERE w.is_enabled
-    ), shared AS (
-        SELECT id, due_at, is_failing, row_number() OVER (PARTITION BY workspace_id ORDER BY is_failing, turn, due_at)
-               + coalesce((SELECT sum(requests) FROM busy WHERE busy.workspace_id = due.workspace_id), 0) AS share
-        FROM due
-    ), placed AS (
-        SELECT id, share, due_at, is_failing,
-               row_number() OVER (PARTITION BY is_failing ORDER BY share, due_at) AS place
-        FROM shared WHERE share <= $5
-    )
-    SELECT id FROM placed WHERE NOT is_failing OR place <= $3 ORDER BY is_failing, share, due_at LIMIT $2
-"""
 _LEASE: Final = """
     UPDATE outbound_webhook_deliveries SET leased_until = $3
     WHERE id IN (
@@ -85,20 +54,12 @@ _EXPIRE: Final = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FreeSlots:
-    """Requests that a worker may begin. failing: of them to endpoints whose last attempt failed."""
-
-    all: int
-    failing: int
-
-
 async def lease_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[ClaimedDelivery]:
     """Due deliveries, leased to the caller; nobody else sends them until the lease is over."""
-    rows = await db.fetch(_SELECT_DUE, now, slots.all, slots.failing, policy.per_endpoint, policy.per_workspace)
-    if not rows:
+    due = await read_due_deliveries.select_due(db, slots, policy, now)
+    if not due:
         return []
-    leased = await db.fetch(_LEASE, [row["id"] for row in rows], now, now + policy.lease)
+    leased = await db.fetch(_LEASE, due, now, now + policy.lease)
     return [_claimed(row) for row in await db.fetch(_SELECT_LEASED, [row["id"] for row in leased])]
 
 

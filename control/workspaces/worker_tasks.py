@@ -8,7 +8,7 @@ from uuid import UUID
 from control.db.duties import Duty, OutsideDuty, WorkerTasks
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
-from control.workspaces.purge import DeleteCalls, DeleteMarks, KeepBillingFacts, RevokeGrants, purge_due
+from control.workspaces.purge import DeleteMarks, DeleteRows, KeepBillingFacts, RevokeGrants, purge_due
 from control.workspaces.read_purgeable import lock_due
 from control.workspaces.service import Workspaces
 
@@ -21,13 +21,13 @@ DeleteObjects = Callable[[UUID], Awaitable[int]]
 def workspaces_tasks(
     workspaces: Workspaces,
     *,
-    delete_calls: DeleteCalls,
+    delete_rows: DeleteRows,
     delete_marks: DeleteMarks,
     keep_billing_facts: KeepBillingFacts,
     revoke_grants: RevokeGrants,
     delete_objects: DeleteObjects,
 ) -> WorkerTasks:
-    """Duties `deleted_workspaces` and `trials`. delete_calls, delete_marks, keep_billing_facts, revoke_grants,
+    """Duties `deleted_workspaces` and `trials`. delete_rows, delete_marks, keep_billing_facts, revoke_grants,
     delete_objects: what rooms above do in a purge."""
 
     async def deleted_workspaces(pool: Pool, now: datetime) -> int:
@@ -44,7 +44,7 @@ def workspaces_tasks(
                 now,
                 _MOST,
                 among=due,
-                delete_calls=delete_calls,
+                delete_rows=delete_rows,
                 delete_marks=delete_marks,
                 keep_billing_facts=keep_billing_facts,
                 revoke_grants=revoke_grants,

@@ -126,7 +126,7 @@ async def change_webhook_endpoint(
 
 
 async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: UUID) -> None:
-    """Deletes an endpoint with its deliveries, sent or not."""
+    """Deletes an endpoint. Deliveries that wait are not sent; none can be seen any more."""
     await context.services.outbound_webhooks.endpoints.delete(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id
     )

@@ -50,7 +50,9 @@ WEBHOOKS: Final = {
     "InvoiceEventData.status": Text("pending, paid, overdue, void or uncollectible.", "paid"),
     "InvoiceEventData.amount": Text("With taxes.", 118.5),
     "SpendingLimitEventData.usage_limit": Text("What may be spent in the period.", 500),
-    "SpendingLimitEventData.spent": Text("What has been spent in it.", 412.5),
+    "SpendingLimitEventData.spent": Text(
+        "What calls that are over have cost in it; those that run still may take the rest.", 412.5
+    ),
     "event_id": Text("Id of the event, which is the header webhook-id."),
     "object_id": Text("Id of what the event is about: its call, message, agent and so on."),
     "sequence": Text("Higher than that of each earlier event of the same object.", 1_795_683_600_123_456),

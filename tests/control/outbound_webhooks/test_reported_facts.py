@@ -1,65 +1,31 @@
 """What is reported when: by the real services, as the receiver gets it, and as the OpenAPI document says."""
 
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
-from openapi_schema_validator import OAS31Validator
 
 from control.agents.model import AgentEdit
-from control.api.reference import REFERENCE
-from control.app import ROUTES
 from control.billing.reported_invoices import store_state
 from control.billing.store_invoices import select_invoice
 from control.calls.event_batch import parse_event, write_events
 from control.calls.model import CarrierStatus
 from control.db.pool import Connection
-from control.http.openapi import make_document
 from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
 from control.integrations.caller_values import Appointment
 from control.outbound_webhooks.deletion import delete_spoken_events
-from control.outbound_webhooks.event_types import API_VERSION, EVENT_DESCRIPTIONS
-from control.outbound_webhooks.payload import make_body
 from shared.events import CallEnded, CallUsage, Event, RecordingReady
 from shared.ids import new_id
 from shared.recording_keys import recordings_prefix
 from tests.control.calls.call_platform import NOW, later
 from tests.control.calls.consumed_events import encoded_event
 from tests.control.messages.message_call import MessageTaking
+from tests.control.outbound_webhooks.reported_bodies import reported
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk
 
 CALLEE = "+12125550123"
-
-
-@cache
-def document() -> dict[str, Any]:
-    return make_document(
-        ROUTES,
-        version="1",
-        public_url="https://api.example.com",
-        reference=REFERENCE,
-        events=EVENT_DESCRIPTIONS,
-        event_version=API_VERSION,
-    )
-
-
-def require_valid(body: dict[str, Any]) -> None:
-    """The body is as the document says."""
-    operation = document()["webhooks"][body["type"]]["post"]
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    OAS31Validator({**schema, "components": document()["components"]}).validate(body)
-
-
-async def reported(desk: WebhookDesk, endpoint: UUID) -> list[dict[str, Any]]:
-    """The bodies that are sent, in their order by sequence."""
-    events = sorted((one.event for one in await desk.deliveries(endpoint)), key=lambda one: one.sequence)
-    bodies = [msgspec.json.decode(make_body(one)) for one in events]
-    for body in bodies:
-        require_valid(body)
-    return bodies
 
 
 async def carrier(desk: WebhookDesk, name: str, status: Any, seconds: float, **fields: Any) -> None:

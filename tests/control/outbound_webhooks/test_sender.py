@@ -7,11 +7,14 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from control.db.duties import AnyDuty
 from control.db.pool import Connection
+from control.outbound_webhooks.endpoints import EndpointEdit
 from control.outbound_webhooks.http_client import MOST_KEPT
 from control.outbound_webhooks.model import ClaimedDelivery, DeliveryAttempt, DeliveryPolicy
 from control.outbound_webhooks.outbox import report_facts
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
+from control.worker_runtime import WorkerMetrics
 from tests.control.calls.call_platform import NOW, CallPlatform
 from tests.control.outbound_webhooks.webhook_workspace import WebhookDesk, ids, open_desk, verified
 from tests.control.tools.hostile_peer import Respond, drip, flood, garbage, hang, hang_up, plain, running_peer
@@ -155,46 +158,6 @@ async def test_delivery_fails_for_good_after_three_days(desk: WebhookDesk) -> No
         assert timedelta(hours=60) < desk.now - NOW < timedelta(days=3)
 
 
-async def test_endpoint_that_fails_for_five_days_is_disabled_and_its_owner_told(desk: WebhookDesk) -> None:
-    async with running_peer(plain("", "500 Internal Server Error")) as peer:
-        endpoint, _ = await desk.add_endpoint(f"{peer.url}/secret-path")
-        await desk.report()
-        await desk.send_due()
-        desk.now += timedelta(days=4, hours=23)
-        await desk.report()
-        await desk.send_due()
-        is_enabled = "SELECT is_enabled FROM outbound_webhook_endpoints WHERE id = $1"
-        assert await desk.row(is_enabled, endpoint)
-        desk.now += timedelta(hours=2)
-        await desk.send_due()
-        assert not await desk.row(is_enabled, endpoint)
-        assert await desk.row("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'mail.send'") >= 1
-        await desk.report()  # is not kept for it
-        assert len(await desk.deliveries(endpoint)) == 2
-
-
-async def test_success_ends_the_time_of_failing(desk: WebhookDesk) -> None:
-    async with running_peer(plain("", "500 Internal Server Error"), OK) as peer:
-        endpoint, _ = await desk.add_endpoint(peer.url)
-        await desk.report()
-        await desk.send_due()
-        failing = "SELECT failing_since FROM outbound_webhook_endpoints WHERE id = $1"
-        assert await desk.row(failing, endpoint) == NOW
-        await desk.pass_until_next(endpoint)
-        await desk.send_due()
-        assert await desk.row(failing, endpoint) is None
-
-
-async def test_gone_disables_at_once(desk: WebhookDesk) -> None:
-    async with running_peer(plain("", "410 Gone")) as peer:
-        endpoint, _ = await desk.add_endpoint(peer.url)
-        await desk.report()
-        await desk.send_due()
-        assert (
-            await desk.row("SELECT disabled_reason FROM outbound_webhook_endpoints WHERE id = $1", endpoint) == "gone"
-        )
-
-
 async def test_worker_killed_between_any_two_steps_loses_nothing(desk: WebhookDesk) -> None:
     """After the lease; after the request; within the transaction that records it; after it was recorded."""
     async with running_peer(OK) as peer:
@@ -319,10 +282,17 @@ async def test_running_sender_sends_what_is_due_while_others_are_slow(platform: 
         assert [(await desk.deliveries(one))[0].status for one in (endpoint, other)] == ["delivered"] * 2
 
 
+def duties(desk: WebhookDesk, metrics: WorkerMetrics) -> dict[str, AnyDuty]:
+    tasks = outbound_webhooks_tasks(
+        desk.platform.pool, desk.webhooks, metrics.count_webhook_attempt, metrics.report_oldest_delivery
+    )
+    return {duty.name: duty for duty in tasks.duties}
+
+
 async def test_old_events_and_expired_deliveries_are_cleared(desk: WebhookDesk) -> None:
     endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
     await desk.report()
-    expire = {duty.name: duty for duty in outbound_webhooks_tasks(desk.platform.pool, desk.webhooks).duties}
+    expire = duties(desk, WorkerMetrics())
     for days, statuses in ((2.9, ["pending"]), (3.1, ["failed"]), (29.9, ["failed"]), (30.1, [])):
         now = NOW + timedelta(days=days)
         for name in ("expired_deliveries", "old_webhook_events"):
@@ -358,3 +328,69 @@ async def test_events_of_an_object_are_numbered_upward_and_unique_ones_stored_on
     numbers = sorted(one.sequence for one in events)
     assert len(set(numbers)) == 7
     assert max(events, key=lambda one: one.sequence).type == "agent.deleted"
+
+
+async def test_deleted_workspace_is_sent_nothing_until_it_is_restored(desk: WebhookDesk) -> None:
+    """In the days in which it can be restored, nothing of its callers leaves the platform."""
+    async with running_peer(OK) as peer:
+        await desk.add_endpoint(peer.url)
+        await desk.report()
+        set_deleted = "UPDATE workspaces SET deleted_at = $2, purge_after = $2 WHERE id = $1"
+        for deleted_at, sent in ((desk.now, 0), (None, 1)):
+            await desk.platform.in_platform(
+                lambda db, at=deleted_at: db.execute(set_deleted, desk.workspace.workspace_id, at)  # type: ignore[misc]
+            )
+            assert len(await desk.send_due()) == sent
+
+
+async def test_oldest_due_delivery_of_endpoints_that_work_is_reported(desk: WebhookDesk) -> None:
+    metrics = WorkerMetrics()
+
+    async def report(now: datetime) -> float | None:
+        await duties(desk, metrics)["oldest_delivery"].run_once(desk.platform.pool, now)
+        return metrics.registry.get_sample_value("vocalized_worker_outbound_webhook_oldest")
+
+    await desk.add_endpoint("http://127.0.0.1:9/")
+    assert await report(NOW) == 0
+    for _ in range(2):
+        await desk.report()
+        desk.now += timedelta(minutes=1)
+    assert await report(desk.now) == NOW.timestamp()
+    await desk.send_due()  # nobody listens there
+    assert await report(desk.now + timedelta(hours=1)) == 0
+
+
+async def test_deleted_endpoint_is_sent_nothing(desk: WebhookDesk) -> None:
+    """Its deliveries stay until their events are deleted: a month of them would exceed the timeout of a request."""
+    async with running_peer(OK) as peer:
+        endpoint, _ = await desk.add_endpoint(peer.url)
+        await desk.report()
+        owner, endpoints = desk.workspace, desk.webhooks.endpoints
+        await desk.platform.in_workspace(
+            owner, lambda db: endpoints.delete(db, owner.workspace_id, owner.actor, endpoint)
+        )
+        assert await desk.send_due() == [] and not peer.requests
+        now = NOW + timedelta(days=31)
+        for name in ("expired_deliveries", "old_webhook_events"):
+            await duties(desk, WorkerMetrics())[name].run_once(desk.platform.pool, now)
+        assert await desk.row("SELECT count(*) FROM outbound_webhook_deliveries WHERE endpoint_id = $1", endpoint) == 0
+
+
+async def test_fact_is_stored_while_others_hold_its_workspace_and_endpoint(desk: WebhookDesk) -> None:
+    """A member who changes or deletes an endpoint, or a job that holds the workspace, delays no call."""
+    owner, endpoints = desk.workspace, desk.webhooks.endpoints
+    endpoint, _ = await desk.add_endpoint("http://127.0.0.1:9/")
+    kept, _ = await desk.add_endpoint("http://127.0.0.1:9/")
+
+    async def hold(db: Connection) -> None:
+        await db.execute("SELECT FROM workspaces WHERE id = $1 FOR NO KEY UPDATE", owner.workspace_id)
+        await endpoints.update(db, owner.workspace_id, owner.actor, kept, EndpointEdit(description="x"), NOW)
+        await endpoints.delete(db, owner.workspace_id, owner.actor, endpoint)
+        await desk.platform.in_platform(report)
+
+    async def report(db: Connection) -> None:
+        await db.execute("SET LOCAL lock_timeout = '200ms'")
+        await report_facts(db, [desk.make_fact("agent.updated")], NOW)
+
+    await desk.platform.in_workspace(owner, hold)
+    assert len(await desk.deliveries(kept)) == 1

@@ -101,6 +101,16 @@ class WebhookDesk:
         )
         return secret
 
+    async def change(self, endpoint_id: UUID, edit: EndpointEdit) -> None:
+        """A member changes an endpoint."""
+        owner = self.workspace
+        await self.platform.in_workspace(
+            owner,
+            lambda db: self.platform.services.outbound_webhooks.endpoints.update(
+                db, owner.workspace_id, owner.actor, endpoint_id, edit, self.now
+            ),
+        )
+
     async def send_due(self) -> list[DeliveryAttempt]:
         """All that is due now, one after the other."""
         made = []

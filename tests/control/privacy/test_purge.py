@@ -10,10 +10,10 @@ import pytest
 
 from control.analytics.rollup import delete_workspace_marks
 from control.billing.purged_workspaces import keep_billing_facts
-from control.calls.deletion import delete_workspace_calls
 from control.db.duties import AnyDuty
 from control.integrations.revocation import enqueue_workspace_revocations
 from control.privacy.purged_objects import delete_workspace_objects
+from control.privacy.purged_rows import delete_workspace_rows
 from control.workspaces.worker_tasks import workspaces_tasks
 from shared.storage import StorageUnavailable
 from tests.control.calls.call_platform import CallPlatform
@@ -42,7 +42,7 @@ DELETED: Final = {"call_events", "rollup_dirty"}
 def duty(platform: CallPlatform) -> AnyDuty:
     tasks = workspaces_tasks(
         platform.services.workspaces,
-        delete_calls=delete_workspace_calls,
+        delete_rows=delete_workspace_rows,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
         revoke_grants=enqueue_workspace_revocations,
@@ -133,3 +133,20 @@ async def test_workspace_stays_while_storage_is_away(platform: CallPlatform, mon
     assert await duty(platform).run_once(platform.pool, NOW)
     assert not await platform.in_platform(lambda db: db.fetchval(exists, filled.id))
     assert await platform.storage.list_keys() == []
+
+
+async def test_webhook_events_of_a_purged_workspace_go_in_batches(platform: CallPlatform) -> None:
+    """A million of them in the statement that deletes the workspace would exceed its timeout at each attempt."""
+    purged, other = [await platform.create_workspace() for _ in range(2)]
+    insert = (
+        "INSERT INTO outbound_webhook_events SELECT gen_random_uuid(), $1, 'call.ended', '', gen_random_uuid(), NULL,"
+        " now(), 1, '{}', now() FROM generate_series(1, 3)"
+    )
+    for one in (purged, other):
+        await platform.in_platform(lambda db, one=one: db.execute(insert, one.workspace_id))  # type: ignore[misc]
+    batches = [
+        await platform.in_platform(lambda db: delete_workspace_rows(db, purged.workspace_id, 2)) for _ in range(3)
+    ]
+    assert batches == [2, 1, 0]
+    left = "SELECT count(*) FROM outbound_webhook_events WHERE workspace_id = $1"
+    assert await platform.in_platform(lambda db: db.fetchval(left, other.workspace_id)) == 3

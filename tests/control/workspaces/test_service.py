@@ -10,9 +10,9 @@ import pytest
 
 from control.analytics.rollup import delete_workspace_marks
 from control.billing.purged_workspaces import keep_billing_facts
-from control.calls.deletion import delete_workspace_calls
 from control.db.pool import Connection
 from control.integrations.revocation import enqueue_workspace_revocations
+from control.privacy.purged_rows import delete_workspace_rows
 from control.workspaces import purge as purge_module
 from control.workspaces.model import NewWorkspace, Workspace
 from control.workspaces.purge import purge_due
@@ -40,7 +40,7 @@ async def purge_at(db: Connection, now: datetime) -> int:
         db,
         now,
         100,
-        delete_calls=delete_workspace_calls,
+        delete_rows=delete_workspace_rows,
         delete_marks=delete_workspace_marks,
         keep_billing_facts=keep_billing_facts,
         revoke_grants=enqueue_workspace_revocations,
@@ -194,7 +194,7 @@ async def test_purge_deletes_in_batches_and_keeps_ledger_and_audit_log(
     platform: WorkspacesPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await purge(platform)
-    monkeypatch.setattr(purge_module, "CALLS_PER_RUN", 3)
+    monkeypatch.setattr(purge_module, "ROWS_PER_RUN", 3)
     owner = await platform.create_user()
     workspace_id, other_id = await platform.create_workspace(owner), await platform.create_workspace(owner)
     for filled_id in (workspace_id, other_id):
