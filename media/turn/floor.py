@@ -101,7 +101,7 @@ class Floor:
         if state is FloorState.HELD:
             return self._held(t)
         if state is FloorState.CALLER:
-            is_heard = speaking and not self._stalled.hide_if_stalled(t)
+            is_heard = speaking and not self._stalled.hide_if_stalled(t, self._since)
             return NOTHING if is_heard else self._pause_if_silent(t)
         if not speaking:
             return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
