@@ -79,6 +79,26 @@ def test_an_answer_for_which_a_tool_ran_is_interrupted_and_the_tool_runs_once() 
     run_virtual(call())
 
 
+@pytest.mark.parametrize("tool_s", [0.0, 3.0])
+def test_a_long_sound_after_a_tool_was_called_is_no_second_request(tool_s: float) -> None:
+    async def call() -> None:
+        control = ScriptedControl(tool_s)
+        answers: Answers = [say_and_book("I book."), *["We booked it."] * 3]
+        scripted = ScriptedCall(answers=answers, tools=(BOOK_PLAN,), remote_tools=control)
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.silence(100)
+        await scripted.say("", 1_300)  # so long that it interrupts, whatever it is
+        await scripted.silence(9_000)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF]
+        for request in scripted.model.requests:
+            assert sum(one.text == HALF for one in request.messages) == 1
+        assert len(control.runs) == 1
+        assert "We booked it." in " ".join(said.text for said in scripted.events_of(AgentSaid))
+
+    run_virtual(call())
+
+
 def test_a_turn_is_reported_before_an_answer_that_is_shorter_than_it_stays_open() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["Yes."])
