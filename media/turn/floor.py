@@ -81,8 +81,9 @@ class Floor:
 
     @property
     def is_overlapped(self) -> bool:
-        """The caller spoke over words that cannot be interrupted: the turn stays open beyond them."""
-        return self._overlap_open and not self._interruptible
+        """The turn stays open beyond words spoken over: they cannot be interrupted, or are not audible yet."""
+        is_early = self.state is FloorState.HELD and not self.agent.is_audible
+        return is_early or (self._overlap_open and not self._may_interrupt())
 
     # --- the caller ---
 
@@ -147,8 +148,7 @@ class Floor:
     # --- the agent ---
 
     def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
-        """A reply, greeting or nudge is being made. InterruptAgent if the caller has the floor: drop it. What cannot be
-        interrupted takes the floor."""
+        """Words are being made. InterruptAgent if the caller has the floor and they can be interrupted: drop them."""
         if interruptible and self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
@@ -173,7 +173,7 @@ class Floor:
         """The reply became audible (this commits the caller's turn, `settle_ms` later), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
-        dictated: what it asks for that is dictated. is_last: the call ends with it, so that speech over it holds it.
+        dictated: what it asks for that is dictated. is_last: the call ends with it.
         InterruptAgent if the caller has the floor: drop it."""
         if self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
