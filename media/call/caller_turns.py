@@ -39,6 +39,7 @@ class CallerTurns:
         self._entry: TranscriptEntry | None = None
         self._text = ""  # all words of the floor's turn
         self._settled: list[str] = []  # those of them that were reported already
+        self._is_acted_on = False  # a tool was called for those
         self._pending: CallerSaid | None = None
 
     @property
@@ -69,7 +70,7 @@ class CallerTurns:
     def discard(self) -> None:
         """The detected speech had no words: its start does not count."""
         self._began = self._went_on = self._onset_ms = None
-        self._settled = []
+        self._forget_settled()
 
     def discard_overlap(self) -> None:
         """The speech over the agent was no turn: its start does not count. The start of a pending turn stays."""
@@ -83,10 +84,14 @@ class CallerTurns:
         ended: float,
         at_audio: Callable[[float], float] | None = None,
         timed: Sequence[TimedWord] = (),
-    ) -> None:
-        """A turn ended, or was continued and ended again. text: all its words so far. at_audio: converts the audio
-        clock to the call's, now that all audio of the turn is there: what was delayed and comes at once seemed to
-        begin when it came. timed: the latest words that have times, on the audio clock."""
+    ) -> bool:
+        """A turn ended, or was continued and ended again; returns whether there are words to answer, as opposed to
+        sounds after words for which a tool was called. text: all its words so far. at_audio: converts the audio clock
+        to the call's, now that all audio of the turn is there: what was delayed and comes at once seemed to begin when
+        it came. timed: the latest words that have times, on the audio clock."""
+        if self._is_acted_on_whole(text):
+            self._began = self._went_on = self._onset_ms = None
+            return False
         if at_audio is not None and self._onset_ms is not None and self._began is not None:
             self._began = min(self._began, at_audio(self._onset_ms))
         self._onset_ms = None
@@ -99,10 +104,13 @@ class CallerTurns:
             self._entry.set_text(text)
         word_ms = self._time_words(text, at_audio, timed)
         self._pending = self._event(self.number, text, ended, ended, word_ms)
+        return True
 
     def preview(self, text: str, note: str) -> list[Message]:
         """The messages for the model as they will be if the turn ends with this text (`take`). note: what it is told
         besides."""
+        if self._is_acted_on_whole(text):
+            return self._transcript.messages()
         return self._transcript.messages_with_turn(self._without_settled(text), note, self._entry)
 
     def commit(self, *, is_continued: bool = False) -> None:
@@ -111,23 +119,32 @@ class CallerTurns:
         if is_continued:
             self.settle()
             return
-        self._settled = []
+        self._forget_settled()
         self._report()
 
-    def settle(self) -> None:
-        """What the caller adds to the pending turn from now on is a turn of its own, because a tool was called for it,
-        although nothing of the answer was heard yet, or because the caller was talked over."""
+    def settle(self, *, is_acted_on: bool = False) -> None:
+        """What the caller adds to the pending turn from now on is a turn of its own, because a tool was called for it
+        (is_acted_on), although nothing of the answer was heard yet, or because the caller was talked over."""
         if self._pending is not None:
             self._settled = self._text.split()
             went_on = self._went_on
             self._report()
             self._began = went_on
+        self._is_acted_on = bool(self._settled) and (is_acted_on or self._is_acted_on)
 
     def _report(self) -> None:
         if self._pending is None:
             return
         self._emit(self._pending)
         self._pending = self._entry = self._began = self._went_on = None
+
+    def _forget_settled(self) -> None:
+        self._settled, self._is_acted_on = [], False
+
+    def _is_acted_on_whole(self, text: str) -> bool:
+        """Whether these are the words for which a tool was called, and no more: as a turn of their own, they would have
+        it called again."""
+        return self._is_acted_on and text.split() == self._settled
 
     def _without_settled(self, text: str) -> str:
         """The recogniser repeats all words of the floor's turn. If it hears earlier ones differently now, all of them

@@ -41,8 +41,7 @@ from shared import events
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 
-    All methods run on the event loop and return at once. floor: decides whose turn it is. recogniser: reads caller
-    audio. transcript: the text so far. turns: the caller's turns. keypad: keys that either side presses.
+    All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses.
     """
 
     def __init__(
@@ -223,7 +222,7 @@ class Conversation:
 
     def tools_called(self) -> None:
         """A tool acts on what the caller has said: that can no longer change."""
-        self.turns.settle()
+        self.turns.settle(is_acted_on=True)
 
     def tools_done(self, sequence: ToolSequence) -> None:
         """The tools of an answer have ended: the reply that waits for them is due, or the caller has to be told."""
@@ -302,7 +301,8 @@ class Conversation:
         """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
-        self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words)
+        if not self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words):
+            return self._reply(None)  # the answer that the sounds have cut off
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

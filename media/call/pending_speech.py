@@ -112,7 +112,8 @@ class PendingSpeech:
 
     def is_for_model(self, text: str) -> bool:
         """Whether the model would answer a turn with this text, as far as is known before it ends."""
-        return not self.is_opening and not self._requests.is_made_by(text)
+        is_answered = not self.is_opening and not self._requests.has_ended_call
+        return is_answered and not self._requests.is_made_by(text)
 
     def reply_to_keys(self, keys: str, now: float) -> FixedText | None:
         """What is said to keys that ask for something of the call; None: they are a turn of the caller's."""

@@ -81,8 +81,9 @@ class Floor:
 
     @property
     def is_overlapped(self) -> bool:
-        """The caller spoke over words that cannot be interrupted: the turn stays open beyond them."""
-        return self._overlap_open and not self._interruptible
+        """The turn stays open beyond words spoken over: they cannot be interrupted, or are not audible yet."""
+        is_early = self.state is FloorState.HELD and not self.agent.is_audible
+        return is_early or (self._overlap_open and not self._may_interrupt())
 
     # --- the caller ---
 
@@ -101,7 +102,7 @@ class Floor:
         if state is FloorState.HELD:
             return self._held(t)
         if state is FloorState.CALLER:
-            is_heard = speaking and not self._stalled.hide_if_stalled(t)
+            is_heard = speaking and not self._stalled.hide_if_stalled(t, self._since)
             return NOTHING if is_heard else self._pause_if_silent(t)
         if not speaking:
             return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
@@ -147,8 +148,7 @@ class Floor:
     # --- the agent ---
 
     def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
-        """A reply, greeting or nudge is being made. InterruptAgent if the caller has the floor: drop it. What cannot be
-        interrupted takes the floor."""
+        """Words are being made. InterruptAgent if the caller has the floor and they can be interrupted: drop them."""
         if interruptible and self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
@@ -173,8 +173,7 @@ class Floor:
         """The reply became audible (this commits the caller's turn, `settle_ms` later), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
-        dictated: what it asks for that is dictated. is_last: the call ends with it, so it is held, not lowered, until
-        it is known what is said over it.
+        dictated: what it asks for that is dictated. is_last: the call ends with it.
         InterruptAgent if the caller has the floor: drop it."""
         if self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
@@ -289,7 +288,7 @@ class Floor:
             return NOTHING
         may_nod = self._rules.nod_ms > 0 and self.agent.may_be_lowered(t, self._rules.near_end_ms)
         self.state = FloorState.HELD
-        self._hold.begin(t, t - self._silent_since, is_lowered=may_nod)
+        self._hold.begin(t, t - self._silent_since, len(self._text.new_words), is_lowered=may_nod)
         self._request.cancel()
         return (LowerAgent(t) if may_nod else HoldAgent(t),)
 
@@ -344,10 +343,11 @@ class Floor:
         return self.state is FloorState.HELD and self.agent.is_audible and is_short and self._text.is_like_nod
 
     def _resume(self, t: int) -> Decisions:
+        was_lowered = self._hold.end_falsely(len(self._text.new_words))
         if self._is_misheard_nod():
             self._text.mark_handled()
         self.state = FloorState.SPEAKING if self.agent.is_audible else FloorState.THINKING
-        return (ResumeAgent(t, lowered=self._hold.end_falsely()),)
+        return (ResumeAgent(t, lowered=was_lowered),)
 
     def _interrupt(self, t: int) -> Decisions:
         early = self.agent.leaves_turn_open

@@ -9,14 +9,14 @@ _MAX_FALSE_HOLDS: Final = 4
 
 
 class Hold:
-    """The latest hold. at: when it began. pause_before_ms: silence before its speech. is_lowered: the agent is not
-    silent, only lower. Times are in ms of audio."""
+    """The latest hold. at: when it began. pause_before_ms: silence before its speech. word_count: of the caller's words
+    that were not answered then. is_lowered: the agent is not silent, only lower. Times are in ms of audio."""
 
     def __init__(self, rules: TurnRules) -> None:
         self._rules = rules
         self._segment = 0
         self._false_count = 0
-        self.at = self.pause_before_ms = 0
+        self.at = self.pause_before_ms = self.word_count = 0
         self.is_lowered = False
 
     @property
@@ -24,20 +24,22 @@ class Hold:
         """How much more speech a hold needs now: after each false hold more, until `reset`."""
         return min(self._false_count, _MAX_FALSE_HOLDS) * self._rules.false_hold_ms
 
-    def begin(self, t: int, pause_before_ms: int, *, is_lowered: bool) -> None:
+    def begin(self, t: int, pause_before_ms: int, word_count: int, *, is_lowered: bool) -> None:
         """The agent is silenced or lowered."""
         self.at = self._segment = t
-        self.pause_before_ms = pause_before_ms
+        self.pause_before_ms, self.word_count = pause_before_ms, word_count
         self.is_lowered = is_lowered
 
     def speak_again(self, t: int) -> None:
         """The caller speaks again after a pause: the count starts anew."""
         self._segment = t
 
-    def end_falsely(self) -> bool:
-        """It was nothing, or a backchannel; returns whether the agent was only lowered, which does not count."""
+    def end_falsely(self, word_count: int) -> bool:
+        """It was nothing, or a backchannel; returns whether the agent was only lowered. word_count: now. A nod that
+        only lowered the agent does not count; sounds without words do: in noise they come again and again."""
+        is_nod = word_count > self.word_count
         was_lowered, self.is_lowered = self.is_lowered, False
-        self._false_count += not was_lowered
+        self._false_count += not (was_lowered and is_nod)
         return was_lowered
 
     def end(self) -> bool:

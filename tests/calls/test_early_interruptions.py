@@ -2,6 +2,7 @@
 
 import pytest
 
+from media.providers.ports import ProviderError
 from shared.events import AgentSaid, CallerSaid, TurnInterrupted, TurnLatency, TurnResumed
 from shared.plan import TurnPlan
 from tests.calls.remote_tools import BOOK_PLAN, ScriptedControl, say_and_book
@@ -79,6 +80,26 @@ def test_an_answer_for_which_a_tool_ran_is_interrupted_and_the_tool_runs_once() 
     run_virtual(call())
 
 
+@pytest.mark.parametrize("tool_s", [0.0, 3.0])
+def test_a_long_sound_after_a_tool_was_called_is_no_second_request(tool_s: float) -> None:
+    async def call() -> None:
+        control = ScriptedControl(tool_s)
+        answers: Answers = [say_and_book("I book."), *["We booked it."] * 3]
+        scripted = ScriptedCall(answers=answers, tools=(BOOK_PLAN,), remote_tools=control)
+        await scripted.say(HALF, 800)
+        await scripted.wait_until_sounding()
+        await scripted.silence(100)
+        await scripted.say("", 1_300)  # so long that it interrupts, whatever it is
+        await scripted.silence(9_000)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF]
+        for request in scripted.model.requests:
+            assert sum(one.text == HALF for one in request.messages) == 1
+        assert len(control.runs) == 1
+        assert "We booked it." in " ".join(said.text for said in scripted.events_of(AgentSaid))
+
+    run_virtual(call())
+
+
 def test_a_turn_is_reported_before_an_answer_that_is_shorter_than_it_stays_open() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["Yes."])
@@ -115,5 +136,33 @@ def test_a_greeting_is_never_withdrawn() -> None:
         greeting, answer = scripted.events_of(AgentSaid)
         assert greeting.interrupted and greeting.turn == 0 and answer.text == "Friday is full."
         assert len(scripted.events_of(TurnInterrupted)) == 1
+
+    run_virtual(call())
+
+
+def test_without_barge_in_words_begun_before_the_answer_are_a_turn_after_it() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["How many are you?", "Friday is full."], turn=TurnPlan(400, barge_in="off"))
+        scripted.model.delay_s = 0.9
+        await scripted.say(HALF, 800)
+        await scripted.silence(800)
+        await scripted.say(REST, 1_000)  # the answer begins meanwhile
+        await scripted.silence(6_000)
+        told = [event.text for event in scripted.events.events if isinstance(event, CallerSaid | AgentSaid)]
+        assert told == [HALF, "How many are you?", REST, "Friday is full."]
+
+    run_virtual(call())
+
+
+def test_an_answer_that_fails_under_the_caller_s_words_loses_none_of_them() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=[ProviderError("scripted", "cut"), "Friday is full."])
+        scripted.model.delay_s = 0.9
+        await scripted.say(HALF, 800)
+        await scripted.silence(900)
+        await scripted.say(REST, 1_000)  # the answer fails meanwhile
+        await scripted.silence(6_000)
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF, REST]
+        assert scripted.events_of(AgentSaid)[-1].text == "Friday is full."
 
     run_virtual(call())

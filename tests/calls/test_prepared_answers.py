@@ -152,3 +152,15 @@ def test_the_silence_in_which_the_caller_may_go_on_is_no_wait_for_an_answer(dela
         assert len(said) == 1 + fillers and said[-1] == "Friday is full."
 
     run_virtual(call())
+
+
+def test_nothing_is_prepared_once_the_call_is_being_ended() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=["Friday is full."], turn=TURN)
+        await scripted.say(HALF, 400)
+        scripted.call.end("max_duration", polite=True)  # the caller speaks, so that no goodbye is said
+        await scripted.say("", 400)
+        await scripted.silence(1_500)
+        assert scripted.carrier.hung_up and scripted.model.requests == []
+
+    run_virtual(call())

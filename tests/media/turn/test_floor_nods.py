@@ -62,10 +62,18 @@ def test_a_key_interrupts_a_lowered_agent() -> None:
 
 def test_nods_do_not_make_the_next_hold_need_more_speech() -> None:
     call = polite()
-    for _ in range(3):
-        call.speech(200).silence(300).text("").silence(500)
+    for count in range(1, 4):
+        call.speech(200).silence(300).text("mhm " * count).silence(500)
     call.log.clear()
     assert call.speech(20).new_kinds() == ["LowerAgent"]
+
+
+def test_noise_does_not_lower_the_agent_again_and_again() -> None:
+    call = polite().speech(100).silence(300).text("mhm").silence(500)
+    for _ in range(20):  # a knock each second, of which the recogniser makes no word
+        call.speech(100).silence(300).text("mhm").silence(600)
+    assert call.new_kinds().count("LowerAgent") == 2
+    assert call.speech(700).new_kinds()[0] == "LowerAgent", "longer speech is still noticed"
 
 
 def test_an_answer_to_the_agent_s_own_question_takes_the_floor() -> None:

@@ -152,12 +152,23 @@ def test_words_over_an_agent_without_barge_in_become_a_turn_afterwards() -> None
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["and Sunday"]
 
 
-def test_words_before_a_reply_without_barge_in_stay_unanswered_after_its_commit() -> None:
+def test_words_before_a_reply_without_barge_in_keep_the_turn_open() -> None:
     call = make_floor(barge_in=False).speech(400).silence(200).text("a table").silence(200)
-    call.speech(400).text("a table for two", final=False).silence(300).agent().silence(500).agent_done()
+    call.speech(400).agent()  # it becomes audible in the middle of a word, of which no text is known yet
+    assert call.floor.is_overlapped and call.floor.turn == 0, "the recogniser keeps what it has heard"
+    call.speech(200).silence(500).agent_done()
     assert call.floor.state is FloorState.PAUSED
-    call.text("").silence(100)
-    assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["a table", "for two"]
+    call.text("a table for two").silence(100)
+    assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["a table", "a table for two"]
+
+
+def test_a_reply_that_fails_under_the_caller_s_words_leaves_the_turn_open() -> None:
+    call = make_floor().speech(400).silence(200).text("a table").silence(200).silence(200).speech(300)
+    assert call.floor.state is FloorState.HELD and call.floor.is_overlapped
+    call.agent_done()  # without a sound
+    assert call.floor.turn == 0, "the recogniser keeps the beginning of the sentence"
+    call.speech(600).silence(200).text("a table for two").silence(200)
+    assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["a table", "a table for two"]
 
 
 def test_speech_that_continues_after_the_agent_is_a_turn() -> None:
