@@ -37,6 +37,10 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/integrations/{integrationId}/sync-logs",
     "/workspaces/{workspaceId}/knowledge/documents/{documentId}", "/workspaces/{workspaceId}/http-tools/{httpToolId}",
     "/workspaces/{workspaceId}/mcp-servers/{mcpServerId}",
+    "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}",
+    # The seeded workspaces have no endpoint, so no delivery.
+    "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}/deliveries",
+    "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}/deliveries/{webhookDeliveryId}",
 }  # fmt: skip
 
 
