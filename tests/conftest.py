@@ -3,6 +3,7 @@
 The servers start with the first test that needs them. The fixtures are plain functions, tied to no test's event loop.
 """
 
+import asyncio
 import gc
 import shutil
 import socket
@@ -28,17 +29,23 @@ TESTS = Path(__file__).parent
 # Folders of tests that start the platform as processes: up to 50 s each.
 SLOWEST = ("network", "vocalized")
 
+# pipecat, once imported, replaces it on Python before 3.12 by one that raises a subclass of CancelledError. That is no
+# time-out to `asyncio.timeout`, which compares the class: a late answer of Redis would end the request instead.
+_WAIT_FOR = asyncio.wait_for
+
 _TEMPLATE = "migrated"
 _numbers = count(1)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keeps Python's garbage collector from the modules and tests, which live as long as the process."""
+    """Keeps Python's garbage collector from the modules and tests, which live as long as the process, and leaves
+    asyncio as our programs have it: of these only the engine process imports pipecat."""
     gc.disable()
     try:
         return (yield)
     finally:
+        asyncio.wait_for = _WAIT_FOR
         gc.freeze()
         gc.enable()
 

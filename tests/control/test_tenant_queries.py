@@ -60,6 +60,7 @@ PLATFORM: Final = frozenset(
 # workspace as a parameter before the step to it; their callers know it.
 BY_ID: Final = frozenset(
     {
+        "api_keys.store.update_last_use",
         "billing.read_invoices.select_listings",  # the place of the page's cursor
         "billing.read_spend_limits.select_open",
         "billing.store.select_booked",

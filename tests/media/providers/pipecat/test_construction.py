@@ -1,5 +1,7 @@
 """Services of pipecat, made from their names and settings: the catalogue says what the real constructors take."""
 
+import asyncio
+
 import msgspec
 import pytest
 from aiohttp import ClientSession
@@ -16,6 +18,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 VALUES = {"text": "x", "integer": 1, "number": 1.0, "boolean": True, "list": [], "object": {}, "any": "x"}
 # It loads a model from the network while it is made. XTTS wants a voice.
 LEFT_OUT = ("moonshine", "xtts")
+
+
+def test_tests_run_with_the_wait_for_of_asyncio() -> None:
+    assert asyncio.wait_for.__module__ == "asyncio.tasks"
 
 
 def wanted(name: str, service: PipecatService) -> OpenService:
