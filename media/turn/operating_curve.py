@@ -34,7 +34,7 @@ class CurveWeights:
     plan's silence where there is no model of the language, so that the sound decides alone.
     """
 
-    text_done: float = 0.905
+    text_done: float = 0.88
     text_likely: float = 0.5
     text_open: float = 0.1
     sound_done: float = 0.85

@@ -16,7 +16,7 @@ from vocalized.listening.summary import peer_table, score_table, tables
 _METHOD: Final = Path(__file__).parent / "method.md"
 _HEAD: Final = """# Listening
 
-How the call takes turns with recorded human callers: whom it boundaries off, whom it lets wait, what stops it, and what
+How the call takes turns with recorded human callers: whom it cuts off, whom it lets wait, what stops it, and what
 it does not hear. Written by `make listen`; don't edit.
 
 ![Cuts and response times](listening.png)

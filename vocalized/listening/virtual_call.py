@@ -31,8 +31,7 @@ from vocalized.listening.sound import FRAME_MS
 from vocalized.listening.virtual_carrier import SoundSpan, VirtualCarrier
 from vocalized.virtual_time import run_virtual
 
-# The local recogniser's and smart-turn's times on one core, as measured on the benchmarks' machine: a start, and a
-# share of the sound's length.
+# About what the local recogniser and smart-turn take on one core: a start, and a share of the sound's length.
 RECOGNISER_MS, RECOGNISER_SHARE = 50.0, 0.02
 SMART_TURN_MS: Final = 50.0
 _REPLY: Final = "Thank you for calling, I can certainly help you with that today."
