@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from control.accounts.addresses import Address
-from control.agents.action_config import ActionToolConfig
+from control.agents.action_config import UUID_PATTERN, ActionToolConfig
 from control.agents.analysis_config import AnalysisConfig
 from control.agents.calendar_config import AgentCalendar
 from control.agents.config_part import PLAIN, ConfigPart
@@ -41,7 +41,7 @@ SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
 # Not of type UUID: stored configs hold texts.
-DocumentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+DocumentId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]

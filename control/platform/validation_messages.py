@@ -95,7 +95,6 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$": "must be a language tag (BCP 47), such as en or pt-BR",
     r"^([a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?)?$": "must be a language tag, such as pt-BR, or empty",
     r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$": "must be an id (UUID)",
-    r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$": "must be an id (UUID)",
     r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$": "must be an id (UUID), or empty",
     r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "must be lower-case words of letters and digits joined by _, such as find_order",
     r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$": "must be printable ASCII without spaces at its ends",
