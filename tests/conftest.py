@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from control.db.migrate import migrate
 from tests.platform.service_folder import make_service_folder
@@ -21,7 +22,10 @@ from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
 from vocalized.services.valkey_cluster import serve_valkey_cluster
 
-# No deadline, because a loaded machine must not fail a property. The same examples in every run.
+# No deadline, because a loaded machine must not fail a property. The same examples in every run: hypothesis would draw
+# from the constants of whatever modules of ours its process has imported, so from the order of the test files.
+assert hasattr(providers, "is_local_module_file")
+providers.is_local_module_file = lambda _path: False
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 

@@ -261,7 +261,7 @@ class Floor:
             self.state = FloorState.LISTENING
             self._commit()
             return (NothingSaid(t, self._interrupted),)
-        self._text.mark_handled()
+        self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
         return (CallerDone(t, end, self._text.text, end + self._need),)
 

@@ -12,6 +12,8 @@ class TurnText:
         self._words: list[str] = []
         self._handled = 0
         self._handled_questions = 0
+        self._answered = 0  # words that had an answer, nods among them
+        self._owed = 0  # of these, the words whose answer was cancelled
 
     @property
     def text(self) -> str:
@@ -25,8 +27,8 @@ class TurnText:
 
     @property
     def needs_answer(self) -> bool:
-        """Whether anything new is more than a backchannel."""
-        return bool(without_backchannels(self.new_words))
+        """Whether anything new is more than a backchannel, or had an answer that was cancelled."""
+        return self._handled < self._owed or bool(without_backchannels(self.new_words))
 
     @property
     def is_backchannel(self) -> bool:
@@ -54,16 +56,24 @@ class TurnText:
         self._handled = len(self._words)
         self._handled_questions = self.text.count("?")
 
+    def mark_answered(self) -> None:
+        """An answer to everything so far is asked for."""
+        self.mark_handled()
+        self._answered = self._handled
+
     def reopen(self) -> None:
         """The answer was cancelled: everything so far needs one again."""
         self._handled = self._handled_questions = 0
+        self._owed = self._answered
 
     def commit(self) -> None:
         """The recogniser starts a new turn; words that nobody has answered are carried over."""
+        is_owed = self._handled < self._owed
         self._carried = " ".join(self.new_words) if self.needs_answer else ""
         self._text = ""
         self._words = split_words(self._carried)
-        self._handled = self._handled_questions = 0
+        self._handled = self._handled_questions = self._answered = 0
+        self._owed = len(self._words) if is_owed else 0
 
     def interrupts(self, min_words: int) -> bool:
         """Whether the new words, said over the agent, ask for the floor: enough of them, a demand or a question."""

@@ -67,3 +67,12 @@ def test_words_known_late_within_them_continue_the_turn_too() -> None:
     assert call.log[:2][-1] == InterruptAgent(call.now, early=True)
     call.silence(400)
     assert [d.text for d in call.log if isinstance(d, CallerDone)] == ["I want a table for two"]
+
+
+def test_a_backchannel_is_answered_although_a_key_and_fixed_words_cancelled_its_answer() -> None:
+    call = make_floor(settle_ms=300).speech(20).silence(200).text("uh-huh").silence(200)
+    call.agent().silence(20).speech(20).key("5")
+    call.record(call.floor.agent_thinking(call.now, interruptible=False)).agent_done()
+    call.log.clear()
+    call.silence(400).text("uh-huh")
+    assert call.log[-1] == CallerDone(call.now, call.voice, "uh-huh", call.voice + 400)

@@ -71,3 +71,29 @@ def test_text_with_fewer_words_is_older() -> None:
     turn_text.update("one two three")
     assert turn_text.is_older("one two")
     assert not turn_text.is_older("one two three")
+
+
+def test_a_backchannel_whose_answer_was_cancelled_needs_one_until_it_has_it() -> None:
+    turn_text = TurnText()
+    turn_text.update("uh-huh")
+    assert not turn_text.needs_answer
+    turn_text.mark_answered()
+    turn_text.reopen()
+    assert turn_text.needs_answer and not turn_text.is_backchannel
+    turn_text.commit()
+    turn_text.update("okay")
+    assert turn_text.needs_answer and turn_text.text == "uh huh okay"
+    turn_text.mark_answered()
+    assert not turn_text.needs_answer
+    turn_text.update("okay yeah")
+    turn_text.mark_handled()
+    turn_text.commit()
+    assert not turn_text.needs_answer and turn_text.text == ""
+
+
+def test_a_backchannel_over_the_agent_needs_no_answer_after_an_interruption() -> None:
+    turn_text = TurnText()
+    turn_text.update("uh-huh")
+    turn_text.mark_handled()
+    turn_text.reopen()
+    assert not turn_text.needs_answer
