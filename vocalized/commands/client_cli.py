@@ -1,0 +1,27 @@
+"""The command line of `vocalized client`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+Language = Literal[
+    "python", "document", "csharp", "go", "java", "kotlin", "php", "ruby", "rust", "swift", "typescript"
+]  # fmt: skip
+
+
+def client(
+    language: Annotated[Language, typer.Option(help="Of the client; `document`: the OpenAPI document alone.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where it is written.")],
+    url: Annotated[str, typer.Option(metavar="URL", help="Of your API, for the document.")] = "http://127.0.0.1:8080",
+) -> None:
+    """Writes a client of the API for customers' systems, from the OpenAPI document of this version.
+
+    The Python client is this project's own. Those of other languages are made by OpenAPI Generator from the document
+    in FOLDER, into a folder of the language's name. If it is not installed, the command for it is printed, and the
+    exit code is 3.
+    """
+    from vocalized.commands.client import ClientOptions, run_client
+
+    raise typer.Exit(run_client(ClientOptions(language, output, url), Console(highlight=False)))
