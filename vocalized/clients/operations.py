@@ -56,6 +56,10 @@ class ApiOperation:
         return [one for one in self.raw["parameters"] if one["in"] == "query"]
 
     @property
+    def query_names(self) -> set[str]:
+        return {one["name"] for one in self.query_parameters}
+
+    @property
     def errors(self) -> dict[str, list[str]]:
         """Codes of errors by status."""
         answers = self.raw["responses"].items()

@@ -37,11 +37,11 @@ class GeneratorRun:
     is_done: bool
 
 
-def generate_client(language: str, document: Path, output: Path) -> GeneratorRun:
+def generate_client(language: str, document: Path, folder: Path) -> GeneratorRun:
     """Has OpenAPI Generator write a client from the document, if it is installed. language: a key of GENERATORS. Raises
     GeneratorFailed."""
     program = shutil.which(PROGRAM)
-    arguments = ["generate", "-i", str(document), "-g", GENERATORS[language], "-o", str(output)]
+    arguments = ["generate", "-i", str(document), "-g", GENERATORS[language], "-o", str(folder)]
     if program is None:
         return GeneratorRun([PROGRAM, *arguments], is_done=False)
     try:
@@ -51,5 +51,6 @@ def generate_client(language: str, document: Path, output: Path) -> GeneratorRun
     except subprocess.TimeoutExpired as error:
         raise GeneratorFailed(f"{PROGRAM} took longer than {TIMEOUT_S} s") from error
     if done.returncode != 0:
-        raise GeneratorFailed(f"{PROGRAM} ended with {done.returncode}:\n{done.stdout.decode(errors='replace')[-4000:]}")
+        output = done.stdout.decode(errors="replace")
+        raise GeneratorFailed(f"{PROGRAM} ended with {done.returncode}:\n{output[-4000:]}")
     return GeneratorRun([program, *arguments], is_done=True)

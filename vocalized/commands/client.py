@@ -4,8 +4,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
+from typing import TextIO
 
 from vocalized.clients.document import customer_document, make_api_document
 from vocalized.clients.other_languages import INSTALL, GeneratorFailed, generate_client
@@ -24,14 +23,14 @@ class ClientOptions:
     url: str
 
 
-def run_client(options: ClientOptions, console: Console) -> int:
+def run_client(options: ClientOptions, out: TextIO) -> int:
     """Writes the client and says how it goes on. 1: it could not; 3: the generator is not installed."""
     document = make_api_document(options.url)
     try:
         if options.language == "python":
             write_python_client(document, options.output)
-            console.print(f"{options.output}: the Python client {document['info']['version']}", soft_wrap=True, markup=False)
-            console.print(f"Install it:  pip install {shlex.quote(f'{options.output}[webhooks]')}", soft_wrap=True, markup=False)
+            print(f"{options.output}: the Python client {document['info']['version']}", file=out)
+            print(f"Install it:  pip install {shlex.quote(f'{options.output}[webhooks]')}", file=out)
             return 0
         options.output.mkdir(parents=True, exist_ok=True)
         source = options.output / DOCUMENT
@@ -40,19 +39,19 @@ def run_client(options: ClientOptions, console: Console) -> int:
             # OpenAPI Generator 7.26 makes TypeScript of `webhooks` that does not compile: two files of one name.
             del shown["webhooks"]
         source.write_text(json.dumps(shown, indent=1), encoding="utf-8")
-        console.print(f"{source}: the OpenAPI document", soft_wrap=True, markup=False)
-        return 0 if options.language == "document" else _generate(options, source, console)
+        print(f"{source}: the OpenAPI document", file=out)
+        return 0 if options.language == "document" else _generate(options, source, out)
     except (OutputNotEmpty, GeneratorFailed, OSError) as error:
-        console.print(f"client: {error}", soft_wrap=True, markup=False)
+        print(f"client: {error}", file=out)
         return 1
 
 
-def _generate(options: ClientOptions, source: Path, console: Console) -> int:
+def _generate(options: ClientOptions, source: Path, out: TextIO) -> int:
     folder = options.output / options.language
     run = generate_client(options.language, source, folder)
     if run.is_done:
-        console.print(f"{folder}: the client", soft_wrap=True, markup=False)
+        print(f"{folder}: the client", file=out)
         return 0
-    console.print(f"OpenAPI Generator is not installed. Install it: {INSTALL}. Then:", soft_wrap=True, markup=False)
-    console.print(shlex.join(run.command), soft_wrap=True, markup=False)
+    print(f"OpenAPI Generator is not installed. Install it: {INSTALL}. Then:", file=out)
+    print(shlex.join(run.command), file=out)
     return 3

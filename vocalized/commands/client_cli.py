@@ -1,10 +1,10 @@
 """The command line of `vocalized client`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 Language = Literal[
     "python", "document", "csharp", "go", "java", "kotlin", "php", "ruby", "rust", "swift", "typescript"
@@ -24,4 +24,4 @@ def client(
     """
     from vocalized.commands.client import ClientOptions, run_client
 
-    raise typer.Exit(run_client(ClientOptions(language, output, url), Console(highlight=False)))
+    raise typer.Exit(run_client(ClientOptions(language, output, url), sys.stdout))

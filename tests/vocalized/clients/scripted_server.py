@@ -85,10 +85,10 @@ async def forward(request: ReceivedRequest, url: str) -> bytes:
     """What the API at this address answers to the request."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head, _, body = request.raw.partition(b"\r\n\r\n")
+    head = request.raw.removesuffix(request.body).strip()
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"connection:", b"host:"))]
     lines += [b"Host: " + host.encode(), b"Connection: close"]
-    writer.write(b"\r\n".join([*lines, b"", b""]) + body)
+    writer.write(b"\r\n".join([*lines, b"", b""]) + request.body)
     try:
         return await reader.read()
     finally:

@@ -7,6 +7,8 @@ from .errors import ApiError, ConnectionFailed, VocalizedError
 
 # 408: the body did not arrive in time. 500 to 504: ours, or a proxy's in front of us.
 _TRANSIENT = frozenset({408, 500, 502, 503, 504})
+# More would leave a float's range.
+_MOST_DOUBLINGS = 60
 # The first request under the same key has not ended.
 _IN_FLIGHT = "idempotency_in_flight"
 
@@ -39,7 +41,7 @@ class RetryPolicy:
         wanted = error.retry_after_s if isinstance(error, ApiError) else None
         if wanted is not None:
             return wanted if wanted <= self.max_delay_s else None
-        delay = min(self.first_delay_s * 2.0**attempt, self.max_delay_s)
+        delay = min(self.first_delay_s * 2.0 ** min(attempt, _MOST_DOUBLINGS), self.max_delay_s)
         return delay * (1 - draw() / 2)
 
 
