@@ -77,8 +77,15 @@ def answer(status: int, body: Any = None, **headers: str) -> bytes:
 
 def error(status: int, code: str, **headers: str) -> bytes:
     """An error as the API answers it."""
-    body = {"error": {"type": "x", "code": code, "message": "No.", "param": None, "errors": [], "request_id": "r1"}}
-    return answer(status, body, **headers)
+    found: dict[str, Any] = {
+        "type": "x",
+        "code": code,
+        "message": "No.",
+        "param": None,
+        "errors": [],
+        "request_id": "r1",
+    }
+    return answer(status, {"error": found}, **headers)
 
 
 async def forward(request: ReceivedRequest, url: str) -> bytes:
