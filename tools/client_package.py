@@ -1,8 +1,8 @@
 """Builds the Python client, installs it in an environment of its own, and uses it: python -m tools.client_package
 
 Not part of the suite, because it takes a minute: it makes the wheel with hatchling, which is fetched for that, installs
-it with its extra, checks each program of its README by `mypy --strict` against what is installed, and that a wrong one is
-refused, and runs the first one against `vocalized up`. Ends with an error at the first step that fails.
+it with its extra, checks each program of its README, and a wrong one, by `mypy --strict` against what is installed, and
+runs the first one against `vocalized up`. Ends with an error at the first step that fails.
 """
 
 import json

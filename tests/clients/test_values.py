@@ -128,6 +128,13 @@ def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         PACKAGE.Vocalized()
 
 
+def test_secret_of_a_function_that_cannot_be_sent_is_in_no_error() -> None:
+    credential = OPERATION.Credential(lambda: "secret\r\nX: y")
+    with pytest.raises(ValueError, match="api_key") as raised:
+        credential.headers  # noqa: B018
+    assert "secret" not in str(raised.value)
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_idempotency_keys_that_are_refused(key: str) -> None:
     with pytest.raises(ValueError, match="idempotency_key"):

@@ -128,21 +128,26 @@ class Credential:
     __slots__ = ("_source",)
 
     def __init__(self, source: str | Callable[[], str] | None) -> None:
-        if isinstance(source, str) and not (
-            source.isascii() and source.isprintable() and source.strip() == source != ""
-        ):
-            raise ValueError("api_key must be printable ASCII without spaces around it")
-        self._source = source
+        self._source = _check_secret(source) if isinstance(source, str) else source
 
     def __repr__(self) -> str:
         return "Credential(none)" if self._source is None else "Credential(***)"
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that signs a request in; empty without a credential."""
+        """The header that signs a request in; empty without a credential. Raises ValueError if the function returns what
+        cannot be sent."""
         if self._source is None:
             return {}
-        return {"Authorization": f"Bearer {self._source if isinstance(self._source, str) else self._source()}"}
+        secret = self._source if isinstance(self._source, str) else _check_secret(self._source())
+        return {"Authorization": f"Bearer {secret}"}
+
+
+def _check_secret(secret: str) -> str:
+    """Raises ValueError without the secret; the errors of the HTTP library would show it."""
+    if not (secret.isascii() and secret.isprintable() and secret and " " not in secret):
+        raise ValueError("api_key must be printable ASCII without spaces")
+    return secret
 
 
 @dataclass(frozen=True, slots=True)
