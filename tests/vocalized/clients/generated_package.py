@@ -1,5 +1,7 @@
 """The Python client, generated once for each test process and imported from a folder of its own."""
 
+import atexit
+import shutil
 import sys
 from functools import cache
 from importlib import import_module
@@ -18,6 +20,7 @@ SECRET = "voc_test_secret_that_no_log_may_have"
 def python_client() -> ModuleType:
     """The package `vocalized_client`. Its modules stay importable until the process ends."""
     folder = Path(mkdtemp(prefix="vocalized-client-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_python_client(DOCUMENT, folder)
     sys.path.insert(0, str(folder / "src"))
     return import_module("vocalized_client")

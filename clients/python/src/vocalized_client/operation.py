@@ -135,8 +135,8 @@ class Credential:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that signs a request in; empty without a credential. Raises ValueError if the function returns what
-        cannot be sent."""
+        """The header that signs a request in; empty without a credential. Raises ValueError if the function returns
+        what cannot be sent."""
         if self._source is None:
             return {}
         secret = self._source if isinstance(self._source, str) else _check_secret(self._source())
