@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import typer
 
@@ -11,10 +12,20 @@ Language = Literal[
 ]  # fmt: skip
 
 
+def check_url(url: str) -> str:
+    """Raises BadParameter."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter("must be an address like https://api.example.com")
+    return url
+
+
 def client(
     language: Annotated[Language, typer.Option(help="Of the client; `document`: the OpenAPI document alone.")],
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where it is written.")],
-    url: Annotated[str, typer.Option(metavar="URL", help="Of your API, for the document.")] = "http://127.0.0.1:8080",
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Of your API, for the document.", callback=check_url)
+    ] = "http://127.0.0.1:8080",
 ) -> None:
     """Writes a client of the API for customers' systems, from the OpenAPI document of this version.
 

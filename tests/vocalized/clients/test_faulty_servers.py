@@ -33,6 +33,19 @@ async def test_keyed_request_is_repeated_with_its_key(fault: bytes) -> None:
                for one in repeats)  # fmt: skip
 
 
+async def test_threads_wait_before_they_repeat() -> None:
+    waits: list[float] = []
+    steps = error(503, "unavailable", Retry_After="2"), error(500, "internal"), b"", PLACED
+    async with scripted_server(*steps) as server:
+        with thread_client(server.url, workspace_id=WORKSPACE, retries=python_client().RetryPolicy(3)) as client:
+            transport = client._transport
+            client._use(type(transport)(transport.settings, transport.http, waits.append))
+            placed = await asyncio.to_thread(client.calls.place, agent_id=AGENT, phone_number_to_call=NUMBER)
+    assert placed.call_id == AGENT and len({one.headers["idempotency-key"] for one in server.received}) == 1
+    told, *drawn = waits
+    assert told == 2 and 0.5 < drawn[0] <= 1 < drawn[1] <= 2
+
+
 async def test_two_calls_of_a_method_have_different_keys() -> None:
     async with scripted_server(PLACED) as server:
         await place(server)

@@ -86,6 +86,18 @@ def test_slow_generator_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert code == 1 and "longer than" in output
 
 
+@pytest.mark.parametrize("url", ["nonsense", "ftp://h", "https://", "https://h/?x=1"])
+def test_wrong_address_names_the_flag(tmp_path: Path, url: str) -> None:
+    outcome = runner.invoke(app, ["client", "--language", "go", "--output", str(tmp_path), "--url", url])
+    assert outcome.exit_code == 2 and "--url" in outcome.output and not list(tmp_path.iterdir())
+
+
+def test_output_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, output = make("python", tmp_path / "file")
+    assert code == 1 and "file" in output and "Traceback" not in output
+
+
 def test_unknown_language_names_the_flag(tmp_path: Path) -> None:
     code, output = make("klingon", tmp_path)
     assert code == 2 and "--language" in output
