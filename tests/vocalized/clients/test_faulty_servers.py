@@ -131,6 +131,17 @@ async def test_answer_that_is_not_as_documented(body: Any) -> None:
     assert len(server.received) == 1
 
 
+async def test_redirect_of_a_wrong_address_is_no_success() -> None:
+    async with (
+        scripted_server(answer(301, Location="https://127.0.0.1:1/x")) as server,
+        async_client(server.url, workspace_id=WORKSPACE) as client,
+    ):
+        for ask in (lambda: client.agents.delete(AGENT), lambda: client.agents.get(AGENT)):
+            with pytest.raises(python_client().AnswerInvalid, match="base_url"):
+                await ask()
+    assert len(server.received) == 2
+
+
 async def test_nobody_listens() -> None:
     async with scripted_server(PLACED) as server:
         url = server.url

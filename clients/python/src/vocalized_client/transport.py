@@ -67,7 +67,7 @@ class Transport:
     def _fetch(self, request: httpx.Request) -> bytes:
         response = self._start(request)
         try:
-            return _read(response)
+            return _read(_no_redirect(response))
         finally:
             response.close()
 
@@ -135,7 +135,7 @@ class AsyncTransport:
     async def _fetch(self, request: httpx.Request) -> bytes:
         response = await self._start(request)
         try:
-            return await _read_async(response)
+            return await _read_async(_no_redirect(response))
         finally:
             await response.aclose()
 
@@ -164,6 +164,13 @@ def _delay_s(settings: ClientSettings, operation: Operation, error: VocalizedErr
 def _bare(settings: ClientSettings) -> dict[str, Any]:
     """Arguments of httpx's `build_request` for another server: without the client's headers."""
     return {"headers": {"User-Agent": settings.user_agent}, "timeout": settings.timeout}
+
+
+def _no_redirect(response: httpx.Response) -> httpx.Response:
+    """Raises AnswerInvalid: only files are elsewhere. A wrong base_url, such as http for https, leads to another."""
+    if response.is_redirect:
+        raise AnswerInvalid(f"the answer {response.status_code} leads elsewhere: check base_url")
+    return response
 
 
 def _read(response: httpx.Response) -> bytes:
