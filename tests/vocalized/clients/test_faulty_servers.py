@@ -136,9 +136,9 @@ async def test_redirect_of_a_wrong_address_is_no_success() -> None:
         scripted_server(answer(301, Location="https://127.0.0.1:1/x")) as server,
         async_client(server.url, workspace_id=WORKSPACE) as client,
     ):
-        for ask in (lambda: client.agents.delete(AGENT), lambda: client.agents.get(AGENT)):
+        for method in (client.agents.delete, client.agents.get):
             with pytest.raises(python_client().AnswerInvalid, match="base_url"):
-                await ask()
+                await method(AGENT)
     assert len(server.received) == 2
 
 
