@@ -1,6 +1,6 @@
 # Every target creates the virtual environment if it is missing (.venv, or VENV=FOLDER); `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check pythons format bench rehearse listen seed-load lock schema help
+.PHONY: setup demo test check pythons format bench rehearse listen seed-load client lock schema help
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -53,6 +53,10 @@ listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; writes d
 
 seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; measures every list and overview
 	$(PY) -m vocalized seed-load
+
+client: $(STAMP) ## write the Python client to var/client; builds, installs and tries it
+	$(PY) -m vocalized client --language python --output var/client
+	$(PY) -m tools.client_package
 
 lock: $(STAMP) ## write requirements/*.txt from pyproject.toml
 	@tools/lock.sh

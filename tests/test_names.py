@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CLASS_ROOMS = ("media", "control", "shared", "config")
-MODULE_ROOMS = (*CLASS_ROOMS, "simulator", "vocalized", "benchmarks", "tests")
+MODULE_ROOMS = (*CLASS_ROOMS, "simulator", "vocalized", "benchmarks", "clients", "tests")
 # Last words of module names that may end in "ing", each with its meaning.
 NOUNS_IN_ING = {
     "billing": "charging for usage",

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("media", "control", "shared", "config", "simulator", "vocalized", "benchmarks")
+ROOMS = ("media", "control", "shared", "config", "simulator", "vocalized", "benchmarks", "clients")
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 400, 50, 7
 MAX_BROAD_SHARE = 0.05
 MAX_POSITIONAL = 7

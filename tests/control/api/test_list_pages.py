@@ -13,8 +13,12 @@ from control.http.pagination import PageQuery
 from control.http.route import read_signature
 from shared.ids import new_id
 from tests.control.api.call_workspace import CallWorkspace, ago, make_call_workspace
+from tests.control.http.test_openapi import DOCUMENT
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Client
+from tests.vocalized.clients.generated_package import async_client
+from vocalized.clients.document import customer_document
+from vocalized.clients.operations import read_operations
 
 # What names a row, by the list's path; elsewhere its id.
 NAMES = {
@@ -221,6 +225,22 @@ async def test_cursors_reach_the_rows_of_all_pages_in_both_directions(lists: lis
         assert await one.follow("ending_before", rows[-1]) == rows[:-1], one.path
         counted = await one.read(limit=2, page=2)
         assert (one.rows(counted), counted["total"], counted["has_more"]) == (rows[2:4], whole["total"], True), one.path
+
+
+async def test_python_client_reads_each_list(workspace: CallWorkspace) -> None:
+    """Its rows have the documented types, and come once."""
+    operations = read_operations(customer_document(DOCUMENT))
+    paged = [(one, one.cursor) for one in operations if one.cursor and "page" in one.query_names]
+    assert len(paged) >= 18
+    settings = {"api_key": workspace.ann.token, "workspace_id": workspace.workspace_id}
+    async with async_client(workspace.api.url, **settings) as client:
+        for one, cursor in paged:
+            method = getattr(getattr(client, one.resource), one.name)
+            ids = [workspace.agent_id] * (len(one.path_parameters) - one.path.count("{workspaceId}"))
+            whole = await method(*ids, limit=200).first()
+            rows = getattr(whole, cursor.rows)
+            assert len(rows) == whole.total >= (0 if one.name == "list_templates" else 1), one.name
+            assert [row async for row in method(*ids, limit=2)] == rows, one.name
 
 
 async def test_page_next_to_a_row_has_no_number_and_no_total(lists: list[PagedList]) -> None:

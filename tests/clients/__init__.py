@@ -1,0 +1,1 @@
+"""Tests of what is written by hand of the clients."""
