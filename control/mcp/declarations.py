@@ -53,7 +53,7 @@ TOOLS: Final = (
     ToolDeclaration(
         "get_call",
         "get_call",
-        hint="What was said is in get_transcript. `recording_url` is a path of the API, to be requested with an API key.",
+        hint="What was said is in get_transcript. `recording_url` is a path of the API, which needs the API key.",
         has_outside_words=True,
         omitted=("transcription", "call.turns"),
     ),

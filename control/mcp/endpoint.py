@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from functools import cache, partial
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -18,6 +19,7 @@ from control.http.concurrency_limit import SenderConcurrencyLimit
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
 from control.http.key_authorisation import KeyClaim, ValidKey
+from control.http.middleware import problem_response
 from control.http.request import GIVEN_BODY, origin_of, read_json_body
 from control.mcp.asgi_exchange import AsgiExchange
 from control.mcp.declarations import TOOLS, ToolEffect
@@ -25,7 +27,7 @@ from control.mcp.key_tools import ASKABLE, KeyTools
 from control.mcp.protocol_task import ProtocolTask
 from control.mcp.requests import ApiReply, ApiRequest
 from control.mcp.tools import ApiTool, make_tools
-from shared.errors import Forbidden, Invalid, Unauthorised, Unavailable
+from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
 
 PATH: Final = "/mcp"
 MOST_BODY_BYTES: Final = 262_144
@@ -36,6 +38,9 @@ WAITING: Final = 64
 WAIT_S: Final = 10.0
 # A request of the API takes 10 s at most, of which most is waiting.
 ANSWER_S: Final = 30.0
+# Codes of JSON-RPC.
+INVALID_REQUEST: Final = -32_600
+INTERNAL_ERROR: Final = -32_603
 # Of the client's request, for that to the API's route.
 _PASSED: Final = ("Authorization", "User-Agent", "X-Forwarded-For", "X-Request-Id")
 
@@ -71,6 +76,12 @@ class McpEndpoint:
         await self._protocol.close()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            return await self._admit(request)
+        except Problem as problem:
+            return error_response(problem, origin_of(request).request_id)
+
+    async def _admit(self, request: web.Request) -> web.Response:
         self._check_origin(request)
         effects = read_effects(request)
         claim = await self._read_claim(request)
@@ -126,8 +137,22 @@ def read_effects(request: web.Request) -> frozenset[ToolEffect]:
     asked = [effect for text in request.query.getall("allow", ()) for effect in text.split(",") if effect]
     for effect in asked:
         if effect not in ASKABLE:
-            raise Invalid(f"Must be some of {', '.join(ASKABLE)}, between commas.", param="allow", code="effect_unknown")
+            known = ", ".join(ASKABLE)
+            raise Invalid(f"allow: must be some of {known}, between commas.", param="allow", code="effect_unknown")
     return frozenset(ToolEffect(effect) for effect in asked)
+
+
+def error_response(problem: Problem, request_id: str) -> web.Response:
+    """A Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
+    https://www.jsonrpc.org/specification#error_object"""
+    response = problem_response(problem, request_id)
+    error = {
+        "code": INVALID_REQUEST if problem.status < 500 else INTERNAL_ERROR,
+        "message": problem.message,
+        "data": {"code": problem.code, "param": problem.param, "request_id": request_id},
+    }
+    response.body = msgspec.json.encode({"jsonrpc": "2.0", "id": None, "error": error})
+    return response
 
 
 async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
@@ -146,6 +171,4 @@ async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
     # aiohttp's way from a request to its response; it has no public name.
     response = await outer.app._handle(inner)
     body = response.body if isinstance(response, web.Response) else None
-    return ApiReply(
-        response.status, body if isinstance(body, bytes) else b"", response.headers.get("Retry-After", "")
-    )
+    return ApiReply(response.status, body if isinstance(body, bytes) else b"", response.headers.get("Retry-After", ""))

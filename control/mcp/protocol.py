@@ -80,6 +80,7 @@ async def _call_tool(context: Context, params: types.CallToolRequestParams) -> t
 
 
 def _tools_of(context: Context) -> KeyTools:
+    assert context.request is not None
     tools: KeyTools = context.request.scope[KEY_TOOLS]
     return tools
 

@@ -181,6 +181,7 @@ def _output_schema(
     listed = rows or declaration.sliced
     if not listed:
         return whole
-    following = {"next_cursor": {"type": ["string", "null"]}} if rows else {"next_offset": {"type": ["integer", "null"]}}
-    properties = {listed: whole["properties"][listed], **following, "total": {"type": ["integer", "null"]}}
+    following, kind = ("next_cursor", "string") if rows else ("next_offset", "integer")
+    figures = {following: {"type": [kind, "null"]}, "total": {"type": ["integer", "null"]}}
+    properties = {listed: whole["properties"][listed], **figures}
     return {"type": "object", "properties": properties, "required": list(properties)}

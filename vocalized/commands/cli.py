@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from vocalized.commands.mcp_cli import mcp
 from vocalized.commands.option_order import OrderedCommand, in_order
 from vocalized.commands.up_cli import up
 from vocalized.commands.vendors_cli import vendors_app
@@ -211,6 +212,7 @@ def doctor(
 
 
 app.command()(up)
+app.command()(mcp)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
