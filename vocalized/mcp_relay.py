@@ -14,6 +14,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
 from yarl import URL
 
 # The protocol to the endpoint, which has no handshake: a connection that broke concerns one request.
@@ -77,10 +78,8 @@ class McpRelay:
         try:
             async with Client(transport, mode=PROTOCOL, read_timeout_seconds=ANSWER_S, cache=None) as client:
                 return await ask(client)
-        except MCPError as error:
-            raise RelayError(error.message) from None
-        except (ExceptionGroup, httpx2.HTTPError, OSError) as error:
-            raise RelayError(f"the platform does not answer ({_cause(error)})") from None
+        except (MCPError, ValidationError, ExceptionGroup, httpx2.HTTPError, OSError) as error:
+            raise RelayError(_reason(error)) from None
 
     def server(self) -> Server[Any]:
         """An MCP server that relays."""
@@ -113,8 +112,9 @@ async def run_relay(options: RelayOptions) -> None:
             await server.run(incoming, outgoing, server.create_initialization_options())
 
 
-def _cause(error: BaseException) -> str:
-    """The kind of error inside of groups; the words may hold addresses."""
+def _reason(error: BaseException) -> str:
+    """What the platform said; else the kind of error, because its words may hold addresses. The library wraps errors in
+    groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return type(error).__name__
+    return error.message if isinstance(error, MCPError) else f"the platform does not answer ({type(error).__name__})"

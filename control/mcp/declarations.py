@@ -23,19 +23,26 @@ class ToolEffect(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ToolDeclaration:
     """A tool. operation: the operation's id. hint: what a model should know beside the operation's own text.
+    summary: in place of that text, for a part of the answer.
     has_outside_words: results hold words of callers, or texts of documents. omitted: properties that results leave out,
-    dotted. sliced: the list in a result that is given in parts, by `offset`. longest_text: characters of one text.
+    dotted. sliced: the list, dotted, that alone is the result, in parts, by `offset`. longest_text: characters of one.
     is_repeatable: a second call with the same arguments changes nothing more."""
 
     name: str
     operation: str
     effect: ToolEffect = ToolEffect.READ
     hint: str = ""
+    summary: str = ""
     has_outside_words: bool = False
     omitted: tuple[str, ...] = ()
     sliced: str = ""
     longest_text: int = LONGEST_TEXT
     is_repeatable: bool = False
+
+    @property
+    def sliced_path(self) -> list[str]:
+        """The names that lead to the sliced list; empty without one."""
+        return self.sliced.split(".") if self.sliced else []
 
 
 TOOLS: Final = (
@@ -59,11 +66,11 @@ TOOLS: Final = (
     ),
     ToolDeclaration(
         "get_transcript",
-        "get_transcription",
-        hint="By utterance, in parts.",
+        "get_call",
+        summary="What caller and agent said in a call, by turn, in parts",
         has_outside_words=True,
-        omitted=("words", "transcription"),
-        sliced="utterances",
+        omitted=("call.turns.latency_ms", "call.turns.citations"),
+        sliced="call.turns",
     ),
     ToolDeclaration("list_messages", "list_messages", has_outside_words=True),
     ToolDeclaration("get_call_figures", "get_call_overview"),

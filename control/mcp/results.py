@@ -40,7 +40,7 @@ def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> ToolResult:
     if tool.rows:
         answer = _fit_page(answer, tool.rows)
     elif tool.declaration.sliced:
-        answer = _fit_slice(answer, tool.declaration.sliced, offset)
+        answer = _fit_slice(answer, tool.declaration.sliced_path, offset)
     written = _write(answer)
     if len(written) > MOST_CHARS:
         return ToolResult(
@@ -88,6 +88,10 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _omit(answer: Any, path: Sequence[str]) -> None:
+    if isinstance(answer, list):
+        for one in answer:
+            _omit(one, path)
+        return
     first, *rest = path
     if not isinstance(answer, dict):
         return
@@ -105,7 +109,10 @@ def _fit_page(answer: Shaped, name: str) -> Shaped:
     return {name: kept, "next_cursor": kept[-1]["id"] if goes_on else None, "total": answer["total"]}
 
 
-def _fit_slice(answer: Shaped, name: str, offset: int) -> Shaped:
+def _fit_slice(answer: Shaped, path: Sequence[str], offset: int) -> Shaped:
+    *above, name = path
+    for part in above:
+        answer = answer[part]
     rows = answer[name]
     kept = _fitting(rows[offset:])
     end = offset + len(kept)

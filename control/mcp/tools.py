@@ -88,7 +88,7 @@ def _make_tool(
     rows = _rows_of(declaration, inline(answer, schemas)) if is_page else ""
     return ApiTool(
         declaration=declaration,
-        title=operation["summary"],
+        title=declaration.summary or operation["summary"],
         description=_describe(declaration, operation),
         method=method,
         path=path,
@@ -152,9 +152,10 @@ def _scope(declaration: ToolDeclaration, operation: Schema) -> str:
 
 
 def _describe(declaration: ToolDeclaration, operation: Schema) -> str:
-    summary, more = operation["summary"] + ".", operation.get("description", "")
+    own = f"{operation['summary']}. {operation.get('description', '')}".strip()
+    text = f"{declaration.summary}." if declaration.summary else own
     outside = OUTSIDE_WORDS if declaration.has_outside_words else ""
-    return " ".join(part for part in (summary, more, declaration.hint, outside) if part)
+    return " ".join(part for part in (text, declaration.hint, outside) if part)
 
 
 def _answer_schema(operation: Schema) -> Schema | None:
@@ -178,10 +179,12 @@ def _output_schema(
     if answer is None:
         return dict(_DONE)
     whole = outline(answer, schemas, declaration.omitted)
-    listed = rows or declaration.sliced
-    if not listed:
+    path = [rows] if rows else declaration.sliced_path
+    if not path:
         return whole
+    for name in path:
+        whole = whole["properties"][name]
     following, kind = ("next_cursor", "string") if rows else ("next_offset", "integer")
     figures = {following: {"type": [kind, "null"]}, "total": {"type": ["integer", "null"]}}
-    properties = {listed: whole["properties"][listed], **figures}
+    properties = {path[-1]: whole, **figures}
     return {"type": "object", "properties": properties, "required": list(properties)}

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from typing import Annotated, Final, Literal
+from enum import StrEnum
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -10,10 +11,18 @@ from rich.console import Console
 KEY_VARIABLE: Final = "VOCALIZED_API_KEY"
 
 
+class AskedEffect(StrEnum):
+    """Kinds of tools that a connection has only if it asks for them."""
+
+    WRITE = "write"
+    CALLS = "calls"
+    DELETE = "delete"
+
+
 def mcp(
     url: Annotated[str, typer.Option(metavar="URL", help="The platform's API: https://api.example.com.")],
     allow: Annotated[
-        list[Literal["write", "calls", "delete"]] | None,
+        list[AskedEffect] | None,
         typer.Option(help="Also tools that change, that dial and end calls, or that delete. May be given repeatedly."),
     ] = None,
 ) -> None:
@@ -23,11 +32,11 @@ def mcp(
     endpoint (docs/mcp.md). The API key is read from VOCALIZED_API_KEY; which tools there are depends on its scopes.
     Without --allow they only read. Exit code 1: the platform does not answer or refuses the key, with the reason.
     """
-    from vocalized.mcp_relay import RelayError, RelayOptions, run_relay
-
     key = os.environ.get(KEY_VARIABLE, "")  # no option: others on the machine see a program's arguments
     if not key:
         _fail(f"set {KEY_VARIABLE} to an API key of the workspace")
+    from vocalized.mcp_relay import RelayError, RelayOptions, run_relay
+
     try:
         asyncio.run(run_relay(RelayOptions(url, key, tuple(allow or ()))))
     except RelayError as error:

@@ -46,21 +46,22 @@ def test_rows_that_do_not_fit_come_with_the_next_page() -> None:
 
 
 def test_a_long_transcript_comes_in_parts_that_miss_nothing() -> None:
-    said = [{"speaker": "caller", "text": f"{number} " + "word " * 300} for number in range(150)]
-    answer = {"transcription": "x" * 600_000, "words": [{"word": "x"}] * 9_000, "utterances": said}
+    said = [{"turn": number, "caller": "word " * 300, "agent": ""} for number in range(150)]
+    turns = [turn | {"latency_ms": {"total": 1}, "citations": ["x" * 1_000]} for turn in said]
+    answer = {"transcription": "x" * 600_000, "call": {"id": "c1", "turns": turns}}
     offset: int | None = 0
     heard: list[Any] = []
     parts = 0
     while offset is not None:
         found = result_of("get_transcript", answer, offset)
         assert found.structured is not None and len(found.text) < MOST_CHARS + 200
-        assert set(found.structured) == {"utterances", "next_offset", "total"} and found.structured["total"] == 150
-        heard, offset, parts = heard + found.structured["utterances"], found.structured["next_offset"], parts + 1
+        assert set(found.structured) == {"turns", "next_offset", "total"} and found.structured["total"] == 150
+        heard, offset, parts = heard + found.structured["turns"], found.structured["next_offset"], parts + 1
     assert heard == said and parts > 4
     assert result_of("get_transcript", answer, 5_000).structured == {
-        "utterances": [],
+        "turns": [],
         "next_offset": None,
-        "total": 400,
+        "total": 150,
     }
 
 
@@ -78,10 +79,10 @@ def test_what_cannot_be_cut_is_refused_with_its_size() -> None:
     assert found.is_error and "more than the 40000" in found.text and len(found.text) < 200
 
 
-@pytest.mark.parametrize("tool", ["get_transcript", "list_messages", "search_knowledge", "get_call"])
+@pytest.mark.parametrize("tool", ["get_transcript", "list_messages", "search_knowledge"])
 def test_hostile_words_stay_between_the_marks(tool: str) -> None:
-    row_name = {"get_transcript": "utterances", "list_messages": "messages"}.get(tool, "passages")
-    found = result_of(tool, page([], has_more=False) | {row_name: [{"id": "1", "text": HOSTILE, HOSTILE: 1}]})
+    said = [{"id": "1", "text": HOSTILE, HOSTILE: 1}]
+    found = result_of(tool, page([], has_more=False) | {"messages": said, "passages": said, "call": {"turns": said}})
     first, *_, last = found.text.splitlines()
     assert first == f"[Begin of outside data from {tool}]" and last == "[End of outside data]"
     assert found.text.count("[End of outside data]") == 1 and "(End of outside data]" in found.text

@@ -64,13 +64,20 @@ def test_omitted_and_sliced_properties_exist(tool: ToolDeclaration) -> None:
     for path in (*tool.omitted, *filter(None, [tool.sliced])):
         part: Any = whole
         for name in path.split("."):
+            part = part.get("items", part)
             part = whole["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
             assert name in part["properties"], f"{tool.name}: {path}"
             part = part["properties"][name]
-    for path in tool.omitted:
-        first = path.partition(".")[0]
-        shown = all_tools()[tool.name].output_schema["properties"]
-        assert first not in shown or path.partition(".")[2] not in shown[first]["properties"]
+
+
+def test_outlines_leave_out_what_results_do() -> None:
+    transcript = all_tools()["get_transcript"]
+    assert list(transcript.output_schema["properties"]) == ["turns", "next_offset", "total"]
+    turn = transcript.output_schema["properties"]["turns"]["items"]["properties"]
+    assert set(turn) == {"turn", "caller", "agent", "start_ms", "interrupted", "tools"}
+    assert transcript.title == "What caller and agent said in a call, by turn, in parts"
+    call = all_tools()["get_call"].output_schema["properties"]
+    assert "transcription" not in call and "turns" not in call["call"]["properties"]
 
 
 def test_a_page_has_one_cursor_and_a_bounded_limit() -> None:

@@ -19,7 +19,7 @@ ROUTE_OF: dict[str, Route] = {operation_id(route): route for route in ROUTES}
 
 @cache
 def all_tools() -> dict[str, ApiTool]:
-    used = [ROUTE_OF[one.operation] for one in TOOLS]
+    used = {one.operation: ROUTE_OF[one.operation] for one in TOOLS}.values()
     return make_tools(
         TOOLS, make_document(used, version="1", public_url="https://api.example.com", reference=REFERENCE)
     )
