@@ -8,7 +8,7 @@ import structlog
 from control.http.key_authorisation import ValidKey
 from control.mcp.declarations import ToolEffect
 from control.mcp.requests import ApiReply, ApiRequest, InvalidArgument, make_request, read_offset
-from control.mcp.results import ToolResult, make_result
+from control.mcp.results import McpResult, make_result
 from control.mcp.tools import ApiTool
 
 log = structlog.get_logger()
@@ -36,18 +36,18 @@ class KeyTools:
         """Those that may be called."""
         return [tool for tool in self._tools.values() if not self._refusal(tool)]
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> McpResult:
         """The result, or what is wrong with the call. Raises UnknownTool."""
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
         if refusal := self._refusal(tool):
-            return ToolResult(refusal, None)
+            return McpResult(refusal, None)
         try:
             offset = read_offset(arguments)
             request = make_request(tool, self._key.identity.workspace_id, arguments)
         except InvalidArgument as fault:
-            return ToolResult(str(fault), None)
+            return McpResult(str(fault), None)
         reply = await self._send(request)
         log.info("mcp_tool.called", tool=name, status=reply.status, api_key_id=str(self._key.identity.key_id))
         return make_result(tool, reply, offset)

@@ -18,7 +18,7 @@ Shaped = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResult:
+class McpResult:
     """text: for a model. structured: the same as an object, by the tool's output schema; None for an error."""
 
     text: str
@@ -30,10 +30,10 @@ class ToolResult:
         return self.structured is None
 
 
-def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> ToolResult:
+def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
     """The result of one call. offset: entries of a sliced list to skip."""
     if reply.status >= 400:
-        return ToolResult(describe_error(reply), None)
+        return McpResult(describe_error(reply), None)
     answer = _clean_texts(tool, msgspec.json.decode(reply.body)) if reply.body else {"done": True}
     for path in tool.declaration.omitted:
         _omit(answer, path.split("."))
@@ -43,11 +43,11 @@ def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> ToolResult:
         answer = _fit_slice(answer, tool.declaration.sliced_path, offset)
     written = _write(answer)
     if len(written) > MOST_CHARS:
-        return ToolResult(
+        return McpResult(
             f"The answer has {len(written)} characters, more than the {MOST_CHARS} that a tool gives. Ask for less.",
             None,
         )
-    return ToolResult(_marked(tool, written), answer)
+    return McpResult(_marked(tool, written), answer)
 
 
 def describe_error(reply: ApiReply) -> str:

@@ -293,7 +293,10 @@ async def test_a_call_that_takes_too_long_is_given_up(
 ) -> None:
     monkeypatch.setattr(endpoint, "ANSWER_S", 0.3)
     for version in ("2025-11-25", "2026-07-28"):
-        meta = {"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}}
+        meta: dict[str, Any] = {
+            "io.modelcontextprotocol/protocolVersion": version,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
         message = call_message("list_live_calls")
         message["params"]["_meta"] = meta
         headers = {"MCP-Protocol-Version": version, "Mcp-Method": "tools/call", "Mcp-Name": "list_live_calls"}

@@ -1,10 +1,11 @@
 """Tools made of the OpenAPI document: which there are, what they take, and how much of a model's context they use."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from control.api_keys.scopes import SCOPES
 from control.http.openapi import response_schema
@@ -131,3 +132,11 @@ def test_an_outline_keeps_names_and_types_to_its_depth() -> None:
         "required": ["a"],
     }
     assert outline(whole, schemas, depth=1)["properties"]["a"] == {"type": "object"}
+
+
+def test_the_document_names_every_tool_with_its_scope_and_effect() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text()
+    for tool in all_tools().values():
+        effect = "" if tool.declaration.effect is ToolEffect.READ else f"`{tool.declaration.effect}`"
+        assert f"| `{tool.name}` | `{tool.scope}` | {effect} | {tool.title} |" in document
+    assert sum(line.startswith("| `") and "`:" not in line for line in document.splitlines()) == len(TOOLS) + 3
