@@ -31,9 +31,9 @@ from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
 
 PATH: Final = "/mcp"
 MOST_BODY_BYTES: Final = 262_144
-# Requests that are answered at once, that one key has at once (those that wait included), that wait, and for how long.
+# Requests that are answered at once, of which one workspace has some, requests that wait, and for how long.
 CONCURRENCY: Final = 16
-EACH: Final = 24
+EACH: Final = 12
 WAITING: Final = 64
 WAIT_S: Final = 10.0
 # A request of the API takes 10 s at most, of which most is waiting.
@@ -88,7 +88,7 @@ class McpEndpoint:
         key = await self._find_key(request, claim)
         await self._dependencies.limits.check_key(request, key.identity.key_id)
         tools = KeyTools(self.prepare(), key, effects, partial(send_within, request))
-        async with self._limit.acquired_by(str(key.identity.key_id)):
+        async with self._limit.acquired_by(str(key.identity.workspace_id)):
             body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
             return await self._exchange(AsgiExchange(request, body, tools))
 

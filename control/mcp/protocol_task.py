@@ -56,7 +56,9 @@ class ProtocolTask:
                 await self._end.wait()
         except ImportError as error:
             log.error("mcp_library.load_failed", error=type(error).__name__)
-            ready.set_exception(Unavailable("There is no server for MCP here."))
+        finally:
+            if not ready.done():
+                ready.set_exception(Unavailable("There is no server for MCP here."))
 
 
 def _load_library() -> ModuleType:

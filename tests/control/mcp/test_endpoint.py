@@ -1,6 +1,7 @@
 """The MCP endpoint of the running API, by the official client and by hand."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 
 from control.api_keys.scopes import SCOPES
 from control.api_keys.secret_text import SCHEME, make_secret
-from control.mcp import endpoint
+from control.mcp import endpoint, key_tools
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.endpoint import EACH, MOST_BODY_BYTES
 from shared.events import AgentSaid, CallerSaid, CallStarted
@@ -267,7 +268,7 @@ async def test_bodies_are_bounded_in_size_and_depth(api: Api, secret: str) -> No
 
 
 async def test_a_hundred_calls_at_once_are_bounded_and_answered(keys: KeyWorkspace, secret: str) -> None:
-    """As many as one key may have under way run, in turn; the others are told to come again, at once."""
+    """As many as a workspace may have under way run; the others are told to come again, at once."""
     replies = await asyncio.gather(*(post(keys.api, secret, call_message("list_live_calls")) for _ in range(100)))
     answered = [reply for reply in replies if reply.status == 200]
     busy = [reply for reply in replies if reply.status != 200]
@@ -342,3 +343,33 @@ async def test_a_call_is_one_request_of_the_keys_limit_and_two_lines_of_the_log(
         assert inner["client_request_id"] == outer["client_request_id"] == "mine"
         assert inner["api_key_id"] == outer["api_key_id"] and inner["request_id"] != outer["request_id"]
         assert inner["address"] == outer["address"]
+
+
+async def test_a_missing_library_is_an_error_of_the_request_and_looked_for_again(
+    database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_api(database_url, valkey_url) as api:
+        made = (await (await KeyWorkspace.make(api)).create())["secret"]
+        monkeypatch.setitem(sys.modules, "control.mcp.protocol", None)
+        with capture_logs() as logs:
+            replies = [await post(api, made, call_message("get_workspace")) for _ in range(2)]
+        assert [error_of(reply)["status"] for reply in replies] == [503, 503]
+        assert [line["error"] for line in logs if line["event"] == "mcp_library.load_failed"] == 2 * [
+            "ModuleNotFoundError"
+        ]
+        monkeypatch.undo()
+        assert (await post(api, made, call_message("get_workspace"))).status == 200
+
+
+async def test_a_fault_of_ours_is_told_without_its_words(
+    keys: KeyWorkspace, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(key_tools, "make_result", fail)
+    with capture_logs() as logs:
+        reply = await post(keys.api, secret, call_message("get_workspace"))
+    assert reply.body["error"]["message"] == "Something went wrong on our side."
+    assert b"secret detail" not in reply.raw
+    assert [line["error"] for line in logs if line["event"] == "mcp_tool.failed"] == ["RuntimeError"]
