@@ -1,5 +1,5 @@
 """JSON Schemas of what tools take and give. What they give is outlined: a model is shown names and types, and the
-whole schemas of 25 answers would have 100,000 characters."""
+whole schemas of 25 answers have 90,000 characters, their outlines 44,000."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -75,16 +75,8 @@ async def test_the_tools_of_the_endpoint_are_listed_and_called(workspace: KeyWor
 
 
 @in_module
-async def test_a_client_with_a_handshake_has_the_tools_that_read(workspace: KeyWorkspace) -> None:
-    secret = (await workspace.create())["secret"]
-    async with relay(workspace.api.url, secret, mode="legacy") as client:
-        listed = [tool.name for tool in (await client.list_tools()).tools]
-        assert listed == [one.name for one in TOOLS if one.effect is ToolEffect.READ]
-
-
-@in_module
 async def test_a_platform_that_breaks_off_is_an_error_of_one_call(workspace: KeyWorkspace) -> None:
-    """Between a working start and a working end, requests get no answer, or no MCP."""
+    """Between a working start and a working end, requests get no answer, or no MCP; the client has a handshake."""
     answers: list[Any] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -101,8 +93,9 @@ async def test_a_platform_that_breaks_off_is_an_error_of_one_call(workspace: Key
     app = web.Application()
     app.router.add_post("/mcp", answer)
     secret = (await workspace.create())["secret"]
-    async with listening(app) as url, relay(url, secret) as client:
-        await client.list_tools()
+    async with listening(app) as url, relay(url, secret, mode="legacy") as client:
+        listed = [tool.name for tool in (await client.list_tools()).tools]
+        assert listed == [one.name for one in TOOLS if one.effect is ToolEffect.READ]
         for broken in (0, 502, 200):
             answers.append(broken)
             assert (await client.call_tool("get_workspace", {})).is_error, broken
