@@ -31,12 +31,14 @@ from control.http.hashing_limit import HashingLimit
 from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
 from control.http.middleware import EdgeMiddleware
-from control.http.openapi import make_document
+from control.http.openapi import make_document, operation_id
 from control.http.origin import OriginReader
 from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings import Bookings, make_bookings
+from control.mcp.declarations import TOOLS
+from control.mcp.endpoint import McpEndpoint
 from control.media_requests.handler import HandlerFinder, JoinedFinders, RequestHandlers, join_handlers
 from control.media_requests.metrics import MediaRequestMetrics
 from control.media_requests.reader import ReaderPace, RequestReader
@@ -72,6 +74,7 @@ UPLOAD_WAITING: Final = 16
 # A read of requests waits no longer than this, nor than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
 _SYSTEM: Final = web.AppKey("system", System)
+_MCP: Final = web.AppKey("mcp", McpEndpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +264,24 @@ def make_app(
     )
     system = app[_SYSTEM] = System(dependencies.pool, redis, dependencies.metrics, make_openapi, dead_tasks)
     system.add_to(app.router)
+    mcp = app[_MCP] = make_mcp_endpoint(dependencies, http, routes)
+    mcp.add_to(app)
     return app
+
+
+def make_mcp_endpoint(dependencies: EndpointDependencies, http: HttpOptions, routes: Sequence[Route]) -> McpEndpoint:
+    """The MCP endpoint, with the tools whose operations are among the routes."""
+    operations = {tool.operation for tool in TOOLS}
+    used = [route for route in routes if operation_id(route) in operations]
+    document = partial(make_document, used, version=VERSION, public_url=http.public_url, reference=REFERENCE)
+    return McpEndpoint(dependencies, document, version=VERSION, origins=http.cors_origins)
 
 
 def prepare_app(app: web.Application) -> None:
     """Does what takes the event loop's time and is needed once; to be called before the application is served."""
     began = time.perf_counter()
     app[_SYSTEM].prepare()
+    app[_MCP].prepare()
     log.info("app.prepared", ms=round((time.perf_counter() - began) * 1_000))
 
 

@@ -12,7 +12,7 @@ from control.accounts.deactivation import session_refused
 from control.db.pool import Connection
 from control.http.access import Access, AccessKind
 from control.http.context import AdminContext, CallingKey, Context, MemberContext, SessionContext, UserContext
-from control.http.key_authorisation import KeyClaim, authorise_key, find_key, is_key, read_key_claim
+from control.http.key_authorisation import KeyClaim, ValidKey, authorise_key, find_key, is_key, read_key_claim
 from control.http.known_keys import KnownKeys
 from control.http.read_session import read_admin_session, read_is_deactivated, read_user_session
 from control.http.route import Route
@@ -65,10 +65,9 @@ class Authoriser:
         """The API key's id. None: it was not valid in this process lately, so it may be made up."""
         return self._known_keys.find(claim.hash)
 
-    async def _authorise_key(
-        self, access: Access, claim: KeyClaim, request: web.Request, context: Context
-    ) -> UserContext:
-        workspace_id = _workspace(request)
+    async def identify_key(self, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
+        """Looks up the key, whatever it is used for. workspace_id: of the path, None without one. Raises
+        Unauthorised."""
         try:
             valid = await find_key(claim, workspace_id, context)
         except Unauthorised:
@@ -76,6 +75,13 @@ class Authoriser:
             raise
         # Also if this request is refused: a key must not escape its limit by asking for what it may not.
         self._known_keys.add(claim.hash, valid.identity.key_id)
+        return valid
+
+    async def _authorise_key(
+        self, access: Access, claim: KeyClaim, request: web.Request, context: Context
+    ) -> UserContext:
+        workspace_id = _workspace(request)
+        valid = await self.identify_key(claim, workspace_id, context)
         return authorise_key(access, valid, workspace_id, context)
 
     def idempotency_scope(self, context: Context, route: Route) -> str:

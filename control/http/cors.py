@@ -5,7 +5,9 @@ from collections.abc import Collection, Sequence
 from aiohttp import web
 from multidict import CIMultiDict
 
-ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
+ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, X-Request-Id"
+)
 EXPOSED_HEADERS = (
     "X-Request-Id, Vocalized-Request-Id, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
     "Idempotent-Replayed"

@@ -13,6 +13,8 @@ ORIGIN = web.RequestKey("origin", RequestOrigin)
 PRINCIPAL = web.RequestKey("principal", Context)
 # The API key that a request is counted by.
 KEY_ID = web.RequestKey("key_id", UUID)
+# The body of a request that another one contains, in place of what comes over the connection.
+GIVEN_BODY = web.RequestKey("given_body", bytes)
 MAX_USER_AGENT_LENGTH = 300
 
 
@@ -41,6 +43,8 @@ def origin_of(request: web.Request) -> RequestOrigin:
 
 async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
     """As `read_body`, and only JSON. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and Malformed."""
+    if GIVEN_BODY in request:
+        return _check_given(request[GIVEN_BODY], request.client_max_size if max_bytes is None else max_bytes)
     if not request.body_exists:
         return b""
     # A body without a Content-Type (octet-stream in aiohttp) is parsed as JSON.
@@ -84,6 +88,12 @@ async def _read_bounded(request: web.Request, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
     return bytes(body)
+
+
+def _check_given(body: bytes, max_bytes: int) -> bytes:
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+    return body
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

@@ -14,7 +14,7 @@ from vocalized.commands.cli import ROOT, app
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-COMMANDS = ("call", "answer", "agent", "demo", "doctor", "up", "providers", "prices", "explain", "client")
+COMMANDS = ("call", "answer", "agent", "demo", "doctor", "up", "providers", "prices", "explain", "client", "mcp")
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

@@ -1,0 +1,1 @@
+"""Our API as tools for language models of others, by the Model Context Protocol."""

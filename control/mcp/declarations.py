@@ -1,0 +1,97 @@
+"""Which operations of the API are tools, and what each does to the world. Their schemas and texts come from the
+OpenAPI document (docs/decisions/0151-our-api-by-mcp.md says why these)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+# Characters of one text in a result.
+LONGEST_TEXT: Final = 2_000
+# Of an agent's prompt, which is no use without its end.
+LONGEST_PROMPT: Final = 30_000
+
+
+class ToolEffect(StrEnum):
+    """What a tool does. A connection has the tools that read; it asks for the others by these names."""
+
+    READ = "read"
+    WRITE = "write"  # changes what can be changed back
+    CALLS = "calls"  # dials a phone, or ends a call
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDeclaration:
+    """A tool. operation: the operation's id. hint: what a model should know beside the operation's own text.
+    summary: in place of that text, for a part of the answer.
+    has_outside_words: results hold words of callers, or texts of documents. omitted: properties that results leave out,
+    dotted. sliced: the list, dotted, that alone is the result, in parts, by `offset`. longest_text: characters of one.
+    is_repeatable: a second call with the same arguments changes nothing more."""
+
+    name: str
+    operation: str
+    effect: ToolEffect = ToolEffect.READ
+    hint: str = ""
+    summary: str = ""
+    has_outside_words: bool = False
+    omitted: tuple[str, ...] = ()
+    sliced: str = ""
+    longest_text: int = LONGEST_TEXT
+    is_repeatable: bool = False
+
+    @property
+    def sliced_path(self) -> list[str]:
+        """The names that lead to the sliced list; empty without one."""
+        return self.sliced.split(".") if self.sliced else []
+
+
+TOOLS: Final = (
+    ToolDeclaration("get_workspace", "get_workspace"),
+    ToolDeclaration("list_agents", "list_agents", hint="get_agent has the config of one."),
+    ToolDeclaration("get_agent", "get_agent", longest_text=LONGEST_PROMPT),
+    ToolDeclaration("list_phone_numbers", "list_numbers"),
+    ToolDeclaration(
+        "list_calls",
+        "list_calls",
+        hint="Searches transcripts by `q`. get_call and get_transcript have the details of one call.",
+        has_outside_words=True,
+    ),
+    ToolDeclaration("list_live_calls", "list_live", has_outside_words=True, sliced="active_calls"),
+    ToolDeclaration(
+        "get_call",
+        "get_call",
+        hint="What was said is in get_transcript. `recording_url` is a path of the API, which needs the API key.",
+        has_outside_words=True,
+        omitted=("transcription", "call.turns"),
+    ),
+    ToolDeclaration(
+        "get_transcript",
+        "get_call",
+        summary="What caller and agent said in a call, by turn, in parts",
+        has_outside_words=True,
+        omitted=("call.turns.latency_ms", "call.turns.citations"),
+        sliced="call.turns",
+    ),
+    ToolDeclaration("list_messages", "list_messages", has_outside_words=True),
+    ToolDeclaration("get_call_figures", "get_call_overview"),
+    ToolDeclaration("list_agent_figures", "list_agent_figures"),
+    ToolDeclaration("get_charges", "get_charges"),
+    ToolDeclaration("get_current_usage", "get_current_period"),
+    ToolDeclaration("list_invoices", "list_invoices"),
+    ToolDeclaration("list_documents", "list_documents", has_outside_words=True),
+    ToolDeclaration("search_knowledge", "search_knowledge", has_outside_words=True),
+    ToolDeclaration("list_blocked_callers", "list_blocked_callers"),
+    ToolDeclaration("activate_agent", "activate_agent", ToolEffect.WRITE, is_repeatable=True),
+    ToolDeclaration("pause_agent", "pause_agent", ToolEffect.WRITE, is_repeatable=True),
+    ToolDeclaration("block_caller", "block_caller", ToolEffect.WRITE),
+    ToolDeclaration("add_document", "add_document", ToolEffect.WRITE),
+    ToolDeclaration(
+        "place_call",
+        "place_call",
+        ToolEffect.CALLS,
+        hint="It dials a real phone and costs money. Repeat a call of unknown outcome with the same idempotency_key.",
+    ),
+    ToolDeclaration("end_call", "end_call", ToolEffect.CALLS, hint="The caller is cut off."),
+    ToolDeclaration("unblock_caller", "unblock_caller", ToolEffect.DELETE, is_repeatable=True),
+    ToolDeclaration("delete_document", "delete_document", ToolEffect.DELETE, is_repeatable=True),
+)

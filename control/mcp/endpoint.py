@@ -1,0 +1,174 @@
+"""The MCP endpoint: checks where a request comes from and its API key, then lets the protocol's library answer it. Each
+tool's call becomes a request to the API's own route, with the same key, in this process.
+https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#security-warning
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from functools import cache, partial
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
+
+from control.db.pool import Connection
+from control.db.transaction import in_transaction
+from control.http.access import USER
+from control.http.concurrency_limit import SenderConcurrencyLimit
+from control.http.context import Context
+from control.http.endpoint import EndpointDependencies
+from control.http.key_authorisation import KeyClaim, ValidKey
+from control.http.middleware import problem_response
+from control.http.request import GIVEN_BODY, origin_of, read_json_body
+from control.mcp.asgi_exchange import AsgiExchange
+from control.mcp.declarations import TOOLS, ToolEffect
+from control.mcp.key_tools import ASKABLE, KeyTools
+from control.mcp.protocol_task import ProtocolTask
+from control.mcp.requests import ApiReply, ApiRequest
+from control.mcp.tools import ApiTool, make_tools
+from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
+
+PATH: Final = "/mcp"
+MOST_BODY_BYTES: Final = 262_144
+# Requests that are answered at once, of which one workspace has some, requests that wait, and for how long.
+CONCURRENCY: Final = 16
+EACH: Final = 12
+WAITING: Final = 64
+WAIT_S: Final = 10.0
+# A request of the API takes 10 s at most, of which most is waiting.
+ANSWER_S: Final = 30.0
+# Codes of JSON-RPC.
+INVALID_REQUEST: Final = -32_600
+INTERNAL_ERROR: Final = -32_603
+# Of the client's request, for that to the API's route.
+_PASSED: Final = ("Authorization", "User-Agent", "X-Forwarded-For", "X-Request-Id")
+
+
+class McpEndpoint:
+    """make_document: makes the OpenAPI document of at least the operations that are tools. origins: of web pages that
+    may call; a request without an Origin comes from no page."""
+
+    def __init__(
+        self,
+        dependencies: EndpointDependencies,
+        make_document: Callable[[], dict[str, Any]],
+        *,
+        version: str,
+        origins: Collection[str],
+    ) -> None:
+        self._dependencies = dependencies
+        self._make_tools = cache(lambda: make_tools(TOOLS, make_document()))
+        self._origins = frozenset(origins)
+        self._limit = SenderConcurrencyLimit(CONCURRENCY, each=EACH, waiting=WAITING, wait_s=WAIT_S)
+        self._protocol = ProtocolTask(version, MOST_BODY_BYTES)
+
+    def prepare(self) -> dict[str, ApiTool]:
+        """Makes the tools, which takes 0.1 s: callers would wait for it at the first request."""
+        return self._make_tools()
+
+    def add_to(self, app: web.Application) -> None:
+        """Registers the route. There is no GET: the stateless protocol has no stream beside the requests."""
+        app.router.add_post(PATH, self._answer)
+        app.on_cleanup.append(self._close)
+
+    async def _close(self, app: web.Application) -> None:
+        await self._protocol.close()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            return await self._admit(request)
+        except Problem as problem:
+            return error_response(problem, origin_of(request).request_id)
+
+    async def _admit(self, request: web.Request) -> web.Response:
+        self._check_origin(request)
+        effects = read_effects(request)
+        claim = await self._read_claim(request)
+        key = await self._find_key(request, claim)
+        await self._dependencies.limits.check_key(request, key.identity.key_id)
+        tools = KeyTools(self.prepare(), key, effects, partial(send_within, request))
+        async with self._limit.acquired_by(str(key.identity.workspace_id)):
+            body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
+            return await self._exchange(AsgiExchange(request, body, tools))
+
+    async def _exchange(self, exchange: AsgiExchange) -> web.Response:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._protocol.answer(exchange)
+        except TimeoutError:
+            raise Unavailable(f"No answer within {ANSWER_S:g} s; what was asked for may have been done.") from None
+        return exchange.response()
+
+    def _check_origin(self, request: web.Request) -> None:
+        """Against pages that reach this server by a name of their own (DNS rebinding)."""
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in self._origins:
+            raise Forbidden("Web pages of this origin may not call.", code="origin_refused")
+
+    async def _read_claim(self, request: web.Request) -> KeyClaim:
+        """Raises Unauthorised, and TooManyRequests as at every route."""
+        dependencies = self._dependencies
+        claim = dependencies.authoriser.read_token(USER, request, dependencies.clock())
+        if not isinstance(claim, KeyClaim):
+            raise Unauthorised("This needs an API key; the token of a person is not accepted.", code="api_key_needed")
+        key_id, limits = dependencies.authoriser.known_key(claim), dependencies.limits
+        await (limits.check_unknown_key(request) if key_id is None else limits.check_key(request, key_id))
+        return claim
+
+    async def _find_key(self, request: web.Request, claim: KeyClaim) -> ValidKey:
+        """Looked up for each request, so that a revocation holds at once."""
+        dependencies = self._dependencies
+
+        async def find(db: Connection) -> ValidKey:
+            context = Context(db, dependencies.services, origin_of(request), dependencies.clock())
+            return await dependencies.authoriser.identify_key(claim, None, context)
+
+        async with dependencies.connection_limit.acquired():
+            return await in_transaction(dependencies.pool, find, dependencies.metrics.transaction_retries.inc)
+
+
+def read_effects(request: web.Request) -> frozenset[ToolEffect]:
+    """What the connection asks for beside reading: `?allow=write,calls,delete`. Raises Invalid for another parameter,
+    and for another effect."""
+    for name in request.query:
+        if name != "allow":
+            raise Invalid(f"There is no parameter {name[:100]}; a key stands in the header only.", param=name[:100])
+    asked = [effect for text in request.query.getall("allow", ()) for effect in text.split(",") if effect]
+    for effect in asked:
+        if effect not in ASKABLE:
+            known = ", ".join(ASKABLE)
+            raise Invalid(f"allow: must be some of {known}, between commas.", param="allow", code="effect_unknown")
+    return frozenset(ToolEffect(effect) for effect in asked)
+
+
+def error_response(problem: Problem, request_id: str) -> web.Response:
+    """A Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
+    https://www.jsonrpc.org/specification#error_object"""
+    response = problem_response(problem, request_id)
+    error = {
+        "code": INVALID_REQUEST if problem.status < 500 else INTERNAL_ERROR,
+        "message": problem.message,
+        "data": {"code": problem.code, "param": problem.param, "request_id": request_id},
+    }
+    response.body = msgspec.json.encode({"jsonrpc": "2.0", "id": None, "error": error})
+    return response
+
+
+async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
+    """Has the application itself answer a request of the same client, without a second connection: route, limits,
+    authorisation, transaction, metrics and log line are those of any request. It counts for the key's limit as one with
+    the request that it is part of."""
+    headers: CIMultiDict[str] = CIMultiDict({"Content-Type": "application/json"})
+    for name in _PASSED:
+        for value in outer.headers.getall(name, ()):
+            headers.add(name, value)
+    headers.setdefault("X-Request-Id", origin_of(outer).request_id)
+    if wanted.idempotency_key:
+        headers["Idempotency-Key"] = wanted.idempotency_key
+    inner = outer.clone(method=wanted.method, rel_url=wanted.url, headers=headers)
+    inner[GIVEN_BODY] = wanted.body or b""
+    # aiohttp's way from a request to its response; it has no public name.
+    response = await outer.app._handle(inner)
+    body = response.body if isinstance(response, web.Response) else None
+    return ApiReply(response.status, body if isinstance(body, bytes) else b"", response.headers.get("Retry-After", ""))
