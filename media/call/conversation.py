@@ -14,6 +14,7 @@ from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
 from media.call.keypad import Keypad
 from media.call.last_words import report_last_words
+from media.call.late_evidence import LateEvidence
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.phrases import phrases_in
@@ -62,6 +63,7 @@ class Conversation:
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
+        self._late_evidence = LateEvidence(components.hints, self.floor, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
@@ -80,10 +82,8 @@ class Conversation:
         self._agent = Agent(services, self)
         self._overlap = AgentOverlap(self._agent, self.turns, components.track, clock, self._emit)
         self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
-        observed = ObservedCall(
-            clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback
-        )
-        self._silence = SilenceMonitor(plan, observed, late)
+        call = ObservedCall(clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback)
+        self._silence = SilenceMonitor(plan, call, late)
         self._speech = FixedSpeech(
             agent=self._agent,
             announcements=self.announcements,
@@ -243,7 +243,8 @@ class Conversation:
                 case floor_decisions.CallerStarted() | floor_decisions.CallerOverlaps():
                     self._caller_started()
                 case floor_decisions.CallerPaused(token=token):
-                    self._caller_paused(token)
+                    self.recogniser.finalise(token)
+                    self._late_evidence.paused(token)
                 case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
                     if not self.keypad.received.is_collecting:
                         self._agent.prepare(text, self.turns)
@@ -274,12 +275,6 @@ class Conversation:
         self.recogniser.started()
         onset_ms = self._components.track.onset_ms
         self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
-
-    def _caller_paused(self, token: int) -> None:
-        self.recogniser.finalise(token)
-        hints = self._components.hints
-        if hints is not None:
-            hints.request(lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished)))
 
     def _interrupt_agent(self, *, is_early: bool) -> None:
         if self._agent.is_answering:
