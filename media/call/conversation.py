@@ -63,7 +63,7 @@ class Conversation:
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
-        self._late_evidence = LateEvidence(components.hints, self.floor, clock, self.apply)
+        self._late_evidence = LateEvidence(components, self.floor, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
@@ -358,6 +358,7 @@ class Conversation:
         match event:
             case RecognisedText(text=text, final=final, token=token):
                 self.apply(self.floor.transcript(self._clock.audio_ms, text, final, token))
+                self._late_evidence.ask_about_words()
             case SpeechToTextFailed(error=error) if not self._termination.reason:
                 self._speech.give_up(self._phrases.cannot_hear, error.provider, can_speak=True)
 

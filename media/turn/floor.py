@@ -74,6 +74,11 @@ class Floor:
         self._interruptible = True
 
     @property
+    def open_text(self) -> str:
+        """In a pause, the words of which a second judge's opinion could change its end; else empty."""
+        return self._pause.open_text if self.state is FloorState.PAUSED else ""
+
+    @property
     def is_overlapped(self) -> bool:
         """The turn stays open beyond words spoken over: they cannot be interrupted, or are not audible yet."""
         is_early = self.state is FloorState.HELD and not self.agent.is_audible
@@ -121,11 +126,12 @@ class Floor:
                 return self._words_over_agent(t, answers)
         return NOTHING
 
-    def hint(self, t: int, token: int, finished: float) -> Decisions:
-        """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token."""
+    def hint(self, t: int, token: int, finished: float, text: str | None = None) -> Decisions:
+        """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token; with `text`
+        the second judge's of these words."""
         if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
-        self._pause.add_sound(finished)
+        self._pause.add_hint(finished, text)
         return self._update_need(t, more_unseen=False)
 
     def dtmf(self, t: int, digit: str) -> Decisions:

@@ -10,6 +10,7 @@ from media.turn.dictation import Progress
 from media.turn.endpoint import LEAST_MS, TurnRules
 from media.turn.evidence import CallerPace, TurnEvidence
 from media.turn.expected_reply import ExpectedReply
+from media.turn.second_opinion import average
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ MESSAGE_MS: Final = 1_500
 PACE_MOST, PACE_MARGIN = 1.25, 1.25
 
 
+def weights_for(rules: TurnRules) -> CurveWeights:
+    """The weights of the rules' language."""
+    return WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
+
+
 def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
     """The silence in ms, from the true end of speech, that ends a turn of which this is known; never under 200.
 
@@ -72,7 +78,7 @@ def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
     base = max(LEAST_MS, rules.silence_ms)
     if not rules.adaptive:
         return base
-    weights = WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
+    weights = weights_for(rules)
     silences = weights.prepared if rules.prepare_ms else weights.asked
     share = _share(evidence, weights, silences)
     wait = base * share
@@ -89,12 +95,15 @@ def _share(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) ->
     """The multiple of the plan's silence by words, sound and vendor."""
     if evidence.text is None:
         return _share_without_text(evidence, weights, silences)
-    if evidence.text < weights.text_open:
+    text = evidence.text
+    if evidence.second is not None:
+        text = average(text, evidence.second, weights.text_done)
+    if text < weights.text_open:
         return silences.patient
-    if _is_done(evidence.text, evidence, weights):
+    if _is_done(text, evidence, weights):
         return silences.short
     sounds_open = evidence.sound is not None and evidence.sound < weights.sound_open
-    return silences.patient if sounds_open and evidence.text < weights.text_done else silences.undecided
+    return silences.patient if sounds_open and text < weights.text_done else silences.undecided
 
 
 def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool:

@@ -6,7 +6,8 @@ from media.turn.decisions import NOTHING, Decisions
 from media.turn.endpoint import TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector
 from media.turn.final_text_request import FinalTextRequest
-from media.turn.operating_curve import silence_for
+from media.turn.operating_curve import silence_for, weights_for
+from media.turn.second_opinion import can_change
 from media.turn.turn_text import TurnText
 
 
@@ -32,9 +33,19 @@ class TurnPause:
         """Words or evidence are new: computes the silence that they need. agent: what it said before."""
         self.needed_ms = silence_for(self._evidence.collect(words, agent.expect, agent.dictated), self._rules)
 
-    def add_sound(self, finished: float) -> None:
-        """Takes smart-turn's probability (0-1) that the caller has finished."""
-        self._evidence.sound = finished
+    @property
+    def open_text(self) -> str:
+        """The latest words of which a second judge could change what is thought; empty if none could, or has."""
+        text, first = self._evidence.judged_once
+        return text if can_change(first, weights_for(self._rules).text_done) else ""
+
+    def add_hint(self, finished: float, text: str | None) -> None:
+        """Takes smart-turn's probability (0-1) that the caller has finished; with `text` the second judge's of these
+        words."""
+        if text is None:
+            self._evidence.sound = finished
+        else:
+            self._evidence.add_opinion(text, finished)
 
     def may_end(self, t: int) -> bool:
         """Whether the final text has come, or was waited for long enough."""
