@@ -12,9 +12,9 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
+from media.call.floor_evidence import FloorEvidence
 from media.call.keypad import Keypad
 from media.call.last_words import report_last_words
-from media.call.late_evidence import LateEvidence
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.phrases import phrases_in
@@ -31,7 +31,7 @@ from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
-from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
+from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
 from media.turn.agent_question import read_question
 from media.turn.floor import Floor
@@ -63,7 +63,7 @@ class Conversation:
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
-        self._late_evidence = LateEvidence(components, self.floor, clock, self.apply)
+        self._evidence = FloorEvidence(components, self.floor, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
@@ -244,7 +244,7 @@ class Conversation:
                     self._caller_started()
                 case floor_decisions.CallerPaused(token=token):
                     self.recogniser.finalise(token)
-                    self._late_evidence.paused(token)
+                    self._evidence.paused(token)
                 case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
                     if not self.keypad.received.is_collecting:
                         self._agent.prepare(text, self.turns)
@@ -355,12 +355,10 @@ class Conversation:
         self.apply(said)
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
-        match event:
-            case RecognisedText(text=text, final=final, token=token):
-                self.apply(self.floor.transcript(self._clock.audio_ms, text, final, token))
-                self._late_evidence.ask_about_words()
-            case SpeechToTextFailed(error=error) if not self._termination.reason:
-                self._speech.give_up(self._phrases.cannot_hear, error.provider, can_speak=True)
+        if not isinstance(event, SpeechToTextFailed):
+            self._evidence.take(event)
+        elif not self._termination.reason:
+            self._speech.give_up(self._phrases.cannot_hear, event.error.provider, can_speak=True)
 
     # --- limits ---
 

@@ -69,8 +69,8 @@ class TurnEvidence:
 class EvidenceCollector:
     """Collects the evidence of one call's pauses. judge: None where no model is loaded.
 
-    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come. is_dictating: what
-    was collected last is part of a number or the like.
+    sound: as in `TurnEvidence`, of the present pause; the floor sets it when it comes. is_dictating: what was collected
+    last is part of a number or the like.
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
@@ -83,7 +83,7 @@ class EvidenceCollector:
         self._is_by_model = False  # not by a rule
         self._opinion: tuple[str, float] | None = None  # of the second judge, and of which text
         self.sound: float | None = None
-        self.vendor: float | None = None
+        self._signal: tuple[list[str], float] | None = None  # of the recogniser, and after which words
         self.is_dictating = False
 
     @property
@@ -97,9 +97,16 @@ class EvidenceCollector:
         """Takes the second judge's probability (0-1) that the caller has finished after this text."""
         self._opinion = (text, finished)
 
+    def add_signal(self, text: str, finished: float | None) -> None:
+        """Takes the recogniser's probability (0-1) that the caller has finished after this text, which counts while
+        the words are the same; anything else than a probability: it says nothing."""
+        words = split_words(text)
+        is_known = finished is not None and 0 <= finished <= 1 and bool(words)
+        self._signal = (words, finished) if is_known and finished is not None else None
+
     def begin_pause(self) -> None:
         """A pause begins: what was heard in the one before says nothing of it."""
-        self.sound = self.vendor = None
+        self.sound = None
 
     def went_on(self, pause_ms: int) -> None:
         """The caller continues the same turn after so long a pause."""
@@ -123,11 +130,15 @@ class EvidenceCollector:
             text=self._probability,
             second=self._second(),
             sound=self.sound,
-            vendor=self.vendor,
+            vendor=self._vendor(text),
             asked=asked,
             dictation=dictation,
             pace=self._pace(),
         )
+
+    def _vendor(self, text: str) -> float | None:
+        """The recogniser's own probability, if it is about these words."""
+        return self._signal[1] if self._signal is not None and self._signal[0] == split_words(text) else None
 
     def _second(self) -> float | None:
         """The second judge's probability, if it has answered for these words and the model has judged them."""

@@ -94,6 +94,8 @@ class Floor:
             self._speaking = speaking
             self._since = t
             self._silent_since = self._last_voice
+            if speaking:
+                self._pause.drop_signal()
         self._last_voice = last_voice_ms
         state = self.state
         if state is FloorState.PAUSED:
@@ -133,6 +135,14 @@ class Floor:
             return NOTHING
         self._pause.add_hint(finished, text)
         return self._update_need(t, more_unseen=False)
+
+    def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
+        """Takes the recogniser's own probability (0-1) that the caller has finished with this text, None: it has none.
+        Counts for these words, until the caller speaks."""
+        if self._speaking:
+            return NOTHING
+        self._pause.add_signal(self._text.with_carried(text), finished)
+        return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
 
     def dtmf(self, t: int, digit: str) -> Decisions:
         """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""

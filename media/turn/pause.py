@@ -47,6 +47,14 @@ class TurnPause:
         else:
             self._evidence.add_opinion(text, finished)
 
+    def add_signal(self, text: str, finished: float | None) -> None:
+        """Takes the recogniser's own probability (0-1) that the caller has finished with this text; None: no more."""
+        self._evidence.add_signal(text, finished)
+
+    def drop_signal(self) -> None:
+        """The caller speaks: what the recogniser thought of the silence before is out of date."""
+        self._evidence.add_signal("", None)
+
     def may_end(self, t: int) -> bool:
         """Whether the final text has come, or was waited for long enough."""
         return self._request.is_answered or self._request.waited_ms(t) >= self._rules.text_wait_ms
@@ -69,3 +77,4 @@ class TurnPause:
     def end_turn(self) -> None:
         """Another turn begins."""
         self._preparation.end_turn()
+        self.drop_signal()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextSession
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextSession, TurnSignal
 from simulator.vendors.cartesia_recogniser import CartesiaRecognisers
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
@@ -173,3 +173,15 @@ async def test_a_refused_setting_is_an_error_of_opening(tmp_path: Path, monkeypa
     async with running_call("stt", routes, tmp_path, monkeypatch, **chosen) as call:
         with pytest.raises(ProviderError, match="error 400 invalid_threshold"):
             await call.build().stt.open("en", lambda event: None)
+
+
+async def test_the_protocol_of_turns_signals_their_ends(harness: Harness) -> None:
+    caller, _ = await converse(harness)
+    signals = [event for event in caller.events if isinstance(event, TurnSignal)]
+    if not harness.has_turns:
+        assert signals == []
+        return
+    ends = {event.text: event.finished for event in signals if not event.resumed}
+    assert ends[TEXT] in (0.6, 0.8)
+    assert set(ends) <= {TEXT, NEXT}
+    assert not harness.call.failed
