@@ -131,6 +131,7 @@ class Conversation:
     async def close(self) -> None:
         """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
         `GRACE_S` for tools that run; ends the recogniser."""
+        self._evidence.end()
         try:
             await self._agent.close()
             last_words = report_last_words(self.turns, self.floor, self.recogniser, self._clock, self._components.track)

@@ -21,12 +21,15 @@ class FloorEvidence:
         self, components: CallComponents, floor: Floor, clock: CallClock, apply: Callable[[Decisions], None]
     ) -> None:
         self._hints, self._second_judge = components.hints, components.second_judge
-        self._floor, self._clock, self._apply = floor, clock, apply
+        self._floor, self._clock = floor, clock
+        self._apply: Callable[[Decisions], None] | None = apply  # None once the call is over
         self._token = 0
         self._asked: tuple[int, str] = (0, "")
 
     def take(self, event: RecognisedText | TurnSignal) -> None:
         """Takes what the recogniser reports."""
+        if self._apply is None:
+            return
         now = self._clock.audio_ms
         if isinstance(event, TurnSignal):
             finished = GOES_ON if event.resumed else event.finished
@@ -41,6 +44,11 @@ class FloorEvidence:
             self._hints.request(lambda finished: self._take_opinion(token, finished))
         self._ask_second_judge()
 
+    def end(self) -> None:
+        """The call is over: the floor is told nothing more, because the words are reported as the last ones. Forgets
+        the call, which refers to this."""
+        self._apply = None
+
     def _ask_second_judge(self) -> None:
         """The words may be new: asks once about each text of a pause that the second judge could decide."""
         if self._second_judge is None:
@@ -51,4 +59,5 @@ class FloorEvidence:
             self._second_judge.request(text, lambda finished: self._take_opinion(token, finished, text))
 
     def _take_opinion(self, token: int, finished: float, text: str | None = None) -> None:
-        self._apply(self._floor.hint(self._clock.audio_ms, token, finished, text))
+        if self._apply is not None:
+            self._apply(self._floor.hint(self._clock.audio_ms, token, finished, text))

@@ -15,7 +15,6 @@ from media.providers.ports import (
     SpeechToTextSession,
     SpeechToTextSink,
     TimedWord,
-    TurnSignal,
 )
 from media.providers.word_timing import shift_words
 from shared.refcycles import break_cycle, without_traceback
@@ -165,8 +164,6 @@ class CallRecogniser:
                 self._token = None
             if event.words:
                 self._keep_words(event.words)
-        if self._last_words is not None and isinstance(event, TurnSignal):
-            return  # the call is over: no turn ends any more
         if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:
             self._sink(event)
         elif not self._last_words.done():

@@ -1,9 +1,11 @@
 """Whole calls with a recogniser that tells whether the caller has finished: through the chain to the turn's end."""
 
+import asyncio
+
 import pytest
 
-from media.providers.ports import ProviderError, SpeechToTextFailed, TurnSignal
-from shared.events import TurnLatency
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextFailed, TurnSignal
+from shared.events import CallerSaid, TurnLatency
 from shared.plan import TurnPlan
 from tests.calls.scripted_call import ScriptedCall
 from tests.virtual_time import run_virtual
@@ -42,5 +44,28 @@ def test_signals_shorten_and_lengthen_the_silence(
         (latency,) = scripted.events_of(TurnLatency)
         assert latency.endpoint_ms == pytest.approx(silence_ms, abs=20)
         await scripted.hang_up()
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize("is_signal", [True, False], ids=["signal", "text"])
+def test_what_comes_after_the_caller_hung_up_ends_no_turn(is_signal: bool) -> None:
+    """The words of who hung up in the middle are reported once, as last words."""
+
+    async def call() -> None:
+        scripted = ScriptedCall(turn=TURN, models=[])
+        scripted.recogniser.answer_s = 0.05
+        await scripted.say(TEXT, 800)
+        await scripted.silence(560)
+        sink = scripted.recogniser.sink
+        assert sink is not None
+        sink(RESUMED)
+        await scripted.silence(100)
+        hanging_up = asyncio.create_task(scripted.hang_up())
+        await asyncio.sleep(0)
+        sink(END if is_signal else RecognisedText(f"{TEXT} again", final=False))
+        await hanging_up
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [TEXT]
+        assert scripted.turns_taken == 0
 
     run_virtual(call())

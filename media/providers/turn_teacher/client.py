@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,6 +17,8 @@ Outcome = Literal["answered", "late", "full", "failed", "off"]
 OnProbability = Callable[[float], None]
 # Longer texts are cut to their end: the model reads less than that.
 MAX_CHARACTERS: Final = 400
+# What a process that reads nothing is owed at most: some forty requests.
+_MAX_UNSENT_BYTES: Final = 16_384
 log = structlog.get_logger()
 
 
@@ -91,7 +92,8 @@ class TeacherClient:
         if writer is None or not self.is_connected:
             self.start()
             return self._observer.count_request("off")
-        if len(self._pending) >= self._limits.max_pending:
+        is_stuck = writer.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES
+        if is_stuck or len(self._pending) >= self._limits.max_pending:
             return self._observer.count_request("full")
         number = next(self._ids)
         timer = loop.call_later(self._limits.deadline_s, self._expire, number)
@@ -144,8 +146,7 @@ class TeacherClient:
 
     def _disconnect(self, writer: asyncio.StreamWriter) -> None:
         self._writer = None
-        with suppress(OSError):
-            writer.close()
+        writer.transport.abort()  # a process that hangs would never take what is unsent
         for waiting in self._pending.values():
             waiting.timer.cancel()
             self._observer.count_request("failed")
@@ -160,7 +161,9 @@ class TeacherClient:
             self._late, self._rest_s = 0, self._limits.rest_s
             self._observer.count_request("answered")
             self._observer.time_answer(asyncio.get_running_loop().time() - waiting.began)
-            waiting.on_probability(min(1.0, max(0.0, answer.probability)))
+            probability = min(1.0, max(0.0, answer.probability))
+            # Apart from this connection, which is that of other calls, too: what fails is the one call's.
+            asyncio.get_running_loop().call_soon(waiting.on_probability, probability)
         elif answer.kind == "late":
             self._count_late()
         else:

@@ -11,7 +11,6 @@ from media.providers.ports import (
     SpeechToTextSession,
     SpeechToTextSink,
     TimedWord,
-    TurnSignal,
 )
 from tests.virtual_time import run_virtual
 
@@ -214,26 +213,6 @@ def last_words(within_s: float) -> tuple[str, list[SpeechToTextEvent]]:
 
 def test_last_words_do_not_go_to_the_sink() -> None:
     assert last_words(1.5) == ("good bye", [])
-
-
-def test_once_the_call_is_over_no_signal_goes_to_the_sink() -> None:
-    events = list[SpeechToTextEvent]()
-
-    async def scenario() -> None:
-        recogniser = SlowRecogniser(opens_after_s=0.1)
-        call_recogniser = CallRecogniser(recogniser, "en", events.append)
-        call_recogniser.open()
-        await asyncio.sleep(0.2)
-        assert recogniser.sink is not None
-        recogniser.sink(TurnSignal("good bye", 0.9))
-        waiting = asyncio.ensure_future(call_recogniser.last_words(1.5))
-        await asyncio.sleep(0)
-        recogniser.sink(TurnSignal("good bye", 1.0))
-        await waiting
-        await call_recogniser.close()
-
-    run_virtual(scenario())
-    assert events == [TurnSignal("good bye", 0.9)]
 
 
 def test_last_words_that_come_too_late_are_empty() -> None:

@@ -147,3 +147,35 @@ async def test_an_unreadable_answer_ends_the_connection(socket_path: Path) -> No
         client.request("yes", fail)
     server.close()
     assert observer.counts == {"failed": 1, "off": 1}
+
+
+async def test_a_process_that_reads_nothing_is_sent_little(socket_path: Path) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        writer.close()
+
+    released, observer = asyncio.Event(), CountingObserver()
+    server = await asyncio.start_unix_server(hang, socket_path, limit=1_024)
+    async with connected(socket_path, observer, replace(PATIENT, max_pending=10_000)) as client:
+        for _ in range(3_000):  # 1.2 MB; the socket's buffer takes 0.2
+            client.request("x" * 400, fail)
+        assert observer.counts["full"] > 1_000
+        released.set()
+    server.close()
+
+
+async def test_a_call_that_fails_with_an_answer_costs_the_others_none(socket_path: Path) -> None:
+    def crash(probability: float) -> None:
+        raise RuntimeError("a call's own fault")
+
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context["exception"]))
+    observer = CountingObserver()
+    async with (
+        served(socket_path, TeacherService(ScriptedModel())),
+        connected(socket_path, observer, PATIENT) as client,
+    ):
+        client.request("so", crash)
+        assert await ask(client, "yes") == 0.25
+        assert observer.counts == {"answered": 2}
+    assert [str(error) for error in failed] == ["a call's own fault"]
