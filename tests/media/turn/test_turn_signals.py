@@ -115,6 +115,14 @@ def test_a_signal_of_the_turn_before_does_not_count_for_the_same_words_again() -
     assert silence_before_the_end(call) == UNDECIDED
 
 
+def test_nor_for_words_that_were_too_soft_for_the_detector() -> None:
+    call = signal(paused(LIKELY), 0.9).silence(600)
+    call.agent().silence(1_000).agent_done()
+    call.silence(1_000).log.clear()
+    call.text(TEXT, final=False)
+    assert silence_before_the_end(call.silence(100).text(TEXT)) == UNDECIDED
+
+
 def test_a_signal_while_the_agent_is_held_decides_no_hold() -> None:
     call = paused(DONE).silence(600).agent().silence(1_000).speech(300)
     assert call.floor.state is FloorState.HELD

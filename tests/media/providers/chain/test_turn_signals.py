@@ -1,12 +1,16 @@
 """Signals of the turn's end through the chain: those of the recogniser in use, and of no other."""
 
+import asyncio
+
 import pytest
 
 from media.providers.chain.late_recogniser import LateRecogniser, LostRecogniser
 from media.providers.chain.recogniser_session import SessionSink
 from media.providers.ports import NO_TURN_SIGNAL, RecognisedText, TurnSignal
+from media.providers.wait_history import UsualWait
 from tests.media.providers.chain.test_stt import SESSION_FAILED, ChainHarness, run_ready_tasks, with_session
 from tests.media.providers.fakes import FakeSpeechToText
+from tests.media.providers.recogniser_calls import Caller, Recogniser, call
 
 HELLO = TurnSignal("hello", 0.8)
 
@@ -82,3 +86,20 @@ def test_a_signal_is_no_answer_of_a_late_recogniser(monkeypatch: pytest.MonkeyPa
         assert judged == [SESSION_FAILED.error]
 
     with_session(test, FakeSpeechToText("a"))
+
+
+def test_a_recogniser_that_checks_another_signals_nothing_until_it_takes_over() -> None:
+    a, b = Recogniser("a", answer_s=None), Recogniser("b", answer_s=0.5, open_s=0.1)
+    caller = Caller(a, b, seed=UsualWait(0.2, 0.5))
+
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(2.4, lambda: a.sessions[0].sink(HELLO))  # the text is asked for after 2.3 s
+        loop.call_later(3.2, lambda: b.sessions[0].sink(TurnSignal("h", 0.1)))  # it is late after 2.85 s
+        await caller.speak("h", wait_s=1.5)
+        assert caller.answered == {1}, "the one that checks has answered after 3.5 s"
+        b.sessions[0].sink(HELLO)
+
+    call(script(), caller)
+    signals = [event for event in caller.events if isinstance(event, TurnSignal)]
+    assert signals == [HELLO, NO_TURN_SIGNAL, HELLO]

@@ -185,3 +185,22 @@ async def test_the_protocol_of_turns_signals_their_ends(harness: Harness) -> Non
     assert ends[TEXT] in (0.6, 0.8)
     assert set(ends) <= {TEXT, NEXT}
     assert not harness.call.failed
+
+
+async def test_the_account_s_thresholds_are_the_signals_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = {name: make_recognisers(TEXT, NEXT, key=name) for name in ("a", "b")}
+    routes = {name: (one.state, one.routes()) for name, one in servers.items()}
+    chosen: dict[str, Any] = {"turns": True, "turn_end_threshold": 0.1, "turn_eager_end_threshold": 0.5}
+    async with running_call("stt", routes, tmp_path, monkeypatch, **chosen) as call:
+        caller = Caller()
+        session = await call.build().stt.open("en", caller.sink)
+        for frame in [*caller_frames(TEXT), *[b"\xff" * 160] * 200]:
+            session.push(frame)
+
+        def finished() -> set[float | None]:
+            return {event.finished for event in caller.events if isinstance(event, TurnSignal)}
+
+        await wait_for(lambda: finished() == {0.5, 0.9})
+        await session.close()
