@@ -81,6 +81,11 @@ class MediaSettings(BaseSettings):
         pattern=r"^([0-9a-fA-F]{64})?$",
         description="SHA-256 of that file, in hex: another file is refused at the start.",
     )
+    media_turn_teacher: bool = Field(
+        False,
+        description="Whether a language model in a process of its own is asked besides whether a caller has finished: "
+        "45 ms of a core each time; needs the packages of the dependency group `model`.",
+    )
     media_public_url: SocketUrl = Field(
         "",
         description="Base of this node's sockets as carriers reach it, like wss://media-1.example.com; empty "

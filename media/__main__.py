@@ -11,6 +11,7 @@ from typing import Final
 
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.providers.health_record import HealthPolicy
+from media.providers.turn_teacher.process import running_teacher
 from media.providers.vendor import Vendor
 from media.providers.vendors import cartesia, deepgram, local, openai, pipecat, receptionist, standin
 from media.server.limits import WorkerLimits
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logs(settings.log_level)
     with ExitStack() as stack:
         engine = arguments.engine or settings.local_engine_socket or _start_engine(plan, stack)
+        teacher = arguments.teacher or (_start_teacher(stack) if settings.media_turn_teacher else "")
         if arguments.workers > 1:
-            return _supervise(arguments, engine, stack)
-        return _run(replace(options, engine_socket=engine))
+            return _supervise(arguments, engine, teacher, stack)
+        return _run(replace(options, engine_socket=engine, teacher_socket=teacher))
 
 
 def _run(options: WorkerOptions) -> int:
@@ -138,13 +140,14 @@ def _completeness(settings: MediaSettings, faults: list[tuple[str, str]]) -> Com
         return None
 
 
-def _supervise(arguments: argparse.Namespace, engine: str, stack: ExitStack) -> int:
+def _supervise(arguments: argparse.Namespace, engine: str, teacher: str, stack: ExitStack) -> int:
     metrics = stack.enter_context(metrics_folder())
     command = [sys.executable, "-m", "media", "--port", str(arguments.port), "--shared-port"]
     command += ["--plan", str(arguments.plan)] if arguments.plan else []
     command += ["--host", arguments.host] if arguments.host else []
     command += ["--state", str(arguments.state)] if arguments.state else []
     command += ["--engine", engine] if engine else []
+    command += ["--teacher", teacher] if teacher else []
     return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
@@ -158,6 +161,14 @@ def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vocalized-engine-"))
     path = Path(folder) / "engine.sock"
     stack.enter_context(running_engine(path))
+    return str(path)
+
+
+def _start_teacher(stack: ExitStack) -> str:
+    """Starts the teacher of the completeness model, which nothing waits for; returns its socket."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vocalized-teacher-"))
+    path = Path(folder) / "teacher.sock"
+    stack.enter_context(running_teacher(path))
     return str(path)
 
 
@@ -183,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
     parser.add_argument("--state", type=Path, help="folder for events and recordings (VOCALIZED_MEDIA_STATE)")
     parser.add_argument("--engine", default="", help="socket of a running local speech engine")
+    parser.add_argument("--teacher", default="", help=argparse.SUPPRESS)
     parser.add_argument("--shared-port", action="store_true", help=argparse.SUPPRESS)
     return parser
 

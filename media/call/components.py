@@ -13,6 +13,7 @@ from media.call.turn_hints import TurnHints
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.tools.remote import RemoteTools
 from media.turn.evidence import CompletenessJudge
+from media.turn.second_opinion import SecondJudge
 from media.turn.vad import VoiceTrack
 from shared.plan import CallPlan
 
@@ -23,11 +24,12 @@ class CallComponents:
 
     track: this caller's voice activity. clock: ms since the call's first stream began, never going back. wall_clock:
     the date and time, which the model is told. recorder: None if the call is not recorded. hints: None without
-    smart-turn. completeness: None without a model of the caller's words. archive: stores the recording. on_turn_taken:
-    called when a turn of the caller's has ended and is about to be answered. on_prepared_over: called with whether an
-    answer that was asked for before the turn's end is used, or dropped. remote_tools: runs the tools of control;
-    None where there is no control. phrases: audio of fixed sentences, shared with other calls; None: nothing is said
-    from it, so that no filler comes before a late answer.
+    smart-turn. completeness: None without a model of the caller's words. second_judge: asked besides about words, in
+    its own time; None: nobody is. archive: stores the recording. on_turn_taken: called when a turn of the caller's has
+    ended and is about to be answered. on_prepared_over: called with whether an answer that was asked for before the
+    turn's end is used, or dropped. remote_tools: runs the tools of control; None where there is no control. phrases:
+    audio of fixed sentences, shared with other calls; None: nothing is said from it, so that no filler comes before a
+    late answer.
     """
 
     plan: CallPlan
@@ -43,6 +45,7 @@ class CallComponents:
     recorder: RecordingWriter | None = None
     hints: TurnHints | None = None
     completeness: CompletenessJudge | None = None
+    second_judge: SecondJudge | None = None
     archive: RecordingArchive = field(default_factory=LocalArchive)
     on_turn_taken: Callable[[], None] = lambda: None
     on_prepared_over: Callable[[bool], None] = lambda is_used: None

@@ -12,6 +12,7 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
+from media.call.floor_evidence import FloorEvidence
 from media.call.keypad import Keypad
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
@@ -30,7 +31,7 @@ from media.call.transcript import Transcript
 from media.call.usage import UsageTotals
 from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
-from media.providers.ports import ProviderError, RecognisedText, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
+from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
 from media.turn.agent_question import read_question
 from media.turn.floor import Floor
@@ -62,6 +63,7 @@ class Conversation:
         self._failures = FailurePolicy(plan.agent, termination)
         self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
         self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
+        self._evidence = FloorEvidence(components, self.floor, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
@@ -80,10 +82,8 @@ class Conversation:
         self._agent = Agent(services, self)
         self._overlap = AgentOverlap(self._agent, self.turns, components.track, clock, self._emit)
         self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
-        observed = ObservedCall(
-            clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback
-        )
-        self._silence = SilenceMonitor(plan, observed, late)
+        call = ObservedCall(clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback)
+        self._silence = SilenceMonitor(plan, call, late)
         self._speech = FixedSpeech(
             agent=self._agent,
             announcements=self.announcements,
@@ -131,6 +131,7 @@ class Conversation:
     async def close(self) -> None:
         """Stops the agent; waits up to `LAST_WORDS_S` for the text of an unfinished turn, and at the same time up to
         `GRACE_S` for tools that run; ends the recogniser."""
+        self._evidence.end()
         try:
             await self._agent.close()
             last_words = report_last_words(self.turns, self.floor, self.recogniser, self._clock, self._components.track)
@@ -243,7 +244,8 @@ class Conversation:
                 case floor_decisions.CallerStarted() | floor_decisions.CallerOverlaps():
                     self._caller_started()
                 case floor_decisions.CallerPaused(token=token):
-                    self._caller_paused(token)
+                    self.recogniser.finalise(token)
+                    self._evidence.paused(token)
                 case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
                     if not self.keypad.received.is_collecting:
                         self._agent.prepare(text, self.turns)
@@ -274,12 +276,6 @@ class Conversation:
         self.recogniser.started()
         onset_ms = self._components.track.onset_ms
         self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
-
-    def _caller_paused(self, token: int) -> None:
-        self.recogniser.finalise(token)
-        hints = self._components.hints
-        if hints is not None:
-            hints.request(lambda finished: self.apply(self.floor.hint(self._clock.audio_ms, token, finished)))
 
     def _interrupt_agent(self, *, is_early: bool) -> None:
         if self._agent.is_answering:
@@ -360,11 +356,10 @@ class Conversation:
         self.apply(said)
 
     def _on_recognised(self, event: SpeechToTextEvent) -> None:
-        match event:
-            case RecognisedText(text=text, final=final, token=token):
-                self.apply(self.floor.transcript(self._clock.audio_ms, text, final, token))
-            case SpeechToTextFailed(error=error) if not self._termination.reason:
-                self._speech.give_up(self._phrases.cannot_hear, error.provider, can_speak=True)
+        if not isinstance(event, SpeechToTextFailed):
+            self._evidence.take(event)
+        elif not self._termination.reason:
+            self._speech.give_up(self._phrases.cannot_hear, event.error.provider, can_speak=True)
 
     # --- limits ---
 

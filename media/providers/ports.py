@@ -117,13 +117,35 @@ class RecognisedText:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSignal:
+    """What a recogniser that is trained for turns believes of the caller's; takes the place of the one before.
+
+    It is evidence beside others and ends no turn: nothing waits for one, and one about other words than the latest
+    counts for nothing. A recogniser without them sends none.
+
+    text: the whole turn so far, which it is about, as in `RecognisedText`; that has been reported before.
+    finished: probability (0-1) that the turn ends there, made of the vendor's own figure (`turn_calibration.py`);
+        None: it says nothing of it any more.
+    resumed: the caller goes on, after a signal that they may have finished.
+    """
+
+    text: str
+    finished: float | None
+    resumed: bool = False
+
+
+# Nothing is known any more, because the session that sent the last one is not listened to any longer.
+NO_TURN_SIGNAL: Final = TurnSignal("", None)
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechToTextFailed:
     """The session failed; no more events follow."""
 
     error: ProviderError
 
 
-SpeechToTextEvent = RecognisedText | SpeechToTextFailed
+SpeechToTextEvent = RecognisedText | TurnSignal | SpeechToTextFailed
 SpeechToTextSink = Callable[[SpeechToTextEvent], None]
 
 

@@ -9,6 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from shared.process_metrics import ProcessMetrics
 
 LATENCY_BUCKETS_S = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
+TEACHER_BUCKETS_S = (0.025, 0.05, 0.075, 0.1, 0.125, 0.15)
 FAILOVER_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -66,6 +67,18 @@ class Metrics:
         self.provider_transitions = self._counter(
             "provider_transitions", "Providers ejected and healed", "kind", "provider", "to"
         )
+
+    @cached_property
+    def teacher_requests(self) -> Counter:
+        """Created where the teacher is asked."""
+        text = "Requests to the language model that judges callers' words"
+        return self._counter("turn_teacher_requests", text, "outcome")
+
+    @cached_property
+    def teacher_answer(self) -> Histogram:
+        """Created where the teacher is asked."""
+        text = "Answers of the language model that judges callers' words"
+        return self._histogram("turn_teacher_answer_seconds", text, buckets=TEACHER_BUCKETS_S)
 
     @cached_property
     def bus_up(self) -> Gauge:

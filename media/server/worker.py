@@ -29,6 +29,7 @@ from media.server.ticker import CallTicker
 from media.telephony.codec import StreamStarted, UnknownMessages
 from media.tools.remote import RemoteTools
 from media.turn.evidence import CompletenessJudge
+from media.turn.second_opinion import SecondJudge
 from media.turn.vad import VadEngine
 from shared import events
 from shared.events import CallEnded, CallResumed, CallStarted, CallUsage, EndReason, EventEnvelope, TransferReturned
@@ -44,8 +45,9 @@ class WorkerResources:
 
     disk: one thread for file work. pool: for models. smart_turn: maps 16-bit 8 kHz PCM to 0..1 = finished, about 45 ms
     of CPU, runs on `pool`; None when it is off. completeness: tells from a caller's words whether they have finished,
-    at most 1 ms on the event loop; None: silence and sound decide alone. remote_tools: runs tools of control; None in
-    stand-alone mode. phrases: audio of fixed sentences; None: none is made.
+    at most 1 ms on the event loop; None: silence and sound decide alone. second_judge: asked besides, in its own time;
+    None: nobody is. remote_tools: runs tools of control; None in stand-alone mode. phrases: audio of fixed sentences;
+    None: none is made.
     """
 
     limits: WorkerLimits
@@ -58,6 +60,7 @@ class WorkerResources:
     metrics: Metrics
     smart_turn: Callable[[bytes], float] | None = None
     completeness: CompletenessJudge | None = None
+    second_judge: SecondJudge | None = None
     remote_tools: RemoteTools | None = None
     phrases: PhraseAudioCache | None = None
 
@@ -221,6 +224,7 @@ class Worker:
                     transcoder=transcoder,
                     recorder=_recorder(record, resources, clock()) if plan.recording else None,
                     completeness=resources.completeness,
+                    second_judge=resources.second_judge,
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,

@@ -19,6 +19,7 @@ from media.call.phrase_audio import PhraseAudioCache
 from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard
 from media.providers.health_record import HealthPolicy
+from media.providers.turn_teacher.client import TeacherClient
 from media.providers.vendor import Vendor
 from media.providers.warm_http import make_session
 from media.server.app import HttpEndpoints
@@ -32,6 +33,7 @@ from media.server.plans import PlanSource, SinglePlan
 from media.server.provider_health import ProviderHealthReporter
 from media.server.signature import SignatureCheck
 from media.server.sinks import StateFolder
+from media.server.teacher_reporter import TeacherReporter
 from media.server.worker import Worker, WorkerResources
 from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
@@ -68,7 +70,8 @@ class WorkerOptions:
     vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
     address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT). health: when a provider is
     ejected. egress_allow: networks beside the public internet that addresses of customers may lead to. shared_keys:
-    Twilio's, secrets by id. completeness: instead of the shipped model.
+    Twilio's, secrets by id. completeness: instead of the shipped model. teacher_socket: of a language model that judges
+    words besides; if empty, none does.
     """
 
     host: str
@@ -87,6 +90,7 @@ class WorkerOptions:
     health: HealthPolicy = field(default_factory=HealthPolicy)
     egress_allow: tuple[str, ...] = ()
     completeness: CompletenessModel | None = None
+    teacher_socket: str = ""
 
     @property
     def url(self) -> str:
@@ -125,6 +129,7 @@ async def _serve(options: WorkerOptions) -> None:
             make_session() as session,
             _factory(session, options, board) as providers,
             _stream_backend(options, folder, disk, metrics, board) as backend,
+            _teacher(options.teacher_socket, metrics) as teacher,
         ):
             resources = WorkerResources(
                 limits=options.limits,
@@ -137,6 +142,7 @@ async def _serve(options: WorkerOptions) -> None:
                 metrics=metrics,
                 smart_turn=_judge(options.plan),
                 completeness=options.completeness or load_completeness_model(),
+                second_judge=teacher,
                 remote_tools=backend.node.remote_tools if backend.node else None,
                 phrases=PhraseAudioCache(),
             )
@@ -204,6 +210,20 @@ async def _stream_backend(
             await node.close()
     finally:
         await redis.aclose()
+
+
+@asynccontextmanager
+async def _teacher(socket_path: str, metrics: Metrics) -> AsyncIterator[TeacherClient | None]:
+    """Connects in the background: calls begin without it."""
+    if not socket_path:
+        yield None
+        return
+    client = TeacherClient(Path(socket_path), TeacherReporter(metrics))
+    client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:

@@ -51,12 +51,14 @@ class CallerPace:
 class TurnEvidence:
     """What is known of a pause; None where nothing is.
 
-    text: probability (0-1) that the words end here. sound: the same from how they sound (smart-turn). vendor: the
-    same from the recogniser itself, if it is trained for that. asked: what the agent's last words expect. dictation:
-    how much there is of what the caller dictates. pace: of the caller in this call.
+    text: probability (0-1) that the words end here. second: the same by a second judge of the words. sound: the same
+    from how they sound (smart-turn). vendor: the same from the recogniser itself, if it is trained for that. asked:
+    what the agent's last words expect. dictation: how much there is of what the caller dictates. pace: of the caller
+    in this call.
     """
 
     text: float | None = None
+    second: float | None = None
     sound: float | None = None
     vendor: float | None = None
     asked: ExpectedReply = ExpectedReply.REPLY
@@ -67,8 +69,8 @@ class TurnEvidence:
 class EvidenceCollector:
     """Collects the evidence of one call's pauses. judge: None where no model is loaded.
 
-    sound, vendor: as in `TurnEvidence`, of the present pause; the floor sets them when they come. is_dictating: what
-    was collected last is part of a number or the like.
+    sound: as in `TurnEvidence`, of the present pause; the floor sets it when it comes. is_dictating: what was collected
+    last is part of a number or the like.
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
@@ -78,13 +80,33 @@ class EvidenceCollector:
         self._pauses: deque[int] = deque(maxlen=_LATEST_PAUSES)
         self._judged: tuple[str, ExpectedReply] = ("", ExpectedReply.REPLY)
         self._probability: float | None = None
+        self._is_by_model = False  # not by a rule
+        self._opinion: tuple[str, float] | None = None  # of the second judge, and of which text
         self.sound: float | None = None
-        self.vendor: float | None = None
+        self._signal: tuple[list[str], float] | None = None  # of the recogniser, and after which words
         self.is_dictating = False
+
+    @property
+    def judged_once(self) -> tuple[str, float]:
+        """The latest text with the model's probability; empty if a rule decided it, or a second judge has answered."""
+        text, known = self._judged[0], self._probability
+        is_open = known is not None and self._is_by_model and self._second() is None
+        return (text, known) if is_open and known is not None else ("", 0.0)
+
+    def add_opinion(self, text: str, finished: float) -> None:
+        """Takes the second judge's probability (0-1) that the caller has finished after this text."""
+        self._opinion = (text, finished)
+
+    def add_signal(self, text: str, finished: float | None) -> None:
+        """Takes the recogniser's probability (0-1) that the caller has finished after this text, which counts while
+        the words are the same; anything else than a probability: it says nothing."""
+        words = split_words(text)
+        is_known = finished is not None and 0 <= finished <= 1 and bool(words)
+        self._signal = (words, finished) if is_known and finished is not None else None
 
     def begin_pause(self) -> None:
         """A pause begins: what was heard in the one before says nothing of it."""
-        self.sound = self.vendor = None
+        self.sound = None
 
     def went_on(self, pause_ms: int) -> None:
         """The caller continues the same turn after so long a pause."""
@@ -104,9 +126,27 @@ class EvidenceCollector:
             self._judged, self._probability = (text, asked), self._judge_text(text, asked)
         dictation = _judge_dictation(text, asked, dictated) if is_english else None
         self.is_dictating = dictation is not None and dictation.progress is Progress.PARTIAL
-        return TurnEvidence(self._probability, self.sound, self.vendor, asked, dictation, self._pace())
+        return TurnEvidence(
+            text=self._probability,
+            second=self._second(),
+            sound=self.sound,
+            vendor=self._vendor(text),
+            asked=asked,
+            dictation=dictation,
+            pace=self._pace(),
+        )
+
+    def _vendor(self, text: str) -> float | None:
+        """The recogniser's own probability, if it is about these words."""
+        return self._signal[1] if self._signal is not None and self._signal[0] == split_words(text) else None
+
+    def _second(self) -> float | None:
+        """The second judge's probability, if it has answered for these words and the model has judged them."""
+        is_theirs = self._is_by_model and self._opinion is not None and self._opinion[0] == self._judged[0]
+        return self._opinion[1] if is_theirs and self._opinion is not None else None
 
     def _judge_text(self, text: str, asked: ExpectedReply) -> float | None:
+        self._is_by_model = False
         spoken = split_words(text)
         if not spoken:
             return None
@@ -119,6 +159,7 @@ class EvidenceCollector:
                 return GOES_ON if may_be_unfinished(spoken) else None
         if self._judge is None:
             return None
+        self._is_by_model = True
         return self._judge.probabilities([text], language=self._language, asked=asked)[0]
 
     def _pace(self) -> CallerPace | None:

@@ -17,7 +17,6 @@ Until then the text is cumulative.
 from collections.abc import Callable
 
 from media.turn.agent_speech import AgentSpeech
-from media.turn.answer_preparation import AnswerPreparation
 from media.turn.decisions import (
     NOTHING,
     CallerDone,
@@ -33,12 +32,12 @@ from media.turn.decisions import (
     TurnSettled,
 )
 from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.evidence import CompletenessJudge, EvidenceCollector
+from media.turn.evidence import CompletenessJudge
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import CALLER_TALKS, FloorState
 from media.turn.hold import Hold
-from media.turn.operating_curve import silence_for
+from media.turn.pause import TurnPause
 from media.turn.stalled_words import StalledWords
 from media.turn.turn_text import TurnText
 
@@ -51,15 +50,12 @@ class Floor:
     """
 
     def __init__(
-        self,
-        rules: TurnRules,
-        clock: Callable[[], float] | None = None,
-        judge: CompletenessJudge | None = None,
+        self, rules: TurnRules, clock: Callable[[], float] | None = None, judge: CompletenessJudge | None = None
     ) -> None:
         """judge: asked in each pause, at once, if the rules are adaptive."""
         self._rules = rules
-        self._evidence = EvidenceCollector(rules, judge)
         self._request = FinalTextRequest(clock)
+        self._pause = TurnPause(rules, self._request, judge)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = FloorState.LISTENING
         self.turn = 0
@@ -69,8 +65,6 @@ class Floor:
         self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
-        self._need = rules.silence_ms
-        self._preparation = AnswerPreparation(rules)
         self._stalled = StalledWords()
         self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
@@ -78,6 +72,11 @@ class Floor:
         self._hold = Hold(rules)
         self._overlap_open = False
         self._interruptible = True
+
+    @property
+    def open_text(self) -> str:
+        """In a pause, the words of which a second judge's opinion could change its end; else empty."""
+        return self._pause.open_text if self.state is FloorState.PAUSED else ""
 
     @property
     def is_overlapped(self) -> bool:
@@ -95,6 +94,8 @@ class Floor:
             self._speaking = speaking
             self._since = t
             self._silent_since = self._last_voice
+            if speaking:
+                self._pause.drop_signal()
         self._last_voice = last_voice_ms
         state = self.state
         if state is FloorState.PAUSED:
@@ -127,12 +128,21 @@ class Floor:
                 return self._words_over_agent(t, answers)
         return NOTHING
 
-    def hint(self, t: int, token: int, finished: float) -> Decisions:
-        """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token."""
+    def hint(self, t: int, token: int, finished: float, text: str | None = None) -> Decisions:
+        """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token; with `text`
+        the second judge's of these words."""
         if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
-        self._evidence.sound = finished
+        self._pause.add_hint(finished, text)
         return self._update_need(t, more_unseen=False)
+
+    def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
+        """Takes the recogniser's own probability (0-1) that the caller has finished with this text, None: it has none.
+        Counts for these words, until the caller speaks."""
+        if self._speaking:
+            return NOTHING
+        self._pause.add_signal(self._text.with_carried(text), finished)
+        return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
 
     def dtmf(self, t: int, digit: str) -> Decisions:
         """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""
@@ -213,11 +223,11 @@ class Floor:
 
     def _start(self, t: int, *, again: bool, over_agent: bool = False) -> Decisions:
         if self.state is FloorState.PAUSED:
-            self._evidence.went_on(t - self._silent_since)
+            self._pause.continued(t - self._silent_since)
         self.state = FloorState.CALLER
         self._unseen = NEVER
         self._over_agent = over_agent
-        self._preparation.drop()
+        self._pause.drop_answer()
         return (CallerStarted(t, again),)
 
     def _pause_if_silent(self, t: int) -> Decisions:
@@ -227,30 +237,20 @@ class Floor:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
-        token = self._request.make(t)
-        self._evidence.begin_pause()
-        self._need = self._silence_needed()
-        return (CallerPaused(t, token),)
+        return (CallerPaused(t, self._pause.begin(t, self._text.text, self.agent)),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
         """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
         if more_unseen:
             self._unseen = t
-        self._need = self._silence_needed()
+        self._pause.weigh(self._text.text, self.agent)
         return self._finish_if_due(t)
-
-    def _silence_needed(self) -> int:
-        return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
         silent_ms = t - max(self._last_voice, self._unseen)
-        if silent_ms < self._need or self._speaking:
-            may_end = self._request.is_answered and not self._evidence.is_dictating
-            is_due = may_end and self._preparation.is_due(silent_ms, self._need)
-            return self._preparation.decide(t, self._text, over_agent=self._over_agent) if is_due else NOTHING
-        if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
-            return NOTHING
-        return self._finish(t)
+        if silent_ms < self._pause.needed_ms or self._speaking:
+            return self._pause.prepare(t, silent_ms, self._text, over_agent=self._over_agent)
+        return self._finish(t) if self._pause.may_end(t) else NOTHING
 
     def _finish(self, t: int) -> Decisions:
         end = max(self._last_voice, self._unseen)
@@ -263,7 +263,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, end + self._need),)
+        return (CallerDone(t, end, self._text.text, end + self._pause.needed_ms),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""
@@ -352,7 +352,7 @@ class Floor:
     def _interrupt(self, t: int) -> Decisions:
         early = self.agent.leaves_turn_open
         if early or not self.agent.is_audible:  # the turn was ended too early
-            self._evidence.went_on(self._hold.pause_before_ms)
+            self._pause.continued(self._hold.pause_before_ms)
         held = (HoldAgent(t, lowered=True),) if self._hold.end() else NOTHING
         interrupted = (*held, InterruptAgent(t, early))
         self._lose_floor()
@@ -395,6 +395,6 @@ class Floor:
     def _commit(self) -> None:
         self.agent.settles_at = NEVER
         self._text.commit()
-        self._preparation.end_turn()
+        self._pause.end_turn()
         self._stalled.end_turn()
         self.turn += 1

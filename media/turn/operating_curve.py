@@ -10,6 +10,7 @@ from media.turn.dictation import Progress
 from media.turn.endpoint import LEAST_MS, TurnRules
 from media.turn.evidence import CallerPace, TurnEvidence
 from media.turn.expected_reply import ExpectedReply
+from media.turn.second_opinion import average
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,11 @@ class CurveWeights:
 
     text_done: the words alone show that the turn is over. text_likely: they do together with sound_done. text_open:
     below it the caller goes on, whatever the sound. sound_open: below it the caller goes on unless the words show the
-    end. vendor_done, vendor_open: the same of a recogniser's own probability.
+    end. vendor_done: a recogniser's own probability, with which likely words are enough. vendor_open: below it no words
+    are.
     prepared: the silences if the answer is asked for before they end, so that the caller hears it at once. asked:
     those of a plan without that: model and voice take their time after them. sounds_done, sounds_open: multiples of the
-    plan's silence where there is no model of the language, so that the sound decides alone.
+    plan's silence where there is no model of the language, so that sound and recogniser decide without the words.
     """
 
     text_done: float = 0.88
@@ -64,6 +66,11 @@ MESSAGE_MS: Final = 1_500
 PACE_MOST, PACE_MARGIN = 1.25, 1.25
 
 
+def weights_for(rules: TurnRules) -> CurveWeights:
+    """The weights of the rules' language."""
+    return WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
+
+
 def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
     """The silence in ms, from the true end of speech, that ends a turn of which this is known; never under 200.
 
@@ -72,7 +79,7 @@ def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
     base = max(LEAST_MS, rules.silence_ms)
     if not rules.adaptive:
         return base
-    weights = WEIGHTS.get(rules.language.partition("-")[0].lower(), DEFAULT_WEIGHTS)
+    weights = weights_for(rules)
     silences = weights.prepared if rules.prepare_ms else weights.asked
     share = _share(evidence, weights, silences)
     wait = base * share
@@ -88,31 +95,34 @@ def silence_for(evidence: TurnEvidence, rules: TurnRules) -> int:
 def _share(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
     """The multiple of the plan's silence by words, sound and vendor."""
     if evidence.text is None:
-        return _share_without_text(evidence, weights, silences)
-    if evidence.text < weights.text_open:
+        return _share_without_text(evidence, weights)
+    text = evidence.text
+    if evidence.second is not None:
+        text = average(text, evidence.second, weights.text_done)
+    if text < weights.text_open:
         return silences.patient
-    if _is_done(evidence.text, evidence, weights):
+    if _is_done(text, evidence, weights):
         return silences.short
     sounds_open = evidence.sound is not None and evidence.sound < weights.sound_open
-    return silences.patient if sounds_open and evidence.text < weights.text_done else silences.undecided
+    return silences.patient if sounds_open and text < weights.text_done else silences.undecided
 
 
 def _is_done(text: float, evidence: TurnEvidence, weights: CurveWeights) -> bool:
-    vendor = evidence.vendor
-    if vendor is not None and (vendor >= weights.vendor_done or vendor < weights.vendor_open):
-        return vendor >= weights.vendor_done
+    """Whether the words show the end alone, or with the sound or the recogniser, which never do without the words."""
+    if evidence.vendor is not None and evidence.vendor < weights.vendor_open:
+        return False
+    vendor_done = evidence.vendor is not None and evidence.vendor >= weights.vendor_done
     sounds_done = evidence.sound is not None and evidence.sound >= weights.sound_done
-    return text >= weights.text_done or (sounds_done and text >= weights.text_likely)
+    return text >= weights.text_done or ((sounds_done or vendor_done) and text >= weights.text_likely)
 
 
-def _share_without_text(evidence: TurnEvidence, weights: CurveWeights, silences: Silences) -> float:
-    if evidence.vendor is not None and evidence.vendor >= weights.vendor_done:
-        return min(silences.short, weights.sounds_done)
-    if evidence.sound is None:
-        return 1.0
-    if evidence.sound < weights.sound_open:
+def _share_without_text(evidence: TurnEvidence, weights: CurveWeights) -> float:
+    sound, vendor = evidence.sound, evidence.vendor
+    if (sound is not None and sound < weights.sound_open) or (vendor is not None and vendor < weights.vendor_open):
         return weights.sounds_open
-    return weights.sounds_done if evidence.sound >= weights.sound_done else 1.0
+    sounds_done = sound is not None and sound >= weights.sound_done
+    vendor_done = vendor is not None and vendor >= weights.vendor_done
+    return weights.sounds_done if sounds_done or vendor_done else 1.0
 
 
 def _at_pace(wait: float, pace: CallerPace | None) -> float:

@@ -18,7 +18,7 @@ class TurnText:
     @property
     def text(self) -> str:
         """The whole turn, with words that were said before the last commit and never answered."""
-        return f"{self._carried} {self._text}".strip()
+        return self.with_carried(self._text)
 
     @property
     def new_words(self) -> list[str]:
@@ -46,6 +46,10 @@ class TurnText:
         self._text = text
         self._words = split_words(self.text)
         return self._words != before
+
+    def with_carried(self, text: str) -> str:
+        """A text of the recogniser's, with words that were said before the last commit and never answered."""
+        return f"{self._carried} {text}".strip()
 
     def is_older(self, text: str) -> bool:
         """Whether `text` has fewer words than are already known."""

@@ -36,6 +36,8 @@ def check_flux_query(query: dict[str, str]) -> None:
         raise Refused(400, "INVALID_QUERY_PARAMETER", f"unknown query parameter {min(unknown)}")
     if not 0.5 <= float(query.get("eot_threshold", 0.7)) <= 1.0:
         raise Refused(400, "INVALID_QUERY_PARAMETER", "eot_threshold is out of range")
+    if not 0.3 <= float(query.get("eager_eot_threshold", 0.3)) <= min(0.9, float(query.get("eot_threshold", 0.7))):
+        raise Refused(400, "INVALID_QUERY_PARAMETER", "eager_eot_threshold is out of range")
     if not 500 <= int(query.get("eot_timeout_ms", 5_000)) <= 60_000:
         raise Refused(400, "INVALID_QUERY_PARAMETER", "eot_timeout_ms is out of range")
 

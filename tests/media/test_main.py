@@ -1,6 +1,8 @@
-"""The media program refuses a completeness model that is not the expected one, before it listens."""
+"""The media program: models that judge the caller's words are refused, loaded, or left out, before it listens."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,28 @@ def test_another_one_is_refused(
     assert run(monkeypatch, model, sha256) == 2
     assert message in capsys.readouterr().err
     assert started == []
+
+
+def test_the_teacher_runs_beside_the_worker_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "configure_logs", lambda level: None)
+    running: list[Path] = []
+
+    @contextmanager
+    def recorded(path: Path) -> Iterator[None]:
+        running.append(path)
+        yield
+        running.clear()
+
+    monkeypatch.setattr(program, "running_teacher", recorded)
+    seen: list[tuple[WorkerOptions, list[Path]]] = []
+    monkeypatch.setattr(program, "run_worker", lambda options: seen.append((options, list(running))))
+    arguments = ["--port", "0", "--plan", str(PLAN)]
+    assert program.main(arguments) == 0
+    monkeypatch.setenv("VOCALIZED_MEDIA_TURN_TEACHER", "true")
+    assert program.main(arguments) == 0
+    assert program.main([*arguments, "--teacher", "/run/teacher.sock"]) == 0
+    (off, _), (on, paths), (given, others) = seen
+    assert off.teacher_socket == ""
+    assert paths == [Path(on.teacher_socket)]
+    assert running == []
+    assert (given.teacher_socket, others) == ("/run/teacher.sock", [])

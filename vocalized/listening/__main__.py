@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,7 +15,7 @@ from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
 from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
-from vocalized.listening.judgements import judge_pauses, judgement_table
+from vocalized.listening.judgements import judge_pauses, judgement_table, with_opinion
 from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
@@ -25,6 +26,7 @@ from vocalized.listening.results import ListeningRun
 from vocalized.listening.selection import select, select_nods
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
 from vocalized.listening.summary import peer_table, score_table, tables
+from vocalized.listening.teacher import open_teacher
 from vocalized.listening.thresholds import threshold_table
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
 
@@ -37,6 +39,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)
 
 Cache = Annotated[Path, typer.Option(help="Folder of the fetched packages and of recognised texts.")]
+Teacher = Annotated[bool, typer.Option(help="Ask the language model besides (dependency group `model`).")]
 
 
 @app.command("fetch")
@@ -69,6 +72,7 @@ def run(
     tts_ms: Annotated[int, typer.Option(help="The voice's delay to its first audio.")] = 80,
     silence_ms: Annotated[int, typer.Option(help="The plan's silence.")] = TurnPlan().silence_ms,
     smart_turn: Annotated[bool, typer.Option(help="Ask smart-turn at each pause, as the plan may.")] = False,
+    teacher: Teacher = False,
     cache: Cache = CACHE,
     json: Annotated[Path | None, typer.Option(help="Keep all cases in this file.")] = None,
 ) -> None:
@@ -80,9 +84,11 @@ def run(
     engines = ListeningEngines(
         open_recognitions(cache), load_smart_turn() if smart_turn else None, load_completeness_model()
     )
-    result = ListeningRun(set_name, llm_ms, tts_ms, silence_ms, smart_turn)
+    result = ListeningRun(set_name, llm_ms, tts_ms, silence_ms, smart_turn, teacher)
     given = FamilyInput(result, ClipAudio(cache / "packages"), setup, engines, every=clips)
-    run_families(families or list(FAMILIES), given)
+    with ExitStack() as stack:
+        engines.second_judge = stack.enter_context(open_teacher()) if teacher else None
+        run_families(families or list(FAMILIES), given)
     if json:
         json.write_bytes(msgspec.json.encode(result))
     for line in tables(result):
@@ -94,6 +100,7 @@ def run(
 def judge_words(
     set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
     model: Annotated[Path | None, typer.Option(help="A model's file, instead of the one that ships.")] = None,
+    teacher: Teacher = False,
     cache: Cache = CACHE,
     json: Annotated[Path | None, typer.Option(help="Keep all judgements in this file.")] = None,
 ) -> None:
@@ -102,6 +109,9 @@ def judge_words(
     engines = ListeningEngines(open_recognitions(cache))
     audio = ClipAudio(cache / "packages")
     judgements = list(judge_pauses(read_clips(set_name), audio, CallSetup(), engines, judge))
+    if teacher:
+        with open_teacher() as second:
+            judgements = [with_opinion(each, second.probability) for each in judgements]
     if json:
         json.write_bytes(msgspec.json.encode(judgements))
     for line in judgement_table(judgements):

@@ -4,7 +4,7 @@ The texts are those that the model is asked about in whole calls: what the recog
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,6 +12,8 @@ import msgspec
 
 from media.turn.evidence import CompletenessJudge
 from media.turn.expected_reply import ExpectedReply
+from media.turn.operating_curve import DEFAULT_WEIGHTS
+from media.turn.second_opinion import average, can_change
 from vocalized.listening.clips import Clip, ClipAudio
 from vocalized.listening.figures import percentile, share
 from vocalized.listening.pauses import PAUSES_MS, first_words, place_of
@@ -72,6 +74,15 @@ def judge_pauses(
             asked = [(text, chance) for at, text, chance in recording.answers if began <= at <= until]
             heard, chance = asked[-1] if asked else ("", 0.0)
             yield Judgement(clip.name, _place(clip, boundary), heard, chance)
+
+
+def with_opinion(judgement: Judgement, ask: Callable[[str], float]) -> Judgement:
+    """The judgement of both judges, where calls would ask the second one. ask: its probability for a text."""
+    done = DEFAULT_WEIGHTS.text_done
+    if not can_change(judgement.probability, done):
+        return judgement
+    chance = average(judgement.probability, ask(judgement.heard), done)
+    return msgspec.structs.replace(judgement, probability=chance)
 
 
 def _place(clip: Clip, boundary: WordBoundary | None) -> str:

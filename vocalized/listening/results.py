@@ -11,13 +11,15 @@ from vocalized.listening.rooms import HeardCase, NoiseCase
 
 class ListeningRun(msgspec.Struct):
     """set: of clips. llm_ms, tts_ms: delays of the model and the voice. silence_ms, smart_turn: of the agent's plan.
-    The rest are the families' cases; empty: the family was not run."""
+    teacher: whether the language model was asked besides. The rest are the families' cases; empty: the family was not
+    run."""
 
     set: SetName
     llm_ms: int
     tts_ms: int
     silence_ms: int
     smart_turn: bool
+    teacher: bool = False
     pauses: list[PauseCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []

@@ -16,7 +16,7 @@ def tables(run: ListeningRun) -> Iterator[str]:
     """The lines of all families that were run."""
     yield (
         f"Set {run.set}; model {run.llm_ms} ms, voice {run.tts_ms} ms; silence {run.silence_ms} ms, "
-        f"smart-turn {'on' if run.smart_turn else 'off'}."
+        f"smart-turn {'on' if run.smart_turn else 'off'}{', teacher on' if run.teacher else ''}."
     )
     for rows in (_pauses(run), _overlaps(run), _rooms(run), _dictations(run)):
         lines = list(rows)

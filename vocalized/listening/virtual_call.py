@@ -21,6 +21,7 @@ from media.providers.vendors.standin import StandinLanguageModel, StandinTextToS
 from media.server.ticker import CallTicker
 from media.turn.evidence import CompletenessJudge
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
+from media.turn.second_opinion import SecondJudge
 from media.turn.smart_turn import SmartTurn
 from media.turn.vad import VadEngine, VoiceTrack
 from shared.events import Event, EventEnvelope
@@ -66,11 +67,12 @@ class CallOutcome:
 @dataclass(slots=True)
 class ListeningEngines:
     """What calls share: the detector of voices, smart-turn if it is wanted, and the recogniser. smart_turn: None:
-    off. completeness: judges the caller's words; None: off."""
+    off. completeness: judges the caller's words; None: off. second_judge: asked besides, in virtual time; None: off."""
 
     recogniser: RecogniserEngine
     smart_turn: Callable[[bytes], float] | None = None
     completeness: CompletenessJudge | None = None
+    second_judge: SecondJudge | None = None
     vad: VadEngine = field(default_factory=lambda: VadEngine(SILERO))
     pattern: bytes = field(default_factory=make_speech_pattern)
 
@@ -132,6 +134,7 @@ def _components(
         transcoder=Transcoder("PCMU", 8_000),
         hints=_DelayedHints(engines.smart_turn, pool) if engines.smart_turn else None,
         completeness=engines.completeness,
+        second_judge=engines.second_judge,
     )
 
 

@@ -12,6 +12,7 @@ from media.providers.chain.recogniser_in_use import RecogniserInUse
 from media.providers.chain.recogniser_session import OpenedSession, SessionCleanup, SessionOpener, SessionSink
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
+from media.providers.chain.turn_signals import TurnSignals, join_texts
 from media.providers.chain.unheard_speech import UnheardSpeech
 from media.providers.ports import (
     ProviderError,
@@ -21,6 +22,7 @@ from media.providers.ports import (
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSink,
+    TurnSignal,
 )
 from media.providers.usage import UsageMeter
 from shared.events import FailureStage
@@ -58,6 +60,7 @@ class ChainedSession:
         self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
         self._held_answer: RecognisedText | None = None
         self._unwatch: Callable[[], None] = lambda: None
+        self._signals = TurnSignals(sink)
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
         """Opens the next recogniser that can be reached. Raises ProviderError when none is left."""
@@ -143,13 +146,15 @@ class ChainedSession:
             pass
         elif isinstance(event, SpeechToTextFailed):
             self._switch(event.error)
+        elif isinstance(event, TurnSignal):
+            self._signals.pass_on(event, self._earlier_text)
         else:
             self._take_text(event)
 
     def _take_text(self, event: RecognisedText) -> None:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
-        text = f"{self._earlier_text} {event.text}".strip() if self._earlier_text else event.text
+        text = join_texts(self._earlier_text, event.text)
         found = RecognisedText(text, event.final, event.token, event.words)
         is_new = bool(text.strip()) and text != self._final_text
         if is_new:
@@ -216,6 +221,8 @@ class ChainedSession:
         if isinstance(event, SpeechToTextFailed):
             self._fail_check(event.error)
             return
+        if isinstance(event, TurnSignal):
+            return
         is_answer = event.final and event.token == check.token
         has_words = bool(event.text.strip()) and check.is_asked
         if has_words and check.cause == "deaf" and self._is_owed:
@@ -242,6 +249,7 @@ class ChainedSession:
 
     def _adopt_check(self, check: RecogniserCheck, error: ProviderError) -> None:
         """The recogniser in use is deaf, late or gone: goes on with the one that checks it."""
+        self._signals.drop()
         if self._attempts:
             lost = LostRecogniser(self._attempts, self._in_use.detach(), self._in_use.sink, self._pending)
             self._lost.add(lost, error, check.attempts.index, self._stage)
@@ -350,6 +358,7 @@ class ChainedSession:
                 self._take_text(check.answer)
             return
         self._end_check()
+        self._signals.drop()
         self._cleanup.close(self._in_use.detach())
         cost_s = 0.0
         if self._pending is not None:

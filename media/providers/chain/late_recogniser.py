@@ -14,6 +14,7 @@ from media.providers.ports import (
     RecognisedText,
     SpeechToText,
     SpeechToTextEvent,
+    SpeechToTextFailed,
     SpeechToTextSession,
 )
 from shared.events import FailureStage
@@ -58,11 +59,14 @@ class LateRecogniser:
         self._judge(self._error)
 
     def _take(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
-        request = self._lost.request
-        if not isinstance(event, RecognisedText):
+        if isinstance(event, SpeechToTextFailed):
             self.end()
-        elif request and event.final and event.token == request.token and event.text.strip():
+        elif isinstance(event, RecognisedText) and self._answers(event):
             self._judge(None)
+
+    def _answers(self, event: RecognisedText) -> bool:
+        request = self._lost.request
+        return bool(request and event.final and event.token == request.token and event.text.strip())
 
     def _judge(self, error: ProviderError | None) -> None:
         if self._timer is None:

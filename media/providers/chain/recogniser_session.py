@@ -11,6 +11,7 @@ from media.providers.deadline_timer import DeadlineScope
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
+    RecognisedText,
     SpeechToText,
     SpeechToTextEvent,
     SpeechToTextFailed,
@@ -42,7 +43,7 @@ class SessionSink:
     def __call__(self, event: SpeechToTextEvent) -> None:
         if isinstance(event, SpeechToTextFailed):
             self.error = event.error
-        elif event.words and self.begins_ms:
+        elif isinstance(event, RecognisedText) and event.words and self.begins_ms:
             event = replace(event, words=tuple(shift_words(event.words, self.begins_ms)))
         self._handle(self, event)
 

@@ -7,10 +7,10 @@ from media.providers.ports import ProviderError
 from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
-from media.providers.vendors.cartesia_recogniser import CartesiaSpeechToText, InkListener
+from media.providers.vendors.cartesia_recogniser import CartesiaSpeechToText, InkListener, InkTranscript
 from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech, SpeechConnection
 from media.providers.vendors.cartesia_speech_wire import PATH, VoiceSettings
-from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
+from media.providers.vendors.cartesia_turns_wire import EAGER_END_THRESHOLD, END_THRESHOLD, TurnsTranscript
 from media.providers.vendors.cartesia_wire import QueryField, base_language, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
@@ -22,21 +22,29 @@ _ENGLISH: Final = "ink-2"
 
 def _make_stt(setup: ProviderSetup) -> CartesiaSpeechToText:
     options: CartesiaSpeechToTextOptions = setup.options
-    transcript: type[TurnsTranscript | FinalisedTranscript]
-    transcript = TurnsTranscript if options.turns else FinalisedTranscript
+    path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
+
+    def make_transcript(provider: str) -> InkTranscript:
+        if not options.turns:
+            return FinalisedTranscript(provider)
+        return TurnsTranscript(
+            provider,
+            eager_end=options.turn_eager_end_threshold or EAGER_END_THRESHOLD,
+            end=options.turn_end_threshold or END_THRESHOLD,
+        )
 
     def make_target(language: str) -> SocketTarget:
         query = _listen_query(setup.name, options, base_language(options.language or language))
         return SocketTarget(
             provider=setup.name,
-            url=make_url(options.base_url, transcript.path, query),
+            url=make_url(options.base_url, path, query),
             headers=make_headers(options.api_key),
             tls=setup.resources.tls,
             timeout_s=options.connect_s,
             guard=setup.guard,
         )
 
-    return CartesiaSpeechToText(setup.name, InkListener(transcript, make_target, options.answer_s))
+    return CartesiaSpeechToText(setup.name, InkListener(make_transcript, make_target, options.answer_s))
 
 
 def _listen_query(name: str, options: CartesiaSpeechToTextOptions, language: str) -> dict[str, QueryField]:

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from media.providers.ports import RecognisedText, TimedWord
+from media.providers.ports import RecognisedText, TimedWord, TurnSignal
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
 
 
@@ -82,6 +82,9 @@ class FinalisedTranscript:
         if found.type == "flush_done":
             return self._read_flush()
         return self._read_text(found) if found.type == "transcript" else None
+
+    def take_signal(self) -> TurnSignal | None:
+        """None: this protocol knows no turns."""
 
     def settle(self, *, is_overdue: bool) -> RecognisedText | None:
         """None: the vendor answers each request."""

@@ -15,6 +15,7 @@ from media.providers.ports import (
     SpeechToTextFailed,
     SpeechToTextSession,
     SpeechToTextSink,
+    TurnSignal,
 )
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.cartesia_wire import make_closed, make_unreadable
@@ -42,6 +43,9 @@ class InkTranscript(Protocol):
 
     def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
         """Takes a message that came when the audio up to this position was sent. Raises ProviderError."""
+
+    def take_signal(self) -> TurnSignal | None:
+        """What the vendor believes of the turn's end, once for each message that tells it."""
 
     def settle(self, *, is_overdue: bool) -> RecognisedText | None:
         """The answer to `finalise` if it is known now. is_overdue: the vendor has said nothing new for a while."""
@@ -143,6 +147,9 @@ class _Session:
         self._greeted.set()
         if event is not None:
             self._report(event)
+        signal = self._transcript.take_signal()
+        if signal is not None and self._sink is not None:
+            self._sink(signal)
 
     def on_binary(self, message: bytes) -> None:
         """Fails: a recogniser sends no audio."""

@@ -1,5 +1,8 @@
 """Cartesia's `/stt/turns/websocket`: our caller's turn from the vendor's turns, which it begins and ends itself; pure.
 
+Where the vendor believes that a turn may be over, is over, or goes on after all, is passed on as evidence. It tells no
+figures; the thresholds that it has crossed stand for them.
+
 The vendor cannot be asked for a text, and says nothing of where in the audio it is. So a text that is asked for is the
 one with which it ends a turn, or says that the turn may be over; else the last known one, once nothing new came for a
 while.
@@ -10,13 +13,18 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.ports import RecognisedText
+from media.providers.ports import RecognisedText, TurnSignal
+from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
 
 # Somebody who spoke for so long within a turn of the vendor's has said a further word: a recogniser that shows none of
 # it hangs. A cough is shorter, and so is the silence before a text is asked for, with the vendor's delay. Outside of
 # its turns the vendor says nothing to noise, and is right.
 LONG_SPEECH_MS: Final = 1_500.0
+# The vendor's own thresholds, where the account has none: likelihoods that the caller speaks.
+EAGER_END_THRESHOLD: Final = 0.4
+END_THRESHOLD: Final = 0.2
+_CALIBRATION: Final = CALIBRATIONS["ink-2"]
 
 
 class _Message(Struct, frozen=True):
@@ -32,14 +40,19 @@ _DECODER: Final = msgspec.json.Decoder(_Message)
 
 
 class TurnsTranscript:
-    """One session's current turn, of one or more of the vendor's."""
+    """One session's current turn, of one or more of the vendor's. eager_end, end: thresholds of the session."""
 
     path: Final = "/stt/turns/websocket"
     close_message: Final = '{"type":"close"}'
     greets: Final = True
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, *, eager_end: float = EAGER_END_THRESHOLD, end: float = END_THRESHOLD) -> None:
         self._provider = provider
+        self._finished = {
+            "turn.eager_end": _CALIBRATION.probability(eager_end),
+            "turn.end": _CALIBRATION.probability(end),
+        }
+        self._signal: TurnSignal | None = None
         self._ended: list[str] = []  # texts of the vendor's turns that are over
         self._running: list[str] | None = None  # words of the one that is not
         self._taken = 0  # words of the running turn that earlier turns of ours took
@@ -85,12 +98,26 @@ class TurnsTranscript:
         if not found.type.startswith("turn."):
             return None
         before = self._text()
+        was_running = self._running is not None
         self._read_turn(found)
+        if was_running:
+            self._signal = self._make_signal(found.type)
         if self._text() != before:
             self._known_ms = position_ms
         if self._token is not None and self._is_over:
             return self._answer()
         return RecognisedText(self._text(), final=False)
+
+    def take_signal(self) -> TurnSignal | None:
+        """What the vendor believes of the turn's end, once for each message that tells it."""
+        signal, self._signal = self._signal, None
+        return signal
+
+    def _make_signal(self, kind: str) -> TurnSignal | None:
+        """None for a message that tells nothing of the turn's end, and for a turn without words."""
+        text, resumed = self._text(), kind == "turn.resume"
+        finished = self._finished.get(kind)
+        return TurnSignal(text, finished, resumed) if text and (resumed or finished is not None) else None
 
     def settle(self, *, is_overdue: bool) -> RecognisedText | None:
         """The text if the vendor believes that the caller has finished, or if nothing new came for a while. None if a

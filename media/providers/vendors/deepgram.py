@@ -9,7 +9,7 @@ from media.providers.ports import ProviderError
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.deepgram_aura_wire import PATH
-from media.providers.vendors.deepgram_flux_wire import EOT_THRESHOLD, EOT_TIMEOUT_MS, FLUX
+from media.providers.vendors.deepgram_flux_wire import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, EOT_TIMEOUT_MS, FLUX
 from media.providers.vendors.deepgram_nova_wire import NOVA
 from media.providers.vendors.deepgram_recogniser import DeepgramListener, DeepgramSpeechToText
 from media.providers.vendors.deepgram_voice import AuraConnection, DeepgramTextToSpeech
@@ -67,6 +67,7 @@ def _flux_query(name: str, options: DeepgramSpeechToTextOptions, language: str) 
         "model": options.model,
         **_AUDIO,
         "eot_threshold": EOT_THRESHOLD,
+        "eager_eot_threshold": EAGER_EOT_THRESHOLD,
         "eot_timeout_ms": EOT_TIMEOUT_MS,
         "language_hint": None if options.model == _FLUX_ENGLISH else base,
         "numerals": options.numerals or None,

@@ -1,22 +1,28 @@
 """Deepgram's Flux: messages of `/v2/listen`; pure.
 
-Its own detection of turns is switched off by the greatest threshold; ForceEndTurn ends a turn when ours says so. A turn
-of Flux is therefore a segment of our turn.
+The greatest threshold keeps it from ending turns by itself; ForceEndTurn ends one when ours may be over. A turn of Flux
+is therefore a segment of our turn. What it believes of the turn's end until then is passed on as evidence: from
+EagerEndOfTurn on, and in the updates that follow it, until TurnResumed. A lower confidence says nothing, because
+speech has it, too; and nowhere is it said what a forced end's is.
 Source: developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (`ListenV2ForceEndTurn`, `ListenV2TurnInfo.trigger`).
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from media.providers.ports import TimedWord
+from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error, make_unreadable
 
 # The vendor's greatest values: a turn ends when it is forced to, or after a minute of silence.
 EOT_THRESHOLD: Final = 1.0
 EOT_TIMEOUT_MS: Final = 60_000
+# From this confidence on the vendor signals an end; it takes 0.3 to 0.9.
+EAGER_EOT_THRESHOLD: Final = 0.5
+_CALIBRATION: Final = CALIBRATIONS["flux"]
 # The chunk that the vendor recommends: 80 ms.
 CHUNK_BYTES: Final = 640
 
@@ -28,7 +34,8 @@ class _Word(Struct):
 
 
 class _Message(Struct):
-    """Any message; fields that others have keep their defaults. audio_window_start, audio_window_end: in seconds."""
+    """Any message; fields that others have keep their defaults. audio_window_start, audio_window_end: in seconds.
+    end_of_turn_confidence: 0-1; no message is refused because of it."""
 
     type: str
     event: str = ""
@@ -38,6 +45,7 @@ class _Message(Struct):
     transcript: str = ""
     words: list[_Word] = []
     trigger: str | None = None
+    end_of_turn_confidence: Any = None
     code: str = ""
 
 
@@ -55,7 +63,18 @@ def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
     if read.type != "TurnInfo":
         return None
     has_ended = read.event == "EndOfTurn"
-    return TranscribedResult(_segment(read), has_ended, has_ended and read.trigger == "manual")
+    is_forced = has_ended and read.trigger == "manual"
+    has_resumed = read.event == "TurnResumed"
+    finished = None if is_forced or has_resumed else _finished(read)
+    return TranscribedResult(_segment(read), has_ended, is_forced, finished, has_resumed)
+
+
+def _finished(read: _Message) -> float | None:
+    """The probability that the caller has finished; None below the confidence of an EagerEndOfTurn, and without words:
+    the turn that follows a forced end has none yet."""
+    probability = _CALIBRATION.probability(read.end_of_turn_confidence)
+    is_signal = probability is not None and read.end_of_turn_confidence >= EAGER_EOT_THRESHOLD
+    return probability if is_signal and read.transcript.strip() else None
 
 
 def _segment(read: _Message) -> TranscribedSegment:

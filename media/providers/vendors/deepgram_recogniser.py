@@ -7,9 +7,9 @@ from typing import Final
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.deadline_timer import DeadlineTimer
-from media.providers.ports import ProviderError, SpeechToTextFailed, SpeechToTextSession, SpeechToTextSink
+from media.providers.ports import ProviderError, SpeechToTextFailed, SpeechToTextSession, SpeechToTextSink, TurnSignal
 from media.providers.vendor_socket import SocketTarget, VendorSocket
-from media.providers.vendors.deepgram_transcript import TurnTranscript
+from media.providers.vendors.deepgram_transcript import TranscribedResult, TurnTranscript
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_unreadable, map_close
 
 # The vendor asks for a KeepAlive every 3 to 5 s and ends a session after 10 s without audio (NET-0001). Two of these
@@ -111,6 +111,13 @@ class _Session:
             if event.final:
                 self._cancel_overdue()
             self._sink(event)
+        if result is not None and event is not None:
+            self._signal(result, event.text)
+
+    def _signal(self, result: TranscribedResult, text: str) -> None:
+        """Reports what the vendor believes of the turn's end, where it does. text: of the whole turn."""
+        if self._sink is not None and text and (result.finished is not None or result.has_resumed):
+            self._sink(TurnSignal(text, result.finished, resumed=result.has_resumed))
 
     def on_binary(self, message: bytes) -> None:
         """Fails: a recogniser sends no audio."""

@@ -31,11 +31,14 @@ class TranscribedSegment:
 @dataclass(frozen=True, slots=True)
 class TranscribedResult:
     """One message of a recogniser. is_final: the segment will not change. is_flushed: it came because it was asked
-    for."""
+    for. finished: the probability (0-1) that the caller has finished, where the vendor signals the end of turns.
+    has_resumed: it takes an end back that it has signalled."""
 
     segment: TranscribedSegment
     is_final: bool
     is_flushed: bool = False
+    finished: float | None = None
+    has_resumed: bool = False
 
 
 class TurnTranscript:

@@ -99,10 +99,21 @@ def test_spelled_names_are_dictated_and_messages_are_not() -> None:
     assert collector().collect("call me on four one five", MESSAGE).dictation is None
 
 
-def test_sound_and_vendor_belong_to_one_pause() -> None:
+def test_a_recogniser_s_signal_belongs_to_its_words() -> None:
     evidence = collector()
-    evidence.sound, evidence.vendor = 0.9, 0.8
-    assert evidence.collect("hello", REPLY) == TurnEvidence(sound=0.9, vendor=0.8)
+    evidence.add_signal("Hello.", 0.8)
+    assert evidence.collect("hello", REPLY).vendor == 0.8
+    assert evidence.collect("hello there", REPLY).vendor is None
+    evidence.begin_pause()
+    assert evidence.collect("hello", REPLY).vendor == 0.8
+    evidence.add_signal("", None)
+    assert evidence.collect("hello", REPLY).vendor is None
+
+
+def test_the_sound_belongs_to_one_pause() -> None:
+    evidence = collector()
+    evidence.sound = 0.9
+    assert evidence.collect("hello", REPLY) == TurnEvidence(sound=0.9)
     evidence.begin_pause()
     assert evidence.collect("hello", REPLY) == TurnEvidence()
 

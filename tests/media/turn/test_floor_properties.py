@@ -173,6 +173,12 @@ class RandomCall(RuleBasedStateMachine):
     def smart_turn_hint(self, finished: float, back: int) -> None:
         self.carry_out(self.floor.hint(self.t, self.token - back, finished))
 
+    @rule(finished=st.floats() | st.none(), words=st.integers(0, 2))
+    def vendor_signal(self, finished: float | None, words: int) -> None:
+        """About all recognised words, or fewer, whatever the state is; also with what is no probability."""
+        text = " ".join(self.said[: len(self.said) - words])
+        self.carry_out(self.floor.turn_signal(self.t, text, finished))
+
     # --- the agent ---
 
     @precondition(lambda self: not self.replying)

@@ -49,13 +49,15 @@ def test_without_a_model_of_the_language_the_sound_decides(sound: float | None, 
 @pytest.mark.parametrize(
     ("text", "vendor", "silence"),
     [
-        (0.3, 0.7, SHORT),
-        (0.3, 0.5, UNDECIDED),
+        (0.5, 0.7, SHORT),
+        (0.49, 1.0, UNDECIDED),
+        (0.5, 0.69, UNDECIDED),
         (0.95, 0.29, UNDECIDED),
         (0.95, 0.5, SHORT),
         (0.05, 0.99, PATIENT),
-        (None, 0.7, SHORT),
-        (None, 0.1, 600),
+        (None, 0.7, 510),
+        (None, 0.5, 600),
+        (None, 0.1, 900),
     ],
 )
 def test_vendor_s_own_probability(text: float | None, vendor: float, silence: int) -> None:

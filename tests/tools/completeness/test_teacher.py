@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.completeness import teacher
+from media.providers.turn_teacher import language_model
+from media.providers.turn_teacher.language_model import TeacherError
 from tools.completeness.teacher import Teacher, read_labels, write_labels
 
 needs_model = pytest.mark.skipif(
@@ -40,14 +41,14 @@ def test_the_teacher_tells_a_beginning_from_a_sentence() -> None:
 
 @needs_model
 def test_another_model_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher, "MODEL_SHA256", "0" * 64)
-    with pytest.raises(ValueError, match="SHA-256"):
+    monkeypatch.setattr(language_model, "MODEL_SHA256", "0" * 64)
+    with pytest.raises(TeacherError, match="SHA-256"):
         Teacher()
 
 
 def test_a_missing_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="dependency group `model`"):
+    with pytest.raises(TeacherError, match="dependency group `model`"):
         Teacher()
 
 

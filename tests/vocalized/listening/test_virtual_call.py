@@ -1,12 +1,17 @@
 """The judge judged: whole calls in virtual time, whose outcome follows from the plan alone (no adaptive silence)."""
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from media.providers.local.speech import Recognition
+from media.turn.operating_curve import DEFAULT_WEIGHTS
 from shared.plan import BargeIn, TurnPlan
+from tests.media.turn.floor_harness import ScriptedJudge
 from vocalized.listening.clips import JFK, Clip, ClipAudio
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.pauses import first_words, place_of, response_ms, run_pauses
@@ -33,6 +38,19 @@ class FixedText:
 @cache
 def engines() -> ListeningEngines:
     return ListeningEngines(FixedText())
+
+
+class TimedSecondJudge:
+    """Answers 1 after so many ms, or never."""
+
+    def __init__(self, after_ms: int | None) -> None:
+        self._after_ms = after_ms
+        self.asked: list[str] = []
+
+    def request(self, text: str, on_probability: Callable[[float], None]) -> None:
+        self.asked.append(text)
+        if self._after_ms is not None:
+            asyncio.get_running_loop().call_later(self._after_ms / 1_000, on_probability, 1.0)
 
 
 @pytest.fixture
@@ -109,3 +127,19 @@ def test_noise_is_no_turn() -> None:
 def test_places_are_told_by_the_last_word(count: int, said: str, place: str) -> None:
     assert first_words("Well, it's a dog. Yes.", count) == said
     assert place_of(said) == place
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "expected_ms"),
+    [(None, 1_600), (50, 760), (600, 900 + 200 + 80), (5_000, 1_600)],
+    ids=["never", "soon", "before the answer is asked for", "late"],
+)
+def test_a_second_judges_answer_counts_only_while_the_floor_waits(
+    audio: ClipAudio, after_ms: int | None, expected_ms: int
+) -> None:
+    caller, second = speak(phrase(audio)), TimedSecondJudge(after_ms)
+    judge = ScriptedJudge(default=DEFAULT_WEIGHTS.text_done - 0.02)
+    call = replace(engines(), completeness=judge, second_judge=second)
+    response = response_ms(run_call(caller.frames, CallSetup(turn=TurnPlan(silence_ms=600)), call), caller.end_ms)
+    assert response == pytest.approx(expected_ms, abs=120)
+    assert second.asked == [TEXT]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextSession
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextSession, TurnSignal
 from simulator.vendors.cartesia_recogniser import CartesiaRecognisers
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
@@ -173,3 +173,34 @@ async def test_a_refused_setting_is_an_error_of_opening(tmp_path: Path, monkeypa
     async with running_call("stt", routes, tmp_path, monkeypatch, **chosen) as call:
         with pytest.raises(ProviderError, match="error 400 invalid_threshold"):
             await call.build().stt.open("en", lambda event: None)
+
+
+async def test_the_protocol_of_turns_signals_their_ends(harness: Harness) -> None:
+    caller, _ = await converse(harness)
+    signals = [event for event in caller.events if isinstance(event, TurnSignal)]
+    if not harness.has_turns:
+        assert signals == []
+        return
+    ends = {event.text: event.finished for event in signals if not event.resumed}
+    assert ends[TEXT] in (0.6, 0.8)
+    assert set(ends) <= {TEXT, NEXT}
+    assert not harness.call.failed
+
+
+async def test_the_account_s_thresholds_are_the_signals_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = {name: make_recognisers(TEXT, NEXT, key=name) for name in ("a", "b")}
+    routes = {name: (one.state, one.routes()) for name, one in servers.items()}
+    chosen: dict[str, Any] = {"turns": True, "turn_end_threshold": 0.1, "turn_eager_end_threshold": 0.5}
+    async with running_call("stt", routes, tmp_path, monkeypatch, **chosen) as call:
+        caller = Caller()
+        session = await call.build().stt.open("en", caller.sink)
+        for frame in [*caller_frames(TEXT), *[b"\xff" * 160] * 200]:
+            session.push(frame)
+
+        def finished() -> set[float | None]:
+            return {event.finished for event in caller.events if isinstance(event, TurnSignal)}
+
+        await wait_for(lambda: finished() == {0.5, 0.9})
+        await session.close()

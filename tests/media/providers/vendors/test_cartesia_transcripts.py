@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.providers.ports import ProviderBusy, ProviderError, RecognisedText, TimedWord
+from media.providers.ports import ProviderBusy, ProviderError, RecognisedText, TimedWord, TurnSignal
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
 from media.providers.vendors.cartesia_recogniser import InkTranscript
 from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
@@ -225,3 +225,45 @@ def test_errors_and_what_cannot_be_read(make: type[FinalisedTranscript] | type[T
     with pytest.raises(ProviderError, match="unreadable"):
         transcript.read(b'{"type": "transcript", "text', 0)
     assert take(transcript, "brand_new") is None
+
+
+# --- signals ---
+
+
+def test_ends_that_may_be_taken_back_are_less_sure_than_others() -> None:
+    transcript = TurnsTranscript("v")
+    take(transcript, "turn.start")
+    take(transcript, "turn.update", "Hello")
+    assert transcript.take_signal() is None
+    take(transcript, "turn.eager_end", "Hello")
+    assert transcript.take_signal() == TurnSignal("Hello", 0.6)
+    assert transcript.take_signal() is None
+    take(transcript, "turn.resume")
+    assert transcript.take_signal() == TurnSignal("Hello", None, resumed=True)
+    take(transcript, "turn.end", "Hello there")
+    assert transcript.take_signal() == TurnSignal("Hello there", 0.8)
+    take(transcript, "turn.end", "Hello there")
+    assert transcript.take_signal() is None, "the end came again"
+
+
+def test_the_session_s_thresholds_are_the_figures() -> None:
+    transcript = TurnsTranscript("v", eager_end=0.5, end=0.1)
+    take(transcript, "turn.start")
+    take(transcript, "turn.eager_end", "Hello")
+    assert transcript.take_signal() == TurnSignal("Hello", 0.5)
+    take(transcript, "turn.end", "Hello")
+    assert transcript.take_signal() == TurnSignal("Hello", 0.9)
+
+
+def test_a_turn_without_words_gives_no_signal() -> None:
+    transcript = TurnsTranscript("v")
+    take(transcript, "turn.start")
+    for kind in ("turn.eager_end", "turn.resume", "turn.end"):
+        take(transcript, kind, "")
+        assert transcript.take_signal() is None
+
+
+def test_finals_on_request_give_no_signal() -> None:
+    transcript = FinalisedTranscript("v")
+    final(transcript, "Hello.")
+    assert transcript.take_signal() is None

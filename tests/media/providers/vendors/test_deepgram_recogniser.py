@@ -20,11 +20,13 @@ from media.providers.ports import (
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSession,
+    TurnSignal,
 )
 from media.providers.usage import UsageMeter
 from media.providers.vendor import ProviderSetup, VendorResources
 from media.providers.vendors import deepgram_recogniser
 from media.providers.vendors.deepgram import VENDOR
+from media.providers.vendors.deepgram_flux_wire import EAGER_EOT_THRESHOLD
 from shared.events import ProviderFailed, UsageRecorded
 from shared.vendor_options import DEEPGRAM_URL, DeepgramSpeechToTextOptions
 from simulator.vendors.certificate import ServerCertificate, make_certificate
@@ -73,6 +75,10 @@ class Platform:
         await wait_until(lambda: any(getattr(event, "token", None) == token for event in self.events))
         (found,) = [one for one in self.events if isinstance(one, RecognisedText) and one.token == token]
         return found.text
+
+    @property
+    def signals(self) -> list[TurnSignal]:
+        return [one for one in self.events if isinstance(one, TurnSignal)]
 
     def metered(self, name: str) -> int:
         """The ms that were metered for a provider."""
@@ -266,3 +272,23 @@ async def test_flux_refuses_a_language_that_its_model_does_not_know(platform: Pl
     session = await platform.make("a", "flux-general-multi").open("es-MX", platform.events.append)
     await session.close()
     assert DEEPGRAM_URL == "wss://api.deepgram.com"
+
+
+async def test_flux_signals_the_end_of_a_turn_and_takes_it_back(platform: Platform) -> None:
+    """Also in a turn of the caller's that has several of the vendor's; the signals come before an end is forced."""
+    session = await platform.open(platform.make("a", "flux-general-en"))
+    await say(session, FIRST)
+    session.finalise(1)
+    assert await platform.answer(1) == FIRST
+    assert platform.signals == []  # 200 ms of silence are no end to this vendor
+    await say(session, SECOND)
+    for frame in frames("", silence_ms=500):
+        session.push(frame)
+    whole = f"{FIRST} {SECOND}"
+    await wait_until(lambda: bool(platform.signals))
+    assert {one.text for one in platform.signals} == {whole}
+    assert all(one.finished is not None and EAGER_EOT_THRESHOLD <= one.finished <= 1 for one in platform.signals)
+    await say(session, SECOND)
+    await wait_until(lambda: platform.signals[-1].resumed)
+    await session.close()
+    assert platform.failed == []

@@ -8,7 +8,7 @@ from deepgram.listen.v1.types import ListenV1Results
 from deepgram.listen.v2.types import ListenV2TurnInfo
 
 from media.providers.ports import ProviderBusy, ProviderError, TimedWord
-from media.providers.vendors.deepgram_flux_wire import read_flux
+from media.providers.vendors.deepgram_flux_wire import EAGER_EOT_THRESHOLD, read_flux
 from media.providers.vendors.deepgram_nova_wire import read_nova
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import QueryValue, make_error, make_headers, make_url, map_close
@@ -70,7 +70,7 @@ def test_turns_of_flux() -> None:
     expected = TranscribedSegment(2, "Yes please", 1250, 2500)
     assert read_flux("d", encode(TURN)) == TranscribedResult(expected, is_final=True, is_flushed=True)
     by_model = read_flux("d", encode(TURN | {"trigger": "model"}))
-    assert by_model == TranscribedResult(expected, is_final=True, is_flushed=False)
+    assert by_model == TranscribedResult(expected, is_final=True, is_flushed=False, finished=0.8)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,37 @@ def test_an_address_and_its_key() -> None:
     assert url == "wss://host:8443/v1/listen?model=nova-3&punctuate=true&keyterm=a+b&keyterm=c&eot=1"
     assert make_headers("k") == {"Authorization": "Token k"}
     assert make_headers("") == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "finished"),
+    [
+        ("EagerEndOfTurn", {}, 0.8),
+        ("Update", {}, 0.8),
+        ("Update", {"end_of_turn_confidence": EAGER_EOT_THRESHOLD}, EAGER_EOT_THRESHOLD),
+        ("Update", {"end_of_turn_confidence": 0.49}, None),
+        ("EagerEndOfTurn", {"transcript": ""}, None),
+        ("EndOfTurn", {"trigger": "timeout"}, 0.8),
+        ("EndOfTurn", {"trigger": "manual"}, None),
+        ("StartOfTurn", {"end_of_turn_confidence": 0.0}, None),
+    ],
+)
+def test_from_the_threshold_on_the_confidence_of_flux_is_a_signal(
+    event: str, fields: dict[str, Any], finished: float | None
+) -> None:
+    found = read_flux("d", encode(TURN | {"event": event, "trigger": None} | fields))
+    assert found is not None
+    assert (found.finished, found.has_resumed) == (finished, False)
+
+
+def test_flux_takes_an_end_back() -> None:
+    found = read_flux("d", encode(TURN | {"event": "TurnResumed", "trigger": None}))
+    assert found is not None
+    assert (found.finished, found.has_resumed) == (None, True)
+
+
+@pytest.mark.parametrize("confidence", [7, -1, None, "high", True, [0.9]])
+def test_a_confidence_that_is_none_costs_no_text(confidence: object) -> None:
+    found = read_flux("d", encode(TURN | {"event": "EagerEndOfTurn", "end_of_turn_confidence": confidence}))
+    assert found is not None
+    assert (found.segment.text, found.finished) == ("Yes please", None)

@@ -1,0 +1,63 @@
+"""What the floor is told of the caller's words: the recogniser's texts and signals, and opinions asked for in pauses.
+
+Smart-turn's opinion of the sound and a second judge's of the words come later or never. Nothing waits for them: the
+floor takes them while it still waits, and passes them over afterwards.
+"""
+
+from collections.abc import Callable
+
+from media.call.clock import CallClock
+from media.call.components import CallComponents
+from media.providers.ports import RecognisedText, TurnSignal
+from media.turn.decisions import Decisions
+from media.turn.evidence import GOES_ON
+from media.turn.floor import Floor
+
+
+class FloorEvidence:
+    """Of one call. apply: carries out what the floor decides."""
+
+    def __init__(
+        self, components: CallComponents, floor: Floor, clock: CallClock, apply: Callable[[Decisions], None]
+    ) -> None:
+        self._hints, self._second_judge = components.hints, components.second_judge
+        self._floor, self._clock = floor, clock
+        self._apply: Callable[[Decisions], None] | None = apply  # None once the call is over
+        self._token = 0
+        self._asked: tuple[int, str] = (0, "")
+
+    def take(self, event: RecognisedText | TurnSignal) -> None:
+        """Takes what the recogniser reports."""
+        if self._apply is None:
+            return
+        now = self._clock.audio_ms
+        if isinstance(event, TurnSignal):
+            finished = GOES_ON if event.resumed else event.finished
+            return self._apply(self._floor.turn_signal(now, event.text, finished))
+        self._apply(self._floor.transcript(now, event.text, event.final, event.token))
+        self._ask_second_judge()
+
+    def paused(self, token: int) -> None:
+        """The caller paused: asks for all that there is of this pause. token: of the pause."""
+        self._token = token
+        if self._hints is not None:
+            self._hints.request(lambda finished: self._take_opinion(token, finished))
+        self._ask_second_judge()
+
+    def end(self) -> None:
+        """The call is over: the floor is told nothing more, because the words are reported as the last ones. Forgets
+        the call, which refers to this."""
+        self._apply = None
+
+    def _ask_second_judge(self) -> None:
+        """The words may be new: asks once about each text of a pause that the second judge could decide."""
+        if self._second_judge is None:
+            return
+        token, text = self._token, self._floor.open_text
+        if text and (token, text) != self._asked:
+            self._asked = (token, text)
+            self._second_judge.request(text, lambda finished: self._take_opinion(token, finished, text))
+
+    def _take_opinion(self, token: int, finished: float, text: str | None = None) -> None:
+        if self._apply is not None:
+            self._apply(self._floor.hint(self._clock.audio_ms, token, finished, text))

@@ -1,0 +1,29 @@
+"""What the recogniser in use signals of the end of the caller's turn, passed on until another one takes its place."""
+
+from dataclasses import replace
+
+from media.providers.ports import NO_TURN_SIGNAL, SpeechToTextSink, TurnSignal
+
+
+def join_texts(earlier: str, text: str) -> str:
+    """A turn's text, with that of recognisers which have failed since."""
+    return f"{earlier} {text}".strip() if earlier else text
+
+
+class TurnSignals:
+    """The signals of one call's recognisers."""
+
+    def __init__(self, sink: SpeechToTextSink) -> None:
+        self._sink = sink
+        self._is_one_out = False
+
+    def pass_on(self, signal: TurnSignal, earlier_text: str) -> None:
+        """Passes one on. earlier_text: of the turn, by recognisers that have failed since."""
+        self._is_one_out = signal.finished is not None or signal.resumed
+        self._sink(replace(signal, text=join_texts(earlier_text, signal.text)))
+
+    def drop(self) -> None:
+        """The recogniser is listened to no longer: takes its signal back, if one was passed on."""
+        if self._is_one_out:
+            self._is_one_out = False
+            self._sink(NO_TURN_SIGNAL)

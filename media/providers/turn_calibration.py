@@ -1,0 +1,37 @@
+"""What the figures are worth that recognisers give for the end of a turn: the one table of the vendors'.
+
+`TurnSignal.finished` is a probability, and the operating curve (`media/turn/operating_curve.py`) knows no vendors: 0.7
+and more speaks for the end, less than 0.3 against it. No recording comes with a vendor's figures, so the tables follow
+what the vendors document of their own thresholds; a measured one would have more points.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCalibration:
+    """points: figures of the vendor's, rising from 0 to 1, and the probability (0-1) of each that the caller has
+    finished; linear in between."""
+
+    points: tuple[tuple[float, float], ...]
+
+    def probability(self, figure: object) -> float | None:
+        """The probability for a figure of the vendor's; None if that is no number from 0 to 1."""
+        if isinstance(figure, bool) or not isinstance(figure, int | float) or not 0 <= figure <= 1:
+            return None
+        for (low, at_low), (high, at_high) in pairwise(self.points):
+            if figure <= high:
+                return at_low + (at_high - at_low) * (figure - low) / (high - low)
+        return self.points[-1][1]
+
+
+# By the recogniser's model, or its first part.
+CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
+    # `end_of_turn_confidence`: the vendor's own threshold is 0.7, as the curve's; developers.deepgram.com/docs/flux.
+    "flux": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
+    # Thresholds are likelihoods that the caller speaks, so lower is surer: 0.4 for an end that may be taken back, 0.2
+    # for the end; docs.cartesia.ai, see docs/vendors/cartesia.md.
+    "ink-2": TurnCalibration(((0.0, 1.0), (1.0, 0.0))),
+}

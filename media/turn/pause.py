@@ -1,0 +1,80 @@
+"""The pause in which the caller's turn may end: the text that was asked for, what is known, how long it must be."""
+
+from media.turn.agent_speech import AgentSpeech
+from media.turn.answer_preparation import AnswerPreparation
+from media.turn.decisions import NOTHING, Decisions
+from media.turn.endpoint import TurnRules
+from media.turn.evidence import CompletenessJudge, EvidenceCollector
+from media.turn.final_text_request import FinalTextRequest
+from media.turn.operating_curve import silence_for, weights_for
+from media.turn.second_opinion import can_change
+from media.turn.turn_text import TurnText
+
+
+class TurnPause:
+    """The latest pause of one call. needed_ms: the silence that ends the turn, by what was known last."""
+
+    def __init__(self, rules: TurnRules, request: FinalTextRequest, judge: CompletenessJudge | None) -> None:
+        """request: for the final text of the words before the pause."""
+        self._rules = rules
+        self._request = request
+        self._evidence = EvidenceCollector(rules, judge)
+        self._preparation = AnswerPreparation(rules)
+        self.needed_ms = rules.silence_ms
+
+    def begin(self, t: int, words: str, agent: AgentSpeech) -> int:
+        """A pause begins: the final text has to be asked for. Returns the request's token."""
+        token = self._request.make(t)
+        self._evidence.begin_pause()
+        self.weigh(words, agent)
+        return token
+
+    def weigh(self, words: str, agent: AgentSpeech) -> None:
+        """Words or evidence are new: computes the silence that they need. agent: what it said before."""
+        self.needed_ms = silence_for(self._evidence.collect(words, agent.expect, agent.dictated), self._rules)
+
+    @property
+    def open_text(self) -> str:
+        """The latest words of which a second judge could change what is thought; empty if none could, or has."""
+        text, first = self._evidence.judged_once
+        return text if can_change(first, weights_for(self._rules).text_done) else ""
+
+    def add_hint(self, finished: float, text: str | None) -> None:
+        """Takes smart-turn's probability (0-1) that the caller has finished; with `text` the second judge's of these
+        words."""
+        if text is None:
+            self._evidence.sound = finished
+        else:
+            self._evidence.add_opinion(text, finished)
+
+    def add_signal(self, text: str, finished: float | None) -> None:
+        """Takes the recogniser's own probability (0-1) that the caller has finished with this text; None: no more."""
+        self._evidence.add_signal(text, finished)
+
+    def drop_signal(self) -> None:
+        """The caller speaks: what the recogniser thought of the silence before is out of date."""
+        self._evidence.add_signal("", None)
+
+    def may_end(self, t: int) -> bool:
+        """Whether the final text has come, or was waited for long enough."""
+        return self._request.is_answered or self._request.waited_ms(t) >= self._rules.text_wait_ms
+
+    def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:
+        """PrepareAnswer shortly before the needed silence is over. over_agent: the words were said over the agent's."""
+        may_prepare = self._request.is_answered and not self._evidence.is_dictating
+        if may_prepare and self._preparation.is_due(silent_ms, self.needed_ms):
+            return self._preparation.decide(t, text, over_agent=over_agent)
+        return NOTHING
+
+    def drop_answer(self) -> None:
+        """The caller speaks: no answer is prepared any more."""
+        self._preparation.drop()
+
+    def continued(self, pause_ms: int) -> None:
+        """The caller continued the same turn after so long a pause."""
+        self._evidence.went_on(pause_ms)
+
+    def end_turn(self) -> None:
+        """Another turn begins."""
+        self._preparation.end_turn()
+        self.drop_signal()

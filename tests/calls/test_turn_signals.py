@@ -1,0 +1,71 @@
+"""Whole calls with a recogniser that tells whether the caller has finished: through the chain to the turn's end."""
+
+import asyncio
+
+import pytest
+
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextFailed, TurnSignal
+from shared.events import CallerSaid, TurnLatency
+from shared.plan import TurnPlan
+from tests.calls.scripted_call import ScriptedCall
+from tests.virtual_time import run_virtual
+
+TEXT = "friday at noon suits me"
+# Without a model of the words 600 ms of silence end a turn: 510 with the recogniser's consent, 900 against it.
+TURN, USUAL, SOON, LATE = TurnPlan(silence_ms=600), 600, 510, 900
+END, RESUMED = TurnSignal(TEXT, 0.9), TurnSignal(TEXT, None, resumed=True)
+DIED = SpeechToTextFailed(ProviderError("scripted", "socket closed"))
+
+
+@pytest.mark.parametrize(
+    ("events", "silence_ms"),
+    [
+        ((), USUAL),
+        ((END,), SOON),
+        ((END, RESUMED), LATE),
+        ((END, RESUMED, END), SOON),
+        ((TurnSignal("another turn", 0.9),), USUAL),
+        ((TurnSignal(TEXT, 7.0),), USUAL),
+        ((END, DIED), USUAL),
+    ],
+    ids=["silent", "end", "resumed", "end after all", "other words", "garbage", "the session dies"],
+)
+def test_signals_shorten_and_lengthen_the_silence(
+    events: tuple[TurnSignal | SpeechToTextFailed, ...], silence_ms: int
+) -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(turn=TURN, models=[])
+        await scripted.say(TEXT, 800)
+        await scripted.silence(360)
+        for event in events:
+            assert scripted.recogniser.sink is not None
+            scripted.recogniser.sink(event)
+        await scripted.listen_until_quiet()
+        (latency,) = scripted.events_of(TurnLatency)
+        assert latency.endpoint_ms == pytest.approx(silence_ms, abs=20)
+        await scripted.hang_up()
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize("is_signal", [True, False], ids=["signal", "text"])
+def test_what_comes_after_the_caller_hung_up_ends_no_turn(is_signal: bool) -> None:
+    """The words of who hung up in the middle are reported once, as last words."""
+
+    async def call() -> None:
+        scripted = ScriptedCall(turn=TURN, models=[])
+        scripted.recogniser.answer_s = 0.05
+        await scripted.say(TEXT, 800)
+        await scripted.silence(560)
+        sink = scripted.recogniser.sink
+        assert sink is not None
+        sink(RESUMED)
+        await scripted.silence(100)
+        hanging_up = asyncio.create_task(scripted.hang_up())
+        await asyncio.sleep(0)
+        sink(END if is_signal else RecognisedText(f"{TEXT} again", final=False))
+        await hanging_up
+        assert [said.text for said in scripted.events_of(CallerSaid)] == [TEXT]
+        assert scripted.turns_taken == 0
+
+    run_virtual(call())

@@ -1,0 +1,46 @@
+"""Vendors' figures of the end of a turn as probabilities."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.providers.turn_calibration import CALIBRATIONS, TurnCalibration
+from media.turn.operating_curve import DEFAULT_WEIGHTS
+
+BENT = TurnCalibration(((0.0, 0.1), (0.4, 0.7), (1.0, 0.9)))
+
+
+@pytest.mark.parametrize(("figure", "probability"), [(0, 0.1), (0.2, 0.4), (0.4, 0.7), (0.7, 0.8), (1, 0.9)])
+def test_it_is_linear_between_points(figure: float, probability: float) -> None:
+    assert BENT.probability(figure) == pytest.approx(probability)
+
+
+@pytest.mark.parametrize("figure", [math.nan, math.inf, 7, -0.01, True, None, "0.5", [0.5]])
+def test_what_is_no_figure_has_no_probability(figure: object) -> None:
+    assert BENT.probability(figure) is None
+
+
+@pytest.mark.parametrize("model", CALIBRATIONS)
+def test_each_covers_all_figures(model: str) -> None:
+    points = CALIBRATIONS[model].points
+    assert (points[0][0], points[-1][0]) == (0.0, 1.0)
+    assert all(low < high for (low, _), (high, _) in pairwise(points))
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(sorted(CALIBRATIONS)), st.floats(0, 1))
+def test_each_gives_probabilities(model: str, figure: float) -> None:
+    found = CALIBRATIONS[model].probability(figure)
+    assert found is not None
+    assert 0 <= found <= 1
+
+
+def test_the_vendors_own_thresholds_mean_the_curves() -> None:
+    """0.7 of Flux ends a turn by the vendor's default; 0.2 of Ink does, and 0.4 is an end that may be taken back."""
+    flux, ink = CALIBRATIONS["flux"], CALIBRATIONS["ink-2"]
+    done, still_open = DEFAULT_WEIGHTS.vendor_done, DEFAULT_WEIGHTS.vendor_open
+    assert flux.probability(0.7) == pytest.approx(done)
+    assert ink.probability(0.2) >= done > ink.probability(0.4) > still_open  # type: ignore[operator]

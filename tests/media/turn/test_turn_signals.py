@@ -1,0 +1,155 @@
+"""A recogniser's own opinion of the turn's end: what it changes of the silence, and what never does."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.turn.decisions import CallerDone
+from media.turn.endpoint import TurnRules
+from media.turn.evidence import GOES_ON
+from media.turn.floor import Floor
+from media.turn.floor_state import FloorState
+from media.turn.operating_curve import DEFAULT_WEIGHTS
+from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
+
+TEXT = "I wanted to ask about my order"
+LIKELY, DONE, OPEN = 0.6, 0.99, 0.3
+SHORT, UNDECIDED, PATIENT = (
+    round(TurnRules().silence_ms * share)
+    for share in (
+        DEFAULT_WEIGHTS.prepared.short,
+        DEFAULT_WEIGHTS.prepared.undecided,
+        DEFAULT_WEIGHTS.prepared.patient,
+    )
+)
+NO_PROBABILITIES = (math.nan, math.inf, -math.inf, 7.0, -0.1, None)
+
+
+def paused(first: float, *, silent_ms: int = 300, **rules: bool) -> FloorHarness:
+    """A caller has said TEXT and is silent; the model of the words has answered."""
+    call = FloorHarness(Floor(TurnRules(**rules), judge=ScriptedJudge({TEXT: first})))  # type: ignore[arg-type]
+    return call.speech(1_000).silence(silent_ms).text(TEXT)
+
+
+def signal(call: FloorHarness, finished: float | None, text: str = TEXT) -> FloorHarness:
+    return call.record(call.floor.turn_signal(call.now, text, finished))
+
+
+def silence_before_the_end(call: FloorHarness) -> int:
+    call.silence(3_000)
+    (done,) = (each for each in call.log if isinstance(each, CallerDone))
+    return done.t - done.end_ms
+
+
+def test_without_a_signal_the_words_decide() -> None:
+    assert silence_before_the_end(paused(LIKELY)) == UNDECIDED
+    assert silence_before_the_end(paused(DONE)) == SHORT
+
+
+def test_an_end_shortens_the_silence_after_likely_words() -> None:
+    assert silence_before_the_end(signal(paused(LIKELY), 0.9)) == SHORT
+
+
+def test_an_end_that_comes_after_the_short_silence_ends_the_turn_at_once() -> None:
+    assert silence_before_the_end(signal(paused(LIKELY, silent_ms=900), 0.9)) == 900
+
+
+@pytest.mark.parametrize(("words", "silence"), [(OPEN, UNDECIDED), (0.05, PATIENT)])
+def test_an_end_alone_shortens_nothing(words: float, silence: int) -> None:
+    assert silence_before_the_end(signal(paused(words), 1.0)) == silence
+
+
+def test_an_end_that_is_taken_back_lengthens_the_silence() -> None:
+    call = signal(paused(DONE), 0.9)
+    assert silence_before_the_end(signal(call, GOES_ON)) == UNDECIDED
+
+
+def test_a_signal_that_is_withdrawn_leaves_the_words_alone() -> None:
+    assert silence_before_the_end(signal(signal(paused(DONE), GOES_ON), None, "")) == SHORT
+
+
+def test_marks_and_capitals_are_no_difference() -> None:
+    assert silence_before_the_end(signal(paused(LIKELY), 0.9, "I wanted to ask, about my order.")) == SHORT
+
+
+@pytest.mark.parametrize("text", ["I wanted to ask", f"{TEXT} please", "yes", ""])
+def test_a_signal_about_other_words_changes_nothing(text: str) -> None:
+    assert silence_before_the_end(signal(paused(LIKELY), 0.9, text)) == UNDECIDED
+
+
+def test_a_signal_ends_with_the_words_that_it_is_about() -> None:
+    call = signal(paused(LIKELY), 0.9).text(f"{TEXT} please", final=False)
+    assert silence_before_the_end(call) > SHORT
+
+
+def test_a_signal_before_the_pause_was_noticed_counts_in_it() -> None:
+    call = FloorHarness(Floor(TurnRules(), judge=ScriptedJudge({TEXT: LIKELY})))
+    call.speech(1_000).text(TEXT, final=False).silence(100)
+    assert call.floor.state is FloorState.CALLER
+    assert silence_before_the_end(signal(call, 0.9).silence(200).text(TEXT)) == SHORT
+
+
+def test_a_signal_during_speech_or_before_it_is_out_of_date() -> None:
+    call = signal(paused(LIKELY), 0.9).speech(200)
+    signal(call, 0.9).silence(300).text(TEXT)
+    assert silence_before_the_end(call) == UNDECIDED
+
+
+def test_a_signal_after_the_turn_has_ended_changes_nothing() -> None:
+    call = paused(DONE).silence(600)
+    before = list(call.log)
+    assert isinstance(before[-1], CallerDone)
+    signal(signal(call, GOES_ON), 1.0)
+    assert call.log == before
+    assert call.floor.state is FloorState.THINKING
+
+
+def test_a_signal_of_the_turn_before_does_not_count_for_the_same_words_again() -> None:
+    call = signal(paused(LIKELY), 0.9).silence(600)
+    call.agent().silence(400)
+    signal(call, 0.9).agent_done()
+    call.log.clear()
+    call.speech(1_000).silence(300).text(TEXT)
+    assert silence_before_the_end(call) == UNDECIDED
+
+
+def test_nor_for_words_that_were_too_soft_for_the_detector() -> None:
+    call = signal(paused(LIKELY), 0.9).silence(600)
+    call.agent().silence(1_000).agent_done()
+    call.silence(1_000).log.clear()
+    call.text(TEXT, final=False)
+    assert silence_before_the_end(call.silence(100).text(TEXT)) == UNDECIDED
+
+
+def test_a_signal_while_the_agent_is_held_decides_no_hold() -> None:
+    call = paused(DONE).silence(600).agent().silence(1_000).speech(300)
+    assert call.floor.state is FloorState.HELD
+    call.silence(100).log.clear()
+    signal(call, 1.0, "uh-huh")
+    assert call.log == []
+    assert call.floor.state is FloorState.HELD
+
+
+def test_a_plan_with_plain_silence_hears_no_signal() -> None:
+    with_signal = signal(paused(LIKELY, adaptive=False), 1.0)
+    assert silence_before_the_end(with_signal) == silence_before_the_end(paused(LIKELY, adaptive=False))
+
+
+@pytest.mark.parametrize("garbage", NO_PROBABILITIES)
+@pytest.mark.parametrize("words", [0.05, OPEN, LIKELY, DONE])
+def test_what_is_no_probability_says_nothing(garbage: float | None, words: float) -> None:
+    assert silence_before_the_end(signal(paused(words), garbage)) == silence_before_the_end(paused(words))
+
+
+@settings(max_examples=40)
+@given(st.floats(0, 1), st.lists(st.floats() | st.none(), max_size=4))
+def test_signals_move_the_silence_within_the_curve_s_bounds(words: float, signals: list[float | None]) -> None:
+    call = paused(words)
+    for finished in signals:
+        signal(call, finished)
+    found = silence_before_the_end(call)
+    assert SHORT <= found <= PATIENT + 20
+    if words < DEFAULT_WEIGHTS.text_likely:
+        assert found == silence_before_the_end(paused(words)), "likely words are needed, too"
