@@ -44,6 +44,7 @@ from control.calls.transfer_return import may_return, take_back, undo_return
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
@@ -69,12 +70,19 @@ class Calls:
     for the API. None of them uses the network."""
 
     def __init__(
-        self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
+        self,
+        *,
+        workspaces: Workspaces,
+        agents: Agents,
+        platform: Platform,
+        do_not_call: DoNotCallList,
+        policy: CallPolicy,
+        sealer: Sealer,
     ) -> None:
         """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
         self._policy, self._sealer = policy, sealer
         self._agents = agents.make_lookup(sealer)
-        self._outbound = OutboundCalls(workspaces, self._agents, platform)
+        self._outbound = OutboundCalls(workspaces, self._agents, platform, do_not_call)
         self.placement = CallPlacement(self._outbound)
         self.records = CallRecords()
         self._pseudonyms = NumberPseudonyms(sealer)

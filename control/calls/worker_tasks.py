@@ -15,6 +15,7 @@ from control.calls.event_batch import JOIN_RECORDINGS
 from control.calls.event_consumer import EventCounts, consume_events
 from control.calls.hangup import HANG_UP
 from control.calls.hangup_job import make_hangup_job
+from control.calls.listed_calls import CANCELED_AT_ONCE, cancel_listed
 from control.calls.media_assignment import MediaAssignment
 from control.calls.orphans import OrphanSearch
 from control.calls.price_job import READ_PRICE, make_price_job
@@ -87,6 +88,7 @@ def calls_tasks(
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
         Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
+        Duty("listed_calls", 10, cancel_listed, CANCELED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
         ANALYSE_CALL: analyse_call,
