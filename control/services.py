@@ -197,7 +197,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
-        calls=_make_calls(workspaces, agents, platform, do_not_call, policies.calls, sealer),
+        calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
         agent_lookup=agents.make_lookup(sealer),
         call_analyser=CallAnalyser(policies.analysis, guard),
         providers=ProviderAdministration(sealer, checker),
@@ -219,19 +219,6 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         storage=outside.storage,
         deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
-    )
-
-
-def _make_calls(
-    workspaces: Workspaces,
-    agents: Agents,
-    platform: Platform,
-    do_not_call: DoNotCallList,
-    policy: CallPolicy,
-    sealer: Sealer,
-) -> Calls:
-    return Calls(
-        workspaces=workspaces, agents=agents, platform=platform, do_not_call=do_not_call, policy=policy, sealer=sealer
     )
 
 

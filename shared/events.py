@@ -358,30 +358,11 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 
 
 Event = (
-    CallStarted
-    | CallResumed
-    | TransferReturned
-    | CallCommanded
-    | CallerSaid
-    | AgentSaid
-    | TurnLatency
-    | TurnInterrupted
-    | TurnResumed
-    | DigitPressed
-    | DigitsCollected
-    | DigitsSent
-    | AnnouncementHeard
-    | RecordingRefused
-    | CallerOptedOut
-    | ToolStarted
-    | ToolRan
-    | CallNudged
-    | ProviderFailed
-    | UsageRecorded
-    | RecordingReady
-    | RecordingIncomplete
-    | CallEnded
-)
+    CallStarted | CallResumed | TransferReturned | CallCommanded | CallerSaid | AgentSaid | TurnLatency
+    | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
+    | RecordingRefused | CallerOptedOut | ToolStarted | ToolRan | CallNudged | ProviderFailed | UsageRecorded
+    | RecordingReady | RecordingIncomplete | CallEnded
+)  # fmt: skip
 
 
 # Every media stream of a call numbers its events in its own range, so that events which a lost node sent late stay

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from control.calls.state import CallState
 from control.db.pool import Connection
-from control.do_not_call.read_opted_out_callers import insert_opted_out
+from control.do_not_call.read_opt_outs import insert_opted_out
 from control.platform.audit import Actor, Change, record_change
 from shared.events import CallerOptedOut
 from shared.ids import new_id

@@ -70,22 +70,16 @@ class Calls:
     for the API. None of them uses the network."""
 
     def __init__(
-        self,
-        *,
-        workspaces: Workspaces,
-        agents: Agents,
-        platform: Platform,
-        do_not_call: DoNotCallList,
-        policy: CallPolicy,
-        sealer: Sealer,
+        self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
     ) -> None:
         """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
         self._policy, self._sealer = policy, sealer
         self._agents = agents.make_lookup(sealer)
+        self._pseudonyms = NumberPseudonyms(sealer)
+        do_not_call = DoNotCallList(self._pseudonyms.list_all)
         self._outbound = OutboundCalls(workspaces, self._agents, platform, do_not_call)
         self.placement = CallPlacement(self._outbound)
         self.records = CallRecords()
-        self._pseudonyms = NumberPseudonyms(sealer)
 
     async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
         """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.

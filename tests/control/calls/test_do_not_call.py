@@ -12,9 +12,9 @@ from control.calls.deletion import CallerNumber, delete_mentions
 from control.calls.details import CallDetails
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import DialQueue, PlaceCallJob
+from control.calls.do_not_call import cancel_listed
 from control.calls.event_batch import parse_event, write_events
 from control.calls.event_effects import NewEvent, apply_events
-from control.calls.listed_calls import cancel_listed
 from control.calls.opt_outs import list_opted_out
 from control.calls.phone_codes import CodeRequest
 from control.calls.state import CallState

@@ -5,7 +5,7 @@ from typing import Final
 
 from control.calls import store
 from control.calls.placement import is_queued
-from control.calls.read_listed_calls import select_listed
+from control.calls.read_do_not_call import select_listed
 from control.calls.state import close
 from control.calls.state_changes import save_changes
 from control.db.pool import Connection
