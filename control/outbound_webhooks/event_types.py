@@ -17,8 +17,8 @@ API_VERSION: Final = "2026-11-26"
 # What endpoints choose from.
 ChosenType = Literal[
     "call.started", "call.ended", "call.analysed", "recording.ready", "transfer.started", "transfer.failed",
-    "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed", "invoice.updated", "spending_limit.near",
-    "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
+    "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed", "invoice.updated",
+    "spending_limit.near", "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
 ]  # fmt: skip
 # A test is sent on request only.
 EventType = Literal[ChosenType, "webhook.test"]

@@ -36,7 +36,8 @@ PLACES = {
     "appointments.phone", "appointments.title", "contacts.mobile_phone",
     "blocked_callers.caller", "blocked_callers.note", "call_events.event_data", "call_search.words", "call_words.words",
     "calls.analysis", "calls.called_number", "calls.caller_number", "calls.details", "calls.metadata", "calls.summary",
-    "calls.transcription", "calls.variables", "do_not_call_numbers.note", "do_not_call_numbers.number", "idempotency_keys.answer", "messages.callback_number", "messages.text",
+    "calls.transcription", "calls.variables", "do_not_call_numbers.note", "do_not_call_numbers.number",
+    "idempotency_keys.answer", "messages.callback_number", "messages.text",
     "outbound_webhook_attempts.answer", "outbound_webhook_events.data",
     "phone_codes.phone_number", "tool_runs.outcome", "webhook_events.payload",
 }  # fmt: skip
