@@ -24,12 +24,14 @@ from control.calls.analysis.analyser import CallAnalyser
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
+from control.calls.number_pseudonyms import NumberPseudonyms
 from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
+from control.do_not_call.service import DoNotCallList
 from control.integrations.model import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
 from control.knowledge.embedder import EmbedderPolicy
@@ -86,6 +88,7 @@ class Services:
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
+    do_not_call: DoNotCallList
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
     messages: CallerMessages
@@ -175,7 +178,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     guard = EgressGuard(policies.egress_allow)
     checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
-    knowledge = KnowledgeDocuments(workspaces, platform)
+    knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
     agents = _make_agents(workspaces, knowledge, policies)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
@@ -200,8 +203,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
+        do_not_call=do_not_call,
         spend_alarms=SpendAlarms(platform, mailer),
-        phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
+        phone_codes=PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         outbound_webhooks=make_outbound_webhooks(workspaces, sealer, guard, mailer, GuardedTransport, webhook_policy),
         knowledge=knowledge,

@@ -13,6 +13,8 @@ Scope = Literal[
     "numbers:write",
     "calls:read",
     "calls:write",
+    "do_not_call:read",
+    "do_not_call:write",
     "voice:read",
     "voice:write",
     "integrations:read",

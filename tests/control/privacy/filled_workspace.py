@@ -12,6 +12,7 @@ import msgspec
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.db.jobs import JobHandler
 from control.db.pool import Connection
+from control.do_not_call.model import NewListing
 from control.knowledge.model import NewDocument
 from control.knowledge.service import put_file
 from control.platform.idempotency import IdempotentRequest, request_hash
@@ -165,6 +166,8 @@ class FilledWorkspace:
         async def insert(db: Connection) -> None:
             blocked = self.platform.services.blocked_callers
             await blocked.block(db, self.id, self.workspace.actor, number, NOTE, at)
+            rows = [NewListing(1, number, NOTE)]
+            await self.platform.services.do_not_call.add(db, self.id, self.workspace.actor, rows, "member", at)
             await db.execute(
                 "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, created_at,"
                 " expires_at) VALUES ($1, $2, $3, $4, $5, 'en', 'x', $6, $6)",
