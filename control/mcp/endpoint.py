@@ -88,8 +88,9 @@ class McpEndpoint:
         key = await self._find_key(request, claim)
         await self._dependencies.limits.check_key(request, key.identity.key_id)
         tools = KeyTools(self.prepare(), key, effects, partial(send_within, request))
+        # Before a place is taken: bodies that come slowly must not keep all others waiting.
+        body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
         async with self._limit.acquired_by(str(key.identity.workspace_id)):
-            body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
             return await self._exchange(AsgiExchange(request, body, tools))
 
     async def _exchange(self, exchange: AsgiExchange) -> web.Response:

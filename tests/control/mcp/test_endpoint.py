@@ -1,10 +1,9 @@
 """The MCP endpoint of the running API, by the official client and by hand."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from itertools import count
+from itertools import count, islice
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from structlog.testing import capture_logs
 
 from control.api_keys.scopes import SCOPES
 from control.api_keys.secret_text import SCHEME, make_secret
+from control.http.request import read_json_body
 from control.mcp import endpoint, key_tools
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.endpoint import EACH, MOST_BODY_BYTES
@@ -290,12 +290,37 @@ async def test_bodies_are_bounded_in_size_and_depth(api: Api, secret: str) -> No
 
 async def test_a_hundred_calls_at_once_are_bounded_and_answered(keys: KeyWorkspace, secret: str) -> None:
     """As many as a workspace may have under way run; the others are told to come again, at once."""
-    replies = await asyncio.gather(*(post(keys.api, secret, call_message("list_live_calls")) for _ in range(100)))
-    answered = [reply for reply in replies if reply.status == 200]
-    busy = [reply for reply in replies if reply.status != 200]
-    assert len(answered) >= EACH and all(reply.body["result"]["isError"] is False for reply in answered)
+    message = call_message("list_live_calls")
+    async with calls_locked(keys.api, waiting=1):
+        sent = [asyncio.create_task(post(keys.api, secret, message)) for _ in range(100)]
+        async with asyncio.timeout(30):
+            busy = [await done for done in islice(asyncio.as_completed(sent), 100 - EACH)]
     assert all(error_of(one) == {"status": 503, "code": "busy"} and "Retry-After" in one.headers for one in busy)
-    assert (await post(keys.api, secret, call_message("list_live_calls"))).status == 200
+    answered = [reply for reply in await asyncio.gather(*sent) if reply.status != 503]
+    assert [reply.body["result"]["isError"] for reply in answered] == [False] * EACH
+
+
+async def test_bodies_that_do_not_come_take_no_place(
+    keys: KeyWorkspace, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def read(*arguments: Any) -> bytes:
+        begun.release()
+        return await read_json_body(*arguments)
+
+    monkeypatch.setattr(endpoint, "read_json_body", read)
+    host, _, port = keys.api.url.removeprefix("http://").partition(":")
+    head = f"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\nContent-Length: 9\r\n\r\n"
+    opened = [await asyncio.open_connection(host, int(port)) for _ in range(EACH)]
+    for _, writer in opened:
+        writer.write(head.encode())
+    async with asyncio.timeout(30):
+        for _ in opened:
+            await begun.acquire()
+    assert (await post(keys.api, secret, call_message("get_workspace"))).status == 200
+    for _, writer in opened:
+        writer.close()
 
 
 async def test_a_client_that_leaves_takes_nothing_with_it(keys: KeyWorkspace, secret: str) -> None:
@@ -359,22 +384,6 @@ async def test_a_call_is_one_request_of_the_keys_limit_and_two_lines_of_the_log(
         assert inner["client_request_id"] == outer["client_request_id"] == "mine"
         assert inner["api_key_id"] == outer["api_key_id"] and inner["request_id"] != outer["request_id"]
         assert inner["address"] == outer["address"]
-
-
-async def test_a_missing_library_is_an_error_of_the_request_and_looked_for_again(
-    database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with running_api(database_url, valkey_url) as api:
-        made = (await (await KeyWorkspace.make(api)).create())["secret"]
-        monkeypatch.setitem(sys.modules, "control.mcp.protocol", None)
-        with capture_logs() as logs:
-            replies = [await post(api, made, call_message("get_workspace")) for _ in range(2)]
-        assert [error_of(reply)["status"] for reply in replies] == [503, 503]
-        assert [line["error"] for line in logs if line["event"] == "mcp_library.load_failed"] == 2 * [
-            "ModuleNotFoundError"
-        ]
-        monkeypatch.undo()
-        assert (await post(api, made, call_message("get_workspace"))).status == 200
 
 
 async def test_a_fault_of_ours_is_told_without_its_words(
