@@ -96,8 +96,8 @@ TOOLS: Final = (
         "place_call",
         "place_call",
         ToolEffect.CALLS,
-        hint="It dials a real phone and costs money. Use a new idempotency_key for each call that is wanted, and the "
-        "same one only to repeat a call of unknown outcome: with a used one nobody is dialled. get_call tells the rest.",
+        hint="It dials a real phone and costs money. Use a new idempotency_key for each call that is wanted; only to "
+        "repeat one of unknown outcome the same: with a used one nobody is dialled. get_call tells how it went.",
     ),
     ToolDeclaration("end_call", "end_call", ToolEffect.CALLS, hint="Whoever is on the phone is cut off."),
     ToolDeclaration("unblock_caller", "unblock_caller", ToolEffect.DELETE, is_repeatable=True),
