@@ -9,9 +9,11 @@ from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
+import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from control.db.errors import DATABASE_ERRORS, unavailable
 from control.db.pool import Connection
 from control.db.transaction import in_transaction
 from control.http.access import USER
@@ -28,6 +30,8 @@ from control.mcp.protocol_task import ProtocolTask
 from control.mcp.requests import ApiReply, ApiRequest
 from control.mcp.tools import ApiTool, make_tools
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
+
+log = structlog.get_logger()
 
 PATH: Final = "/mcp"
 MOST_BODY_BYTES: Final = 262_144
@@ -76,10 +80,14 @@ class McpEndpoint:
         await self._protocol.close()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        request_id = origin_of(request).request_id
         try:
             return await self._admit(request)
         except Problem as problem:
-            return error_response(problem, origin_of(request).request_id)
+            return error_response(problem, request_id)
+        except DATABASE_ERRORS as error:
+            log.warning("request.unavailable", request_id=request_id, error=type(error).__name__)
+            return error_response(unavailable(), request_id)
 
     async def _admit(self, request: web.Request) -> web.Response:
         self._check_origin(request)
