@@ -97,7 +97,8 @@ TOOLS: Final = (
         "place_call",
         ToolEffect.CALLS,
         hint="It dials a real phone and costs money. Use a new idempotency_key for each call that is wanted; only to "
-        "repeat one of unknown outcome the same: with a used one nobody is dialled. get_call tells how it went.",
+        "repeat one of unknown outcome the same: with a used one nobody is dialled, and the answer says `replayed`. "
+        "get_call tells how it went.",
     ),
     ToolDeclaration("end_call", "end_call", ToolEffect.CALLS, hint="Whoever is on the phone is cut off."),
     ToolDeclaration("unblock_caller", "unblock_caller", ToolEffect.DELETE, is_repeatable=True),

@@ -19,7 +19,7 @@ from control.db.transaction import in_transaction
 from control.http.access import USER
 from control.http.concurrency_limit import SenderConcurrencyLimit
 from control.http.context import Context
-from control.http.endpoint import EndpointDependencies
+from control.http.endpoint import REPLAYED, EndpointDependencies
 from control.http.key_authorisation import KeyClaim, ValidKey
 from control.http.middleware import problem_response
 from control.http.request import GIVEN_BODY, origin_of, read_json_body
@@ -180,4 +180,9 @@ async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
     # aiohttp's way from a request to its response; it has no public name.
     response = await outer.app._handle(inner)
     body = response.body if isinstance(response, web.Response) else None
-    return ApiReply(response.status, body if isinstance(body, bytes) else b"", response.headers.get("Retry-After", ""))
+    return ApiReply(
+        response.status,
+        body if isinstance(body, bytes) else b"",
+        response.headers.get("Retry-After", ""),
+        is_replayed=REPLAYED in response.headers,
+    )

@@ -30,11 +30,13 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """What the API answered. body: JSON, empty for 204. retry_after_s: seconds to wait, if it says so."""
+    """What the API answered. body: JSON, empty for 204. retry_after_s: seconds to wait, if it says so. is_replayed: the
+    answer of an earlier request with the same Idempotency-Key; this one did nothing."""
 
     status: int
     body: bytes
     retry_after_s: str = ""
+    is_replayed: bool = False
 
 
 def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]) -> ApiRequest:

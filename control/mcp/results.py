@@ -18,6 +18,7 @@ MOST_ERROR_CHARS: Final = 2_000
 SHORTER_TEXTS: Final = (8_000, 2_000, 500, 100)
 SHORTER_LISTS: Final = (100, 30, 10)
 SHORTENED: Final = "The answer was too long: texts of over {texts} characters{lists} were cut off."
+REPLAYED_NOTE: Final = "Nothing was done: this is the answer to an earlier call with the same idempotency_key."
 Shaped = dict[str, Any]
 Change = Callable[[str], str]
 
@@ -49,6 +50,8 @@ def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
         answer = _fit_slice(answer, tool.declaration.sliced_path, offset, change)
     else:
         answer = _map_texts(answer, change)
+    if reply.is_replayed:
+        answer["replayed"] = REPLAYED_NOTE
     return _write_result(tool, answer)
 
 

@@ -21,6 +21,7 @@ from control.http.route import RateLimit
 from control.mcp import endpoint, key_tools
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.endpoint import EACH, MOST_BODY_BYTES
+from control.mcp.results import REPLAYED_NOTE
 from shared.events import AgentSaid, CallerSaid, CallStarted
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
 from tests.control.api.key_workspace import KeyWorkspace
@@ -133,7 +134,8 @@ async def test_writing_is_refused_unless_the_connection_asks_for_it(keys: KeyWor
     async with mcp_client(keys.api.url, secret, allow="write") as client:
         first = await client.call_tool("block_caller", arguments)
         again = await client.call_tool("block_caller", arguments)
-        assert not first.is_error and again.structured_content == first.structured_content
+        assert first.structured_content is not None and not first.is_error
+        assert again.structured_content == first.structured_content | {"replayed": REPLAYED_NOTE}
         other = await client.call_tool("block_caller", arguments | {"idempotency_key": "two"})
         assert other.is_error and text_of(other).startswith("caller_blocked: ")
         wrong = await client.call_tool("block_caller", {"caller": "4155550123"})
@@ -144,7 +146,6 @@ async def test_writing_is_refused_unless_the_connection_asks_for_it(keys: KeyWor
     )
     assert [row["actor"] for row in actors] == ["api_key"]
     async with mcp_client(keys.api.url, secret, allow="delete") as client:
-        assert first.structured_content is not None
         blocked = first.structured_content["blocked_caller"]["id"]
         assert (await client.call_tool("unblock_caller", {"blocked_caller_id": blocked})).structured_content == {
             "done": True
@@ -157,7 +158,7 @@ async def test_a_phone_is_dialled_once_for_a_key_against_repeats(calls: CallWork
         without = await client.call_tool("place_call", {k: v for k, v in wanted.items() if k != "idempotency_key"})
         assert text_of(without) == "idempotency_key: is required"
         placed = [(await client.call_tool("place_call", wanted)).structured_content for _ in range(2)]
-    assert placed[0] is not None and placed[0] == placed[1]
+    assert placed[0] is not None and placed[1] == placed[0] | {"replayed": REPLAYED_NOTE}
     found = (await calls.ann.get(calls.calls_path, params={"direction": "outbound"})).body
     assert [call["id"] for call in found["calls"]] == [placed[0]["call_id"]]
 
