@@ -51,10 +51,7 @@ class Floor:
     """
 
     def __init__(
-        self,
-        rules: TurnRules,
-        clock: Callable[[], float] | None = None,
-        judge: CompletenessJudge | None = None,
+        self, rules: TurnRules, clock: Callable[[], float] | None = None, judge: CompletenessJudge | None = None
     ) -> None:
         """judge: asked in each pause, at once, if the rules are adaptive."""
         self._rules = rules
@@ -72,11 +69,10 @@ class Floor:
         self._need = rules.silence_ms
         self._preparation = AnswerPreparation(rules)
         self._stalled = StalledWords()
-        self._interrupted = self._over_agent = False
+        self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
         self._hold = Hold(rules)
-        self._overlap_open = False
         self._interruptible = True
 
     @property
@@ -114,7 +110,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        self._stalled.tell(t, is_changed=changed, answers=answers)
+        self._stalled.tell(t, self._last_voice, self._text.word_count, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -243,7 +239,7 @@ class Floor:
         return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        silent_ms = t - max(self._last_voice, self._unseen)
+        silent_ms = t - self._silence_begin()
         if silent_ms < self._need or self._speaking:
             may_end = self._request.is_answered and not self._evidence.is_dictating
             is_due = may_end and self._preparation.is_due(silent_ms, self._need)
@@ -252,8 +248,12 @@ class Floor:
             return NOTHING
         return self._finish(t)
 
+    def _silence_begin(self) -> int:
+        end, is_known = max(self._last_voice, self._unseen), self._rules.adaptive and self._request.is_answered
+        return self._stalled.silence_begin(end, self._need) if is_known else end
+
     def _finish(self, t: int) -> Decisions:
-        end = max(self._last_voice, self._unseen)
+        end, due = max(self._last_voice, self._unseen), self._silence_begin() + self._need
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
@@ -263,7 +263,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, end + self._need),)
+        return (CallerDone(t, end, self._text.text, due),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""
