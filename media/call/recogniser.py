@@ -122,8 +122,8 @@ class CallRecogniser:
         self._token = None
 
     async def last_words(self, within_s: float) -> str:
-        """Returns the text of the turn that the call's end cut off; if it does not come in time, or the recogniser fails,
-        what is known of it. The sink gets no final text from here on."""
+        """Returns the text of the turn that the call's end cut off; what is known of it if the whole does not come in
+        time, or the recogniser fails. The sink gets no final text from here on."""
         self._last_words = asyncio.get_running_loop().create_future()
         self.finalise(LAST_TOKEN)
         try:

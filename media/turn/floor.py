@@ -68,7 +68,7 @@ class Floor:
         self._text = TurnText()
         self._need = rules.silence_ms
         self._preparation = AnswerPreparation(rules)
-        self._stalled = StalledWords()
+        self._stalled = StalledWords(rules)
         self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
@@ -110,7 +110,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        self._stalled.tell(t, self._last_voice, self._text.word_count, is_changed=changed, answers=answers)
+        self._stalled.tell(t, self._last_voice, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -239,21 +239,18 @@ class Floor:
         return silence_for(self._evidence.collect(self._text.text, self.agent.expect, self.agent.dictated), self._rules)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        silent_ms = t - self._silence_begin()
+        end = max(self._last_voice, self._unseen)
+        may_end = self._request.is_answered and not self._evidence.is_dictating
+        silent_ms = t - (self._stalled.silence_begin(end, self._need) if may_end else end)
         if silent_ms < self._need or self._speaking:
-            may_end = self._request.is_answered and not self._evidence.is_dictating
             is_due = may_end and self._preparation.is_due(silent_ms, self._need)
             return self._preparation.decide(t, self._text, over_agent=self._over_agent) if is_due else NOTHING
         if not self._request.is_answered and self._request.waited_ms(t) < self._rules.text_wait_ms:
             return NOTHING
-        return self._finish(t)
+        return self._finish(t, end, t - silent_ms + self._need)
 
-    def _silence_begin(self) -> int:
-        end, is_known = max(self._last_voice, self._unseen), self._rules.adaptive and self._request.is_answered
-        return self._stalled.silence_begin(end, self._need) if is_known else end
-
-    def _finish(self, t: int) -> Decisions:
-        end, due = max(self._last_voice, self._unseen), self._silence_begin() + self._need
+    def _finish(self, t: int, end: int, due: int) -> Decisions:
+        """end, due: as in `CallerDone`."""
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()

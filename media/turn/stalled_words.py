@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from media.turn.endpoint import TurnRules
 from media.turn.final_text_request import NEVER
 
 # Words that have not changed for so long end a turn, if the recogniser has told of them this lately: it listens, and
@@ -19,20 +20,18 @@ class StalledWords:
     is_hidden: the voice counts as silence since the words changed last, until it pauses or says other words.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: TurnRules) -> None:
+        self._is_adaptive = rules.adaptive
         self._changed_at = self._told_at = NEVER  # in this turn
-        self._words_end = NEVER  # the end of the voice in whose pause the last of the words came
-        self._word_count = 0
+        self._words_end = NEVER  # the end of the voice in whose pause the words came
         self._stalled_at = 0
         self.is_hidden = False
 
-    def tell(self, t: int, voice_end_ms: int, word_count: int, *, is_changed: bool, answers: bool) -> None:
+    def tell(self, t: int, voice_end_ms: int, *, is_changed: bool, answers: bool) -> None:
         """The recogniser has told the words of the turn. answers: it was asked for them, so that they may differ from
-        what it told before without being new. voice_end_ms: the voice's latest end. word_count: of all its words; no
-        more than before are the same words, heard again among other sounds."""
-        if word_count > self._word_count or self._words_end == NEVER:
+        what it told before without being new. voice_end_ms: the voice's latest end."""
+        if is_changed or self._words_end == NEVER:
             self._words_end = voice_end_ms if answers else NEVER
-        self._word_count = max(self._word_count, word_count)
         self._told_at = t
         if is_changed and (not answers or self._changed_at == NEVER):
             self._changed_at = t
@@ -55,12 +54,11 @@ class StalledWords:
 
     def silence_begin(self, voice_end_ms: int, needed_ms: int) -> int:
         """From when the silence of a pause counts whose words are known. Sounds after the words that brought no others,
-        such as a neighbour's, are no reason to wait for all of it again."""
-        if NEVER in (self._words_end, self._changed_at):
+        such as a neighbour's, are no reason to wait for all of it again, if the plan is adaptive."""
+        if not self._is_adaptive or NEVER in (self._words_end, self._changed_at):
             return voice_end_ms
         return min(voice_end_ms, max(self._words_end, voice_end_ms - max(0, needed_ms - AFTER_SOUND_MS)))
 
     def end_turn(self) -> None:
         """The words were answered; the voice may go on."""
         self._told_at = self._changed_at = self._words_end = NEVER
-        self._word_count = 0

@@ -21,11 +21,6 @@ class TurnText:
         return f"{self._carried} {self._text}".strip()
 
     @property
-    def word_count(self) -> int:
-        """How many words there are, handled or not."""
-        return len(self._words)
-
-    @property
     def new_words(self) -> list[str]:
         """The words that are not handled yet."""
         return self._words[self._handled :]

@@ -59,10 +59,9 @@ def _rooms(run: ListeningRun) -> Iterator[str]:
     for name, cases in heard.items():
         if cases:
             times = [case.response_ms for case in cases if case.response_ms is not None]
-            yield (
-                f"| {name} | {len(cases)} | {share([case.is_whole for case in cases]):.1%} "
-                f"| {share([case.has_words for case in cases]):.1%} | {len(times) / len(cases):.1%} | {_middle(times)} |"
-            )
+            whole, words = share([case.is_whole for case in cases]), share([case.has_words for case in cases])
+            answered = len(times) / len(cases)
+            yield f"| {name} | {len(cases)} | {whole:.1%} | {words:.1%} | {answered:.1%} | {_middle(times)} |"
     if run.noise:
         minutes, ghosts = sum(case.minutes for case in run.noise), sum(case.ghosts for case in run.noise)
         yield ""

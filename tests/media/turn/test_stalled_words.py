@@ -94,11 +94,10 @@ def done_at(call: FloorHarness) -> CallerDone:
     return call.log[-1]
 
 
-@pytest.mark.parametrize("again", [WORDS, "can I have a cable"])
-def test_a_sound_without_words_does_not_begin_the_silence_anew(again: str) -> None:
-    call = make_judged_floor({WORDS: 0.3, again: 0.3})
-    words_end, sound_end = pause_with_sound(call, after_ms=700, text=again)
-    assert done_at(call) == CallerDone(words_end + 1_660, sound_end, again, words_end + 1_660)
+def test_a_sound_without_words_does_not_begin_the_silence_anew() -> None:
+    call = make_judged_floor({WORDS: 0.3})
+    words_end, sound_end = pause_with_sound(call, after_ms=700, text=WORDS)
+    assert done_at(call) == CallerDone(words_end + 1_660, sound_end, WORDS, words_end + 1_660)
     assert call.now == sound_end + AFTER_SOUND_MS
 
 
@@ -114,11 +113,21 @@ def test_words_that_end_are_waited_for_after_a_sound_as_before_it() -> None:
     assert done_at(call).t == sound_end + 760
 
 
-def test_a_sound_with_words_begins_the_silence_anew() -> None:
-    longer = f"{WORDS} please"
-    call = make_judged_floor({WORDS: 0.3, longer: 0.3})
-    _, sound_end = pause_with_sound(call, after_ms=700, text=longer)
+@pytest.mark.parametrize("again", [f"{WORDS} please", "can I have a cable"])
+def test_a_sound_with_words_begins_the_silence_anew(again: str) -> None:
+    call = make_judged_floor({WORDS: 0.3, again: 0.3})
+    _, sound_end = pause_with_sound(call, after_ms=700, text=again)
     assert done_at(call).t == sound_end + 1_600
+
+
+def test_a_sound_between_the_groups_of_a_number_begins_the_silence_anew() -> None:
+    call = make_judged_floor({})
+    call.speech(600).silence(300).text("four two four two")
+    call.silence(900).speech(200).silence(260).text("four two four two")
+    assert done_at(call).t == call.voice + 1_600
+
+
+def test_a_sound_without_words_in_a_turn_without_any_begins_it_anew() -> None:
     unheard = make_judged_floor({})
     unheard.speech(600).silence(300).text("").silence(400).speech(200).silence(260).text("")
     assert unheard.floor.state is FloorState.PAUSED, "without words nothing is known of the sound"
