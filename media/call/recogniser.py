@@ -50,6 +50,7 @@ class CallRecogniser:
         self._buffer: deque[bytes | int | _Marker] = deque(maxlen=MOST_BUFFERED)
         self._turn = 0
         self._token: int | None = None  # of the latest request for a text, until it is answered
+        self._has_text = False  # of this turn
         self._text = ""  # of this turn, as told last
         self._last_words: asyncio.Future[str] | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -65,7 +66,7 @@ class CallRecogniser:
     @property
     def has_text(self) -> bool:
         """Whether words of the turn have come."""
-        return bool(self._text.strip())
+        return self._has_text
 
     def open(self) -> None:
         """Starts to open the provider's session. Not done by the constructor: a call whose set-up fails is never
@@ -99,7 +100,7 @@ class CallRecogniser:
 
     def next_turn(self) -> None:
         """The turn's text has been used; later text belongs to the next turn."""
-        self._token, self._text = None, ""
+        self._token, self._has_text, self._text = None, False, ""
         if self._session is not None:
             self._session.next_turn()
         else:
@@ -114,7 +115,7 @@ class CallRecogniser:
     def keep_turn(self, turn: int) -> None:
         """So many turns are committed, the last one without words: if its text is still to come, it belongs to the
         next turn, and a recogniser that hangs may still be replaced."""
-        if self.is_unanswered and not self.has_text:
+        if self.is_unanswered and not self._has_text:
             self._turn = turn
 
     def stop_waiting(self) -> None:
@@ -159,7 +160,8 @@ class CallRecogniser:
 
     def _on_event(self, event: SpeechToTextEvent) -> None:
         if isinstance(event, RecognisedText):
-            self._text = event.text if event.text.strip() else self._text
+            self._text = event.text
+            self._has_text = self._has_text or bool(event.text.strip())
             if event.final and event.token == self._token:
                 self._token = None
             if event.words:

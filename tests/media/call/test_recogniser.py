@@ -311,6 +311,11 @@ def test_a_part_of_the_last_words_that_is_final_is_not_all_of_them() -> None:
     assert last_words_after(part, older, whole) == ("cancel it no wait", 0.3, [])
 
 
+def test_a_recogniser_may_take_last_words_back() -> None:
+    part, nothing = RecognisedText("I'll let", final=True), RecognisedText("", final=True, token=LAST_TOKEN)
+    assert last_words_after(part, nothing) == ("", 0.2, [])
+
+
 def test_last_words_that_do_not_come_are_those_that_are_known() -> None:
     part = RecognisedText("cancel it", final=True)
     assert last_words_after(part) == ("cancel it", 1.5, [])
