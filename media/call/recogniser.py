@@ -166,7 +166,8 @@ class CallRecogniser:
                 self._token = None
             if event.words:
                 self._keep_words(event.words)
-        is_last = isinstance(event, SpeechToTextFailed) or event.token == LAST_TOKEN
+        is_answer = isinstance(event, RecognisedText) and event.token == LAST_TOKEN
+        is_last = is_answer or isinstance(event, SpeechToTextFailed)
         if self._last_words is not None and is_last and not self._last_words.done():
             self._last_words.set_result(self._text)
         if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:

@@ -114,7 +114,8 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        self._stalled.tell(t, self._last_voice, is_changed=changed, answers=answers)
+        end = t if changed and self._unseen != NEVER else max(self._last_voice, self._unseen)
+        self._stalled.tell(t, end, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -206,8 +207,7 @@ class Floor:
         if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
             self._commit()
         self.agent.stop()
-        self._interrupted = False
-        self._interruptible = True
+        self._interrupted, self._interruptible = False, True
         self._hold.end()
         if self._speaking or self.state is FloorState.HELD:
             return self._start(t, again=True, over_agent=not self.agent.asks)
@@ -375,8 +375,7 @@ class Floor:
         """The agent has the floor from here."""
         self.state = state
         self.agent.begin()
-        self._overlap_open = self._interrupted = False
-        self._interruptible = True
+        self._overlap_open, self._interrupted, self._interruptible = False, False, True
         self._hold.reset()
 
     def _lose_floor(self) -> None:
