@@ -10,6 +10,7 @@ import socket
 from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -21,6 +22,9 @@ from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
 from vocalized.services.valkey_cluster import serve_valkey_cluster
+
+if TYPE_CHECKING:
+    from tests.platform.file_scheduler import FileScheduler
 
 # No deadline, because a loaded machine must not fail a property. The same examples in every run: hypothesis would draw
 # from the constants of whatever modules of ours its process has imported, so from the order of the test files.
@@ -57,6 +61,14 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the slowest files first, in their order, so that no test process works alone at the end."""
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SLOWEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "FileScheduler | None":
+    """Keeps the tests of a file together, and those of some folders, where `--dist loadfile` is asked for."""
+    from tests.platform.file_scheduler import FileScheduler
+
+    return FileScheduler(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
