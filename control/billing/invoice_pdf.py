@@ -1,7 +1,6 @@
-"""An invoice as a PDF: the only module that imports fpdf."""
+"""An invoice as a PDF: the only module that imports fpdf, and loaded with the first invoice."""
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -16,10 +15,10 @@ from fpdf.enums import MethodReturnValue, XPos, YPos
 from fpdf.fonts import TTFFont
 
 from control.billing.descriptions import format_days
-from control.billing.invoices import Invoice, InvoiceLine, Payment
+from control.billing.invoice_document import InvoiceDocument
+from control.billing.invoices import Invoice, InvoiceLine
 from control.billing.money import format_money
 
-PDF_TYPE: Final = "application/pdf"
 # Widths of the columns, mm: description, quantity, amount. A4 has 170 mm between its margins.
 _COLUMNS: Final = (105.0, 30.0, 35.0)
 _MARGIN_MM: Final = 20.0
@@ -30,24 +29,6 @@ _MISSING: Final = "?"
 _SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 # Stands for the number of pages until they are counted, wherever it is written.
 _PAGES: Final = "{nb}"
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceDocument:
-    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
-    fonts, the first choice first."""
-
-    issuer: Sequence[str]
-    invoice: Invoice
-    lines: Sequence[InvoiceLine]
-    payments: Sequence[Payment]
-    fonts: Sequence[Path] = ()
-
-    @property
-    def letters(self) -> set[str]:
-        """Of all texts that somebody chose."""
-        texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
-        return set().union(*texts, *(line.description for line in self.lines))
 
 
 @lru_cache(maxsize=64)
