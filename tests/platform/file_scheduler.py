@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # The whole platform, five programs, is started once for all files of this folder. They wait for calls in real time, for
-# 280 s together, so the process that has them leaves the cores to the others.
+# four minutes together, so the process that has them leaves the cores to the others.
 TOGETHER = ("tests/network",)
 
 
@@ -13,6 +13,10 @@ class FileScheduler(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no
     """pytest-xdist's `--dist loadfile`, but the files of a folder in `TOGETHER` go to one process, in their order."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """The name of the group of a test; xdist gives the tests of a group to one process."""
-        path = PurePosixPath(nodeid.split("::", 1)[0])
-        return next((folder for folder in TOGETHER if path.is_relative_to(folder)), str(path))
+        return find_group(nodeid)
+
+
+def find_group(nodeid: str) -> str:
+    """The folder or file whose tests stay together with this one."""
+    path = PurePosixPath(nodeid.split("::", 1)[0])
+    return next((folder for folder in TOGETHER if path.is_relative_to(folder)), str(path))
