@@ -5,12 +5,13 @@ The servers start with the first test that needs them. The fixtures are plain fu
 
 import asyncio
 import gc
+import os
 import shutil
 import socket
 from collections.abc import Generator, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -18,13 +19,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from control.db.migrate import migrate
+from tests.platform.file_scheduler import TOGETHER, FileScheduler, find_group
 from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
 from vocalized.services.valkey_cluster import serve_valkey_cluster
-
-if TYPE_CHECKING:
-    from tests.platform.file_scheduler import FileScheduler
 
 # No deadline, because a loaded machine must not fail a property. The same examples in every run: hypothesis would draw
 # from the constants of whatever modules of ours its process has imported, so from the order of the test files.
@@ -40,6 +39,9 @@ SLOWEST = ("network", "vocalized")
 # pipecat, once imported, replaces it on Python before 3.12 by one that raises a subclass of CancelledError. That is no
 # time-out to `asyncio.timeout`, which compares the class: a late answer of Redis would end the request instead.
 _WAIT_FOR = asyncio.wait_for
+
+# So much niceness is a third of the time, as the kernel gives it to processes that compute.
+NICENESS = 5
 
 _TEMPLATE = "migrated"
 _numbers = count(1)
@@ -64,11 +66,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "FileScheduler | None":
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduler | None:
     """Keeps the tests of a file together, and those of some folders, where `--dist loadfile` is asked for."""
-    from tests.platform.file_scheduler import FileScheduler
-
     return FileScheduler(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Lets the programs of the folders that stay together go first: their calls run in real time, for minutes, beside
+    processes that compute."""
+    if "PYTEST_XDIST_WORKER" in os.environ and find_group(item.nodeid) not in TOGETHER:
+        _step_back()
+
+
+@cache
+def _step_back() -> None:
+    os.nice(NICENESS)
 
 
 @pytest.fixture(scope="session")
