@@ -44,6 +44,7 @@ from control.analytics.call_exports import ExportPolicy
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
+from control.billing.invoice_fonts import list_fonts
 from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
@@ -261,12 +262,7 @@ def _optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
 
 
 def _fonts(folder: str) -> tuple[Path, ...]:
-    if not folder:
-        return ()
-    # Of the programs only those with further fonts load what writes invoices at their start.
-    from control.billing.invoice_pdf import list_fonts
-
-    return _parse_setting("INVOICE_FONTS", lambda: list_fonts(Path(folder)))
+    return _parse_setting("INVOICE_FONTS", lambda: list_fonts(Path(folder))) if folder else ()
 
 
 def _policies(settings: ControlSettings) -> Policies:
