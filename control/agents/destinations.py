@@ -40,7 +40,7 @@ def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
     if _PREMIUM.fullmatch(text):
         raise _refused(param, _EXPENSIVE)
     try:
-        number = phonenumbers.parse(_ordinary(text))
+        number = phonenumbers.parse(ordinary_number(text))
     except phonenumbers.NumberParseException:
         raise _invalid(param, "is no phone number") from None
     if not phonenumbers.is_valid_number(number):
@@ -85,7 +85,7 @@ def country_of(number: str) -> str | None:
         return None
 
 
-def _ordinary(number: str) -> str:
+def ordinary_number(number: str) -> str:
     """The number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same area."""
     fiction = _FICTION.fullmatch(number)
     if fiction is None:

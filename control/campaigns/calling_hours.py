@@ -1,0 +1,182 @@
+"""When a recipient may be phoned: weekly windows by the clock where the recipient is. Pure.
+
+A number only hints at where its phone is: a US mobile number keeps its area code when its owner moves, and a toll-free
+number has no place at all. So a call is allowed only while the windows are open in every zone that the number may be
+in.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from phonenumbers import timezone as number_zones
+from pydantic import AfterValidator, Field, model_validator
+
+from control.agents.config_part import ConfigPart
+from control.agents.destinations import country_of, ordinary_number
+from control.agents.hours_config import WEEKDAYS, DateText, OpeningRange, WeeklyHours
+
+# How far ahead the next allowed time is looked for. Hours without one in it are treated as hours without any.
+REACH: Final = timedelta(days=31)
+MOST_BLACKOUT_DATES: Final = 100
+# Numbers whose zones are kept: one takes 17 us to compute, and each attempt asks for it again.
+_CACHED: Final = 4_096
+_DAY: Final = timedelta(days=1)
+
+
+def _each_once(dates: list[str]) -> list[str]:
+    """Raises ValueError for an empty date or one that is listed twice."""
+    if not all(dates):
+        raise ValueError("a date is empty")
+    if len(set(dates)) != len(dates):
+        raise ValueError("a date is listed twice")
+    return sorted(dates)
+
+
+class CallingHours(ConfigPart):
+    """The times at which recipients may be phoned, by the clock where each of them is."""
+
+    weekly: WeeklyHours = Field(description="The windows of a week. One that closes before it opens ends the next day.")
+    blackout_dates: Annotated[list[DateText], AfterValidator(_each_once)] = Field(
+        default=[],
+        max_length=MOST_BLACKOUT_DATES,
+        description="Dates (YYYY-MM-DD) without any call, such as public holidays; up to 100. A window that began on "
+        "the day before ends at midnight.",
+    )
+
+    @model_validator(mode="after")
+    def _opens_at_all(self) -> "CallingHours":
+        if not any(self.weekly.ranges_of(day) for day in range(7)):
+            raise ValueError("there is no window in which to call")
+        return self
+
+
+@lru_cache(maxsize=_CACHED)
+def time_zones_of(number: str) -> tuple[str, ...]:
+    """The zones (IANA names) in which this E.164 number may be, by the data of libphonenumber: those of its area code
+    or mobile network, or all of its country's where the number has no place. Empty where nothing is known, as for
+    satellite phones and freephone numbers of no country: such a recipient needs a zone of its own, and is not called
+    without."""
+    try:
+        names = number_zones.time_zones_for_number(phonenumbers.parse(ordinary_number(number)))
+    except phonenumbers.NumberParseException:
+        return ()
+    return tuple(name for name in names if _is_zone(name))
+
+
+def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> datetime | None:
+    """The first time from `now` on at which the hours are open in all of these zones; `now` itself, if they are. In
+    UTC. None: not within REACH, as for windows that are never open in all zones at once, or no zone is known. Raises
+    ValueError for a time without a zone and an unknown zone.
+
+    An hour that a zone skips belongs to no window; one that comes twice is as open each time as its clock says."""
+    if now.tzinfo is None:
+        raise ValueError("now: a time without a zone")
+    places = [_load_zone(name) for name in zones]
+    latest, at, open_in_row = now + REACH, now.astimezone(UTC), 0
+    while places:
+        for place in places:
+            opens = _next_open(at, place, hours, latest)
+            if opens is None:
+                return None
+            open_in_row, at = (open_in_row + 1, at) if opens == at else (1, opens)
+            if open_in_row >= len(places):
+                return at
+    return None
+
+
+def default_hours(number: str) -> CallingHours:
+    """The hours for a campaign without any of its own, by the number's country. Laws differ by state and by purpose,
+    and the customer answers for the hours; these are the published general rules, and elsewhere the strictest of them.
+
+    US: 8:00 to 21:00 on any day, 47 CFR 64.1200(c)(1). Some states allow less.
+    Canada: 9:00 to 21:30, at weekends 10:00 to 18:00, CRTC Unsolicited Telecommunications Rules, part III.
+    Australia: 9:00 to 20:00, Saturdays to 17:00, not on Sundays, Telecommunications (Telemarketing and Research Calls)
+    Industry Standard 2017; nor on public holidays, which blackout dates are for.
+    Elsewhere: Monday to Friday 10:00 to 13:00 and 14:00 to 20:00, which is France's rule (décret 2022-1313)."""
+    return _DEFAULTS.get(country_of(number) or "", _STRICTEST)
+
+
+def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: datetime) -> datetime | None:
+    """The first time from `at` on at which the hours are open in this zone; None: after `latest`. Goes on by at most a
+    day, in which a zone changes its offset once at most, and stops at each change."""
+    while at <= latest:
+        clock = at.astimezone(zone).replace(tzinfo=None)
+        if _is_open(hours, clock):
+            return at
+        following = at + min(_next_begin(hours, clock) - clock, _DAY)
+        at = _find_offset_change(at, following, zone) or following
+    return None
+
+
+def _find_offset_change(first: datetime, last: datetime, zone: ZoneInfo) -> datetime | None:
+    """The first second in (first, last] with another offset than `first`; None: there is none."""
+    before = first.astimezone(zone).utcoffset()
+    if last.astimezone(zone).utcoffset() == before:
+        return None
+    low, high = int(first.timestamp()), int(last.timestamp())
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_before = datetime.fromtimestamp(middle, zone).utcoffset() == before
+        low, high = (middle, high) if is_before else (low, middle)
+    return datetime.fromtimestamp(high, UTC)
+
+
+def _is_open(hours: CallingHours, clock: datetime) -> bool:
+    if clock.date().isoformat() in hours.blackout_dates:
+        return False
+    now = f"{clock:%H:%M}"
+    today = hours.weekly.ranges_of(clock.weekday())
+    yesterday = hours.weekly.ranges_of((clock - _DAY).weekday())
+    return any(one.opens <= now and (one.is_overnight or now < one.closes) for one in today) or any(
+        one.is_overnight and now < one.closes for one in yesterday
+    )
+
+
+def _next_begin(hours: CallingHours, clock: datetime) -> datetime:
+    """The next time after this one at which the hours may begin to be open: that of a window, or the next midnight."""
+    midnight = datetime.combine(clock.date(), datetime.min.time())
+    begins = [_time_on(clock.date(), one) for one in hours.weekly.ranges_of(clock.weekday())]
+    return min((one for one in begins if one > clock), default=midnight + _DAY)
+
+
+def _time_on(day: date, window: OpeningRange) -> datetime:
+    return datetime.fromisoformat(f"{day.isoformat()}T{window.opens}")
+
+
+def _load_zone(name: str) -> ZoneInfo:
+    """Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError(f"zones: there is no time zone named {name!r}") from None
+
+
+def _is_zone(name: str) -> bool:
+    """Whether this machine knows the zone. libphonenumber's word for an unknown one, Etc/Unknown, is no zone."""
+    try:
+        _load_zone(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _make_hours(*ranges: tuple[Sequence[str], str, str]) -> CallingHours:
+    """ranges: days, opens, closes."""
+    weekly: dict[str, list[dict[str, str]]] = {}
+    for days, opens, closes in ranges:
+        for day in days:
+            weekly.setdefault(day, []).append({"opens": opens, "closes": closes})
+    return CallingHours.model_validate({"weekly": weekly})
+
+
+_WORKDAYS: Final = WEEKDAYS[:5]
+_DEFAULTS: Final = {
+    "US": _make_hours((WEEKDAYS, "08:00", "21:00")),
+    "CA": _make_hours((_WORKDAYS, "09:00", "21:30"), (WEEKDAYS[5:], "10:00", "18:00")),
+    "AU": _make_hours((_WORKDAYS, "09:00", "20:00"), (("saturday",), "09:00", "17:00")),
+}
+_STRICTEST: Final = _make_hours((_WORKDAYS, "10:00", "13:00"), (_WORKDAYS, "14:00", "20:00"))

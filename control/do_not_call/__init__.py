@@ -1,0 +1,1 @@
+"""The do-not-call list of each workspace: numbers that its agents never phone."""
