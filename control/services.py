@@ -28,6 +28,8 @@ from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
+from control.campaigns.recipients import CampaignRecipients
+from control.campaigns.service import Campaigns
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.integrations.model import GrantPolicy
@@ -81,6 +83,8 @@ class Services:
     addresses: BusinessAddresses
     bundles: RegulatoryBundles
     calls: Calls
+    campaigns: Campaigns
+    campaign_recipients: CampaignRecipients
     agent_lookup: AgentLookup
     call_analyser: CallAnalyser
     providers: ProviderAdministration
@@ -178,6 +182,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     knowledge = KnowledgeDocuments(workspaces, platform)
     agents = _make_agents(workspaces, knowledge, policies)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
+    campaigns = Campaigns(workspaces, agents.make_lookup(sealer), platform)
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -195,6 +200,8 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        campaigns=campaigns,
+        campaign_recipients=CampaignRecipients(campaigns),
         agent_lookup=agents.make_lookup(sealer),
         call_analyser=CallAnalyser(policies.analysis, guard),
         providers=ProviderAdministration(sealer, checker),

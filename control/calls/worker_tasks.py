@@ -9,6 +9,7 @@ from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import read_uncharged, store, store_reaper, store_search
 from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
 from control.calls.analysis.queue import ANALYSE_CALL
+from control.calls.campaign_calls import SETTLED_AT_ONCE, settle_unsettled
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.event_batch import JOIN_RECORDINGS
@@ -87,6 +88,7 @@ def calls_tasks(
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
         Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
         Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
+        Duty("unsettled_attempts", 60, settle_unsettled, SETTLED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
         ANALYSE_CALL: analyse_call,
