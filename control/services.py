@@ -182,7 +182,6 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
     knowledge = KnowledgeDocuments(workspaces, platform)
     agents = _make_agents(workspaces, knowledge, policies)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
-    campaigns = Campaigns(workspaces, agents.make_lookup(sealer), platform)
     return Services(
         accounts=accounts,
         workspaces=workspaces,
@@ -200,7 +199,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
-        campaigns=campaigns,
+        campaigns=(campaigns := Campaigns(workspaces, agents.make_lookup(sealer), platform)),
         campaign_recipients=CampaignRecipients(campaigns),
         agent_lookup=agents.make_lookup(sealer),
         call_analyser=CallAnalyser(policies.analysis, guard),

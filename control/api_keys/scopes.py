@@ -13,6 +13,8 @@ Scope = Literal[
     "numbers:write",
     "calls:read",
     "calls:write",
+    "campaigns:read",
+    "campaigns:write",
     "voice:read",
     "voice:write",
     "integrations:read",

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from control.calls import store
+from control.calls.read_unsettled import select_unsettled
 from control.calls.state import CallState
 from control.campaigns.call_outcomes import EndedCall
-from control.campaigns.read_ended_calls import select_unsettled
 from control.campaigns.settlement import settle_attempts
 from control.db.pool import Connection
 

@@ -12,7 +12,7 @@ from control.calls.admission import refuse
 from control.calls.outbound import DialTerms, NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
-from control.campaigns import dialling
+from control.campaigns import dial_check
 from control.carriers.model import CarrierName, DialRequest, PlacedCall
 from control.db.pool import Connection
 
@@ -92,7 +92,7 @@ class CallPlacement:
             await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
             return None
         leaves_message = terms.leaves_message and not queued.is_test
-        leaves_message = leaves_message and await dialling.leaves_message(db, queued.workspace_id, call_id)
+        leaves_message = leaves_message and await dial_check.leaves_message(db, queued.workspace_id, call_id)
         details = replace(queued.details, placing_at=now, leaves_message=leaves_message)
         await store.update_states(db, [replace(queued, details=details)])
         dial = DialRequest(
@@ -110,7 +110,7 @@ class CallPlacement:
     async def _make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
         """Raises NotDialable."""
         terms = await self._outbound.make_terms(db, call, now)
-        obstacle = await dialling.find_obstacle(db, call.state.workspace_id, call.state.id, now)
+        obstacle = await dial_check.find_obstacle(db, call.state.workspace_id, call.state.id, now)
         if obstacle is not None:
             raise NotDialable(obstacle)
         return terms

@@ -82,13 +82,10 @@ def calls_tasks(
         return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
     duties: list[AnyDuty] = [
+        *_RECORD_DUTIES,
         OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, now), 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
-        Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
-        Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
-        Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
-        Duty("unsettled_attempts", 60, settle_unsettled, SETTLED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
         ANALYSE_CALL: analyse_call,
@@ -132,3 +129,12 @@ async def charge_uncharged(db: Connection, now: datetime) -> int:
     calls = await store.lock_states(db, found)
     await charge_calls(db, list(calls.values()))
     return len(calls)
+
+
+# Bring what follows from calls up to date.
+_RECORD_DUTIES: Final = (
+    Duty("running_calls", 300, mark_running, 1 << 30),
+    Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
+    Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
+    Duty("unsettled_attempts", 60, settle_unsettled, SETTLED_AT_ONCE),
+)

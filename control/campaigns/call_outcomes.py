@@ -49,15 +49,17 @@ def find_outcome(call: EndedCall) -> CallOutcome:
         return "opted_out"
     if call.end_reason == "voicemail":
         return "voicemail_left" if call.left_message else "machine"
-    if not call.was_dialled:
-        return _find_undialled(call)
     match call.status:
         case "completed":
             return "answered"
         case "busy":
             return "busy"
-        case "no_answer" | "canceled":
+        case "no_answer":
             return "no_answer"
+    if not call.was_dialled:
+        return _find_undialled(call)
+    if call.status == "canceled":
+        return "no_answer"
     declined = call.cause in _DECLINED
     return "rejected" if declined or call.cause in _IMPOSSIBLE else "failed_by_carrier"
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from control.campaigns import store_campaigns
-from control.campaigns.model import Campaign, CampaignStatus, Recipient
+from control.campaigns.model import Campaign, CampaignRecipient, CampaignStatus
 from control.db.pool import Connection
 from control.outbound_webhooks.event_types import CampaignEventData, EventType, RecipientEventData
 from control.outbound_webhooks.outbox import ReportedFact, report_facts
@@ -39,7 +39,7 @@ async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None,
         await change_status(db, current, "paused", reason, now)
 
 
-async def report_recipient(db: Connection, recipient: Recipient, call_id: UUID | None, now: datetime) -> None:
+async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id: UUID | None, now: datetime) -> None:
     """Tells that a recipient is finished. call_id: of its last call; None without one."""
     data = RecipientEventData(
         campaign_id=recipient.campaign_id,

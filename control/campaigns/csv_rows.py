@@ -59,6 +59,18 @@ def read_csv(data: bytes, columns: ColumnMap) -> CsvRows:
     return found
 
 
+def parse_variable_columns(text: str) -> dict[str, str]:
+    """Reads "name=Header;name=Header". Raises Invalid (code columns_invalid)."""
+    columns: dict[str, str] = {}
+    for part in text.split(";"):
+        name, sign, header = (piece.strip() for piece in part.partition("="))
+        if not sign or not header or name in columns or not re.fullmatch(VARIABLE_NAME, name):
+            message = "variable_columns must be like customer_name=Full name;city=Town, each variable once."
+            raise Invalid(message, code="columns_invalid", param="variable_columns")
+        columns[name] = header
+    return columns
+
+
 @dataclass(frozen=True, slots=True)
 class _Places:
     """Places of columns in a row. variables: by the variable's name. -1: there is no such column."""

@@ -15,7 +15,7 @@ import structlog
 from control.campaigns import store_attempts, store_campaigns, store_recipients
 from control.campaigns.call_outcomes import LISTED
 from control.campaigns.changes import change_status, report_recipient
-from control.campaigns.model import Campaign, Recipient
+from control.campaigns.model import Campaign, CampaignRecipient
 from control.campaigns.refusals import Refusal, judge_refusal
 from control.campaigns.schedule import NO_HOURS, find_time, finish_recipient
 from control.db.pool import Connection, Pool
@@ -71,21 +71,21 @@ class CampaignDispatcher:
             due = deque(await store_campaigns.select_due(db, now, MOST_CAMPAIGNS))
         placed = steps = 0
         while due and placed < MOST_CALLS and steps < 10 * MOST_CALLS:
-            campaign_id = due.popleft()
-            has_placed, goes_on = await self._dispatch(campaign_id, now)
+            workspace_id, campaign_id = due.popleft()
+            has_placed, goes_on = await self._dispatch(workspace_id, campaign_id, now)
             placed, steps = placed + has_placed, steps + 1
             if goes_on:
-                due.append(campaign_id)
+                due.append((workspace_id, campaign_id))
         return placed
 
-    async def _dispatch(self, campaign_id: UUID, now: datetime) -> tuple[bool, bool]:
+    async def _dispatch(self, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[bool, bool]:
         """One step of a campaign: whether a call was placed, and whether the campaign may place another one now."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
-            campaign = await store_campaigns.lock_due(db, campaign_id, now)
+            campaign = await store_campaigns.lock_due(db, workspace_id, campaign_id, now)
             if campaign is None or not await _may_call(db, campaign, now):
                 return False, False
-            claimed = await store_recipients.claim_due(db, campaign.id, now, LOOKED_AT)
+            claimed = await store_recipients.claim_due(db, campaign.workspace_id, campaign.id, now, LOOKED_AT)
             recipient = await _choose(db, campaign, claimed, now)
             if recipient is not None:
                 return await self._call(db, campaign, recipient, now)
@@ -94,14 +94,16 @@ class CampaignDispatcher:
             await _rest(db, campaign, now)
             return False, False
 
-    async def _call(self, db: Connection, campaign: Campaign, recipient: Recipient, now: datetime) -> tuple[bool, bool]:
+    async def _call(
+        self, db: Connection, campaign: Campaign, recipient: CampaignRecipient, now: datetime
+    ) -> tuple[bool, bool]:
         try:
             async with db.transaction():
                 call_id = await self._place_call(db, _make_call(campaign, recipient), now)
                 if not await store_attempts.insert_attempt(db, call_id, recipient, now):
                     raise _NumberBusy
         except _NumberBusy:
-            await store_recipients.defer(db, [(recipient.id, now + BUSY_DELAY)])
+            await store_recipients.defer(db, campaign.workspace_id, [(recipient.id, now + BUSY_DELAY)])
             return False, True
         except Problem as problem:
             return False, await _apply_refusal(db, campaign, recipient, judge_refusal(problem), now)
@@ -109,7 +111,7 @@ class CampaignDispatcher:
         gap = timedelta(seconds=60 / campaign.settings.calls_per_minute)
         # A late run makes up for what it missed, up to the time between two runs.
         following = max(campaign.next_dispatch_at, now - POLL) + gap
-        await store_campaigns.delay(db, campaign.id, following, None)
+        await store_campaigns.delay(db, campaign, following, None)
         return True, following <= now
 
 
@@ -117,19 +119,21 @@ async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
     """Whether its dates and its pace allow a call now; else it looks again later, or is over."""
     chosen = campaign.settings
     if chosen.starts_at is not None and now < chosen.starts_at:
-        await store_campaigns.delay(db, campaign.id, chosen.starts_at, None)
+        await store_campaigns.delay(db, campaign, chosen.starts_at, None)
         return False
     if chosen.ends_at is not None and now >= chosen.ends_at:
         await _end(db, campaign, now)
         return False
-    open_calls, last_minute = await store_attempts.count_pace(db, campaign.id, now)
+    open_calls, last_minute = await store_attempts.count_pace(db, campaign.workspace_id, campaign.id, now)
     if open_calls >= chosen.most_open_calls or last_minute >= chosen.calls_per_minute:
-        await store_campaigns.delay(db, campaign.id, now + POLL / 2, campaign.status_reason)
+        await store_campaigns.delay(db, campaign, now + POLL / 2, campaign.status_reason)
         return False
     return True
 
 
-async def _choose(db: Connection, campaign: Campaign, claimed: Sequence[Recipient], now: datetime) -> Recipient | None:
+async def _choose(
+    db: Connection, campaign: Campaign, claimed: Sequence[CampaignRecipient], now: datetime
+) -> CampaignRecipient | None:
     """The first that may be called now. Those before it are deferred until their hours, or finished without any."""
     deferred: list[tuple[UUID, datetime]] = []
     chosen = None
@@ -143,26 +147,26 @@ async def _choose(db: Connection, campaign: Campaign, claimed: Sequence[Recipien
         else:
             deferred.append((one.id, at))
     if deferred:
-        await store_recipients.defer(db, deferred)
+        await store_recipients.defer(db, campaign.workspace_id, deferred)
     return chosen
 
 
 async def _apply_refusal(
-    db: Connection, campaign: Campaign, recipient: Recipient, refusal: Refusal, now: datetime
+    db: Connection, campaign: Campaign, recipient: CampaignRecipient, refusal: Refusal, now: datetime
 ) -> bool:
     """Whether the campaign may call another recipient now."""
     if refusal.consequence == "finish":
         await _finish(db, recipient, refusal.code, now)
     elif refusal.consequence == "defer":
-        await store_recipients.defer(db, [(recipient.id, now + refusal.delay)])
+        await store_recipients.defer(db, campaign.workspace_id, [(recipient.id, now + refusal.delay)])
     elif refusal.consequence == "wait":
-        await store_campaigns.delay(db, campaign.id, now + refusal.delay, refusal.code)
+        await store_campaigns.delay(db, campaign, now + refusal.delay, refusal.code)
     else:
         await change_status(db, campaign, "paused", refusal.code, now)
     return refusal.consequence in ("finish", "defer")
 
 
-async def _finish(db: Connection, recipient: Recipient, code: str, now: datetime) -> None:
+async def _finish(db: Connection, recipient: CampaignRecipient, code: str, now: datetime) -> None:
     outcome = recipient.outcome or "refused"
     after = finish_recipient(replace(recipient, outcome="opted_out" if code == LISTED else outcome, detail=code), now)
     await store_recipients.update_recipient(db, after)
@@ -171,25 +175,26 @@ async def _finish(db: Connection, recipient: Recipient, code: str, now: datetime
 
 async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
     """Nobody can be called now: the campaign looks again later, or is completed."""
-    following, is_calling = await store_recipients.find_open(db, campaign.id)
+    following, is_calling = await store_recipients.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", None, now)
         return
     latest = now + (POLL if is_calling else IDLE)
-    await store_campaigns.delay(db, campaign.id, min(max(following or latest, now + POLL / 2), latest), None)
+    await store_campaigns.delay(db, campaign, min(max(following or latest, now + POLL / 2), latest), None)
 
 
 async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
     """Its time is over: who was not reached is not called any more; calls that run go on."""
-    await store_recipients.finish_pending(db, campaign.id, "campaign_ended", now, MOST_FINISHED)
-    following, is_calling = await store_recipients.find_open(db, campaign.id)
+    named = (campaign.workspace_id, campaign.id)
+    await store_recipients.finish_pending(db, *named, "campaign_ended", now, MOST_FINISHED)
+    following, is_calling = await store_recipients.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", "campaign_ended", now)
     else:
-        await store_campaigns.delay(db, campaign.id, now + POLL, "campaign_ended")
+        await store_campaigns.delay(db, campaign, now + POLL, "campaign_ended")
 
 
-def _make_call(campaign: Campaign, recipient: Recipient) -> CampaignCall:
+def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall:
     """A recipient is called from the same number each time while there are as many."""
     numbers = tuple(campaign.settings.number_ids)
     first = recipient.id.int % len(numbers) if numbers else 0

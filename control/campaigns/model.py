@@ -74,7 +74,7 @@ class NewRecipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
+class CampaignRecipient:
     """A number of a campaign. outcome: of the last attempt, or why there was none; detail: a code that explains it.
     attempts: calls that the carrier had. next_attempt_at: no call before, while it is pending."""
 

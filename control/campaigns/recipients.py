@@ -14,9 +14,9 @@ from control.campaigns.csv_rows import ColumnMap, CsvRows, read_csv
 from control.campaigns.model import (
     Campaign,
     CampaignAttempt,
+    CampaignRecipient,
     ImportResult,
     NewRecipient,
-    Recipient,
     RecipientOutcome,
     RecipientStatus,
     RowFault,
@@ -87,7 +87,7 @@ class CampaignRecipients:
         outcome: RecipientOutcome | None,
         number: str | None,
         page: PageRequest,
-    ) -> ListPage[Recipient]:
+    ) -> ListPage[CampaignRecipient]:
         """A page, in the order in which they were added. Raises NotFound, Invalid (code cursor_unknown)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         return await store_recipients.select_page(
@@ -96,7 +96,7 @@ class CampaignRecipients:
 
     async def get(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
-    ) -> tuple[Recipient, list[CampaignAttempt]]:
+    ) -> tuple[CampaignRecipient, list[CampaignAttempt]]:
         """With its calls, the oldest first. Raises NotFound (codes campaign_not_found, recipient_not_found)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         found = await store_recipients.select_one(db, workspace_id, campaign_id, recipient_id)
@@ -159,7 +159,9 @@ def _read_file(
     return read, good, [*read.faults, *faults]
 
 
-async def _read_page(workspace_id: UUID, campaign_id: UUID, last: UUID | None, db: Connection) -> ListPage[Recipient]:
+async def _read_page(
+    workspace_id: UUID, campaign_id: UUID, last: UUID | None, db: Connection
+) -> ListPage[CampaignRecipient]:
     await enter_workspace(db, workspace_id)
     page = PageRequest(BATCH, starting_after=last)
     return await store_recipients.select_page(
@@ -175,7 +177,7 @@ def _beyond(row: NewRecipient, most: int) -> RowFault:
     return RowFault(row.place, ErrorDetail(None, "recipient_limit", f"a campaign has {most:,} recipients at most"))
 
 
-def _make_row(one: Recipient) -> list[str]:
+def _make_row(one: CampaignRecipient) -> list[str]:
     values = (getattr(one, name) for name in _EXPORTED)
     return [
         value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value) for value in values

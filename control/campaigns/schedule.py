@@ -6,25 +6,25 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
-from control.campaigns.model import CallOutcome, CampaignAttempt, CampaignSettings, Recipient
+from control.campaigns.model import CallOutcome, CampaignAttempt, CampaignRecipient, CampaignSettings
 from control.campaigns.retry_policy import EndedAttempt, NoMoreAttempts, next_attempt
 
 # A call that was not dialled is placed again after so long.
 UNDIALLED_DELAY: Final = timedelta(minutes=5)
 # So many calls in a row that were not dialled end the recipient: whatever is wrong lasts.
-MOST_UNDIALLED: Final = 20
+MOST_UNDIALLED: Final = 10
 NO_HOURS: Final = "no_calling_hours"
 
 
-def find_time(recipient: Recipient, hours: CallingHours | None, now: datetime) -> datetime | None:
+def find_time(recipient: CampaignRecipient, hours: CallingHours | None, now: datetime) -> datetime | None:
     """The first time from `now` on within the calling hours; `now` itself, if it is. None: there is none."""
     zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
     return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
 
 
 def apply_attempts(
-    recipient: Recipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
-) -> Recipient:
+    recipient: CampaignRecipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
+) -> CampaignRecipient:
     """The recipient after these calls, the oldest first: called again later, or finished. While a call is open, the
     recipient is being called."""
     if any(one.finished_at is None for one in attempts):
@@ -42,12 +42,14 @@ def apply_attempts(
     return _continue(counted, settings, following, now)
 
 
-def finish_recipient(recipient: Recipient, now: datetime) -> Recipient:
+def finish_recipient(recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
     """The recipient is not called any more."""
     return replace(recipient, status="finished", finished_at=now)
 
 
-def _continue(recipient: Recipient, settings: CampaignSettings, at: datetime, now: datetime) -> Recipient:
+def _continue(
+    recipient: CampaignRecipient, settings: CampaignSettings, at: datetime, now: datetime
+) -> CampaignRecipient:
     allowed = find_time(recipient, settings.hours, at)
     if allowed is None:
         return finish_recipient(replace(recipient, detail=NO_HOURS), now)

@@ -97,7 +97,7 @@ class Campaigns:
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID) -> None:
         """Deletes it with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
-        _, is_calling = await store_recipients.find_open(db, campaign_id)
+        _, is_calling = await store_recipients.find_open(db, workspace_id, campaign_id)
         if campaign.status == "running" or is_calling:
             text = "This campaign is calling: cancel it, and delete it when its calls are over."
             raise Conflict(text, code="campaign_running")
@@ -159,7 +159,7 @@ class Campaigns:
         chosen = campaign.settings
         if chosen.ends_at is not None and now >= chosen.ends_at:
             raise Conflict("This campaign's end has passed: change its ends_at first.", code="campaign_ended")
-        following, is_calling = await store_recipients.find_open(db, campaign.id)
+        following, is_calling = await store_recipients.find_open(db, campaign.workspace_id, campaign.id)
         if following is None and not is_calling:
             raise Conflict("This campaign has nobody to call: add recipients first.", code="campaign_empty")
         limits = await self.limits(db, campaign.workspace_id)

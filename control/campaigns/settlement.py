@@ -10,7 +10,7 @@ from datetime import datetime
 from control.campaigns import store_attempts, store_campaigns, store_recipients
 from control.campaigns.call_outcomes import PAUSING_DETAILS, EndedCall, find_outcome
 from control.campaigns.changes import pause_campaign, report_recipient
-from control.campaigns.model import Campaign, Recipient
+from control.campaigns.model import Campaign, CampaignRecipient
 from control.campaigns.schedule import apply_attempts, finish_recipient
 from control.campaigns.store_attempts import LockedAttempt
 from control.db.pool import Connection
@@ -22,7 +22,7 @@ async def settle_attempts(db: Connection, ended: Sequence[EndedCall]) -> int:
     if not ended:
         return 0
     calls = {call.call_id: call for call in ended}
-    locked = await store_attempts.lock_recipients(db, sorted(calls))
+    locked = await store_attempts.lock_recipients(db, sorted({call.workspace_id for call in ended}), sorted(calls))
     for attempt in locked:
         await _settle(db, attempt, calls[attempt.call_id])
     return len(locked)
@@ -32,7 +32,7 @@ async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> No
     outcome = find_outcome(call)
     if attempt.finished_at is not None and attempt.outcome == outcome:
         return
-    await store_attempts.finish_attempt(db, call.call_id, outcome, call.end_detail, call.at)
+    await store_attempts.finish_attempt(db, call.workspace_id, call.call_id, outcome, call.end_detail, call.at)
     recipient = attempt.recipient
     campaign = await store_campaigns.select_one(db, recipient.workspace_id, recipient.campaign_id)
     if campaign is None:  # it is being deleted
@@ -46,7 +46,7 @@ async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> No
         await pause_campaign(db, campaign, call.end_detail, call.at)
 
 
-async def _decide(db: Connection, campaign: Campaign, recipient: Recipient, now: datetime) -> Recipient:
+async def _decide(db: Connection, campaign: Campaign, recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
     attempts = await store_attempts.select_attempts(db, recipient.workspace_id, recipient.id)
     after = apply_attempts(recipient, campaign.settings, attempts, now)
     if campaign.is_over and after.status == "pending":

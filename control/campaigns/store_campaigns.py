@@ -40,11 +40,17 @@ _UPDATE_STATUS: Final = """
 """
 # Those that may place a call now, the longest waiting first.
 _SELECT_DUE: Final = """
-    SELECT id FROM campaigns WHERE status = 'running' AND next_dispatch_at <= $1 ORDER BY next_dispatch_at LIMIT $2
+    SELECT id, workspace_id FROM campaigns WHERE status = 'running' AND next_dispatch_at <= $1
+    ORDER BY next_dispatch_at LIMIT $2
 """
 # One that another worker dispatches from is left to it.
-_LOCK_DUE: Final = f"{_SELECT} WHERE id = $1 AND status = 'running' AND next_dispatch_at <= $2 FOR UPDATE SKIP LOCKED"
-_DELAY: Final = "UPDATE campaigns SET next_dispatch_at = $2, status_reason = $3 WHERE id = $1"
+_LOCK_DUE: Final = f"""
+    {_SELECT} WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at <= $3
+    FOR UPDATE SKIP LOCKED
+"""
+_DELAY: Final = """
+    UPDATE campaigns SET next_dispatch_at = $3, status_reason = $4 WHERE workspace_id = $1 AND id = $2
+"""
 # Has a running campaign look for recipients soon.
 _WAKE: Final = """
     UPDATE campaigns SET next_dispatch_at = $3
@@ -110,20 +116,20 @@ async def delete_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID)
     await db.execute("DELETE FROM campaigns WHERE workspace_id = $1 AND id = $2", workspace_id, campaign_id)
 
 
-async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Campaigns that may place a call now. Needs platform scope."""
-    return [row["id"] for row in await db.fetch(_SELECT_DUE, now, most)]
+async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUID, UUID]]:
+    """Workspace and id of campaigns that may place a call now. Needs platform scope."""
+    return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE, now, most)]
 
 
-async def lock_due(db: Connection, campaign_id: UUID, now: datetime) -> Campaign | None:
+async def lock_due(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> Campaign | None:
     """None: it may place no call now, or another worker has it. Needs platform scope."""
-    row = await db.fetchrow(_LOCK_DUE, campaign_id, now)
+    row = await db.fetchrow(_LOCK_DUE, workspace_id, campaign_id, now)
     return None if row is None else _campaign(row)
 
 
-async def delay(db: Connection, campaign_id: UUID, until: datetime, reason: str | None) -> None:
+async def delay(db: Connection, campaign: Campaign, until: datetime, reason: str | None) -> None:
     """No call is placed before. The campaign must be locked. Needs platform scope."""
-    await db.execute(_DELAY, campaign_id, until, reason)
+    await db.execute(_DELAY, campaign.workspace_id, campaign.id, until, reason)
 
 
 async def wake(db: Connection, workspace_id: UUID, campaign_id: UUID, at: datetime) -> None:

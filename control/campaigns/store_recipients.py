@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from control.campaigns.model import NewRecipient, Recipient, RecipientOutcome, RecipientStatus
+from control.campaigns.model import CampaignRecipient, NewRecipient, RecipientOutcome, RecipientStatus
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from shared.ids import new_id
@@ -36,25 +36,27 @@ _INSERT: Final = """
     RETURNING phone_number
 """
 _CLAIM_DUE: Final = f"""
-    {_SELECT} WHERE r.campaign_id = $1 AND r.status = 'pending' AND r.next_attempt_at <= $2
-    ORDER BY r.next_attempt_at, r.id LIMIT $3 FOR UPDATE SKIP LOCKED
+    {_SELECT} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.status = 'pending' AND r.next_attempt_at <= $3
+    ORDER BY r.next_attempt_at, r.id LIMIT $4 FOR UPDATE SKIP LOCKED
 """
 _DEFER: Final = """
     UPDATE campaign_recipients r SET next_attempt_at = n.at
-    FROM unnest($1::uuid[], $2::timestamptz[]) AS n (id, at) WHERE r.id = n.id AND r.status = 'pending'
+    FROM unnest($2::uuid[], $3::timestamptz[]) AS n (id, at)
+    WHERE r.workspace_id = $1 AND r.id = n.id AND r.status = 'pending'
 """
 _UPDATE: Final = """
     UPDATE campaign_recipients
-    SET status = $2, outcome = $3, detail = $4, attempts = $5, next_attempt_at = $6,
-        finished_at = CASE WHEN $2 = 'finished' THEN $7::timestamptz END
-    WHERE id = $1
+    SET status = $3, outcome = $4, detail = $5, attempts = $6, next_attempt_at = $7,
+        finished_at = CASE WHEN $3 = 'finished' THEN $8::timestamptz END
+    WHERE workspace_id = $1 AND id = $2
 """
 # Some may be locked by a worker that is just calling them: those are found by the next run.
 _FINISH_PENDING: Final = """
-    UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'), detail = $2,
-                                   finished_at = $3
-    WHERE id IN (SELECT id FROM campaign_recipients WHERE campaign_id = $1 AND status = 'pending'
-                 ORDER BY next_attempt_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+    UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'), detail = $3,
+                                   finished_at = $4
+    WHERE id IN (SELECT id FROM campaign_recipients
+                 WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending'
+                 ORDER BY next_attempt_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
 """
 # Pending recipients of campaigns that were over since $2.
 _FINISH_REMAINING: Final = """
@@ -64,8 +66,9 @@ _FINISH_REMAINING: Final = """
                  WHERE c.finished_at > $2 AND r.status = 'pending' LIMIT $3 FOR UPDATE OF r SKIP LOCKED)
 """
 _OPEN: Final = """
-    SELECT (SELECT min(next_attempt_at) FROM campaign_recipients WHERE campaign_id = $1 AND status = 'pending'),
-           EXISTS (SELECT FROM campaign_attempts WHERE campaign_id = $1 AND finished_at IS NULL)
+    SELECT (SELECT min(next_attempt_at) FROM campaign_recipients
+            WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending'),
+           EXISTS (SELECT FROM campaign_attempts WHERE workspace_id = $1 AND campaign_id = $2 AND finished_at IS NULL)
 """
 
 
@@ -106,7 +109,7 @@ async def select_page(
     outcome: RecipientOutcome | None,
     number: str | None,
     page: PageRequest,
-) -> ListPage[Recipient]:
+) -> ListPage[CampaignRecipient]:
     """A page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, campaign_id, status, outcome, number)
     clause = await _ORDER.make_clause(db, page, values, (workspace_id, campaign_id))
@@ -117,7 +120,9 @@ async def select_page(
     return found.with_total(await db.fetchval(f"SELECT count(*) FROM campaign_recipients r {_FILTER}", *values))
 
 
-async def select_one(db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID) -> Recipient | None:
+async def select_one(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
+) -> CampaignRecipient | None:
     """None: the campaign has no such recipient."""
     row = await db.fetchrow(
         f"{_SELECT} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.id = $3",
@@ -128,27 +133,39 @@ async def select_one(db: Connection, workspace_id: UUID, campaign_id: UUID, reci
     return None if row is None else make_recipient(row)
 
 
-async def claim_due(db: Connection, campaign_id: UUID, now: datetime, most: int) -> list[Recipient]:
+async def claim_due(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime, most: int
+) -> list[CampaignRecipient]:
     """Pending recipients whose time has come, locked; those that another transaction has locked are left out. Needs
     platform scope."""
-    return [make_recipient(row) for row in await db.fetch(_CLAIM_DUE, campaign_id, now, most)]
+    return [make_recipient(row) for row in await db.fetch(_CLAIM_DUE, workspace_id, campaign_id, now, most)]
 
 
-async def defer(db: Connection, times: Sequence[tuple[UUID, datetime]]) -> None:
+async def defer(db: Connection, workspace_id: UUID, times: Sequence[tuple[UUID, datetime]]) -> None:
     """Pending recipients are called no earlier than at these times. Needs platform scope."""
-    await db.execute(_DEFER, [one for one, _ in times], [at for _, at in times])
+    await db.execute(_DEFER, workspace_id, [one for one, _ in times], [at for _, at in times])
 
 
-async def update_recipient(db: Connection, one: Recipient) -> None:
+async def update_recipient(db: Connection, one: CampaignRecipient) -> None:
     """Its status, outcome and times; it must be locked. Needs platform scope."""
     await db.execute(
-        _UPDATE, one.id, one.status, one.outcome, one.detail, one.attempts, one.next_attempt_at, one.finished_at
+        _UPDATE,
+        one.workspace_id,
+        one.id,
+        one.status,
+        one.outcome,
+        one.detail,
+        one.attempts,
+        one.next_attempt_at,
+        one.finished_at,
     )
 
 
-async def finish_pending(db: Connection, campaign_id: UUID, detail: str, now: datetime, most: int) -> int:
+async def finish_pending(
+    db: Connection, workspace_id: UUID, campaign_id: UUID, detail: str, now: datetime, most: int
+) -> int:
     """Up to `most` pending recipients are not called any more; returns how many. Needs platform scope."""
-    status = await db.execute(_FINISH_PENDING, campaign_id, detail, now, most)
+    status = await db.execute(_FINISH_PENDING, workspace_id, campaign_id, detail, now, most)
     return int(status.split()[-1])
 
 
@@ -158,10 +175,9 @@ async def finish_remaining(db: Connection, now: datetime, since: datetime, most:
     return int(status.split()[-1])
 
 
-async def find_open(db: Connection, campaign_id: UUID) -> tuple[datetime | None, bool]:
-    """When the next pending recipient may be called (None: there is none), and whether a call of the campaign is open.
-    Needs platform scope."""
-    row = await db.fetchrow(_OPEN, campaign_id)
+async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[datetime | None, bool]:
+    """When the next pending recipient may be called (None: there is none), and whether a call is open."""
+    row = await db.fetchrow(_OPEN, workspace_id, campaign_id)
     return row[0], row[1]
 
 
@@ -173,9 +189,9 @@ async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
     return int(status.split()[-1])
 
 
-def make_recipient(row: Any) -> Recipient:
+def make_recipient(row: Any) -> CampaignRecipient:
     """Of a row with the columns of a recipient."""
-    return Recipient(
+    return CampaignRecipient(
         id=row["id"],
         workspace_id=row["workspace_id"],
         campaign_id=row["campaign_id"],

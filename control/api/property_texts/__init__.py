@@ -12,6 +12,7 @@ from control.api.property_texts.analytics import ANALYTICS
 from control.api.property_texts.api_keys import API_KEYS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
+from control.api.property_texts.campaigns import CAMPAIGNS
 from control.api.property_texts.common import COMMON
 from control.api.property_texts.integrations import INTEGRATIONS
 from control.api.property_texts.knowledge import KNOWLEDGE
@@ -36,7 +37,7 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 
 PROPERTY_TEXTS: Final = _joined(
     [
-        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, INTEGRATIONS, KNOWLEDGE, NUMBERS, PRIVACY, STAFF,
-        TOOLS, VOICE, WEBHOOKS,
+        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, CAMPAIGNS, INTEGRATIONS, KNOWLEDGE, NUMBERS,
+        PRIVACY, STAFF, TOOLS, VOICE, WEBHOOKS,
     ]
 )  # fmt: skip

@@ -37,7 +37,7 @@ def number_of(index: int) -> str:
 
 
 @dataclass(slots=True)
-class CampaignDesk:
+class CampaignWorkspace:
     """A workspace, and a dispatcher whose clock stands still until it is moved."""
 
     platform: CallPlatform
@@ -53,24 +53,24 @@ class CampaignDesk:
 
     async def create(self, **changes: Any) -> Campaign:
         """A draft."""
-        service, place = self.platform.services.campaigns, self.workspace
+        service, owner = self.platform.services.campaigns, self.workspace
         return await self.platform.in_workspace(
-            place, lambda db: service.create(db, place.workspace_id, place.actor, self.settings(**changes), self.now)
+            owner, lambda db: service.create(db, owner.workspace_id, owner.actor, self.settings(**changes), self.now)
         )
 
     async def add(self, campaign: Campaign, *numbers: str, **fields: Any) -> ImportResult:
         """Adds recipients."""
         rows = [NewRecipient(place=at, phone_number=one, **fields) for at, one in enumerate(numbers)]
-        service, place = self.platform.services.campaign_recipients, self.workspace
+        service, owner = self.platform.services.campaign_recipients, self.workspace
         return await self.platform.in_workspace(
-            place, lambda db: service.add(db, place.workspace_id, place.actor, campaign.id, rows, self.now)
+            owner, lambda db: service.add(db, owner.workspace_id, owner.actor, campaign.id, rows, self.now)
         )
 
     async def change(self, action: str, campaign: Campaign) -> Campaign:
         """start, pause or cancel."""
-        method, place = getattr(self.platform.services.campaigns, action), self.workspace
+        method, owner = getattr(self.platform.services.campaigns, action), self.workspace
         changed: Campaign = await self.platform.in_workspace(
-            place, lambda db: method(db, place.workspace_id, place.actor, campaign.id, self.now)
+            owner, lambda db: method(db, owner.workspace_id, owner.actor, campaign.id, self.now)
         )
         return changed
 
@@ -120,9 +120,9 @@ class CampaignDesk:
 
     async def get(self, campaign: Campaign) -> Campaign:
         """As stored."""
-        place = self.workspace
+        owner = self.workspace
         return await self.platform.in_workspace(
-            place, lambda db: self.platform.services.campaigns.get(db, place.workspace_id, campaign.id)
+            owner, lambda db: self.platform.services.campaigns.get(db, owner.workspace_id, campaign.id)
         )
 
     async def recipients(self, campaign: Campaign) -> dict[str, Any]:
@@ -143,12 +143,12 @@ class CampaignDesk:
 
 
 @asynccontextmanager
-async def open_campaign_desk(
+async def open_campaign_workspace(
     database_url: str, valkey_url: str, folder: Path, **workspace: Any
-) -> AsyncIterator[CampaignDesk]:
-    """A desk with a workspace of its own; campaigns of the tests before call nobody any more."""
+) -> AsyncIterator[CampaignWorkspace]:
+    """A workspace of its own; campaigns of the tests before call nobody any more."""
     async with open_call_platform(database_url, valkey_url, folder) as platform:
         await platform.in_platform(lambda db: db.execute("UPDATE campaigns SET status = 'canceled'"))
         made = await platform.create_workspace(**workspace)
         dispatcher = CampaignDispatcher(platform.pool, make_campaign_placer(platform.calls))
-        yield CampaignDesk(platform, made, dispatcher)
+        yield CampaignWorkspace(platform, made, dispatcher)

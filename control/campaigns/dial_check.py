@@ -12,7 +12,7 @@ from control.db.pool import Connection
 async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> str | None:
     """Why the call may not be dialled now, as its end_detail; None: it may, or no campaign placed it. Needs platform
     scope."""
-    found = await store_attempts.find_recipient(db, call_id)
+    found = await store_attempts.find_recipient(db, workspace_id, call_id)
     if found is None:
         return None
     campaign_id, recipient_id = found
@@ -30,7 +30,7 @@ async def find_obstacle(db: Connection, workspace_id: UUID, call_id: UUID, now: 
 async def leaves_message(db: Connection, workspace_id: UUID, call_id: UUID) -> bool:
     """Whether a machine may get the agent's message: of a campaign's call, what the campaign says; of others, yes.
     Needs platform scope."""
-    found = await store_attempts.find_recipient(db, call_id)
+    found = await store_attempts.find_recipient(db, workspace_id, call_id)
     if found is None:
         return True
     campaign = await store_campaigns.select_one(db, workspace_id, found[0])
