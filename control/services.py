@@ -24,6 +24,7 @@ from control.calls.analysis.analyser import CallAnalyser
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.blocked_callers import BlockedCallers
 from control.calls.media_assignment import MediaAssignment
+from control.calls.number_pseudonyms import NumberPseudonyms
 from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
@@ -32,6 +33,7 @@ from control.campaigns.recipients import CampaignRecipients
 from control.campaigns.service import Campaigns
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
+from control.do_not_call.service import DoNotCallList
 from control.integrations.model import GrantPolicy
 from control.integrations.service import Integrations, ResultPages
 from control.knowledge.embedder import EmbedderPolicy
@@ -84,12 +86,12 @@ class Services:
     bundles: RegulatoryBundles
     calls: Calls
     campaigns: Campaigns
-    campaign_recipients: CampaignRecipients
     agent_lookup: AgentLookup
     call_analyser: CallAnalyser
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
     blocked_callers: BlockedCallers
+    do_not_call: DoNotCallList
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
     messages: CallerMessages
@@ -105,6 +107,11 @@ class Services:
     storage: Storage
     deferred_webhooks: DeferredWebhooks
     provider_health: ProviderHealthStates
+
+    @property
+    def campaign_recipients(self) -> CampaignRecipients:
+        """Of all campaigns."""
+        return CampaignRecipients(self.campaigns)
 
     async def close(self) -> None:
         """Closes the connections that the services themselves opened."""
@@ -173,13 +180,12 @@ def _make_billing(
 
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
     """passwords: owns threads; the caller closes it."""
-    platform = Platform()
+    platform, guard = Platform(), EgressGuard(policies.egress_allow)
     mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
     accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    guard = EgressGuard(policies.egress_allow)
     checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
-    knowledge = KnowledgeDocuments(workspaces, platform)
+    knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
     agents = _make_agents(workspaces, knowledge, policies)
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
@@ -199,15 +205,15 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
-        campaigns=(campaigns := Campaigns(workspaces, agents.make_lookup(sealer), platform)),
-        campaign_recipients=CampaignRecipients(campaigns),
+        campaigns=Campaigns(workspaces, agents.make_lookup(sealer), platform),
         agent_lookup=agents.make_lookup(sealer),
         call_analyser=CallAnalyser(policies.analysis, guard),
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
         blocked_callers=BlockedCallers(),
+        do_not_call=do_not_call,
         spend_alarms=SpendAlarms(platform, mailer),
-        phone_codes=PhoneCodes(workspaces, platform, sealer, policies.agents.dangerous_countries),
+        phone_codes=PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),
         messages=CallerMessages(policies.messages, mailer),
         outbound_webhooks=make_outbound_webhooks(workspaces, sealer, guard, mailer, GuardedTransport, webhook_policy),
         knowledge=knowledge,

@@ -194,6 +194,16 @@ class RecordingRefused(_Event, frozen=True, tag="recording.refused"):
     by: str
 
 
+class CallerOptedOut(_Event, frozen=True, tag="caller.opted_out"):
+    """The person on the phone asked not to be called again: control puts their number on the do-not-call list.
+
+    by: "words" or "key".
+    """
+
+    at_ms: int
+    by: str
+
+
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
     """A tool that the model called begins to run. run_id: the run's idempotency key, unique over all calls; a run that
     is repeated after the call was resumed keeps it."""
@@ -348,29 +358,11 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 
 
 Event = (
-    CallStarted
-    | CallResumed
-    | TransferReturned
-    | CallCommanded
-    | CallerSaid
-    | AgentSaid
-    | TurnLatency
-    | TurnInterrupted
-    | TurnResumed
-    | DigitPressed
-    | DigitsCollected
-    | DigitsSent
-    | AnnouncementHeard
-    | RecordingRefused
-    | ToolStarted
-    | ToolRan
-    | CallNudged
-    | ProviderFailed
-    | UsageRecorded
-    | RecordingReady
-    | RecordingIncomplete
-    | CallEnded
-)
+    CallStarted | CallResumed | TransferReturned | CallCommanded | CallerSaid | AgentSaid | TurnLatency
+    | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
+    | RecordingRefused | CallerOptedOut | ToolStarted | ToolRan | CallNudged | ProviderFailed | UsageRecorded
+    | RecordingReady | RecordingIncomplete | CallEnded
+)  # fmt: skip
 
 
 # Every media stream of a call numbers its events in its own range, so that events which a lost node sent late stay

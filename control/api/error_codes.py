@@ -46,14 +46,16 @@ _NEW_RECIPIENTS: Final = (
     f"{_CAMPAIGN}, 404 agent_not_found, 404 tier_not_found, 409 campaign_over, 422 agent_version_unknown"
 )
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
+_CALLED: Final = "422 number_on_do_not_call_list"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
 _OUTBOUND_LIMITS: Final = (
     "429 outbound_rate, 429 outbound_hourly_limit, 429 outbound_daily_limit, 429 outbound_repeat_limit, "
     "429 outbound_minutes_limit, 429 platform_limit"
 )
 _PLACE: Final = (
-    f"{_AGENT}, {_TRIAL_DESTINATION}, 409 call_limit, 409 cannot_answer, 409 no_number, 409 owner_unverified, "
-    f"409 spend_limit_reached, 409 workspace_suspended, {_OUTBOUND_LIMITS}, 422 variable_missing, 422 too_long"
+    f"{_AGENT}, {_TRIAL_DESTINATION}, {_CALLED}, 409 call_limit, 409 cannot_answer, 409 no_number, "
+    f"409 owner_unverified, 409 spend_limit_reached, 409 workspace_suspended, {_OUTBOUND_LIMITS}, "
+    "422 variable_missing, 422 too_long"
 )
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
@@ -192,8 +194,11 @@ _CODES: Final[Mapping[str, str]] = {
     "reindex_document": f"{_DOCUMENT}, 409 workspace_suspended",
     "block_caller": "409 blocked_caller_limit, 409 caller_blocked",
     "unblock_caller": "404 blocked_caller_not_found",
+    "add_do_not_call_numbers": "409 do_not_call_limit",
+    "import_do_not_call_numbers": "409 do_not_call_limit, 422 file_unreadable, 422 file_too_long",
+    "remove_do_not_call_number": "404 do_not_call_number_not_found",
     "request_phone_code": (
-        f"{_DESTINATION}, {_OUTBOUND_LIMITS}, 409 call_limit, 409 no_number, 409 owner_unverified, "
+        f"{_DESTINATION}, {_CALLED}, {_OUTBOUND_LIMITS}, 409 call_limit, 409 no_number, 409 owner_unverified, "
         "409 workspace_suspended, 429 phone_code_limit"
     ),
     "confirm_phone_code": (

@@ -23,6 +23,7 @@ SECTIONS: Final = (
     Section("Messages", "Messages that callers left with an agent."),
     Section("Webhook endpoints", "Addresses of your own systems to which events are posted, and their deliveries."),
     Section("Blocked callers", "Callers whose calls a workspace rejects."),
+    Section("Do not call numbers", "Numbers that no agent of the workspace phones."),
     Section("Verified numbers", "Phones of members, the only ones that a workspace on trial calls."),
     Section("Privacy", "How long data is kept, its deletion for one caller, exports, and what the staff read."),
     Section("Analytics", "Figures of a workspace's calls, agents and charges, and its calls as a file."),

@@ -15,6 +15,8 @@ Scope = Literal[
     "calls:write",
     "campaigns:read",
     "campaigns:write",
+    "do_not_call:read",
+    "do_not_call:write",
     "voice:read",
     "voice:write",
     "integrations:read",

@@ -36,6 +36,7 @@ def make_ended(call: CallState) -> EndedCall:
         was_dialled=call.carrier_call_id is not None,
         left_message=details.leaves_message,
         cause=details.carrier.cause or "",
+        opted_out=details.opted_out_at is not None,
     )
 
 
@@ -48,4 +49,5 @@ async def settle_unsettled(db: Connection, now: datetime) -> int:
 
 
 def _facts(call: CallState) -> tuple[object, ...]:
-    return (call.status, call.end_reason, call.end_detail, call.details.carrier.cause)
+    details = call.details
+    return (call.status, call.end_reason, call.end_detail, details.carrier.cause, details.opted_out_at)

@@ -15,6 +15,7 @@ from control.calls.state import CallState
 from control.calls.state_changes import accounting_day
 from control.db.jobs import has_unfinished, retry_failed
 from control.db.pool import Connection
+from control.do_not_call.deletion import keep_pseudonym
 
 # What is kept of a carrier's report: its cost corrects the ledger, and its session tells a call's later events.
 _KEPT_FACTS: Final = ("cost",)
@@ -99,12 +100,13 @@ async def delete_contents(
 
 async def delete_mentions(db: Connection, caller: CallerNumber) -> Mapping[str, int]:
     """Deletes the number where calls of others were transferred to it, and where its phone was verified. A block of it
-    stays, by the pseudonym."""
+    and its entry in the do-not-call list stay, by the pseudonym."""
     workspace_id, number = caller.workspace_id, caller.number
     return {
         "transfers": await store_deletion.delete_transfer_target(db, workspace_id, number),
         "phone_codes": await store_deletion.delete_phone_codes(db, workspace_id, number),
         "blocked_callers": await store_blocked.replace_caller(db, workspace_id, number, caller.pseudonym),
+        "do_not_call": await keep_pseudonym(db, workspace_id, number, caller.pseudonym),
     }
 
 

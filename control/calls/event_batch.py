@@ -17,6 +17,7 @@ from control.calls.analysis.store_analysis import delete_findings
 from control.calls.event_effects import NewEvent, apply_events
 from control.calls.event_redaction import redact_event, redact_utterances, with_redacted_texts, with_redaction
 from control.calls.hangup import enqueue_hangup
+from control.calls.opt_outs import list_opted_out
 from control.calls.recording_discard import enqueue_discards
 from control.calls.recording_redaction import enqueue_redactions
 from control.calls.recording_start import enqueue_recording_starts
@@ -33,6 +34,7 @@ from shared.events import (
     SEQ_PER_LEG,
     AgentSaid,
     CallEnded,
+    CallerOptedOut,
     CallerSaid,
     EventEnvelope,
     RecordingReady,
@@ -183,6 +185,7 @@ async def _apply(
     await enqueue_discards(db, changed)
     await enqueue_redactions(db, changed, {one.call_id for one in redacted})
     await enqueue_recording_starts(db, changed)
+    await list_opted_out(db, changed)
     after = {**before, **{new.id: new for _, new in changed}}
     for one in events:
         # After a hang-up of the caller nothing is left to do.
@@ -251,13 +254,13 @@ async def _apply_retention(
 
 def _is_stored(one: IncomingEvent, call: CallState | None, silenced: Collection[UUID]) -> bool:
     """Of a call whose words were deleted, on its caller's request or by retention (silenced), only what costs money,
-    and recordings, which are deleted, too, when they are due. A node that could not reach the bus may send the rest of
-    it days later."""
+    the request not to be called again, and recordings, which are deleted, too, when they are due. A node that could
+    not reach the bus may send the rest of it days later."""
     if call is None:
         return False
     if call.details.contents_deleted_at is None and call.id not in silenced:
         return True
-    return isinstance(one.envelope.event, UsageRecorded | RecordingReady)
+    return isinstance(one.envelope.event, UsageRecorded | RecordingReady | CallerOptedOut)
 
 
 def _row(one: IncomingEvent, workspace_id: UUID) -> EventRow:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from control.calls import state as states
 from control.calls.consent import apply_announcement, apply_refusal
+from control.calls.opt_outs import apply_opt_out
 from control.calls.provider_quality import add_failure, add_latency, complete_failures
 from control.calls.state import CallState
 from shared.events import (
@@ -15,6 +16,7 @@ from shared.events import (
     AgentSaid,
     AnnouncementHeard,
     CallEnded,
+    CallerOptedOut,
     CallerSaid,
     CallResumed,
     CallStarted,
@@ -66,6 +68,8 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 state = apply_announcement(state, one.event, one.at)
             case RecordingRefused():
                 state = apply_refusal(state, one.event, one.at)
+            case CallerOptedOut():
+                state = apply_opt_out(state, one.event, one.at)
             case TurnInterrupted():
                 state = states.count_interruption(state)
             case TurnLatency():

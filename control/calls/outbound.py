@@ -26,6 +26,8 @@ from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.read_numbers import OriginNumber
 from control.db.pool import Connection
 from control.db.scope import read_platform
+from control.do_not_call.model import LISTED
+from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
@@ -79,8 +81,11 @@ class NotDialable(Exception):
 class OutboundCalls:
     """Every method works within the current transaction, in the workspace's scope or the platform's."""
 
-    def __init__(self, workspaces: Workspaces, agents: AgentLookup, platform: Platform) -> None:
+    def __init__(
+        self, workspaces: Workspaces, agents: AgentLookup, platform: Platform, do_not_call: DoNotCallList
+    ) -> None:
         self._workspaces, self._agents, self._platform = workspaces, agents, platform
+        self._do_not_call = do_not_call
 
     async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
         """Inserts the call and enqueues the job that dials it. Raises as Calls.place does."""
@@ -90,6 +95,7 @@ class OutboundCalls:
         agent = _require_agent(await self._agents.find_by_agent(db, *named))
         _require_able(agent, request)
         origin = await _choose_origin(db, request, number, country, agent)
+        await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
         new = _new_call(request, agent, origin, number, now)
         _require_plan(agent, new.to_planned())
         if not request.is_test:
@@ -114,6 +120,8 @@ class OutboundCalls:
     async def make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
         """How a queued call is dialled. Raises NotDialable: minutes may have passed since the call was asked for."""
         limits, queued = await load_limits(db, self._platform), call.state
+        if await self._do_not_call.is_listed(db, queued.workspace_id, call.called):
+            raise NotDialable(LISTED)
         agent = await self._agents.find_by_agent(db, queued.workspace_id, call.agent_id, call.agent_version)
         if call.agent_id is not None:  # one without an agent speaks a code
             _require_dialable(agent, is_test=queued.is_test)

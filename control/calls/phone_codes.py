@@ -26,6 +26,7 @@ from control.calls.outbound_limits import load_limits, require_platform_within, 
 from control.calls.read_numbers import OriginNumber
 from control.db.pool import Connection
 from control.db.scope import read_platform
+from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
@@ -54,23 +55,29 @@ class PhoneCodes:
     """Every method works within the current transaction, in the workspace's scope."""
 
     def __init__(
-        self, workspaces: Workspaces, platform: Platform, sealer: Sealer, dangerous_countries: frozenset[str]
+        self,
+        workspaces: Workspaces,
+        platform: Platform,
+        sealer: Sealer,
+        do_not_call: DoNotCallList,
+        dangerous_countries: frozenset[str],
     ) -> None:
         """dangerous_countries: none of their phones is called with a code."""
         self._workspaces, self._platform, self._sealer = workspaces, platform, sealer
-        self._dangerous_countries = dangerous_countries
+        self._do_not_call, self._dangerous_countries = do_not_call, dangerous_countries
 
     async def request(self, db: Connection, actor: Actor, request: CodeRequest, now: datetime) -> PhoneCode:
         """Makes a code and has a job dial the call that speaks it.
 
-        Raises Invalid (number_invalid, number_refused, number_is_own, country_not_allowed), Conflict (no_number,
-        call_limit, workspace_suspended, owner_unverified), TooManyRequests (phone_code_limit, and those of
-        outbound calls)."""
+        Raises Invalid (number_invalid, number_refused, number_is_own, number_on_do_not_call_list, country_not_allowed),
+        Conflict (no_number, call_limit, workspace_suspended, owner_unverified), TooManyRequests (phone_code_limit, and
+        those of outbound calls)."""
         number, country = parse_destination(request.number, PARAM)
         await self._workspaces.require_running(db, request.workspace_id)
         if country in self._dangerous_countries:
             raise Invalid(f"Phones in {country} cannot be verified.", code="country_not_allowed", param=PARAM)
         origin = await _choose_origin(db, request.workspace_id, number, country)
+        await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
         await self._require_capacity(db, request.workspace_id, number, now)
         call = _new_call(request.workspace_id, origin, number, now)
         minutes = await self._platform.setting(db, "phone_code_minutes")

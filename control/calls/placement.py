@@ -53,7 +53,7 @@ class CallPlacement:
     async def find_waiting(self, db: Connection, call_id: UUID, now: datetime) -> WaitingCall | None:
         """The call, if it is queued (still)."""
         call = await store.lock_one(db, call_id)
-        if call is None or not _is_queued(call.state):
+        if call is None or not is_queued(call.state):
             return None
         queued, carrier = call.state, _carrier_of(call.state)
         ahead = await store_outbound.count_waiting_before(db, queued.workspace_id, carrier, call_id, now - STALE)
@@ -62,14 +62,14 @@ class CallPlacement:
     async def undo_start(self, db: Connection, call_id: UUID) -> None:
         """Takes back `start` for a call that the carrier surely did not place."""
         call = await store.lock_one(db, call_id)
-        if call is not None and _is_queued(call.state):
+        if call is not None and is_queued(call.state):
             await store.update_states(db, [replace(call.state, details=replace(call.state.details, placing_at=None))])
 
     async def start(self, db: Connection, call_id: UUID, now: datetime) -> DialOrder | None:
         """Stores that the call is being dialled now. None: it is not queued (any more), has waited for too long, or may
         not be dialled any more; then it is closed."""
         call = await store.lock_one(db, call_id)
-        if call is None or not _is_queued(call.state):
+        if call is None or not is_queued(call.state):
             return None
         queued = call.state
         carrier = _carrier_of(queued)
@@ -148,7 +148,8 @@ class CallPlacement:
             await _close(db, call.state, detail, now)
 
 
-def _is_queued(state: CallState) -> bool:
+def is_queued(state: CallState) -> bool:
+    """Whether it waits to be dialled, as far as its carrier has told."""
     return state.status == "queued" and state.carrier_call_id is None
 
 

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 
 from control.calls.state import CallState
 from control.db.pool import Connection
-from control.outbound_webhooks.event_types import CallEventData, EventType, RecordingEventData, TransferEventData
+from control.outbound_webhooks.event_types import (
+    CallEventData,
+    EventType,
+    OptOutEventData,
+    RecordingEventData,
+    TransferEventData,
+)
 from control.outbound_webhooks.outbox import ReportedFact, report_facts
 from shared.events import TransferFailure
 
@@ -26,6 +32,15 @@ def find_facts(before: CallState, after: CallState, now: datetime) -> Iterator[R
         yield _transfer_fact("transfer.failed", after, one.at, one.failure)
     if before.details.transfer is None and after.details.transfer is not None:
         yield _transfer_fact("transfer.started", after, after.ended_at or now, None)
+    if before.details.opted_out_at is None and after.details.opted_out_at is not None:
+        yield ReportedFact(
+            workspace_id=after.workspace_id,
+            type="caller.opted_out",
+            object_id=after.id,
+            at=after.details.opted_out_at,
+            data=OptOutEventData(after.id, after.agent_id, after.details.opted_out_by),
+            call_id=after.id,
+        )
     if after.is_final and not before.is_final:
         yield _call_fact("call.ended", after, after.ended_at or now)
     if before.recording_key is None and after.recording_key is not None:

@@ -44,6 +44,7 @@ from control.calls.transfer_return import may_return, take_back, undo_return
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from control.workspaces.service import Workspaces
@@ -74,10 +75,11 @@ class Calls:
         """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
         self._policy, self._sealer = policy, sealer
         self._agents = agents.make_lookup(sealer)
-        self._outbound = OutboundCalls(workspaces, self._agents, platform)
+        self._pseudonyms = NumberPseudonyms(sealer)
+        do_not_call = DoNotCallList(self._pseudonyms.list_all)
+        self._outbound = OutboundCalls(workspaces, self._agents, platform, do_not_call)
         self.placement = CallPlacement(self._outbound)
         self.records = CallRecords()
-        self._pseudonyms = NumberPseudonyms(sealer)
 
     async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
         """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.

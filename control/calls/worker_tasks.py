@@ -12,6 +12,7 @@ from control.calls.analysis.queue import ANALYSE_CALL
 from control.calls.campaign_calls import SETTLED_AT_ONCE, settle_unsettled
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
+from control.calls.do_not_call import CANCELED_AT_ONCE, cancel_listed
 from control.calls.event_batch import JOIN_RECORDINGS
 from control.calls.event_consumer import EventCounts, consume_events
 from control.calls.hangup import HANG_UP
@@ -91,10 +92,8 @@ def calls_tasks(
         ANALYSE_CALL: analyse_call,
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
-        **_transfer_jobs(pool, calls, carriers),
+        **_carrier_jobs(pool, calls, carriers),
         DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
-        READ_PRICE: make_price_job(pool, carriers),
-        START_RECORDING: make_start_recording_job(pool, carriers),
         FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
         REDACT_RECORDINGS: make_redact_recordings_job(pool, storage),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
@@ -103,8 +102,10 @@ def calls_tasks(
     return WorkerTasks(handlers, duties, {"events": consume}, _LIMITS)
 
 
-def _transfer_jobs(pool: Pool, calls: Calls, carriers: Carriers) -> dict[str, JobHandler]:
+def _carrier_jobs(pool: Pool, calls: Calls, carriers: Carriers) -> dict[str, JobHandler]:
     return {
+        READ_PRICE: make_price_job(pool, carriers),
+        START_RECORDING: make_start_recording_job(pool, carriers),
         END_TARGET: make_end_target_job(pool, carriers),
         END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
     }
@@ -137,4 +138,5 @@ _RECORD_DUTIES: Final = (
     Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
     Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
     Duty("unsettled_attempts", 60, settle_unsettled, SETTLED_AT_ONCE),
+    Duty("listed_calls", 10, cancel_listed, CANCELED_AT_ONCE),
 )

@@ -6,13 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from control.campaigns.model import CallOutcome
+from control.do_not_call.model import LISTED
 from shared.events import CallStatus, EndReason
 
 # Why control ends a queued call, by its end_detail, for a reason that concerns the campaign and not the recipient: the
 # recipient is called later.
 CAMPAIGN_NOT_RUNNING: Final = "campaign_not_running"
 OUTSIDE_HOURS: Final = "outside_calling_hours"
-LISTED: Final = "number_on_do_not_call_list"
 # Those for which the campaign pauses, because its next call would end in the same way.
 PAUSING_DETAILS: Final = frozenset({"agent_not_live", "suspended", "spend_limit"})
 _NOT_DIALLED: Final = PAUSING_DETAILS | {CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS, "too_late", "platform_limit"}

@@ -13,13 +13,13 @@ from uuid import UUID
 import structlog
 
 from control.campaigns import store_attempts, store_campaigns, store_recipients
-from control.campaigns.call_outcomes import LISTED
 from control.campaigns.changes import change_status, report_recipient
 from control.campaigns.model import Campaign, CampaignRecipient
 from control.campaigns.refusals import Refusal, judge_refusal
 from control.campaigns.schedule import NO_HOURS, find_time, finish_recipient
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
+from control.do_not_call.model import LISTED
 from shared.errors import Problem
 
 MOST_CAMPAIGNS: Final = 100

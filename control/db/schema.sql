@@ -1177,6 +1177,22 @@ CREATE TABLE public.credit_grants (
 );
 
 --
+-- Name: do_not_call_numbers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.do_not_call_numbers (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    number text NOT NULL,
+    source text NOT NULL,
+    call_id uuid,
+    added_by uuid,
+    note text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT do_not_call_numbers_source_check CHECK ((source = ANY (ARRAY['member'::text, 'api'::text, 'import'::text, 'caller_words'::text, 'caller_keypad'::text])))
+);
+
+--
 -- Name: exchange_rates; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2882,6 +2898,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: do_not_call_numbers; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: exchange_rates; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3182,6 +3202,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003101');
 INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
+INSERT INTO public.schema_migrations VALUES ('20261127003701');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3651,6 +3672,20 @@ ALTER TABLE ONLY public.contacts
 
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (id);
+
+--
+-- Name: do_not_call_numbers do_not_call_numbers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.do_not_call_numbers
+    ADD CONSTRAINT do_not_call_numbers_pkey PRIMARY KEY (id);
+
+--
+-- Name: do_not_call_numbers do_not_call_numbers_workspace_id_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.do_not_call_numbers
+    ADD CONSTRAINT do_not_call_numbers_workspace_id_number_key UNIQUE (workspace_id, number);
 
 --
 -- Name: exchange_rates exchange_rates_currency_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4708,6 +4743,12 @@ CREATE INDEX contacts_phone ON public.contacts USING btree (workspace_id, phone)
 CREATE INDEX credit_grants_workspace ON public.credit_grants USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: do_not_call_numbers_list; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX do_not_call_numbers_list ON public.do_not_call_numbers USING btree (workspace_id, created_at DESC, id DESC);
+
+--
 -- Name: failed_sign_ins_last; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5717,6 +5758,13 @@ ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: do_not_call_numbers do_not_call_numbers_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.do_not_call_numbers
+    ADD CONSTRAINT do_not_call_numbers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: exemptions exemptions_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6310,6 +6358,12 @@ ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: do_not_call_numbers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.do_not_call_numbers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: exemptions; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6740,6 +6794,12 @@ CREATE POLICY tenant ON public.contacts USING ((( SELECT (public.current_scope()
 --
 
 CREATE POLICY tenant ON public.credit_grants USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: do_not_call_numbers tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.do_not_call_numbers USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: exemptions tenant; Type: POLICY; Schema: public; Owner: -
@@ -7368,6 +7428,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contacts TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app;
+
+--
+-- Name: TABLE do_not_call_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.do_not_call_numbers TO vocalized_app;
 
 --
 -- Name: TABLE exchange_rates; Type: ACL; Schema: public; Owner: -

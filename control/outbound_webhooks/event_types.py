@@ -17,9 +17,9 @@ API_VERSION: Final = "2026-11-26"
 # What endpoints choose from.
 ChosenType = Literal[
     "call.started", "call.ended", "call.analysed", "recording.ready", "transfer.started", "transfer.failed",
-    "message.taken", "appointment.booked", "appointment.changed", "invoice.updated", "spending_limit.near",
-    "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted", "campaign.started", "campaign.paused",
-    "campaign.completed", "campaign.recipient_finished",
+    "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed", "invoice.updated",
+    "spending_limit.near", "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
+    "campaign.started", "campaign.paused", "campaign.completed", "campaign.recipient_finished",
 ]  # fmt: skip
 # A test is sent on request only.
 EventType = Literal[ChosenType, "webhook.test"]
@@ -76,6 +76,15 @@ class TransferEventData:
     call_id: UUID
     agent_id: UUID | None
     failure: TransferFailure | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutEventData:
+    """A person who asked in a call not to be called again. opted_out_by: words or key."""
+
+    call_id: UUID
+    agent_id: UUID | None
+    opted_out_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,7 @@ EventData = (
     | AnalysisEventData
     | RecordingEventData
     | TransferEventData
+    | OptOutEventData
     | MessageEventData
     | AppointmentEventData
     | InvoiceEventData
@@ -203,6 +213,7 @@ EVENT_DESCRIPTIONS: Final[Mapping[str, EventDescription]] = {
     "recording.ready": EventDescription("The recording of a call can be fetched.", RecordingEventData),
     "transfer.started": EventDescription("A caller was transferred to a number.", TransferEventData),
     "transfer.failed": EventDescription("A transfer led back to the agent.", TransferEventData),
+    "caller.opted_out": EventDescription("Somebody asked not to be called again.", OptOutEventData),
     "message.taken": EventDescription("A caller left a message.", MessageEventData),
     "appointment.booked": EventDescription("An appointment was booked in a call.", AppointmentEventData),
     "appointment.changed": EventDescription("An appointment was moved in a call.", AppointmentEventData),

@@ -83,6 +83,7 @@ EXPORTED: Final = (
         "knowledge_chunks", "knowledge_chunks", ("document_id", "number"), "Their text, as agents find it.", ("search",)
     ),
     ExportedTable("blocked_callers", "blocked_callers", ("id",), "Callers whose calls are rejected."),
+    ExportedTable("do_not_call", "do_not_call_numbers", ("id",), "Numbers that are not phoned."),
     ExportedTable("called_countries", "called_countries", ("country",), "Countries that were called."),
     ExportedTable("spend_alarms", "spend_alarms", ("id",), "Alarms about unusual calls."),
     ExportedTable(

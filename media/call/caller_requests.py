@@ -1,5 +1,7 @@
-"""What a caller may ask for at any time, whatever the model would answer: a person, and not to be recorded."""
+"""What a caller may ask for at any time, whatever the model would answer: a person, and not to be recorded or called
+again."""
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 from media.call.announcements import Announcements
@@ -10,6 +12,7 @@ from media.call.request_patterns import is_question, plain_text, split_sentences
 from media.call.termination import CallTermination
 from media.call.utterance import Utterance
 from media.turn.endpoint import ExpectedReply, expected_reply
+from shared.events import CallerOptedOut, Event
 from shared.plan import CallPlan
 
 # The key that reaches a person, where the agent has a number for that.
@@ -25,12 +28,21 @@ _NUMBERS: Final = (ExpectedReply.DIGITS, ExpectedReply.CODE)
 
 
 class CallerRequests:
-    """Reads the caller's turns and keys, and does what was asked for. Keys that a tool collects are not read."""
+    """Reads the caller's turns and keys, and does what was asked for. Keys that a tool collects are not read.
+
+    has_opted_out: the person on the phone asked not to be called again.
+    """
 
     def __init__(
-        self, plan: CallPlan, consent: RecordingConsent, announcements: Announcements, termination: CallTermination
+        self,
+        plan: CallPlan,
+        consent: RecordingConsent,
+        announcements: Announcements,
+        termination: CallTermination,
+        emit: Callable[[Event], None],
     ) -> None:
         self._consent, self._announcements, self._termination = consent, announcements, termination
+        self._emit, self.has_opted_out = emit, False
         self._number = plan.agent.fallback_number
         self._phrases, self._patterns = phrases_in(plan.agent.language), patterns_for(plan.agent.language)
         refusal = plan.consent
@@ -57,16 +69,19 @@ class CallerRequests:
             self._consent.answered()
 
     def read_turn(self, text: str, now: float) -> str:
-        """Does what the caller asks for in a turn; returns what to say about it, "" if it was nothing."""
+        """Does all that the caller asks for in a turn; returns what to say about it, "" if it was nothing."""
         sentences = split_sentences(text)
+        refused = self._refuse(now, "words") if self._refuses(sentences) else ""
+        opted_out = self._opt_out(now) if self._opts_out(sentences) else ""
         if self._number and self._asks_for_person(sentences):
             return self._put_through()
-        return self._refuse(now, "words") if self._refuses(sentences) else ""
+        return " ".join(one for one in (refused, opted_out) if one)
 
     def is_made_by(self, text: str) -> bool:
         """Whether a turn with this text may ask for something, as `read_turn` finds it; does nothing."""
         sentences = split_sentences(text)
-        return bool(self._number and self._asks_for_person(sentences)) or self._refuses(sentences)
+        is_for_person = bool(self._number and self._asks_for_person(sentences))
+        return is_for_person or self._refuses(sentences) or self._opts_out(sentences)
 
     def read_keys(self, keys: str, now: float) -> str:
         """The same for keys that were pressed together, and that continue no number. Who is in a hurry presses 0 more
@@ -78,11 +93,13 @@ class CallerRequests:
         return self._refuse(now, "key") if keys == self._refusal_key else ""
 
     def has_more(self, text: str) -> bool:
-        """Whether a turn that held a refusal says so much more that the rest needs an answer; also where its "no" may
-        have been the answer to a question of the agent's."""
+        """Whether a turn that held a refusal or an opt-out says so much more that the rest needs an answer; also where
+        its "no" may have been the answer to a question of the agent's."""
         return self._asks_yes_or_no(self._agent_said) or any(map(self._says_more, split_sentences(text)))
 
     def _says_more(self, sentence: str) -> bool:
+        if self._opts_out([sentence]):
+            return False
         rest = self._rest_of_refusal(sentence)
         if rest is None:
             return len(self._plain(sentence).split()) >= ANOTHER_SENTENCE
@@ -95,6 +112,14 @@ class CallerRequests:
         self._announcements.drop("recording")
         return self._phrases.not_recorded
 
+    def _opt_out(self, now: float) -> str:
+        """Said once: who repeats it is answered by the model."""
+        if self.has_opted_out:
+            return ""
+        self.has_opted_out = True
+        self._emit(CallerOptedOut(round(now), "words"))
+        return self._phrases.opted_out
+
     def _put_through(self) -> str:
         self._termination.transfer(self._number, after_speech=True, detail=ASKED_FOR_PERSON)
         self._termination.unsaid_words = self._phrases.putting_through
@@ -102,6 +127,9 @@ class CallerRequests:
 
     def _refuses(self, sentences: list[str]) -> bool:
         return any(self._rest_of_refusal(one) is not None for one in sentences)
+
+    def _opts_out(self, sentences: list[str]) -> bool:
+        return self._patterns is not None and any(map(self._patterns.opts_out, sentences))
 
     def _asks_for_person(self, sentences: list[str]) -> bool:
         if self._patterns is None:

@@ -66,7 +66,7 @@ class Conversation:
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
         self.announcements = Announcements(plan, consent, self._emit, clock.now())
-        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools)
+        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools, self._emit)
         services = make_reply_services(
             components,
             clock,

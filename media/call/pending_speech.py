@@ -2,6 +2,7 @@
 caller may ask for at any time, texts from outside."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from media.call.announcements import Announcements
@@ -10,6 +11,7 @@ from media.call.caller_requests import CallerRequests
 from media.call.recording_consent import RecordingConsent
 from media.call.termination import CallTermination
 from media.call.utterance import Utterance
+from shared.events import Event
 from shared.plan import CallPlan
 
 
@@ -36,10 +38,11 @@ class PendingSpeech:
         consent: RecordingConsent,
         termination: CallTermination,
         tools: CallTools,
+        emit: Callable[[Event], None],
     ) -> None:
         """tools: which may have results that the caller does not know yet."""
         self._announcements, self._tools = announcements, tools
-        self._requests = CallerRequests(plan, consent, announcements, termination)
+        self._requests = CallerRequests(plan, consent, announcements, termination, emit)
         self._greeting = plan.agent.greeting
         self._waits_for_caller = plan.resume is None and plan.first_message == "wait_for_caller"
         self._interruptible = plan.greeting_interruptible or plan.resume is not None
@@ -122,8 +125,11 @@ class PendingSpeech:
         return self._reply(words, now) if words else None
 
     def _repeat_greeting(self, words: str) -> None:
-        """A refusal that cut the greeting off is no answer to it: without it nobody would say what to talk about."""
-        if words and not self._is_greeted and not self._requests.has_ended_call:
+        """A refusal that cut the greeting off is no answer to it: without it nobody would say what to talk about. Who
+        does not want to be called again does not want to hear it."""
+        if self._requests.has_opted_out:
+            self.is_greeting_due = False
+        elif words and not self._is_greeted and not self._requests.has_ended_call:
             self.is_greeting_due = bool(self._greeting)
 
     def _reply(self, words: str, now: float) -> FixedText | None:

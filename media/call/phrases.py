@@ -14,6 +14,7 @@ class Phrases:
     answered with nothing. apology: a reply failed. cannot_hear: no recogniser works, the call ends. connecting: before
     a transfer because providers failed. closing: before the end of the call because providers failed.
     putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
+    opted_out: the person on the phone asked not to be called again.
     must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit. use_keypad:
     after digits were not understood twice. confirm_digits: reads digits back. yes_or_no: how that is answered.
     """
@@ -27,6 +28,7 @@ class Phrases:
     closing: str
     putting_through: str
     not_recorded: str
+    opted_out: str
     must_end: str
     use_keypad: str
     confirm_digits: str
@@ -44,6 +46,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="I'm sorry, I cannot help you at the moment. Please call again later. Goodbye.",
         putting_through="I'll put you through to a colleague.",
         not_recorded="All right, this call is not recorded.",
+        opted_out="All right. I've noted that you don't want to be called again.",
         must_end="I'm sorry, I have to end our call now. Please call again later.",
         use_keypad="You can also type it on your phone's keypad.",
         confirm_digits="I have {digits}. Is that right?",
@@ -59,6 +62,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="Leider kann ich Ihnen gerade nicht helfen. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
         putting_through="Ich verbinde Sie mit einem Kollegen.",
         not_recorded="In Ordnung, dieses Gespräch wird nicht aufgezeichnet.",
+        opted_out="In Ordnung. Ich habe vermerkt, dass Sie nicht mehr angerufen werden möchten.",
         must_end="Leider muss ich unser Gespräch jetzt beenden. Bitte rufen Sie später noch einmal an.",
         use_keypad="Sie können die Ziffern auch auf den Tasten Ihres Telefons eingeben.",
         confirm_digits="Ich habe {digits}. Ist das richtig?",
@@ -74,6 +78,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="Lo siento, en este momento no puedo ayudarle. Por favor, vuelva a llamar más tarde. Adiós.",
         putting_through="Le paso con un compañero.",
         not_recorded="De acuerdo, esta llamada no se graba.",
+        opted_out="De acuerdo. He anotado que no desea recibir más llamadas.",
         must_end="Lo siento, tengo que terminar la llamada ahora. Por favor, vuelva a llamar más tarde.",
         use_keypad="También puede marcar las cifras en el teclado de su teléfono.",
         confirm_digits="Tengo {digits}. ¿Es correcto?",
@@ -89,6 +94,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         closing="Désolé, je ne peux pas vous aider en ce moment. Merci de rappeler plus tard. Au revoir.",
         putting_through="Je vous passe un collègue.",
         not_recorded="D'accord, cet appel n'est pas enregistré.",
+        opted_out="D'accord. J'ai noté que vous ne souhaitez plus être appelé.",
         must_end="Désolé, je dois mettre fin à notre appel maintenant. Merci de rappeler plus tard.",
         use_keypad="Vous pouvez aussi taper les chiffres sur le clavier de votre téléphone.",
         confirm_digits="J'ai noté {digits}. C'est bien ça ?",

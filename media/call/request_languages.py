@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from media.call.opt_out_patterns import DE_OPT_OUT, EN_OPT_OUT, ES_OPT_OUT, FR_OPT_OUT
 from media.call.request_patterns import RequestPatterns
 
 
@@ -119,6 +120,7 @@ _EN: Final = RequestPatterns(
         r"(?:enter|type|key in|keypad|rate|score|scale)",
     ),
     open_question=re.compile(r"^(?:\w+ ){0,2}(?:how|what|which|who|whom|when|where|why)\b"),
+    opt_out=EN_OPT_OUT,
     courtesy=_any_of("please|thanks|thank you|uh|um|er|oh|well|sorry|just|hi|hello|already|sir|madam"),
 )
 
@@ -194,6 +196,7 @@ _DE: Final = RequestPatterns(
     open_question=re.compile(
         r"^(?:\w+ ){0,2}(?:wie|was|wer|wen|wem|wann|wo|wohin|womit|wobei|worum|woran|welche[nrsm]?|warum)\b"
     ),
+    opt_out=DE_OPT_OUT,
     courtesy=_any_of("bitte|danke|vielen dank|ah|ahm|also|ja|hallo|guten tag|gerne|mal|einfach"),
 )
 
@@ -240,6 +243,7 @@ _ES: Final = RequestPatterns(
         r"(?:teclee|teclear|introduzca|teclado|califique)",
     ),
     open_question=re.compile(r"^(?:\w+ ){0,2}(?:como|que|quien|cuando|donde|cual|cuales|por que|en que|cuanto)\b"),
+    opt_out=ES_OPT_OUT,
     courtesy=_any_of("por favor|gracias|eh|pues|hola|buenos dias|buenas|perdon"),
 )
 
@@ -295,6 +299,7 @@ _FR: Final = RequestPatterns(
         r"(?:saisissez|saisir|clavier|notez)",
     ),
     open_question=re.compile(r"^(?:\w+ ){0,2}(?:comment|que|qu|quoi|qui|quand|ou|quels?|quelles?|pourquoi|combien)\b"),
+    opt_out=FR_OPT_OUT,
     courtesy=_any_of("s il vous plait|s il te plait|merci(?! d)|euh|alors|bonjour|allo|oui"),
 )
 

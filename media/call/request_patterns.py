@@ -1,4 +1,5 @@
-"""How callers ask for a person, and say that they do not want to be recorded, in the languages of `phrases`. Pure.
+"""How callers ask for a person, and say that they do not want to be recorded or called again, in the languages of
+`phrases`. Pure.
 
 Texts are matched as lower-case words without accents and punctuation, `n't` as `nt`. What is matched is acted on
 without asking again: the caller is transferred, or a recording is deleted. So a pattern is a whole request and no
@@ -16,6 +17,8 @@ from typing import Final
 _CONTRACTED: Final = re.compile(r"(?<=\w)n['\u2019]t\b")
 _NO_WORD: Final = re.compile(r"[^\w\s]|_")
 _SENTENCE: Final = re.compile(r"[^.!?;:¿¡…\n]+[?]?")
+# "Stop calling me sir" asks for another form of address.
+_ADDRESSES: Final = frozenset({"sir", "madam"})
 _CLAUSE_END: Final = re.compile(r"[,\u2013\u2014]| - ")
 
 
@@ -29,7 +32,7 @@ class RequestPatterns:
     refusal: does not want to be recorded. not_refusal: words before it in its clause that quote, suppose or turn it
     round. quotation: ends a clause before a quotation. assertion: a refusal, unless a question mark follows.
     answerable: words of the agent's after which a bare person, or a key, is an answer. open_question: begins a question
-    that "no" does not answer. courtesy: words that change nothing.
+    that "no" does not answer. opt_out: asks not to be called again. courtesy: words that change nothing.
     """
 
     person: re.Pattern[str]
@@ -43,6 +46,7 @@ class RequestPatterns:
     assertion: re.Pattern[str]
     answerable: re.Pattern[str]
     open_question: re.Pattern[str]
+    opt_out: re.Pattern[str]
     courtesy: re.Pattern[str]
 
     def asks_for_person(self, sentence: str, *, is_answer: bool) -> bool:
@@ -65,6 +69,15 @@ class RequestPatterns:
             return " ".join((plain_text(sentence.replace(part, " ", 1)), plain[: found.start()], plain[found.end() :]))
         return None
 
+    def opts_out(self, sentence: str) -> bool:
+        """Whether a sentence of `split_sentences` asks not to be called again. Each of its clauses may."""
+        for before, part in _parts(sentence):
+            plain = " ".join(self.courtesy.sub(_keep_address, plain_text(part)).split())
+            found = self.opt_out.search(plain)
+            if found and not self.not_refusal.search(plain[: found.start()]) and not self.quotation.search(before):
+                return True
+        return False
+
     def is_answerable(self, text: str) -> bool:
         """Whether a bare person, or a key, may be the answer to this text of the agent's."""
         return self.answerable.search(plain_text(text)) is not None
@@ -76,6 +89,10 @@ class RequestPatterns:
     def is_open_question(self, sentence: str) -> bool:
         """Whether a sentence of the agent's asks something that "no" is no answer to."""
         return any(self.open_question.search(plain_text(one)) for one in split_clauses(sentence))
+
+
+def _keep_address(courtesy: re.Match[str]) -> str:
+    return courtesy[0] if courtesy[0] in _ADDRESSES else " "
 
 
 def split_sentences(text: str) -> list[str]:

@@ -47,6 +47,8 @@ ROWS = {
     "VALUES ($2, 'r', $1, 'x', now())",
     "reference_attempts": "INSERT INTO reference_attempts (call_id, run_id, workspace_id) VALUES ($2, 'r', $1)",
     "blocked_callers": "INSERT INTO blocked_callers (id, workspace_id, caller) VALUES ($2, $1, 'anonymous')",
+    "do_not_call_numbers": "INSERT INTO do_not_call_numbers (id, workspace_id, number, source, created_at) "
+    "VALUES ($2, $1, '+14155550123', 'api', now())",
     "api_keys": "INSERT INTO api_keys (id, workspace_id, name, scopes, created_at) VALUES ($2, $1, 'x', '{}', now())",
     "api_key_secrets": "INSERT INTO api_key_secrets (hash, key_id, workspace_id, holder_id, prefix, created_at) VALUES "
     "($2::uuid::text::bytea, $2, $1, (SELECT user_id FROM workspace_members WHERE workspace_id = $1), 'x', now())",

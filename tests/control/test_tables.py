@@ -30,6 +30,7 @@ OWNERS: Final = {
     "calls": "blocked_callers call_events call_search call_search_progress call_words called_countries calls "
     "phone_codes platform_calls spend_alarms warm_transfers",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
+    "do_not_call": "do_not_call_numbers",
     "integrations": "appointments contacts integration_sync_logs integration_syncs integration_types integrations "
     "oauth_states reference_attempts",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",

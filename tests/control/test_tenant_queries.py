@@ -26,6 +26,7 @@ PLATFORM: Final = frozenset(
         "billing.store_periods.select_due",
         "billing.store_transfer_times.delete_old",
         "calls.read_numbers.select_held",
+        "calls.read_unsettled.select_unsettled",
         "calls.store_alarms.count_alarms",
         "calls.store_orphans.select_named",
         "calls.store_platform_calls.measure_platform_calls",

@@ -26,6 +26,7 @@ NAMES = {
     "call.dtmf_sent",
     "call.digits_collected",
     "announcement.heard",
+    "caller.opted_out",
     "recording.refused",
     "tool.started",
     "tool.ran",

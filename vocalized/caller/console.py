@@ -10,6 +10,7 @@ from shared.events import (
     AgentSaid,
     AnnouncementHeard,
     CallEnded,
+    CallerOptedOut,
     CallerSaid,
     CallNudged,
     DigitPressed,
@@ -102,6 +103,8 @@ def line_of(envelope: EventEnvelope) -> Text | None:
             return _remark(f"announcement of the {kind} heard to its end")
         case RecordingRefused():
             return _remark("the caller refuses to be recorded")
+        case CallerOptedOut():
+            return _remark("the caller asks not to be called again")
         case RecordingIncomplete(lost_ms=lost_ms):
             return _remark(f"the disk did not take {lost_ms / 1_000:.1f} s of the recording", "yellow")
         case ToolRan(name=name, ok=ok, took_ms=took_ms):

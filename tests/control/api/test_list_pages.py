@@ -189,6 +189,8 @@ async def workspace(api: Api) -> CallWorkspace:
         await _take_message(api, workspace, call_id, number)
         await _bill(api, workspace, number)
         await workspace.ann.post(f"{workspace.path}/blocked-callers", {"caller": f"+1415557{number:04}"})
+        listed = {"numbers": [{"number": f"+1415558{number:04}"}]}
+        await workspace.ann.post(f"{workspace.path}/do-not-call-numbers", listed)
         await _use_privacy(workspace, call_id, number)
         await _add_document(workspace, number)
         await _insert_bundle(api, workspace.workspace_id, number)
@@ -272,6 +274,7 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await other.ann.post(f"{other.path}/members", {"email": "other@example.com", "role": "viewer"})
     await _take_message(api, other, await other.insert_call(), 0)
     await other.ann.post(f"{other.path}/blocked-callers", {"caller": "+14155570000"})
+    await other.ann.post(f"{other.path}/do-not-call-numbers", {"numbers": [{"number": "+14155580000"}]})
     await _use_privacy(other, await other.insert_call(), 0)
     await _add_document(other, 0)
     await _insert_bundle(api, other.workspace_id, 0)
@@ -281,7 +284,7 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await _insert_campaigns(api, other.workspace_id, other.agent_id, 1)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 20
+    assert len(mine) == 21
     for one in mine:
         url = one.path.replace("{workspaceId}", other.workspace_id).replace("{integrationId}", other.agent_id)
         url = url.replace("{webhookEndpointId}", other.agent_id).replace("{campaignId}", other.agent_id)

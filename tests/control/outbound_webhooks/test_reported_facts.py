@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from unittest.mock import ANY
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from control.db.pool import Connection
 from control.integrations.appointment_outcomes import AppointmentOutcome, finish_appointment
 from control.integrations.caller_values import Appointment
 from control.outbound_webhooks.deletion import delete_spoken_events
-from shared.events import CallEnded, CallUsage, Event, RecordingReady
+from shared.events import CallEnded, CallerOptedOut, CallUsage, Event, RecordingReady
 from shared.ids import new_id
 from shared.recording_keys import recordings_prefix
 from tests.control.calls.call_platform import NOW, later
@@ -44,6 +45,8 @@ async def test_life_of_a_call(desk: WebhookDesk) -> None:
     call_id = (await desk.platform.admit(desk.workspace, name)).call_id
     for _ in range(2):  # carriers repeat their reports
         await carrier(desk, name, "in_progress", 2)
+    for seq in (1, 2):
+        await media(desk, call_id, seq, CallerOptedOut(9_000, "words"), 11 + seq)
     key = f"{recordings_prefix(desk.workspace.workspace_id)}{call_id}.wav"
     await media(desk, call_id, 3, RecordingReady(key, 30_000), 31)
     await media(desk, call_id, 9, CallEnded("completed", "transferred", "", 60_000, CallUsage(), CALLEE), 60)
@@ -54,12 +57,14 @@ async def test_life_of_a_call(desk: WebhookDesk) -> None:
     await carrier(desk, name, "completed", 90, duration_s=88)
     bodies = await reported(desk, endpoint)
     assert [body["type"] for body in bodies] == [
-        "call.started", "recording.ready", "transfer.started", "call.ended", "transfer.failed", "call.ended",
+        "call.started", "caller.opted_out", "recording.ready", "transfer.started", "call.ended", "transfer.failed",
+        "call.ended",
     ]  # fmt: skip
     assert {body["object_id"] for body in bodies} == {str(call_id)}
     assert (bodies[0]["data"]["status"], bodies[0]["data"]["answered_at"]) == ("in_progress", "2026-11-25T12:00:02Z")
     assert bodies[-1]["data"]["duration_seconds"] == 88
-    assert bodies[4]["data"]["failure"] == "busy"
+    assert bodies[1]["data"] == {"call_id": str(call_id), "agent_id": ANY, "opted_out_by": "words"}
+    assert bodies[5]["data"]["failure"] == "busy"
     assert "+1415" not in str(bodies) and CALLEE not in str(bodies)
 
 

@@ -1,0 +1,119 @@
+"""Routes of the do-not-call list, for the members of their workspace."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.api.client.do_not_call_views import AddedNumbersAnswer, DoNotCallNumberList, to_added, to_view
+from control.do_not_call.model import E164, ListingSource, NewListing
+from control.do_not_call.number_file import LONGEST_FILE, parse_number_file
+from control.http.access import member
+from control.http.body import ONE_LINE, Body
+from control.http.context import MemberContext
+from control.http.pagination import ListQuery, Query, page_fields
+from control.http.route import Route
+
+DO_NOT_CALL: Final = "/workspaces/{workspaceId}/do-not-call-numbers"
+# Rows of one request.
+MOST_ROWS: Final = 1_000
+# Longer than what is accepted: a row that is too long is answered among the errors.
+Written = Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=ONE_LINE)]
+
+
+class DoNotCallQuery(ListQuery):
+    """Filters of the list."""
+
+    number: str | None = Field(None, pattern=E164, description="Only this number.", examples=["+14155550123"])
+    source: ListingSource | None = Field(None, description="Only those that came onto the list this way.")
+
+
+class RemovalQuery(Query):
+    """Why a number may be phoned again."""
+
+    reason: Reason = Field(
+        description="Why the number may be phoned again, for the audit log.", examples=["Asked to be called on 2 March"]
+    )
+
+
+class NewDoNotCallNumber(Body):
+    """A number to add. A bad one is answered among the errors and hinders no other."""
+
+    number: Written = Field(
+        description="E.164; spaces, dots, dashes, slashes and parentheses are left out.", examples=["+14155550123"]
+    )
+    note: Written = Field("", description="For the workspace's members; up to 200 characters.")
+
+
+class NewDoNotCallNumbers(Body):
+    """Numbers to add."""
+
+    numbers: list[NewDoNotCallNumber] = Field(
+        min_length=1, max_length=MOST_ROWS, description="Up to 1,000; larger lists are imported as a file."
+    )
+
+
+async def list_do_not_call_numbers(context: MemberContext, query: DoNotCallQuery) -> DoNotCallNumberList:
+    """The numbers that the workspace does not phone, newest first."""
+    found = await context.services.do_not_call.list_page(
+        context.db, context.workspace_id, query.number, query.source, query.request()
+    )
+    return DoNotCallNumberList([to_view(one) for one in found.rows], **page_fields(query, found))
+
+
+async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumbers) -> AddedNumbersAnswer:
+    """Adds numbers. No agent phones them any more, and calls to them that wait are canceled. Good rows are added
+    although others are bad; `row` of an error counts from 1."""
+    rows = [NewListing(row, one.number, one.note) for row, one in enumerate(body.numbers, 1)]
+    source: ListingSource = "member" if context.actor.key_id is None else "api"
+    return await _add(context, rows, source)
+
+
+async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> AddedNumbersAnswer:
+    """Adds the numbers of a CSV file, which is the body, in UTF-8: the column `number`, and `note` if there is one;
+    without a header, the first column. Up to 20,000 rows. `row` of an error is the file's line."""
+    return await _add(context, parse_number_file(upload), "import")
+
+
+async def remove_do_not_call_number(context: MemberContext, query: RemovalQuery, do_not_call_number_id: UUID) -> None:
+    """Lets a number be phoned again. That is for its owner to decide: the reason is kept in the audit log."""
+    await context.services.do_not_call.remove(
+        context.db, context.workspace_id, context.actor, do_not_call_number_id, query.reason
+    )
+
+
+async def _add(context: MemberContext, rows: list[NewListing], source: ListingSource) -> AddedNumbersAnswer:
+    added = await context.services.do_not_call.add(
+        context.db, context.workspace_id, context.actor, rows, source, context.now
+    )
+    return to_added(added)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", DO_NOT_CALL, list_do_not_call_numbers, member("viewer", "do_not_call:read"), beyond_spec=True),
+    Route(
+        "POST",
+        DO_NOT_CALL,
+        add_do_not_call_numbers,
+        member("member", "do_not_call:write"),
+        idempotent=True,
+        beyond_spec=True,
+    ),
+    Route(
+        "POST",
+        f"{DO_NOT_CALL}/import",
+        import_do_not_call_numbers,
+        member("member", "do_not_call:write"),
+        is_heavy=True,
+        upload_bytes=LONGEST_FILE,
+        beyond_spec=True,
+    ),
+    Route(
+        "DELETE",
+        f"{DO_NOT_CALL}/{{doNotCallNumberId}}",
+        remove_do_not_call_number,
+        member("admin", "do_not_call:write"),
+        beyond_spec=True,
+    ),
+)
