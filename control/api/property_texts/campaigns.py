@@ -30,6 +30,8 @@ CAMPAIGNS: Final = {
     "CampaignView.ends_at": Text("No call is placed after; null: no end.", "2026-12-20T20:00:00Z"),
     "CampaignView.started_at": Text("When it was started first; null: it was not.", _WHEN),
     "CampaignView.finished_at": Text("When it was completed or canceled; null: it is not over.", _WHEN),
+    "CallingHours.blackout_dates": Text("Dates (YYYY-MM-DD) without any call, such as holidays.", ["2026-12-25"]),
+    "RetryRule.most": Text("Further calls after this outcome; 0: none.", 2),
     "progress": Text("How far the campaign is."),
     "by_status": Text("Recipients by status.", {"pending": 380, "calling": 2, "finished": 118}),
     "by_outcome": Text("Finished recipients by outcome.", {"answered": 90, "voicemail_left": 20, "busy": 8}),
