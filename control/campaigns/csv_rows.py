@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from control.agents.variables import VARIABLE_NAME
 from control.campaigns.model import NewRecipient, RowFault
@@ -71,6 +71,14 @@ def parse_variable_columns(text: str) -> dict[str, str]:
     return columns
 
 
+class _LineReader(Protocol):
+    """What csv.reader returns. line_num: of the last line that it read."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Places:
     """Places of columns in a row. variables: by the variable's name. -1: there is no such column."""
@@ -85,7 +93,7 @@ class _Places:
         return {self.phone_number, self.timezone, self.reference, *self.variables.values()}
 
 
-def _open(data: bytes) -> "csv._reader":
+def _open(data: bytes) -> _LineReader:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -97,7 +105,7 @@ def _open(data: bytes) -> "csv._reader":
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
-def _read_lines(reader: "csv._reader") -> Iterator[tuple[int, list[str] | str]]:
+def _read_lines(reader: _LineReader) -> Iterator[tuple[int, list[str] | str]]:
     """Each row with the number of its last line; why it cannot be read in place of its cells."""
     while True:
         try:

@@ -17,14 +17,17 @@ from control.campaigns.changes import change_status, report_recipient
 from control.campaigns.model import Campaign, CampaignRecipient
 from control.campaigns.refusals import Refusal, judge_refusal
 from control.campaigns.schedule import NO_HOURS, find_time, finish_recipient
-from control.db.pool import Connection, Pool
+from control.db.pool import Connection, Pool, PoolExhausted
 from control.db.scope import enter_platform
 from control.do_not_call.model import LISTED
 from shared.errors import Problem
+from shared.logs import error_fields
 
 MOST_CAMPAIGNS: Final = 100
 # Calls of one run, which hold a worker's duty for a few seconds.
 MOST_CALLS: Final = 200
+# Steps of one run: those that place no call included.
+MOST_STEPS: Final = 2_000
 # Recipients that one step looks at. Those outside their calling hours are deferred at once.
 LOOKED_AT: Final = 20
 # How often a campaign looks again that waits for its calls to end, and for recipients.
@@ -65,17 +68,29 @@ class CampaignDispatcher:
         self._pool, self._place_call = pool, place_call
 
     async def run(self, now: datetime) -> int:
-        """Places up to MOST_CALLS calls, one of each campaign in turn; returns how many."""
+        """Places up to MOST_CALLS calls, one of each campaign in turn; returns how many. Raises what a campaign failed
+        with, after the others had their turns."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             due = deque(await store_campaigns.select_due(db, now, MOST_CAMPAIGNS))
-        placed = steps = 0
-        while due and placed < MOST_CALLS and steps < 10 * MOST_CALLS:
-            workspace_id, campaign_id = due.popleft()
-            has_placed, goes_on = await self._dispatch(workspace_id, campaign_id, now)
-            placed, steps = placed + has_placed, steps + 1
+        placed, failed = 0, None
+        for _ in range(MOST_STEPS):
+            if not due or placed >= MOST_CALLS:
+                break
+            named = due.popleft()
+            try:
+                has_placed, goes_on = await self._dispatch(*named, now)
+            except (OSError, PoolExhausted):  # of no campaign: there is no database
+                raise
+            except Exception as error:  # one campaign that fails must not keep the others from calling
+                log.error("campaign.dispatch_failed", campaign_id=str(named[1]), **error_fields(error))
+                failed = error
+                continue
+            placed += has_placed
             if goes_on:
-                due.append((workspace_id, campaign_id))
+                due.append(named)
+        if failed is not None:
+            raise failed
         return placed
 
     async def _dispatch(self, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[bool, bool]:

@@ -117,11 +117,17 @@ class CampaignRecipients:
                 return
 
     async def _prepare(self, db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[Campaign, FindMissing]:
-        campaign = await self._campaigns.get(db, workspace_id, campaign_id, lock=True)
-        if campaign.is_over:
-            raise Conflict("This campaign is over.", code="campaign_over")
+        campaign = await self._require_open(db, workspace_id, campaign_id)
         agent = await self._campaigns.find_agent(db, workspace_id, campaign.settings)
         return campaign, lambda row: agent.missing_variables(row.variables)
+
+    async def _require_open(
+        self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
+    ) -> Campaign:
+        campaign = await self._campaigns.get(db, workspace_id, campaign_id, lock=lock)
+        if campaign.is_over:
+            raise Conflict("This campaign is over.", code="campaign_over")
+        return campaign
 
     async def _store(
         self,
@@ -132,6 +138,8 @@ class CampaignRecipients:
         faults: Sequence[RowFault],
         now: datetime,
     ) -> ImportResult:
+        # Locked only now: the rows were checked for a second meanwhile, and calls are placed under this lock.
+        await self._require_open(db, campaign.workspace_id, campaign.id, lock=True)
         limits = await self._campaigns.limits(db, campaign.workspace_id)
         free = limits.recipients - await store_recipients.count_all(db, campaign.workspace_id, campaign.id)
         added, all_faults = 0, list(faults)

@@ -19,7 +19,12 @@ NO_HOURS: Final = "no_calling_hours"
 def find_time(recipient: CampaignRecipient, hours: CallingHours | None, now: datetime) -> datetime | None:
     """The first time from `now` on within the calling hours; `now` itself, if it is. None: there is none."""
     zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
-    return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
+    try:
+        return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
+    except (
+        ValueError
+    ):  # a zone that this machine does not know (any more); the end of a call must be stored all the same
+        return None
 
 
 def apply_attempts(

@@ -90,6 +90,8 @@ class Campaigns:
             raise _over()
         await self._check(db, workspace_id, chosen, await self.limits(db, workspace_id))
         await store_campaigns.update_settings(db, workspace_id, campaign_id, chosen, now)
+        if chosen.hours != before.settings.hours:
+            await store_recipients.advance_uncalled(db, workspace_id, campaign_id, now)
         before_and_after = {"before": _audited(before.settings), "after": _audited(chosen)}
         await _record(db, actor, "campaign.update", before, **before_and_after)
         return await self.get(db, workspace_id, campaign_id)

@@ -1,8 +1,11 @@
 """SQL of campaigns."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+
+from pydantic import BaseModel
 
 from control.campaigns.calling_hours import CallingHours
 from control.campaigns.model import Campaign, CampaignSettings, CampaignStatus
@@ -153,14 +156,19 @@ def _values(chosen: CampaignSettings) -> tuple[Any, ...]:
     )
 
 
+def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Without fields that a later version has stored: while it is rolled out, this one still ends calls."""
+    return {name: value for name, value in stored.items() if name in kind.model_fields}
+
+
 def _campaign(row: Any) -> Campaign:
     chosen = CampaignSettings(
         name=row["name"],
         agent_id=row["agent_id"],
         agent_version=row["agent_version"],
         number_ids=tuple(row["number_ids"]),
-        hours=None if row["hours"] is None else CallingHours.model_validate(row["hours"]),
-        retries=RetryPolicy.model_validate(row["retries"]),
+        hours=None if row["hours"] is None else CallingHours.model_validate(_known(CallingHours, row["hours"])),
+        retries=RetryPolicy.model_validate(_known(RetryPolicy, row["retries"])),
         calls_per_minute=row["calls_per_minute"],
         most_open_calls=row["most_open_calls"],
         leaves_messages=row["leaves_messages"],

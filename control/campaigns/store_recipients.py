@@ -65,6 +65,14 @@ _FINISH_REMAINING: Final = """
     WHERE id IN (SELECT r.id FROM campaigns c JOIN campaign_recipients r ON r.campaign_id = c.id
                  WHERE c.finished_at > $2 AND r.status = 'pending' LIMIT $3 FOR UPDATE OF r SKIP LOCKED)
 """
+_ADVANCE_UNCALLED: Final = """
+    UPDATE campaign_recipients SET next_attempt_at = $3
+    WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending' AND attempts = 0 AND next_attempt_at > $3
+"""
+_DELETE_SOME: Final = """
+    DELETE FROM campaign_recipients
+    WHERE id IN (SELECT id FROM campaign_recipients WHERE workspace_id = $1 ORDER BY phone_number LIMIT $2)
+"""
 _OPEN: Final = """
     SELECT (SELECT min(next_attempt_at) FROM campaign_recipients
             WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending'),
@@ -179,6 +187,17 @@ async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tu
     """When the next pending recipient may be called (None: there is none), and whether a call is open."""
     row = await db.fetchrow(_OPEN, workspace_id, campaign_id)
     return row[0], row[1]
+
+
+async def advance_uncalled(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> None:
+    """Has those looked at again who were never called: they waited for hours that have changed."""
+    await db.execute(_ADVANCE_UNCALLED, workspace_id, campaign_id, now)
+
+
+async def delete_some(db: Connection, workspace_id: UUID, most: int) -> int:
+    """Deletes up to `most` recipients of a workspace, with their attempts; returns how many. Needs platform scope."""
+    status = await db.execute(_DELETE_SOME, workspace_id, most)
+    return int(status.split()[-1])
 
 
 async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:

@@ -175,7 +175,7 @@ async def test_settings_are_checked(workspace: CallWorkspace) -> None:
         ({"calls_per_minute": 0}, "invalid", "calls_per_minute"),
         ({"hours": {"weekly": {}}}, "invalid", "hours"),
     ):
-        body = {"name": "Recall", "agent_id": workspace.agent_id} | fields
+        body: dict[str, Any] = {"name": "Recall", "agent_id": workspace.agent_id, **fields}
         reply = await workspace.ann.post(f"{workspace.path}/campaigns", body)
         assert (reply.code, reply.param) == (code, param), (fields, reply.body)
 

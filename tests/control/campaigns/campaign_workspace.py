@@ -99,8 +99,9 @@ class CampaignWorkspace:
         detail: str | None = None,
         *,
         dialled: bool = True,
+        dies: bool = False,
     ) -> None:
-        """Ends a call as the carrier's or control's report does."""
+        """Ends a call as the carrier's or control's report does. dies: before the transaction commits."""
 
         async def work(db: Any) -> None:
             before = (await store.lock_states(db, [call_id]))[call_id]
@@ -108,6 +109,8 @@ class CampaignWorkspace:
             answered = self.now if status == "completed" else None
             talked = replace(named, answered_at=answered)
             await save_changes(db, [(before, close(talked, status, reason, detail, self.now, "carrier"))])
+            if dies:
+                raise ZeroDivisionError
 
         await self.platform.in_platform(work)
 

@@ -1,12 +1,14 @@
 """The dispatcher: each recipient as often as allowed, in its hours, at the pace, never twice at once."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from control.campaigns.dispatcher import CampaignDispatcher
+from control.campaigns.dispatcher import CampaignCall, CampaignDispatcher
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
+from control.db.pool import Connection
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
 
 FIRST, SECOND, THIRD = (number_of(index) for index in (101, 102, 103))
@@ -127,3 +129,44 @@ async def test_campaigns_take_turns(tenant: CampaignWorkspace) -> None:
     await tenant.run()
     assert abs(len(await tenant.attempts(first)) - len(await tenant.attempts(second))) <= 1
     assert await tenant.attempts(first)
+
+
+async def test_campaign_that_fails_keeps_no_other_from_calling(tenant: CampaignWorkspace) -> None:
+    await tenant.start(FIRST)
+    other = await tenant.start(SECOND)
+    place = tenant.dispatcher._place_call
+
+    async def fail(db: Connection, call: CampaignCall, now: datetime) -> UUID:
+        if call.phone_number == FIRST:
+            raise ZeroDivisionError
+        return await place(db, call, now)
+
+    with pytest.raises(ZeroDivisionError):
+        await CampaignDispatcher(tenant.platform.pool, fail).run(tenant.now)
+    assert len(await tenant.attempts(other)) == 1
+
+
+async def test_end_of_a_call_that_is_not_stored_settles_nothing(tenant: CampaignWorkspace) -> None:
+    """A worker that dies before the transaction of the end commits: the end is reported again, and settled then."""
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    (row,) = await tenant.open_calls()
+    with pytest.raises(ZeroDivisionError):
+        await tenant.end(row["id"], "busy", dies=True)
+    assert (await tenant.recipients(campaign))[FIRST]["status"] == "calling"
+    assert (await tenant.open_calls())[0]["id"] == row["id"]
+    await tenant.end(row["id"], "busy")
+    assert [(one["outcome"]) for one in await tenant.attempts(campaign)] == ["busy"]
+
+
+async def test_changed_hours_hold_for_recipients_that_waited_for_the_ones_before(tenant: CampaignWorkspace) -> None:
+    campaign = await tenant.create(hours=DAYTIME)
+    await tenant.add(campaign, FIRST, timezone="Pacific/Honolulu")
+    await tenant.change("start", campaign)
+    assert await tenant.run() == 0
+    service, owner = tenant.platform.services.campaigns, tenant.workspace
+    wider = tenant.settings()
+    await tenant.platform.in_workspace(
+        owner, lambda db: service.update(db, owner.workspace_id, owner.actor, campaign.id, wider, tenant.now)
+    )
+    assert await tenant.run() == 1

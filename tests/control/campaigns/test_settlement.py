@@ -14,6 +14,7 @@ from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.state_changes import save_changes
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
 from control.campaigns.schedule import MOST_UNDIALLED
+from control.db.pool import Connection
 from shared.events import CallStatus, EndReason
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
 
@@ -181,6 +182,6 @@ async def test_campaign_says_whether_a_machine_gets_the_agents_message(
     assert stored is not None and stored.to_planned(tenant.now).leaves_message is expected
 
 
-async def _correct(db: object, call_id: UUID, reason: EndReason) -> None:
+async def _correct(db: Connection, call_id: UUID, reason: EndReason) -> None:
     before = (await store.lock_states(db, [call_id]))[call_id]
     await save_changes(db, [(before, replace(before, end_reason=reason, status="completed"))])
