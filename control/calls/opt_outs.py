@@ -3,14 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
 from control.calls.state import CallState
 from control.db.pool import Connection
-from control.do_not_call.read_opt_outs import insert_opted_out
-from control.platform.audit import Actor, Change, record_change
+from control.do_not_call.opt_outs import list_callers
 from shared.events import CallerOptedOut
-from shared.ids import new_id
 
 Changes = Iterable[tuple[CallState, CallState]]
 
@@ -24,18 +21,12 @@ def apply_opt_out(state: CallState, event: CallerOptedOut, at: datetime) -> Call
 
 
 async def list_opted_out(db: Connection, changed: Changes) -> None:
-    """Lists the people who asked for it in these changes, (before, after), in the transaction that makes them. A
-    withheld number is not listed. Needs platform scope."""
+    """Lists the people who asked for it in these changes, (before, after), in the transaction that makes them. Needs
+    platform scope."""
     new = {
-        after.id: after
+        after.id: after.details.opted_out_by
         for before, after in changed
         if before.details.opted_out_at is None and after.details.opted_out_at is not None
     }
-    if not new:
-        return
-    sources = ["caller_keypad" if one.details.opted_out_by == "key" else "caller_words" for one in new.values()]
-    listed = await insert_opted_out(db, [UUID(new_id()) for _ in new], list(new), sources)
-    for call_id in listed:
-        call = new[call_id]
-        change = Change("do_not_call.opt_out", "call", str(call_id), call.workspace_id)
-        await record_change(db, Actor("system"), change)
+    if new:
+        await list_callers(db, new)

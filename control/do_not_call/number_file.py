@@ -7,8 +7,9 @@ from typing import Final
 from control.do_not_call.model import NewListing
 from shared.errors import Invalid
 
-MOST_LINES: Final = 20_000
-LONGEST_FILE: Final = 2_000_000
+# Reading and storing as many takes 0.6 s, a third of it on the event loop.
+MOST_ROWS: Final = 10_000
+LONGEST_FILE: Final = 1_000_000
 _PARAM: Final = "upload"
 
 
@@ -16,10 +17,11 @@ def parse_number_file(content: bytes) -> list[NewListing]:
     """The rows of a file, each with its line. The columns are told by a header with `number` (and `note`); without one,
     the first column has the numbers. Empty lines are left out. Raises Invalid (file_unreadable, file_too_long)."""
     rows = [(line, fields) for line, fields in _read_rows(content) if any(field.strip() for field in fields)]
-    if len(rows) > MOST_LINES:
-        raise Invalid(f"{_PARAM} has more than {MOST_LINES:,} rows.", code="file_too_long", param=_PARAM)
     names = [name.strip().casefold() for name in rows[0][1]] if rows else []
-    if "number" not in names:
+    has_header = "number" in names
+    if len(rows) - has_header > MOST_ROWS:
+        raise Invalid(f"{_PARAM} has more than {MOST_ROWS:,} rows.", code="file_too_long", param=_PARAM)
+    if not has_header:
         return [NewListing(line, fields[0]) for line, fields in rows]
     number, note = names.index("number"), names.index("note") if "note" in names else -1
     return [NewListing(line, _field(fields, number), _field(fields, note)) for line, fields in rows[1:]]

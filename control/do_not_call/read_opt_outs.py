@@ -16,13 +16,14 @@ _INSERT: Final = r"""
     WHERE person ~ '^(\+[1-9][0-9]{6,14}|deleted-[0-9a-f]+)$'
     ORDER BY workspace_id, person
     ON CONFLICT (workspace_id, number) DO NOTHING
-    RETURNING call_id
+    RETURNING call_id, workspace_id
 """
 
 
 async def insert_opted_out(
     db: Connection, ids: Sequence[UUID], call_ids: Sequence[UUID], sources: Sequence[str]
-) -> list[UUID]:
-    """Lists the other party's number of these calls, once; returns the calls of those that were not listed before. ids:
-    of the new entries. Needs platform scope."""
-    return [row["call_id"] for row in await db.fetch(_INSERT, ids, call_ids, sources)]
+) -> list[tuple[UUID, UUID]]:
+    """Lists the other party's number of these calls, once; returns call and workspace of each that was not listed
+    before. ids: of the new entries. Needs platform scope."""
+    rows = await db.fetch(_INSERT, ids, call_ids, sources)
+    return [(row["call_id"], row["workspace_id"]) for row in rows]

@@ -1,7 +1,7 @@
--- Numbers that the agents of a workspace never phone.
 -- migrate:up
 SET LOCAL lock_timeout = '5s';
 
+-- Numbers that the agents of a workspace never phone.
 CREATE TABLE do_not_call_numbers (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.do_not_call.model import NewListing
-from control.do_not_call.number_file import MOST_LINES, parse_number_file
+from control.do_not_call.number_file import MOST_ROWS, parse_number_file
 from shared.errors import Invalid
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=12)
@@ -49,10 +49,16 @@ def test_no_row_is_lost(rows: list[tuple[str, str]]) -> None:
     [
         (b"\xff", "file_unreadable"),
         (b'number\n"+1', "file_unreadable"),
-        (b"+12125550123\n" * (MOST_LINES + 1), "file_too_long"),
+        (b"+12125550123\n" * (MOST_ROWS + 1), "file_too_long"),
+        (b"number\n" + b"+12125550123\n" * (MOST_ROWS + 1), "file_too_long"),
     ],
 )
 def test_files_that_are_refused(content: bytes, code: str) -> None:
     with pytest.raises(Invalid) as refused:
         parse_number_file(content)
     assert (refused.value.code, refused.value.param) == (code, "upload")
+
+
+@pytest.mark.parametrize("header", [b"", b"number\n"])
+def test_a_file_of_the_greatest_length(header: bytes) -> None:
+    assert len(parse_number_file(header + b"+12125550123\n" * MOST_ROWS)) == MOST_ROWS
