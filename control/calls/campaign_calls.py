@@ -34,7 +34,7 @@ def make_ended(call: CallState) -> EndedCall:
         end_reason=call.end_reason,
         end_detail=call.end_detail,
         was_dialled=call.carrier_call_id is not None,
-        left_message=details.leaves_message,
+        left_message=details.leaves_message and details.answered_by != "fax",
         cause=details.carrier.cause or "",
         opted_out=details.opted_out_at is not None,
     )
@@ -50,4 +50,5 @@ async def settle_unsettled(db: Connection, now: datetime) -> int:
 
 def _facts(call: CallState) -> tuple[object, ...]:
     details = call.details
-    return (call.status, call.end_reason, call.end_detail, details.carrier.cause, details.opted_out_at)
+    opted_out = details.opted_out_at is not None
+    return (call.status, call.end_reason, call.end_detail, details.carrier.cause, details.answered_by, opted_out)

@@ -44,7 +44,6 @@ async def report_recipient(db: Connection, recipient: CampaignRecipient, call_id
     data = RecipientEventData(
         campaign_id=recipient.campaign_id,
         recipient_id=recipient.id,
-        reference=recipient.reference,
         outcome=recipient.outcome or "not_called",
         detail=recipient.detail,
         attempts=recipient.attempts,

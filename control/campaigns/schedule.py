@@ -21,9 +21,7 @@ def find_time(recipient: CampaignRecipient, hours: CallingHours | None, now: dat
     zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
     try:
         return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
-    except (
-        ValueError
-    ):  # a zone that this machine does not know (any more); the end of a call must be stored all the same
+    except ValueError:  # no zone of this machine (any more); ends of calls are stored all the same
         return None
 
 

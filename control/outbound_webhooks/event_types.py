@@ -162,12 +162,11 @@ class CampaignEventData:
 
 @dataclass(frozen=True, slots=True)
 class RecipientEventData:
-    """A recipient of a campaign who is not called any more. reference: the customer's own. outcome: of the last call,
-    or why there was none; detail: a code that explains it. attempts: calls that the carrier had."""
+    """A recipient of a campaign who is not called any more. outcome: of the last call, or why there was none; detail: a
+    code that explains it. attempts: calls that the carrier had."""
 
     campaign_id: UUID
     recipient_id: UUID
-    reference: str | None
     outcome: str
     detail: str | None
     attempts: int

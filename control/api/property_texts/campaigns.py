@@ -44,7 +44,6 @@ CAMPAIGNS: Final = {
     ),
     "recipient": Text("The recipient."),
     "recipients": Text("The recipients, in the order in which they were added."),
-    "RecipientEventData.reference": Text("Your own name of the recipient; null: none.", "patient-4711"),
     "RecipientView.reference": Text("Your own name of the recipient; null: none.", "patient-4711"),
     "RecipientView.phone_number": Text("E.164.", "+14155550123"),
     "RecipientView.variables": Text("Values for the agent's placeholders.", {"customer_name": "Ms Ito"}),

@@ -28,7 +28,7 @@ POLICY: Final = RetryPolicy(most_attempts=3, most_a_day=2, gap_minutes=30)
 PACE: Final = 60
 OPEN: Final = 12
 AREAS: Final = {"212": "America/New_York", "415": "America/Los_Angeles", "808": "Pacific/Honolulu"}
-COUNT: Final = 45
+COUNT: Final = 27
 
 
 class _Killed(BaseException):
