@@ -78,3 +78,18 @@ def test_the_greeting_that_an_opt_out_cut_off_is_not_said_again() -> None:
     assert len(scripted.events_of(CallerOptedOut)) == 1
     assert [one.text for one in scripted.events_of(AgentSaid)][-1] == NOTED
     assert not scripted.model.requests
+
+
+def test_who_opts_out_before_the_greeting_does_not_hear_it() -> None:
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(
+            greeting="Hello, this is Acme.", turn=TurnPlan(silence_ms=400), first_message="wait_for_caller"
+        )
+        await scripted.say("Stop calling me.", 1_200)
+        await scripted.listen_until_quiet()
+        await scripted.silence(3_000)
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert len(scripted.events_of(CallerOptedOut)) == 1
+    assert [one.text for one in scripted.events_of(AgentSaid)] == [NOTED]

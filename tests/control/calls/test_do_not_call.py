@@ -1,7 +1,9 @@
 """The do-not-call list before every outbound call: when it is placed, while it waits, when it is dialled."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import permutations
 from uuid import UUID
 
@@ -20,11 +22,14 @@ from control.calls.phone_codes import CodeRequest
 from control.calls.state import CallState
 from control.calls.store import lock_one
 from control.db.keyset import PageRequest
+from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.do_not_call.model import LISTED, DoNotCallNumber, NewListing
 from shared.errors import Invalid, Problem
 from shared.events import CallerOptedOut, CallStarted
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later
 from tests.control.calls.consumed_events import encoded_event
+from tests.platform.bus_node import wait_until
 
 CALLEE = "+12125550123"
 OPTED_OUT = CallerOptedOut(9_000, "words")
@@ -106,6 +111,27 @@ async def test_waiting_calls_are_canceled_and_tried_ones_are_not(platform: CallP
     assert (row["status"], row["end_detail"]) == ("canceled", LISTED)
     for call_id in (tried, *not_listed):
         assert (await platform.call_row(call_id))["status"] == "queued"
+
+
+async def test_a_call_whose_dialling_begins_meanwhile_is_not_canceled(platform: CallPlatform) -> None:
+    """Listed, found to be waiting, and being dialled before its row could be locked: the carrier may have it."""
+    workspace = await platform.create_workspace()
+    call_id = await platform.place(workspace, CALLEE)
+    async with platform.pool.transaction() as db:
+        await enter_platform(db)
+        assert await platform.calls.placement.start(db, call_id, later(1)) is not None
+        await add(platform, workspace, CALLEE)
+        canceling = asyncio.create_task(platform.in_platform(lambda other: cancel_listed(other, later(2))))
+        await wait_until(partial(platform.in_platform, is_waiting_for_a_lock))
+    assert await canceling == 0
+    assert (await platform.call_row(call_id))["status"] == "queued"
+
+
+async def is_waiting_for_a_lock(db: Connection) -> bool:
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid())"
+    )
+    return found
 
 
 async def test_a_callee_who_opts_out_is_listed_once(platform: CallPlatform) -> None:
