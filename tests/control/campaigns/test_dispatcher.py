@@ -34,6 +34,15 @@ async def test_keeps_the_pace_in_every_minute(tenant: CampaignWorkspace) -> None
     assert len(times) == 18  # three minutes
 
 
+async def test_spreads_calls_over_the_minute(tenant: CampaignWorkspace) -> None:
+    """A late run makes up for two seconds, and not for ten."""
+    numbers = [number_of(index) for index in range(240, 260)]
+    await tenant.start(*numbers, calls_per_minute=60, most_open_calls=50)
+    assert await tenant.run() == 1
+    assert await tenant.run(10) == 3
+    assert await tenant.run(1) == 1
+
+
 async def test_calls_in_the_hours_of_the_recipients_zone_only(tenant: CampaignWorkspace) -> None:
     """At noon in New York it is 9:00 in San Francisco and 7:00 in Honolulu."""
     tenant.now = NOON - timedelta(minutes=1)

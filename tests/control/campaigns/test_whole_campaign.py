@@ -25,7 +25,7 @@ SCRIPTS: Final[dict[int, tuple[tuple[CallStatus, EndReason | None], ...]]] = {
     4: (("failed", "carrier_error"), ("no_answer", None), ("busy", None)),
 }
 POLICY: Final = RetryPolicy(most_attempts=3, most_a_day=2, gap_minutes=30)
-PACE: Final = 60
+PACE: Final = 20
 OPEN: Final = 12
 AREAS: Final = {"212": "America/New_York", "415": "America/Los_Angeles", "808": "Pacific/Honolulu"}
 COUNT: Final = 27
