@@ -1,10 +1,7 @@
 """A workspace with a campaign, and a dispatcher in virtual time: real PostgreSQL, and calls that end on demand."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +13,7 @@ from control.campaigns.calling_hours import CallingHours
 from control.campaigns.dispatcher import CampaignDispatcher
 from control.campaigns.model import Campaign, CampaignSettings, ImportResult, NewRecipient
 from shared.events import CallStatus, EndReason
-from tests.control.calls.call_platform import CallPlatform, LiveWorkspace, open_call_platform
+from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
 
 # A Wednesday at noon in New York.
 NOON = datetime.fromisoformat("2026-11-25T17:00:00+00:00")
@@ -145,13 +142,9 @@ class CampaignWorkspace:
         return list(rows)
 
 
-@asynccontextmanager
-async def open_campaign_workspace(
-    database_url: str, valkey_url: str, folder: Path, **workspace: Any
-) -> AsyncIterator[CampaignWorkspace]:
+async def make_campaign_workspace(platform: CallPlatform) -> CampaignWorkspace:
     """A workspace of its own; campaigns of the tests before call nobody any more."""
-    async with open_call_platform(database_url, valkey_url, folder) as platform:
-        await platform.in_platform(lambda db: db.execute("UPDATE campaigns SET status = 'canceled'"))
-        made = await platform.create_workspace(**workspace)
-        dispatcher = CampaignDispatcher(platform.pool, make_campaign_placer(platform.calls))
-        yield CampaignWorkspace(platform, made, dispatcher)
+    await platform.in_platform(lambda db: db.execute("UPDATE campaigns SET status = 'canceled'"))
+    platform.gateway.dialled.clear()
+    made = await platform.create_workspace()
+    return CampaignWorkspace(platform, made, CampaignDispatcher(platform.pool, make_campaign_placer(platform.calls)))

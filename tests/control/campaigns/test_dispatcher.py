@@ -14,6 +14,8 @@ from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWo
 FIRST, SECOND, THIRD = (number_of(index) for index in (101, 102, 103))
 ONCE = RetryPolicy(most_attempts=1)
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_places_no_more_calls_at_once_than_the_campaign_allows(tenant: CampaignWorkspace) -> None:
     await tenant.start(FIRST, SECOND, THIRD, calls_per_minute=600, most_open_calls=2)

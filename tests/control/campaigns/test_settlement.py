@@ -20,6 +20,8 @@ from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWo
 
 FIRST, SECOND = number_of(501), number_of(502)
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def dial(tenant: CampaignWorkspace, call_id: UUID) -> None:
     """Runs the job that dials."""

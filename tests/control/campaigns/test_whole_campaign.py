@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from control.calls.campaign_placement import make_campaign_placer
 from control.campaigns.dispatcher import CampaignDispatcher
 from control.campaigns.model import Campaign
@@ -29,6 +31,8 @@ PACE: Final = 20
 OPEN: Final = 12
 AREAS: Final = {"212": "America/New_York", "415": "America/Los_Angeles", "808": "Pacific/Honolulu"}
 COUNT: Final = 27
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class _Killed(BaseException):
