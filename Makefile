@@ -18,7 +18,7 @@ demo: $(STAMP) ## two phone calls with the local voices: no key, no outside serv
 	$(PY) -m vocalized demo
 
 test: $(STAMP) ## all tests
-	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .

@@ -44,7 +44,7 @@ from control.analytics.call_exports import ExportPolicy
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
-from control.billing.invoice_pdf import list_fonts
+from control.billing.invoice_fonts import list_fonts
 from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy

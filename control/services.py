@@ -29,6 +29,8 @@ from control.calls.phone_codes import PhoneCodes
 from control.calls.policy import CallPolicy
 from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
+from control.campaigns.recipients import CampaignRecipients
+from control.campaigns.service import Campaigns
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import Carriers
 from control.do_not_call.service import DoNotCallList
@@ -83,6 +85,7 @@ class Services:
     addresses: BusinessAddresses
     bundles: RegulatoryBundles
     calls: Calls
+    campaigns: Campaigns
     agent_lookup: AgentLookup
     call_analyser: CallAnalyser
     providers: ProviderAdministration
@@ -104,6 +107,11 @@ class Services:
     storage: Storage
     deferred_webhooks: DeferredWebhooks
     provider_health: ProviderHealthStates
+
+    @property
+    def campaign_recipients(self) -> CampaignRecipients:
+        """Of all campaigns."""
+        return CampaignRecipients(self.campaigns)
 
     async def close(self) -> None:
         """Closes the connections that the services themselves opened."""
@@ -172,11 +180,10 @@ def _make_billing(
 
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
     """passwords: owns threads; the caller closes it."""
-    platform = Platform()
+    platform, guard = Platform(), EgressGuard(policies.egress_allow)
     mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
     accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    guard = EgressGuard(policies.egress_allow)
     checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
     agents = _make_agents(workspaces, knowledge, policies)
@@ -198,6 +205,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
         calls=Calls(workspaces=workspaces, agents=agents, platform=platform, policy=policies.calls, sealer=sealer),
+        campaigns=Campaigns(workspaces, agents.make_lookup(sealer), platform),
         agent_lookup=agents.make_lookup(sealer),
         call_analyser=CallAnalyser(policies.analysis, guard),
         providers=ProviderAdministration(sealer, checker),

@@ -21,8 +21,10 @@ from control.backups.worker_tasks import backups_tasks
 from control.billing.purged_workspaces import keep_billing_facts
 from control.billing.worker_tasks import billing_tasks
 from control.calls.analysis.analysis_job import make_analysis_job
+from control.calls.campaign_placement import make_campaign_placer
 from control.calls.transfer_end import enqueue_transfer_end
 from control.calls.worker_tasks import calls_tasks
+from control.campaigns.worker_tasks import campaigns_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
 from control.db.pool import Pool, Timeouts, open_pool
@@ -122,6 +124,7 @@ def make_worker_tasks(
                 analyse_call=make_analysis_job(pool, services.agent_lookup, services.call_analyser),
                 ends_unknown_calls=ends_unknown_calls,
             ),
+            campaigns_tasks(pool, make_campaign_placer(services.calls)),
             _make_privacy_tasks(pool, services),
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]

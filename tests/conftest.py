@@ -5,9 +5,11 @@ The servers start with the first test that needs them. The fixtures are plain fu
 
 import asyncio
 import gc
+import os
 import shutil
 import socket
 from collections.abc import Generator, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from control.db.migrate import migrate
+from tests.platform.file_scheduler import TOGETHER, FileScheduler, find_group
 from tests.platform.service_folder import make_service_folder
 from vocalized.services.postgres import Postgres, serve_postgres
 from vocalized.services.valkey import Valkey, serve_valkey
@@ -36,6 +39,9 @@ SLOWEST = ("network", "vocalized")
 # pipecat, once imported, replaces it on Python before 3.12 by one that raises a subclass of CancelledError. That is no
 # time-out to `asyncio.timeout`, which compares the class: a late answer of Redis would end the request instead.
 _WAIT_FOR = asyncio.wait_for
+
+# So much niceness is a third of the time, as the kernel gives it to processes that compute.
+NICENESS = 5
 
 _TEMPLATE = "migrated"
 _numbers = count(1)
@@ -57,6 +63,25 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the slowest files first, in their order, so that no test process works alone at the end."""
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SLOWEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduler | None:
+    """Keeps the tests of a file together, and those of some folders, where `--dist loadfile` is asked for."""
+    return FileScheduler(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Lets the programs of the folders that stay together go first: their calls run in real time, for minutes, beside
+    processes that compute."""
+    if "PYTEST_XDIST_WORKER" in os.environ and find_group(item.nodeid) not in TOGETHER:
+        _step_back()
+
+
+@cache
+def _step_back() -> None:
+    os.nice(NICENESS)
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def make_plan(
     if moment is not None:
         config = adapt_config(config, moment)
     texts = fill_texts(config, make_values(config, call, content.name))
-    message = texts["voicemail_message"] if call.direction == "outbound" else ""
+    message = texts["voicemail_message"] if call.direction == "outbound" and call.leaves_message else ""
     chains = {kind: make_chain(content, config, kind, offers) for kind in KINDS}
     empty = [kind for kind, choices in chains.items() if not choices]
     if empty:

@@ -47,7 +47,8 @@ CONTACT_PREFIX: Final = "contact_"
 class PlannedCall:
     """The call that a plan is made for. at: when the plan is made. caller, called: E.164, or whatever the carrier sends
     ("anonymous", a SIP URI). variables: the call's own. contact: values of the placeholders that tell whose the
-    customer's number is, by name. timezone: of the workspace, a name of the IANA database."""
+    customer's number is, by name. timezone: of the workspace, a name of the IANA database. leaves_message: whether an
+    answering machine may get the agent's message."""
 
     at: datetime
     id: str = ""
@@ -58,6 +59,7 @@ class PlannedCall:
     contact: Mapping[str, str] = field(default_factory=dict)
     workspace_name: str = ""
     timezone: str = "UTC"
+    leaves_message: bool = True
 
 
 def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:

@@ -37,6 +37,14 @@ _NEW_DOCUMENT: Final = (
 )
 _ENDPOINT: Final = "404 webhook_endpoint_not_found"
 _CALL: Final = "404 call_not_found"
+_CAMPAIGN: Final = "404 campaign_not_found"
+_CAMPAIGN_SETTINGS: Final = (
+    "404 agent_not_found, 404 tier_not_found, 409 workspace_suspended, 422 agent_version_unknown, "
+    "422 number_not_found, 422 dates_invalid, 422 too_many_attempts"
+)
+_NEW_RECIPIENTS: Final = (
+    f"{_CAMPAIGN}, 404 agent_not_found, 404 tier_not_found, 409 campaign_over, 422 agent_version_unknown"
+)
 _DESTINATION: Final = "422 number_invalid, 422 number_refused, 422 number_is_own, 422 country_not_allowed"
 _CALLED: Final = "422 number_on_do_not_call_list"
 _TRIAL_DESTINATION: Final = f"{_DESTINATION}, 422 number_unverified"
@@ -148,6 +156,26 @@ _CODES: Final[Mapping[str, str]] = {
     "list_webhook_deliveries": _ENDPOINT,
     "get_webhook_delivery": f"{_ENDPOINT}, 404 webhook_delivery_not_found",
     "replay_webhook_delivery": f"{_ENDPOINT}, 404 webhook_delivery_not_found, 409 webhook_endpoint_disabled",
+    "create_campaign": f"{_CAMPAIGN_SETTINGS}, 409 campaign_limit",
+    "get_campaign": _CAMPAIGN,
+    "replace_campaign": f"{_CAMPAIGN}, {_CAMPAIGN_SETTINGS}, 409 campaign_over",
+    "delete_campaign": f"{_CAMPAIGN}, 409 campaign_running",
+    "start_campaign": (
+        f"{_CAMPAIGN}, 404 agent_not_found, 404 tier_not_found, 409 campaign_status, 409 campaign_empty, "
+        "409 campaign_ended, 409 running_campaign_limit, 409 agent_not_live, 409 outbound_not_in_tier, "
+        "409 workspace_suspended, 409 owner_unverified, 422 agent_version_unknown"
+    ),
+    "pause_campaign": f"{_CAMPAIGN}, 409 campaign_status",
+    "cancel_campaign": f"{_CAMPAIGN}, 409 campaign_over",
+    "get_campaign_progress": _CAMPAIGN,
+    "add_recipients": _NEW_RECIPIENTS,
+    "upload_recipients": (
+        f"{_NEW_RECIPIENTS}, 422 file_unknown, 422 file_empty, 422 column_missing, 422 columns_invalid, "
+        "422 too_many_rows"
+    ),
+    "list_recipients": _CAMPAIGN,
+    "get_recipient": f"{_CAMPAIGN}, 404 recipient_not_found",
+    "export_campaign_results": _CAMPAIGN,
     "create_http_tool": f"{_TOOL_CONFIG}, 409 http_tool_limit, 409 tool_name_taken, 422 tool_name_reserved",
     "get_http_tool": _HTTP_TOOL,
     "change_http_tool": f"{_HTTP_TOOL}, {_TOOL_CONFIG}, 422 secrets_missing",

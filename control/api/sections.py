@@ -13,6 +13,7 @@ SECTIONS: Final = (
     Section("Addresses", "Addresses of the business, which some numbers are sold with only."),
     Section("Regulatory bundles", "Documents about the business that a carrier has, which some numbers need."),
     Section("Calls", "Place calls, follow and command running ones, read transcripts, costs, events and recordings."),
+    Section("Campaigns", "Lists of numbers that an agent calls: recipients, hours, retries, progress, results."),
     Section("Voice", "Providers that listen, think and speak: keys of one's own, and how they are chosen."),
     Section("Integrations", "Connections to calendars, CRMs and other services that agents use."),
     Section("Integration types", "What can be connected, with the settings that each type needs."),

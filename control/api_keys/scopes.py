@@ -13,6 +13,8 @@ Scope = Literal[
     "numbers:write",
     "calls:read",
     "calls:write",
+    "campaigns:read",
+    "campaigns:write",
     "do_not_call:read",
     "do_not_call:write",
     "voice:read",

@@ -1,25 +1,23 @@
-"""An invoice as a PDF: the only module that imports fpdf."""
+"""An invoice as a PDF: the only module that imports fpdf, and loaded with the first invoice."""
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from fontTools.ttLib import TTFont, TTLibError  # type: ignore[import-untyped]
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
 from fpdf.fonts import TTFFont
 
 from control.billing.descriptions import format_days
-from control.billing.invoices import Invoice, InvoiceLine, Payment
+from control.billing.invoice_document import InvoiceDocument
+from control.billing.invoice_fonts import read_letters
+from control.billing.invoices import Invoice, InvoiceLine
 from control.billing.money import format_money
 
-PDF_TYPE: Final = "application/pdf"
 # Widths of the columns, mm: description, quantity, amount. A4 has 170 mm between its margins.
 _COLUMNS: Final = (105.0, 30.0, 35.0)
 _MARGIN_MM: Final = 20.0
@@ -27,50 +25,8 @@ _LINE_MM: Final = 6.0
 _GREY: Final = 110
 _FONT: Final = "Roboto"
 _MISSING: Final = "?"
-_SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 # Stands for the number of pages until they are counted, wherever it is written.
 _PAGES: Final = "{nb}"
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceDocument:
-    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
-    fonts, the first choice first."""
-
-    issuer: Sequence[str]
-    invoice: Invoice
-    lines: Sequence[InvoiceLine]
-    payments: Sequence[Payment]
-    fonts: Sequence[Path] = ()
-
-    @property
-    def letters(self) -> set[str]:
-        """Of all texts that somebody chose."""
-        texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
-        return set().union(*texts, *(line.description for line in self.lines))
-
-
-@lru_cache(maxsize=64)
-def read_letters(file: Path) -> frozenset[int]:
-    """The code points that a font has (TrueType, OpenType, or the first of a collection). Takes 0.1 s for one with
-    Chinese letters. Raises OSError, and ValueError for a file that is none."""
-    try:
-        with file.open("rb") as data, TTFont(data, fontNumber=0, lazy=True) as font:
-            return frozenset(font.getBestCmap() or ())
-    except TTLibError as error:
-        raise ValueError(f"{file.name} is no font: {error}") from None
-
-
-def list_fonts(folder: Path) -> tuple[Path, ...]:
-    """The files of fonts in a folder by name, each read once. Raises ValueError for a folder that cannot be read, and
-    for a file that is no font."""
-    try:
-        found = tuple(sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES))
-        for file in found:
-            read_letters(file)
-    except OSError as error:
-        raise ValueError(f"{error.filename or folder} cannot be read: {error.strerror}") from None
-    return found
 
 
 def make_pdf(document: InvoiceDocument) -> bytes:

@@ -44,7 +44,8 @@ MOST_NAMED: Final = 5
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """A requested outbound call. number: as the customer wrote it. variables: fill the agent's placeholders. metadata:
-    the customer's own, stored with the call."""
+    the customer's own, stored with the call. agent_version: None for the agent's current one. number_ids: numbers to
+    call from, the preferred one first; empty: any of the workspace."""
 
     workspace_id: UUID
     agent_id: UUID
@@ -52,6 +53,8 @@ class CallRequest:
     is_test: bool
     variables: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    agent_version: int | None = None
+    number_ids: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ class OutboundCalls:
         """Inserts the call and enqueues the job that dials it. Raises as Calls.place does."""
         number, country = parse_destination(request.number)
         await self._workspaces.require_running(db, request.workspace_id)
-        agent = _require_agent(await self._agents.find_by_agent(db, request.workspace_id, request.agent_id))
+        named = (request.workspace_id, request.agent_id, request.agent_version)
+        agent = _require_agent(await self._agents.find_by_agent(db, *named))
         _require_able(agent, request)
         origin = await _choose_origin(db, request, number, country, agent)
         await self._do_not_call.require_unlisted(db, request.workspace_id, number, PARAM)
@@ -232,10 +236,13 @@ async def _choose_origin(
 ) -> OriginNumber:
     """The number to call from. Raises Conflict, Invalid."""
     origins = await read_numbers.select_origins(db, request.workspace_id, request.agent_id)
-    if not origins:
-        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
     if any(one.phone_number == number for one in origins):
         raise Invalid("This is a number of the workspace itself.", code="number_is_own", param=PARAM)
+    if request.number_ids:
+        places = {number_id: place for place, number_id in enumerate(request.number_ids)}
+        origins = sorted((one for one in origins if one.id in places), key=lambda one: places[one.id])
+    if not origins:
+        raise Conflict("This workspace has no active phone number to call from.", code="no_number")
     require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
     if agent.dial_scope.trial_numbers is None:
         return origins[0]

@@ -9,9 +9,10 @@ from uuid import UUID
 from control.billing.spend_snapshot import has_budget
 from control.calls import store, store_outbound
 from control.calls.admission import refuse
-from control.calls.outbound import NotDialable, OutboundCalls
+from control.calls.outbound import DialTerms, NotDialable, OutboundCalls
 from control.calls.state import CallState, close, mark_dialled
 from control.calls.state_changes import save_changes
+from control.campaigns import dial_check
 from control.carriers.model import CarrierName, DialRequest, PlacedCall
 from control.db.pool import Connection
 
@@ -86,11 +87,12 @@ class CallPlacement:
             await save_changes(db, [(queued, refuse(queued, "spend_limit", now))])
             return None
         try:
-            terms = await self._outbound.make_terms(db, call, now)
+            terms = await self._make_terms(db, call, now)
         except NotDialable as refused:
             await save_changes(db, [(queued, close(queued, "canceled", None, refused.detail, now, "control"))])
             return None
         leaves_message = terms.leaves_message and not queued.is_test
+        leaves_message = leaves_message and await dial_check.leaves_message(db, queued.workspace_id, call_id)
         details = replace(queued.details, placing_at=now, leaves_message=leaves_message)
         await store.update_states(db, [replace(queued, details=details)])
         dial = DialRequest(
@@ -104,6 +106,14 @@ class CallPlacement:
             leaves_message=leaves_message,
         )
         return DialOrder(carrier, dial, now, is_repeat=False)
+
+    async def _make_terms(self, db: Connection, call: store.StoredCall, now: datetime) -> DialTerms:
+        """Raises NotDialable."""
+        terms = await self._outbound.make_terms(db, call, now)
+        obstacle = await dial_check.find_obstacle(db, call.state.workspace_id, call.state.id, now)
+        if obstacle is not None:
+            raise NotDialable(obstacle)
+        return terms
 
     async def confirm(self, db: Connection, call_id: UUID, placed: PlacedCall, now: datetime) -> bool:
         """Stores the carrier's ids of the dialled call. False: the id belongs to another call of ours, or the call is

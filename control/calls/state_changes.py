@@ -1,5 +1,5 @@
-"""Writes changed call states, charges calls that are over, has them analysed and reported to customers' systems, and
-marks the days whose figures change with them."""
+"""Writes changed call states, charges calls that are over, has them analysed and reported to customers' systems,
+settles them with their campaigns, and marks the days whose figures change with them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date
@@ -10,8 +10,10 @@ from control.billing.charges import record_minutes
 from control.billing.ledger import FinishedCall
 from control.calls import store
 from control.calls.analysis.queue import enqueue_analyses
+from control.calls.campaign_calls import find_ended
 from control.calls.reported_changes import report_changes
 from control.calls.state import CallState
+from control.campaigns.settlement import settle_attempts
 from control.db.pool import Connection
 
 
@@ -29,6 +31,7 @@ async def save_changes(db: Connection, changed: Iterable[tuple[CallState, CallSt
     await charge_calls(db, [after for before, after in different if _charged(after) != _charged(before)])
     await enqueue_analyses(db, different)
     await report_changes(db, different)
+    await settle_attempts(db, find_ended(different))
 
 
 async def charge_calls(db: Connection, calls: Sequence[CallState]) -> None:

@@ -175,7 +175,7 @@ class StoredCall:
     is_new: bool = False
 
     def to_planned(self, at: datetime) -> PlannedCall:
-        """What a plan is made for. at: when it is made."""
+        """What a plan is made for. at: when it is made. A dialled call leaves a message if that was stored with it."""
         return PlannedCall(
             at=at,
             id=str(self.state.id),
@@ -183,6 +183,7 @@ class StoredCall:
             caller=self.caller,
             called=self.called,
             variables=self.variables,
+            leaves_message=self.state.details.leaves_message or self.state.details.placing_at is None,
         )
 
 

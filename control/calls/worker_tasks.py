@@ -9,6 +9,7 @@ from control.analytics.rollup import WorkspaceDay, mark_days
 from control.calls import read_uncharged, store, store_reaper, store_search
 from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
 from control.calls.analysis.queue import ANALYSE_CALL
+from control.calls.campaign_calls import SETTLED_AT_ONCE, settle_unsettled
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.do_not_call import CANCELED_AT_ONCE, cancel_listed
@@ -82,13 +83,10 @@ def calls_tasks(
         return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
     duties: list[AnyDuty] = [
+        *_RECORD_DUTIES,
         OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, now), 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
-        Duty("running_calls", 300, mark_running, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
-        Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
-        Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
-        Duty("listed_calls", 10, cancel_listed, CANCELED_AT_ONCE),
     ]
     handlers: dict[str, JobHandler] = {
         ANALYSE_CALL: analyse_call,
@@ -132,3 +130,13 @@ async def charge_uncharged(db: Connection, now: datetime) -> int:
     calls = await store.lock_states(db, found)
     await charge_calls(db, list(calls.values()))
     return len(calls)
+
+
+# Bring what follows from calls up to date.
+_RECORD_DUTIES: Final = (
+    Duty("running_calls", 300, mark_running, 1 << 30),
+    Duty("call_search", 60, index_older, INDEXED_AT_ONCE),
+    Duty("uncharged_calls", 300, charge_uncharged, CHARGED_AT_ONCE),
+    Duty("unsettled_attempts", 60, settle_unsettled, SETTLED_AT_ONCE),
+    Duty("listed_calls", 10, cancel_listed, CANCELED_AT_ONCE),
+)

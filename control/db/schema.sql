@@ -1064,6 +1064,74 @@ CREATE TABLE public.caller_deletions (
 );
 
 --
+-- Name: campaign_attempts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.campaign_attempts (
+    call_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    campaign_id uuid NOT NULL,
+    recipient_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    outcome text,
+    detail text
+);
+
+--
+-- Name: campaign_recipients; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.campaign_recipients (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    campaign_id uuid NOT NULL,
+    phone_number text NOT NULL,
+    variables jsonb NOT NULL,
+    timezone text,
+    reference text,
+    status text NOT NULL,
+    outcome text,
+    detail text,
+    attempts integer NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT campaign_recipients_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'calling'::text, 'finished'::text])))
+);
+
+--
+-- Name: campaigns; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.campaigns (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    name text NOT NULL,
+    agent_id uuid NOT NULL,
+    agent_version integer,
+    number_ids uuid[] NOT NULL,
+    status text NOT NULL,
+    status_reason text,
+    hours jsonb,
+    retries jsonb NOT NULL,
+    calls_per_minute integer NOT NULL,
+    most_open_calls integer NOT NULL,
+    leaves_messages boolean NOT NULL,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    next_dispatch_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT campaigns_calls_per_minute_check CHECK ((calls_per_minute > 0)),
+    CONSTRAINT campaigns_most_open_calls_check CHECK ((most_open_calls > 0)),
+    CONSTRAINT campaigns_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'running'::text, 'paused'::text, 'completed'::text, 'canceled'::text])))
+);
+
+--
 -- Name: contacts; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2810,6 +2878,18 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: campaign_attempts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: campaign_recipients; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: campaigns; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: contacts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3121,6 +3201,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127002901');
 INSERT INTO public.schema_migrations VALUES ('20261127003101');
 INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
+INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
 
 --
@@ -3542,6 +3623,34 @@ ALTER TABLE ONLY public.caller_deletions
 
 ALTER TABLE ONLY public.calls
     ADD CONSTRAINT calls_pkey PRIMARY KEY (id);
+
+--
+-- Name: campaign_attempts campaign_attempts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaign_attempts
+    ADD CONSTRAINT campaign_attempts_pkey PRIMARY KEY (call_id);
+
+--
+-- Name: campaign_recipients campaign_recipients_campaign_id_phone_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaign_recipients
+    ADD CONSTRAINT campaign_recipients_campaign_id_phone_number_key UNIQUE (campaign_id, phone_number);
+
+--
+-- Name: campaign_recipients campaign_recipients_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaign_recipients
+    ADD CONSTRAINT campaign_recipients_pkey PRIMARY KEY (id);
+
+--
+-- Name: campaigns campaigns_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaigns
+    ADD CONSTRAINT campaigns_pkey PRIMARY KEY (id);
 
 --
 -- Name: contacts contacts_integration_id_external_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4550,6 +4659,72 @@ CREATE INDEX calls_status ON public.calls USING btree (workspace_id, status, cre
 CREATE INDEX calls_workspace ON public.calls USING btree (workspace_id, created_at DESC, id DESC);
 
 --
+-- Name: campaign_attempts_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_attempts_number ON public.campaign_attempts USING btree (workspace_id, phone_number, started_at);
+
+--
+-- Name: campaign_attempts_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX campaign_attempts_open ON public.campaign_attempts USING btree (workspace_id, phone_number) WHERE (finished_at IS NULL);
+
+--
+-- Name: campaign_attempts_pace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_attempts_pace ON public.campaign_attempts USING btree (campaign_id, started_at);
+
+--
+-- Name: campaign_attempts_recipient; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_attempts_recipient ON public.campaign_attempts USING btree (recipient_id, started_at);
+
+--
+-- Name: campaign_attempts_unfinished; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_attempts_unfinished ON public.campaign_attempts USING btree (campaign_id) WHERE (finished_at IS NULL);
+
+--
+-- Name: campaign_recipients_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_recipients_due ON public.campaign_recipients USING btree (campaign_id, next_attempt_at, id) WHERE (status = 'pending'::text);
+
+--
+-- Name: campaign_recipients_number; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_recipients_number ON public.campaign_recipients USING btree (workspace_id, phone_number);
+
+--
+-- Name: campaign_recipients_order; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaign_recipients_order ON public.campaign_recipients USING btree (campaign_id, id);
+
+--
+-- Name: campaigns_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaigns_due ON public.campaigns USING btree (next_dispatch_at) WHERE (status = 'running'::text);
+
+--
+-- Name: campaigns_newest; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaigns_newest ON public.campaigns USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: campaigns_over; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX campaigns_over ON public.campaigns USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+--
 -- Name: contacts_mobile_phone; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5548,6 +5723,27 @@ ALTER TABLE ONLY public.calls
     ADD CONSTRAINT calls_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: campaign_attempts campaign_attempts_recipient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaign_attempts
+    ADD CONSTRAINT campaign_attempts_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES public.campaign_recipients(id) ON DELETE CASCADE;
+
+--
+-- Name: campaign_recipients campaign_recipients_campaign_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaign_recipients
+    ADD CONSTRAINT campaign_recipients_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
+
+--
+-- Name: campaigns campaigns_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.campaigns
+    ADD CONSTRAINT campaigns_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: contacts contacts_integration_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6132,6 +6328,24 @@ ALTER TABLE public.caller_deletions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.calls ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: campaign_attempts; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.campaign_attempts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: campaign_recipients; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.campaign_recipients ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: campaigns; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.campaigns ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: contacts; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6550,6 +6764,24 @@ CREATE POLICY tenant ON public.caller_deletions USING ((( SELECT (public.current
 --
 
 CREATE POLICY tenant ON public.calls USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: campaign_attempts tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.campaign_attempts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: campaign_recipients tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.campaign_recipients USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: campaigns tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.campaigns USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: contacts tenant; Type: POLICY; Schema: public; Owner: -
@@ -7166,6 +7398,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.caller_deletions TO vocalized_app;
+
+--
+-- Name: TABLE campaign_attempts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.campaign_attempts TO vocalized_app;
+
+--
+-- Name: TABLE campaign_recipients; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.campaign_recipients TO vocalized_app;
+
+--
+-- Name: TABLE campaigns; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.campaigns TO vocalized_app;
 
 --
 -- Name: TABLE contacts; Type: ACL; Schema: public; Owner: -

@@ -82,8 +82,12 @@ TOOLS: Final = (
     ToolDeclaration("list_documents", "list_documents", has_outside_words=True),
     ToolDeclaration("search_knowledge", "search_knowledge", has_outside_words=True),
     ToolDeclaration("list_blocked_callers", "list_blocked_callers"),
+    ToolDeclaration("list_campaigns", "list_campaigns", hint="get_campaign_progress has the figures of one."),
+    ToolDeclaration("get_campaign_progress", "get_campaign_progress"),
+    ToolDeclaration("list_do_not_call_numbers", "list_do_not_call_numbers", has_outside_words=True),
     ToolDeclaration("activate_agent", "activate_agent", ToolEffect.WRITE, is_repeatable=True),
     ToolDeclaration("pause_agent", "pause_agent", ToolEffect.WRITE, is_repeatable=True),
+    ToolDeclaration("pause_campaign", "pause_campaign", ToolEffect.WRITE, is_repeatable=True),
     ToolDeclaration("block_caller", "block_caller", ToolEffect.WRITE),
     ToolDeclaration(
         "add_document",

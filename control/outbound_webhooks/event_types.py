@@ -19,6 +19,7 @@ ChosenType = Literal[
     "call.started", "call.ended", "call.analysed", "recording.ready", "transfer.started", "transfer.failed",
     "caller.opted_out", "message.taken", "appointment.booked", "appointment.changed", "invoice.updated",
     "spending_limit.near", "spending_limit.reached", "agent.created", "agent.updated", "agent.deleted",
+    "campaign.started", "campaign.paused", "campaign.completed", "campaign.recipient_finished",
 ]  # fmt: skip
 # A test is sent on request only.
 EventType = Literal[ChosenType, "webhook.test"]
@@ -149,6 +150,30 @@ class AgentEventData:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignEventData:
+    """A campaign after its change. status: running, paused, completed or canceled. reason: why the platform changed it;
+    null: a member did, or it is done."""
+
+    campaign_id: UUID
+    name: str
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientEventData:
+    """A recipient of a campaign who is not called any more. outcome: of the last call, or why there was none; detail: a
+    code that explains it. attempts: calls that the carrier had."""
+
+    campaign_id: UUID
+    recipient_id: UUID
+    outcome: str
+    detail: str | None
+    attempts: int
+    last_call_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class TestEventData:
     """What a member had sent to see whether it arrives. webhook_endpoint_id: where to."""
 
@@ -166,6 +191,8 @@ EventData = (
     | InvoiceEventData
     | SpendingLimitEventData
     | AgentEventData
+    | CampaignEventData
+    | RecipientEventData
     | TestEventData
 )
 
@@ -195,5 +222,9 @@ EVENT_DESCRIPTIONS: Final[Mapping[str, EventDescription]] = {
     "agent.created": EventDescription("An agent was created.", AgentEventData),
     "agent.updated": EventDescription("An agent's config, number or status changed.", AgentEventData),
     "agent.deleted": EventDescription("An agent was deleted.", AgentEventData),
+    "campaign.started": EventDescription("A campaign was started, or started again.", CampaignEventData),
+    "campaign.paused": EventDescription("A campaign was paused, by a member or the platform.", CampaignEventData),
+    "campaign.completed": EventDescription("A campaign was completed or canceled.", CampaignEventData),
+    "campaign.recipient_finished": EventDescription("A recipient is not called any more.", RecipientEventData),
     "webhook.test": EventDescription("A member asked for a test.", TestEventData),
 }

@@ -195,6 +195,16 @@ _SPECS: Final = (
         "knowledge_document_characters", 2_000_000, 1, 10_000_000,
         "Characters of a document's text, where the workspace's tier names no figure.",
     ),
+    _number("campaigns", 500, 0, 10_000, "Campaigns that a workspace may have, where its tier names no figure."),
+    _number("campaigns_running", 3, 0, 100, "Campaigns of a workspace that may run at once, if its tier names none."),
+    _number(
+        "campaign_recipients", 10_000, 0, 100_000,
+        "Recipients that a campaign may have, where the workspace's tier names no figure.",
+    ),
+    _number(
+        "campaign_attempts", 5, 1, 10,
+        "Calls that a campaign may place to one recipient, where the workspace's tier names no figure.",
+    ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 

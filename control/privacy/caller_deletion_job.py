@@ -13,6 +13,7 @@ from control.calls.deletion import CallerNumber
 from control.calls.job_support import decode_payload, utc_now
 from control.calls.media_assignment import MediaAssignment
 from control.calls.model import DeletedCall
+from control.campaigns.deletion import delete_number
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -138,6 +139,7 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
         counts = Counter(await calls.delete_mentions(db, caller))
         counts["stored_responses"] = await forget_responses(db, caller.number)
         counts.update(await delete_caller_records(db, caller.workspace_id, caller.number))
+        counts["campaign_recipients"] = await delete_number(db, caller.workspace_id, caller.number)
         deleted = await calls.list_deleted_calls(db, caller)
     counts["exports"] = await withdraw_exports(pool, storage, caller.workspace_id, found.deletion.requested_at)
     counts["webhooks"], still_open = await clear_payloads(pool, caller.number, _carrier_ids(deleted))

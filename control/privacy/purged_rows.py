@@ -5,12 +5,14 @@ All at once they would exceed the timeout of a statement, and the workspace woul
 from uuid import UUID
 
 from control.calls.deletion import delete_workspace_calls
+from control.campaigns.deletion import delete_workspace_recipients
 from control.db.pool import Connection
 from control.outbound_webhooks.deletion import delete_workspace_events
 
 
 async def delete_workspace_rows(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` calls, with their events and words, and events for customers' systems; returns how many.
-    Needs platform scope."""
-    calls = await delete_workspace_calls(db, workspace_id, most)
-    return calls + await delete_workspace_events(db, workspace_id, most - calls)
+    """Deletes up to `most` calls, with their events and words, events for customers' systems, and recipients of
+    campaigns; returns how many. Needs platform scope."""
+    done = await delete_workspace_calls(db, workspace_id, most)
+    done += await delete_workspace_events(db, workspace_id, most - done)
+    return done + await delete_workspace_recipients(db, workspace_id, most - done)

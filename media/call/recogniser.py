@@ -51,6 +51,7 @@ class CallRecogniser:
         self._turn = 0
         self._token: int | None = None  # of the latest request for a text, until it is answered
         self._has_text = False  # of this turn
+        self._text = ""  # of this turn, as told last
         self._last_words: asyncio.Future[str] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._buffered_ms = 0.0  # of audio, before the session was open
@@ -99,7 +100,7 @@ class CallRecogniser:
 
     def next_turn(self) -> None:
         """The turn's text has been used; later text belongs to the next turn."""
-        self._token, self._has_text = None, False
+        self._token, self._has_text, self._text = None, False, ""
         if self._session is not None:
             self._session.next_turn()
         else:
@@ -122,15 +123,15 @@ class CallRecogniser:
         self._token = None
 
     async def last_words(self, within_s: float) -> str:
-        """Returns the text of the turn that the call's end cut off; empty if it does not come in time. The sink gets no
-        final text from here on."""
+        """Returns the text of the turn that the call's end cut off; what is known of it if the whole does not come in
+        time, or the recogniser fails. The sink gets no final text from here on."""
         self._last_words = asyncio.get_running_loop().create_future()
         self.finalise(LAST_TOKEN)
         try:
             async with asyncio.timeout(within_s):
                 return await self._last_words
         except TimeoutError:
-            return ""
+            return self._text
 
     async def close(self) -> None:
         """Ends the session, or the attempt to open it."""
@@ -159,15 +160,18 @@ class CallRecogniser:
 
     def _on_event(self, event: SpeechToTextEvent) -> None:
         if isinstance(event, RecognisedText):
+            self._text = event.text
             self._has_text = self._has_text or bool(event.text.strip())
             if event.final and event.token == self._token:
                 self._token = None
             if event.words:
                 self._keep_words(event.words)
+        is_answer = isinstance(event, RecognisedText) and event.token == LAST_TOKEN
+        is_last = is_answer or isinstance(event, SpeechToTextFailed)
+        if self._last_words is not None and is_last and not self._last_words.done():
+            self._last_words.set_result(self._text)
         if self._last_words is None or not isinstance(event, RecognisedText) or not event.final:
             self._sink(event)
-        elif not self._last_words.done():
-            self._last_words.set_result(event.text)
 
     def _keep_words(self, words: Sequence[TimedWord]) -> None:
         """They replace earlier ones that were heard in the same audio: the vendor changed its mind, or another one

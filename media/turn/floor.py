@@ -65,12 +65,11 @@ class Floor:
         self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
-        self._stalled = StalledWords()
-        self._interrupted = self._over_agent = False
+        self._stalled = StalledWords(rules)
+        self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
         self._hold = Hold(rules)
-        self._overlap_open = False
         self._interruptible = True
 
     @property
@@ -115,7 +114,8 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        self._stalled.tell(t, is_changed=changed, answers=answers)
+        end = t if changed and self._unseen != NEVER else max(self._last_voice, self._unseen)
+        self._stalled.tell(t, end, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -207,8 +207,7 @@ class Floor:
         if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
             self._commit()
         self.agent.stop()
-        self._interrupted = False
-        self._interruptible = True
+        self._interrupted, self._interruptible = False, True
         self._hold.end()
         if self._speaking or self.state is FloorState.HELD:
             return self._start(t, again=True, over_agent=not self.agent.asks)
@@ -247,13 +246,15 @@ class Floor:
         return self._finish_if_due(t)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        silent_ms = t - max(self._last_voice, self._unseen)
-        if silent_ms < self._pause.needed_ms or self._speaking:
-            return self._pause.prepare(t, silent_ms, self._text, over_agent=self._over_agent)
-        return self._finish(t) if self._pause.may_end(t) else NOTHING
-
-    def _finish(self, t: int) -> Decisions:
+        pause = self._pause
         end = max(self._last_voice, self._unseen)
+        begin = self._stalled.silence_begin(end, pause.needed_ms) if pause.has_words else end
+        if t - begin < pause.needed_ms or self._speaking:
+            return pause.prepare(t, t - begin, self._text, over_agent=self._over_agent)
+        return self._finish(t, end, begin + pause.needed_ms) if pause.may_end(t) else NOTHING
+
+    def _finish(self, t: int, end: int, due: int) -> Decisions:
+        """end, due: as in `CallerDone`."""
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
@@ -263,7 +264,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, end + self._pause.needed_ms),)
+        return (CallerDone(t, end, self._text.text, due),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""
@@ -374,8 +375,7 @@ class Floor:
         """The agent has the floor from here."""
         self.state = state
         self.agent.begin()
-        self._overlap_open = self._interrupted = False
-        self._interruptible = True
+        self._overlap_open, self._interrupted, self._interruptible = False, False, True
         self._hold.reset()
 
     def _lose_floor(self) -> None:

@@ -55,14 +55,18 @@ class TurnPause:
         """The caller speaks: what the recogniser thought of the silence before is out of date."""
         self._evidence.add_signal("", None)
 
+    @property
+    def has_words(self) -> bool:
+        """Whether the final text has come, and is no dictation."""
+        return self._request.is_answered and not self._evidence.is_dictating
+
     def may_end(self, t: int) -> bool:
         """Whether the final text has come, or was waited for long enough."""
         return self._request.is_answered or self._request.waited_ms(t) >= self._rules.text_wait_ms
 
     def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:
         """PrepareAnswer shortly before the needed silence is over. over_agent: the words were said over the agent's."""
-        may_prepare = self._request.is_answered and not self._evidence.is_dictating
-        if may_prepare and self._preparation.is_due(silent_ms, self.needed_ms):
+        if self.has_words and self._preparation.is_due(silent_ms, self.needed_ms):
             return self._preparation.decide(t, text, over_agent=over_agent)
         return NOTHING
 

@@ -203,3 +203,10 @@ def test_links_in_emails_lead_to_the_portal_or_to_the_pages_of_the_api(
         monkeypatch.setenv(PREFIX + name, value)
     policies = control_options(control_settings()).policies
     assert (policies.links, policies.has_portal) == (links, bool(portal))
+
+
+def test_what_few_processes_use_is_not_loaded_at_the_start() -> None:
+    """What writes invoices would be a fifth of the start, Telnyx's SDK a third."""
+    script = "import control.__main__, sys; print({'fpdf', 'fontTools', 'numpy', 'telnyx'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("set()\n", "")

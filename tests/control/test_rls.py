@@ -65,6 +65,14 @@ ROWS = {
     "VALUES ($2, $1, $2, $2, 'pending', 0, 0, now(), now(), now())",
     "outbound_webhook_attempts": "INSERT INTO outbound_webhook_attempts (delivery_id, number, workspace_id, "
     "started_at, took_ms, answer) VALUES ($2, 1, $1, now(), 1, '')",
+    "campaigns": "INSERT INTO campaigns (id, workspace_id, name, agent_id, number_ids, status, retries, "
+    "calls_per_minute, most_open_calls, leaves_messages, next_dispatch_at, created_at, updated_at) "
+    "VALUES ($2, $1, 'x', $2, '{}', 'draft', '{}', 1, 1, false, now(), now(), now())",
+    "campaign_recipients": "INSERT INTO campaign_recipients (id, workspace_id, campaign_id, phone_number, variables, "
+    "status, attempts, next_attempt_at, created_at) "
+    "VALUES ($2, $1, $2, '+12125550123', '{}', 'pending', 0, now(), now())",
+    "campaign_attempts": "INSERT INTO campaign_attempts (call_id, workspace_id, campaign_id, recipient_id, "
+    "phone_number, started_at) VALUES ($2, $1, $2, $2, '+12125550123', now())",
     "phone_codes": "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, "
     "created_at, expires_at) VALUES ($2, $1, $2, '+12125550123', $2, 'en', 'x', now(), now())",
     "called_countries": "INSERT INTO called_countries (workspace_id, country, first_at) "

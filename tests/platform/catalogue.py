@@ -8,7 +8,7 @@ from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from control.agents.seed import seed_templates
 from control.billing.price_changes import seed_prices
-from control.db.pool import Connection
+from control.db.pool import Connection, open_pool
 from control.db.scope import enter_platform
 from control.integrations.seed import seed_integration_types
 from control.platform.seed import seed_platform
@@ -29,3 +29,9 @@ async def seed_catalogue(db: Connection) -> None:
     await seed_prices(db, shipped_prices(), PRICED_FROM)
     await seed_templates(db, shipped_templates(), datetime.now(UTC))
     await seed_integration_types(db, shipped_integration_types(), datetime.now(UTC))
+
+
+async def seed_database(url: str) -> None:
+    """Seeds a migrated database, as its owner."""
+    async with open_pool(url, size=1, role="owner") as owners, owners.transaction() as db:
+        await seed_catalogue(db)

@@ -53,7 +53,7 @@ class Utterance:
     def without_cuts(self, prefixes: Set[tuple[str, ...]]) -> "Utterance":
         """The same utterance, which is not to be cut after any of these beginnings."""
         lengths = frozenset(length for length in self.inner_cuts if self.words[:length] in prefixes)
-        return replace(self, unclear=lengths)
+        return replace(self, unclear=self.unclear | lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,13 @@ def pair_cuts(utterances: list[Utterance], random_: random.Random) -> list[Cut]:
             cuts.append(Cut(utterance.words[:length], utterance.asked, 0.0))
             cuts.append(Cut(utterance.words, utterance.asked, 1.0))
     return cuts
+
+
+def parse_turn(text: str) -> Utterance:
+    """A turn with its punctuation; a "/" is behind words that may be all or may go on."""
+    parts = text.split(" / ")
+    unclear = list(accumulate(len(split_words(part)) for part in parts))[:-1]
+    return replace(_utterance(" ".join(parts)), unclear=frozenset(unclear))
 
 
 def _utterance(line: str) -> Utterance:

@@ -4,14 +4,17 @@ import random
 import resource
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.expected_reply import ExpectedReply
+from media.turn.operating_curve import DEFAULT_WEIGHTS, WEIGHTS
 from tools.completeness import corpus, recipe
 from tools.completeness.calibration import area_under_curve, calibration_table
 from tools.completeness.corpus import Cut, Utterance
 from tools.completeness.model_file import digest_of
+from tools.completeness.phone_turns import turn_texts
 from tools.completeness.sentence_generator import SentenceGenerator
 from tools.completeness.teacher import read_labels
 
@@ -49,12 +52,47 @@ def print_figures(path: Path) -> None:
     for name, utterances in sets.items():
         cuts = _pairs(utterances)
         print(f"{name}: {len(cuts)} texts, AUC {area_under_curve(judge(model, cuts), _labels(cuts)):.4f}")
+    _print_phone_turns(model)
     _print_teacher(model, sets)
     for name in ("in domain", "elsewhere"):
         cuts = _pairs(sets[name])
         for count, mean, share in calibration_table(judge(model, cuts), _labels(cuts)):
             print(f"{name}: {count} texts, mean {mean:.3f}, finished {share:.3f}")
     _print_cost(model, [" ".join(each.words) for each in sets["in domain"][:2_000]])
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneTurnFigures:
+    """Of the turns of data/phone_turns.txt and their beginnings. done: share of the turns that the operating curve
+    answers soon. patient: share of the beginnings that it does not."""
+
+    turns: int
+    beginnings: int
+    area: float
+    done: float
+    patient: float
+
+
+def phone_turn_figures(model: CompletenessModel) -> PhoneTurnFigures:
+    whole, cut = turn_texts()
+    done = WEIGHTS.get(model.language, DEFAULT_WEIGHTS).text_done
+    chances = model.probabilities(whole + cut, language=model.language)
+    ends, inner = chances[: len(whole)], chances[len(whole) :]
+    return PhoneTurnFigures(
+        turns=len(whole),
+        beginnings=len(cut),
+        area=area_under_curve(chances, [1.0] * len(whole) + [0.0] * len(cut)),
+        done=sum(each >= done for each in ends) / len(ends),
+        patient=sum(each < done for each in inner) / len(inner),
+    )
+
+
+def _print_phone_turns(model: CompletenessModel) -> None:
+    found = phone_turn_figures(model)
+    print(
+        f"phone turns: {found.turns} turns, {found.beginnings} beginnings, AUC {found.area:.4f}; "
+        f"answered soon: {found.done:.1%} of the turns, {1 - found.patient:.1%} of the beginnings"
+    )
 
 
 def _print_teacher(model: CompletenessModel, sets: dict[str, list[Utterance]]) -> None:

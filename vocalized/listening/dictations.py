@@ -34,6 +34,11 @@ DICTATIONS: Final = (
         ("four two four two", "one eight seven five", "three zero six nine", "two two six four"),
     ),
     Dictation("8-digit reference", "What is your reference number?", ("four seven one three", "nine zero two six")),
+    Dictation(
+        "8-digit reference, length asked",
+        "What is your eight-digit reference number?",
+        ("four seven one three", "nine zero two six"),
+    ),
     Dictation("e-mail", "What is your e-mail address?", ("john dot miller", "at gmail dot com")),
     Dictation("date", "What is your date of birth?", ("the fourth of march", "nineteen eighty two")),
 )

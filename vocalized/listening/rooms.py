@@ -38,9 +38,14 @@ class HeardCase(msgspec.Struct, frozen=True):
     turns: int
 
     @property
+    def has_words(self) -> bool:
+        """Whether one turn has most of the words, however late it was answered."""
+        return self.words >= WHOLE_SHARE
+
+    @property
     def is_whole(self) -> bool:
         """Whether the answer was heard whole, and answered."""
-        return self.words >= WHOLE_SHARE and self.response_ms is not None and self.response_ms <= LATEST_MS
+        return self.has_words and self.response_ms is not None and self.response_ms <= LATEST_MS
 
 
 class NoiseCase(msgspec.Struct, frozen=True):

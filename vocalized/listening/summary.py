@@ -54,15 +54,14 @@ def _rooms(run: ListeningRun) -> Iterator[str]:
     for level in sorted({case.level_db for case in run.quiet}, reverse=True):
         heard[f"caller at {level:g} dB of full scale"] = [case for case in run.quiet if case.level_db == level]
     if run.babble or run.quiet:
-        yield "| place | cases | heard whole and answered | answered | response p50, p95, ms |"
-        yield "| --- | --- | --- | --- | --- |"
+        yield "| place | cases | heard whole and answered | 70 % of the words | answered | response p50, p95, ms |"
+        yield "| --- | --- | --- | --- | --- | --- |"
     for name, cases in heard.items():
         if cases:
             times = [case.response_ms for case in cases if case.response_ms is not None]
-            yield (
-                f"| {name} | {len(cases)} | {share([case.is_whole for case in cases]):.1%} "
-                f"| {len(times) / len(cases):.1%} | {_middle(times)} |"
-            )
+            whole, words = share([case.is_whole for case in cases]), share([case.has_words for case in cases])
+            answered = len(times) / len(cases)
+            yield f"| {name} | {len(cases)} | {whole:.1%} | {words:.1%} | {answered:.1%} | {_middle(times)} |"
     if run.noise:
         minutes, ghosts = sum(case.minutes for case in run.noise), sum(case.ghosts for case in run.noise)
         yield ""

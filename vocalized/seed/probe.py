@@ -180,7 +180,7 @@ def client_probes(
                           "/analytics/overview?period=day", "/analytics/overview", "/analytics/agents",
                           "/analytics/costs", "/voice/providers", "/voice/strategy", "/integrations",
                           "/integration-types", "/api-keys", "/http-tools", "/mcp-servers", "/webhook-endpoints",
-                          "/billing/current",
+                          "/campaigns", "/billing/current",
                           "/billing/history", "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [

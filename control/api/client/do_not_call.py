@@ -71,8 +71,8 @@ async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumb
 
 
 async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> AddedNumbersAnswer:
-    """Adds the numbers of a CSV file, which is the body, in UTF-8: the column `number`, and `note` if there is one;
-    without a header, the first column. Up to 10,000 rows. `row` of an error is the file's line."""
+    """Adds the numbers of a CSV file, which is the body. It is UTF-8 and has the column `number`, and `note` if there
+    is one; without a header, the first column counts. Up to 10,000 rows. `row` of an error is the file's line."""
     return await _add(context, parse_number_file(upload), "import")
 
 

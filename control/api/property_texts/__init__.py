@@ -12,6 +12,7 @@ from control.api.property_texts.analytics import ANALYTICS
 from control.api.property_texts.api_keys import API_KEYS
 from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
+from control.api.property_texts.campaigns import CAMPAIGNS
 from control.api.property_texts.common import COMMON
 from control.api.property_texts.do_not_call import DO_NOT_CALL
 from control.api.property_texts.integrations import INTEGRATIONS
@@ -37,7 +38,8 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 
 PROPERTY_TEXTS: Final = _joined(
     [
-        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, DO_NOT_CALL, INTEGRATIONS, KNOWLEDGE, NUMBERS,
+        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, CAMPAIGNS, DO_NOT_CALL, INTEGRATIONS, KNOWLEDGE,
+        NUMBERS,
         PRIVACY, STAFF, TOOLS, VOICE, WEBHOOKS,
     ]
 )  # fmt: skip

@@ -13,6 +13,11 @@ from media.providers.local.speech import Recognition, RecognitionStop
 SILENCE_DB: Final = -52.0
 # Below this mean log probability per token, telephone speech was never recognised correctly.
 MIN_LOG_PROB: Final = -1.0
+# A whole utterance with a lower one (a probability of 0.7 per token) is heard a second time, 7.5 % faster, and the text
+# with the higher one is taken. Of 146 utterances in babble 10 dB softer 34 % were heard twice; 83.5 % of the words were
+# right instead of 81.7 %. Heard slower, the recogniser understands less.
+SURE_LOG_PROB: Final = -0.357
+FASTER: Final = 1.075
 # The model recognises best at this level, with this much silence around the speech.
 LEVEL_DB: Final = -20.0
 MARGIN_S: Final = 0.3
@@ -47,7 +52,7 @@ class Recogniser:
         """Transcribes one utterance: 16-bit little-endian mono, any length. stop: ends it within some ms.
 
         Raises ValueError for half a sample or a sample rate that is not between 8 and 48 kHz, RecognitionAbandoned
-        after `stop` was set."""
+        after `stop` was set. What can be stopped is heard only once."""
         speech = _speech(_samples(pcm, sample_rate))
         if not len(speech):
             return Recognition("", 0.0)
@@ -59,6 +64,14 @@ class Recogniser:
         return Recognition(" ".join(hypothesis.text for hypothesis in recognised), confidence)
 
     def _transcribe_piece(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
+        hypothesis = self._hear(piece, stop)
+        if stop is None and hypothesis.text and hypothesis.log_prob < SURE_LOG_PROB:
+            second = self._hear(soxr.resample(piece, RATE * FASTER, RATE), stop)
+            hypothesis = max(hypothesis, second, key=lambda one: (bool(one.text), one.log_prob))
+        return hypothesis
+
+    def _hear(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
+        """The model's text; "" where it is unreliable, or what the model puts out for noise."""
         margin = np.zeros(int(MARGIN_S * RATE), np.float32)
         hypothesis = self._model.transcribe(np.concatenate((margin, piece, margin)), stop)
         text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())

@@ -82,6 +82,8 @@ class _Session:
         self._closed = False
 
     def push(self, ulaw: bytes) -> None:
+        if self._closed:
+            return
         self._audio += ulaw
         if not self._in_turn:
             if len(self._audio) > 2 * IDLE_AUDIO:

@@ -12,12 +12,11 @@ import pytest
 
 from control.agents.model import AgentDraft, VoiceAgent
 from control.db.pool import Connection, Pool, open_pool
-from control.db.scope import enter_workspace
+from control.db.scope import enter_platform, enter_workspace
 from control.platform.audit import Actor
 from control.services import Services
 from control.workspaces.model import NewWorkspace
 from shared.ids import new_id
-from tests.platform.catalogue import seed_catalogue
 from tests.platform.services import offline_services
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,22 +66,20 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 @pytest.fixture
-async def workspace(database_url: str, services: Services) -> AsyncIterator[AgentsWorkspace]:
+async def workspace(seeded_database_url: str, services: Services) -> AsyncIterator[AgentsWorkspace]:
     """A new workspace of the trial tier with a verified owner; rolled back after the test."""
-    async with open_pool(database_url, size=1) as pool, pool.acquire() as db:
+    async with open_pool(seeded_database_url, size=1) as pool, pool.acquire() as db:
         transaction = db.transaction()
         await transaction.start()
-        await _seed(db)
+        await enter_platform(db)
         yield await make_workspace(db, services)
         await transaction.rollback()
 
 
 @pytest.fixture
-async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
+async def pool(fresh_seeded_database_url: str) -> AsyncIterator[Pool]:
     """A pool on a seeded database of the test's own, for races."""
-    async with open_pool(fresh_database_url, size=6) as pool:
-        async with pool.transaction() as db:
-            await _seed(db)
+    async with open_pool(fresh_seeded_database_url, size=6) as pool:
         yield pool
 
 
@@ -101,7 +98,3 @@ async def make_workspace(db: Connection, services: Services, *, verified: bool =
     actor = Actor("user", user.id, email)
     workspace = await services.workspaces.create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), NOW)
     return AgentsWorkspace(db, services, workspace.id, actor)
-
-
-async def _seed(db: Connection) -> None:
-    await seed_catalogue(db)

@@ -65,9 +65,9 @@ async def workspace(pool: Pool, services: Services) -> AgentsWorkspace:
 
 
 @pytest.fixture
-async def gate(fresh_database_url: str, pool: Pool, workspace: AgentsWorkspace) -> AsyncIterator[Gate]:
+async def gate(fresh_seeded_database_url: str, pool: Pool, workspace: AgentsWorkspace) -> AsyncIterator[Gate]:
     """A gate whose lock the database's owner holds."""
-    owner = await asyncpg.connect(fresh_database_url)
+    owner = await asyncpg.connect(fresh_seeded_database_url)
     yield Gate(owner, pool, workspace)
     await owner.close()
 

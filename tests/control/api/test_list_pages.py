@@ -164,12 +164,30 @@ async def _insert_deliveries(api: Api, workspace_id: str, endpoint_id: str, coun
         )  # fmt: skip
 
 
+async def _insert_campaigns(api: Api, workspace_id: str, campaign_id: str, count: int) -> None:
+    """Campaigns, of which the first has this id, and the recipients of that one."""
+    first, owner = UUID(campaign_id), UUID(workspace_id)
+    for number in range(count):
+        await api.owner.execute(
+            "INSERT INTO campaigns (id, workspace_id, name, agent_id, number_ids, status, retries, calls_per_minute,"
+            " most_open_calls, leaves_messages, next_dispatch_at, created_at, updated_at)"
+            " VALUES ($1, $2, 'Recall', $1, '{}', 'draft', '{}', 1, 1, false, $3, $3, $3)",
+            UUID(new_id()) if number else first, owner, ago(number // 2),
+        )  # fmt: skip
+        await api.owner.execute(
+            "INSERT INTO campaign_recipients (id, workspace_id, campaign_id, phone_number, variables, status, attempts,"
+            " next_attempt_at, created_at) VALUES ($1, $2, $3, $4, '{}', 'pending', 0, now(), now())",
+            UUID(new_id()), owner, first, f"+1415558{number:04}",
+        )  # fmt: skip
+
+
 @pytest.fixture
 async def workspace(api: Api) -> CallWorkspace:
     """With LEAST rows at least in each list."""
     workspace = await make_call_workspace(api, tier="business")
     agent = f"{workspace.path}/agents/{workspace.agent_id}"
     await _insert_deliveries(api, workspace.workspace_id, workspace.agent_id, LEAST)
+    await _insert_campaigns(api, workspace.workspace_id, workspace.agent_id, LEAST)
     for number in range(LEAST):
         call_id = await workspace.insert_call(created_at=ago(number // 2))  # some at the same time
         await _take_message(api, workspace, call_id, number)
@@ -209,7 +227,8 @@ async def lists(api: Api, workspace: CallWorkspace) -> list[PagedList]:
             path.replace("{workspaceId}", workspace.workspace_id)
             .replace("{agentId}", workspace.agent_id)
             .replace("{integrationId}", workspace.agent_id)
-            .replace("{webhookEndpointId}", workspace.agent_id),
+            .replace("{webhookEndpointId}", workspace.agent_id)
+            .replace("{campaignId}", workspace.agent_id),
             NAMES.get(path, "id"),
         )
         for path in paths
@@ -282,12 +301,13 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await _insert_address(api, other.workspace_id, 0)
     await _insert_integration(api, other.workspace_id, 0, other.agent_id)
     await _insert_deliveries(api, other.workspace_id, other.agent_id, 1)
+    await _insert_campaigns(api, other.workspace_id, other.agent_id, 1)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 19
+    assert len(mine) == 21
     for one in mine:
         url = one.path.replace("{workspaceId}", other.workspace_id).replace("{integrationId}", other.agent_id)
-        url = url.replace("{webhookEndpointId}", other.agent_id)
+        url = url.replace("{webhookEndpointId}", other.agent_id).replace("{campaignId}", other.agent_id)
         theirs = PagedList(other.ann, one.path, url, one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))
         reply = await one.client.get(one.url, params={"starting_after": row})

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from control.billing.invoice_pdf import InvoiceDocument, make_pdf
+from control.billing.invoice_document import InvoiceDocument
+from control.billing.invoice_pdf import make_pdf
 from control.billing.invoices import Invoice, InvoiceLine, Payment
 
 ISSUED = datetime(2026, 12, 2, 9, tzinfo=UTC)

@@ -78,7 +78,13 @@ def error_of(reply: Reply) -> Mapping[str, Any]:
 async def test_every_reading_tool_answers_by_its_schema(calls: CallWorkspace, secret: str, mode: str) -> None:
     """The client checks each structured result against the tool's output schema."""
     call_id = (await calls.ann.get(calls.calls_path)).body["calls"][0]["id"]
+    made = await calls.ann.post(
+        calls.calls_path.replace("/calls", "/campaigns"),
+        json={"name": f"Reminders, {mode}", "agent_id": calls.agent_id},
+    )
+    assert made.status == 201, made.body
     given = {"agent_id": calls.agent_id, "call_id": call_id, "query": "opening hours"}
+    given["campaign_id"] = made.body["campaign"]["id"]
     async with mcp_client(calls.api.url, secret, mode=mode) as client:
         listed = (await client.list_tools()).tools
         assert [tool.name for tool in listed] == READING

@@ -21,7 +21,6 @@ from control.services import Services
 from control.workspaces.model import NewWorkspace
 from tests.control.carriers.telnyx_peer import CONNECTION, KEY, TelnyxPeer
 from tests.control.carriers.twilio_peer import SID, TOKEN, TwilioPeer
-from tests.platform.catalogue import seed_catalogue
 from tests.platform.services import offline_services
 
 T = TypeVar("T")
@@ -103,11 +102,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 @pytest.fixture
-async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
+async def pool(fresh_seeded_database_url: str) -> AsyncIterator[Pool]:
     """A pool on a seeded database."""
-    async with open_pool(fresh_database_url, size=6) as pool:
-        async with pool.transaction() as db:
-            await seed_catalogue(db)
+    async with open_pool(fresh_seeded_database_url, size=6) as pool:
         yield pool
 
 
@@ -120,9 +117,9 @@ async def workspace(pool: Pool, services: Services) -> NumbersWorkspace:
 
 
 @pytest.fixture
-async def owner(fresh_database_url: str) -> AsyncIterator[Connection]:
+async def owner(fresh_seeded_database_url: str) -> AsyncIterator[Connection]:
     """A connection of the database's owner, who may create triggers."""
-    async with open_pool(fresh_database_url, size=1, role="owner") as owners, owners.acquire() as db:
+    async with open_pool(fresh_seeded_database_url, size=1, role="owner") as owners, owners.acquire() as db:
         yield db
 
 

@@ -354,12 +354,16 @@ async def test_number_deleted_with_its_workspace_is_no_error(buy: JobHandler, re
 
 
 async def test_queue_runs_purchase_and_release(
-    workspace: NumbersWorkspace, buy: JobHandler, release: JobHandler, twilio_peer: TwilioPeer, fresh_database_url: str
+    workspace: NumbersWorkspace,
+    buy: JobHandler,
+    release: JobHandler,
+    twilio_peer: TwilioPeer,
+    fresh_seeded_database_url: str,
 ) -> None:
     """From the request's transaction to the carrier and back, with an error of the carrier in between."""
     stop = asyncio.Event()
     retries = JobRetries(first_wait_s=0.05, poll_every_s=0.05)
-    worker = asyncio.create_task(run_jobs(fresh_database_url, {BUY: buy, RELEASE: release}, retries, stop))
+    worker = asyncio.create_task(run_jobs(fresh_seeded_database_url, {BUY: buy, RELEASE: release}, retries, stop))
     twilio_peer.fail("drop", on=PURCHASE["twilio"], after=True)
     number = await workspace.buy(ONE)
     await _wait_until(lambda: _has_status(workspace, number, "active"))

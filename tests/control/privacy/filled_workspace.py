@@ -168,6 +168,7 @@ class FilledWorkspace:
             await blocked.block(db, self.id, self.workspace.actor, number, NOTE, at)
             rows = [NewListing(1, number, NOTE)]
             await self.platform.services.do_not_call.add(db, self.id, self.workspace.actor, rows, "member", at)
+            await self._insert_recipient(db, number, call_id, at)
             await db.execute(
                 "INSERT INTO phone_codes (id, workspace_id, user_id, phone_number, call_id, language, code, created_at,"
                 " expires_at) VALUES ($1, $2, $3, $4, $5, 'en', 'x', $6, $6)",
@@ -180,6 +181,24 @@ class FilledWorkspace:
 
         await self.platform.in_platform(insert)
         await Checkpoints(self.platform.redis, SEALER).put(make_checkpoint(call_id))
+
+    async def _insert_recipient(self, db: Connection, number: str, call_id: UUID, at: datetime) -> None:
+        await db.execute(
+            "INSERT INTO campaigns (id, workspace_id, name, agent_id, number_ids, status, retries, calls_per_minute,"
+            " most_open_calls, leaves_messages, next_dispatch_at, created_at, updated_at)"
+            " VALUES ($1, $2, 'Recall', $3, '{}', 'draft', '{}', 1, 1, false, $4, $4, $4)",
+            call_id, self.id, self.workspace.agent_id, at,
+        )  # fmt: skip
+        await db.execute(
+            "INSERT INTO campaign_recipients (id, workspace_id, campaign_id, phone_number, variables, reference,"
+            " status, attempts, next_attempt_at, created_at) VALUES ($1, $2, $1, $3, '{}', $4, 'finished', 1, $5, $5)",
+            call_id, self.id, number, NOTE, at,
+        )  # fmt: skip
+        await db.execute(
+            "INSERT INTO campaign_attempts (call_id, workspace_id, campaign_id, recipient_id, phone_number, started_at,"
+            " finished_at) VALUES ($1, $2, $1, $1, $3, $4, $4)",
+            call_id, self.id, number, at,
+        )  # fmt: skip
 
     async def _insert_contact(self, db: Connection, number: str, call_id: UUID, at: datetime) -> None:
         """A contact, and an appointment that was booked in the call."""

@@ -36,7 +36,8 @@ PLACES = {
     "appointments.phone", "appointments.title", "contacts.mobile_phone",
     "blocked_callers.caller", "blocked_callers.note", "call_events.event_data", "call_search.words", "call_words.words",
     "calls.analysis", "calls.called_number", "calls.caller_number", "calls.details", "calls.metadata", "calls.summary",
-    "calls.transcription", "calls.variables", "do_not_call_numbers.note", "do_not_call_numbers.number",
+    "calls.transcription", "calls.variables", "campaign_attempts.phone_number", "campaign_recipients.phone_number",
+    "campaign_recipients.reference", "do_not_call_numbers.note", "do_not_call_numbers.number",
     "idempotency_keys.answer", "messages.callback_number", "messages.text",
     "outbound_webhook_attempts.answer", "outbound_webhook_events.data",
     "phone_codes.phone_number", "tool_runs.outcome", "webhook_events.payload",
@@ -88,7 +89,7 @@ async def test_nothing_is_left_of_a_caller(
     assert done.counts == {
         "calls": 3, "transcripts": 3, "events": 8, "recordings": 1, "messages": 2, "tool_runs": 2, "transfers": 1,
         "phone_codes": 1, "blocked_callers": 1, "stored_responses": 1, "exports": 1, "webhooks": 1, "webhook_events": 2,
-        "contacts": 1, "appointments": 1, "do_not_call": 1,
+        "contacts": 1, "appointments": 1, "do_not_call": 1, "campaign_recipients": 1,
     }  # fmt: skip
     log = await platform.in_platform(
         lambda db: db.fetch("SELECT action, actor, actor_id, details FROM audit_log WHERE action LIKE 'caller.delete%'")

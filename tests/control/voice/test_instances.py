@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from control.db.pool import Connection, open_pool
+from control.db.scope import enter_platform
 from control.voice.catalogue import list_catalogue
 from control.voice.instances import FIRST_PRIORITY, KeyChange, get_keyed_provider, set_key
 from control.voice.offers import ProviderOffer
 from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.secrets import Sealer
-from tests.platform.catalogue import seed_catalogue
 from tests.platform.services import KEY
 
 SEALER = Sealer([KEY])
@@ -20,12 +20,12 @@ LLAMA = KeyChange("my-llama", "sk-1", vendor="openai", base_url="http://127.0.0.
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Connection]:
+async def db(seeded_database_url: str) -> AsyncIterator[Connection]:
     """The shipped catalogue, in a transaction that is rolled back."""
-    async with open_pool(database_url, size=1) as pool, pool.acquire() as connection:
+    async with open_pool(seeded_database_url, size=1) as pool, pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
-        await seed_catalogue(connection)
+        await enter_platform(connection)
         yield connection
         await transaction.rollback()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from media.call.recogniser import MOST_BUFFERED, CallRecogniser
+from media.call.recogniser import LAST_TOKEN, MOST_BUFFERED, CallRecogniser
 from media.providers.ports import (
     ProviderError,
     RecognisedText,
@@ -280,3 +280,48 @@ def test_closing_cancels_the_attempt_to_open() -> None:
     assert recogniser.cancelled
     assert recogniser.calls == []
     assert events == []
+
+
+def last_words_after(*events: SpeechToTextEvent) -> tuple[str, float, list[SpeechToTextEvent]]:
+    """What `last_words` returns if these events come 0.1 s apart, after how many seconds, and what the sink got."""
+    got: list[SpeechToTextEvent] = []
+
+    async def scenario() -> tuple[str, float]:
+        recogniser, clock = Recogniser(opens_after_s=0.0), asyncio.get_running_loop().time
+        call_recogniser = CallRecogniser(recogniser, "en", got.append)
+        call_recogniser.open()
+        await asyncio.sleep(0.1)
+        sink = recogniser.sink
+        assert sink is not None
+        for number, event in enumerate(events, 1):
+            asyncio.get_running_loop().call_later(number * 0.1, sink, event)
+        began = clock()
+        text = await call_recogniser.last_words(1.5)
+        waited_s = clock() - began
+        await call_recogniser.close()
+        return text, round(waited_s, 3)
+
+    return (*run_virtual(scenario()), got)
+
+
+def test_a_part_of_the_last_words_that_is_final_is_not_all_of_them() -> None:
+    part = RecognisedText("cancel it", final=True)
+    older = RecognisedText("cancel it", final=True, token=7)
+    whole = RecognisedText("cancel it no wait", final=True, token=LAST_TOKEN)
+    assert last_words_after(part, older, whole) == ("cancel it no wait", 0.3, [])
+
+
+def test_a_recogniser_may_take_last_words_back() -> None:
+    part, nothing = RecognisedText("I'll let", final=True), RecognisedText("", final=True, token=LAST_TOKEN)
+    assert last_words_after(part, nothing) == ("", 0.2, [])
+
+
+def test_last_words_that_do_not_come_are_those_that_are_known() -> None:
+    part = RecognisedText("cancel it", final=True)
+    assert last_words_after(part) == ("cancel it", 1.5, [])
+    assert last_words_after() == ("", 1.5, [])
+
+
+def test_a_recogniser_that_fails_is_not_waited_for() -> None:
+    failure = SpeechToTextFailed(ProviderError("fake", "gone"))
+    assert last_words_after(RecognisedText("cancel it", final=True), failure) == ("cancel it", 0.2, [failure])

@@ -1,8 +1,13 @@
 """Words that stop changing end the turn, although the detector hears speech without a pause."""
 
+import pytest
+
 from media.turn.decisions import CallerDone, CallerPaused
+from media.turn.endpoint import TurnRules
+from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
-from tests.media.turn.floor_harness import FloorHarness, make_judged_floor
+from media.turn.stalled_words import AFTER_SOUND_MS
+from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge, make_judged_floor
 
 WORDS = "can I have a table"
 
@@ -73,3 +78,62 @@ def test_the_answer_to_a_pause_does_not_stall_what_follows_it() -> None:
     call.speech(400).silence(400).text("well").log.clear()  # no text came while it was said
     call.speech(1_000)
     assert call.new_kinds() == ["CallerStarted"]
+
+
+def pause_with_sound(call: FloorHarness, *, after_ms: int, text: str, sound_ms: int = 200) -> tuple[int, int]:
+    """Words, and after so much silence a sound with which the recogniser tells this text; returns the ends of both."""
+    call.speech(600).silence(300).text(WORDS)
+    words_end = call.voice
+    call.silence(after_ms - 300).speech(sound_ms).silence(260).text(text)
+    return words_end, call.voice
+
+
+def done_at(call: FloorHarness) -> CallerDone:
+    while not isinstance(call.log[-1], CallerDone):
+        call.silence(20)
+    return call.log[-1]
+
+
+def test_a_sound_without_words_does_not_begin_the_silence_anew() -> None:
+    call = make_judged_floor({WORDS: 0.3})
+    words_end, sound_end = pause_with_sound(call, after_ms=700, text=WORDS)
+    assert done_at(call) == CallerDone(words_end + 1_660, sound_end, WORDS, words_end + 1_660)
+    assert call.now == sound_end + AFTER_SOUND_MS
+
+
+def test_an_early_sound_without_words_changes_nothing() -> None:
+    call = make_judged_floor({WORDS: 0.3})
+    words_end, _ = pause_with_sound(call, after_ms=400, text=WORDS)
+    assert done_at(call).t == words_end + 1_600
+
+
+def test_words_that_end_are_waited_for_after_a_sound_as_before_it() -> None:
+    call = make_judged_floor({WORDS: 0.95})
+    _, sound_end = pause_with_sound(call, after_ms=700, text=WORDS)
+    assert done_at(call).t == sound_end + 760
+
+
+@pytest.mark.parametrize("again", [f"{WORDS} please", "can I have a cable"])
+def test_a_sound_with_words_begins_the_silence_anew(again: str) -> None:
+    call = make_judged_floor({WORDS: 0.3, again: 0.3})
+    _, sound_end = pause_with_sound(call, after_ms=700, text=again)
+    assert done_at(call).t == sound_end + 1_600
+
+
+def test_a_sound_between_the_groups_of_a_number_begins_the_silence_anew() -> None:
+    call = make_judged_floor({})
+    call.speech(600).silence(300).text("four two four two")
+    call.silence(900).speech(200).silence(260).text("four two four two")
+    assert done_at(call).t == call.voice + 1_600
+
+
+def test_a_sound_without_words_in_a_turn_without_any_begins_it_anew() -> None:
+    unheard = make_judged_floor({})
+    unheard.speech(600).silence(300).text("").silence(400).speech(200).silence(260).text("")
+    assert unheard.floor.state is FloorState.PAUSED, "without words nothing is known of the sound"
+
+
+def test_a_plan_that_is_not_adaptive_waits_for_its_silence() -> None:
+    call = FloorHarness(Floor(TurnRules(silence_ms=1_600, adaptive=False), judge=ScriptedJudge()))
+    _, sound_end = pause_with_sound(call, after_ms=700, text=WORDS)
+    assert done_at(call).t == sound_end + 1_600

@@ -41,6 +41,11 @@ NOT_MEASURED = {
     # The seeded workspaces have no endpoint, so no delivery.
     "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}/deliveries",
     "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}/deliveries/{webhookDeliveryId}",
+    # Nor have they a campaign.
+    "/workspaces/{workspaceId}/campaigns/{campaignId}", "/workspaces/{workspaceId}/campaigns/{campaignId}/progress",
+    "/workspaces/{workspaceId}/campaigns/{campaignId}/recipients",
+    "/workspaces/{workspaceId}/campaigns/{campaignId}/recipients/{recipientId}",
+    "/workspaces/{workspaceId}/campaigns/{campaignId}/results",
 }  # fmt: skip
 
 

@@ -70,9 +70,9 @@ def test_pauses_are_counted_by_length_and_place() -> None:
     [
         "| nods | 2 | 50.0% | 400, 400 | 60, 60 | 100.0% | 100, 118 |",
         "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | - | 0.0% | - |",
-        "| babble, 10 dB | 2 | 50.0% | 100.0% | 2200, 3370 |",
-        "| caller at -53 dB of full scale | 1 | 0.0% | 0.0% | - |",
-        "| caller at -40 dB of full scale | 1 | 100.0% | 100.0% | 900, 900 |",
+        "| babble, 10 dB | 2 | 50.0% | 100.0% | 100.0% | 2200, 3370 |",
+        "| caller at -53 dB of full scale | 1 | 0.0% | 0.0% | 0.0% | - |",
+        "| caller at -40 dB of full scale | 1 | 100.0% | 100.0% | 100.0% | 900, 900 |",
         "Noise: 2 turns that nobody spoke in 2 minutes.",
         "| date | 2 | 1 | 520, 520 | 1 |",
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from media.audio import mulaw
 from media.providers.local.moonshine import RATE, Floats, Hypothesis
-from media.providers.local.recogniser import LEVEL_DB, MARGIN_S, MAX_PIECE_S, Recogniser, split_pieces
+from media.providers.local.recogniser import FASTER, LEVEL_DB, MARGIN_S, MAX_PIECE_S, Recogniser, split_pieces
 from media.providers.local.speech import PHONE_RATE, RecognitionStop
 
 CERTAIN = -0.05
@@ -91,6 +91,37 @@ def test_noise_output_gives_no_text(answer: Hypothesis, text: str) -> None:
 def test_confidence_is_the_tokens_mean_probability() -> None:
     model = FakeModel(Hypothesis("Yes.", float(np.log(0.8))))
     assert Recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE).confidence == pytest.approx(0.8)
+
+
+UNSURE = -0.5
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        (Hypothesis("A table for you.", UNSURE), Hypothesis("A table for two.", -0.4), "A table for two."),
+        (Hypothesis("A table for two.", UNSURE), Hypothesis("A cable for two.", -0.6), "A table for two."),
+        (Hypothesis("A table for two.", UNSURE), Hypothesis("You", CERTAIN), "A table for two."),
+        (Hypothesis("A table for two.", UNSURE), Hypothesis("A A A A", CERTAIN, looped=True), "A table for two."),
+    ],
+)
+def test_an_uncertain_utterance_is_heard_faster_as_well(first: Hypothesis, second: Hypothesis, text: str) -> None:
+    model = FakeModel(first, second)
+    assert Recogniser(model).transcribe(pcm(tone(2)), PHONE_RATE).text == text
+    heard, faster = (len(samples) / RATE - 2 * MARGIN_S for samples in model.inputs)
+    assert faster == pytest.approx(heard / FASTER, abs=0.001)
+
+
+def test_what_is_certain_or_noise_or_can_be_stopped_is_heard_once() -> None:
+    for answer, stop in (
+        (Hypothesis("Yes.", CERTAIN), None),
+        (Hypothesis("An old guess", -1.5), None),
+        (Hypothesis("You", UNSURE), None),
+        (Hypothesis("A table for", UNSURE), RecognitionStop()),
+    ):
+        model = FakeModel(answer)
+        Recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE, stop)
+        assert len(model.inputs) == 1
 
 
 def test_long_speech_is_transcribed_in_pieces_and_joined() -> None:

@@ -1,6 +1,7 @@
 """The local SpeechToText: which of the caller's audio is transcribed, and when."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 
@@ -266,3 +267,22 @@ def test_speech_is_cut_at_its_quietest_moment() -> None:
     speech[60_000:61_600] = QUIET * 1_600
     assert 60_000 < find_quietest(bytes(speech)) < 61_600
     assert EARLIEST_CUT < find_quietest(LOUD * LONG_TURN) < LATEST_CUT
+
+
+async def test_a_failed_session_keeps_no_more_audio() -> None:
+    engine = FakeEngine()
+    session, events = await open_session(engine)
+    session.started()
+    say(session, 1_000)
+    engine.error = ProviderError("local", "gone")
+    session.finalise(1)
+    await run_ready_tasks()
+    assert isinstance(events[-1], SpeechToTextFailed)
+    tracemalloc.start()
+    try:
+        say(session, 120_000)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 100_000, "two minutes of a call that goes on are a megabyte"
+    await session.close()

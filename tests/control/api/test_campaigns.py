@@ -1,0 +1,200 @@
+"""Campaigns over the API: settings, status, recipients by rows and by file, progress, results."""
+
+from collections.abc import AsyncIterator
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from tests.control.api.call_workspace import CallWorkspace, make_call_workspace
+from tests.platform.api import running_api
+
+UNKNOWN = "00000000-0000-7000-8000-000000000000"
+FILE = """Phone;Full name;timezone;Notes €
++12125550131;Ann Ito;;x
++12125550132;Bob Day;Mars/Base;x
+212;Cid;;x
++12125550133;;;x
++12125550131;Ann again;;x
++12125550134;"Eve ""E"" Ng";Europe/Paris;x;y
+
++881621234567;Sat;;x
+"""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def workspace(database_url: str, valkey_url: str) -> AsyncIterator[CallWorkspace]:
+    async with running_api(database_url, valkey_url) as api:
+        yield await make_call_workspace(api, tier="business")
+
+
+async def create(workspace: CallWorkspace, **fields: Any) -> dict[str, Any]:
+    body = {"name": "Recall", "agent_id": workspace.agent_id} | fields
+    reply = await workspace.ann.post(f"{workspace.path}/campaigns", body)
+    assert reply.status == 201, reply.body
+    campaign: dict[str, Any] = reply.body["campaign"]
+    return campaign
+
+
+async def upload(workspace: CallWorkspace, path: str, text: str, **query: str) -> tuple[int, Any]:
+    headers = {"Authorization": f"Bearer {workspace.ann.token}", "Content-Type": "text/csv"}
+    url = f"{workspace.api.url}{path}/recipients/upload"
+    body = BytesIO(text.encode())
+    async with workspace.api.client.post(url, data=body, params=query, headers=headers) as response:
+        return response.status, await response.json()
+
+
+async def test_life_of_a_campaign(workspace: CallWorkspace) -> None:
+    ann, made = workspace.ann, await create(workspace, number_ids=[workspace.number_id], calls_per_minute=30)
+    path = f"{workspace.path}/campaigns/{made['id']}"
+    assert (made["status"], made["hours"], made["retries"]["most_attempts"]) == ("draft", None, 3)
+    assert (await ann.post(f"{path}/start")).code == "campaign_empty"
+    rows = [{"phone_number": "+12125550123", "reference": "p-1"}, {"phone_number": "+12125550124"}]
+    added = await ann.post(f"{path}/recipients", {"recipients": rows})
+    assert (added.status, added.body["added"], added.body["faults"]) == (200, 2, [])
+    assert (await ann.post(f"{path}/start")).body["campaign"]["status"] == "running"
+    assert (await ann.post(f"{path}/start")).code == "campaign_status"
+    assert (await ann.delete(path)).code == "campaign_running"
+    progress = (await ann.get(f"{path}/progress")).body["progress"]
+    assert progress["by_status"] == {"pending": 2, "calling": 0, "finished": 0}
+    assert (progress["calls"], progress["remaining_seconds"]) == (0, 4)
+    assert (await ann.post(f"{path}/pause")).body["campaign"]["status"] == "paused"
+    changed = await ann.put(path, {"name": "Recall 2", "agent_id": workspace.agent_id, "most_open_calls": 5})
+    assert (changed.body["campaign"]["name"], changed.body["campaign"]["calls_per_minute"]) == ("Recall 2", 10)
+    assert (await ann.post(f"{path}/cancel")).body["campaign"]["status"] == "canceled"
+    for again in (ann.post(f"{path}/cancel"), ann.put(path, {"name": "x", "agent_id": workspace.agent_id})):
+        assert (await again).code == "campaign_over"
+    assert (await ann.post(f"{path}/recipients", {"recipients": rows})).code == "campaign_over"
+    results = await ann.get(f"{path}/results")
+    assert results.raw.decode().splitlines()[:2] == [
+        "phone_number,reference,status,outcome,detail,attempts,next_attempt_at,finished_at",
+        f"+12125550123,p-1,pending,,,0,{results.raw.decode().splitlines()[1].split(',')[6]},",
+    ]
+    assert (await ann.delete(path)).status == 204
+    assert (await ann.get(path)).code == "campaign_not_found"
+
+
+async def test_rows_of_a_request_are_stored_or_have_a_fault(workspace: CallWorkspace) -> None:
+    made = await create(workspace)
+    path = f"{workspace.path}/campaigns/{made['id']}"
+    rows: list[dict[str, Any]] = [
+        {"phone_number": "+12125550123"},
+        {"phone_number": "12125550124"},
+        {"phone_number": "+12125550123"},
+        {"phone_number": "+19005550123"},
+        {"phone_number": "+12125550125", "timezone": "Nowhere"},
+        {"phone_number": "+12125550126", "variables": {"Name": "x"}},
+        {"phone_number": "+12125550127", "variables": {"name": "a\nb"}},
+        {"phone_number": "+12125550128", "reference": "x" * 201},
+        {"phone_number": "+12125550129", "variables": {"name": "Ms Ito"}, "timezone": "Europe/Paris"},
+    ]
+    reply = await workspace.ann.post(f"{path}/recipients", {"recipients": rows})
+    assert reply.body["added"] == 2
+    assert [(one["row"], one["param"], one["code"]) for one in reply.body["faults"]] == [
+        (1, "phone_number", "number_invalid"),
+        (2, "phone_number", "duplicate"),
+        (3, "phone_number", "number_refused"),
+        (4, "timezone", "timezone_unknown"),
+        (5, "variables.Name", "wrong_format"),
+        (6, "variables.name", "wrong_format"),
+        (7, "reference", "reference_invalid"),
+    ]
+    again = await workspace.ann.post(f"{path}/recipients", {"recipients": rows[:1]})
+    assert (again.body["added"], again.body["faults"][0]["code"]) == (0, "duplicate")
+    listed = (await workspace.ann.get(f"{path}/recipients", params={"phone_number": "+12125550129"})).body
+    (one,) = listed["recipients"]
+    assert (one["variables"], one["timezone"], one["status"]) == ({"name": "Ms Ito"}, "Europe/Paris", "pending")
+    whole = (await workspace.ann.get(f"{path}/recipients/{one['id']}")).body
+    assert (whole["recipient"]["id"], whole["calls"]) == (one["id"], [])
+    assert (await workspace.ann.get(f"{path}/recipients/{UNKNOWN}")).code == "recipient_not_found"
+
+
+async def test_file_is_read_row_by_row(workspace: CallWorkspace) -> None:
+    made = await create(workspace)
+    path = f"{workspace.path}/campaigns/{made['id']}"
+    status, body = await upload(workspace, path, "\ufeff" + FILE.replace("\n", "\r\n"), phone_number_column="Phone")
+    assert (status, body["added"], body["refused"]) == (200, 2, 5)
+    assert [(one["row"], one["param"], one["code"]) for one in body["faults"]] == [
+        (3, "timezone", "timezone_unknown"),
+        (4, "phone_number", "number_invalid"),
+        (6, "phone_number", "duplicate"),
+        (7, None, "row_too_long"),
+        (9, "phone_number", "number_refused"),
+    ]
+    found = (await workspace.ann.get(f"{path}/recipients")).body["recipients"]
+    assert [one["variables"] for one in found] == [{"full_name": "Ann Ito", "notes": "x"}, {"notes": "x"}]
+    columns = {"phone_number_column": "Phone", "variable_columns": "customer_name=Full name"}
+    _, chosen = await upload(workspace, path, "Phone,Full name,Other\n+12125550140,Flo,z\n", **columns)
+    assert (chosen["added"], chosen["ignored_columns"]) == (1, ["Other"])
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "code"),
+    [
+        ("", {}, "file_empty"),
+        ("a,b\n1,2\n", {}, "column_missing"),
+        ("phone_number,a,a\n", {}, "column_missing"),
+        ("phone_number\n\x00\n", {}, "file_unknown"),
+        ("phone_number\n" + "1\n" * 10_001, {}, "too_many_rows"),
+        ("phone_number,Town\n", {"variable_columns": "town"}, "columns_invalid"),
+        ("phone_number,Town\n", {"variable_columns": "town=City"}, "column_missing"),
+    ],
+)
+async def test_file_that_is_no_list_is_refused(
+    workspace: CallWorkspace, text: str, query: dict[str, str], code: str
+) -> None:
+    made = await create(workspace)
+    status, body = await upload(workspace, f"{workspace.path}/campaigns/{made['id']}", text, **query)
+    assert (status, body["error"]["code"]) == (422, code)
+
+
+async def test_variables_that_the_agent_needs_are_asked_for(workspace: CallWorkspace) -> None:
+    draft = {"name": "Recall", "config": {"greeting": "Hello {customer_name}."}}
+    agent = (await workspace.ann.post(f"{workspace.path}/agents", draft)).body["agent"]
+    made = await create(workspace, agent_id=agent["id"])
+    path = f"{workspace.path}/campaigns/{made['id']}/recipients"
+    rows = [{"phone_number": "+12125550123"}, {"phone_number": "+12125550124", "variables": {"customer_name": "Ito"}}]
+    reply = await workspace.ann.post(path, {"recipients": rows})
+    assert reply.body["added"] == 1
+    assert [(one["param"], one["code"]) for one in reply.body["faults"]] == [
+        ("variables.customer_name", "variable_missing")
+    ]
+
+
+async def test_settings_are_checked(workspace: CallWorkspace) -> None:
+    for fields, code, param in (
+        ({"agent_id": UNKNOWN}, "agent_not_found", None),
+        ({"agent_version": 99}, "agent_version_unknown", "agent_version"),
+        ({"number_ids": [UNKNOWN]}, "number_not_found", "number_ids"),
+        ({"retries": {"most_attempts": 6}}, "too_many_attempts", "retries.most_attempts"),
+        ({"starts_at": "2026-12-02T00:00:00Z", "ends_at": "2026-12-01T00:00:00Z"}, "dates_invalid", "ends_at"),
+        ({"calls_per_minute": 0}, "invalid", "calls_per_minute"),
+        ({"hours": {"weekly": {}}}, "invalid", "hours"),
+    ):
+        body: dict[str, Any] = {"name": "Recall", "agent_id": workspace.agent_id, **fields}
+        reply = await workspace.ann.post(f"{workspace.path}/campaigns", body)
+        assert (reply.code, reply.param) == (code, param), (fields, reply.body)
+
+
+async def test_limits_of_the_workspace(workspace: CallWorkspace) -> None:
+    owner = workspace.api.owner
+    await owner.execute(
+        'UPDATE tiers SET features = features || \'{"campaign_recipients": 2, "campaigns_running": 0}\' '
+        "WHERE tier_name = 'business'"
+    )
+    made = await create(workspace)
+    path = f"{workspace.path}/campaigns/{made['id']}"
+    rows = [{"phone_number": f"+1212555012{digit}"} for digit in range(3)]
+    reply = await workspace.ann.post(f"{path}/recipients", {"recipients": rows})
+    assert (reply.body["added"], [one["code"] for one in reply.body["faults"]]) == (2, ["recipient_limit"])
+    assert (await workspace.ann.post(f"{path}/start")).code == "running_campaign_limit"
+    count = "SELECT count(*) FROM campaign_recipients WHERE campaign_id = $1"
+    assert await owner.fetchval(count, UUID(made["id"])) == 2
+    await owner.execute(
+        "UPDATE tiers SET features = features - 'campaign_recipients' - 'campaigns_running' "
+        "WHERE tier_name = 'business'"
+    )

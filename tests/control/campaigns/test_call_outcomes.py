@@ -1,0 +1,60 @@
+"""Outcomes of calls, pure."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from control.campaigns.call_outcomes import EndedCall, find_outcome
+from control.campaigns.model import CallOutcome
+from shared.events import CallStatus
+from tests.control.calls.call_platform import NOW
+
+ENDED = EndedCall(
+    call_id=UUID(int=1),
+    workspace_id=UUID(int=2),
+    at=NOW,
+    status="completed",
+    end_reason="caller_hangup",
+    end_detail=None,
+    was_dialled=True,
+    left_message=False,
+)
+
+
+def test_person_who_asked_not_to_be_called_again_opted_out_whatever_else_is_known() -> None:
+    assert find_outcome(ENDED) == "answered"
+    assert find_outcome(replace(ENDED, opted_out=True)) == "opted_out"
+    assert find_outcome(replace(ENDED, opted_out=True, end_reason="voicemail")) == "opted_out"
+
+
+def test_message_on_a_machine_is_told_from_a_machine() -> None:
+    machine = replace(ENDED, end_reason="voicemail")
+    assert [find_outcome(replace(machine, left_message=left)) for left in (True, False)] == [
+        "voicemail_left",
+        "machine",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "cause", "was_dialled", "outcome"),
+    [
+        ("failed", "21217", "", False, "rejected"),
+        ("failed", "20003", "", False, "failed_by_carrier"),
+        ("failed", "unknown_to_carrier", "", False, "failed_by_carrier"),
+        ("failed", None, "call_rejected", True, "rejected"),
+        ("failed", None, "unallocated_number", True, "rejected"),
+        ("failed", None, "normal_temporary_failure", True, "failed_by_carrier"),
+        ("failed", "too_late", "", False, "not_dialled"),
+        ("failed", "spend_limit", "", False, "not_dialled"),
+        ("canceled", "campaign_not_running", "", False, "not_dialled"),
+        ("canceled", "outside_calling_hours", "", False, "not_dialled"),
+        ("canceled", "number_on_do_not_call_list", "", False, "opted_out"),
+        ("canceled", None, "", True, "no_answer"),
+    ],
+)
+def test_end_of_a_call_that_nobody_took(
+    status: CallStatus, detail: str | None, cause: str, was_dialled: bool, outcome: CallOutcome
+) -> None:
+    call = replace(ENDED, status=status, end_reason=None, end_detail=detail, cause=cause, was_dialled=was_dialled)
+    assert find_outcome(call) == outcome

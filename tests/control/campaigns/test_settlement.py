@@ -1,0 +1,189 @@
+"""What the end of a call does to its recipient and its campaign, in the transaction that stores the end."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from control.calls import store
+from control.calls.campaign_calls import settle_unsettled
+from control.calls.dial_job import make_dial_job
+from control.calls.dial_queue import DialQueue, PlaceCallJob
+from control.calls.state_changes import save_changes
+from control.campaigns.retry_policy import RetryPolicy, RetryRule
+from control.campaigns.schedule import MOST_UNDIALLED
+from control.db.pool import Connection
+from shared.events import CallStatus, EndReason
+from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
+
+FIRST, SECOND = number_of(501), number_of(502)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def dial(tenant: CampaignWorkspace, call_id: UUID) -> None:
+    """Runs the job that dials."""
+    services, pool = tenant.platform.services, tenant.platform.pool
+    job = make_dial_job(pool, services.calls, services.carriers, DialQueue(pool, services.call_pacer))
+    await job(msgspec.json.encode(PlaceCallJob(call_id)))
+
+
+async def only_call(tenant: CampaignWorkspace) -> UUID:
+    (row,) = await tenant.open_calls()
+    call_id: UUID = row["id"]
+    return call_id
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "outcome", "recipient"),
+    [
+        ("completed", "caller_hangup", "answered", "finished"),
+        ("completed", "voicemail", "machine", "pending"),
+        ("busy", None, "busy", "pending"),
+        ("no_answer", None, "no_answer", "pending"),
+        ("failed", "carrier_error", "failed_by_carrier", "pending"),
+    ],
+)
+async def test_outcome_of_a_call_decides_about_its_recipient(
+    tenant: CampaignWorkspace, status: CallStatus, reason: EndReason | None, outcome: str, recipient: str
+) -> None:
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    await tenant.end(await only_call(tenant), status, reason)
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["outcome"], row["status"], row["attempts"]) == (outcome, recipient, 1)
+    assert (await tenant.attempts(campaign))[0]["finished_at"] == tenant.now
+
+
+async def test_correction_of_the_end_decides_anew(tenant: CampaignWorkspace) -> None:
+    """The carrier reports a completed call before media tells that a machine took it."""
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    await tenant.end(call_id, "completed", "caller_hangup")
+    assert (await tenant.recipients(campaign))[FIRST]["status"] == "finished"
+    await tenant.platform.in_platform(lambda db: _correct(db, call_id, "voicemail"))
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["outcome"], row["status"], row["finished_at"]) == ("machine", "pending", None)
+
+
+async def test_late_correction_leaves_a_recipient_alone_who_is_being_called(tenant: CampaignWorkspace) -> None:
+    policy = RetryPolicy(gap_minutes=1, no_answer=RetryRule(most=2, delay_minutes=1))
+    campaign = await tenant.start(FIRST, retries=policy)
+    await tenant.run()
+    first = await only_call(tenant)
+    await tenant.end(first)
+    await tenant.run(61)
+    second = await only_call(tenant)
+    await tenant.platform.in_platform(lambda db: _correct(db, first, "voicemail"))
+    assert (await tenant.recipients(campaign))[FIRST]["status"] == "calling"
+    assert [row["outcome"] for row in await tenant.attempts(campaign)] == ["machine", None]
+    assert await only_call(tenant) == second
+
+
+async def test_pause_holds_for_calls_that_wait_to_be_dialled(tenant: CampaignWorkspace) -> None:
+    tenant.now = datetime.now(UTC)
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    await tenant.change("pause", campaign)
+    await dial(tenant, call_id)
+    assert not tenant.platform.gateway.dialled
+    assert (await tenant.platform.call_row(call_id))["end_detail"] == "campaign_not_running"
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["attempts"], row["outcome"]) == ("pending", 0, "not_dialled")
+    assert await tenant.run(3_600) == 0
+    await tenant.change("start", campaign)
+    assert await tenant.run() == 1
+    await dial(tenant, await only_call(tenant))
+    assert len(tenant.platform.gateway.dialled) == 1
+
+
+async def test_call_that_waited_beyond_its_hours_is_not_dialled(tenant: CampaignWorkspace) -> None:
+    campaign = await tenant.start(FIRST, hours=DAYTIME)
+    tenant.now = NOON + timedelta(minutes=1)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    late = NOON.replace(hour=1) + timedelta(days=1)  # 20:00 in New York
+    await tenant.platform.in_platform(
+        lambda db: db.execute("UPDATE calls SET created_at = $2 WHERE id = $1", call_id, late - timedelta(minutes=1))
+    )
+    order = await tenant.platform.in_platform(lambda db: tenant.platform.calls.placement.start(db, call_id, late))
+    assert order is None
+    assert (await tenant.platform.call_row(call_id))["end_detail"] == "outside_calling_hours"
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["attempts"]) == ("pending", 0)
+    assert row["next_attempt_at"] == NOON.replace(hour=14) + timedelta(days=7)  # Wednesday, 9:00
+
+
+async def test_call_of_a_running_campaign_is_dialled_in_its_hours(tenant: CampaignWorkspace) -> None:
+    await tenant.start(FIRST, hours=DAYTIME)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    at = tenant.now + timedelta(seconds=5)
+    assert (
+        await tenant.platform.in_platform(lambda db: tenant.platform.calls.placement.start(db, call_id, at)) is not None
+    )
+
+
+async def test_agent_that_is_paused_meanwhile_pauses_the_campaign(tenant: CampaignWorkspace) -> None:
+    campaign = await tenant.start(FIRST, SECOND)
+    await tenant.run()
+    await tenant.end(await only_call(tenant), "canceled", None, "agent_not_live", dialled=False)
+    stored = await tenant.get(campaign)
+    assert (stored.status, stored.status_reason) == ("paused", "agent_not_live")
+
+
+async def test_recipient_whose_calls_are_never_dialled_is_given_up(tenant: CampaignWorkspace) -> None:
+    campaign = await tenant.start(FIRST)
+    for _ in range(MOST_UNDIALLED):
+        assert await tenant.run(8 * 3_600) == 1  # the limit of calls to one number counts them
+        await tenant.end(await only_call(tenant), "failed", "carrier_error", "too_late", dialled=False)
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["outcome"], row["attempts"]) == ("finished", "not_dialled", 0)
+
+
+async def test_end_that_another_version_stored_is_settled_by_the_duty(tenant: CampaignWorkspace) -> None:
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    await tenant.platform.in_platform(
+        lambda db: db.execute("UPDATE calls SET status = 'busy', ended_at = $2 WHERE id = $1", call_id, tenant.now)
+    )
+    assert await tenant.platform.in_platform(lambda db: settle_unsettled(db, tenant.now)) == 0
+    later = tenant.now + timedelta(minutes=2)
+    assert await tenant.platform.in_platform(lambda db: settle_unsettled(db, later)) == 1
+    assert (await tenant.recipients(campaign))[FIRST]["outcome"] == "busy"
+
+
+async def test_canceled_campaign_finishes_a_recipient_whose_call_ends_later(tenant: CampaignWorkspace) -> None:
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    await tenant.change("cancel", campaign)
+    await tenant.end(await only_call(tenant), "busy")
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["outcome"]) == ("finished", "busy")
+
+
+@pytest.mark.parametrize(("leaves_messages", "expected"), [(True, True), (False, False)])
+async def test_campaign_says_whether_a_machine_gets_the_agents_message(
+    tenant: CampaignWorkspace, leaves_messages: bool, expected: bool
+) -> None:
+    tenant.now = datetime.now(UTC)
+    made = await tenant.platform.create_workspace(voicemail_message="Please call us back.")
+    tenant.workspace = made
+    await tenant.start(FIRST, leaves_messages=leaves_messages)
+    await tenant.run()
+    call_id = await only_call(tenant)
+    await dial(tenant, call_id)
+    (order,) = tenant.platform.gateway.dialled
+    assert order.leaves_message is expected
+    stored = await tenant.platform.in_platform(lambda db: store.lock_one(db, call_id))
+    assert stored is not None and stored.to_planned(tenant.now).leaves_message is expected
+
+
+async def _correct(db: Connection, call_id: UUID, reason: EndReason) -> None:
+    before = (await store.lock_states(db, [call_id]))[call_id]
+    await save_changes(db, [(before, replace(before, end_reason=reason, status="completed"))])
