@@ -62,10 +62,8 @@ async def secret(keys: KeyWorkspace) -> str:
 
 async def post(api: Api, secret: str, message: Any, query: str = "", **headers: str) -> Reply:
     """A message as a client of 2025-11-25 sends it."""
-    client = api.with_token(secret)
-    return await client.post(
-        f"/mcp{query}", message, headers=ACCEPT | {k.replace("_", "-"): v for k, v in headers.items()}
-    )
+    sent = ACCEPT | {name.replace("_", "-"): value for name, value in headers.items()}
+    return await api.with_token(secret).post(f"/mcp{query}", message, headers=sent)
 
 
 def error_of(reply: Reply) -> Mapping[str, Any]:
