@@ -3,7 +3,7 @@ to the platform's MCP endpoint, which decides everything. The only module of thi
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -39,7 +39,7 @@ class RelayOptions:
     """url: of the platform's API. key: an API key. allow: effects beside reading."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     allow: tuple[str, ...] = ()
 
     @property
@@ -64,6 +64,14 @@ class McpRelay:
     def __init__(self, endpoint: str, http: httpx2.AsyncClient) -> None:
         self._endpoint, self._http = endpoint, http
 
+    async def read_instructions(self) -> str | None:
+        """What the endpoint tells models about its tools. Raises RelayError if the platform cannot be used."""
+
+        async def read(client: Client) -> str | None:
+            return client.instructions
+
+        return await self._ask(read, mode="auto")
+
     async def list_tools(self) -> types.ListToolsResult:
         """What the key's connection has. Raises RelayError."""
         return await self._ask(lambda client: client.list_tools())
@@ -73,15 +81,15 @@ class McpRelay:
         request = types.CallToolRequest(params=types.CallToolRequestParams(name=name, arguments=arguments))
         return await self._ask(lambda client: client.session.send_request(request, types.CallToolResult))
 
-    async def _ask(self, ask: Callable[[Client], Awaitable[T]]) -> T:
+    async def _ask(self, ask: Callable[[Client], Awaitable[T]], mode: str = PROTOCOL) -> T:
         transport = streamable_http_client(self._endpoint, http_client=self._http)
         try:
-            async with Client(transport, mode=PROTOCOL, read_timeout_seconds=ANSWER_S, cache=None) as client:
+            async with Client(transport, mode=mode, read_timeout_seconds=ANSWER_S, cache=None) as client:
                 return await ask(client)
         except (MCPError, ValidationError, ExceptionGroup, httpx2.HTTPError, OSError) as error:
             raise RelayError(_reason(error)) from None
 
-    def server(self) -> Server[Any]:
+    def server(self, instructions: str | None) -> Server[Any]:
         """An MCP server that relays."""
 
         async def list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -96,7 +104,13 @@ class McpRelay:
             except RelayError as error:
                 return types.CallToolResult(content=[types.TextContent(type="text", text=str(error))], is_error=True)
 
-        return Server("vocalized", title="Vocalized", on_list_tools=list_tools, on_call_tool=call_tool)
+        return Server(
+            "vocalized",
+            title="Vocalized",
+            instructions=instructions,
+            on_list_tools=list_tools,
+            on_call_tool=call_tool,
+        )
 
 
 async def run_relay(options: RelayOptions) -> None:
@@ -106,8 +120,7 @@ async def run_relay(options: RelayOptions) -> None:
     headers = {"Authorization": f"Bearer {options.key}", "User-Agent": "vocalized-mcp"}
     async with httpx2.AsyncClient(headers=headers, timeout=timeout, follow_redirects=False) as http:
         relay = McpRelay(options.endpoint, http)
-        await relay.list_tools()
-        server = relay.server()
+        server = relay.server(await relay.read_instructions())
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 

@@ -34,6 +34,8 @@ _WEBHOOK_ERRORS: Final = (
     ErrorCode(500, "internal", "Something went wrong on our side."),
     ErrorCode(503, "unavailable", "The database is busy or away. Try again in a moment."),
 )
+# Of texts of properties: what holds in answers only.
+_OF_PROPERTIES: Final = "; null for none"
 _SENTENCE_END: Final = re.compile(r"(?<=[.])\s+(?=[A-Z0-9`])")
 
 
@@ -250,11 +252,13 @@ def _query_parameter(query: type[BaseModel], name: str, known: ApiReference) -> 
 
 
 def _parameter(name: str, place: str, required: bool, schema: Schema, known: ApiReference) -> Schema:
-    """With the description of the schema, or of the property of this name, and an example if it has no default."""
+    """With the description of the schema, or of the property of this name, and an example if it has no default. No
+    parameter can be null."""
     text = known.properties.get(snake_case(name))
     plain = plain_schema(schema)
     shown = plain if "default" in plain else with_example(plain, text)
     description = shown.get("description", "") or (text.description if text else "")
+    description = description.replace(_OF_PROPERTIES, "")
     parameter: Schema = {"name": name, "in": place, "required": required, "schema": _undescribed(shown)}
     return parameter | ({"description": description} if description else {})
 

@@ -60,6 +60,7 @@ TOOLS: Final = (
     ToolDeclaration(
         "get_call",
         "get_call",
+        summary="A call with its times, outcome, usage, costs and summary, without what was said",
         hint="What was said is in get_transcript. `recording_url` is a path of the API, which needs the API key.",
         has_outside_words=True,
         omitted=("transcription", "call.turns"),
@@ -88,14 +89,22 @@ TOOLS: Final = (
     ToolDeclaration("pause_agent", "pause_agent", ToolEffect.WRITE, is_repeatable=True),
     ToolDeclaration("pause_campaign", "pause_campaign", ToolEffect.WRITE, is_repeatable=True),
     ToolDeclaration("block_caller", "block_caller", ToolEffect.WRITE),
-    ToolDeclaration("add_document", "add_document", ToolEffect.WRITE),
+    ToolDeclaration(
+        "add_document",
+        "add_document",
+        ToolEffect.WRITE,
+        summary="Adds a document, whose words agents may then say to callers",
+        hint="`text` may have some 200,000 characters here. The document's status tells when agents find it.",
+    ),
     ToolDeclaration(
         "place_call",
         "place_call",
         ToolEffect.CALLS,
-        hint="It dials a real phone and costs money. Repeat a call of unknown outcome with the same idempotency_key.",
+        hint="It dials a real phone and costs money. Use a new idempotency_key for each call that is wanted; only to "
+        "repeat one of unknown outcome the same: with a used one nobody is dialled, and the answer says `replayed`. "
+        "get_call tells how it went.",
     ),
-    ToolDeclaration("end_call", "end_call", ToolEffect.CALLS, hint="The caller is cut off."),
+    ToolDeclaration("end_call", "end_call", ToolEffect.CALLS, hint="Whoever is on the phone is cut off."),
     ToolDeclaration("unblock_caller", "unblock_caller", ToolEffect.DELETE, is_repeatable=True),
     ToolDeclaration("delete_document", "delete_document", ToolEffect.DELETE, is_repeatable=True),
 )

@@ -9,15 +9,17 @@ from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
+import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from control.db.errors import DATABASE_ERRORS, unavailable
 from control.db.pool import Connection
 from control.db.transaction import in_transaction
 from control.http.access import USER
 from control.http.concurrency_limit import SenderConcurrencyLimit
 from control.http.context import Context
-from control.http.endpoint import EndpointDependencies
+from control.http.endpoint import REPLAYED, EndpointDependencies
 from control.http.key_authorisation import KeyClaim, ValidKey
 from control.http.middleware import problem_response
 from control.http.request import GIVEN_BODY, origin_of, read_json_body
@@ -28,6 +30,8 @@ from control.mcp.protocol_task import ProtocolTask
 from control.mcp.requests import ApiReply, ApiRequest
 from control.mcp.tools import ApiTool, make_tools
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised, Unavailable
+
+log = structlog.get_logger()
 
 PATH: Final = "/mcp"
 MOST_BODY_BYTES: Final = 262_144
@@ -76,10 +80,14 @@ class McpEndpoint:
         await self._protocol.close()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        request_id = origin_of(request).request_id
         try:
             return await self._admit(request)
         except Problem as problem:
-            return error_response(problem, origin_of(request).request_id)
+            return error_response(problem, request_id)
+        except DATABASE_ERRORS as error:
+            log.warning("request.unavailable", request_id=request_id, error=type(error).__name__)
+            return error_response(unavailable(), request_id)
 
     async def _admit(self, request: web.Request) -> web.Response:
         self._check_origin(request)
@@ -88,8 +96,9 @@ class McpEndpoint:
         key = await self._find_key(request, claim)
         await self._dependencies.limits.check_key(request, key.identity.key_id)
         tools = KeyTools(self.prepare(), key, effects, partial(send_within, request))
+        # Before a place is taken: bodies that come slowly must not keep all others waiting.
+        body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
         async with self._limit.acquired_by(str(key.identity.workspace_id)):
-            body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
             return await self._exchange(AsgiExchange(request, body, tools))
 
     async def _exchange(self, exchange: AsgiExchange) -> web.Response:
@@ -171,4 +180,9 @@ async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
     # aiohttp's way from a request to its response; it has no public name.
     response = await outer.app._handle(inner)
     body = response.body if isinstance(response, web.Response) else None
-    return ApiReply(response.status, body if isinstance(body, bytes) else b"", response.headers.get("Retry-After", ""))
+    return ApiReply(
+        response.status,
+        body if isinstance(body, bytes) else b"",
+        response.headers.get("Retry-After", ""),
+        is_replayed=REPLAYED in response.headers,
+    )

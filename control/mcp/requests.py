@@ -9,7 +9,7 @@ import msgspec
 from yarl import URL
 
 from control.http.route import snake_case
-from control.mcp.tools import DEFAULT_ROWS, MOST_ROWS, ApiTool
+from control.mcp.tools import DEFAULT_ROWS, MOST_ROWS, OFFSET, ApiTool
 
 MOST_OFFSET: Final = 1_000_000
 
@@ -30,16 +30,19 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """What the API answered. body: JSON, empty for 204. retry_after_s: seconds to wait, if it says so."""
+    """What the API answered. body: JSON, empty for 204. retry_after_s: seconds to wait, if it says so. is_replayed: the
+    answer of an earlier request with the same Idempotency-Key; this one did nothing."""
 
     status: int
     body: bytes
     retry_after_s: str = ""
+    is_replayed: bool = False
 
 
 def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]) -> ApiRequest:
     """The request of one call. Raises InvalidArgument for an unknown, missing or misplaced argument."""
     _check_names(tool, arguments)
+    arguments = _given(tool, arguments)
     places: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "": {}}
     for name, value in arguments.items():
         argument = tool.arguments[name]
@@ -48,7 +51,7 @@ def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]
         places["query"].setdefault("limit", DEFAULT_ROWS)
         _check_limit(places["query"]["limit"])
     has_body = any(argument.place == "body" for argument in tool.arguments.values())
-    query = {name: _query_value(name, value) for name, value in places["query"].items() if value is not None}
+    query = {name: _query_value(name, value) for name, value in places["query"].items()}
     return ApiRequest(
         method=tool.method,
         url=URL.build(path=_fill_path(tool.path, workspace_id, places["path"]), query=query),
@@ -59,7 +62,9 @@ def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]
 
 def read_offset(arguments: Mapping[str, Any]) -> int:
     """Entries of a list to skip. Raises InvalidArgument."""
-    offset = arguments.get("offset", 0)
+    offset = arguments.get(OFFSET)
+    if offset is None:
+        return 0
     if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset <= MOST_OFFSET:
         raise InvalidArgument(f"offset: must be a whole number from 0 to {MOST_OFFSET}")
     return offset
@@ -73,6 +78,17 @@ def _check_names(tool: ApiTool, arguments: Mapping[str, Any]) -> None:
     missing = [name for name in tool.required if arguments.get(name) in (None, "")]
     if missing:
         raise InvalidArgument(f"{missing[0]}: is required")
+
+
+def _given(tool: ApiTool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without null where the operation knows none: models write it for what they leave out, because some programs have
+    them name all arguments."""
+    schemas = tool.input_schema["properties"]
+    return {
+        name: value
+        for name, value in arguments.items()
+        if value is not None or {"type": "null"} in schemas[name].get("anyOf", ())
+    }
 
 
 def _check_limit(limit: Any) -> None:

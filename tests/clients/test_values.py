@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from importlib import import_module
 from typing import Any, Literal
@@ -105,6 +105,9 @@ def test_values_of_paths_are_escaped() -> None:
         {"base_url": "ftp://h"},
         {"base_url": "https://"},
         {"base_url": "https://user@h"},
+        {"base_url": "https://:password@h"},
+        {"base_url": "https://h?x=1"},
+        {"base_url": "https://h#x"},
         {"api_key": ""},
         {"api_key": "key\r\nX: y"},
         {"timeout_s": 0},
@@ -114,6 +117,18 @@ def test_settings_that_are_refused(wrong: dict[str, Any]) -> None:
     given_settings: dict[str, Any] = {"base_url": "https://h", "api_key": "k", "timeout_s": 1.0} | wrong
     with pytest.raises(ValueError, match=next(iter(wrong))):
         CLIENTS.make_settings(workspace_id=None, retries=None, version="1", **given_settings)
+
+
+def test_headers_of_a_name_come_once_and_hide_the_secret() -> None:
+    made = CLIENTS.make_settings(
+        base_url="https://h", api_key="the-secret", workspace_id=None, timeout_s=1.0, retries=None, version="1"
+    )
+    settings_of_caller = replace(made, headers={"user-agent": "mine", "idempotency-key": "theirs", "X-Token": "hidden"})
+    sent = settings_of_caller.request(OPERATION.Operation("POST", "/x", idempotency_key="own"))
+    headers = sent["headers"]
+    assert headers.get_list("User-Agent") == ["mine"] and headers.get_list("Idempotency-Key") == ["own"]
+    assert headers["Authorization"] == "Bearer the-secret"
+    assert "the-secret" not in f"{sent}{settings_of_caller}" and "hidden" not in repr(settings_of_caller)
 
 
 def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +150,7 @@ def test_secret_of_a_function_that_cannot_be_sent_is_in_no_error() -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256])
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\r\nX: y"])
 def test_idempotency_keys_that_are_refused(key: str) -> None:
     with pytest.raises(ValueError, match="idempotency_key"):
         OPERATION.make_key(key)

@@ -1,28 +1,33 @@
 """`vocalized mcp`: the official client starts it as a child process, as programs with language models do."""
 
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
+from typer.testing import CliRunner
 
+from control.api_keys.secret_text import make_secret
 from control.mcp.declarations import TOOLS, ToolEffect
 from control.mcp.key_tools import ASKABLE
+from control.mcp.protocol import INSTRUCTIONS
 from tests.control.api.key_workspace import KeyWorkspace
 from tests.control.mcp.clients import text_of
 from tests.platform.api import listening, running_api
+from vocalized.commands.cli import app
 from vocalized.commands.mcp_cli import AskedEffect
-from vocalized.mcp_relay import RelayError, RelayOptions
+from vocalized.mcp_relay import McpRelay, RelayError, RelayOptions, run_relay
 
 ROOT = Path(__file__).parents[2]
+runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 in_module = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -33,7 +38,7 @@ async def workspace(database_url: str, valkey_url: str) -> AsyncIterator[KeyWork
 
 
 @asynccontextmanager
-async def relay(url: str, key: str, *flags: str, mode: str = "auto") -> AsyncIterator[Client]:
+async def relay(url: str, key: str, *flags: str) -> AsyncIterator[Client]:
     """A client of a relay that it has started."""
     server = StdioServerParameters(
         command=sys.executable,
@@ -41,20 +46,8 @@ async def relay(url: str, key: str, *flags: str, mode: str = "auto") -> AsyncIte
         env=os.environ | {"VOCALIZED_API_KEY": key},
         cwd=ROOT,
     )
-    async with Client(server, mode=mode) as client:
+    async with Client(server) as client:
         yield client
-
-
-def run_relay(*flags: str, key: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "vocalized", "mcp", *flags],
-        env=os.environ | {"VOCALIZED_API_KEY": key, "COLUMNS": "200"},
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 @in_module
@@ -63,6 +56,7 @@ async def test_the_tools_of_the_endpoint_are_listed_and_called(workspace: KeyWor
     async with relay(workspace.api.url, created["secret"], "--allow", "write") as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
         assert {"list_calls", "get_workspace", "block_caller"} <= listed and "place_call" not in listed
+        assert client.instructions == INSTRUCTIONS
         found = await client.call_tool("get_workspace", {})
         assert found.structured_content is not None and found.structured_content["workspace"]["id"] == workspace.id
         blocked = await client.call_tool("block_caller", {"caller": "+14155550123"})
@@ -93,7 +87,11 @@ async def test_a_platform_that_breaks_off_is_an_error_of_one_call(workspace: Key
     app = web.Application()
     app.router.add_post("/mcp", answer)
     secret = (await workspace.create())["secret"]
-    async with listening(app) as url, relay(url, secret, mode="legacy") as client:
+    async with (
+        listening(app) as url,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {secret}"}) as http,
+        Client(McpRelay(f"{url}/mcp", http).server(None), mode="legacy") as client,
+    ):
         listed = [tool.name for tool in (await client.list_tools()).tools]
         assert listed == [one.name for one in TOOLS if one.effect is ToolEffect.READ]
         for broken in (0, 502, 200):
@@ -103,16 +101,27 @@ async def test_a_platform_that_breaks_off_is_an_error_of_one_call(workspace: Key
 
 
 @pytest.mark.parametrize(
-    ("flags", "key", "reason"),
+    ("key", "reason"),
     [
-        (["--url", "http://127.0.0.1:9"], "", "error: set VOCALIZED_API_KEY"),
-        (["--url", "http://127.0.0.1:9"], "vk_live_x", "error: the platform does not answer (ConnectError)"),
+        (" ", "error: set VOCALIZED_API_KEY"),
+        ("vk_live_\u2026", "error: VOCALIZED_API_KEY has characters that no API key has"),
+        ("vk_live_x\n", "error: the platform does not answer (ConnectError)"),
     ],
 )
-def test_a_relay_that_cannot_start_says_why(flags: list[str], key: str, reason: str) -> None:
-    ended = run_relay(*flags, key=key)
-    assert ended.returncode == 1 and ended.stderr.startswith(reason) and ended.stdout == "", ended.stderr
-    assert "vk_live_x" not in ended.stderr
+def test_a_relay_that_cannot_start_says_why(key: str, reason: str) -> None:
+    ended = runner.invoke(app, ["mcp", "--url", "http://127.0.0.1:9"], env={"VOCALIZED_API_KEY": key})
+    assert ended.exit_code == 1 and ended.stderr.startswith(reason) and ended.stdout == "", ended.stderr
+    assert "vk_live_" not in ended.stderr
+
+
+@in_module
+async def test_a_refused_key_ends_the_relay(workspace: KeyWorkspace) -> None:
+    with pytest.raises(RelayError, match="This API key is not valid"):
+        await run_relay(RelayOptions(workspace.api.url, make_secret()))
+
+
+def test_the_key_is_in_no_representation() -> None:
+    assert "vk_live_x" not in repr(RelayOptions("https://api.example.com", "vk_live_x"))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def run_client(options: ClientOptions, out: TextIO) -> int:
         if options.language == "python":
             write_python_client(document, options.output)
             print(f"{options.output}: the Python client {document['info']['version']}", file=out)
-            print(f"Install it:  pip install {shlex.quote(f'{options.output}[webhooks]')}", file=out)
+            # The whole path: of `made[webhooks]`, pip takes the package `made` from PyPI.
+            print(f"Install it:  pip install {shlex.quote(f'{options.output.resolve()}[webhooks]')}", file=out)
             return 0
         options.output.mkdir(parents=True, exist_ok=True)
         source = options.output / DOCUMENT

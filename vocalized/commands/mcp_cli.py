@@ -32,9 +32,11 @@ def mcp(
     endpoint (docs/mcp.md). The API key is read from VOCALIZED_API_KEY; which tools there are depends on its scopes.
     Without --allow they only read. Exit code 1: the platform does not answer or refuses the key, with the reason.
     """
-    key = os.environ.get(KEY_VARIABLE, "")  # no option: others on the machine see a program's arguments
+    key = os.environ.get(KEY_VARIABLE, "").strip()  # no option: others on the machine see a program's arguments
     if not key:
         _fail(f"set {KEY_VARIABLE} to an API key of the workspace")
+    if not (key.isascii() and key.isprintable()):
+        _fail(f"{KEY_VARIABLE} has characters that no API key has")
     from vocalized.mcp_relay import RelayError, RelayOptions, run_relay
 
     try:

@@ -10,6 +10,11 @@ from mcp.client.streamable_http import streamable_http_client
 
 # The protocol of 2026-07-28, and the one with a handshake that most programs still speak.
 MODES = ("2026-07-28", "legacy")
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODES[0],
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
 @asynccontextmanager
@@ -31,3 +36,9 @@ def text_of(result: Any) -> str:
 def call_message(name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
     """A call of a tool as a client of 2025-11-25 writes it."""
     return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments or {}}}
+
+
+def modern_headers(method: str, name: str = "", version: str = MODES[0]) -> dict[str, str]:
+    """Of a message in the protocol of 2026-07-28, which repeats in headers what stands in the body."""
+    named = {"Mcp-Name": name} if name else {}
+    return ACCEPT | {"MCP-Protocol-Version": version, "Mcp-Method": method} | named

@@ -57,6 +57,7 @@ def test_schemas_are_valid_and_stand_alone() -> None:
         assert set(tool.required) <= set(tool.input_schema["properties"]), tool.name
         for name, property_schema in tool.input_schema["properties"].items():
             assert property_schema["description"], f"{tool.name}.{name} is not described"
+            assert "null" not in property_schema["description"], f"{tool.name}.{name} must not be null"
 
 
 @pytest.mark.parametrize("tool", [one for one in TOOLS if one.sliced or one.omitted], ids=lambda one: one.name)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -188,8 +190,22 @@ async def test_storage_gets_no_token() -> None:
     assert server.received[0].headers["authorization"] == f"Bearer {SECRET}"
 
 
-async def test_file_that_breaks_off_is_an_error() -> None:
-    async with scripted_server(b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nRIFF") as server:
+async def test_storage_that_fails_is_asked_by_a_new_link() -> None:
+    failure, file_of_it = answer(503, b"<Error/>"), answer(200, b"RIFF")
+    async with scripted_server(failure, file_of_it) as storage:
+        links = [answer(302, Location=f"{storage.url}/signed?x={number}") for number in (1, 2)]
+        async with (
+            scripted_server(*links) as server,
+            async_client(server.url, workspace_id=WORKSPACE) as client,
+            client.calls.get_recording(AGENT) as file,
+        ):
+            assert await file.read() == b"RIFF"
+    assert [one.line for one in storage.received] == [f"GET /signed?x={number} HTTP/1.1" for number in (1, 2)]
+
+
+@pytest.mark.parametrize("location", ["/elsewhere", "", "ftp://h/x", "http://[::1"])
+async def test_storage_that_leads_elsewhere_is_no_file(location: str) -> None:
+    async with scripted_server(answer(302, Location=location), answer(307, b"<Moved/>", Location="/x")) as server:
         with thread_client(server.url, workspace_id=WORKSPACE) as client:
 
             def read() -> bytes:
@@ -197,8 +213,39 @@ async def test_file_that_breaks_off_is_an_error() -> None:
                     content: bytes = file.read()
                     return content
 
-            with pytest.raises(python_client().ConnectionFailed):
+            with pytest.raises(python_client().AnswerInvalid):
                 await asyncio.to_thread(read)
+
+
+async def test_file_that_breaks_off_is_an_error_and_replaces_none(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    path.write_bytes(b"of before")
+    broken = b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nRIFF"
+    async with scripted_server(broken, answer(200, b"RIFF")) as server:
+        with thread_client(server.url, workspace_id=WORKSPACE) as client:
+
+            def save() -> int:
+                with client.calls.get_recording(AGENT) as file:
+                    size: int = file.save(path)
+                    return size
+
+            with pytest.raises(python_client().ConnectionFailed):
+                await asyncio.to_thread(save)
+            assert path.read_bytes() == b"of before"
+            assert await asyncio.to_thread(save) == 4
+    assert path.read_bytes() == b"RIFF" and os.listdir(tmp_path) == ["call.wav"]
+
+
+async def test_list_that_does_not_go_on_is_an_error_instead_of_endless() -> None:
+    row = {"id": str(AGENT), "caller": NUMBER, "note": "", "created_at": "2026-11-26T09:30:00Z", "created_by": None}
+    page = {"blocked_callers": [row], "total": None, "page": None, "limit": 1, "has_more": True}
+    async with (
+        scripted_server(answer(200, page)) as server,
+        async_client(server.url, workspace_id=WORKSPACE) as client,
+    ):
+        with pytest.raises(python_client().AnswerInvalid, match="does not go on"):
+            [row async for row in client.blocked_callers.list()]
+    assert len(server.received) == 2
 
 
 async def test_secret_is_in_no_text_and_no_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -67,6 +67,24 @@ async def test_each_row_comes_once_while_others_are_added(workspace: KeyWorkspac
         assert [row.id async for row in rest] == [row.id async for row in rest] == seen[5:]
 
 
+async def test_each_row_comes_while_it_is_deleted(workspace: KeyWorkspace, client: Any) -> None:
+    made = [await block(client, number) for number in range(7)]
+    seen = []
+    async for row in client.blocked_callers.list(limit=3):
+        await client.blocked_callers.unblock(row.id)
+        seen.append(row.id)
+    assert seen == made[::-1] and (await client.blocked_callers.list().first()).blocked_callers == []
+    made = [await block(client, number) for number in range(6)]
+    credential = client._transport.settings.credential._source
+    with thread_client(workspace.api.url, api_key=credential, workspace_id=workspace.id) as threads:
+
+        def delete_all() -> list[UUID]:
+            listed = threads.blocked_callers.list(limit=3)
+            return [row.id for row in listed if threads.blocked_callers.unblock(row.id) is None]
+
+        assert await asyncio.to_thread(delete_all) == made[::-1]
+
+
 async def test_threads_share_a_client(workspace: KeyWorkspace) -> None:
     secret = (await workspace.create())["secret"]
     with thread_client(workspace.api.url, api_key=lambda: secret, workspace_id=workspace.id) as client:

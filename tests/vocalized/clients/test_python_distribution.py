@@ -137,6 +137,24 @@ def test_webhook_with_a_wrong_signature(package: ModuleType) -> None:
         receive(package, {"type": "call.ended", "api_version": "2026-11-26", "data": {}}, secret=new_secret())
 
 
+@pytest.mark.parametrize("signature", ["", "v1", "v1,a,b", "v1,abc", "v1,\u00e9", "v2,abcd", None])
+def test_webhook_whose_signature_is_none(package: ModuleType, signature: str | None) -> None:
+    """Whatever a stranger posts is WebhookInvalid, and no failure of the receiver."""
+    key, body = new_secret(), b"{}"
+    headers = sign(new_id(), datetime.now(UTC), body, [key])
+    changed = {} if signature is None else headers | {"webhook-signature": signature}
+    with pytest.raises(package.WebhookInvalid):
+        package.verify_webhook(body, changed, key)
+    with pytest.raises(package.WebhookInvalid):
+        package.verify_webhook(b"\xff", headers, key)
+
+
+def test_signed_webhook_that_is_no_json(package: ModuleType) -> None:
+    key, body = new_secret(), b"no json"
+    with pytest.raises(package.AnswerInvalid):
+        package.verify_webhook(body, sign(new_id(), datetime.now(UTC), body, [key]), key)
+
+
 def receive(package: ModuleType, event: dict[str, Any], *, secret: str = "") -> Any:
     """Signs as the platform does; `secret` is that of the receiver, if it has another."""
     key = new_secret()

@@ -1,6 +1,7 @@
 """`vocalized client`: what it writes, and what it does where OpenAPI Generator is missing, there, or fails."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from vocalized.clients.document import customer_document
 from vocalized.commands import client as command
 from vocalized.commands.cli import app
 
+ROOT = Path(__file__).parents[3]
 runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
@@ -42,6 +44,15 @@ def test_python_client_says_how_it_is_installed(tmp_path: Path) -> None:
     code, output = make("python", tmp_path / "made")
     assert code == 0 and f"pip install '{tmp_path}/made[webhooks]'" in output
     assert (tmp_path / "made" / "src" / "vocalized_client" / "py.typed").is_file()
+
+
+def test_folder_is_never_named_as_a_package_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pip install 'made[webhooks]'` installs the package `made` of the index."""
+    monkeypatch.chdir(tmp_path)
+    assert f"pip install '{tmp_path}/made[webhooks]'" in make("python", Path("made"))[1]
+    for document in ("docs/clients.md", "clients/python/README.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        assert all(place.startswith("'./FOLDER") for place in re.findall(r"pip install (\S+\[webhooks\])", text))
 
 
 def test_folder_of_others_is_an_error(tmp_path: Path) -> None:

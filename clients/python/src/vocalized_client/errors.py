@@ -8,6 +8,10 @@ from typing import Any
 class VocalizedError(Exception):
     """Base of all errors of the client."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pools of processes send errors by pickle, which would call the class with the message alone."""
+        return _restore, (type(self), self.args, self.__dict__)
+
 
 class ConnectionFailed(VocalizedError):
     """No answer came. was_sent: False if the API cannot have seen the request; True if it may have carried it out."""
@@ -84,6 +88,12 @@ class RateLimited(ApiError):
 
 class ServerFailed(ApiError):
     """5xx: the API failed or is not available."""
+
+
+def _restore(kind: type[VocalizedError], arguments: tuple[Any, ...], fields: dict[str, Any]) -> VocalizedError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(fields)
+    return error
 
 
 _KINDS: Mapping[int, type[ApiError]] = {

@@ -1,7 +1,7 @@
 """Files that the API sends, read part by part."""
 
 from collections.abc import AsyncIterator, Iterator
-from os import PathLike
+from os import PathLike, fspath, replace
 
 import httpx
 
@@ -27,9 +27,13 @@ class FileDownload:
         return b"".join(self.iter_bytes())
 
     def save(self, path: str | PathLike[str]) -> int:
-        """Writes it to a file and returns its bytes. Raises ConnectionFailed, and OSError."""
-        with open(path, "wb") as file:
-            return sum(file.write(part) for part in self.iter_bytes())
+        """Writes it to a file and returns its bytes. Until it is whole, its name has `.part` at the end. Raises
+        ConnectionFailed, and OSError."""
+        unfinished = f"{fspath(path)}.part"
+        with open(unfinished, "wb") as file:
+            size = sum(file.write(part) for part in self.iter_bytes())
+        replace(unfinished, path)
+        return size
 
 
 class AsyncFileDownload:

@@ -76,9 +76,11 @@ class Operation:
 
 
 def make_key(key: str | None) -> str:
-    """The caller's Idempotency-Key, or a new one. Raises ValueError for one that is empty or too long."""
+    """The caller's Idempotency-Key, or a new one. Raises ValueError for one that is empty, too long, or no ASCII."""
     if key is not None and not 1 <= len(key) <= 255:
         raise ValueError(f"idempotency_key must have 1 to 255 characters, has {len(key)}")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise ValueError("idempotency_key must be printable ASCII")
     return key or str(uuid.uuid4())
 
 

@@ -28,12 +28,14 @@ class ClientSettings:
     timeout_s: float
     retries: RetryPolicy
     user_agent: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
-            raise ValueError("base_url must be an http or https address without a user and a query")
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("base_url must be an http or https address without a user")
+        if parts.query or parts.fragment:
+            raise ValueError("base_url must have no query and no fragment: paths are added at its end")
         if self.timeout_s <= 0:
             raise ValueError(f"timeout_s must be above 0, is {self.timeout_s}")
         if any(name.lower() == "authorization" for name in self.headers):
@@ -58,11 +60,16 @@ class ClientSettings:
             "url": self.base_url.rstrip("/") + operation.url,
             "params": operation.params or None,
             "content": operation.content,
-            "headers": {
-                "User-Agent": self.user_agent, **self.headers, **operation.headers, **self.credential.headers
-            },
+            "headers": self._headers(operation),
             "timeout": self.timeout,
-        }  # fmt: skip
+        }
+
+    def _headers(self, operation: Operation) -> httpx.Headers:
+        """A later one replaces one of the same name in any case. Their representation hides the secret."""
+        headers = httpx.Headers({"User-Agent": self.user_agent})
+        for more in (self.headers, operation.headers, self.credential.headers):
+            headers.update(more)
+        return headers
 
 
 def connection_error(error: httpx.RequestError) -> ConnectionFailed:
@@ -75,7 +82,10 @@ def connection_error(error: httpx.RequestError) -> ConnectionFailed:
 def redirect_target(response: httpx.Response) -> str:
     """Where a file is, of an answer that leads to storage. Raises AnswerInvalid."""
     location = response.headers.get("Location", "")
-    target = response.url.join(location)
+    try:
+        target = response.url.join(location)
+    except httpx.InvalidURL:
+        location, target = "", response.url
     if not location or target.scheme not in ("http", "https"):
         raise AnswerInvalid(f"the answer {response.status_code} leads to no address")
     return str(target)

@@ -43,13 +43,8 @@ class Transport:
     @contextmanager
     def download(self, operation: Operation) -> Iterator[FileDownload]:
         """The file that the API answers or leads to. Raises as `send`."""
-        response = self._repeat(operation, self._start)
+        response = self._repeat(operation, self._open)
         try:
-            if response.is_redirect:
-                response.close()
-                # Storage gets no token.
-                target = redirect_target(response)
-                response = self._start(self.http.build_request("GET", target, **_bare(self.settings)))
             yield FileDownload(response)
         finally:
             response.close()
@@ -70,6 +65,19 @@ class Transport:
             return _read(_no_redirect(response))
         finally:
             response.close()
+
+    def _open(self, request: httpx.Request) -> httpx.Response:
+        """The answer with the file. Storage, to which the API may lead, gets no token; a link is new in each attempt,
+        because it is valid for minutes."""
+        response = self._start(request)
+        if not response.is_redirect:
+            return response
+        response.close()
+        target = redirect_target(response)
+        stored = self._start(self.http.build_request("GET", target, **_bare(self.settings)))
+        if stored.is_redirect:
+            stored.close()
+        return _no_redirect(stored)
 
     def _start(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -111,13 +119,8 @@ class AsyncTransport:
     @asynccontextmanager
     async def download(self, operation: Operation) -> AsyncIterator[AsyncFileDownload]:
         """The file that the API answers or leads to. Raises as `send`."""
-        response = await self._repeat(operation, self._start)
+        response = await self._repeat(operation, self._open)
         try:
-            if response.is_redirect:
-                await response.aclose()
-                # Storage gets no token.
-                target = redirect_target(response)
-                response = await self._start(self.http.build_request("GET", target, **_bare(self.settings)))
             yield AsyncFileDownload(response)
         finally:
             await response.aclose()
@@ -138,6 +141,18 @@ class AsyncTransport:
             return await _read_async(_no_redirect(response))
         finally:
             await response.aclose()
+
+    async def _open(self, request: httpx.Request) -> httpx.Response:
+        """As Transport's."""
+        response = await self._start(request)
+        if not response.is_redirect:
+            return response
+        await response.aclose()
+        target = redirect_target(response)
+        stored = await self._start(self.http.build_request("GET", target, **_bare(self.settings)))
+        if stored.is_redirect:
+            await stored.aclose()
+        return _no_redirect(stored)
 
     async def _start(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -167,9 +182,10 @@ def _bare(settings: ClientSettings) -> dict[str, Any]:
 
 
 def _no_redirect(response: httpx.Response) -> httpx.Response:
-    """Raises AnswerInvalid: only files are elsewhere. A wrong base_url, such as http for https, leads to another."""
+    """Raises AnswerInvalid: only files are elsewhere, one step away. A wrong base_url, such as http for https, leads to
+    another."""
     if response.is_redirect:
-        raise AnswerInvalid(f"the answer {response.status_code} leads elsewhere: check base_url")
+        raise AnswerInvalid(f"the answer {response.status_code} of {response.url.host} leads elsewhere: check base_url")
     return response
 
 

@@ -9,7 +9,7 @@ from .values import decode
 
 
 class WebhookInvalid(VocalizedError):
-    """The signature is wrong, too old, or missing: do not use the body."""
+    """The signature is wrong, too old, missing, or none: do not use the body."""
 
 
 def verify(body: bytes, headers: Mapping[str, str], secret: str) -> dict[str, Any]:
@@ -17,10 +17,13 @@ def verify(body: bytes, headers: Mapping[str, str], secret: str) -> dict[str, An
     for a body that is no JSON object, ImportError without the extra."""
     from standardwebhooks import Webhook, WebhookVerificationError
 
+    webhook = Webhook(secret)
     try:
-        Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
+        webhook.verify(body, {name.lower(): value for name, value in headers.items()}, json_parse=False)
     except WebhookVerificationError as error:
         raise WebhookInvalid(str(error)) from error
+    except ValueError as error:  # a signature that is no base64 or has no version, a body that is no UTF-8
+        raise WebhookInvalid("The signature or the body cannot be read.") from error
     found: dict[str, Any] = decode(dict[str, Any], read_json(body))
     return found
 

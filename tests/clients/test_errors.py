@@ -1,0 +1,42 @@
+"""Errors of the Python client: what they say, and that processes can hand them on."""
+
+import pickle
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from tests.vocalized.clients.generated_package import python_client
+
+PACKAGE = python_client()
+ERRORS, WEBHOOKS = import_module("vocalized_client.errors"), import_module("vocalized_client.webhooks")
+FAULT = {"param": "name", "code": "too_short", "message": "Too short."}
+BODY = {"error": {"code": "invalid", "message": "No.", "param": "name", "errors": [FAULT], "request_id": "r1"}}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ERRORS.make_error(422, BODY, request_id="", retry_after_s=None),
+        ERRORS.make_error(429, None, request_id="r2", retry_after_s=3.0),
+        PACKAGE.RequestTimedOut("ReadTimeout: ", was_sent=True),
+        PACKAGE.AnswerInvalid("the answer is no JSON"),
+        WEBHOOKS.WebhookInvalid("No matching signature found"),
+    ],
+)
+def test_errors_survive_pickle(error: Any) -> None:
+    """A pool of processes breaks at an error that it cannot read."""
+    found = pickle.loads(pickle.dumps(error))
+    assert type(found) is type(error) and str(found) == str(error) and vars(found) == vars(error)
+
+
+def test_error_has_what_the_answer_says() -> None:
+    error = ERRORS.make_error(422, BODY, request_id="", retry_after_s=None)
+    assert str(error) == "422 invalid (name): No. [request r1]"
+    assert error.errors == (PACKAGE.FieldError("name", "too_short", "Too short."),)
+
+
+@pytest.mark.parametrize("body", [None, [], {"error": "x"}, {"error": {"errors": [1]}}, {"detail": "x"}])
+def test_body_of_a_proxy_is_an_error_without_a_code(body: Any) -> None:
+    error = ERRORS.make_error(502, body, request_id="r3", retry_after_s=None)
+    assert (type(error), error.status, error.code, error.request_id) == (PACKAGE.ServerFailed, 502, "", "r3")
