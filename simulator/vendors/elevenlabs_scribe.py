@@ -57,7 +57,7 @@ class ScribeRecogniser:
         self.queries: list[dict[str, list[str]]] = []
         self.chunks = 0
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[web.AbstractRouteDef]:
         """What the server answers."""
         return [web.get("/v1/speech-to-text/realtime", self._serve)]
 

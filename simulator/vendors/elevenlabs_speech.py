@@ -67,7 +67,7 @@ class MultiContextSpeech:
         self.queries: list[dict[str, str]] = []
         self.generating = 0
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[web.AbstractRouteDef]:
         """What the server answers."""
         return [web.get("/v1/text-to-speech/{voice_id}/multi-stream-input", self._serve)]
 

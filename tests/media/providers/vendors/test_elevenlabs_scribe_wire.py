@@ -252,7 +252,8 @@ def test_no_word_is_lost_or_doubled_in_any_order(commits: list[tuple[str, bool]]
         turn.append(text)
         talk.ask(number)
         at_s += 1.0
-        plain, full = (PLAIN, {}), (TIMED, {"words": timed(text, at_s)})
+        plain: tuple[str, dict[str, Any]] = (PLAIN, {})
+        full: tuple[str, dict[str, Any]] = (TIMED, {"words": timed(text, at_s)})
         sent = {"both": [plain, full], "swapped": [full, plain], "plain": [plain], "double": [plain, full] * 2}[order]
         answers = [talk.tell(kind, text, **more) for kind, more in sent]
         if talk.transcript.is_plain:

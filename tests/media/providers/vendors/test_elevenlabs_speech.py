@@ -40,7 +40,7 @@ class Harness:
 @pytest.fixture
 async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     a, b = MultiContextSpeech(VendorState(key="key-a"), TIMING), MultiContextSpeech(VendorState(key="key-b"), TIMING)
-    servers = {"a": (a.state, [*a.routes()]), "b": (b.state, [*b.routes()])}
+    servers = {"a": (a.state, a.routes()), "b": (b.state, b.routes())}
     async with running_call("tts", servers, tmp_path, monkeypatch, vendor="elevenlabs") as call:
         yield Harness(a, b, call)
 
