@@ -108,6 +108,8 @@ class _Session:
         socket, self._socket = self._socket, None
         self._end()
         if socket is not None:
+            if self._unsent:  # has been metered
+                socket.send_text(make_chunk(bytes(self._unsent)))
             await socket.close()
 
     def on_text(self, message: bytes) -> None:

@@ -101,8 +101,9 @@ def make_closed(provider: str, close_code: int) -> ProviderError:
 
 
 def base_language(language: str) -> str:
-    """ "en" of "en-GB": the vendor takes no regions."""
-    return language.partition("-")[0].lower()
+    """ "en" of "en-GB": the vendor takes no regions, and has one Norwegian."""
+    base = language.partition("-")[0].lower()
+    return "no" if base == "nb" else base
 
 
 def _read_code(answer: bytes) -> str:

@@ -120,8 +120,7 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harn
     assert heard(chunks) == words(TEXT)
     assert not harness.a.state.total("tts", "characters")
     assert reason in harness.call.failed[0].reason
-    if kind != "unauthorized":  # a refused key is told behind the text, and the chain cannot know that it bills nothing
-        assert not harness.call.sums("a")
+    assert not harness.call.sums("a")
 
 
 async def test_text_after_a_pause_goes_into_a_new_context(harness: Harness) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk, TimedWord
 from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, read_output
-from media.providers.vendors.elevenlabs_wire import make_error, make_url, refine_refusal
+from media.providers.vendors.elevenlabs_wire import base_language, make_error, make_url, refine_refusal
 
 
 def make_contexts(**tone: Any) -> FlushedContexts:
@@ -188,6 +188,10 @@ def test_a_used_up_quota_is_no_wrong_key() -> None:
     assert isinstance(refined, ProviderBusy) and not refined.retryable
     for answer in (b'{"detail": {"status": "invalid_api_key"}}', b"<html>", b'{"detail": "no"}', b"[1]"):
         assert isinstance(refine_refusal(KeyRefused("v", "HTTP 401").with_answer(answer)), KeyRefused)
+
+
+def test_languages_have_no_region() -> None:
+    assert [base_language(code) for code in ("en-GB", "de", "nb-NO")] == ["en", "de", "no"]
 
 
 def test_addresses() -> None:
