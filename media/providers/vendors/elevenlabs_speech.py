@@ -68,8 +68,7 @@ class MultiContextConnection:
             self._socket.abort()
 
     async def close(self) -> None:
-        """Closes it."""
-        self.send(b'{"close_socket":true}')
+        """Closes it. Not by `close_socket`, after which the vendor would speak to the end first."""
         if self._socket is not None:
             await self._socket.close()
 

@@ -100,7 +100,7 @@ def test_both_spellings_are_read() -> None:
 
 
 def test_the_example_of_the_reference_is_read() -> None:
-    """AudioOutputMulti of the vendor's AsyncAPI document, which spells `charsDurationsMs`."""
+    """AudioOutputMulti of the vendor's AsyncAPI document (MIT License), which spells `charsDurationsMs`."""
     example = {
         "audio": "Y3VyaW91cyBtaW5kcyB0aGluayBhbGlrZSA6KQ==",
         "is_final": False,
