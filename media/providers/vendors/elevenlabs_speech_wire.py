@@ -14,7 +14,7 @@ from msgspec import Struct
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
 from media.providers.vendors.elevenlabs_wire import make_error, make_unreadable
-from media.providers.word_timing import LOOK_AHEAD
+from media.providers.word_timing import LOOK_AHEAD, spread_words, timing_length
 
 PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"
 # Of a context; the vendor's limit. The connections that are kept are younger.
@@ -169,7 +169,7 @@ class FlushedContexts:
             words = self._words.add(times.rows(), began_ms) if times is not None else []
         except ValueError:
             raise ProviderError(self._provider, "times of unequal number", cause="unreadable") from None
-        return SpeechChunk(audio, (*words, *(self._words.end() if message.is_final else ())))
+        return SpeechChunk(audio, (*words, *(self._words.finish(self._audio_ms) if message.is_final else ())))
 
 
 class _SpokenWords:
@@ -178,6 +178,7 @@ class _SpokenWords:
 
     def __init__(self) -> None:
         self._sent: list[str] = []  # that are not spoken yet
+        self._has_times = False
         self._letters = ""
         self._start_ms = 0.0
         self._end_ms = 0.0
@@ -189,6 +190,7 @@ class _SpokenWords:
     def add(self, rows: list[tuple[str, float, float]], began_ms: float) -> list[TimedWord]:
         """Takes timed characters; returns the words that they complete. began_ms: of their message's audio."""
         found: list[TimedWord] = []
+        self._has_times = self._has_times or bool(rows)
         for character, start, duration in rows:
             if not character.strip():
                 found += self.end()
@@ -209,3 +211,11 @@ class _SpokenWords:
         if word.text in self._sent[:LOOK_AHEAD]:  # else it is written the vendor's way
             del self._sent[: self._sent.index(word.text) + 1]
         return [word]
+
+    def finish(self, audio_ms: float) -> list[TimedWord]:
+        """The words that are left when all was spoken. A vendor that told no times at all has spoken them within the
+        audio: else nothing of the utterance would count as heard."""
+        if self._has_times or audio_ms <= self._end_ms or not self._sent:
+            return self.end()
+        sent, self._sent, began_ms, self._end_ms = self._sent, [], self._end_ms, audio_ms
+        return spread_words(sent, began_ms, (audio_ms - began_ms) / timing_length(sent))

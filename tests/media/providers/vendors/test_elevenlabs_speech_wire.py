@@ -87,6 +87,25 @@ def test_words_that_the_vendor_writes_its_own_way_come_at_a_blank_or_at_the_end(
     assert contexts.is_done
 
 
+def test_words_without_any_times_are_spread_over_the_audio() -> None:
+    contexts = make_contexts()
+    contexts.add_text("One two. ")
+    contexts.finish()
+    assert words(take(contexts, {**audio("", ms=900), "alignment": None})) == []
+    final = take(contexts, {"isFinal": True, "contextId": "one"})
+    assert words(final) == [("One", 0, 400), ("two.", 400, 900)]
+    assert final is not None and all(word.is_estimated for word in final.words)
+    contexts.add_text("Six.")
+    last = take(contexts, {**audio("", context_id="two", ms=300), "alignment": None, "isFinal": True})
+    assert words(last) == [("Six.", 900, 1200)]
+
+
+def test_a_context_that_ends_without_audio_has_spoken_nothing() -> None:
+    contexts = make_contexts()
+    contexts.add_text("One two. ")
+    assert take(contexts, {"isFinal": True, "contextId": "one"}) is None
+
+
 def test_both_spellings_are_read() -> None:
     contexts = make_contexts()
     contexts.add_text("Hi.")
