@@ -85,6 +85,7 @@ class _ScribeSession:
         self._work: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self._words: list[HeardWord] = []  # that are not committed
         self._committed_ms = 0.0
+        self._received = 0  # bytes of mu-law, also those that are not heard yet
 
     async def run(self) -> None:
         """Serves the connection until it ends."""
@@ -103,7 +104,7 @@ class _ScribeSession:
             pass
         finally:
             worker.cancel()
-            self._recogniser.state.bill("stt", self._query["model_id"], "ms", self._ear.heard_ms)
+            self._recogniser.state.bill("stt", self._query["model_id"], "ms", self._received / _PER_MS)
 
     async def _check(self) -> None:
         """Raises ConnectionEnded."""
@@ -156,6 +157,7 @@ class _ScribeSession:
         self._recogniser.chunks += 1
         is_ulaw = self._query.get("audio_format") == "ulaw_8000"
         ulaw = audio if is_ulaw else encode(np.frombuffer(audio, "<i2"))
+        self._received += len(ulaw)
         self._work.put_nowait((ulaw, bool(request.get("commit"))))
         return True
 

@@ -129,6 +129,15 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harn
     assert reason in harness.call.failed[0].reason
 
 
+async def test_audio_that_fills_no_message_is_sent_at_the_end(harness: Harness) -> None:
+    """It has been metered."""
+    session = await harness.call.build().stt.open("en-US", lambda event: None)
+    session.push(bytes(160))
+    await session.close()
+    await wait_for(lambda: bool(harness.a.state.billed))
+    assert harness.a.state.total("stt", "ms") == harness.call.sums("a")["ms"] == 20
+
+
 async def test_noise_is_no_failure(harness: Harness) -> None:
     events: list[Any] = []
     session = await harness.call.build().stt.open("en-US", events.append)
