@@ -20,9 +20,15 @@ StandinFailure = Literal["", "open", "midway", "silent"]
 
 DEEPGRAM_URL: Final = "wss://api.deepgram.com"
 CARTESIA_URL: Final = "wss://api.cartesia.ai"
+ELEVENLABS_URL: Final = "wss://api.elevenlabs.io"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
+# The voice of ElevenLabs' own examples (George).
+ELEVENLABS_VOICE_ID: Final = "JBFqnCBsd6RMkjVDRZzb"
+# Of one keyterm, and of how many (ElevenLabs' SDK).
+ELEVENLABS_KEYTERM_CHARACTERS: Final = 20
+ELEVENLABS_KEYTERMS: Final = 50
 # Of all keyterms together (Cartesia's reference).
 CARTESIA_KEYTERM_CHARACTERS: Final = 1_200
 
@@ -108,6 +114,51 @@ class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=Tru
     connect_s: Seconds = 3.0
 
 
+class ElevenLabsSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `scribe_…_realtime`. base_url: scheme and host. language: in place of the call's, "auto" for the vendor's
+    guess. keyterm: words to expect. no_verbatim: without fillers and false starts. word_times: of each word, for which
+    a final text is awaited times_s at most. enable_logging: false keeps nothing at the vendor (enterprise accounts).
+    connect_s: limit of a new connection."""
+
+    model: Name = "scribe_v2_realtime"
+    api_key: str = ""
+    base_url: SocketUrl = ELEVENLABS_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=ELEVENLABS_KEYTERM_CHARACTERS)], ...],
+        Meta(max_length=ELEVENLABS_KEYTERMS),
+    ] = ()
+    no_verbatim: bool = False
+    word_times: bool = True
+    enable_logging: bool = True
+    connect_s: Seconds = 3.0
+    times_s: Seconds = 0.3
+
+
+class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `eleven_…`, of those that its multi-context WebSocket takes. base_url: scheme and host. stability,
+    similarity_boost, style, use_speaker_boost, speed: the voice's own where None. enable_logging: false keeps nothing
+    at the vendor (enterprise accounts). connect_s: limit of a new connection. max_idle: connections kept between
+    speeches."""
+
+    model: Name = "eleven_flash_v2_5"
+    api_key: str = ""
+    base_url: SocketUrl = ELEVENLABS_URL
+    voice_id: Name = ELEVENLABS_VOICE_ID
+    stability: Annotated[float, Meta(ge=0, le=1)] | None = None
+    similarity_boost: Annotated[float, Meta(ge=0, le=1)] | None = None
+    style: Annotated[float, Meta(ge=0, le=1)] | None = None
+    use_speaker_boost: bool | None = None
+    speed: Annotated[float, Meta(ge=0.7, le=1.2)] | None = None
+    enable_logging: bool = True
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 4
+
+    def __post_init__(self) -> None:
+        if self.model.startswith("eleven_v3"):
+            raise ValueError("model: the multi-context WebSocket does not take eleven_v3")
+
+
 class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
     without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
@@ -176,6 +227,7 @@ class PipecatOptions(Struct, frozen=True, forbid_unknown_fields=True):
 VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
     "cartesia": {"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
     "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
+    "elevenlabs": {"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
     "local": {"stt": EmptyOptions, "tts": EmptyOptions},
     "openai": {"llm": OpenAiOptions},
     "pipecat": {"stt": PipecatOptions, "llm": PipecatOptions, "tts": PipecatOptions},

@@ -26,6 +26,8 @@ MODELS = {
     ("cartesia", "tts"): "sonic-3.5",
     ("deepgram", "stt"): "nova-3",
     ("deepgram", "tts"): "aura-2-thalia-en",
+    ("elevenlabs", "stt"): "scribe_v2_realtime",
+    ("elevenlabs", "tts"): "eleven_flash_v2_5",
 }
 
 

@@ -73,6 +73,7 @@ class VendorDocument:
 
 
 # Deepgram: "Get Projects" of its management API. Cartesia: "Get Voice" and "List Voices", which need a dated version.
+# ElevenLabs: "Get voice" and "List models"; a key that is restricted to speech needs the right to read them.
 DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
     "deepgram": VendorDocument("https://api.deepgram.com", "/v1/projects", "/v1/projects", "Authorization", "Token "),
     "cartesia": VendorDocument(
@@ -82,6 +83,7 @@ DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
         "X-API-Key",
         headers={"Cartesia-Version": "2026-03-01"},
     ),
+    "elevenlabs": VendorDocument("https://api.elevenlabs.io", "/v1/voices/{voice_id}", "/v1/models", "xi-api-key"),
 }
 
 

@@ -14,6 +14,7 @@ import msgspec
 from control.voice.instances import KeyedProvider
 from control.voice.offers import BASE_URL, KINDS, Kind
 from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, open_client, probe
+from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
 from control.voice.speech_questions import SpeechQuestion, make_question
 from control.voice.vendor_words import read_words, redact
@@ -101,11 +102,10 @@ def _require_accepted(answer: SocketAnswer, question: SpeechQuestion, key: str) 
             message = None
         if not isinstance(message, dict):
             raise ProbeFailed("a message that cannot be read", status=_SWITCHING)
-        if str(message.get("type", "")).lower() == "error":
-            status = message.get("status_code")
-            code = status if isinstance(status, int) else _SWITCHING
+        status = find_error_status(message)
+        if status is not None:
             words = read_words(answer.text, key)
-            raise ProbeFailed(f"error {code}" if code != _SWITCHING else "error", status=code, words=words)
+            raise ProbeFailed(f"error {status}" if status else "error", status=status or _SWITCHING, words=words)
     elif answer.close_code and (answer.close_code != 1000 or question.needs_answer):
         words = redact(answer.close_reason, key)
         raise ProbeFailed(f"closed with {answer.close_code}", status=_SWITCHING, words=words)

@@ -1,7 +1,8 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
-open it, without audio; of Cartesia's voice one short word, because only that tries model and voice.
+open it, without audio; of Cartesia's and ElevenLabs' voices one short word, because only that tries model and voice.
 
-Sources: docs/vendors/cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak.
+Sources: docs/vendors/cartesia.md, docs/vendors/elevenlabs.md; developers.deepgram.com, reference of /v1/listen,
+/v2/listen and /v1/speak.
 """
 
 import json
@@ -9,10 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from control.voice.offers import Kind
-from shared.vendor_options import CARTESIA_URL, CARTESIA_VOICE_ID, DEEPGRAM_URL
+from shared.vendor_options import (
+    CARTESIA_URL,
+    CARTESIA_VOICE_ID,
+    DEEPGRAM_URL,
+    ELEVENLABS_URL,
+    ELEVENLABS_VOICE_ID,
+)
 
 CARTESIA_VERSION: Final = "2026-08-14"
 WORD: Final = "Hi."
@@ -27,6 +34,7 @@ _TURN_OPTIONS: Final = (
     "turn_end_threshold",
     "turn_end_timeout_ms",
 )
+_TONE: Final = ("stability", "similarity_boost", "style", "use_speaker_boost", "speed")
 _MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
 
 
@@ -99,6 +107,33 @@ def _cartesia_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     return SpeechQuestion(url, _cartesia_headers(key), json.dumps(message), needs_answer=True)
 
 
+def _elevenlabs_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    query = {
+        "model_id": options.get("model", "scribe_v2_realtime"),
+        "audio_format": "ulaw_8000",
+        "commit_strategy": "manual",
+        "keyterms": options.get("keyterm") or None,
+        "no_verbatim": "true" if options.get("no_verbatim") else None,
+        "enable_logging": "false" if options.get("enable_logging") is False else None,
+    }
+    url = _elevenlabs_url(options, "/v1/speech-to-text/realtime", query)
+    return SpeechQuestion(url, _elevenlabs_headers(key), needs_answer=True)
+
+
+def _elevenlabs_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    tone = {name: options[name] for name in _TONE if options.get(name) is not None}
+    message = {"text": WORD, "context_id": "check", "flush": True, **({"voice_settings": tone} if tone else {})}
+    query = {
+        "model_id": options.get("model", "eleven_flash_v2_5"),
+        "output_format": "ulaw_8000",
+        "auto_mode": "true",
+        "enable_logging": "false" if options.get("enable_logging") is False else None,
+    }
+    voice_id = quote(str(options.get("voice_id", ELEVENLABS_VOICE_ID)), safe="")
+    url = _elevenlabs_url(options, f"/v1/text-to-speech/{voice_id}/multi-stream-input", query)
+    return SpeechQuestion(url, _elevenlabs_headers(key), json.dumps(message), needs_answer=True)
+
+
 def _deepgram_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:
     base = _VERSION_PATH.sub("", str(options.get("base_url") or DEEPGRAM_URL).rstrip("/"))
     return _make_url(base, path, query)
@@ -106,6 +141,10 @@ def _deepgram_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any
 
 def _cartesia_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:
     return _make_url(str(options.get("base_url") or CARTESIA_URL).rstrip("/"), path, query)
+
+
+def _elevenlabs_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:
+    return _make_url(str(options.get("base_url") or ELEVENLABS_URL).rstrip("/"), path, query)
 
 
 def _make_url(base: str, path: str, query: Mapping[str, Any]) -> str:
@@ -122,9 +161,15 @@ def _cartesia_headers(key: str) -> dict[str, str]:
     return {"Cartesia-Version": CARTESIA_VERSION, **({"X-API-Key": key} if key else {})}
 
 
+def _elevenlabs_headers(key: str) -> dict[str, str]:
+    return {"xi-api-key": key} if key else {}
+
+
 _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], SpeechQuestion]]] = {
     ("deepgram", "stt"): _deepgram_listen,
     ("deepgram", "tts"): _deepgram_speak,
     ("cartesia", "stt"): _cartesia_listen,
     ("cartesia", "tts"): _cartesia_speak,
+    ("elevenlabs", "stt"): _elevenlabs_listen,
+    ("elevenlabs", "tts"): _elevenlabs_speak,
 }

@@ -43,12 +43,15 @@ def _tells(word: str, parts: Collection[str], size: int) -> bool:
 
 
 def _messages(decoded: Any) -> Iterator[str]:
-    """Texts under the names of OpenAI, Azure, Deepgram (`err_msg`, `description`, `details`) and Cartesia (`message`,
-    `title`)."""
+    """Texts under the names of OpenAI, Azure, Deepgram (`err_msg`, `description`, `details`), Cartesia (`message`,
+    `title`) and ElevenLabs (`detail.message`; `message` beside a code in `error`)."""
     if not isinstance(decoded, dict):
         return
     error = decoded.get("error")
-    for part in (error, decoded):
+    if isinstance(error, str) and isinstance(decoded.get("message"), str):
+        yield decoded["message"]
+    detail = decoded.get("detail")
+    for part in (error, detail if isinstance(detail, dict) else None, decoded):
         if isinstance(part, str) and part:
             yield part
         if isinstance(part, dict):

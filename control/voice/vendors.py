@@ -50,6 +50,15 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         takes_address=True,
         model_prefixes={"stt": ("nova-", "flux-"), "tts": ("aura-",)},
     ),
+    "elevenlabs": VendorFacts(
+        {
+            "stt": ("model", "keyterm", "no_verbatim"),
+            "tts": ("voice_id", "model", "stability", "similarity_boost", "style", "speed"),
+        },
+        takes_key=True,
+        takes_address=True,
+        model_prefixes={"stt": ("scribe_",), "tts": ("eleven_",)},
+    ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")},

@@ -1,7 +1,7 @@
-"""The documents of Deepgram and Cartesia that only a key's owner gets, by which a key is tried without cost.
+"""The documents of speech vendors that only a key's owner gets, by which a key is tried without cost.
 
 Source: developers.deepgram.com/reference/manage/projects/list, docs.cartesia.ai/api-reference/voices/list and
-…/voices/get.
+…/voices/get, elevenlabs.io/docs/api-reference/voices/get and …/models/list.
 """
 
 from typing import Any, Final
@@ -43,6 +43,26 @@ def cartesia_documents(state: VendorState) -> list[web.RouteDef]:
         return web.json_response(body)
 
     return [web.get("/voices", list_voices), web.get("/voices/{id}", get_voice)]
+
+
+def elevenlabs_documents(state: VendorState) -> list[web.RouteDef]:
+    """`/v1/voices/{id}`, where every id is a voice, and `/v1/models`."""
+
+    async def get_voice(request: web.Request) -> web.Response:
+        return _answer(
+            request, {"voice_id": request.match_info["id"], "name": "Simulated voice", "category": "premade"}
+        )
+
+    async def list_models(request: web.Request) -> web.Response:
+        return _answer(request, [{"model_id": "eleven_flash_v2_5", "name": "Eleven Flash v2.5"}])
+
+    def _answer(request: web.Request, body: Any) -> web.Response:
+        if request.headers.get("xi-api-key") != state.key:
+            detail = {"status": "invalid_api_key", "message": "Invalid API key"}
+            return web.json_response({"detail": detail}, status=401)
+        return web.json_response(body)
+
+    return [web.get("/v1/voices/{id}", get_voice), web.get("/v1/models", list_models)]
 
 
 def _voice(voice_id: str) -> dict[str, Any]:

@@ -18,12 +18,17 @@ from vocalized.stack.process import ServerFailed
 from vocalized.vendors.configuration import VendorsConfig
 
 # By provider: the shipped one whose prices it has, which is also its vendor.
-PROVIDERS: Final = {"simulated-deepgram": "deepgram", "simulated-openai": "openai", "simulated-cartesia": "cartesia"}
+PROVIDERS: Final = {
+    "simulated-deepgram": "deepgram",
+    "simulated-openai": "openai",
+    "simulated-cartesia": "cartesia",
+    "simulated-elevenlabs": "elevenlabs",
+}
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stt": ("simulated-deepgram", "simulated-cartesia", "local"),
+    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "local"),
     "llm": ("simulated-openai", "receptionist"),
-    "tts": ("simulated-cartesia", "simulated-deepgram", "local"),
+    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
 }
 _PATH: Final = "/admin/providers"
 # The model of a price that holds for all models without one of their own.
@@ -93,7 +98,7 @@ async def _catalogue(api: ApiClient) -> dict[str, Any]:
 
 def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     """By vendor and role: model and address."""
-    deepgram, cartesia = f"wss://{config.host('deepgram')}", f"wss://{config.host('cartesia')}"
+    deepgram, cartesia, elevenlabs = (f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs"))
     return {
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},
@@ -103,5 +108,9 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
         "cartesia": {
             "stt": {"model": "ink-2", "base_url": cartesia},
             "tts": {"model": "sonic-3.5", "base_url": cartesia},
+        },
+        "elevenlabs": {
+            "stt": {"model": "scribe_v2_realtime", "base_url": elevenlabs},
+            "tts": {"model": "eleven_flash_v2_5", "base_url": elevenlabs},
         },
     }

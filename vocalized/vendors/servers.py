@@ -1,4 +1,4 @@
-"""The three simulated vendors as servers, with their HTTP interface for faults."""
+"""The simulated vendors as servers, with their HTTP interface for faults."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +14,9 @@ from simulator.vendors.certificate import load_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_aura import SpeakTiming
 from simulator.vendors.deepgram_nova import ListenTiming
-from simulator.vendors.documents import cartesia_documents, deepgram_documents
+from simulator.vendors.documents import cartesia_documents, deepgram_documents, elevenlabs_documents
+from simulator.vendors.elevenlabs import SimulatedElevenLabs
+from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Role
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
@@ -29,6 +31,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "deepgram": ("stt", "tts"),
     "openai": ("llm",),
     "cartesia": ("stt", "tts"),
+    "elevenlabs": ("stt", "tts"),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -69,10 +72,12 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
     )
     openai = ChatVendor(state=states["openai"], reply=answer_by_rules, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
     cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
+    elevenlabs = SimulatedElevenLabs(states["elevenlabs"], make_ear, GenerationTiming(voice=senses.voice))
     return {
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
         "cartesia": _join(cartesia.routes(), cartesia_documents(states["cartesia"])),
+        "elevenlabs": _join(elevenlabs.routes(), elevenlabs_documents(states["elevenlabs"])),
     }
 
 

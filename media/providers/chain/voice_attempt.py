@@ -9,7 +9,7 @@ from media.providers.chain.timeouts import timed_out
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.cleanup import close_stream
 from media.providers.deadline_timer import DeadlineScope
-from media.providers.ports import ProviderBusy, ProviderError, SpeechChunk
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk
 from media.providers.usage import UsageMeter
 
 
@@ -43,7 +43,7 @@ class VoiceAttempt:
         """Streams what this voice adds to the speech, its words timed from its first audio. Raises ProviderError."""
         self._text.attach(self._deadline, self.segment.start)
         source = self.segment.voice.stream(self.segment.reader, self._language)
-        was_full = False
+        accepted_nothing = False
         try:
             while (chunk := await self._next(source)) is not None:
                 words = self.segment.add(chunk)
@@ -54,8 +54,8 @@ class VoiceAttempt:
             if self._times_all and last:
                 yield SpeechChunk(b"", tuple(last))
         except ProviderError as error:
-            # It accepted nothing, and bills nothing.
-            was_full = isinstance(error, ProviderBusy) and not self.segment.audio_ms
+            # A full account and a refused key may be told behind the text (ElevenLabs); it bills nothing.
+            accepted_nothing = isinstance(error, ProviderBusy | KeyRefused) and not self.segment.audio_ms
             self.silent_s = self._deadline.overdue_s
             raise
         finally:
@@ -63,7 +63,7 @@ class VoiceAttempt:
             try:
                 await close_stream(source)
             finally:  # until it is closed, a voice may still read text
-                self._meter.record(0 if was_full else self.segment.reader.read_characters, "characters")
+                self._meter.record(0 if accepted_nothing else self.segment.reader.read_characters, "characters")
 
     def is_unit(self, event: SpeechChunk) -> bool:
         """Whether it is audio: words alone decide no race."""

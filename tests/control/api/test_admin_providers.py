@@ -177,13 +177,20 @@ async def test_no_connection_is_held_while_the_vendor_is_asked(
         assert (await staff.post(PATH, body)).code == "provider_exists"
 
 
-async def test_refusals(staff: Staff, vendor: ChatVendor) -> None:
+async def test_refusals(api: Api, staff: Staff, vendor: ChatVendor) -> None:
     assert (await staff.post(PATH, new_provider(vendor, provider="routing"))).code == "name_reserved"
     reply = await staff.post(PATH, new_provider(vendor, config={"vendor": "acme"}))
     assert (reply.status, reply.code) == (422, "vendor_unknown")
     assert (await staff.delete(f"{PATH}/openai")).code == "provider_shipped"
     assert (await staff.put(f"{PATH}/openai", {"config": {"vendor": "local"}})).code == "vendor_fixed"
-    assert (await staff.put(f"{PATH}/elevenlabs", {"is_enabled": True})).code == "vendor_unknown"
+    await api.owner.execute(
+        """
+        INSERT INTO providers (provider, display_name, kinds, options, is_enabled, priority, needs_key, config)
+        SELECT 'unmade', 'Unmade', kinds, options, false, priority, needs_key, config - 'vendor' FROM providers
+        WHERE provider = 'deepgram'
+        """
+    )
+    assert (await staff.put(f"{PATH}/unmade", {"is_enabled": True})).code == "vendor_unknown"
 
 
 async def test_a_provider_that_a_live_agent_names_is_not_deleted(api: Api, staff: Staff, vendor: ChatVendor) -> None:

@@ -15,9 +15,10 @@ from control.voice.instances import KeyedProvider
 from control.voice.offers import VENDOR
 from control.voice.probe import ProbeFailed, probe
 from shared.errors import Invalid
+from simulator.vendors.documents import elevenlabs_documents
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
-from simulator.vendors.server import running_vendor
+from simulator.vendors.server import VendorState, running_vendor
 from tests.control.agents.strategies import offer
 from vocalized.stack.ports import free_port
 
@@ -155,6 +156,18 @@ async def test_no_server_is_a_failure() -> None:
 async def test_a_provider_without_a_server_cannot_be_asked() -> None:
     with pytest.raises(Invalid):
         await probe(KeyedProvider(offer("receptionist", kinds=["llm"]), ""), 1.0)
+
+
+@pytest.mark.parametrize("options", [{}, {"voice_id": "some voice"}])
+async def test_a_speech_vendor_shows_a_document_to_the_owner_of_the_key(options: dict[str, str]) -> None:
+    async with running_vendor(elevenlabs_documents(VendorState(key=SECRET)), None) as address:
+        config = {VENDOR: "elevenlabs", "tts": {"base_url": f"ws://{address}", **options}}
+        asked = offer("my-voice", kinds=["tts"], config=config)
+        assert await probe(KeyedProvider(asked, SECRET), 5.0) > 0
+        with pytest.raises(ProbeFailed) as raised:
+            await probe(KeyedProvider(asked, "sk-other"), 5.0)
+    assert raised.value.is_key_refused
+    assert raised.value.words == "Invalid API key"
 
 
 @pytest.mark.parametrize("flavour", get_args(Flavour))

@@ -23,18 +23,25 @@ from shared.errors import Invalid
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.faults import Fault, FaultKind, Role
 from simulator.vendors.server import reset_connection, running_vendor
 from tests.control.agents.strategies import offer
 
 KEY = "simulated-vendor-key"
-Vendor = SimulatedCartesia | SimulatedDeepgram
+Vendor = SimulatedCartesia | SimulatedDeepgram | SimulatedElevenLabs
 VOICE = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
 # Of each vendor, what it accepts.
 FINE: dict[str, dict[Kind, dict[str, Any]]] = {
     "deepgram": {"stt": {"model": "nova-3", "keyterm": ["Maple"]}, "tts": {"model": "aura-2-thalia-en"}},
     "cartesia": {"stt": {"model": "ink-2"}, "tts": {"model": "sonic-3.5", "voice_id": VOICE}},
+    "elevenlabs": {
+        "stt": {"model": "scribe_v2_realtime", "keyterm": ["Maple"]},
+        "tts": {"model": "eleven_flash_v2_5", "voice_id": VOICE, "speed": 1.1},
+    },
 }
+SPEAKING = ("cartesia", "elevenlabs")
+KEY_WORDS = {"cartesia": "The API key is invalid", "deepgram": "Invalid credentials", "elevenlabs": "Invalid API key"}
 
 
 def provider(vendor: str, address: str, kind: Kind, key: str = KEY, **changed: Any) -> KeyedProvider:
@@ -44,7 +51,10 @@ def provider(vendor: str, address: str, kind: Kind, key: str = KEY, **changed: A
 
 
 def make_vendor(name: str) -> Vendor:
-    return SimulatedCartesia(voices=frozenset({VOICE})) if name == "cartesia" else SimulatedDeepgram()
+    voices = frozenset({VOICE})
+    if name == "elevenlabs":
+        return SimulatedElevenLabs(voices=voices)
+    return SimulatedCartesia(voices=voices) if name == "cartesia" else SimulatedDeepgram()
 
 
 @asynccontextmanager
@@ -69,11 +79,12 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         others: dict[str, list[dict[str, Any]]] = {
             "deepgram": [{"model": "flux-general-en"}],
             "cartesia": [{"turns": True}, {"model": "ink-whisper", "keyterm": ["x" * 100] * 20}],
+            "elevenlabs": [{"no_verbatim": True}],
         }
         for changed in others[name]:
             assert await check_roles(provider(name, address, "stt", **changed), 5.0)
         assert vendor.state.total("stt", "ms") == 0
-        assert vendor.state.total("tts", "characters") == (len("Hi.") if name == "cartesia" else 0)
+        assert vendor.state.total("tts", "characters") == (len("Hi.") if name in SPEAKING else 0)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +106,11 @@ async def test_what_the_vendor_accepts_is_accepted_for_next_to_nothing(name: str
         ("cartesia", "tts", {"model": "sonic-99"}, "config.tts.model", "There is no such model"),
         ("cartesia", "tts", {"voice_id": "nobody"}, "config.tts.voice_id", "There is no such voice"),
         ("cartesia", "tts", {"speed": 9.0}, "config.tts.speed", "speed is out of range"),
+        ("elevenlabs", "stt", {"model": "scribe_v9"}, "config.stt.model", "Invalid model_id"),
+        ("elevenlabs", "stt", {"keyterm": ["x" * 21]}, "config.stt.keyterm", "keyterms are too many or too long"),
+        ("elevenlabs", "tts", {"model": "eleven_9"}, "config.tts.model", "model_id eleven_9 does not exist"),
+        ("elevenlabs", "tts", {"voice_id": "nobody"}, "config.tts.voice_id", "voice_id nobody does not exist"),
+        ("elevenlabs", "tts", {"speed": 9.0}, "config.tts.speed", "speed must be from 0.7"),
     ],
 )
 async def test_the_vendors_reason_names_the_option(
@@ -112,7 +128,7 @@ async def test_a_wrong_key_is_refused_in_the_vendors_words(name: str, kind: Kind
         refused = await refusal(provider(name, address, kind, "wrong-key-1234"))
     assert (refused.code, refused.param) == ("key_refused", "api_key")
     assert "wrong-key" not in str(refused)
-    assert ("Invalid credentials" if name == "deepgram" else "The API key is invalid") in str(refused)
+    assert KEY_WORDS[name] in str(refused)
 
 
 @pytest.mark.parametrize("name", FINE)

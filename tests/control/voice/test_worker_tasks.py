@@ -211,7 +211,7 @@ async def test_media_is_told_which_providers_are_out_of_service(measured: Measur
     states = ProviderHealthStates(redis)
     assert await tell_out_of_service(measured.pool, states) > 0
     out = await states.list_out_of_service()
-    assert "elevenlabs" in out and "my-llama" not in out
+    assert "azure-openai" in out and "my-llama" not in out
     await measured.owner.execute("UPDATE providers SET is_enabled = true")
     await tell_out_of_service(measured.pool, states)
     assert await states.list_out_of_service() == frozenset()

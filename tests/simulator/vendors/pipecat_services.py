@@ -31,10 +31,14 @@ class _Sink(FrameProcessor):
 
 
 async def run_service(
-    service: FrameProcessor, audio: Iterable[bytes], is_enough: Callable[[list[Frame]], bool]
+    service: FrameProcessor,
+    audio: Iterable[bytes],
+    is_enough: Callable[[list[Frame]], bool],
+    after: Iterable[Frame] = (),
 ) -> list[Frame]:
-    """Gives a recogniser the audio, as the service's encoding wants it; returns all frames that it pushed."""
-    return await _run(service, [InputAudioRawFrame(one, RATE, 1) for one in audio], is_enough)
+    """Gives a recogniser the audio, as the service's encoding wants it, and then the frames `after`; returns all frames
+    that it pushed."""
+    return await _run(service, [*(InputAudioRawFrame(one, RATE, 1) for one in audio), *after], is_enough)
 
 
 async def run_voice(service: FrameProcessor, text: str, is_enough: Callable[[list[Frame]], bool]) -> list[Frame]:

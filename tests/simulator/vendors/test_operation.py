@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from simulator.vendors.certificate import make_certificate
-from simulator.vendors.documents import cartesia_documents, deepgram_documents
+from simulator.vendors.documents import cartesia_documents, deepgram_documents, elevenlabs_documents
 from simulator.vendors.faults import Fault
 from simulator.vendors.operation import FaultInvalid, VendorOperation, read_fault
 from simulator.vendors.server import VendorState, running_vendor
@@ -71,8 +71,15 @@ def test_a_fault_is_read() -> None:
 
 async def test_documents_are_for_the_owner_of_the_key() -> None:
     state = VendorState(key="k")
-    async with running_vendor([*deepgram_documents(state), *cartesia_documents(state)], None) as address:
-        headers = {"/v1/projects": "Authorization", "/voices": "X-API-Key", "/voices/some": "X-API-Key"}
+    documents = [*deepgram_documents(state), *cartesia_documents(state), *elevenlabs_documents(state)]
+    async with running_vendor(documents, None) as address:
+        headers = {
+            "/v1/projects": "Authorization",
+            "/voices": "X-API-Key",
+            "/voices/some": "X-API-Key",
+            "/v1/models": "xi-api-key",
+            "/v1/voices/some": "xi-api-key",
+        }
         for path, header in headers.items():
             for key, status in (("k", 200), ("wrong", 401)):
                 value = f"Token {key}" if header == "Authorization" else key

@@ -18,6 +18,7 @@ from vocalized.doctor.provider_requests import WORD
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 ACCOUNTS: list[tuple[str, Role]] = [
     ("deepgram", "stt"), ("deepgram", "tts"), ("openai", "llm"), ("cartesia", "stt"), ("cartesia", "tts"),
+    ("elevenlabs", "stt"), ("elevenlabs", "tts"),
 ]  # fmt: skip
 CREDIT = {
     ("deepgram", "stt"): "HTTP 402: Project does not have enough credits.",
@@ -25,6 +26,8 @@ CREDIT = {
     ("openai", "llm"): "HTTP 429 insufficient_quota: You exceeded your current quota.",
     ("cartesia", "stt"): "HTTP 402: The credits of this month are used up.",
     ("cartesia", "tts"): "error 402 quota_exceeded: The credits of this month are used up.",
+    ("elevenlabs", "stt"): "error quota_exceeded: You have exceeded your quota.",
+    ("elevenlabs", "tts"): "error quota_exceeded: This request exceeds your quota. You have 0 credits remaining.",
 }
 BUSY = {
     ("deepgram", "stt"): "HTTP 429: Too many requests. Please try again later.",
@@ -32,13 +35,19 @@ BUSY = {
     ("openai", "llm"): "HTTP 429 rate_limit_exceeded: Rate limit reached.",
     ("cartesia", "stt"): "HTTP 429: The plan's concurrency limit is exceeded.",
     ("cartesia", "tts"): "error 429 concurrency_limited: The plan's concurrency limit is exceeded.",
+    ("elevenlabs", "stt"): "error rate_limited: You are rate limited.",
+    ("elevenlabs", "tts"): "error too_many_concurrent_requests: Too many concurrent requests.",
 }
+# ElevenLabs tells a wrong key by a code of its own, behind the handshake.
+WRONG_KEY = {("elevenlabs", "stt"): "auth_error", ("elevenlabs", "tts"): "invalid_api_key"}
 WRONG_MODEL = {
     ("deepgram", "stt"): ("supernova-3", "http 400: no such model"),
     ("deepgram", "tts"): ("aura-9-nobody-xx", "aura-9-nobody-xx speaks no 'en'"),
     ("openai", "llm"): ("gpt-0", "http 404 model_not_found: the model `gpt-0` does not exist"),
     ("cartesia", "stt"): ("unk-2", "error 404 model_not_found: "),
     ("cartesia", "tts"): ("tonic", "error 404 model_not_found: "),
+    ("elevenlabs", "stt"): ("scribe_v9", "error invalid_request: invalid model_id"),
+    ("elevenlabs", "tts"): ("eleven_v9", "error model_not_found: a model with model_id eleven_v9 does not exist"),
 }
 
 
@@ -51,7 +60,7 @@ async def vendors(tmp_path: Path) -> AsyncIterator[TriedVendors]:
 async def test_all_roles_work_and_are_metered_as_the_vendors_bill(vendors: TriedVendors) -> None:
     accounts = [
         vendors.account("deepgram", "stt", "tts"), vendors.account("openai", "llm"),
-        vendors.account("cartesia", "stt", "tts"),
+        vendors.account("cartesia", "stt", "tts"), vendors.account("elevenlabs", "stt", "tts"),
     ]  # fmt: skip
     trials = await vendors.attempt(*accounts)
     assert [(trial.vendor, trial.role, trial.reason) for trial in trials] == [(*pair, "") for pair in ACCOUNTS]
@@ -86,7 +95,7 @@ async def test_a_wrong_key_or_model_is_told_without_the_key(vendors: TriedVendor
     model, words = WRONG_MODEL[vendor, role]
     wrong = vendors.account(vendor, role, key=f"{KEY}-2")
     key, named = await vendors.attempt(wrong, vendors.account(vendor, role, model=model))
-    assert "401" in key.reason and ": " in key.reason
+    assert WRONG_KEY.get((vendor, role), "401") in key.reason and ": " in key.reason
     assert named.reason.lower().startswith(words)
     assert not any(KEY[at : at + 6] in f"{key}{named}{wrong}" for at in range(len(KEY) - 5))
 
@@ -100,7 +109,7 @@ async def test_silence_of_the_vendor_ends_in_time(vendors: TriedVendors, vendor:
     assert [used.unit for used in trial.used] == [{"stt": "ms", "llm": "prompt_tokens", "tts": "characters"}[role]]
 
 
-@pytest.mark.parametrize("vendor", ["deepgram", "cartesia"])
+@pytest.mark.parametrize("vendor", ["deepgram", "cartesia", "elevenlabs"])
 async def test_a_recogniser_that_hears_nothing_does_not_work(vendors: TriedVendors, vendor: str) -> None:
     vendors.states[vendor].faults.queue("stt", Fault("deaf"))
     (trial,) = await vendors.attempt(vendors.account(vendor, "stt"))

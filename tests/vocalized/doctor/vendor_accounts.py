@@ -1,4 +1,4 @@
-"""The three simulated vendors over TLS, and accounts at them as the platform would have them."""
+"""The simulated vendors over TLS, and accounts at them as the platform would have them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +14,7 @@ from simulator.carrier.mulaw import SILENCE
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.openai_stream import ChatReply
@@ -30,6 +31,7 @@ MODELS = {
     "deepgram": {"stt": "nova-3", "tts": "aura-2-thalia-en"},
     "openai": {"llm": "gpt-5.4-mini"},
     "cartesia": {"stt": "ink-2", "tts": "sonic-3.5"},
+    "elevenlabs": {"stt": "scribe_v2_realtime", "tts": "eleven_flash_v2_5"},
 }
 
 
@@ -61,14 +63,15 @@ class TriedVendors:
 async def running_accounts(folder: Path) -> AsyncIterator[TriedVendors]:
     """The vendors while the block lasts. Their recognisers know the clip alone."""
     certificate, speech = make_certificate(folder), known_speech(WORDS)
-    deepgram, cartesia = (
-        make(VendorState(KEY), lambda: Ear(speech)) for make in (SimulatedDeepgram, SimulatedCartesia)
+    deepgram, cartesia, elevenlabs = (
+        make(VendorState(KEY), lambda: Ear(speech))
+        for make in (SimulatedDeepgram, SimulatedCartesia, SimulatedElevenLabs)
     )
     openai = ChatVendor(
         state=VendorState(KEY), reply=lambda body: ChatReply("Hello!"), models=frozenset(["gpt-5.4-mini", "fixed"]),
         fixed_temperature=frozenset(["fixed"]),
     )  # fmt: skip
-    vendors = {"deepgram": deepgram, "openai": openai, "cartesia": cartesia}
+    vendors = {"deepgram": deepgram, "openai": openai, "cartesia": cartesia, "elevenlabs": elevenlabs}
     async with AsyncExitStack() as running, make_session() as http:
         hosts = {
             name: await running.enter_async_context(running_vendor(vendor.routes(), certificate, cancels=True))

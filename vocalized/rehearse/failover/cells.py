@@ -37,6 +37,7 @@ CHAINS: Final = {
     "ink": ChainPair(("ink", "nova"), ("groq", "openai"), ("aura", "sonic")),
     "flux": ChainPair(("flux", "ink-turns"), ("openrouter", "azure"), ("sonic", "aura")),
     "ink-turns": ChainPair(("ink-turns", "flux"), ("azure", "openrouter"), ("aura", "sonic")),
+    "scribe": ChainPair(("scribe", "nova"), ("openai", "groq"), ("eleven-flash", "sonic")),
 }
 
 
@@ -76,6 +77,7 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
+    for chain in ("nova", "ink", "scribe"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
     for chain in ("flux", "ink-turns"):  # the two other dialects, where they report errors in words of their own
         own: tuple[FaultKind, ...] = ("no_credit", "rate_limited", "error")
@@ -101,7 +103,7 @@ def voice_faults() -> tuple[Fault, ...]:
     kinds: tuple[FaultKind, ...] = ("stall", "cut", "garbage", "error", "half_open")
     others: tuple[FaultKind, ...] = (*REFUSALS, "stall", "slow", "half_open", "garbage", "error")
     in_stream = (_in_stream("tts", kind) for kind in kinds)
-    # In the middle and at the end of a word: of Sonic after 6 pieces, of Aura after 7.
+    # In the middle and at the end of a word: of Sonic and ElevenLabs after 6 pieces, of Aura after 7.
     return (*map(Fault, others), *in_stream, Fault("cut", after_units=6), Fault("cut", after_units=7))
 
 

@@ -10,6 +10,8 @@ from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.deepgram import SimulatedDeepgram
+from simulator.vendors.elevenlabs import SimulatedElevenLabs
+from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Role
 from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
@@ -17,7 +19,7 @@ from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
 from vocalized.rehearse.failover.conversation import reply_to
 
-ServerName = Literal["deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
+ServerName = Literal["deepgram", "cartesia", "elevenlabs", "openai", "groq", "openrouter", "azure"]
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
@@ -42,8 +44,10 @@ PROVIDERS: Final = {
         SimulatedProvider("flux", "stt", "deepgram", {"model": "flux-general-en"}),
         SimulatedProvider("ink", "stt", "cartesia", {"model": "ink-2"}),
         SimulatedProvider("ink-turns", "stt", "cartesia", {"model": "ink-2", "turns": True}),
+        SimulatedProvider("scribe", "stt", "elevenlabs", {"model": "scribe_v2_realtime"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
+        SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
     )
 }
@@ -55,6 +59,7 @@ class VendorAccounts:
 
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
+    elevenlabs: SimulatedElevenLabs
     chats: dict[Flavour, ChatVendor]
     addresses: dict[ServerName, str] = field(default_factory=dict)
 
@@ -63,6 +68,8 @@ class VendorAccounts:
         server = PROVIDERS[provider].server
         if server == "deepgram":
             return self.deepgram.state
+        if server == "elevenlabs":
+            return self.elevenlabs.state
         return self.cartesia.state if server == "cartesia" else self.chats[server].state
 
     def plan(self, provider: str) -> ProviderPlan:
@@ -74,7 +81,7 @@ class VendorAccounts:
 
     def _base_url(self, provider: SimulatedProvider) -> str:
         address = self.addresses[provider.server]
-        if provider.server == "deepgram" or provider.server == "cartesia":  # mypy narrows only this
+        if provider.server == "deepgram" or provider.server == "cartesia" or provider.server == "elevenlabs":
             return f"wss://{address}"
         return f"https://{address}{BASE_PATHS[provider.server]}"
 
@@ -86,16 +93,22 @@ async def running_accounts(
     """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
     chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
     cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
-    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
+    elevenlabs = SimulatedElevenLabs(
+        make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
+    )
+    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, elevenlabs, chats)
     async with AsyncExitStack() as running:
 
-        async def serve(name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | ChatVendor) -> None:
+        async def serve(
+            name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | ChatVendor
+        ) -> None:
             cancels = isinstance(vendor, ChatVendor)
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
+        await serve("elevenlabs", accounts.elevenlabs)
         for name, chat in chats.items():
             await serve(name, chat)
         yield accounts

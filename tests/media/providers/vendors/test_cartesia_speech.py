@@ -14,8 +14,9 @@ from media.providers.factory import Providers
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from media.providers.vendors.cartesia import VENDOR as CARTESIA
-from media.providers.vendors.cartesia_speech import IDLE_S, CartesiaTextToSpeech, _Utterance
+from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech
 from media.providers.vendors.cartesia_speech_wire import SpeechMessage, SpokenContexts
+from media.providers.vendors.context_utterance import IDLE_S, ContextUtterance
 from shared.vendor_options import CartesiaTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.cartesia_speech import CartesiaSpeech, SpeechTiming
@@ -216,7 +217,7 @@ def test_a_silent_context_is_ended_well_before_the_vendor_forgets_it() -> None:
     async def main() -> None:
         connection = Connection()
         contexts = SpokenContexts("v", {}, lambda: "c")
-        utterance = _Utterance("v", connection, contexts)  # type: ignore[arg-type]
+        utterance = ContextUtterance("v", connection, contexts)
         utterance._send(contexts.add_text("One. "))
         await asyncio.sleep(0.1)
         utterance.take(SpeechMessage("chunk", "c", b"x"))

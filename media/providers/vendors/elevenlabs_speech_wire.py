@@ -1,0 +1,221 @@
+"""ElevenLabs' `/v1/text-to-speech/{voice}/multi-stream-input`: the contexts of one utterance; pure.
+
+Each clause is flushed, so that it is spoken at once, and what was flushed is spoken to its end also after the context
+was closed. Times of characters count from the audio of their own message on. Names come in both spellings, `contextId`
+and `context_id`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from media.audio.mulaw import BYTES_PER_MS
+from media.providers.ports import ProviderError, SpeechChunk, TimedWord
+from media.providers.vendors.elevenlabs_wire import make_error, make_unreadable
+from media.providers.word_timing import LOOK_AHEAD, spread_words, timing_length
+
+PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"
+# Of a context; the vendor's limit. The connections that are kept are younger.
+INACTIVITY_S: Final = 180
+
+
+class CharacterTimes(Struct, frozen=True):
+    """When each character sounds, in ms from the message's own audio on."""
+
+    chars: list[str] = []
+    starts: list[float] | None = msgspec.field(default=None, name="charStartTimesMs")
+    starts_snake: list[float] | None = msgspec.field(default=None, name="char_start_times_ms")
+    durations: list[float] | None = msgspec.field(default=None, name="charDurationsMs")
+    durations_plural: list[float] | None = msgspec.field(default=None, name="charsDurationsMs")
+    durations_snake: list[float] | None = msgspec.field(default=None, name="char_durations_ms")
+
+    def rows(self) -> list[tuple[str, float, float]]:
+        """Character, start and duration. Raises ValueError for lists of unequal length."""
+        starts = self.starts or self.starts_snake or []
+        durations = self.durations or self.durations_plural or self.durations_snake or []
+        return list(zip(self.chars, starts, durations, strict=True))
+
+
+class SpeechOutput(Struct, frozen=True):
+    """A message of the vendor. audio: mu-law, in base64 on the wire. alignment: of the text as it was sent; normalised:
+    as it was spoken."""
+
+    audio: bytes | None = None
+    alignment: CharacterTimes | None = None
+    normalised: CharacterTimes | None = msgspec.field(default=None, name="normalizedAlignment")
+    camel_id: str | None = msgspec.field(default=None, name="contextId")
+    snake_id: str | None = msgspec.field(default=None, name="context_id")
+    camel_final: bool | None = msgspec.field(default=None, name="isFinal")
+    snake_final: bool | None = msgspec.field(default=None, name="is_final")
+    error: str | None = None
+
+    @property
+    def context_id(self) -> str | None:
+        """The context that it belongs to; None for the whole connection."""
+        return self.camel_id if self.camel_id is not None else self.snake_id
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the context is over."""
+        return bool(self.camel_final or self.snake_final)
+
+
+_DECODER: Final = msgspec.json.Decoder(SpeechOutput)
+
+
+def read_output(provider: str, message: bytes) -> SpeechOutput:
+    """Reads a message. Raises ProviderError."""
+    try:
+        return _DECODER.decode(message)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise make_unreadable(provider) from error
+
+
+class ElevenLabsTone(Struct, frozen=True, omit_defaults=True):
+    """`voice_settings`; the voice's own where None."""
+
+    stability: float | None = None
+    similarity_boost: float | None = None
+    style: float | None = None
+    use_speaker_boost: bool | None = None
+    speed: float | None = None
+
+
+class FlushedContexts:
+    """The contexts of one utterance. tone: of each. make_id: a new id at each call.
+
+    has_audio: audio came since the last text was sent. heard: any message came since then.
+    """
+
+    def __init__(self, provider: str, tone: ElevenLabsTone, make_id: Callable[[], str]) -> None:
+        self._provider = provider
+        self._tone = tone
+        self._make_id = make_id
+        self._id = ""  # of the latest context
+        self._is_open = False  # it takes more text
+        self._is_done = True  # the vendor has sent all of it
+        self._blanks = ""
+        self._audio_ms = 0.0
+        self._words = _SpokenWords()
+        self.has_audio = False
+        self.heard = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a context waits for more text."""
+        return self._is_open
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the vendor has sent everything of what was finished."""
+        return self._is_done
+
+    @property
+    def unfinished_id(self) -> str:
+        """The context that counts as open at the vendor; empty for none."""
+        return "" if self._is_done else self._id
+
+    def add_text(self, text: str) -> bytes:
+        """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
+        context is not done."""
+        text = self._blanks + text
+        if not text.strip():
+            self._blanks = text
+            return b""
+        request: dict[str, Any] = {"text": text, "flush": True}
+        if not self._is_open:
+            self._id, self._is_open, self._is_done = self._make_id(), True, False
+            if self._tone != ElevenLabsTone():  # is taken from the first message only
+                request["voice_settings"] = self._tone
+        self._blanks, self.has_audio, self.heard = "", False, False
+        self._words.expect(text)
+        return msgspec.json.encode({**request, "context_id": self._id})
+
+    def finish(self) -> bytes:
+        """The message that closes the context, of which everything is spoken; empty when none is open."""
+        if not self._is_open:
+            return b""
+        self._is_open = False
+        return msgspec.json.encode({"context_id": self._id, "close_context": True})
+
+    def cancel(self) -> bytes:
+        """The message that closes the context, if it is open. What it has flushed may still come."""
+        message = self.finish()
+        self._is_done = True
+        return message
+
+    def read(self, message: SpeechOutput) -> SpeechChunk | None:
+        """Takes a message of the connection; returns the audio and the words in it. Raises ProviderError for an error
+        of this context or of the whole connection."""
+        if message.error is not None and message.context_id in (None, "", self._id):
+            raise make_error(self._provider, message.error)
+        if message.context_id != self._id or self._is_done:
+            return None  # of an utterance that was cancelled
+        self.heard = True
+        chunk = self._read_audio(message)
+        if message.is_final:
+            self._is_open, self._is_done = False, True
+        return chunk if chunk.audio or chunk.words else None
+
+    def _read_audio(self, message: SpeechOutput) -> SpeechChunk:
+        audio = message.audio or b""
+        began_ms = self._audio_ms
+        self._audio_ms += len(audio) / BYTES_PER_MS
+        self.has_audio = self.has_audio or bool(audio)
+        times = message.alignment or message.normalised
+        try:
+            words = self._words.add(times.rows(), began_ms) if times is not None else []
+        except ValueError:
+            raise ProviderError(self._provider, "times of unequal number", cause="unreadable") from None
+        return SpeechChunk(audio, (*words, *(self._words.finish(self._audio_ms) if message.is_final else ())))
+
+
+class _SpokenWords:
+    """Puts timed characters together to words. A word is complete at a blank, or when it is one that was sent: after
+    the last one of a clause no blank may come."""
+
+    def __init__(self) -> None:
+        self._sent: list[str] = []  # that are not spoken yet
+        self._has_times = False
+        self._letters = ""
+        self._start_ms = 0.0
+        self._end_ms = 0.0
+
+    def expect(self, text: str) -> None:
+        """Adds words that are sent."""
+        self._sent.extend(text.split())
+
+    def add(self, rows: list[tuple[str, float, float]], began_ms: float) -> list[TimedWord]:
+        """Takes timed characters; returns the words that they complete. began_ms: of their message's audio."""
+        found: list[TimedWord] = []
+        self._has_times = self._has_times or bool(rows)
+        for character, start, duration in rows:
+            if not character.strip():
+                found += self.end()
+                continue
+            if not self._letters:
+                self._start_ms = began_ms + start
+            self._letters += character
+            self._end_ms = began_ms + start + duration
+            if self._sent and self._letters == self._sent[0]:
+                found += self.end()
+        return found
+
+    def end(self) -> list[TimedWord]:
+        """The word so far, if there is one."""
+        if not self._letters:
+            return []
+        word, self._letters = TimedWord(self._letters, self._start_ms, self._end_ms), ""
+        if word.text in self._sent[:LOOK_AHEAD]:  # else it is written the vendor's way
+            del self._sent[: self._sent.index(word.text) + 1]
+        return [word]
+
+    def finish(self, audio_ms: float) -> list[TimedWord]:
+        """The words that are left when all was spoken. A vendor that told no times at all has spoken them within the
+        audio: else nothing of the utterance would count as heard."""
+        if self._has_times or audio_ms <= self._end_ms or not self._sent:
+            return self.end()
+        sent, self._sent, began_ms, self._end_ms = self._sent, [], self._end_ms, audio_ms
+        return spread_words(sent, began_ms, (audio_ms - began_ms) / timing_length(sent))

@@ -1,0 +1,288 @@
+"""The voices of a simulated ElevenLabs: contexts over one WebSocket, each a task of its own."""
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from aiohttp import WSMsgType, web
+
+from simulator.carrier.mulaw import RATE, decode
+from simulator.vendors.elevenlabs_socket import ConnectionEnded, OpenedSocket, open_elevenlabs_socket
+from simulator.vendors.faults import FaultCut
+from simulator.vendors.server import VendorState
+from simulator.vendors.voice import SimulatedVoice, SpokenText, speak_clips
+
+# Of those that the SDK and pipecat name, the ones that this WebSocket takes.
+MODELS: Final = frozenset(
+    ["eleven_flash_v2_5", "eleven_flash_v2", "eleven_turbo_v2_5", "eleven_turbo_v2", "eleven_multilingual_v2"]
+)
+_FORMATS: Final = ("ulaw_8000", "pcm_8000")
+_SCHEDULE: Final = (120, 160, 250, 290)
+_MAX_CONTEXTS: Final = 5
+_DEFAULT_CONTEXT: Final = "default"
+_PER_MS: Final = RATE // 1_000
+_RANGES: Final = {"stability": (0.0, 1.0), "similarity_boost": (0.0, 1.0), "style": (0.0, 1.0), "speed": (0.7, 1.2)}
+_GARBAGE: Final = '{"audio": "//8'
+# Names as documents of the vendor spell them, by those of its server.
+_SNAKE: Final = {
+    "contextId": "context_id",
+    "isFinal": "is_final",
+    "charStartTimesMs": "char_start_times_ms",
+    "charDurationsMs": "char_durations_ms",
+}
+
+CharacterTime = tuple[str, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationTiming:
+    """How the voices behave. first_audio_ms: from a text to its first chunk. chunk_ms: audio of a chunk. speed: of
+    generation, in times real time. max_generating: texts that are spoken at once, in all connections. uses_snake: names
+    are spelled `context_id`. voice: what speaks."""
+
+    first_audio_ms: float = 75.0
+    chunk_ms: int = 100
+    speed: float = 4.0
+    max_generating: int = 30
+    uses_snake: bool = False
+    voice: SimulatedVoice = speak_clips
+
+
+class MultiContextSpeech:
+    """All connections of the voices. voices: ids that there are, None for any. contexts: ids of all contexts; closed:
+    of those that clients closed. queries: of all handshakes. generating: texts that are spoken now."""
+
+    def __init__(
+        self, state: VendorState, timing: GenerationTiming | None = None, voices: frozenset[str] | None = None
+    ) -> None:
+        self.state = state
+        self.timing = timing or GenerationTiming()
+        self.voices = voices
+        self.contexts: list[str] = []
+        self.closed: list[str] = []
+        self.queries: list[dict[str, str]] = []
+        self.generating = 0
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """What the server answers."""
+        return [web.get("/v1/text-to-speech/{voice_id}/multi-stream-input", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self.queries.append(dict(request.query))
+        opened = await open_elevenlabs_socket(self.state, request, "tts")
+        if isinstance(opened, web.Response):
+            return opened
+        await _SpokenConnection(self, opened).run()
+        return opened.socket
+
+
+@dataclass(slots=True)
+class _SpokenContext:
+    """One context. inputs: texts to speak, None at the end. settings: `voice_settings` of its first message."""
+
+    settings: dict[str, Any] | None
+    inputs: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
+    schedule: list[float] = field(default_factory=lambda: list(_SCHEDULE))
+    buffered: str = ""
+    is_closed: bool = False
+    task: "asyncio.Task[None] | None" = None
+
+    def add(self, text: str, *, at_once: bool) -> None:
+        """Buffers text until there is enough of it."""
+        self.buffered += text
+        if not self.buffered.strip() or not (at_once or len(self.buffered) >= self.schedule[0]):
+            return
+        if len(self.schedule) > 1:
+            self.schedule.pop(0)
+        self.inputs.put_nowait(self.buffered)
+        self.buffered = ""
+
+    def close(self) -> None:
+        """What is buffered is dropped; what was handed on is spoken."""
+        if not self.is_closed:
+            self.is_closed, self.buffered = True, ""
+            self.inputs.put_nowait(None)
+
+
+class _SpokenConnection:
+    """One WebSocket."""
+
+    def __init__(self, speech: MultiContextSpeech, opened: OpenedSocket) -> None:
+        self._speech = speech
+        self._opened = opened
+        self._socket = opened.socket
+        self._faults = opened.faults
+        query = opened.request.query
+        self._model = query.get("model_id", "")
+        self._voice_id = opened.request.match_info["voice_id"]
+        self._format = query.get("output_format", "mp3_44100")
+        self._is_auto = query.get("auto_mode") == "true"
+        self._is_synced = query.get("sync_alignment") == "true"
+        self._inactivity_s = float(query.get("inactivity_timeout", 20))
+        self._contexts: dict[str, _SpokenContext] = {}
+        self._key = opened.key
+
+    async def run(self) -> None:
+        """Reads until the connection is over."""
+        try:
+            while await self._read():
+                pass
+        except ConnectionEnded:
+            pass
+        finally:
+            for context in self._contexts.values():
+                if context.task is not None:
+                    context.task.cancel()
+
+    async def _read(self) -> bool:
+        """Takes one message; false at the end. Raises ConnectionEnded."""
+        if self._faults.reads_nothing:
+            await self._opened.ignore_client()
+            return False
+        try:
+            message = await self._socket.receive(self._inactivity_s)
+        except TimeoutError:
+            await self._fail("input_timeout_exceeded", "No messages within the inactivity timeout.")
+        if message.type != WSMsgType.TEXT:
+            return False
+        try:
+            request = json.loads(message.data)
+        except json.JSONDecodeError:
+            await self._fail("invalid_message", "The message is no JSON.")
+        if request.get("close_socket"):
+            await self._finish()
+            return False
+        await self._take(request)
+        return True
+
+    async def _take(self, request: dict[str, Any]) -> None:
+        """Raises ConnectionEnded."""
+        text = str(request.get("text") or "")
+        context_id = request.get("context_id") or request.get("contextId") or ""
+        if not context_id and not text and not request.get("flush"):
+            return  # keeps the connection alive
+        context_id = context_id or _DEFAULT_CONTEXT
+        context = self._contexts.get(context_id)
+        if request.get("close_context"):
+            self._speech.closed.append(context_id)
+            if context is not None:
+                context.close()
+            return
+        if context is None or context.is_closed:
+            context = await self._open(context_id, request)
+        elif request.get("voice_settings") not in (None, context.settings):
+            await self._fail("invalid_message", "voice_settings can only be provided in the first message.")
+        if text.strip():
+            self._speech.state.bill("tts", self._model, "characters", len(text))
+        context.add(text, at_once=self._is_auto or bool(request.get("flush")))
+
+    async def _open(self, context_id: str, request: dict[str, Any]) -> _SpokenContext:
+        """Raises ConnectionEnded."""
+        await self._check(request)
+        if len(self._contexts) >= _MAX_CONTEXTS:
+            limit = f"Maximum simultaneous contexts per WebSocket connection exceeded ({_MAX_CONTEXTS})."
+            await self._fail("max_active_conversations", limit)
+        context = self._contexts[context_id] = _SpokenContext(request.get("voice_settings"))
+        schedule = (request.get("generation_config") or {}).get("chunk_length_schedule")
+        context.schedule = list(schedule or context.schedule)
+        self._speech.contexts.append(context_id)
+        context.task = asyncio.create_task(self._generate(context_id, context))
+        return context
+
+    async def _check(self, request: dict[str, Any]) -> None:
+        """Raises ConnectionEnded for a context that the account or the request cannot have."""
+        speech, settings = self._speech, request.get("voice_settings") or {}
+        if self._faults.has("unauthorized") or speech.state.key not in (self._key, request.get("xi_api_key")):
+            await self._fail("invalid_api_key", "Invalid API key.")
+        if self._faults.has("no_credit"):
+            await self._fail("quota_exceeded", "This request exceeds your quota. You have 0 credits remaining.")
+        if self._faults.has("rate_limited") or speech.generating >= speech.timing.max_generating:
+            await self._fail("too_many_concurrent_requests", "Too many concurrent requests.")
+        if self._model not in MODELS:
+            await self._fail("model_not_found", f"A model with model_id {self._model} does not exist.")
+        if speech.voices is not None and self._voice_id not in speech.voices:
+            await self._fail("voice_id_does_not_exist", f"A voice with voice_id {self._voice_id} does not exist.")
+        for name, (least, most) in _RANGES.items():
+            if settings.get(name) is not None and not least <= settings[name] <= most:
+                await self._fail("invalid_voice_settings", f"{name} must be from {least} to {most}.")
+        if self._format not in _FORMATS:
+            await self._fail("invalid_output_format", "The simulator knows ulaw_8000 and pcm_8000.")
+
+    async def _fail(self, code: str, message: str) -> NoReturn:
+        """Raises ConnectionEnded."""
+        await self._opened.end({"message": message, "error": code, "code": 1008}, message)
+
+    async def _finish(self) -> None:
+        """Speaks what was handed on, and closes."""
+        for context in self._contexts.values():
+            context.close()
+        await asyncio.gather(*(one.task for one in self._contexts.values() if one.task), return_exceptions=True)
+        await self._socket.close()
+
+    async def _generate(self, context_id: str, context: _SpokenContext) -> None:
+        """Speaks a context's texts in order."""
+        try:
+            while (text := await context.inputs.get()) is not None:
+                self._speech.generating += 1
+                try:
+                    await self._speak(context_id, text)
+                finally:
+                    self._speech.generating -= 1
+            await self._send({"isFinal": True, "contextId": context_id})
+            if self._contexts.get(context_id) is context:
+                del self._contexts[context_id]
+        except (ConnectionError, ConnectionEnded):
+            pass
+        except FaultCut:
+            self._opened.reset()
+
+    async def _speak(self, context_id: str, text: str) -> None:
+        await self._faults.wait(self._speech.timing.first_audio_ms / 1_000)
+        for piece in self._speech.timing.voice(text):
+            await self._send_piece(context_id, piece)
+
+    async def _send_piece(self, context_id: str, piece: SpokenText) -> None:
+        timing, rows = self._speech.timing, list(_character_times(piece))
+        size, audio = timing.chunk_ms * _PER_MS, piece.ulaw
+        for at in range(0, len(audio), size):
+            if at:
+                await self._faults.wait(timing.chunk_ms / 1_000 / timing.speed)
+            if self._faults.reports_error:
+                await self._fail("internal_server_error", "Something went wrong.")
+            if await self._faults.begin_unit():
+                await self._socket.send_str(_GARBAGE)
+            is_last = at + size >= len(audio)
+            ends_ms = (at + size) / _PER_MS if self._is_synced and not is_last else float("inf")
+            due = [row for row in rows if row[1] < ends_ms]
+            rows = rows[len(due) :]
+            await self._send_audio(context_id, audio[at : at + size], due, at / _PER_MS)
+
+    async def _send_audio(self, context_id: str, ulaw: bytes, rows: list[CharacterTime], began_ms: float) -> None:
+        data = ulaw if self._format == "ulaw_8000" else decode(ulaw).astype("<i2").tobytes()
+        alignment = {
+            "chars": [character for character, _, _ in rows],
+            "charStartTimesMs": [round(start - began_ms) for _, start, _ in rows],
+            "charDurationsMs": [round(duration) for _, _, duration in rows],
+        }
+        both = {"alignment": alignment, "normalizedAlignment": alignment} if rows else {"alignment": None}
+        await self._send({"audio": base64.b64encode(data).decode(), **both, "isFinal": None, "contextId": context_id})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        text = json.dumps(message)
+        if self._speech.timing.uses_snake:
+            text = re.sub("|".join(_SNAKE), lambda found: _SNAKE[found[0]], text)
+        if not self._socket.closed:
+            await self._socket.send_str(text)
+
+
+def _character_times(piece: SpokenText) -> Iterator[CharacterTime]:
+    """Character, start and duration in ms: those of a word share its time, and a blank follows it."""
+    for word in piece.words:
+        each = (word.end_ms - word.start_ms) / len(word.text)
+        for number, character in enumerate(word.text):
+            yield character, word.start_ms + number * each, each
+        yield " ", word.end_ms, 0.0

@@ -1,0 +1,220 @@
+"""Messages of ElevenLabs' multi-context WebSocket, in the form of the vendor's reference and in its SDK's spelling."""
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk, TimedWord
+from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, read_output
+from media.providers.vendors.elevenlabs_wire import base_language, make_error, make_url, refine_refusal
+
+
+def make_contexts(**tone: Any) -> FlushedContexts:
+    ids = iter(("one", "two", "three"))
+    return FlushedContexts("v", ElevenLabsTone(**tone), lambda: next(ids))
+
+
+def decode(message: bytes) -> dict[str, Any]:
+    return dict(msgspec.json.decode(message))
+
+
+def audio(text: str, context_id: str = "one", ms: int = 100, **more: Any) -> dict[str, Any]:
+    """A message whose characters take 10 ms each."""
+    times = {
+        "chars": list(text),
+        "charStartTimesMs": [10 * at for at in range(len(text))],
+        "charDurationsMs": [10] * len(text),
+    }
+    ulaw = base64.b64encode(b"\x7f" * (8 * ms)).decode()
+    return {"audio": ulaw, "alignment": times, "isFinal": None, "contextId": context_id, **more}
+
+
+def take(contexts: FlushedContexts, message: dict[str, Any]) -> SpeechChunk | None:
+    return contexts.read(read_output("v", msgspec.json.encode(message)))
+
+
+def words(chunk: SpeechChunk | None) -> list[tuple[str, float, float]]:
+    return [] if chunk is None else [(word.text, word.start_ms, word.end_ms) for word in chunk.words]
+
+
+def test_the_first_message_of_a_context_has_the_tone_and_each_clause_is_flushed() -> None:
+    contexts = make_contexts(speed=1.1)
+    first, second = decode(contexts.add_text("Hello, ")), decode(contexts.add_text("Ann."))
+    assert first == {"text": "Hello, ", "flush": True, "context_id": "one", "voice_settings": {"speed": 1.1}}
+    assert second == {"text": "Ann.", "flush": True, "context_id": "one"}
+    assert decode(contexts.finish()) == {"context_id": "one", "close_context": True}
+    assert contexts.finish() == contexts.cancel() == b""
+
+
+def test_a_voice_without_settings_of_ours_keeps_its_own() -> None:
+    assert "voice_settings" not in decode(make_contexts().add_text("Hello."))
+
+
+def test_blanks_are_sent_with_the_next_words() -> None:
+    """A text of blanks alone would open a context, and an empty one closes nothing but is no speech."""
+    contexts = make_contexts()
+    assert contexts.add_text("  ") == contexts.add_text("") == b""
+    assert decode(contexts.add_text("Hi."))["text"] == "  Hi."
+
+
+def test_times_count_from_the_audio_before_and_words_may_span_messages() -> None:
+    contexts = make_contexts()
+    contexts.add_text("Good morning, Ann. ")
+    assert words(take(contexts, audio("Good mor"))) == [("Good", 0, 40)]
+    assert words(take(contexts, audio("ning, Ann."))) == [("morning,", 50, 150), ("Ann.", 160, 200)]
+
+
+def test_the_last_word_of_a_clause_needs_no_blank_behind_it() -> None:
+    contexts = make_contexts()
+    contexts.add_text("At 10.")
+    assert words(take(contexts, audio("At 10."))) == [("At", 0, 20), ("10.", 30, 60)]
+
+
+def test_words_that_the_vendor_writes_its_own_way_come_at_a_blank_or_at_the_end() -> None:
+    contexts = make_contexts()
+    contexts.add_text("In 2020 it was.")
+    contexts.finish()
+    assert [word for word, _, _ in words(take(contexts, audio("In twenty twenty it wa")))] == [
+        "In",
+        "twenty",
+        "twenty",
+        "it",
+    ]
+    final = take(contexts, {"isFinal": True, "contextId": "one"})
+    assert [word for word, _, _ in words(final)] == ["wa"]
+    assert contexts.is_done
+
+
+def test_words_without_any_times_are_spread_over_the_audio() -> None:
+    contexts = make_contexts()
+    contexts.add_text("One two. ")
+    contexts.finish()
+    assert words(take(contexts, {**audio("", ms=900), "alignment": None})) == []
+    final = take(contexts, {"isFinal": True, "contextId": "one"})
+    assert words(final) == [("One", 0, 400), ("two.", 400, 900)]
+    assert final is not None and all(word.is_estimated for word in final.words)
+    contexts.add_text("Six.")
+    last = take(contexts, {**audio("", context_id="two", ms=300), "alignment": None, "isFinal": True})
+    assert words(last) == [("Six.", 900, 1200)]
+
+
+def test_a_context_that_ends_without_audio_has_spoken_nothing() -> None:
+    contexts = make_contexts()
+    contexts.add_text("One two. ")
+    assert take(contexts, {"isFinal": True, "contextId": "one"}) is None
+
+
+def test_both_spellings_are_read() -> None:
+    contexts = make_contexts()
+    contexts.add_text("Hi.")
+    snake = {"chars": list("Hi."), "char_start_times_ms": [0, 10, 20], "chars_durations_ms": None}
+    snake["char_durations_ms"] = [10, 10, 10]
+    message = {"audio": base64.b64encode(b"\x7f" * 80).decode(), "alignment": snake, "context_id": "one"}
+    assert words(take(contexts, message)) == [("Hi.", 0, 30)]
+    assert not contexts.is_done
+    take(contexts, {"is_final": True, "context_id": "one"})
+    assert contexts.is_done
+
+
+def test_the_example_of_the_reference_is_read() -> None:
+    """AudioOutputMulti of the vendor's AsyncAPI document (MIT License), which spells `charsDurationsMs`."""
+    example = {
+        "audio": "Y3VyaW91cyBtaW5kcyB0aGluayBhbGlrZSA6KQ==",
+        "is_final": False,
+        "alignment": {
+            "charStartTimesMs": [0, 3, 7, 9, 11, 12, 13, 15, 17, 19, 21],
+            "charsDurationsMs": [3, 4, 2, 2, 1, 1, 2, 2, 2, 2, 3],
+            "chars": list("Hello world"),
+        },
+        "contextId": "one",
+    }
+    contexts = make_contexts()
+    contexts.add_text("Hello world")
+    chunk = take(contexts, example)
+    assert chunk == SpeechChunk(
+        b"curious minds think alike :)", (TimedWord("Hello", 0, 12), TimedWord("world", 13, 24))
+    )
+
+
+def test_what_a_cancelled_context_still_sends_is_dropped() -> None:
+    contexts = make_contexts()
+    contexts.add_text("Hello there.")
+    assert contexts.unfinished_id == "one"
+    assert decode(contexts.cancel()) == {"context_id": "one", "close_context": True}
+    assert take(contexts, audio("Hello there.")) is None
+    other = make_contexts()
+    other.add_text("Yes?")
+    assert take(other, audio("Hello", context_id="zero")) is None
+
+
+def test_a_further_context_is_timed_after_the_first() -> None:
+    contexts = make_contexts()
+    contexts.add_text("One. ")
+    contexts.finish()
+    take(contexts, audio("One. ", ms=300, isFinal=True))
+    contexts.add_text("Two.")
+    assert words(take(contexts, audio("Two.", context_id="two"))) == [("Two.", 300, 340)]
+
+
+@pytest.mark.parametrize("message", [b"{", b"[]", b'{"audio": "?"}', b'{"contextId": 7}'])
+def test_what_cannot_be_read_is_an_error(message: bytes) -> None:
+    with pytest.raises(ProviderError, match="unreadable"):
+        read_output("v", message)
+
+
+def test_times_of_unequal_number_are_an_error() -> None:
+    contexts = make_contexts()
+    contexts.add_text("Hi.")
+    with pytest.raises(ProviderError, match="unequal"):
+        take(
+            contexts,
+            {"alignment": {"chars": ["H"], "charStartTimesMs": [], "charDurationsMs": [1]}, "contextId": "one"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "cause"),
+    [
+        ("quota_exceeded", ProviderBusy, "quota"),
+        ("too_many_concurrent_requests", ProviderBusy, "rate_limited"),
+        ("system_busy", ProviderBusy, "rate_limited"),
+        ("max_active_conversations", ProviderBusy, "rate_limited"),
+        ("invalid_api_key", KeyRefused, "unauthorized"),
+        ("voice_id_does_not_exist", ProviderError, "refused"),
+        ("input_timeout_exceeded", ProviderError, "cut"),
+        ("something_new", ProviderError, "error"),
+    ],
+)
+def test_errors_of_the_socket_have_their_cause(code: str, kind: type[ProviderError], cause: str) -> None:
+    contexts = make_contexts()
+    contexts.add_text("Hi.")
+    with pytest.raises(kind) as caught:
+        take(contexts, {"message": "You said: my secret", "error": code, "code": 1008})
+    assert caught.value.cause == cause
+    assert "secret" not in str(caught.value)
+
+
+def test_a_code_that_is_none_is_not_repeated() -> None:
+    assert "sk_" not in str(make_error("v", "key sk_12345 is wrong"))
+
+
+def test_a_used_up_quota_is_no_wrong_key() -> None:
+    """ElevenLabs answers HTTP 401 for both."""
+    body = b'{"detail": {"status": "quota_exceeded", "message": "You have 0 credits remaining."}}'
+    refined = refine_refusal(KeyRefused("v", "HTTP 401").with_answer(body))
+    assert isinstance(refined, ProviderBusy) and not refined.retryable
+    for answer in (b'{"detail": {"status": "invalid_api_key"}}', b"<html>", b'{"detail": "no"}', b"[1]"):
+        assert isinstance(refine_refusal(KeyRefused("v", "HTTP 401").with_answer(answer)), KeyRefused)
+
+
+def test_languages_have_no_region() -> None:
+    assert [base_language(code) for code in ("en-GB", "de", "nb-NO")] == ["en", "de", "no"]
+
+
+def test_addresses() -> None:
+    url = make_url(
+        "https://api.elevenlabs.io/", "/x", {"auto_mode": True, "n": 3, "keyterms": ("a b", "c"), "no": None}
+    )
+    assert url == "wss://api.elevenlabs.io/x?auto_mode=true&n=3&keyterms=a%20b&keyterms=c"
