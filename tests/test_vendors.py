@@ -22,6 +22,7 @@ ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"
 KEYED = [(name, kind) for name, facts in VENDORS.items() if facts.takes_key for kind in facts.kinds]
 # A model of each kind, where the vendor does not take any name.
 MODELS = {
+    ("assemblyai", "stt"): "universal-3-6-pro",
     ("cartesia", "stt"): "ink-2",
     ("cartesia", "tts"): "sonic-3.5",
     ("deepgram", "stt"): "nova-3",

@@ -72,8 +72,11 @@ class VendorDocument:
     headers: Mapping[str, str] | None = None
 
 
-# Deepgram: "Get Projects" of its management API. Cartesia: "Get Voice" and "List Voices", which need a dated version.
+# AssemblyAI: a temporary token, which ends by itself. Deepgram: "Get Projects" of its management API. Cartesia: "Get
+# Voice" and "List Voices", which need a dated version.
+_TOKEN: Final = "/v3/token?expires_in_seconds=60"
 DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
+    "assemblyai": VendorDocument("https://streaming.assemblyai.com", _TOKEN, _TOKEN, "Authorization"),
     "deepgram": VendorDocument("https://api.deepgram.com", "/v1/projects", "/v1/projects", "Authorization", "Token "),
     "cartesia": VendorDocument(
         "https://api.cartesia.ai",

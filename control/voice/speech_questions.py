@@ -1,7 +1,7 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
 open it, without audio; of Cartesia's voice one short word, because only that tries model and voice.
 
-Sources: docs/vendors/cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak.
+Sources: docs/vendors/assemblyai.md, docs/vendors/cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from control.voice.offers import Kind
-from shared.vendor_options import CARTESIA_URL, CARTESIA_VOICE_ID, DEEPGRAM_URL
+from shared.vendor_options import ASSEMBLYAI_URL, CARTESIA_URL, CARTESIA_VOICE_ID, DEEPGRAM_URL
 
 CARTESIA_VERSION: Final = "2026-08-14"
 WORD: Final = "Hi."
@@ -61,6 +61,22 @@ def _deepgram_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     query = {"model": options.get("model", "aura-2-thalia-en"), **_MULAW}
     return SpeechQuestion(
         _deepgram_url(options, "/v1/speak", query), _deepgram_headers(key), json.dumps({"type": "Close"})
+    )
+
+
+def _assemblyai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    """The vendor greets, or tells in place of it what it does not accept."""
+    keyterm, context = options.get("keyterm"), options.get("agent_context")
+    query = {
+        "speech_model": options.get("model", "universal-3-6-pro"),
+        "encoding": "pcm_mulaw",
+        "sample_rate": 8_000,
+        "keyterms_prompt": json.dumps(list(keyterm)) if keyterm else None,
+        "agent_context": context if context and "-streaming-" not in str(options.get("model", "")) else None,
+    }
+    url = _make_url(str(options.get("base_url") or ASSEMBLYAI_URL).rstrip("/"), "/v3/ws", query)
+    return SpeechQuestion(
+        url, {"Authorization": key} if key else {}, json.dumps({"type": "Terminate"}), needs_answer=True
     )
 
 
@@ -123,6 +139,7 @@ def _cartesia_headers(key: str) -> dict[str, str]:
 
 
 _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], SpeechQuestion]]] = {
+    ("assemblyai", "stt"): _assemblyai_listen,
     ("deepgram", "stt"): _deepgram_listen,
     ("deepgram", "tts"): _deepgram_speak,
     ("cartesia", "stt"): _cartesia_listen,

@@ -1,4 +1,5 @@
-"""Two simulated Cartesias over TLS, and the chains of a plan that names them one after the other."""
+"""Two simulated vendors over TLS, Cartesias if nothing else is said, and the chains of a plan that names one after the
+other."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -52,6 +53,8 @@ async def running_call(
     servers: dict[str, tuple[VendorState, list[web.AbstractRouteDef]]],
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    vendor: str = "cartesia",
     **options: Any,
 ) -> AsyncIterator[CartesiaCall]:
     """Runs the servers; yields a call whose providers of this kind are they, in their order."""
@@ -66,7 +69,7 @@ async def running_call(
                 for name, (state, _) in servers.items():
                     url = f"wss://{addresses[name]}"
                     chosen = {"base_url": url, "api_key": state.key, **options}
-                    plan[kind].append({"provider": name, "vendor": "cartesia", "options": chosen})
+                    plan[kind].append({"provider": name, "vendor": vendor, "options": chosen})
                 yield CartesiaCall(factory, plan)
                 await factory.close()
         finally:
