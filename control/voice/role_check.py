@@ -15,7 +15,7 @@ from control.voice.instances import KeyedProvider
 from control.voice.offers import BASE_URL, KINDS, Kind
 from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, open_client, probe
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
-from control.voice.speech_questions import SpeechQuestion, make_question
+from control.voice.speech_questions import SpeechQuestion, make_question, read_status
 from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
 from shared.egress import EgressGuard
@@ -102,8 +102,7 @@ def _require_accepted(answer: SocketAnswer, question: SpeechQuestion, key: str) 
         if not isinstance(message, dict):
             raise ProbeFailed("a message that cannot be read", status=_SWITCHING)
         if str(message.get("type", "")).lower() == "error":
-            status = message.get("status_code")
-            code = status if isinstance(status, int) else _SWITCHING
+            code = read_status(message) or _SWITCHING
             words = read_words(answer.text, key)
             raise ProbeFailed(f"error {code}" if code != _SWITCHING else "error", status=code, words=words)
     elif answer.close_code and (answer.close_code != 1000 or question.needs_answer):

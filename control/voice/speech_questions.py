@@ -1,7 +1,8 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
 open it, without audio; of Cartesia's voice one short word, because only that tries model and voice.
 
-Sources: docs/vendors/assemblyai.md, docs/vendors/cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak.
+Sources: docs/vendors/assemblyai.md and cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and
+/v1/speak.
 """
 
 import json
@@ -28,6 +29,10 @@ _TURN_OPTIONS: Final = (
     "turn_end_timeout_ms",
 )
 _MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
+# Of AssemblyAI's errors, see docs/vendors/assemblyai.md.
+_ACCOUNT_REFUSED: Final = 1008
+_ACCOUNT_STATUS: Final = {"balance": 402, "fund": 402, "too many": 429}
+_STATUS_OF_CODE: Final = {3009: 429, 4001: 401, 4002: 402, 4003: 402}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,18 @@ def make_question(vendor: str, kind: Kind, options: Mapping[str, Any], key: str)
     """None for a vendor and kind that cannot be asked."""
     make = _QUESTIONS.get((vendor, kind))
     return None if make is None else make(options, key)
+
+
+def read_status(message: Mapping[str, Any]) -> int | None:
+    """The HTTP status that an error message tells, or that its code stands for: AssemblyAI's codes are those of its
+    close frames, of which one is for every trouble with an account."""
+    status, code = message.get("status_code"), message.get("error_code")
+    if isinstance(status, int):
+        return status
+    if code == _ACCOUNT_REFUSED:
+        text = str(message.get("error", "")).lower()
+        return next((found for word, found in _ACCOUNT_STATUS.items() if word in text), 401)
+    return _STATUS_OF_CODE.get(code) if isinstance(code, int) else None
 
 
 def _deepgram_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:

@@ -1,0 +1,95 @@
+"""Trying an AssemblyAI key and its settings at the simulated vendor, before they are saved."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from control.voice.instances import KeyedProvider
+from control.voice.key_check import KeyCheck, KeyChecker
+from control.voice.offers import VENDOR
+from control.voice.probe import ProbeFailed, probe
+from control.voice.role_check import check_roles
+from control.voice.speech_questions import read_status
+from shared.egress import EgressGuard
+from shared.errors import Invalid
+from simulator.vendors.assemblyai import SimulatedAssemblyAi
+from simulator.vendors.faults import Fault, FaultKind
+from simulator.vendors.server import running_vendor
+from tests.control.agents.strategies import offer
+
+KEY = "simulated-vendor-key"
+Running = tuple[SimulatedAssemblyAi, str]
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    vendor = SimulatedAssemblyAi()
+    async with running_vendor(vendor.routes(), None) as address:
+        yield vendor, address
+
+
+def provider(address: str, key: str = KEY, **changed: Any) -> KeyedProvider:
+    options = {"model": "universal-3-6-pro", "base_url": f"ws://{address}", **changed}
+    config = {VENDOR: "assemblyai", "stt": options}
+    return KeyedProvider(offer("my-assemblyai", kinds=["stt"], config=config), key)
+
+
+async def refusal(asked: KeyedProvider) -> Invalid:
+    with pytest.raises(Invalid) as raised:
+        await KeyChecker(EgressGuard(), 5.0).check(KeyCheck(asked))
+    return raised.value
+
+
+async def test_what_the_vendor_accepts_is_accepted_and_the_session_terminated(running: Running) -> None:
+    vendor, address = running
+    for changed in ({}, {"keyterm": ["Maple"], "agent_context": "Hi."}, {"model": "universal-streaming-english"}):
+        assert set(await check_roles(provider(address, **changed), 5.0)) == {"stt"}
+    assert vendor.queries[1]["keyterms_prompt"] == '["Maple"]'
+    assert vendor.unterminated == 0
+
+
+@pytest.mark.parametrize("by_http", [False, True])
+async def test_a_wrong_key_is_refused_in_the_vendors_words(running: Running, by_http: bool) -> None:
+    vendor, address = running
+    vendor.refuses_by_http = by_http
+    refused = await refusal(provider(address, "wrong-key-1234"))
+    assert (refused.code, refused.param) == ("key_refused", "api_key")
+    assert "wrong-key" not in str(refused)
+    assert "Unauthorized Connection" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("changed", "param"),
+    [({"model": "universal-4"}, "config.stt.model"), ({"keyterm": ["x"] * 101}, "config.stt.keyterm")],
+)
+async def test_the_vendors_reason_names_the_option(running: Running, changed: dict[str, Any], param: str) -> None:
+    refused = await refusal(provider(running[1], **changed))
+    assert (refused.code, refused.param) == ("provider_refused", param)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("refuse", "no connection"), ("no_credit", "402"), ("rate_limited", "429")]
+)
+async def test_each_failure_of_the_vendor_is_told(running: Running, fault: FaultKind, words: str) -> None:
+    vendor, address = running
+    vendor.state.faults.keep("stt", Fault(fault))
+    refused = await refusal(provider(address))
+    assert refused.code == "provider_refused"
+    assert words in str(refused)
+
+
+async def test_a_key_is_tried_by_a_token(running: Running) -> None:
+    assert await probe(provider(running[1]), 5.0) > 0
+    with pytest.raises(ProbeFailed) as raised:
+        await probe(provider(running[1], "wrong-key-1234"), 5.0)
+    assert raised.value.is_key_refused
+    assert running[0].state.opened["stt"] == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [({"status_code": 404}, 404), ({"error_code": 4001}, 401), ({"error_code": "model_not_found"}, None), ({}, None)],
+)
+def test_the_status_of_an_error_message(message: dict[str, Any], status: int | None) -> None:
+    assert read_status(message) == status
