@@ -131,13 +131,25 @@ def test_words_are_cut_where_the_text_was_asked_for() -> None:
     assert text_of(turn(transcript, "so", order=1, at=450)) == ("no maybe so", False, None)
 
 
+def test_times_of_partial_texts_that_the_end_corrects_lose_no_word() -> None:
+    """As Universal-3 sends them: partial texts are formatted, revise their words, and begin up to a second too early."""
+    transcript = UniversalTranscript("v", UNIVERSAL_3)
+    transcript.started(1_100)
+    turn(transcript, "We", order=0, at=0, formatted=True, end_of_turn_confidence=0.0)
+    turn(transcript, "We open late.", order=0, at=0, formatted=True, end_of_turn_confidence=0.0)
+    assert transcript.take_signal() is None
+    assert transcript.finalise(1, 2_000) == FORCE_ENDPOINT
+    done = turn(transcript, "We open late on Fridays and", at=1_000, ended=True, formatted=True)
+    assert text_of(done) == ("We open late on Fridays and", True, 1)
+
+
 def test_the_mark_of_an_incomplete_text_is_no_word() -> None:
     assert text_of(turn(make(), "My name is—")) == ("My name is", False, None)
 
 
 @pytest.mark.parametrize(
     ("calibration", "confidence", "finished"),
-    [(UNIVERSAL, 0.4, 0.7), (UNIVERSAL, 0.7, 0.85), (UNIVERSAL_3, 0.6, 0.6), (UNIVERSAL_3, 1.0, 1.0)],
+    [(UNIVERSAL, 0.4, 0.7), (UNIVERSAL, 0.7, 0.85), (UNIVERSAL_3, 0.5, 0.4), (UNIVERSAL_3, 1.0, 0.8)],
 )
 def test_the_confidence_of_an_end_is_a_signal(calibration: Any, confidence: float, finished: float) -> None:
     transcript = UniversalTranscript("v", calibration)
