@@ -37,6 +37,8 @@ CHAINS: Final = {
     "ink": ChainPair(("ink", "nova"), ("groq", "openai"), ("aura", "sonic")),
     "flux": ChainPair(("flux", "ink-turns"), ("openrouter", "azure"), ("sonic", "aura")),
     "ink-turns": ChainPair(("ink-turns", "flux"), ("azure", "openrouter"), ("aura", "sonic")),
+    "universal": ChainPair(("universal", "nova"), ("openai", "groq"), ("sonic", "aura")),
+    "universal-3": ChainPair(("universal-3", "universal"), ("openai", "groq"), ("sonic", "aura")),
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shared.plan import ProviderPlan
+from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
@@ -17,7 +18,7 @@ from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
 from vocalized.rehearse.failover.conversation import reply_to
 
-ServerName = Literal["deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
+ServerName = Literal["assemblyai", "deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
@@ -42,6 +43,8 @@ PROVIDERS: Final = {
         SimulatedProvider("flux", "stt", "deepgram", {"model": "flux-general-en"}),
         SimulatedProvider("ink", "stt", "cartesia", {"model": "ink-2"}),
         SimulatedProvider("ink-turns", "stt", "cartesia", {"model": "ink-2", "turns": True}),
+        SimulatedProvider("universal", "stt", "assemblyai", {"model": "universal-streaming-english"}),
+        SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
@@ -53,6 +56,7 @@ PROVIDERS: Final = {
 class VendorAccounts:
     """One running server of each vendor, with an account of its own. addresses: host and port."""
 
+    assemblyai: SimulatedAssemblyAi
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
     chats: dict[Flavour, ChatVendor]
@@ -63,6 +67,8 @@ class VendorAccounts:
         server = PROVIDERS[provider].server
         if server == "deepgram":
             return self.deepgram.state
+        if server == "assemblyai":
+            return self.assemblyai.state
         return self.cartesia.state if server == "cartesia" else self.chats[server].state
 
     def plan(self, provider: str) -> ProviderPlan:
@@ -74,9 +80,10 @@ class VendorAccounts:
 
     def _base_url(self, provider: SimulatedProvider) -> str:
         address = self.addresses[provider.server]
-        if provider.server == "deepgram" or provider.server == "cartesia":  # mypy narrows only this
+        server = provider.server
+        if server == "assemblyai" or server == "deepgram" or server == "cartesia":  # mypy narrows only this
             return f"wss://{address}"
-        return f"https://{address}{BASE_PATHS[provider.server]}"
+        return f"https://{address}{BASE_PATHS[server]}"
 
 
 @asynccontextmanager
@@ -86,14 +93,18 @@ async def running_accounts(
     """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
     chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
     cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
-    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
+    assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
+    accounts = VendorAccounts(assemblyai, SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
     async with AsyncExitStack() as running:
 
-        async def serve(name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | ChatVendor) -> None:
+        async def serve(
+            name: ServerName, vendor: SimulatedAssemblyAi | SimulatedDeepgram | SimulatedCartesia | ChatVendor
+        ) -> None:
             cancels = isinstance(vendor, ChatVendor)
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
+        await serve("assemblyai", accounts.assemblyai)
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
         for name, chat in chats.items():
