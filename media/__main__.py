@@ -13,7 +13,7 @@ from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.providers.health_record import HealthPolicy
 from media.providers.turn_teacher.process import running_teacher
 from media.providers.vendor import Vendor
-from media.providers.vendors import assemblyai, cartesia, deepgram, local, openai, pipecat, receptionist, standin
+from media.providers.vendors import assemblyai, cartesia, deepgram, local, openai, pipecat, receptionist, standin, xai
 from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
 from media.turn.completeness import CompletenessModel, load_completeness_model
@@ -34,6 +34,7 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     cartesia.VENDOR,
     deepgram.VENDOR,
     pipecat.VENDOR,
+    xai.VENDOR,
 )
 
 

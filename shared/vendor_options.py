@@ -15,14 +15,15 @@ Ms = Annotated[int, Meta(ge=0, le=600_000)]
 SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
-# AssemblyAI ignores longer ones and refuses more.
-AssemblyAiKeyterms = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...], Meta(max_length=100)]
+# AssemblyAI ignores longer ones and refuses more; the limits of xAI are the same.
+ShortKeyterms = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...], Meta(max_length=100)]
 # When a stand-in fails, so that fallback can be tested: at once, after half was delivered, or by never answering.
 StandinFailure = Literal["", "open", "midway", "silent"]
 
 ASSEMBLYAI_URL: Final = "wss://streaming.assemblyai.com"
 DEEPGRAM_URL: Final = "wss://api.deepgram.com"
 CARTESIA_URL: Final = "wss://api.cartesia.ai"
+XAI_URL: Final = "wss://api.x.ai"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
@@ -50,7 +51,7 @@ class AssemblyAiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=T
     api_key: str = ""
     base_url: SocketUrl = ASSEMBLYAI_URL
     language: Annotated[str, Meta(max_length=20)] = ""
-    keyterm: AssemblyAiKeyterms = ()
+    keyterm: ShortKeyterms = ()
     format_turns: bool = False
     agent_context: Annotated[str, Meta(max_length=1_500)] = ""
     mode: Literal["", "min_latency", "balanced", "max_accuracy"] = ""
@@ -137,6 +138,22 @@ class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=Tru
     connect_s: Seconds = 3.0
 
 
+class XaiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """base_url: scheme and host. language: in place of the call's; numbers are written in it. keyterm: words to expect,
+    50 characters each. smart_turn: confidence from which the vendor's own utterance ends at a pause; None: it does not
+    tell how sure it is of a turn's end. connect_s: limit of a new connection. answer_s: once a text was asked for, when
+    the last known one is the answer if it covers the audio."""
+
+    model: Name = "grok-voice-transcribe-2.0"
+    api_key: str = ""
+    base_url: SocketUrl = XAI_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: ShortKeyterms = ()
+    smart_turn: Annotated[float, Meta(ge=0, le=1)] | None = 0.7
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.8
+
+
 class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
     without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
@@ -215,4 +232,5 @@ VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
         "llm": StandinLanguageModelOptions,
         "tts": StandinTextToSpeechOptions,
     },
+    "xai": {"stt": XaiSpeechToTextOptions},
 }

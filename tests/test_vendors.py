@@ -27,6 +27,7 @@ MODELS = {
     ("cartesia", "tts"): "sonic-3.5",
     ("deepgram", "stt"): "nova-3",
     ("deepgram", "tts"): "aura-2-thalia-en",
+    ("xai", "stt"): "grok-voice-transcribe-2.0",
 }
 
 

@@ -1,8 +1,8 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
 open it, without audio; of Cartesia's voice one short word, because only that tries model and voice.
 
-Sources: docs/vendors/assemblyai.md and cartesia.md; developers.deepgram.com, reference of /v1/listen, /v2/listen and
-/v1/speak.
+Sources: docs/vendors/assemblyai.md, cartesia.md and xai.md; developers.deepgram.com, reference of /v1/listen,
+/v2/listen and /v1/speak.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from control.voice.offers import Kind
-from shared.vendor_options import ASSEMBLYAI_URL, CARTESIA_URL, CARTESIA_VOICE_ID, DEEPGRAM_URL
+from shared.vendor_options import ASSEMBLYAI_URL, CARTESIA_URL, CARTESIA_VOICE_ID, DEEPGRAM_URL, XAI_URL
 
 CARTESIA_VERSION: Final = "2026-08-14"
 WORD: Final = "Hi."
@@ -97,6 +97,20 @@ def _assemblyai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     )
 
 
+def _xai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    """The vendor greets once it takes audio."""
+    query = {
+        "model": options.get("model", "grok-voice-transcribe-2.0"),
+        **_MULAW,
+        "keyterm": options.get("keyterm") or None,
+    }
+    base = _VERSION_PATH.sub("", str(options.get("base_url") or XAI_URL).rstrip("/"))
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return SpeechQuestion(
+        _make_url(base, "/v1/stt", query), headers, json.dumps({"type": "audio.done"}), needs_answer=True
+    )
+
+
 def _cartesia_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     model = str(options.get("model", _INK_2))
     query = {
@@ -161,4 +175,5 @@ _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], S
     ("deepgram", "tts"): _deepgram_speak,
     ("cartesia", "stt"): _cartesia_listen,
     ("cartesia", "tts"): _cartesia_speak,
+    ("xai", "stt"): _xai_listen,
 }

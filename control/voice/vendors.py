@@ -71,4 +71,5 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
             "tts": ("first_byte_ms", "audio_ms", "chunk_ms", "fail"),
         }
     ),
+    "xai": VendorFacts({"stt": ("model", "keyterm")}, takes_key=True, takes_address=True),
 }

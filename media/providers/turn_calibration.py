@@ -37,7 +37,9 @@ CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     "ink-2": TurnCalibration(((0.0, 1.0), (1.0, 0.0))),
     # `end_of_turn_confidence`: the vendor's own threshold is 0.4, the curve's is 0.7; see docs/vendors/assemblyai.md.
     "universal-streaming": TurnCalibration(((0.0, 0.0), (0.4, 0.7), (1.0, 1.0))),
-    # The same field, for which these models have no threshold: it is 1 at each end, also at one after mere silence in the
-    # middle of a sentence. So an end is worth what Ink's is.
+    # The same field, for which these models have no threshold: it is 1 at each end, also where silence ended half a
+    # sentence. So an end is worth what Ink's is.
     "universal-3": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
+    # xAI's Smart Turn, whose documented threshold is the curve's; docs/vendors/xai.md.
+    "grok": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
 }

@@ -1,8 +1,8 @@
 """A simulated AssemblyAI: streaming recognition over `/v3/ws`, and the temporary tokens by which a key can be tried.
 
-Written from docs/vendors/assemblyai.md. Billed as AssemblyAI does: the time for which a session was open. What it does not
-know of the vendor: whether an account is refused by HTTP or, as here unless `refuses_by_http`, by an Error message and a
-close frame.
+Written from docs/vendors/assemblyai.md. Billed as AssemblyAI does: the time for which a session was open. What it does
+not know of the vendor: whether an account is refused by HTTP or, as here unless `refuses_by_http`, by an Error message
+and a close frame.
 """
 
 import json

@@ -17,8 +17,8 @@ from media.providers.vendors.assemblyai_wire import FORCE_ENDPOINT, TurnMessage,
 TOLERANCE_MS: Final = 50.0
 # Below this confidence the vendor ends no turn by itself, and speech has it as well: it says nothing.
 LEAST_CONFIDENCE: Final = 0.4
-# A text is asked for after 200 ms of silence. An end whose last word is so much older is of earlier speech: a recogniser
-# that takes over is sent a minute at once, and may end turns in it by itself.
+# A text is asked for after 200 ms of silence. An end whose last word is so much older is of earlier speech: one that
+# takes over is sent a minute at once, and may end turns in it by itself.
 MOST_SILENCE_MS: Final = 1_000.0
 # How models of Universal-3 mark a text that is not complete.
 _INCOMPLETE: Final = "—"

@@ -1,4 +1,4 @@
-"""Trying an AssemblyAI key and its settings at the simulated vendor, before they are saved."""
+"""Trying keys and settings of AssemblyAI and xAI at the simulated vendors, before they are saved."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +16,7 @@ from shared.errors import Invalid
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.faults import Fault, FaultKind
 from simulator.vendors.server import running_vendor
+from simulator.vendors.xai import SimulatedXai
 from tests.control.agents.strategies import offer
 
 KEY = "simulated-vendor-key"
@@ -93,3 +94,44 @@ async def test_a_key_is_tried_by_a_token(running: Running) -> None:
 )
 def test_the_status_of_an_error_message(message: dict[str, Any], status: int | None) -> None:
     assert read_status(message) == status
+
+
+@pytest.fixture
+async def running_xai() -> AsyncIterator[tuple[SimulatedXai, str]]:
+    vendor = SimulatedXai()
+    async with running_vendor(vendor.routes(), None) as address:
+        yield vendor, address
+
+
+def xai_provider(address: str, key: str = KEY, **changed: Any) -> KeyedProvider:
+    options = {"model": "grok-voice-transcribe-2.0", "base_url": f"ws://{address}/v1", **changed}
+    return KeyedProvider(offer("my-xai", kinds=["stt"], config={VENDOR: "xai", "stt": options}), key)
+
+
+async def test_xai_is_asked_for_a_session_and_for_what_it_knows_of_the_key(
+    running_xai: tuple[SimulatedXai, str],
+) -> None:
+    vendor, address = running_xai
+    assert set(await check_roles(xai_provider(address, keyterm=["Maple", "Kelly"]), 5.0)) == {"stt"}
+    assert vendor.queries[0]["keyterm"] == ["Maple", "Kelly"]
+    assert vendor.state.total("stt", "ms") == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        ("unauthorized", "key_refused", "Incorrect API key"),
+        ("no_credit", "provider_refused", "402"),
+        ("rate_limited", "provider_refused", "429"),
+        ("refuse", "provider_refused", "no connection"),
+    ],
+)
+async def test_xais_refusals_are_told_by_what_their_sentences_mean(
+    running_xai: tuple[SimulatedXai, str], fault: FaultKind, code: str, words: str
+) -> None:
+    vendor, address = running_xai
+    vendor.state.faults.keep("stt", Fault(fault))
+    refused = await refusal(xai_provider(address))
+    assert refused.code == code
+    assert words in str(refused)
+    assert KEY not in str(refused)

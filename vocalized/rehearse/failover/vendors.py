@@ -16,14 +16,17 @@ from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.xai import SimulatedXai
 from vocalized.rehearse.failover.conversation import reply_to
 
-ServerName = Literal["assemblyai", "deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
+ServerName = Literal["assemblyai", "deepgram", "cartesia", "openai", "groq", "openrouter", "azure", "xai", "grok"]
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
 TOKEN_S: Final = 0.01
-_FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure")
+# xAI's recogniser and its models are different servers here, so that faults of one are not the other's.
+_VENDORS: Final[dict[str, str]] = {"grok": "xai"}
+_FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure", "xai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ PROVIDERS: Final = {
         SimulatedProvider("ink-turns", "stt", "cartesia", {"model": "ink-2", "turns": True}),
         SimulatedProvider("universal", "stt", "assemblyai", {"model": "universal-streaming-english"}),
         SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
+        SimulatedProvider("grok", "stt", "grok", {"model": "grok-voice-transcribe-2.0"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
@@ -59,6 +63,7 @@ class VendorAccounts:
     assemblyai: SimulatedAssemblyAi
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
+    grok: SimulatedXai
     chats: dict[Flavour, ChatVendor]
     addresses: dict[ServerName, str] = field(default_factory=dict)
 
@@ -69,19 +74,23 @@ class VendorAccounts:
             return self.deepgram.state
         if server == "assemblyai":
             return self.assemblyai.state
+        if server == "grok":
+            return self.grok.state
         return self.cartesia.state if server == "cartesia" else self.chats[server].state
 
     def plan(self, provider: str) -> ProviderPlan:
         """The provider for a call's plan."""
         found = PROVIDERS[provider]
-        vendor = "openai" if found.role == "llm" else found.server
+        vendor = "openai" if found.role == "llm" else _VENDORS.get(found.server, found.server)
         options = {**found.options, "api_key": self.state(provider).key, "base_url": self._base_url(found)}
         return ProviderPlan(provider, options, vendor)
 
     def _base_url(self, provider: SimulatedProvider) -> str:
         address = self.addresses[provider.server]
         server = provider.server
-        if server == "assemblyai" or server == "deepgram" or server == "cartesia":  # mypy narrows only this
+        if (
+            server == "assemblyai" or server == "deepgram" or server == "cartesia" or server == "grok"
+        ):  # mypy narrows only this
             return f"wss://{address}"
         return f"https://{address}{BASE_PATHS[server]}"
 
@@ -94,11 +103,13 @@ async def running_accounts(
     chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
     cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
     assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
-    accounts = VendorAccounts(assemblyai, SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
+    deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
+    accounts = VendorAccounts(assemblyai, deepgram, cartesia, grok, chats)
     async with AsyncExitStack() as running:
 
         async def serve(
-            name: ServerName, vendor: SimulatedAssemblyAi | SimulatedDeepgram | SimulatedCartesia | ChatVendor
+            name: ServerName,
+            vendor: SimulatedAssemblyAi | SimulatedDeepgram | SimulatedCartesia | SimulatedXai | ChatVendor,
         ) -> None:
             cancels = isinstance(vendor, ChatVendor)
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
@@ -107,6 +118,7 @@ async def running_accounts(
         await serve("assemblyai", accounts.assemblyai)
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
+        await serve("grok", accounts.grok)
         for name, chat in chats.items():
             await serve(name, chat)
         yield accounts

@@ -132,7 +132,7 @@ def test_words_are_cut_where_the_text_was_asked_for() -> None:
 
 
 def test_times_of_partial_texts_that_the_end_corrects_lose_no_word() -> None:
-    """As Universal-3 sends them: partial texts are formatted, revise their words, and begin up to a second too early."""
+    """As Universal-3 sends them: partial texts are formatted, revise their words, and begin up to a second early."""
     transcript = UniversalTranscript("v", UNIVERSAL_3)
     transcript.started(1_100)
     turn(transcript, "We", order=0, at=0, formatted=True, end_of_turn_confidence=0.0)
