@@ -35,7 +35,7 @@ _UNPAID_TEXT: Final = re.compile(r"balance|fund|billing|credit|paid", re.IGNOREC
 _TOO_MANY_TEXT: Final = re.compile(r"too many|concurren|rate", re.IGNORECASE)
 
 
-class Word(Struct, frozen=True):
+class _Word(Struct, frozen=True):
     """start, end: ms of the audio that was sent."""
 
     text: str
@@ -53,7 +53,7 @@ class TurnMessage(Struct, frozen=True):
     end_of_turn: bool = False
     transcript: str = ""
     end_of_turn_confidence: Any = None
-    words: tuple[Word, ...] = ()
+    words: tuple[_Word, ...] = ()
     error_code: int | None = None
     error: str = ""
 
