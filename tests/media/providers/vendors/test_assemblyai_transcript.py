@@ -101,6 +101,16 @@ def test_a_turn_that_runs_is_not_guessed_and_noise_has_an_empty_text() -> None:
     assert text_of(noise.settle(is_overdue=True)) == ("", True, 1)
 
 
+def test_a_turn_whose_words_were_none_ends_without_text() -> None:
+    transcript = make()
+    turn(transcript, "uh")
+    transcript.finalise(1, 500)
+    assert text_of(turn(transcript, "", ended=True)) == ("", True, 1)
+    transcript.next_turn()
+    transcript.finalise(2, 900)
+    assert text_of(transcript.settle(is_overdue=True)) == ("", True, 2)
+
+
 def test_a_formatted_end_is_waited_for_and_acted_on_once() -> None:
     transcript = make(formats=True)
     transcript.finalise(1, 500)
