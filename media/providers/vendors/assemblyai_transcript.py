@@ -119,8 +119,8 @@ class UniversalTranscript:
         return self._over_ms is not None and self._asked_ms - self._over_ms <= MOST_SILENCE_MS
 
     def _add(self, found: TurnMessage) -> bool:
-        """False for a message that says nothing new: of a turn that is over already, and the end of nothing. One without
-        text ends a turn whose words were none after all."""
+        """False for a message that says nothing new: of a turn that is over already, and the end of nothing. One
+        without text ends a turn whose words were none after all."""
         known = self._turns.get(found.turn_order)
         is_late = found.turn_order <= self._last_ended and not found.end_of_turn
         text = found.transcript.strip() if found.end_of_turn else _partial_text(found)
