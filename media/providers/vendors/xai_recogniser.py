@@ -113,6 +113,8 @@ class _Session:
         socket, self._socket = self._socket, None
         self._end()
         if socket is not None:
+            if self._unsent:
+                socket.send_binary(bytes(self._unsent))
             socket.send_text(DONE)
             await socket.close()
 
