@@ -18,10 +18,15 @@ from vocalized.stack.process import ServerFailed
 from vocalized.vendors.configuration import VendorsConfig
 
 # By provider: the shipped one whose prices it has, which is also its vendor.
-PROVIDERS: Final = {"simulated-deepgram": "deepgram", "simulated-openai": "openai", "simulated-cartesia": "cartesia"}
+PROVIDERS: Final = {
+    "simulated-deepgram": "deepgram",
+    "simulated-openai": "openai",
+    "simulated-cartesia": "cartesia",
+    "simulated-assemblyai": "assemblyai",
+}
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stt": ("simulated-deepgram", "simulated-cartesia", "local"),
+    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-assemblyai", "local"),
     "llm": ("simulated-openai", "receptionist"),
     "tts": ("simulated-cartesia", "simulated-deepgram", "local"),
 }
@@ -95,6 +100,9 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     """By vendor and role: model and address."""
     deepgram, cartesia = f"wss://{config.host('deepgram')}", f"wss://{config.host('cartesia')}"
     return {
+        "assemblyai": {
+            "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
+        },
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},
             "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},
