@@ -20,9 +20,8 @@ from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.assemblyai_transcript import UniversalTranscript
 from media.providers.vendors.assemblyai_wire import TERMINATE, make_closed, make_unreadable
 
-# A message holds 50 to 1000 ms of audio, else the vendor closes with 3007. Three frames of 20 ms are the fewest.
+# A message holds 50 to 1000 ms of audio, else the vendor closes with 3007: of frames of 20 ms at least three.
 LEAST_BYTES: Final = 400
-CHUNK_BYTES: Final = 480
 MOST_BYTES: Final = 8_000
 
 
@@ -62,7 +61,7 @@ class _Session:
         self._greeted = asyncio.Event()  # or failed
         self._error: ProviderError | None = None
         self._timer: DeadlineTimer | None = None
-        self._unsent = bytearray()  # less than a chunk
+        self._unsent = bytearray()  # less than the vendor takes
         self._pushed = 0  # bytes
         self._last_text = ""
 
@@ -86,8 +85,7 @@ class _Session:
     def push(self, ulaw: bytes) -> None:
         self._pushed += len(ulaw)
         self._unsent += ulaw
-        if len(self._unsent) >= CHUNK_BYTES:
-            self._send_chunks()
+        self._send_chunks()
 
     def started(self) -> None:
         self._transcript.started(self._pushed / BYTES_PER_MS)
@@ -97,8 +95,6 @@ class _Session:
         which a text is asked for."""
         if self._socket is None:
             return
-        if len(self._unsent) >= LEAST_BYTES:
-            self._send_chunks()
         message = self._transcript.finalise(token, self._pushed / BYTES_PER_MS)
         if message:
             self._socket.send_text(message)
@@ -138,7 +134,7 @@ class _Session:
         self._fail(make_closed(self._name, code, reason))
 
     def _send_chunks(self) -> None:
-        """Sends what is a chunk or more; no message is longer than the vendor takes."""
+        """Sends what the vendor takes in one message, or in several."""
         while len(self._unsent) >= LEAST_BYTES:
             if self._socket is not None:
                 self._socket.send_binary(bytes(self._unsent[:MOST_BYTES]))
