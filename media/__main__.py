@@ -13,7 +13,18 @@ from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.providers.health_record import HealthPolicy
 from media.providers.turn_teacher.process import running_teacher
 from media.providers.vendor import Vendor
-from media.providers.vendors import cartesia, deepgram, elevenlabs, local, openai, pipecat, receptionist, standin
+from media.providers.vendors import (
+    assemblyai,
+    cartesia,
+    deepgram,
+    elevenlabs,
+    local,
+    openai,
+    pipecat,
+    receptionist,
+    standin,
+    xai,
+)
 from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
 from media.turn.completeness import CompletenessModel, load_completeness_model
@@ -30,10 +41,12 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     local.VENDOR,
     receptionist.VENDOR,
     openai.VENDOR,
+    assemblyai.VENDOR,
     cartesia.VENDOR,
     deepgram.VENDOR,
     elevenlabs.VENDOR,
     pipecat.VENDOR,
+    xai.VENDOR,
 )
 
 

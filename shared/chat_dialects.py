@@ -1,7 +1,7 @@
 """How the servers of OpenAI's chat completions differ: address, header of the key, names of fields; pure.
 
 Sources: the openai SDK 3.57.0 (`lib/azure.py`, `types/chat/`), the groq SDK 1.7.0, openrouter.ai/docs, and the services
-of the four vendors in pipecat-ai 1.14.0.
+of the five vendors in pipecat-ai 1.14.0. xAI: docs/vendors/xai.md.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 from urllib.parse import quote, urlsplit
 
-Dialect = Literal["openai", "groq", "openrouter", "azure", "compatible"]
+Dialect = Literal["openai", "groq", "openrouter", "azure", "xai", "compatible"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
 # Fields that a reply can do without, or that have another name: some models take no temperature but their own.
@@ -24,9 +24,11 @@ _HOSTS: Final[Mapping[str, Dialect]] = {
     "api.openai.com": "openai",
     "api.groq.com": "groq",
     "openrouter.ai": "openrouter",
+    "api.x.ai": "xai",
 }
-# Regional hosts of OpenAI, and an Azure resource's own host.
+# Regional hosts of OpenAI and xAI, and an Azure resource's own host.
 _HOST_ENDS: Final[Mapping[str, Dialect]] = {
+    ".api.x.ai": "xai",
     ".api.openai.com": "openai",
     ".openai.azure.com": "azure",
     ".cognitiveservices.azure.com": "azure",
@@ -58,8 +60,17 @@ RULES: Final[Mapping[Dialect, DialectRules]] = {
     # request that it answered with 200; the others say nothing of it.
     "openrouter": DialectRules(bills_failures=False),
     "azure": DialectRules(key_header="api-key", key_prefix="", completion_limit="max_completion_tokens"),
+    "xai": DialectRules(completion_limit="max_completion_tokens"),
     "compatible": DialectRules(),
 }
+# xAI writes no codes but sentences: by what they have in common, OpenAI's code for the same. It answers a wrong key by
+# 400, and an account without credit by 403 or 429.
+_SENTENCES: Final[Mapping[str, str]] = {
+    "incorrect api key": "invalid_api_key",
+    "credits": "insufficient_quota",
+    "spending limit": "insufficient_quota",
+}
+STATUS_OF_CODE: Final[Mapping[str, int]] = {"invalid_api_key": 401, "insufficient_quota": 402}
 
 
 def detect_dialect(base_url: str) -> Dialect:
@@ -83,6 +94,18 @@ def find_refused_field(code: object, param: object) -> str:
     """The field of the request that the model does not take, by an error's code and param; empty for other errors, and
     for fields that matter."""
     return param if code in _REFUSED and isinstance(param, str) and param in DISPENSABLE else ""
+
+
+def count_completion(prompt: int, completion: int, total: int, reasoning: int) -> int:
+    """Tokens of a reply, of reasoning too, by a server's figures: completion tokens include those of reasoning, but not
+    xAI's, where the total shows that they come on top."""
+    return completion + reasoning if total == prompt + completion + reasoning else completion
+
+
+def read_sentence(error: str) -> str:
+    """The code for an error that is told as a sentence; empty for an unknown one."""
+    text = error.lower()
+    return next((code for part, code in _SENTENCES.items() if part in text), "")
 
 
 def make_key_headers(dialect: Dialect, key: str) -> dict[str, str]:

@@ -15,12 +15,16 @@ Ms = Annotated[int, Meta(ge=0, le=600_000)]
 SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
+# AssemblyAI ignores longer ones and refuses more; the limits of xAI are the same.
+ShortKeyterms = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...], Meta(max_length=100)]
 # When a stand-in fails, so that fallback can be tested: at once, after half was delivered, or by never answering.
 StandinFailure = Literal["", "open", "midway", "silent"]
 
+ASSEMBLYAI_URL: Final = "wss://streaming.assemblyai.com"
 DEEPGRAM_URL: Final = "wss://api.deepgram.com"
 CARTESIA_URL: Final = "wss://api.cartesia.ai"
 ELEVENLABS_URL: Final = "wss://api.elevenlabs.io"
+XAI_URL: Final = "wss://api.x.ai"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
@@ -35,6 +39,32 @@ CARTESIA_KEYTERM_CHARACTERS: Final = 1_200
 
 class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Options of vendors that take none."""
+
+
+class AssemblyAiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `universal-streaming-…`, `universal-3-…`, `u3-…` or `whisper-rt`. base_url: scheme and host
+    (`wss://streaming.eu.assemblyai.com` stays in the EU). language: in place of the call's. keyterm: words to expect,
+    50 characters each.
+
+    format_turns (`universal-streaming-…`): texts with capitals and marks, which come a moment later. agent_context
+    (Universal-3): what the agent says first, so that short answers are understood. mode (Universal-3): speed or
+    accuracy. min_turn_silence_ms, max_turn_silence_ms: after which silence the vendor's own turn may end, and ends;
+    the model's default where None. connect_s: limit of a new connection. answer_s: once a text was asked for, how long
+    the vendor may say nothing new where it knows of no speech.
+    """
+
+    model: Annotated[str, Meta(pattern=r"^(universal-|u3-|whisper-rt\Z)", max_length=100)] = "universal-3-6-pro"
+    api_key: str = ""
+    base_url: SocketUrl = ASSEMBLYAI_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: ShortKeyterms = ()
+    format_turns: bool = False
+    agent_context: Annotated[str, Meta(max_length=1_500)] = ""
+    mode: Literal["", "min_latency", "balanced", "max_accuracy"] = ""
+    min_turn_silence_ms: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    max_turn_silence_ms: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.8
 
 
 class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,6 +189,22 @@ class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=T
             raise ValueError("model: the multi-context WebSocket does not take eleven_v3")
 
 
+class XaiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """base_url: scheme and host. language: in place of the call's; numbers are written in it. keyterm: words to expect,
+    50 characters each. smart_turn: confidence from which the vendor's own utterance ends at a pause; None: it does not
+    tell how sure it is of a turn's end. connect_s: limit of a new connection. answer_s: once a text was asked for, when
+    the last known one is the answer if it covers the audio."""
+
+    model: Name = "grok-voice-transcribe-2.0"
+    api_key: str = ""
+    base_url: SocketUrl = XAI_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: ShortKeyterms = ()
+    smart_turn: Annotated[float, Meta(ge=0, le=1)] | None = 0.7
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 0.8
+
+
 class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
     without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
@@ -225,6 +271,7 @@ class PipecatOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
+    "assemblyai": {"stt": AssemblyAiSpeechToTextOptions},
     "cartesia": {"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
     "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
     "elevenlabs": {"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
@@ -237,4 +284,5 @@ VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
         "llm": StandinLanguageModelOptions,
         "tts": StandinTextToSpeechOptions,
     },
+    "xai": {"stt": XaiSpeechToTextOptions},
 }

@@ -22,12 +22,14 @@ ENABLED = [provider for provider in shipped_providers() if provider["is_enabled"
 KEYED = [(name, kind) for name, facts in VENDORS.items() if facts.takes_key for kind in facts.kinds]
 # A model of each kind, where the vendor does not take any name.
 MODELS = {
+    ("assemblyai", "stt"): "universal-3-6-pro",
     ("cartesia", "stt"): "ink-2",
     ("cartesia", "tts"): "sonic-3.5",
     ("deepgram", "stt"): "nova-3",
     ("deepgram", "tts"): "aura-2-thalia-en",
     ("elevenlabs", "stt"): "scribe_v2_realtime",
     ("elevenlabs", "tts"): "eleven_flash_v2_5",
+    ("xai", "stt"): "grok-voice-transcribe-2.0",
 }
 
 

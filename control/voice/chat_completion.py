@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from control.voice.offers import BASE_URL
-from control.voice.probe import MAX_ANSWER_BYTES, OPENAI_URL, ProbeFailed, make_body_options, open_client
+from control.voice.probe import MAX_ANSWER_BYTES, OPENAI_URL, ProbeFailed, make_body_options, meant_status, open_client
 from shared.chat_dialects import (
     DIALECTS,
     RULES,
     Dialect,
+    count_completion,
     detect_dialect,
     find_refused_field,
     make_chat_url,
@@ -106,10 +107,16 @@ class _PromptDetails(Struct):
     cached_tokens: int | None = None
 
 
+class _CompletionDetails(Struct):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    total_tokens: int = 0
     prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _Completion(Struct):
@@ -206,7 +213,7 @@ async def _post(http: httpx.AsyncClient, url: str, headers: Mapping[str, str], b
 
 
 def _map_refusal(answer: _Answer) -> ChatFailed:
-    status, code = answer.status, answer.error.get("code") or answer.error.get("type")
+    status, code = meant_status(answer.status, answer.body), answer.error.get("code") or answer.error.get("type")
     if status == 402 or code in _QUOTA_CODES:
         return ChatFailed("quota")
     if status in (408, 429, 503):
@@ -239,7 +246,9 @@ def _read_usage(usage: _Usage) -> ChatUsage:
     """The API's prompt_tokens include the cached ones."""
     details = usage.prompt_tokens_details or _PromptDetails()
     cached = max(0, min(details.cached_tokens or 0, usage.prompt_tokens))
-    return ChatUsage(max(0, usage.prompt_tokens - cached), cached, max(0, usage.completion_tokens))
+    reasoning = (usage.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
+    completion = count_completion(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, reasoning)
+    return ChatUsage(max(0, usage.prompt_tokens - cached), cached, max(0, completion))
 
 
 def _estimate(question: ChatQuestion, text: str) -> ChatUsage:

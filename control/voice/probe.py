@@ -24,11 +24,13 @@ from control.voice.vendors import VENDORS
 from shared.chat_dialects import (
     DIALECTS,
     RULES,
+    STATUS_OF_CODE,
     Dialect,
     detect_dialect,
     find_refused_field,
     make_chat_url,
     make_key_headers,
+    read_sentence,
 )
 from shared.egress import EgressGuard
 from shared.errors import Invalid
@@ -49,6 +51,8 @@ UNREACHABLE: Final = (
 )
 # A small body could be unpacked to gigabytes, so that none is unpacked.
 _UNPACKED: Final = {"Accept-Encoding": "identity"}
+# Of answers that may be about a key or an account in spite of their status.
+_SENTENCE_STATUSES: Final = (400, 403, 429)
 _BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
 # A speech vendor's base URL may be that of its WebSocket.
 _HTTP_SCHEME: Final = re.compile(r"^ws(?=s?://)")
@@ -72,9 +76,13 @@ class VendorDocument:
     headers: Mapping[str, str] | None = None
 
 
-# Deepgram: "Get Projects" of its management API. Cartesia: "Get Voice" and "List Voices", which need a dated version.
-# ElevenLabs: "Get voice" and "List models"; a key that is restricted to speech needs the right to read them.
+# AssemblyAI: a temporary token, which ends by itself. Deepgram: "Get Projects" of its management API. Cartesia: "Get
+# Voice" and "List Voices", which need a dated version. ElevenLabs: "Get voice" and "List models"; a key that is
+# restricted to speech needs the right to read them. xAI: what it knows of the key.
+_TOKEN: Final = "/v3/token?expires_in_seconds=60"
 DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
+    "assemblyai": VendorDocument("https://streaming.assemblyai.com", _TOKEN, _TOKEN, "Authorization"),
+    "xai": VendorDocument("https://api.x.ai", "/v1/api-key", "/v1/api-key", "Authorization", "Bearer "),
     "deepgram": VendorDocument("https://api.deepgram.com", "/v1/projects", "/v1/projects", "Authorization", "Token "),
     "cartesia": VendorDocument(
         "https://api.cartesia.ai",
@@ -239,7 +247,7 @@ async def _require_ok(response: httpx.Response, key: str) -> None:
     status, error = response.status_code, _error_of(body)
     raise ProbeFailed(
         f"HTTP {status} {redact(_code(error), key)}".rstrip(),
-        status=status,
+        status=meant_status(status, body),
         words=read_words(body, key),
         refused_field=find_refused_field(error.get("code"), error.get("param")),
     )
@@ -251,7 +259,15 @@ def _error_of(body: bytes) -> Mapping[str, Any]:
         error = msgspec.json.decode(body)["error"]
     except (msgspec.DecodeError, LookupError, TypeError):
         return {}
+    if isinstance(error, str):
+        return {"code": read_sentence(error)}
     return error if isinstance(error, Mapping) else {}
+
+
+def meant_status(status: int, body: bytes) -> int:
+    """The status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no credit."""
+    code = _code(_error_of(body))
+    return STATUS_OF_CODE[code] if status in _SENTENCE_STATUSES and code in STATUS_OF_CODE else status
 
 
 def _code(error: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from control.voice.instances import KeyedProvider
 from control.voice.offers import BASE_URL, KINDS, Kind
-from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, open_client, probe
+from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
 from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
 from control.voice.speech_questions import SpeechQuestion, make_question
@@ -84,7 +84,7 @@ async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: Egre
                 body += part
                 if len(body) > MAX_ERROR_BYTES:
                     break
-            status = response.status_code
+            status = meant_status(response.status_code, body)
             raise ProbeFailed(f"HTTP {status}", status=status, words=read_words(body, key))
         try:
             answer = await exchange(response, headers, question.message)

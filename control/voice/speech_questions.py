@@ -1,7 +1,7 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
 open it, without audio; of Cartesia's and ElevenLabs' voices one short word, because only that tries model and voice.
 
-Sources: docs/vendors/cartesia.md, docs/vendors/elevenlabs.md; developers.deepgram.com, reference of /v1/listen,
+Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md and xai.md; developers.deepgram.com, reference of /v1/listen,
 /v2/listen and /v1/speak.
 """
 
@@ -14,11 +14,13 @@ from urllib.parse import quote, urlencode
 
 from control.voice.offers import Kind
 from shared.vendor_options import (
+    ASSEMBLYAI_URL,
     CARTESIA_URL,
     CARTESIA_VOICE_ID,
     DEEPGRAM_URL,
     ELEVENLABS_URL,
     ELEVENLABS_VOICE_ID,
+    XAI_URL,
 )
 
 CARTESIA_VERSION: Final = "2026-08-14"
@@ -69,6 +71,36 @@ def _deepgram_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     query = {"model": options.get("model", "aura-2-thalia-en"), **_MULAW}
     return SpeechQuestion(
         _deepgram_url(options, "/v1/speak", query), _deepgram_headers(key), json.dumps({"type": "Close"})
+    )
+
+
+def _assemblyai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    """The vendor greets, or tells in place of it what it does not accept."""
+    keyterm, context = options.get("keyterm"), options.get("agent_context")
+    query = {
+        "speech_model": options.get("model", "universal-3-6-pro"),
+        "encoding": "pcm_mulaw",
+        "sample_rate": 8_000,
+        "keyterms_prompt": json.dumps(list(keyterm)) if keyterm else None,
+        "agent_context": context if context and "-streaming-" not in str(options.get("model", "")) else None,
+    }
+    url = _make_url(str(options.get("base_url") or ASSEMBLYAI_URL).rstrip("/"), "/v3/ws", query)
+    return SpeechQuestion(
+        url, {"Authorization": key} if key else {}, json.dumps({"type": "Terminate"}), needs_answer=True
+    )
+
+
+def _xai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    """The vendor greets once it takes audio."""
+    query = {
+        "model": options.get("model", "grok-voice-transcribe-2.0"),
+        **_MULAW,
+        "keyterm": options.get("keyterm") or None,
+    }
+    base = _VERSION_PATH.sub("", str(options.get("base_url") or XAI_URL).rstrip("/"))
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return SpeechQuestion(
+        _make_url(base, "/v1/stt", query), headers, json.dumps({"type": "audio.done"}), needs_answer=True
     )
 
 
@@ -166,10 +198,12 @@ def _elevenlabs_headers(key: str) -> dict[str, str]:
 
 
 _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], SpeechQuestion]]] = {
+    ("assemblyai", "stt"): _assemblyai_listen,
     ("deepgram", "stt"): _deepgram_listen,
     ("deepgram", "tts"): _deepgram_speak,
     ("cartesia", "stt"): _cartesia_listen,
     ("cartesia", "tts"): _cartesia_speak,
     ("elevenlabs", "stt"): _elevenlabs_listen,
     ("elevenlabs", "tts"): _elevenlabs_speak,
+    ("xai", "stt"): _xai_listen,
 }

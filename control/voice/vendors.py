@@ -35,6 +35,12 @@ class VendorFacts:
 
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "assemblyai": VendorFacts(
+        {"stt": ("model", "keyterm", "format_turns", "agent_context")},
+        takes_key=True,
+        takes_address=True,
+        model_prefixes={"stt": ("universal-", "u3-", "whisper-rt")},
+    ),
     "cartesia": VendorFacts(
         {
             "stt": ("model", "turns", "keyterm"),
@@ -74,4 +80,5 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
             "tts": ("first_byte_ms", "audio_ms", "chunk_ms", "fail"),
         }
     ),
+    "xai": VendorFacts({"stt": ("model", "keyterm")}, takes_key=True, takes_address=True),
 }

@@ -23,7 +23,7 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
-from shared.chat_dialects import find_refused_field
+from shared.chat_dialects import count_completion, find_refused_field, read_sentence
 
 DONE: Final = b"[DONE]"
 # Sent where a reply was interrupted before its tool answered: the API wants a result for every tool call.
@@ -36,6 +36,8 @@ _BUSY_STATUSES: Final = (429, 498, 503, 529)
 # OpenRouter: the account has no credit.
 _PAYMENT_REQUIRED: Final = 402
 _UNAUTHORIZED: Final = 401
+# With 401, and from xAI with 400.
+_WRONG_KEY: Final = "invalid_api_key"
 # Groq: the model wrote a tool call that cannot be parsed; the same request may succeed.
 _TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
 
@@ -113,6 +115,8 @@ def parse_error(body: bytes) -> VendorError:
         error = msgspec.json.decode(body, type=_Envelope).error
     except msgspec.MsgspecError:
         error = None
+    if isinstance(error, str):  # xAI's; its `code` is a sentence, too
+        return VendorError(code=read_sentence(error))
     return error if isinstance(error, VendorError) else VendorError()
 
 
@@ -127,7 +131,9 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     quota_used_up = code in _QUOTA_CODES or status == _PAYMENT_REQUIRED
     if quota_used_up or status in _BUSY_STATUSES or code in _BUSY_CODES:
         return ProviderBusy(provider, reason, retryable=not quota_used_up)
-    if status == _UNAUTHORIZED:  # not 403, which also answers a model, a country or a text that is not allowed
+    if (
+        status == _UNAUTHORIZED or code == _WRONG_KEY
+    ):  # not 403, which also answers a model, a country or a text that is not allowed
         return KeyRefused(provider, reason)
     if code == _TOOL_CALL_UNREADABLE:
         return ReplyUnusable(provider, reason)
@@ -170,10 +176,16 @@ class _PromptDetails(Struct):
     cached_tokens: int | None = None
 
 
+class _CompletionDetails(Struct):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(Struct):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    total_tokens: int = 0
     prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
 
 
 class _Groq(Struct):
@@ -292,4 +304,6 @@ def _token_usage(usage: _Usage) -> TokenUsage:
     """The API's prompt_tokens include the cached ones."""
     details = usage.prompt_tokens_details or _PromptDetails()
     cached = min(details.cached_tokens or 0, usage.prompt_tokens)
-    return TokenUsage(usage.prompt_tokens - cached, usage.completion_tokens, cached=cached)
+    reasoning = (usage.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
+    completion = count_completion(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, reasoning)
+    return TokenUsage(usage.prompt_tokens - cached, completion, cached=cached)

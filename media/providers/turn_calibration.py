@@ -23,7 +23,8 @@ class TurnCalibration:
             return None
         for (low, at_low), (high, at_high) in pairwise(self.points):
             if figure <= high:
-                return at_low + (at_high - at_low) * (figure - low) / (high - low)
+                share = (figure - low) / (high - low)
+                return at_low * (1 - share) + at_high * share  # exact at both ends, where thresholds are
         return self.points[-1][1]
 
 
@@ -34,4 +35,11 @@ CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     # Thresholds are likelihoods that the caller speaks, so lower is surer: 0.4 for an end that may be taken back, 0.2
     # for the end; docs.cartesia.ai, see docs/vendors/cartesia.md.
     "ink-2": TurnCalibration(((0.0, 1.0), (1.0, 0.0))),
+    # `end_of_turn_confidence`: the vendor's own threshold is 0.4, the curve's is 0.7; see docs/vendors/assemblyai.md.
+    "universal-streaming": TurnCalibration(((0.0, 0.0), (0.4, 0.7), (1.0, 1.0))),
+    # The same field, for which these models have no threshold: it is 1 at each end, also where silence ended half a
+    # sentence. So an end is worth what Ink's is.
+    "universal-3": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
+    # xAI's Smart Turn, whose documented threshold is the curve's; docs/vendors/xai.md.
+    "grok": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
 }

@@ -30,6 +30,7 @@ BASE_PATHS: Final[Mapping[Flavour, str]] = {
     "groq": "/openai/v1",
     "openrouter": "/api/v1",
     "azure": "/openai/v1",
+    "xai": "/v1",
 }
 _GARBAGE: Final = b'data: {"choices":[{"delta":{"conte\n\n'
 
@@ -42,9 +43,9 @@ def greet(body: Mapping[str, Any]) -> ChatReply:
 @dataclass(slots=True)
 class ChatVendor:
     """One vendor. reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens: of each
-    prompt. models: None if every name is one. fixed_temperature: models that take no temperature of the client's.
-    formats: types of `response_format` that are taken. bodies: of the requests that were accepted. client_ports: of all
-    requests, by method; a connection has one port."""
+    prompt. reasoning_tokens: before each reply. models: None if every name is one. fixed_temperature: models that take
+    no temperature of the client's. formats: types of `response_format` that are taken. bodies: of the requests that
+    were accepted. client_ports: of all requests, by method; a connection has one port."""
 
     flavour: Flavour = "openai"
     state: VendorState = field(default_factory=VendorState)
@@ -52,6 +53,7 @@ class ChatVendor:
     first_token_s: float = 0.0
     token_s: float = 0.0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
     models: frozenset[str] | None = None
     fixed_temperature: frozenset[str] = frozenset()
     formats: frozenset[str] = FORMATS
@@ -112,7 +114,7 @@ class ChatVendor:
         check_body(self.flavour, body, fixed_temperature=model in self.fixed_temperature)
         check_format(body, self.formats)
         self.bodies.append(body)
-        return ReplyStream(self.flavour, body, self.reply(body), model, cached=self.cached_tokens)
+        return ReplyStream(self.flavour, body, self.reply(body), model, self.cached_tokens, self.reasoning_tokens)
 
     async def _answer(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
         """The whole reply at once."""
@@ -171,7 +173,7 @@ class ChatVendor:
     def _bill(self, stream: ReplyStream) -> None:
         self.state.bill("llm", stream.model, "prompt_tokens", stream.prompt_tokens - stream.cached)
         self.state.bill("llm", stream.model, "cached_tokens", stream.cached)
-        self.state.bill("llm", stream.model, "completion_tokens", stream.completion_tokens)
+        self.state.bill("llm", stream.model, "completion_tokens", stream.completion_tokens + stream.reasoning)
 
     def _key(self, request: web.Request) -> str:
         own = request.headers.get("api-key", "") if self.flavour == "azure" else ""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Flavour = Literal["openai", "groq", "openrouter", "azure"]
+Flavour = Literal["openai", "groq", "openrouter", "azure", "xai"]
+_INVALID: Final = "Client specified an invalid argument"
 
 KNOWN_FIELDS: Final = frozenset(
     {
@@ -54,6 +55,8 @@ class Refusal(Exception):
         """The body as this vendor writes it."""
         if flavour == "openrouter":
             return {"error": {"code": self.status, "message": self.message}}
+        if flavour == "xai":
+            return {"code": self.type, "error": self.message}
         if flavour == "azure" and self.status != 400:
             return {"error": {"code": self.code, "message": self.message}}
         fields = {"message": self.message, "type": self.type, "code": self.code}
@@ -64,6 +67,11 @@ def wrong_key(flavour: Flavour, key: str) -> Refusal:
     """The key is not known. Like the real ones, the message repeats a part of it."""
     if flavour == "azure":
         return Refusal(401, "401", "Access denied due to invalid subscription key or wrong API endpoint.")
+    if flavour == "xai":
+        text = (
+            f"Incorrect API key provided: {key[:2]}***{key[-2:]}. You can obtain an API key from https://console.x.ai."
+        )
+        return Refusal(400, "", text, type=_INVALID)
     return Refusal(401, "invalid_api_key", f"Incorrect API key provided: {key[:4]}***{key[-4:]}.")
 
 
@@ -71,11 +79,16 @@ def no_credit(flavour: Flavour) -> Refusal:
     """The account's money is used up."""
     if flavour == "openrouter":
         return Refusal(402, "402", "Insufficient credits. Add more to your account.")
+    if flavour == "xai":
+        text = "Your team has either used all available credits or reached its monthly spending limit."
+        return Refusal(429, "", text, type="Some resource has been exhausted")
     return Refusal(429, "insufficient_quota", "You exceeded your current quota.", type="insufficient_quota")
 
 
 def rate_limited(flavour: Flavour) -> Refusal:
     """Too many requests in a minute."""
+    if flavour == "xai":
+        return Refusal(429, "", "Too many requests for the team.", type="Some resource has been exhausted")
     code = "429" if flavour == "azure" else "rate_limit_exceeded"
     return Refusal(429, code, "Rate limit reached.", type="requests")
 
@@ -86,6 +99,9 @@ def unknown_model(flavour: Flavour, model: str) -> Refusal:
         return Refusal(404, "DeploymentNotFound", "The API deployment for this resource does not exist.")
     if flavour == "openrouter":
         return Refusal(400, "400", f"{model} is not a valid model ID")
+    if flavour == "xai":
+        text = f"The model {model} does not exist or your team does not have access to it."
+        return Refusal(404, "", text, type="Some requested entity was not found")
     return Refusal(404, "model_not_found", f"The model `{model}` does not exist or you do not have access to it.")
 
 

@@ -1,4 +1,4 @@
-"""The events of one streamed chat completion, as OpenAI, Groq, OpenRouter and Azure OpenAI send them."""
+"""The events of one streamed chat completion, as OpenAI, Groq, OpenRouter, Azure OpenAI and xAI send them."""
 
 import json
 import random
@@ -38,13 +38,14 @@ class ChatReply:
 @dataclass(slots=True)
 class ReplyStream:
     """Makes the events of one reply, and counts its tokens: a word is a token. cached: tokens of the prompt that the
-    vendor had cached."""
+    vendor had cached. reasoning: tokens of thinking before the reply, which xAI counts apart."""
 
     flavour: Flavour
     body: Mapping[str, Any]
     reply: ChatReply
     model: str
     cached: int = 0
+    reasoning: int = 0
     completion_tokens: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "chatcmpl-" + "".join(random.choices(string.ascii_letters, k=12)))
@@ -99,12 +100,13 @@ class ReplyStream:
 
     def usage(self) -> dict[str, Any]:
         """What the reply cost until now."""
+        is_apart = self.flavour == "xai"
         return {
             "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "completion_tokens": self.completion_tokens + (0 if is_apart else self.reasoning),
+            "total_tokens": self.prompt_tokens + self.completion_tokens + self.reasoning,
             "prompt_tokens_details": {"cached_tokens": self.cached},
-            "completion_tokens_details": {"reasoning_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning},
         }
 
     @property

@@ -23,10 +23,11 @@ PROVIDERS: Final = {
     "simulated-openai": "openai",
     "simulated-cartesia": "cartesia",
     "simulated-elevenlabs": "elevenlabs",
+    "simulated-assemblyai": "assemblyai",
 }
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "local"),
+    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai", "local"),
     "llm": ("simulated-openai", "receptionist"),
     "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
 }
@@ -100,6 +101,9 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     """By vendor and role: model and address."""
     deepgram, cartesia, elevenlabs = (f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs"))
     return {
+        "assemblyai": {
+            "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
+        },
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},
             "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import load_certificate
@@ -32,6 +33,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "openai": ("llm",),
     "cartesia": ("stt", "tts"),
     "elevenlabs": ("stt", "tts"),
+    "assemblyai": ("stt",),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -73,7 +75,9 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
     openai = ChatVendor(state=states["openai"], reply=answer_by_rules, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
     cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
     elevenlabs = SimulatedElevenLabs(states["elevenlabs"], make_ear, GenerationTiming(voice=senses.voice))
+    assemblyai = SimulatedAssemblyAi(states["assemblyai"], make_ear)
     return {
+        "assemblyai": assemblyai.routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
         "cartesia": _join(cartesia.routes(), cartesia_documents(states["cartesia"])),

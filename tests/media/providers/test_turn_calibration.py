@@ -44,3 +44,10 @@ def test_the_vendors_own_thresholds_mean_the_curves() -> None:
     done, still_open = DEFAULT_WEIGHTS.vendor_done, DEFAULT_WEIGHTS.vendor_open
     assert flux.probability(0.7) == pytest.approx(done)
     assert ink.probability(0.2) >= done > ink.probability(0.4) > still_open  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", CALIBRATIONS)
+def test_the_vendors_thresholds_are_exactly_the_curves(name: str) -> None:
+    """0.6999… in place of 0.7 would count for nothing at the vendor's own threshold."""
+    found = CALIBRATIONS[name]
+    assert [found.probability(figure) for figure, _ in found.points] == [wanted for _, wanted in found.points]

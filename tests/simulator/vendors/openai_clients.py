@@ -20,6 +20,7 @@ from pipecat.services.azure.llm import AzureLLMService
 from pipecat.services.groq.llm import GroqLLMService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.openrouter.llm import OpenRouterLLMService
+from pipecat.services.xai.llm import GrokLLMService
 from pipecat.workers.runner import WorkerRunner
 
 from simulator.vendors.certificate import ServerCertificate, make_certificate
@@ -40,7 +41,7 @@ async def running_chat(vendor: ChatVendor, folder: Path) -> AsyncIterator[tuple[
 
 @asynccontextmanager
 async def official_client(vendor: ChatVendor, folder: Path) -> AsyncIterator[Any]:
-    """Runs the vendor over TLS; yields the vendor's own SDK (OpenRouter documents OpenAI's) without its retries."""
+    """Runs the vendor over TLS; yields the vendor's own SDK (OpenRouter and xAI name OpenAI's) without its retries."""
     async with (
         running_chat(vendor, folder) as (origin, certificate),
         _client(vendor, origin, certificate.client()) as client,
@@ -79,6 +80,8 @@ def pipecat_service(vendor: ChatVendor, origin: str) -> OpenAILLMService:
             return OpenRouterLLMService(api_key=key, base_url=base_url)
         case "azure":
             return AzureLLMService(api_key=key, endpoint=origin)
+        case "xai":
+            return GrokLLMService(api_key=key, base_url=base_url)
     return OpenAILLMService(api_key=key, base_url=base_url)
 
 

@@ -77,6 +77,8 @@ async def test_obfuscation_can_be_turned_off(tmp_path: Path) -> None:
         ("openai", "refuse", openai.APIConnectionError),
         ("openai", "error", openai.APIError),
         ("openrouter", "error", openai.APIError),
+        ("xai", "unauthorized", openai.BadRequestError),
+        ("xai", "no_credit", openai.RateLimitError),
         ("groq", "error", groq.APIError),
         ("openai", "cut", Exception),
     ],

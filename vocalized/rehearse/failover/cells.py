@@ -38,6 +38,9 @@ CHAINS: Final = {
     "flux": ChainPair(("flux", "ink-turns"), ("openrouter", "azure"), ("sonic", "aura")),
     "ink-turns": ChainPair(("ink-turns", "flux"), ("azure", "openrouter"), ("aura", "sonic")),
     "scribe": ChainPair(("scribe", "nova"), ("openai", "groq"), ("eleven-flash", "sonic")),
+    "universal": ChainPair(("universal", "nova"), ("xai", "openai"), ("sonic", "aura")),
+    "grok": ChainPair(("grok", "nova"), ("openai", "groq"), ("sonic", "aura")),
+    "universal-3": ChainPair(("universal-3", "ink"), ("openai", "groq"), ("sonic", "aura")),
 }
 
 
@@ -79,7 +82,11 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
     for chain in ("nova", "ink", "scribe"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
-    for chain in ("flux", "ink-turns"):  # the two other dialects, where they report errors in words of their own
+    for chain in (
+        "flux",
+        "ink-turns",
+        "universal",
+    ):  # the three other dialects, where they report errors in words of their own
         own: tuple[FaultKind, ...] = ("no_credit", "rate_limited", "error")
         yield from (Cell(chain, (RoleFault("llm", _in_stream("llm", kind)),)) for kind in own)
 

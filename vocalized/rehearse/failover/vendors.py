@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shared.plan import ProviderPlan
+from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
@@ -17,14 +18,19 @@ from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.xai import SimulatedXai
 from vocalized.rehearse.failover.conversation import reply_to
 
-ServerName = Literal["deepgram", "cartesia", "elevenlabs", "openai", "groq", "openrouter", "azure"]
+ServerName = Literal[
+    "assemblyai", "deepgram", "cartesia", "elevenlabs", "openai", "groq", "openrouter", "azure", "xai", "grok"
+]
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
 TOKEN_S: Final = 0.01
-_FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure")
+# xAI's recogniser and its models are different servers here, so that faults of one are not the other's.
+_VENDORS: Final[dict[str, str]] = {"grok": "xai"}
+_FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure", "xai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,9 @@ PROVIDERS: Final = {
         SimulatedProvider("ink", "stt", "cartesia", {"model": "ink-2"}),
         SimulatedProvider("ink-turns", "stt", "cartesia", {"model": "ink-2", "turns": True}),
         SimulatedProvider("scribe", "stt", "elevenlabs", {"model": "scribe_v2_realtime"}),
+        SimulatedProvider("universal", "stt", "assemblyai", {"model": "universal-streaming-english"}),
+        SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
+        SimulatedProvider("grok", "stt", "grok", {"model": "grok-voice-transcribe-2.0"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
@@ -57,9 +66,11 @@ PROVIDERS: Final = {
 class VendorAccounts:
     """One running server of each vendor, with an account of its own. addresses: host and port."""
 
+    assemblyai: SimulatedAssemblyAi
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
     elevenlabs: SimulatedElevenLabs
+    grok: SimulatedXai
     chats: dict[Flavour, ChatVendor]
     addresses: dict[ServerName, str] = field(default_factory=dict)
 
@@ -70,20 +81,31 @@ class VendorAccounts:
             return self.deepgram.state
         if server == "elevenlabs":
             return self.elevenlabs.state
+        if server == "assemblyai":
+            return self.assemblyai.state
+        if server == "grok":
+            return self.grok.state
         return self.cartesia.state if server == "cartesia" else self.chats[server].state
 
     def plan(self, provider: str) -> ProviderPlan:
         """The provider for a call's plan."""
         found = PROVIDERS[provider]
-        vendor = "openai" if found.role == "llm" else found.server
+        vendor = "openai" if found.role == "llm" else _VENDORS.get(found.server, found.server)
         options = {**found.options, "api_key": self.state(provider).key, "base_url": self._base_url(found)}
         return ProviderPlan(provider, options, vendor)
 
     def _base_url(self, provider: SimulatedProvider) -> str:
         address = self.addresses[provider.server]
-        if provider.server == "deepgram" or provider.server == "cartesia" or provider.server == "elevenlabs":
+        server = provider.server
+        if (
+            server == "assemblyai"
+            or server == "deepgram"
+            or server == "cartesia"
+            or server == "elevenlabs"
+            or server == "grok"
+        ):  # mypy narrows only this
             return f"wss://{address}"
-        return f"https://{address}{BASE_PATHS[provider.server]}"
+        return f"https://{address}{BASE_PATHS[server]}"
 
 
 @asynccontextmanager
@@ -96,19 +118,29 @@ async def running_accounts(
     elevenlabs = SimulatedElevenLabs(
         make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
     )
-    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, elevenlabs, chats)
+    assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
+    deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
+    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, chats)
     async with AsyncExitStack() as running:
 
         async def serve(
-            name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | ChatVendor
+            name: ServerName,
+            vendor: SimulatedAssemblyAi
+            | SimulatedDeepgram
+            | SimulatedCartesia
+            | SimulatedElevenLabs
+            | SimulatedXai
+            | ChatVendor,
         ) -> None:
             cancels = isinstance(vendor, ChatVendor)
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
+        await serve("assemblyai", accounts.assemblyai)
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
         await serve("elevenlabs", accounts.elevenlabs)
+        await serve("grok", accounts.grok)
         for name, chat in chats.items():
             await serve(name, chat)
         yield accounts

@@ -1,4 +1,5 @@
-"""Two simulated vendors over TLS, and the chains of a plan that names them one after the other."""
+"""Two simulated vendors over TLS, Cartesias if nothing else is said, and the chains of a plan that names one after the
+other."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -52,6 +53,7 @@ async def running_call(
     servers: dict[str, tuple[VendorState, list[web.AbstractRouteDef]]],
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     vendor: str = "cartesia",
     **options: Any,
 ) -> AsyncIterator[CartesiaCall]:

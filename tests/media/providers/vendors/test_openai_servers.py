@@ -115,7 +115,7 @@ async def test_each_vendor_s_reply_is_read_whole_and_metered_as_it_bills(
     flavour: Flavour, certificate: ServerCertificate
 ) -> None:
     tools = (ToolUse("book", '{"day": "Monday"}'), ToolUse("end_call"))
-    vendor = ChatVendor(flavour, reply=lambda body: ChatReply(TEXT, tools), cached_tokens=4)
+    vendor = ChatVendor(flavour, reply=lambda body: ChatReply(TEXT, tools), cached_tokens=4, reasoning_tokens=5)
     async with chat_call(certificate, vendor, temperature=0.4, max_tokens=80) as call:
         text, calls = await call.reply()
     assert text == TEXT
@@ -142,6 +142,8 @@ async def test_azure_s_undated_address_is_reached_too(certificate: ServerCertifi
         ("azure", "unauthorized", "HTTP 401 401"),
         ("openai", "no_credit", "HTTP 429 insufficient_quota"),
         ("openrouter", "no_credit", "HTTP 402"),
+        ("xai", "unauthorized", "HTTP 400 invalid_api_key"),
+        ("xai", "no_credit", "HTTP 429 insufficient_quota"),
         ("groq", "rate_limited", "HTTP 429 rate_limit_exceeded"),
         ("openai", "refuse", "no connection: ServerDisconnectedError"),
         ("openai", "garbage", "an unreadable chunk"),

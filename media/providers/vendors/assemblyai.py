@@ -1,0 +1,92 @@
+"""Vendor `assemblyai`: streaming recognisers of the families Universal and Universal-3, with mu-law at 8 kHz."""
+
+from typing import Final
+
+from media.audio.mulaw import RATE
+from media.providers.ports import ProviderError
+from media.providers.turn_calibration import CALIBRATIONS
+from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor_socket import SocketTarget
+from media.providers.vendors.assemblyai_recogniser import AssemblyAiSpeechToText, UniversalListener
+from media.providers.vendors.assemblyai_transcript import UniversalTranscript
+from media.providers.vendors.assemblyai_wire import QueryField, make_headers, make_url
+from media.providers.wait_history import UsualWait
+from shared.vendor_options import AssemblyAiSpeechToTextOptions
+
+_UNIVERSAL: Final = "universal-streaming-"
+_UNIVERSAL_3: Final = ("u3-", "universal-3-")
+# Of the models of `universal-streaming`; those of Universal-3 are steered to the call's language and refuse none.
+_LANGUAGES: Final = {
+    "universal-streaming-english": ("en",),
+    "universal-streaming-multilingual": ("en", "es", "de", "fr", "pt", "it"),
+}
+
+
+def _make_stt(setup: ProviderSetup) -> AssemblyAiSpeechToText:
+    options: AssemblyAiSpeechToTextOptions = setup.options
+    is_universal_3 = options.model.startswith(_UNIVERSAL_3)
+    calibration = CALIBRATIONS["universal-3" if is_universal_3 else "universal-streaming"]
+
+    def make_transcript(provider: str) -> UniversalTranscript:
+        return UniversalTranscript(provider, calibration, formats=options.format_turns and not is_universal_3)
+
+    def make_target(language: str) -> SocketTarget:
+        return SocketTarget(
+            provider=setup.name,
+            url=make_url(options.base_url, make_query(setup.name, options, language)),
+            headers=make_headers(options.api_key),
+            tls=setup.resources.tls,
+            timeout_s=options.connect_s,
+            guard=setup.guard,
+        )
+
+    return AssemblyAiSpeechToText(setup.name, UniversalListener(make_transcript, make_target, options.answer_s))
+
+
+def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
+    """What a session is opened with. Raises ProviderError for a language that the model does not know."""
+    base = (options.language or language).partition("-")[0].lower()
+    if base not in _LANGUAGES.get(options.model, (base,)):
+        raise ProviderError(name, f"{options.model} knows no {base!r}", retryable=False, cause="refused")
+    query: dict[str, QueryField] = {
+        "speech_model": options.model,
+        "encoding": "pcm_mulaw",
+        "sample_rate": RATE,
+        "keyterms_prompt": options.keyterm or None,
+        "min_turn_silence": options.min_turn_silence_ms,
+        "max_turn_silence": options.max_turn_silence_ms,
+    }
+    if options.model.startswith(_UNIVERSAL_3):
+        more: dict[str, QueryField] = {
+            "language_codes": (base,),
+            "agent_context": options.agent_context or None,
+            "mode": options.mode or None,
+        }
+        return {**query, **more}
+    return {**query, "format_turns": options.format_turns}
+
+
+def _model(options: AssemblyAiSpeechToTextOptions) -> str:
+    return options.model
+
+
+# Final texts: 0.42 s is the p99 in pipecat's table of STT services (1.14).
+_FINAL_P99_S: Final = 0.42
+
+
+def _stt_wait(options: AssemblyAiSpeechToTextOptions) -> UsualWait:
+    """To noise, which ends no turn of the vendor's, the answer comes after answer_s."""
+    return UsualWait(0.3, max(_FINAL_P99_S, options.answer_s))
+
+
+VENDOR: Final = Vendor(
+    "assemblyai",
+    stt=Adapter(
+        _make_stt,
+        AssemblyAiSpeechToTextOptions,
+        model=_model,
+        request_options=frozenset({"language", "keyterm", "agent_context", "format_turns"}),
+        usual_wait=_stt_wait,
+        is_guardable=True,
+    ),
+)

@@ -1,0 +1,147 @@
+"""xAI's streaming recogniser, `/v1/stt`: addresses, messages and errors; pure but for what an utterance has so far.
+
+An utterance comes in chunks of about three seconds, each of which becomes final by itself; the message that ends it
+repeats the text of all. What is new in it is a segment of ours, so that no word is counted twice.
+Source: docs.x.ai (`stt-streaming.ws.json`); put together in docs/vendors/xai.md.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import Struct
+
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TimedWord
+from media.providers.turn_calibration import CALIBRATIONS
+from media.providers.vendors.deepgram_transcript import LITTLE_AUDIO_MS, TranscribedResult, TranscribedSegment
+from shared.chat_dialects import read_sentence
+
+PATH: Final = "/v1/stt"
+FINALIZE: Final = '{"type":"finalize"}'
+DONE: Final = '{"type":"audio.done"}'
+_CALIBRATION: Final = CALIBRATIONS["grok"]
+_TOO_MANY: Final = re.compile(r"too many|rate limit|concurren|capacity", re.IGNORECASE)
+
+QueryField = str | int | float | bool | Sequence[str] | None
+
+
+class _Word(Struct):
+    text: str
+    start: float = 0.0
+    end: float = 0.0
+
+
+class _Message(Struct):
+    """Any message; fields that others have keep their defaults. start, duration: of the result, in seconds of the audio
+    sent. end_of_turn_confidence: 0-1, 0 in speech; no message is refused because of it."""
+
+    type: str
+    text: str = ""
+    words: list[_Word] = []
+    is_final: bool = False
+    speech_final: bool = False
+    start: float = 0.0
+    duration: float = 0.0
+    end_of_turn_confidence: Any = None
+    message: str = ""
+
+
+_DECODER: Final = msgspec.json.Decoder(_Message)
+
+
+class UtteranceReader:
+    """Reads the messages of one session. is_ready: the vendor takes audio. has_interim: it knows words that may still
+    change."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._known_ms = 0.0  # audio of the utterance before this is in chunks that are final
+        self._asked_ms: float | None = None
+        self.is_ready = False
+        self.has_interim = False
+
+    def finalise(self, position_ms: float) -> None:
+        """The end of the utterance was asked for at this position."""
+        self._asked_ms = position_ms
+
+    def read(self, message: bytes) -> TranscribedResult | None:
+        """None for a message without a result. Raises ProviderError."""
+        try:
+            found = _DECODER.decode(message)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise make_unreadable(self._provider) from error
+        if found.type == "error":
+            raise make_error(self._provider, found.message, "error").with_answer(message)
+        self.is_ready = self.is_ready or found.type == "transcript.created"
+        return self._result(found) if found.type == "transcript.partial" else None
+
+    def _result(self, found: _Message) -> TranscribedResult:
+        end_ms = (found.start + found.duration) * 1_000
+        segment = self._segment(found, end_ms)
+        self.has_interim = bool(segment.text) and not found.is_final
+        if found.is_final:
+            self._known_ms = end_ms
+        is_asked = self._asked_ms is not None and end_ms >= self._asked_ms - LITTLE_AUDIO_MS
+        is_flushed = found.is_final and found.speech_final and is_asked
+        if is_flushed:
+            self._asked_ms = None
+        figure = found.end_of_turn_confidence
+        finished = _CALIBRATION.probability(figure) if figure and not is_flushed else None
+        return TranscribedResult(segment, found.is_final, is_flushed, finished)
+
+    def _segment(self, found: _Message, end_ms: float) -> TranscribedSegment:
+        """What the chunks that are final do not hold."""
+        start_ms = max(found.start * 1_000, self._known_ms)
+        words = tuple(TimedWord(one.text, one.start * 1_000, one.end * 1_000) for one in found.words)
+        new = tuple(one for one in words if (one.start_ms + one.end_ms) / 2 >= self._known_ms)
+        text = found.text.strip() if len(new) == len(words) else " ".join(one.text for one in new)
+        return TranscribedSegment(round(start_ms), text, start_ms, max(start_ms, end_ms), new)
+
+
+def make_url(base_url: str, query: Mapping[str, QueryField]) -> str:
+    """The WebSocket address, whose version is ours and not the base's. Values of None are left out, booleans are in
+    lower case, lists are repeated."""
+    base = re.sub(r"^http", "ws", re.sub(r"/v\d+$", "", base_url.rstrip("/")))
+    values = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in query.items()
+        if value is not None
+    }
+    return f"{base}{PATH}?{urlencode(values, doseq=True, quote_via=quote)}"
+
+
+def make_headers(api_key: str) -> dict[str, str]:
+    """The header that holds the key; none for a server without keys."""
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def make_error(provider: str, sentence: str, what: str) -> ProviderError:
+    """The error for a sentence of the vendor's, which has no codes. It is dropped, because it may quote the key."""
+    code = read_sentence(sentence)
+    reason = f"{what} {code}".strip()
+    if code == "invalid_api_key":
+        return KeyRefused(provider, reason)
+    if code:
+        return ProviderBusy(provider, reason, retryable=False)
+    return ProviderBusy(provider, reason) if _TOO_MANY.search(sentence) else ProviderError(provider, reason)
+
+
+def refine_refusal(error: ProviderError) -> ProviderError:
+    """A handshake that was refused, by the sentence in its answer: a wrong key is answered with 400, and an account
+    without credit with 403 or 429."""
+    sentence = error.answer.decode(errors="replace")
+    if not read_sentence(sentence):
+        return error
+    return make_error(error.provider, sentence, error.reason).with_answer(error.answer)
+
+
+def make_closed(provider: str, code: int) -> ProviderError:
+    """The error for a connection that was closed while it was needed."""
+    return ProviderError(provider, f"closed with {code}", cause="cut")
+
+
+def make_unreadable(provider: str) -> ProviderError:
+    """The error for a message that cannot be read."""
+    return ProviderError(provider, "an unreadable message", cause="unreadable")

@@ -1,0 +1,254 @@
+"""One streaming session of a simulated AssemblyAI: its turns, and what ends it.
+
+Models of `universal-streaming` tell each word as it comes and are ever surer of the turn's end in silence; those of
+Universal-3 tell a text at first, and again in silence, and end a turn by its marks, of which simulated speech has none.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from aiohttp import WSMsgType, web
+
+from simulator.carrier.mulaw import encode
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.known_speech import HeardWord
+from simulator.vendors.script import FaultyEar, Hearing
+from simulator.vendors.server import reset_connection, wait_until_gone
+from simulator.vendors.silence import SilenceMeter
+
+_BYTES_PER_MS: Final = 8
+_FRAME: Final = 160
+LEAST_MS, MOST_MS = 50.0, 1_000.0
+# Audio may be so far ahead of the clock: one public report counts "Received 314.9 sec. audio in 1.312326 sec".
+MOST_AHEAD_MS: Final = 310_000.0
+# Silence after which the end of a turn is certain.
+_CERTAIN_MS: Final = 1_000.0
+_GARBAGE: Final = '{"type": "Turn", "turn_or'
+# A close frame has no room for longer reasons.
+_REASON_BYTES: Final = 123
+_REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """Why the vendor ends a session. code: of the Error message and of the close frame."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTiming:
+    """result_s: from the audio to its message."""
+
+    result_s: float = 0.05
+
+
+class UniversalSession:
+    """One connection: messages are read at once and worked on in their order."""
+
+    def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: StreamTiming) -> None:
+        query = request.query
+        self._request = request
+        self._faults = faults
+        self._timing = timing
+        self._ear = FaultyEar(ear, faults)
+        self._silence = SilenceMeter()
+        self._socket = web.WebSocketResponse(compress=False)
+        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self._is_linear = query.get("encoding") == "pcm_s16le"
+        self._is_universal_3 = not query.get("speech_model", "").startswith("universal-streaming")
+        self._formats = self._is_universal_3 or query.get("format_turns", "false") == "true"
+        self._threshold = float(query.get("end_of_turn_confidence_threshold", 0.4))
+        self._min_ms = float(query.get("min_turn_silence", 100 if self._is_universal_3 else 400))
+        self._max_ms = float(query.get("max_turn_silence", 1_000 if self._is_universal_3 else 1_280))
+        self._order = 0
+        self._words: list[HeardWord] = []
+        self._is_told = False  # in this silence
+        self._began = time.monotonic()
+        self.is_terminated = False
+
+    @property
+    def heard_ms(self) -> float:
+        """All audio that came."""
+        return self._ear.heard_ms
+
+    async def refuse(self, reason: SessionEnded) -> web.WebSocketResponse:
+        """Ends a session that is not accepted."""
+        await self._socket.prepare(self._request)
+        await self._end(reason)
+        return self._socket
+
+    async def run(self) -> web.WebSocketResponse:
+        """Serves the connection until it is over."""
+        self._faults.on_begin = self._begin_fault
+        await self._socket.prepare(self._request)
+        worker = asyncio.create_task(self._work_off())
+        try:
+            await self._send({"type": "Begin", "id": str(uuid.uuid4()), "expires_at": int(time.time()) + 10_800})
+            while await self._read():
+                pass
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+        return self._socket
+
+    def _begin_fault(self, fault: Fault) -> None:
+        """A refusal strikes an open connection as its end, because the handshake is over."""
+        if fault.kind in _REFUSALS:
+            reset_connection(self._request)
+
+    async def _read(self) -> bool:
+        """Takes one message; false at the end."""
+        if self._faults.reads_nothing:
+            await wait_until_gone(self._request)
+            return False
+        message = await self._socket.receive()
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return False
+        self.is_terminated = self.is_terminated or _command(message.data) == "Terminate"
+        self._work.put_nowait(message.data)
+        return True
+
+    async def _work_off(self) -> None:
+        try:
+            while not self._socket.closed:
+                item = await self._work.get()
+                ended = await self._hear(item) if isinstance(item, bytes) else await self._obey(item)
+                if ended is not None:
+                    await self._end(ended)
+        except FaultCut:
+            reset_connection(self._request)
+
+    async def _hear(self, audio: bytes) -> SessionEnded | None:
+        ulaw = encode(np.frombuffer(audio, "<i2")) if self._is_linear else audio
+        length_ms = len(ulaw) / _BYTES_PER_MS
+        if not LEAST_MS <= length_ms <= MOST_MS:
+            return SessionEnded(3007, f"Input duration violation: {length_ms:g} ms. Expected between 50 and 1000 ms")
+        elapsed_ms = (time.monotonic() - self._began) * 1_000
+        if self.heard_ms + length_ms - elapsed_ms > MOST_AHEAD_MS:
+            return SessionEnded(3007, "Audio Transmission Rate Exceeded")
+        for at in range(0, len(ulaw), _FRAME):  # silence is measured in frames of 20 ms
+            piece = ulaw[at : at + _FRAME]
+            self._silence.feed(piece)
+            await self._hear_words(self._ear.feed(piece))
+        return None
+
+    async def _hear_words(self, heard: list[HeardWord]) -> None:
+        if heard:
+            is_first, self._is_told = not self._words, False
+            self._words += heard
+            if is_first and self._is_universal_3:
+                await self._send({"type": "SpeechStarted", "timestamp": round(self._words[0].start_ms)})
+            if is_first or not self._is_universal_3:
+                await self._send_turn()
+        if self._words:
+            await self._judge()
+
+    async def _judge(self) -> None:
+        """Ends the turn, or tells how sure its end is, once in a silence."""
+        quiet_ms = self._silence.quiet_ms
+        is_sure = not self._is_universal_3 and self._confidence >= self._threshold and quiet_ms >= self._min_ms
+        if is_sure or quiet_ms >= self._max_ms:
+            await self._end_turn()
+        elif quiet_ms >= min(self._min_ms, 160) and not self._is_told:
+            self._is_told = True
+            await self._send_turn()
+
+    @property
+    def _confidence(self) -> float:
+        return round(min(0.99, self._silence.quiet_ms / _CERTAIN_MS), 6)
+
+    async def _obey(self, command: str) -> SessionEnded | None:
+        kind = _command(command)
+        if kind == "ForceEndpoint" and self._words:
+            await self._end_turn()
+        elif kind == "Terminate":
+            if self._words:
+                await self._end_turn()
+            session_s = round(time.monotonic() - self._began)
+            audio_s = round(self.heard_ms / 1_000)
+            termination = {"audio_duration_seconds": audio_s, "session_duration_seconds": session_s}
+            await self._send({"type": "Termination", **termination})
+            await self._socket.close()
+        elif kind not in ("ForceEndpoint", "UpdateConfiguration", "KeepAlive"):
+            return SessionEnded(3006, f"Invalid Message Type: {kind}")
+        return None
+
+    async def _end_turn(self) -> None:
+        plain, partial = self._turn(has_ended=True, is_formatted=False), self._turn(has_ended=False)
+        ended = [self._turn(has_ended=True, is_formatted=True)] if self._formats else []
+        if not self._is_universal_3:
+            ended.insert(0, plain)
+        self._words, self._is_told = [], False
+        self._order += 1
+        for message in ended:
+            await self._send_unit(message)
+        if self._faults.has("repeat"):
+            await self._send_unit(ended[-1])
+        if self._faults.has("reorder"):
+            await self._send_unit(partial)
+
+    async def _send_turn(self) -> None:
+        await self._send_unit(self._turn(has_ended=False))
+
+    def _turn(self, *, has_ended: bool, is_formatted: bool = False) -> dict[str, Any]:
+        texts = [word.text for word in self._words]
+        if is_formatted:
+            texts = [texts[0][:1].upper() + texts[0][1:], *texts[1:]]
+            texts[-1] += "."
+        elif self._is_universal_3:
+            texts[-1] += "—"
+        is_final = has_ended or not self._is_universal_3
+        known = texts if has_ended or self._is_universal_3 else texts[:-1]
+        return {
+            "type": "Turn",
+            "turn_order": self._order,
+            "turn_is_formatted": is_formatted,
+            "end_of_turn": has_ended,
+            "transcript": " ".join(known),
+            "utterance": "",
+            "end_of_turn_confidence": 1.0 if has_ended and self._is_universal_3 else self._confidence,
+            "words": [
+                {
+                    "text": text,
+                    "start": round(word.start_ms),
+                    "end": round(word.end_ms),
+                    "confidence": 0.98,
+                    "word_is_final": is_final and (has_ended or index < len(texts) - 1),
+                }
+                for index, (text, word) in enumerate(zip(texts, self._words, strict=True))
+            ],
+        }
+
+    async def _send_unit(self, message: dict[str, Any]) -> None:
+        """A result, before which the connection's fault may begin."""
+        await self._faults.wait(self._timing.result_s)
+        if self._faults.reports_error:
+            await self._end(SessionEnded(3005, "Session Cancelled: An error occurred"))
+        elif await self._faults.begin_unit():
+            await self._socket.send_str(_GARBAGE)
+        else:
+            await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if not self._socket.closed:
+            await self._socket.send_json(message)
+
+    async def _end(self, reason: SessionEnded) -> None:
+        await self._send({"type": "Error", "error_code": reason.code, "error": reason.text})
+        await self._socket.close(code=reason.code, message=reason.text.encode()[:_REASON_BYTES])
+
+
+def _command(message: str | bytes) -> str:
+    """The type of a JSON message; empty for audio and for what is none."""
+    try:
+        found = json.loads(message) if isinstance(message, str) else None
+    except ValueError:
+        return ""
+    return str(found.get("type", "")) if isinstance(found, dict) else ""

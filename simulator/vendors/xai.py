@@ -1,0 +1,267 @@
+"""A simulated xAI: streaming recognition over `/v1/stt`, and the document by which a key can be tried.
+
+Written from docs/vendors/xai.md. Billed: the audio that was sent. What it does not know of the vendor: how a handshake
+is refused (here as its chat refuses), and what answers `finalize` where nothing was said (here nothing).
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from aiohttp import WSMsgType, web
+
+from simulator.carrier.mulaw import encode
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.known_speech import HeardWord
+from simulator.vendors.openai_request import Refusal, no_credit, rate_limited, wrong_key
+from simulator.vendors.script import DeafEar, FaultyEar, Hearing
+from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
+from simulator.vendors.silence import SilenceMeter
+
+MODELS: Final = frozenset({"grok-voice-transcribe-2.0", "grok-stt"})
+MAX_KEYTERMS, KEYTERM_CHARACTERS = 100, 50
+_FRAME: Final = 160
+# Silence after which Smart Turn is certain.
+_CERTAIN_MS: Final = 1_000.0
+_GARBAGE: Final = '{"type": "transcript.par'
+_REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptTiming:
+    """result_s: from the audio to its message. chunk_words: after so many words a chunk is final. pause_ms: silence
+    from which Smart Turn tells its confidence."""
+
+    result_s: float = 0.05
+    chunk_words: int = 6
+    pause_ms: float = 160.0
+
+
+@dataclass(slots=True)
+class SimulatedXai:
+    """make_ear: what each new session hears. queries: of all handshakes, each value a list."""
+
+    state: VendorState = field(default_factory=VendorState)
+    make_ear: Callable[[], Hearing] = DeafEar
+    timing: TranscriptTiming = field(default_factory=TranscriptTiming)
+    queries: list[dict[str, list[str]]] = field(default_factory=list)
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """All addresses."""
+        return [web.get("/v1/stt", self._stream), web.get("/v1/api-key", self._describe_key)]
+
+    async def _describe_key(self, request: web.Request) -> web.Response:
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if key != self.state.key:
+            return _refuse(wrong_key("xai", key))
+        return web.json_response({"redacted_api_key": "xai-...", "name": "simulated", "acls": ["api-key:endpoint:*"]})
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        self.queries.append({name: request.query.getall(name) for name in request.query})
+        faults = self.state.open("stt")
+        if faults.has("refuse"):
+            reset_connection(request)
+            return web.Response()
+        refusal = self._find_refusal(request, faults)
+        if refusal is not None:
+            return _refuse(refusal)
+        session = _Session(request, self.make_ear(), faults, self.timing)
+        try:
+            return await session.run()
+        finally:
+            self.state.bill("stt", request.query.get("model", ""), "ms", session.heard_ms)
+
+    def _find_refusal(self, request: web.Request, faults: FaultInjector) -> Refusal | None:
+        key, query = request.headers.get("Authorization", "").removeprefix("Bearer "), request.query
+        if faults.has("unauthorized") or key != self.state.key:
+            return wrong_key("xai", key)
+        if faults.has("no_credit"):
+            return no_credit("xai")
+        if faults.has("rate_limited"):
+            return rate_limited("xai")
+        if query.get("model", "grok-stt") not in MODELS:
+            return Refusal(
+                400, "", f"The model {query['model']} does not exist.", type="Client specified an invalid argument"
+            )
+        if query.get("encoding") not in ("mulaw", "pcm") or query.get("sample_rate") != "8000":
+            return Refusal(400, "", "The simulator knows mulaw and pcm at 8000 Hz.")
+        terms = query.getall("keyterm", [])
+        if len(terms) > MAX_KEYTERMS or any(len(term) > KEYTERM_CHARACTERS for term in terms):
+            return Refusal(400, "", f"keyterm: at most {MAX_KEYTERMS} of {KEYTERM_CHARACTERS} characters.")
+        return None
+
+
+class _Session:
+    """One connection: messages are read at once and worked on in their order."""
+
+    def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: TranscriptTiming) -> None:
+        query = request.query
+        self._request = request
+        self._faults = faults
+        self._timing = timing
+        self._ear = FaultyEar(ear, faults)
+        self._silence = SilenceMeter()
+        self._socket = web.WebSocketResponse(compress=False)
+        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self._is_linear = query.get("encoding") == "pcm"
+        self._has_interims = query.get("interim_results") == "true"
+        self._endpointing_ms = float(query.get("endpointing", 400))
+        self._smart_turn = float(query["smart_turn"]) if "smart_turn" in query else None
+        self._timeout_ms = float(query.get("smart_turn_timeout", 3_000))
+        self._chunks: list[HeardWord] = []  # words of the utterance in chunks that are final
+        self._words: list[HeardWord] = []  # those that are not
+        self._utterance_ms = 0.0
+        self._chunk_ms = 0.0
+        self._is_told = False  # in this silence
+
+    @property
+    def heard_ms(self) -> float:
+        """All audio that came."""
+        return self._ear.heard_ms
+
+    async def run(self) -> web.WebSocketResponse:
+        """Serves the connection until it is over."""
+        self._faults.on_begin = self._begin_fault
+        await self._socket.prepare(self._request)
+        worker = asyncio.create_task(self._work_off())
+        try:
+            await self._send({"type": "transcript.created", "id": str(uuid.uuid4())})
+            while await self._read():
+                pass
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+        return self._socket
+
+    def _begin_fault(self, fault: Fault) -> None:
+        """A refusal strikes an open connection as its end, because the handshake is over."""
+        if fault.kind in _REFUSALS:
+            reset_connection(self._request)
+
+    async def _read(self) -> bool:
+        """Takes one message; false at the end."""
+        if self._faults.reads_nothing:
+            await wait_until_gone(self._request)
+            return False
+        message = await self._socket.receive()
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return False
+        self._work.put_nowait(message.data)
+        return True
+
+    async def _work_off(self) -> None:
+        try:
+            while not self._socket.closed:
+                item = await self._work.get()
+                await (self._hear(item) if isinstance(item, bytes) else self._obey(item))
+        except FaultCut:
+            reset_connection(self._request)
+
+    async def _hear(self, audio: bytes) -> None:
+        ulaw = encode(np.frombuffer(audio, "<i2")) if self._is_linear else audio
+        for at in range(0, len(ulaw), _FRAME):  # silence is measured in frames of 20 ms
+            piece = ulaw[at : at + _FRAME]
+            self._silence.feed(piece)
+            heard = self._ear.feed(piece)
+            if heard:
+                self._words += heard
+                self._is_told = False
+                await self._tell_words()
+            if self._words or self._chunks:
+                await self._judge()
+
+    async def _tell_words(self) -> None:
+        if len(self._words) >= self._timing.chunk_words:
+            await self._send_unit(self._partial(self._words, self._chunk_ms, is_final=True))
+            self._chunks += self._words
+            self._words, self._chunk_ms = [], self.heard_ms
+        elif self._has_interims:
+            await self._send_unit(self._partial(self._words, self._chunk_ms))
+
+    async def _judge(self) -> None:
+        """Ends the utterance after enough silence, or tells how likely its end is."""
+        quiet_ms, is_smart = self._silence.quiet_ms, self._smart_turn is not None
+        is_sure = not is_smart or self._confidence >= (self._smart_turn or 0.0)
+        if (quiet_ms >= self._endpointing_ms and is_sure) or quiet_ms >= self._timeout_ms:
+            await self._end_utterance()
+        elif is_smart and quiet_ms >= self._timing.pause_ms and self._words and not self._is_told:
+            self._is_told = True
+            await self._send_unit(self._partial(self._words, self._chunk_ms))
+
+    async def _end_utterance(self) -> None:
+        words, partial = [*self._chunks, *self._words], self._partial(self._words, self._chunk_ms)
+        final = self._partial(words, self._utterance_ms, is_final=True, speech_final=True)
+        self._chunks, self._words, self._is_told = [], [], False
+        self._utterance_ms = self._chunk_ms = self.heard_ms
+        await self._send_unit(final)
+        if self._faults.has("repeat"):
+            await self._send_unit(final)
+        if self._faults.has("reorder"):
+            await self._send_unit(partial)
+
+    @property
+    def _confidence(self) -> float:
+        is_pause = self._silence.quiet_ms >= self._timing.pause_ms
+        return round(min(0.99, self._silence.quiet_ms / _CERTAIN_MS), 2) if is_pause else 0.0
+
+    def _partial(
+        self, words: list[HeardWord], start_ms: float, *, is_final: bool = False, speech_final: bool = False
+    ) -> dict[str, Any]:
+        told = [
+            {"text": one.text, "start": _s(one.start_ms), "end": _s(one.end_ms), "confidence": 0.97} for one in words
+        ]
+        confidence = {} if self._smart_turn is None else {"end_of_turn_confidence": self._confidence}
+        return {
+            "type": "transcript.partial",
+            "text": " ".join(one.text for one in words),
+            "words": told,
+            "is_final": is_final,
+            "speech_final": speech_final,
+            "start": _s(start_ms),
+            "duration": _s(self.heard_ms - start_ms),
+            **confidence,
+        }
+
+    async def _obey(self, command: str) -> None:
+        try:
+            kind = str(json.loads(command).get("type", ""))
+        except (ValueError, AttributeError):
+            kind = ""
+        if kind.lower() == "finalize":
+            if self._words or self._chunks:
+                await self._end_utterance()
+        elif kind == "audio.done":
+            if self._words or self._chunks:
+                await self._end_utterance()
+            await self._send({"type": "transcript.done", "text": "", "words": [], "duration": _s(self.heard_ms)})
+            await self._socket.close()
+        else:
+            await self._send({"type": "error", "message": "Invalid message: expected audio.done or finalize"})
+
+    async def _send_unit(self, message: dict[str, Any]) -> None:
+        """A result, before which the connection's fault may begin."""
+        await self._faults.wait(self._timing.result_s)
+        if self._faults.reports_error:
+            await self._send({"type": "error", "message": "The transcription pipeline failed."})
+            await self._socket.close(code=1011)
+        elif await self._faults.begin_unit():
+            await self._socket.send_str(_GARBAGE)
+        else:
+            await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if not self._socket.closed:
+            await self._socket.send_json(message)
+
+
+def _s(ms: float) -> float:
+    """Seconds with two digits, as the vendor tells them."""
+    return round(ms / 1_000, 2)
+
+
+def _refuse(refusal: Refusal) -> web.Response:
+    return web.json_response(refusal.body("xai"), status=refusal.status)

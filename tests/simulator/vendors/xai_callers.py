@@ -1,0 +1,16 @@
+"""Simulated xAIs that know what is said to them."""
+
+from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
+from simulator.vendors.server import VendorState
+from simulator.vendors.voice import speak, word_times
+from simulator.vendors.xai import SimulatedXai, TranscriptTiming
+
+
+def make_xai(*texts: str, key: str = "key-a") -> SimulatedXai:
+    """A vendor that knows these texts."""
+    speech = KnownSpeech([KnownRecording(speak(text), _words(text)) for text in texts])
+    return SimulatedXai(VendorState(key=key), lambda: Ear(speech), TranscriptTiming(result_s=0.001))
+
+
+def _words(text: str) -> tuple[KnownWord, ...]:
+    return tuple(KnownWord(word.text, word.start_ms, word.end_ms) for word in word_times(text))
