@@ -102,18 +102,20 @@ def _open(data: bytes) -> _LineReader:
         raise Invalid("file: holds the character NUL, so it is no CSV.", code="file_unknown", param=_PARAM)
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # strict: without it, a quote that is never closed makes one cell of all rows behind it, without a word.
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
 
 def _read_lines(reader: _LineReader) -> Iterator[tuple[int, list[str] | str]]:
     """Each row with the number of its last line; why it cannot be read in place of its cells."""
     while True:
+        first = reader.line_num + 1
         try:
             cells = [cell.strip() for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
-            yield reader.line_num, f"cannot be read: {error}"
+            yield reader.line_num, f"cannot be read, from line {first} on: {error}"
         else:
             yield reader.line_num, cells
 
