@@ -100,13 +100,13 @@ async def test_rows_of_a_request_are_stored_or_have_a_fault(workspace: CallWorks
     reply = await workspace.ann.post(f"{path}/recipients", {"recipients": rows})
     assert reply.body["added"] == 2
     assert [(one["row"], one["param"], one["code"]) for one in reply.body["faults"]] == [
-        (1, "phone_number", "number_invalid"),
-        (2, "phone_number", "duplicate"),
-        (3, "phone_number", "number_refused"),
-        (4, "timezone", "timezone_unknown"),
-        (5, "variables.Name", "wrong_format"),
-        (6, "variables.name", "wrong_format"),
-        (7, "reference", "reference_invalid"),
+        (2, "phone_number", "number_invalid"),
+        (3, "phone_number", "duplicate"),
+        (4, "phone_number", "number_refused"),
+        (5, "timezone", "timezone_unknown"),
+        (6, "variables.Name", "wrong_format"),
+        (7, "variables.name", "wrong_format"),
+        (8, "reference", "reference_invalid"),
     ]
     again = await workspace.ann.post(f"{path}/recipients", {"recipients": rows[:1]})
     assert (again.body["added"], again.body["faults"][0]["code"]) == (0, "duplicate")
