@@ -11,11 +11,11 @@ from vocalized.rehearse.report import ReportRow
 
 TITLE: Final = "A campaign"
 HEAD: Final = """Written by `python -m vocalized.rehearse campaign --write docs/campaigns.md`. PostgreSQL, Valkey, the
-API, two workers and two media nodes ran as processes of their own, both carriers were simulated. What is found is what
+API, two workers and two media nodes ran as processes of their own; both carriers were simulated. What is found is what
 the phones of the recipients saw, unless another source is named."""
 SHAPE: Final = PlatformShape(nodes=2, workers=2, call_rate=5.0)
 RECIPIENTS: Final = 500
-# Of what a campaign of 500 takes without a pause, 150 s: when the worker is killed, and when the pause begins.
+# Calls of about 620 after which the worker is killed, and the pause begins.
 KILL_AFTER: Final = 120
 PAUSE_AFTER: Final = 240
 
