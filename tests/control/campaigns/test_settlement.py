@@ -12,12 +12,14 @@ from control.calls import store
 from control.calls.campaign_calls import settle_unsettled
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import DialQueue, PlaceCallJob
+from control.calls.do_not_call import cancel_listed
 from control.calls.event_batch import parse_event, write_events
 from control.calls.state_changes import save_changes
 from control.campaigns import deletion, store_campaigns
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
 from control.campaigns.schedule import MOST_UNDIALLED
 from control.db.pool import Connection
+from control.do_not_call.model import NewListing
 from shared.events import CallerOptedOut, CallStatus, EndReason
 from tests.control.calls.consumed_events import encoded_event
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
@@ -180,6 +182,19 @@ async def test_words_of_a_callee_who_opts_out_finish_the_recipient_everywhere(
         ]
     )
     assert outcomes == [("finished", "opted_out", 0), ("finished", "opted_out", 1)]
+
+
+async def test_call_whose_number_is_listed_while_it_waits_is_no_attempt(tenant: CampaignWorkspace) -> None:
+    campaign, owner = await tenant.start(FIRST), tenant.workspace
+    await tenant.run()
+    listing = tenant.platform.services.do_not_call
+    await tenant.platform.in_workspace(
+        owner,
+        lambda db: listing.add(db, owner.workspace_id, owner.actor, [NewListing(1, FIRST)], "member", tenant.now),
+    )
+    assert await tenant.platform.in_platform(lambda db: cancel_listed(db, tenant.now)) == 1
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["outcome"], row["attempts"]) == ("finished", "opted_out", 0)
 
 
 async def test_deletion_of_a_caller_waits_for_the_open_call(tenant: CampaignWorkspace) -> None:
