@@ -6,28 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
-from re import compile as compile_pattern
 from typing import Any, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from control.platform.csv_cells import BYTE_ORDER_MARK, defuse_formula
+
 ExportFormat = Literal["csv", "json"]
 CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
     "csv": "text/csv; charset=utf-8", "json": "application/json",
 }  # fmt: skip
-# Without it Excel takes UTF-8 for the machine's own encoding.
-_BYTE_ORDER_MARK: Final = "\ufeff"
-# Spreadsheets compute cells that begin with one of these (OWASP, "CSV Injection"); the last four are the full-width
-# forms, which some of them take for the same.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# Spreadsheets of countries with a decimal comma separate cells at semicolons, and then take a cell's quotes for text,
-# so that its line breaks end rows: what follows one of these begins a cell, too.
-_INNER_FORMULA: Final = compile_pattern('(?<=[;\t\r\n])(?="*[=+\\-@\uff1d\uff0b\uff0d\uff20])')
-# A phone number is no formula: a spreadsheet shows it as a number at worst. It stays as it is, so that other programs
-# read it.
-_PHONE_NUMBER: Final = compile_pattern(r"\+[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +58,7 @@ def open_file(file_format: ExportFormat) -> bytes:
     """What is before the first row: CSV's header (RFC 4180) behind a byte order mark, or the beginning of the list."""
     if file_format == "json":
         return b'{"calls": [\n'
-    return (_BYTE_ORDER_MARK + _csv_lines([COLUMNS])).encode()
+    return (BYTE_ORDER_MARK + _csv_lines([COLUMNS])).encode()
 
 
 def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is_first: bool) -> bytes:
@@ -82,15 +72,6 @@ def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is
 def close_file(file_format: ExportFormat) -> bytes:
     """What is behind the last row."""
     return b"\n]}\n" if file_format == "json" else b""
-
-
-def defuse_formula(text: str) -> str:
-    """A text that spreadsheets do not compute: an apostrophe goes before what begins like a formula, at the beginning
-    and behind what separates cells elsewhere."""
-    text = _INNER_FORMULA.sub("'", text)
-    if text.startswith(_FORMULA_STARTS) and not _PHONE_NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
 
 
 def _csv_lines(rows: Sequence[Sequence[str]]) -> str:

@@ -96,7 +96,8 @@ def default_hours(number: str) -> CallingHours:
     Canada: 9:00 to 21:30, at weekends 10:00 to 18:00, CRTC Unsolicited Telecommunications Rules, part III.
     Australia: 9:00 to 20:00, Saturdays to 17:00, not on Sundays, Telecommunications (Telemarketing and Research Calls)
     Industry Standard 2017; nor on public holidays, which blackout dates are for.
-    Elsewhere: Monday to Friday 10:00 to 13:00 and 14:00 to 20:00, which is France's rule (décret 2022-1313)."""
+    Elsewhere: Monday to Friday 10:00 to 13:00 and 14:00 to 20:00, which is France's rule (décret 2022-1313); there,
+    too, not on public holidays."""
     return _DEFAULTS.get(country_of(number) or "", _STRICTEST)
 
 

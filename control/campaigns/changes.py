@@ -33,8 +33,9 @@ async def change_status(
 
 
 async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
-    """Pauses it if it is running still. Needs platform scope."""
-    current = await store_campaigns.select_one(db, campaign.workspace_id, campaign.id, lock=True)
+    """Pauses it if it is running still. One that a dispatcher has locked is not waited for: its next call is refused
+    for the same reason, which pauses it then. Needs platform scope."""
+    current = await store_campaigns.lock_free(db, campaign.workspace_id, campaign.id)
     if current is not None and current.status == "running":
         await change_status(db, current, "paused", reason, now)
 

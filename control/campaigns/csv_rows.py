@@ -9,11 +9,11 @@ from typing import Final, Protocol
 
 from control.agents.variables import VARIABLE_NAME
 from control.campaigns.model import NewRecipient, RowFault
+from control.platform.csv_cells import find_delimiter
 from shared.errors import ErrorDetail, Invalid
 
 MOST_ROWS: Final = 10_000
 MOST_COLUMNS: Final = 60
-_DELIMITERS: Final = ",;\t"
 _PARAM: Final = "file"
 
 
@@ -100,20 +100,20 @@ def _open(data: bytes) -> _LineReader:
         raise Invalid(f"file: is no UTF-8 at byte {error.start}.", code="file_unknown", param=_PARAM) from None
     if "\0" in text:
         raise Invalid("file: holds the character NUL, so it is no CSV.", code="file_unknown", param=_PARAM)
-    first = text.split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # strict: without it, a quote that is never closed makes one cell of all rows behind it, without a word.
+    return csv.reader(io.StringIO(text, newline=""), delimiter=find_delimiter(text), strict=True)
 
 
 def _read_lines(reader: _LineReader) -> Iterator[tuple[int, list[str] | str]]:
     """Each row with the number of its last line; why it cannot be read in place of its cells."""
     while True:
+        first = reader.line_num + 1
         try:
             cells = [cell.strip() for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error as error:
-            yield reader.line_num, f"cannot be read: {error}"
+            yield reader.line_num, f"cannot be read, from line {first} on: {error}"
         else:
             yield reader.line_num, cells
 

@@ -28,6 +28,7 @@ from control.db.pool import Connection
 from control.db.scope import enter_workspace
 from control.db.transaction import Transact
 from control.platform.audit import Actor, Change, record_change
+from control.platform.csv_cells import BYTE_ORDER_MARK, defuse_formula
 from shared.errors import Conflict, ErrorDetail, NotFound
 
 # Rows of one statement, and of one page of an export.
@@ -35,8 +36,6 @@ BATCH: Final = 1_000
 _EXPORTED: Final = (
     "phone_number", "reference", "status", "outcome", "detail", "attempts", "next_attempt_at", "finished_at",
 )  # fmt: skip
-# A spreadsheet takes a cell that begins so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class CampaignRecipients:
@@ -106,7 +105,7 @@ class CampaignRecipients:
 
     async def make_results(self, workspace_id: UUID, campaign_id: UUID, transact: Transact) -> AsyncGenerator[bytes]:
         """Yields a CSV file with one row a recipient, read page by page. Raises what `transact` raises."""
-        yield _format_rows([_EXPORTED])
+        yield BYTE_ORDER_MARK.encode() + _format_rows([_EXPORTED])
         last: UUID | None = None
         while True:
             page = await transact(partial(_read_page, workspace_id, campaign_id, last))
@@ -193,12 +192,6 @@ def _make_row(one: CampaignRecipient) -> list[str]:
 
 
 def _format_rows(rows: Sequence[Sequence[str]]) -> bytes:
-    """A cell of the customer's own that would be a formula gets an apostrophe; a number in E.164 is none."""
     file = io.StringIO(newline="")
-    csv.writer(file).writerows([[_escape(cell) for cell in row] for row in rows])
+    csv.writer(file).writerows([[defuse_formula(cell) for cell in row] for row in rows])
     return file.getvalue().encode()
-
-
-def _escape(cell: str) -> str:
-    is_number = cell.startswith("+") and cell[1:].isdecimal()
-    return f"'{cell}" if cell.startswith(_FORMULA) and not is_number else cell

@@ -11,11 +11,13 @@ from shared.errors import Problem
 # pause: somebody has to change something first.
 Consequence = Literal["finish", "defer", "wait", "pause"]
 
-# Codes of OutboundCalls.place that concern this number alone, and for good.
+# Codes of OutboundCalls.place that concern this number alone, and for good. variable_missing is none of them: each
+# recipient had the agent's variables when it was added, so the agent has changed, and everybody else would be refused,
+# too.
 _LASTING: Final = frozenset(
     {
         LISTED, "number_invalid", "number_refused", "number_is_own", "country_not_allowed", "number_unverified",
-        "variable_missing", "too_long",
+        "too_long",
     }
 )  # fmt: skip
 # Times after which the same call may be placed. A limit of a day or an hour is one of the last 24 hours or 60 minutes,

@@ -8,6 +8,7 @@ from typing import Final
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
 from control.campaigns.model import CallOutcome, CampaignAttempt, CampaignRecipient, CampaignSettings
 from control.campaigns.retry_policy import EndedAttempt, NoMoreAttempts, next_attempt
+from control.do_not_call.model import LISTED
 
 # A call that was not dialled is placed again after so long.
 UNDIALLED_DELAY: Final = timedelta(minutes=5)
@@ -34,7 +35,9 @@ def apply_attempts(
         return replace(recipient, status="calling")
     last = attempts[-1]
     ended = [_ended(one) for one in attempts if one.outcome != "not_dialled"]
-    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=len(ended))
+    # A number that was listed while its call waited ends the recipient, but the carrier never had that call.
+    dialled = sum(one.outcome != "not_dialled" and one.detail != LISTED for one in attempts)
+    counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialled)
     if last.outcome == "not_dialled":
         if len(_undialled_tail([one.outcome for one in attempts])) >= MOST_UNDIALLED:
             return finish_recipient(counted, now)

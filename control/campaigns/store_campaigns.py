@@ -54,6 +54,8 @@ _LOCK_DUE: Final = f"""
 _DELAY: Final = """
     UPDATE campaigns SET next_dispatch_at = $3, status_reason = $4 WHERE workspace_id = $1 AND id = $2
 """
+# Not waited for: see `lock_free`.
+_LOCK_FREE: Final = f"{_SELECT} WHERE workspace_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED"
 # Has a running campaign look for recipients soon.
 _WAKE: Final = """
     UPDATE campaigns SET next_dispatch_at = $3
@@ -127,6 +129,13 @@ async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUI
 async def lock_due(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> Campaign | None:
     """None: it may place no call now, or another worker has it. Needs platform scope."""
     row = await db.fetchrow(_LOCK_DUE, workspace_id, campaign_id, now)
+    return None if row is None else _campaign(row)
+
+
+async def lock_free(db: Connection, workspace_id: UUID, campaign_id: UUID) -> Campaign | None:
+    """None: another transaction has locked it. For transactions that hold locks of calls or attempts: a dispatcher may
+    wait for those while it holds the campaign. Needs platform scope."""
+    row = await db.fetchrow(_LOCK_FREE, workspace_id, campaign_id)
     return None if row is None else _campaign(row)
 
 

@@ -201,11 +201,24 @@ async def delete_some(db: Connection, workspace_id: UUID, most: int) -> int:
 
 
 async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Deletes the recipients with this number, with their attempts; returns how many. Needs platform scope."""
+    """Deletes the recipients with this number that are not being called, with their attempts; returns how many. Needs
+    platform scope."""
     status = await db.execute(
-        "DELETE FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2", workspace_id, number
+        "DELETE FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2 AND status <> 'calling'",
+        workspace_id,
+        number,
     )
     return int(status.split()[-1])
+
+
+async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
+    """Whether a recipient of the workspace has this number. Needs platform scope."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2)",
+        workspace_id,
+        number,
+    )
+    return found
 
 
 def make_recipient(row: Any) -> CampaignRecipient:

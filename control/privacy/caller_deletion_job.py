@@ -13,7 +13,7 @@ from control.calls.deletion import CallerNumber
 from control.calls.job_support import decode_payload, utc_now
 from control.calls.media_assignment import MediaAssignment
 from control.calls.model import DeletedCall
-from control.campaigns.deletion import delete_number
+from control.campaigns.deletion import delete_number, has_number
 from control.db.jobs import JobFailed, JobHandler
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -147,7 +147,8 @@ async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayl
         await enter_platform(db)
         await store_caller_deletions.add_counts(db, found.deletion.id, counts)
         is_recorded = await calls.has_unfinished_discards(db, [one.id for one in deleted])
-    return not still_open and not is_recorded
+        is_called = await has_number(db, caller.workspace_id, caller.number)
+    return not still_open and not is_recorded and not is_called
 
 
 def _carrier_ids(deleted: Iterable[DeletedCall]) -> list[str]:

@@ -10,6 +10,7 @@ each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
 `python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
+`python -m vocalized.rehearse campaign [--write docs/campaigns.md]` runs a campaign of 500 recipients;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls.
 """
 
@@ -26,6 +27,10 @@ import uvloop
 
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.rehearse.callers import caller_turns
+from vocalized.rehearse.campaign.commands import HEAD as CAMPAIGN_HEAD
+from vocalized.rehearse.campaign.commands import SHAPE as CAMPAIGN
+from vocalized.rehearse.campaign.commands import TITLE as CAMPAIGN_TITLE
+from vocalized.rehearse.campaign.commands import campaign
 from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
@@ -82,8 +87,8 @@ def main(names: Sequence[str]) -> int:
         return _dead_provider()
     if len(names) == 1 and names[0] in _PROOFS:
         return _PROOFS[names[0]]()
-    if names and names[0] == "tools":
-        return _tools(names[1:])
+    if names and names[0] in _SECTIONS:
+        return _write_section(names[0], names[1:])
     if names and names[0] in _FAILOVERS:
         return _failover(names[0], names[1:])
     unknown = [name for name in names if name not in SCENARIOS]
@@ -150,16 +155,18 @@ def _transfers() -> int:
     return _print_verdict("transfers", uvloop.run(_run(scenario, _folder())))
 
 
-def _tools(arguments: Sequence[str]) -> int:
+def _write_section(name: str, arguments: Sequence[str]) -> int:
+    """Runs a scenario whose report is a section of a page, if one is named."""
     try:
         page_path = read_page(arguments)
     except ValueError as error:
-        print(f"tools: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return 2
-    rows = uvloop.run(_run(Scenario(TOOLS_TITLE, TOOLS, 1, tools), _folder()))
+    scenario, head = _SECTIONS[name]
+    rows = uvloop.run(_run(scenario, _folder()))
     if page_path is not None:
-        replace_section(page_path, TOOLS_TITLE, f"{TOOLS_HEAD}\n\n{table(rows)}")
-    return _print_verdict("tools", rows)
+        replace_section(page_path, scenario.title, f"{head}\n\n{table(rows)}")
+    return _print_verdict(name, rows)
 
 
 def _full_disk() -> int:
@@ -182,6 +189,11 @@ def _print_verdict(name: str, rows: Sequence[ReportRow]) -> int:
 # Those that stop no Redis.
 _ON_CLUSTER: Final = ("greeting", "house", "node")
 _PROOFS: Final = {"worst-bodies": _worst_bodies, "full-disk": _full_disk, "transfers": _transfers}
+# Scenarios whose reports are sections of pages, with what stands above the table.
+_SECTIONS: Final = {
+    "tools": (Scenario(TOOLS_TITLE, TOOLS, 1, tools), TOOLS_HEAD),
+    "campaign": (Scenario(CAMPAIGN_TITLE, CAMPAIGN, 1, campaign), CAMPAIGN_HEAD),
+}
 _FAILOVERS: Final = {"failover": rehearse_failover, "outage": rehearse_outage}
 
 

@@ -39,14 +39,15 @@ NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx":
 
 @dataclass(frozen=True, slots=True)
 class PlatformShape:
-    """nodes: number of media nodes. recorded: whether the agents record. recorder: who does, as the setting
-    carrier_recordings names it. balanced: whether the API is reached through
-    a load balancer. drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
+    """nodes: number of media nodes. workers: of workers. recorded: whether the agents record. recorder: who
+    does, as the setting carrier_recordings names it. balanced: whether the API is reached through a load balancer.
+    drain_s: how long a node that is stopped waits for its calls. dead_model: whether the agents' first
     language model never answers. log_level: of all programs. language: of the agents. call_rate: outbound calls a
     second at each carrier. redis_cluster: three Valkeys as a cluster, which must not be stopped: it starts empty and
     elsewhere. settings: beside these."""
 
     nodes: int = 1
+    workers: int = 1
     recorded: bool = False
     recorder: Literal["ours", "carrier", "both"] = "ours"
     balanced: bool = False
@@ -77,15 +78,20 @@ class Platform:
     valkey: Service[Valkey] | Service[ValkeyCluster]
     balancer: LoadBalancer | None
     api: Program
-    worker: Program
+    workers: list[Program]
     nodes: list[Program]
     staff: ApiClient
     workspace: Workspace
     database_url: str
 
     def log(self, program: str) -> Path:
-        """The log of a program: api, worker, or a node's name."""
+        """The log of a program: api, worker (others: worker-1…), or a node's name."""
         return self.state / f"{program}.log"
+
+    @property
+    def worker(self) -> Program:
+        """The first worker."""
+        return self.workers[0]
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
         """A query on the database, as its owner."""
@@ -108,9 +114,9 @@ class ProgramFactory:
         """The API."""
         return Program(lambda: self.programs.api(port, self.settings), port)
 
-    def worker(self, port: int) -> Program:
-        """The worker."""
-        return Program(lambda: self.programs.worker(port, self.settings), port)
+    def worker(self, port: int, name: str = "worker") -> Program:
+        """A worker."""
+        return Program(lambda: self.programs.worker(port, self.settings, name), port)
 
     def node(self, name: str, port: int) -> Program:
         """A media node."""
@@ -144,9 +150,10 @@ async def running_platform(
         programs = ProgramFactory(Programs(root, state or folder, python), settings)
         api_port = free_port() if shape.balanced else ports.control
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
-        api, worker = programs.api(api_port), programs.worker(ports.worker)
+        api, workers = programs.api(api_port), [programs.worker(ports.worker)]
+        workers += [programs.worker(free_port(), f"worker-{number}") for number in range(1, shape.workers)]
         nodes = [programs.node(f"media-{number}", port) for number, port in enumerate(ports.media)]
-        await _start_programs(running, [api, worker, *nodes])
+        await _start_programs(running, [api, *workers, *nodes])
         staff = await sign_in_staff(session, ports.control_url, database_url)
         agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model, language=shape.language)
         workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
@@ -162,7 +169,7 @@ async def running_platform(
             valkey=valkey,
             balancer=balancer,
             api=api,
-            worker=worker,
+            workers=workers,
             nodes=nodes,
             staff=staff,
             workspace=workspace,

@@ -24,9 +24,11 @@ class Programs:
         """The API."""
         return self._server("api", ["control", "api"], port, "/readyz", settings)
 
-    def worker(self, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
-        """The worker of jobs and duties."""
-        return self._server("worker", ["control", "worker"], port, "/healthz", settings)
+    def worker(
+        self, port: int, settings: Mapping[str, str], name: str = "worker"
+    ) -> AbstractAsyncContextManager[Process]:
+        """A worker of jobs and duties."""
+        return self._server(name, ["control", "worker"], port, "/healthz", settings)
 
     def node(self, name: str, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
         """A media node with a state folder of its own."""

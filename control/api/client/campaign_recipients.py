@@ -96,7 +96,7 @@ async def add_recipients(context: MemberContext, campaign_id: UUID, body: NewRec
             timezone=one.timezone,
             reference=one.reference,
         )
-        for place, one in enumerate(body.recipients)
+        for place, one in enumerate(body.recipients, 1)
     ]
     result = await context.services.campaign_recipients.add(
         context.db, context.workspace_id, context.actor, campaign_id, rows, context.now

@@ -124,7 +124,7 @@ class RecipientAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RowFaultView:
-    """A row that was not stored. row: its line in the file, or its place in the request, counted from 0."""
+    """A row that was not stored. row: its line in the file, or its place in the request; the first is 1."""
 
     row: int
     param: str | None

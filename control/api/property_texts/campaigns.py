@@ -67,7 +67,7 @@ CAMPAIGNS: Final = {
     "RecipientImportAnswer.added": Text("Rows that were stored.", 498),
     "RecipientImportAnswer.refused": Text("Rows that were not.", 2),
     "faults": Text("The rows that were not stored, in their order."),
-    "RowFaultView.row": Text("The row's line in the file, or its place in the request, counted from 0.", 17),
+    "RowFaultView.row": Text("The row's line in the file, or its place in the request; the first is 1.", 17),
     "RowFaultView.param": Text("The field at fault; null: the whole row.", "phone_number"),
     "RowFaultView.code": Text("Stable, for programs.", "number_invalid"),
     "RowFaultView.message": Text("What is wrong.", "is no phone number of its country"),

@@ -16,11 +16,11 @@ from control.analytics.call_rows import (
     COLUMNS,
     ExportedCall,
     close_file,
-    defuse_formula,
     format_calls,
     make_call,
     open_file,
 )
+from control.platform.csv_cells import defuse_formula
 
 ROW = {
     "call_id": UUID(int=7), "created_at": datetime(2026, 3, 8, 7, 30, tzinfo=UTC), "answered_at": None,

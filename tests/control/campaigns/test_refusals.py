@@ -17,6 +17,7 @@ from shared.errors import Conflict, Invalid, NotFound, Problem, TooManyRequests
         (TooManyRequests("x", code="outbound_daily_limit", retry_after_s=1), "wait"),
         (Conflict("x", code="call_limit"), "wait"),
         (Conflict("x", code="spend_limit_reached"), "pause"),
+        (Invalid("x", code="variable_missing"), "pause"),
         (NotFound("x", code="agent_not_found"), "pause"),
         (Conflict("x", code="of_a_later_version"), "pause"),
     ],

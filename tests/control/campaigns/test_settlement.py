@@ -1,5 +1,6 @@
 """What the end of a call does to its recipient and its campaign, in the transaction that stores the end."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,11 +12,16 @@ from control.calls import store
 from control.calls.campaign_calls import settle_unsettled
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import DialQueue, PlaceCallJob
+from control.calls.do_not_call import cancel_listed
+from control.calls.event_batch import parse_event, write_events
 from control.calls.state_changes import save_changes
+from control.campaigns import deletion, store_campaigns
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
 from control.campaigns.schedule import MOST_UNDIALLED
 from control.db.pool import Connection
-from shared.events import CallStatus, EndReason
+from control.do_not_call.model import NewListing
+from shared.events import CallerOptedOut, CallStatus, EndReason
+from tests.control.calls.consumed_events import encoded_event
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of
 
 FIRST, SECOND = number_of(501), number_of(502)
@@ -134,6 +140,76 @@ async def test_agent_that_is_paused_meanwhile_pauses_the_campaign(tenant: Campai
     await tenant.end(await only_call(tenant), "canceled", None, "agent_not_live", dialled=False)
     stored = await tenant.get(campaign)
     assert (stored.status, stored.status_reason) == ("paused", "agent_not_live")
+
+
+async def test_end_that_pauses_does_not_wait_for_a_dispatcher(tenant: CampaignWorkspace) -> None:
+    """The dispatcher has locked the campaign, and may wait for what this transaction has locked; it pauses itself."""
+    campaign = await tenant.start(FIRST, SECOND)
+    await tenant.run()
+    call_id = await only_call(tenant)
+
+    async def end_meanwhile(db: Connection) -> None:
+        assert await store_campaigns.select_one(db, campaign.workspace_id, campaign.id, lock=True)
+        async with asyncio.timeout(5):
+            await tenant.end(call_id, "canceled", None, "spend_limit", dialled=False)
+
+    await tenant.platform.in_platform(end_meanwhile)
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["outcome"]) == ("pending", "not_dialled")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_words_of_a_callee_who_opts_out_finish_the_recipient_everywhere(
+    tenant: CampaignWorkspace, is_late: bool
+) -> None:
+    """From media's event on. is_late: it is read after the carrier's report of the end."""
+    first, second = await tenant.start(FIRST), await tenant.start(FIRST)
+    assert await tenant.run() == 1
+    call_id = await only_call(tenant)
+    line = parse_event("1", encoded_event(call_id, 1, CallerOptedOut(9_000, "words")))
+    steps = [
+        lambda: tenant.platform.in_platform(lambda db: write_events(db, [line])),
+        lambda: tenant.end(call_id, "completed", "caller_hangup"),
+    ]
+    for step in reversed(steps) if is_late else steps:
+        await step()
+    assert await tenant.run(301) == 0
+    outcomes = sorted(
+        [
+            (row["status"], row["outcome"], row["attempts"])
+            for one in (first, second)
+            for row in (await tenant.recipients(one)).values()
+        ]
+    )
+    assert outcomes == [("finished", "opted_out", 0), ("finished", "opted_out", 1)]
+
+
+async def test_call_whose_number_is_listed_while_it_waits_is_no_attempt(tenant: CampaignWorkspace) -> None:
+    campaign, owner = await tenant.start(FIRST), tenant.workspace
+    await tenant.run()
+    listing = tenant.platform.services.do_not_call
+    await tenant.platform.in_workspace(
+        owner,
+        lambda db: listing.add(db, owner.workspace_id, owner.actor, [NewListing(1, FIRST)], "member", tenant.now),
+    )
+    assert await tenant.platform.in_platform(lambda db: cancel_listed(db, tenant.now)) == 1
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["status"], row["outcome"], row["attempts"]) == ("finished", "opted_out", 0)
+
+
+async def test_deletion_of_a_caller_waits_for_the_open_call(tenant: CampaignWorkspace) -> None:
+    """Without its recipient, a call that waits to be dialled would be dialled whatever its campaign's hours are."""
+    campaign = await tenant.start(FIRST)
+    await tenant.run()
+    named = (campaign.workspace_id, FIRST)
+    assert await tenant.platform.in_platform(lambda db: deletion.delete_number(db, *named)) == 0
+    assert await tenant.platform.in_platform(lambda db: deletion.has_number(db, *named))
+    await tenant.change("pause", campaign)
+    await dial(tenant, await only_call(tenant))
+    assert not tenant.platform.gateway.dialled
+    assert await tenant.platform.in_platform(lambda db: deletion.delete_number(db, *named)) == 1
+    assert not await tenant.platform.in_platform(lambda db: deletion.has_number(db, *named))
+    assert not await tenant.attempts(campaign)
 
 
 async def test_recipient_whose_calls_are_never_dialled_is_given_up(tenant: CampaignWorkspace) -> None:

@@ -23,6 +23,8 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=
         (b"+12125550123\n+12125550124\n", [NewListing(1, "+12125550123"), NewListing(2, "+12125550124")]),
         (b"note, NUMBER \nx,+12125550123\ny\n", [NewListing(2, "+12125550123", "x"), NewListing(3, "", "y")]),
         ("\ufeffnumber\n+12125550123".encode(), [NewListing(2, "+12125550123")]),
+        (b"number;note\r\n+12125550123;x, y\r\n", [NewListing(2, "+12125550123", "x, y")]),
+        (b"number\tnote\r+12125550123\tx; y\r", [NewListing(2, "+12125550123", "x; y")]),
         (b'number,note\n+1,"a\nb"\n+2,c', [NewListing(3, "+1", "a b"), NewListing(4, "+2", "c")]),
     ],
 )
