@@ -20,8 +20,8 @@ COMMANDS: dict[str, Callable[[Path], None]] = {
     "train": lambda path: print(train_model(path, Recipe())),
     "evaluate": print_figures,
 }
-# OpenBLAS adds in another order with other numbers of threads, and with the kernels of another processor: sums differ in
-# their last bits, and after 4,000 steps the weights in the third digit. It reads both when numpy is imported.
+# OpenBLAS adds in another order with other numbers of threads, and with the kernels of another processor: the last bits
+# of sums differ, and 4,000 steps later the file. It reads both when numpy is imported.
 SUM_ORDER: Final = {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell"}
 
 
