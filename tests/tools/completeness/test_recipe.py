@@ -1,6 +1,8 @@
 """Training on a tiny sample, from texts to a file that loads."""
 
+import os
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from media.turn.completeness import load_completeness_model
 from tools.completeness import corpus, recipe
+from tools.completeness.__main__ import SUM_ORDER, main
 from tools.completeness.calibration import LogitScale, area_under_curve
 from tools.completeness.evaluation import judge
 from tools.completeness.model_file import digest_of, pack_network, write_model
@@ -31,6 +34,36 @@ def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_model(tmp_path / name, packed)
     assert digest_of(tmp_path / "one") == digest_of(tmp_path / "two")
+
+
+@pytest.mark.parametrize("threads", ["2", None])
+def test_the_command_adds_in_one_thread_and_with_one_kind_of_kernel(
+    monkeypatch: pytest.MonkeyPatch, threads: str | None
+) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+
+    def execve(_: str, command: list[str], environment: dict[str, str]) -> None:
+        started.append((command, environment))
+        raise SystemExit(0)
+
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if threads:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+    monkeypatch.setattr(os, "execve", execve)
+    monkeypatch.setattr(sys, "argv", ["tools.completeness", "train", "model.npz"])
+    with pytest.raises(SystemExit):
+        main()
+    ((command, environment),) = started
+    assert command[1:] == ["-m", "tools.completeness", "train", "model.npz"]
+    assert environment == os.environ | SUM_ORDER
+
+
+def test_a_command_that_is_not_there_is_explained_where_the_order_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SUM_ORDER.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["tools.completeness", "paint"])
+    with pytest.raises(SystemExit, match="Makes the completeness model anew"):
+        main()
 
 
 def test_the_file_says_what_the_network_says(tmp_path: Path) -> None:
