@@ -1,7 +1,7 @@
 """Errors that speech vendors report as the first message of a WebSocket, with the HTTP status that they stand for.
 
-Sources: docs/vendors/assemblyai.md (`error_code`), docs/vendors/cartesia.md (`type`, `status_code`), docs/vendors/elevenlabs.md (`error` of a voice's socket,
-`message_type` of Scribe's), developers.deepgram.com (`type`).
+Sources: docs/vendors/assemblyai.md (`error_code`), docs/vendors/cartesia.md (`type`, `status_code`),
+docs/vendors/elevenlabs.md (`error` of a voice's socket, `message_type` of Scribe's), developers.deepgram.com (`type`).
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
 open it, without audio; of Cartesia's and ElevenLabs' voices one short word, because only that tries model and voice.
 
-Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md and xai.md; developers.deepgram.com, reference of /v1/listen,
-/v2/listen and /v1/speak.
+Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md and xai.md; developers.deepgram.com, reference of
+/v1/listen, /v2/listen and /v1/speak.
 """
 
 import json

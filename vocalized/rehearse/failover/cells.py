@@ -82,11 +82,8 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
     for chain in ("nova", "ink", "scribe"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
-    for chain in (
-        "flux",
-        "ink-turns",
-        "universal",
-    ):  # the three other dialects, where they report errors in words of their own
+    # The three other dialects, where they report errors in words of their own.
+    for chain in ("flux", "ink-turns", "universal"):
         own: tuple[FaultKind, ...] = ("no_credit", "rate_limited", "error")
         yield from (Cell(chain, (RoleFault("llm", _in_stream("llm", kind)),)) for kind in own)
 
