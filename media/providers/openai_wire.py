@@ -190,10 +190,11 @@ class _Chunk(Struct):
 
 class StreamedReply:
     """One reply, chunk by chunk. has_begun: the model has begun. done: the stream was marked as complete. has_failed:
-    the server reported an error in it."""
+    the server reported an error in it. bills_failures: whether replies that failed or have no token are billed."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, *, bills_failures: bool = True) -> None:
         self._provider = provider
+        self._bills_failures = bills_failures
         self._decoder = msgspec.json.Decoder(_Chunk)
         self._text: list[str] = []
         self._calls: dict[int, tuple[list[str], list[str], list[str]]] = {}  # id, name, arguments, in pieces
@@ -233,10 +234,10 @@ class StreamedReply:
         arguments = ("".join(arguments) for _, _, arguments in self._calls.values())
         return self._usage or token_estimate.estimate_tokens(request, "".join(self._text) + "".join(arguments))
 
-    def spent(self, request: ChatRequest, *, bills_failures: bool) -> TokenUsage:
-        """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first token.
-        bills_failures: whether the vendor bills replies that failed or have no token."""
-        is_free = not bills_failures and (self.has_failed or not self.has_begun)
+    def spent(self, request: ChatRequest) -> TokenUsage:
+        """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first
+        token."""
+        is_free = not self._bills_failures and (self.has_failed or not self.has_begun)
         return TokenUsage(0, 0) if is_free else self.usage(request)
 
     def _decode(self, data: bytes) -> _Chunk:
