@@ -12,7 +12,7 @@ from typing import Final
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.providers.health_record import HealthPolicy
 from media.providers.vendor import Vendor
-from media.providers.vendors import cartesia, deepgram, local, openai, pipecat, receptionist, standin
+from media.providers.vendors import anthropic, cartesia, deepgram, google, local, openai, pipecat, receptionist, standin
 from media.server.limits import WorkerLimits
 from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
 from media.turn.completeness import CompletenessModel, load_completeness_model
@@ -29,6 +29,8 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     local.VENDOR,
     receptionist.VENDOR,
     openai.VENDOR,
+    anthropic.VENDOR,
+    google.VENDOR,
     cartesia.VENDOR,
     deepgram.VENDOR,
     pipecat.VENDOR,

@@ -35,6 +35,9 @@ class VendorFacts:
 
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "anthropic": VendorFacts(
+        {"llm": ("model", "temperature", "max_tokens", "effort")}, takes_key=True, takes_address=True
+    ),
     "cartesia": VendorFacts(
         {
             "stt": ("model", "turns", "keyterm"),
@@ -49,6 +52,9 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         takes_key=True,
         takes_address=True,
         model_prefixes={"stt": ("nova-", "flux-"), "tts": ("aura-",)},
+    ),
+    "google": VendorFacts(
+        {"llm": ("model", "temperature", "max_tokens", "thinking_level")}, takes_key=True, takes_address=True
     ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(

@@ -45,6 +45,7 @@ class ReplyStream:
     reply: ChatReply
     model: str
     cached: int = 0
+    garbage: bytes = field(default=b'data: {"choices":[{"delta":{"conte\n\n', init=False)
     completion_tokens: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "chatcmpl-" + "".join(random.choices(string.ascii_letters, k=12)))
