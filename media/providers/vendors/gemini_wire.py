@@ -50,10 +50,7 @@ def make_system(request: ChatRequest) -> dict[str, Any] | None:
 def make_contents(request: ChatRequest, signatures: Mapping[str, str] | None) -> list[dict[str, Any]]:
     """The conversation in the API's shape. signatures: of the model's calls of tools by their ids; None for a model
     that needs none."""
-    return [
-        {"role": "model" if turn.role == "assistant" else "user", "parts": list(_parts(turn, signatures))}
-        for turn in make_turns(request)
-    ]
+    return [content for turn in make_turns(request) for content in _contents(turn, signatures)]
 
 
 def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
@@ -63,6 +60,14 @@ def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
         for tool in tools
     ]
     return [{"functionDeclarations": declarations}] if declarations else []
+
+
+def _contents(turn: ChatTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
+    """One, or two where results of tools have to be kept apart from what was said after them."""
+    role = "model" if turn.role == "assistant" else "user"
+    parts = list(_parts(turn, signatures))
+    results = [part for part in parts if "functionResponse" in part]
+    yield from ({"role": role, "parts": group} for group in (results, parts[len(results) :]) if group)
 
 
 def _parts(turn: ChatTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
