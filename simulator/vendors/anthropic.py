@@ -54,7 +54,7 @@ class AnthropicVendor:
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> MessageStream:
         """Raises MessagesRefusal."""
-        if faults.has("unauthorized") or request.headers.get("x-api-key") != self.state.key:
+        if faults.has("unauthorized") or _key(request) != self.state.key:
             raise MessagesRefusal(401, "invalid x-api-key")
         if "anthropic-version" not in request.headers:
             raise MessagesRefusal(400, "anthropic-version: header is required")
@@ -105,6 +105,11 @@ class AnthropicVendor:
         if is_garbage:
             return web.Response(body=b'{"content":[{"te', content_type="application/json")
         return web.json_response(message)
+
+
+def _key(request: web.Request) -> str:
+    """SDKs before 2 send the key in a header of its own, later ones as a bearer's."""
+    return request.headers.get("x-api-key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 async def _allow(request: web.Request) -> web.StreamResponse:

@@ -6,7 +6,7 @@ Written from the official SDK's source (docs/vendors/google.md), and checked by 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -18,7 +18,7 @@ from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.reply_sender import ReplySender, drop_request, is_dropped
 from simulator.vendors.server import VendorState, reset_connection
 
-_PATH = "/v1beta/models/{model}:{method}"
+_PATH: Final = "/{version:v1|v1beta}/models/{model}:{method}"
 
 
 @dataclass(slots=True)

@@ -26,7 +26,8 @@ KNOWN_SETTINGS: Final = frozenset(
         "thinkingConfig",
     }
 )
-NO_SIGNATURE: Final = "skip_thought_signature_validator"
+# What takes the place of a signature, as it is and in base64, as the field wants it.
+NO_SIGNATURES: Final = ("skip_thought_signature_validator", "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=")
 _STATUSES: Final[Mapping[int, str]] = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -131,7 +132,7 @@ def _signature_faults(part: Mapping[str, Any], place: int, issued: Collection[st
             f"Function call is missing a thought_signature in functionCall parts. Additional data, function call "
             f"`default_api:{part['functionCall']['name']}`, position {place}."
         )
-    elif signature != NO_SIGNATURE and signature not in issued:
+    elif signature not in NO_SIGNATURES and signature not in issued:
         yield "Invalid thought signature."
 
 

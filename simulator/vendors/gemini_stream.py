@@ -3,6 +3,7 @@
 Source: the google-genai SDK 3.6.1 (`types.py`: GenerateContentResponse, Candidate, Part, UsageMetadata).
 """
 
+import base64
 import json
 import random
 import re
@@ -97,7 +98,7 @@ class ContentStream:
         """Of calls that are made together the first one is signed."""
         for place, tool in enumerate(self.reply.tools):
             call = {"id": f"{self.id[:8]}{place}", "name": tool.name, "args": json.loads(tool.arguments)}
-            signature = f"sig{self.id}"
+            signature = base64.b64encode(f"signature {self.id}".encode()).decode()
             if place == 0:
                 self.signatures.add(signature)
             yield {"functionCall": call, **({"thoughtSignature": signature} if place == 0 else {})}

@@ -3,6 +3,7 @@
 Sheet: docs/vendors/google.md.
 """
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
@@ -33,7 +34,8 @@ _PAYMENT_REQUIRED: Final = 402
 _BUSY_STATUSES: Final = (429, 503)
 _SLOW_STATUSES: Final = (408, 499, 504)
 # In place of a signature, for calls that this model did not write: those of other models, and of a node that is lost.
-NO_SIGNATURE: Final = "skip_thought_signature_validator"
+# The field holds bytes, and so base64.
+NO_SIGNATURE: Final = base64.b64encode(b"skip_thought_signature_validator").decode()
 # Reasons of a reply's end with which it is whole; "CONTINUATION" and "MAX_TOKENS": as far as it goes.
 _WHOLE: Final = ("STOP", "MAX_TOKENS", "CONTINUATION", "FINISH_REASON_UNSPECIFIED")
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from media.providers.ports import ChatRequest, Message, ProviderError, ToolCall, ToolSpec
+from media.providers.vendors.gemini_wire import NO_SIGNATURE
 from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.faults import Fault, FaultKind
@@ -83,7 +84,7 @@ async def test_results_of_tools_go_back_to_the_model(
     if isinstance(vendor, GeminiVendor):
         parts = [part for content in vendor.bodies[1]["contents"] for part in content["parts"]]
         signed = [part.get("thoughtSignature") for part in parts if "functionCall" in part]
-        assert signed[0] == "skip_thought_signature_validator"
+        assert signed[0] == NO_SIGNATURE
         assert signed[1] in vendor.signatures
         assert signed[2] is None
         assert vendor.queries == [{"alt": "sse"}] * 2  # the key is in no address
