@@ -18,11 +18,17 @@ from vocalized.stack.process import ServerFailed
 from vocalized.vendors.configuration import VendorsConfig
 
 # By provider: the shipped one whose prices it has, which is also its vendor.
-PROVIDERS: Final = {"simulated-deepgram": "deepgram", "simulated-openai": "openai", "simulated-cartesia": "cartesia"}
+PROVIDERS: Final = {
+    "simulated-deepgram": "deepgram",
+    "simulated-openai": "openai",
+    "simulated-anthropic": "anthropic",
+    "simulated-google": "google",
+    "simulated-cartesia": "cartesia",
+}
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": ("simulated-deepgram", "simulated-cartesia", "local"),
-    "llm": ("simulated-openai", "receptionist"),
+    "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
     "tts": ("simulated-cartesia", "simulated-deepgram", "local"),
 }
 _PATH: Final = "/admin/providers"
@@ -100,6 +106,12 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
             "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},
         },
         "openai": {"llm": {"model": "gpt-5.4-mini", "base_url": f"https://{config.host('openai')}/v1"}},
+        "anthropic": {
+            "llm": {"model": "claude-haiku-4-5", "base_url": f"https://{config.host('anthropic')}"},
+        },
+        "google": {
+            "llm": {"model": "gemini-3.5-flash-lite", "base_url": f"https://{config.host('google')}"},
+        },
         "cartesia": {
             "stt": {"model": "ink-2", "base_url": cartesia},
             "tts": {"model": "sonic-3.5", "base_url": cartesia},

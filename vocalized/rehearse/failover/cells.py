@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.vendors.faults import Fault, FaultKind, Role
-from simulator.vendors.openai_request import Flavour
 
 # The four that meet a handshake. A recogniser's is at the start of the call, others' in each turn.
 REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
@@ -19,7 +18,7 @@ class ChainPair:
     """A call's providers: the first choice and the next one of each role."""
 
     stt: tuple[str, str]
-    llm: tuple[Flavour, Flavour]
+    llm: tuple[str, str]
     tts: tuple[str, str]
 
     def of(self, role: Role) -> tuple[str, str]:
@@ -37,7 +36,11 @@ CHAINS: Final = {
     "ink": ChainPair(("ink", "nova"), ("groq", "openai"), ("aura", "sonic")),
     "flux": ChainPair(("flux", "ink-turns"), ("openrouter", "azure"), ("sonic", "aura")),
     "ink-turns": ChainPair(("ink-turns", "flux"), ("azure", "openrouter"), ("aura", "sonic")),
+    "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
+    "gemini": ChainPair(("ink", "nova"), ("google", "anthropic"), ("aura", "sonic")),
 }
+# Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
+_RECOGNISER_CHAINS: Final = ("nova", "ink", "flux", "ink-turns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,14 @@ class Cell:
 
 def single_faults() -> Iterator[Cell]:
     """Each role and each fault that makes sense for it."""
-    for chain in CHAINS:
+    for chain in _RECOGNISER_CHAINS:
         yield from (Cell(chain, (RoleFault("stt", Fault(kind), at_opening=True),)) for kind in REFUSALS)
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
+    for chain in ("claude", "gemini"):
+        yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
     for chain in ("flux", "ink-turns"):  # the two other dialects, where they report errors in words of their own
         own: tuple[FaultKind, ...] = ("no_credit", "rate_limited", "error")
         yield from (Cell(chain, (RoleFault("llm", _in_stream("llm", kind)),)) for kind in own)

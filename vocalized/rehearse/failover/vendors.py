@@ -3,21 +3,25 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from shared.plan import ProviderPlan
+from simulator.vendors import anthropic_request, gemini_request
+from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.faults import Role
+from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
 from vocalized.rehearse.failover.conversation import reply_to
 
-ServerName = Literal["deepgram", "cartesia", "openai", "groq", "openrouter", "azure"]
+ServerName = Literal["deepgram", "cartesia", "openai", "groq", "openrouter", "azure", "anthropic", "google"]
+ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
@@ -45,6 +49,8 @@ PROVIDERS: Final = {
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
+        SimulatedProvider("anthropic", "llm", "anthropic", {"model": "claude-haiku-4-5"}),
+        SimulatedProvider("google", "llm", "google", {"model": "gemini-3.5-flash-lite"}),
     )
 }
 
@@ -55,20 +61,29 @@ class VendorAccounts:
 
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
-    chats: dict[Flavour, ChatVendor]
-    addresses: dict[ServerName, str] = field(default_factory=dict)
+    models: dict[str, ModelVendor]
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def state(self, provider: str) -> VendorState:
         """Faults and bills of a provider's vendor."""
         server = PROVIDERS[provider].server
         if server == "deepgram":
             return self.deepgram.state
-        return self.cartesia.state if server == "cartesia" else self.chats[server].state
+        return self.cartesia.state if server == "cartesia" else self.models[server].state
+
+    def chat_bodies(self, provider: str) -> list[dict[str, Any]]:
+        """The requests that a language model accepted, as ones of chat completions."""
+        vendor = self.models[PROVIDERS[provider].server]
+        if isinstance(vendor, AnthropicVendor):
+            return [anthropic_request.to_chat_body(body) for body in vendor.bodies]
+        if isinstance(vendor, GeminiVendor):
+            return [gemini_request.to_chat_body(body) for body in vendor.bodies]
+        return vendor.bodies
 
     def plan(self, provider: str) -> ProviderPlan:
         """The provider for a call's plan."""
         found = PROVIDERS[provider]
-        vendor = "openai" if found.role == "llm" else found.server
+        vendor = "openai" if found.server in _FLAVOURS else found.server
         options = {**found.options, "api_key": self.state(provider).key, "base_url": self._base_url(found)}
         return ProviderPlan(provider, options, vendor)
 
@@ -76,6 +91,8 @@ class VendorAccounts:
         address = self.addresses[provider.server]
         if provider.server == "deepgram" or provider.server == "cartesia":  # mypy narrows only this
             return f"wss://{address}"
+        if provider.server == "anthropic" or provider.server == "google":
+            return f"https://{address}"
         return f"https://{address}{BASE_PATHS[provider.server]}"
 
 
@@ -84,18 +101,22 @@ async def running_accounts(
     certificate: ServerCertificate, make_ear: Callable[[], Ear]
 ) -> AsyncIterator[VendorAccounts]:
     """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
-    chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
+    models: dict[str, ModelVendor] = {
+        name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS
+    }
+    models["anthropic"] = AnthropicVendor(reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
+    models["google"] = GeminiVendor(reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
     cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
-    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, chats)
+    accounts = VendorAccounts(SimulatedDeepgram(make_ear=make_ear), cartesia, models)
     async with AsyncExitStack() as running:
 
-        async def serve(name: ServerName, vendor: SimulatedDeepgram | SimulatedCartesia | ChatVendor) -> None:
-            cancels = isinstance(vendor, ChatVendor)
+        async def serve(name: str, vendor: SimulatedDeepgram | SimulatedCartesia | ModelVendor) -> None:
+            cancels = name in models
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
-        for name, chat in chats.items():
-            await serve(name, chat)
+        for name, model in models.items():
+            await serve(name, model)
         yield accounts
