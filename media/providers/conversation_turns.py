@@ -21,7 +21,7 @@ class ToolAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatTurn:
+class SpeakerTurn:
     """All that one side says until the other one does. parts: texts, which are never blank; of the model also calls of
     tools, behind its text; of the user also their results, in front."""
 
@@ -29,16 +29,16 @@ class ChatTurn:
     parts: tuple[str | ToolCall | ToolAnswer, ...]
 
 
-def make_turns(request: ChatRequest) -> list[ChatTurn]:
+def make_turns(request: ChatRequest) -> list[SpeakerTurn]:
     """The conversation. It begins with the user, and every call of a tool has its result in the next turn."""
-    turns: list[ChatTurn] = []
+    turns: list[SpeakerTurn] = []
     for one in _each(request.messages):
         if turns and turns[-1].role == one.role:
-            turns[-1] = ChatTurn(one.role, turns[-1].parts + one.parts)
+            turns[-1] = SpeakerTurn(one.role, turns[-1].parts + one.parts)
         else:
             turns.append(one)
     if not turns or turns[0].role == "assistant":
-        turns.insert(0, ChatTurn("user", (CALL_BEGAN_PROMPT,)))
+        turns.insert(0, SpeakerTurn("user", (CALL_BEGAN_PROMPT,)))
     return turns
 
 
@@ -56,14 +56,14 @@ def join_texts(*texts: str) -> str:
     return "\n\n".join(text for text in texts if text)
 
 
-def _each(messages: Sequence[Message]) -> Iterator[ChatTurn]:
+def _each(messages: Sequence[Message]) -> Iterator[SpeakerTurn]:
     results = {message.tool_call_id: message.text for message in messages if message.role == "tool"}
     for message in messages:
         text = join_texts(message.note, message.text).strip()
         texts = (text,) if text else ()
         if message.role == "assistant" and message.tool_calls:
             answers = (ToolAnswer(call, results.get(call.id, NO_RESULT)) for call in message.tool_calls)
-            yield ChatTurn("assistant", (*texts, *message.tool_calls))
-            yield ChatTurn("user", tuple(answers))
+            yield SpeakerTurn("assistant", (*texts, *message.tool_calls))
+            yield SpeakerTurn("user", tuple(answers))
         elif message.role != "tool" and texts:
-            yield ChatTurn(message.role, texts)
+            yield SpeakerTurn(message.role, texts)

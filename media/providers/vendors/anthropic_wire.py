@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers import token_estimate
-from media.providers.conversation_turns import ChatTurn, ToolAnswer, make_turns, parse_arguments
+from media.providers.conversation_turns import SpeakerTurn, ToolAnswer, make_turns, parse_arguments
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
@@ -75,7 +75,7 @@ def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     ]
 
 
-def _blocks(turn: ChatTurn, ids: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _blocks(turn: SpeakerTurn, ids: dict[str, str]) -> Iterator[dict[str, Any]]:
     for part in turn.parts:
         if isinstance(part, ToolCall):
             yield {"type": "tool_use", "id": ids[part.id], "name": part.name, "input": parse_arguments(part)}

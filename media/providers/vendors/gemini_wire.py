@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers import token_estimate
-from media.providers.conversation_turns import ChatTurn, ToolAnswer, join_texts, make_turns, parse_arguments
+from media.providers.conversation_turns import SpeakerTurn, ToolAnswer, join_texts, make_turns, parse_arguments
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
@@ -64,7 +64,7 @@ def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
     return [{"functionDeclarations": declarations}] if declarations else []
 
 
-def _contents(turn: ChatTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
+def _contents(turn: SpeakerTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
     """One, or two where results of tools have to be kept apart from what was said after them."""
     role = "model" if turn.role == "assistant" else "user"
     parts = list(_parts(turn, signatures))
@@ -72,7 +72,7 @@ def _contents(turn: ChatTurn, signatures: Mapping[str, str] | None) -> Iterator[
     yield from ({"role": role, "parts": group} for group in (results, parts[len(results) :]) if group)
 
 
-def _parts(turn: ChatTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
+def _parts(turn: SpeakerTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
     is_first = True  # of calls that are made together only the first one is signed
     for part in turn.parts:
         if isinstance(part, ToolCall):
