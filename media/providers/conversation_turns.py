@@ -59,8 +59,8 @@ def join_texts(*texts: str) -> str:
 def _each(messages: Sequence[Message]) -> Iterator[SpeakerTurn]:
     results = {message.tool_call_id: message.text for message in messages if message.role == "tool"}
     for message in messages:
-        text = join_texts(message.note, message.text).strip()
-        texts = (text,) if text else ()
+        text = join_texts(message.note, message.text)
+        texts = (text,) if text.strip() else ()
         if message.role == "assistant" and message.tool_calls:
             answers = (ToolAnswer(call, results.get(call.id, NO_RESULT)) for call in message.tool_calls)
             yield SpeakerTurn("assistant", (*texts, *message.tool_calls))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +49,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     """Any order of turns, calls with results or without, ids of any characters; the caller speaks last."""
     messages: list[Message] = []
     for number in range(draw(st.integers(0, 5))):
-        role = draw(st.sampled_from(["user", "assistant"]))
+        role: Literal["user", "assistant"] = draw(st.sampled_from(("user", "assistant")))
         calls: tuple[ToolCall, ...] = ()
         if role == "assistant":
             arguments = st.sampled_from(['{"day": 1}', "{}", "", "[1]", "{"])
@@ -227,7 +227,8 @@ def test_a_reply_of_gemini_that_is_not_whole_cannot_be_used(reason: str) -> None
 
 
 def test_calls_of_gemini_without_ids_get_different_ones() -> None:
-    reader = ContentReader("gemini", signatures := {})
+    signatures: dict[str, str] = {}
+    reader = ContentReader("gemini", signatures)
     part = {"functionCall": {"name": "book"}, "thoughtSignature": "c2ln"}
     for _ in range(2):
         reader.feed(json.dumps({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]}).encode())
@@ -235,3 +236,19 @@ def test_calls_of_gemini_without_ids_get_different_ones() -> None:
     assert isinstance(first, ToolCall) and isinstance(second, ToolCall)
     assert signatures == {first.id: "c2ln", second.id: "c2ln"}
     assert first.id != second.id
+
+
+def test_a_key_in_the_place_of_a_code_is_not_told() -> None:
+    key = "sk-ant-api03-9f8e7d6c5b4a"
+    error = {"error": {"type": key, "status": key, "code": 500, "message": key}}
+    body = json.dumps(error).encode()
+    found = [anthropic_wire.make_http_error("claude", 500, body), gemini_wire.make_http_error("gemini", 500, body)]
+    for reader in (MessageReader("claude"), ContentReader("gemini", {})):
+        with pytest.raises(ProviderError) as raised:
+            reader.feed(body)
+        found.append(raised.value)
+    reader = ContentReader("gemini", {})
+    reader.feed(json.dumps({"candidates": [{"finishReason": key}]}).encode())
+    with pytest.raises(ReplyUnusable) as unusable:
+        reader.finish(REQUEST)
+    assert not any(key in str(one) for one in (*found, unusable.value))
