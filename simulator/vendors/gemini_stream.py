@@ -91,8 +91,9 @@ class ContentStream:
         return {**counts, **cached, **({"thoughtsTokenCount": self.thoughts} if self.thoughts else {})}
 
     def _words(self) -> list[str]:
-        limit = (self.body.get("generationConfig") or {}).get("maxOutputTokens") or len(self.reply.text) + 1
-        return _split(self.reply.text)[:limit]
+        limit = (self.body.get("generationConfig") or {}).get("maxOutputTokens")
+        words = _split(self.reply.text)
+        return words if limit is None else words[: max(0, limit - self.thoughts)]
 
     def _calls(self) -> Iterator[dict[str, Any]]:
         """Of calls that are made together the first one is signed."""
