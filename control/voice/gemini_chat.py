@@ -22,7 +22,7 @@ class _Part(Struct):
 
 
 class _Content(Struct):
-    parts: list[_Part] = []
+    parts: list[_Part] | None = None
 
 
 class _Candidate(Struct, rename="camel"):
@@ -116,8 +116,8 @@ class GeminiChat:
         except msgspec.DecodeError:
             raise ChatFailed("unreadable", is_temporary=True, usage=estimate_usage(question, "")) from None
         candidate = read.candidates[0] if read.candidates else _Candidate()
-        parts = candidate.content.parts if candidate.content else []
-        text = "".join(part.text for part in parts if not part.thought)
+        parts = candidate.content.parts if candidate.content else None
+        text = "".join(part.text for part in parts or () if not part.thought)
         usage = _read_usage(read.usage_metadata) if read.usage_metadata else estimate_usage(question, text)
         if candidate.finish_reason == "MAX_TOKENS":
             raise ChatFailed("too_long", ends_chain=True, usage=usage)

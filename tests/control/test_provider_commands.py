@@ -65,7 +65,7 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
         (
             ("set-key", "elevenlabs"),
             SECRET,
-            "no adapter for vendor 'elevenlabs' that takes a key, only for cartesia, deepgram, openai",
+            "no adapter for vendor 'elevenlabs' that takes a key, only for anthropic, cartesia, deepgram, google",
         ),
         (("set-key", "other"), SECRET, "for a new one name its vendor"),
         (("test", "openai"), "", "openai has no key"),

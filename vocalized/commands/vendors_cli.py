@@ -40,7 +40,8 @@ def fault(
         ),
     ],
     vendor: Annotated[
-        str, typer.Option(metavar="NAME", help="deepgram, openai or cartesia; else the role's first.")
+        str,
+        typer.Option(metavar="NAME", help="deepgram, openai, anthropic, google or cartesia; else the role's first."),
     ] = "",
     after: Annotated[int, typer.Option(metavar="N", min=0, help="Units (tokens, chunks, results) before it.")] = 0,
     connections: Annotated[

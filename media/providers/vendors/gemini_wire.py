@@ -157,7 +157,7 @@ class _Part(Struct, rename="camel"):
 
 
 class _Content(Struct):
-    parts: list[_Part] = []
+    parts: list[_Part] | None = None
 
 
 class _Candidate(Struct, rename="camel"):
@@ -245,8 +245,8 @@ class ContentReader:
 
     def _candidate(self, candidate: _Candidate) -> list[LanguageModelEvent]:
         self._finish = candidate.finish_reason or self._finish
-        parts = candidate.content.parts if candidate.content else []
-        return [event for part in parts for event in self._part(part)]
+        parts = candidate.content.parts if candidate.content else None
+        return [event for part in parts or () for event in self._part(part)]
 
     def _part(self, part: _Part) -> list[LanguageModelEvent]:
         if part.function_call is not None:

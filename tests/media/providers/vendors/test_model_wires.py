@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -102,7 +103,8 @@ def test_only_the_agent_s_prompt_is_marked_for_the_cache() -> None:
 
 def read(reader: ReplyReader, chunks: Iterable[bytes]) -> list[LanguageModelEvent]:
     parser = SseParser()
-    return [event for chunk in chunks for data in parser.feed(chunk) for event in reader.feed(data)]
+    events = [event for chunk in chunks for data in parser.feed(chunk) for event in reader.feed(data)]
+    return [*events, *(event for data in parser.end() for event in reader.feed(data))]
 
 
 def cut(whole: bytes, places: list[int]) -> list[bytes]:
@@ -133,6 +135,20 @@ def test_a_reply_is_read_however_it_is_cut_into_chunks(text: str, places: list[i
             (tool.name, json.loads(tool.arguments)) for tool in TOOLS
         ]
         assert usage == TokenUsage(stream.prompt_tokens - 1, stream.completion_tokens, cached=1)
+
+
+def test_a_recorded_message_is_read() -> None:
+    """Of claude-sonnet-4; from anthropic-sdk-python, tests/lib/streaming/fixtures (MIT, copyright Anthropic, PBC)."""
+    whole = (Path(__file__).parent / "recorded_message.txt").read_bytes()
+    reader = MessageReader("claude")
+    events = read(reader, [whole])
+    said = "".join(event.text for event in events if isinstance(event, TextDelta))
+    assert said == "I'll check the current weather in Paris for you."
+    assert reader.done
+    assert reader.finish(REQUEST) == [
+        ToolCall("toolu_01NRLabsLyVHZPKxbKvkfSMn", "get_weather", '{"location": "Paris"}'),
+        TokenUsage(377, 65),
+    ]
 
 
 def test_a_stream_that_breaks_costs_what_it_told_and_what_was_written() -> None:
