@@ -73,7 +73,7 @@ def _model(options: AnthropicOptions) -> str:
 
 def _usual_wait(options: AnthropicOptions) -> UsualWait | None:
     """Nothing is known of a server of one's own."""
-    return VENDOR_WAIT if options.base_url == ANTHROPIC_URL else None
+    return VENDOR_WAIT if options.base_url.startswith(ANTHROPIC_URL) else None
 
 
 _REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens"})

@@ -67,7 +67,7 @@ def _model(options: GoogleOptions) -> str:
 
 def _usual_wait(options: GoogleOptions) -> UsualWait | None:
     """Nothing is known of a server of one's own."""
-    return VENDOR_WAIT if options.base_url == GOOGLE_URL else None
+    return VENDOR_WAIT if options.base_url.startswith(GOOGLE_URL) else None
 
 
 _REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens"})
