@@ -124,11 +124,13 @@ class CompletionApi(Protocol):
 
 
 def read_error(body: bytes) -> Mapping[str, Any]:
-    """The object under `error` of an answer; empty if there is none."""
+    """The object under `error` of an answer; of a text its `message`; empty if there is none."""
     try:
         error = msgspec.json.decode(body)["error"]
     except (msgspec.DecodeError, LookupError, TypeError):
         return {}
+    if isinstance(error, str):
+        return {"message": error}
     return error if isinstance(error, Mapping) else {}
 
 
