@@ -32,6 +32,7 @@ class MessageStream:
     model: str = field(init=False)
     garbage: bytes = field(default=b'event: content_block_delta\ndata: {"type":"content_bl\n\n', init=False)
     completion_tokens: int = field(default=0, init=False)
+    reasoning: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "msg_" + "".join(random.choices(string.ascii_letters, k=12)))
 

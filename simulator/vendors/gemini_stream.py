@@ -29,6 +29,7 @@ class ContentStream:
     signatures: set[str] = field(default_factory=set)
     garbage: bytes = field(default=b'data: {"candidates":[{"cont\r\n\r\n', init=False)
     completion_tokens: int = field(default=0, init=False)
+    reasoning: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "".join(random.choices(string.ascii_letters, k=22)))
 

@@ -38,13 +38,14 @@ class ChatReply:
 @dataclass(slots=True)
 class ReplyStream:
     """Makes the events of one reply, and counts its tokens: a word is a token. cached: tokens of the prompt that the
-    vendor had cached."""
+    vendor had cached. reasoning: tokens that are billed besides."""
 
     flavour: Flavour
     body: Mapping[str, Any]
     reply: ChatReply
     model: str
     cached: int = 0
+    reasoning: int = 0
     garbage: bytes = field(default=b'data: {"choices":[{"delta":{"conte\n\n', init=False)
     completion_tokens: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)

@@ -11,13 +11,14 @@ from simulator.vendors.server import VendorState, reset_connection
 
 
 class StreamableReply(Protocol):
-    """The events of one reply in a vendor's shape. Tokens count when their event is taken. garbage: bytes that no
-    client can read."""
+    """The events of one reply in a vendor's shape. Tokens count when their event is taken. reasoning:
+    tokens that are billed besides. garbage: bytes that no client can read."""
 
     model: str
     prompt_tokens: int
     cached: int
     completion_tokens: int
+    reasoning: int
     garbage: bytes
 
     def head(self) -> Iterator[bytes]:
@@ -69,7 +70,7 @@ class ReplySender:
         """Bills what the reply cost until now."""
         self.state.bill("llm", reply.model, "prompt_tokens", reply.prompt_tokens - reply.cached)
         self.state.bill("llm", reply.model, "cached_tokens", reply.cached)
-        self.state.bill("llm", reply.model, "completion_tokens", reply.completion_tokens)
+        self.state.bill("llm", reply.model, "completion_tokens", reply.completion_tokens + reply.reasoning)
 
     async def _send_tokens(self, response: web.StreamResponse, reply: StreamableReply, faults: FaultInjector) -> None:
         tokens = reply.tokens()
