@@ -14,10 +14,12 @@ from media.providers.health_record import HealthPolicy
 from media.providers.turn_teacher.process import running_teacher
 from media.providers.vendor import Vendor
 from media.providers.vendors import (
+    anthropic,
     assemblyai,
     cartesia,
     deepgram,
     elevenlabs,
+    google,
     local,
     openai,
     pipecat,
@@ -42,6 +44,8 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     receptionist.VENDOR,
     openai.VENDOR,
     assemblyai.VENDOR,
+    anthropic.VENDOR,
+    google.VENDOR,
     cartesia.VENDOR,
     deepgram.VENDOR,
     elevenlabs.VENDOR,

@@ -12,6 +12,7 @@ ProviderKind = Literal["stt", "llm", "tts"]
 Seconds = Annotated[float, Meta(gt=0, le=30)]
 ChatSeconds = Annotated[float, Meta(gt=0, le=120)]
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
+ChatUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")]
 SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
@@ -26,6 +27,8 @@ CARTESIA_URL: Final = "wss://api.cartesia.ai"
 ELEVENLABS_URL: Final = "wss://api.elevenlabs.io"
 XAI_URL: Final = "wss://api.x.ai"
 OPENAI_URL: Final = "https://api.openai.com/v1"
+ANTHROPIC_URL: Final = "https://api.anthropic.com"
+GOOGLE_URL: Final = "https://generativelanguage.googleapis.com"
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
 # The voice of ElevenLabs' own examples (George).
@@ -217,7 +220,7 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: Annotated[str, Meta(min_length=1)]
-    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")] = OPENAI_URL
+    base_url: ChatUrl = OPENAI_URL
     api_key: str = ""
     dialect: Dialect | None = None
     api_version: str = ""
@@ -226,6 +229,41 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     reasoning_effort: str | None = None
+    extra: dict[str, Any] = {}
+    connect_s: ChatSeconds = 3.0
+    first_token_s: ChatSeconds = 10.0
+    idle_s: ChatSeconds = 10.0
+
+
+class AnthropicOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """base_url: scheme and host, with or without `/v1`. temperature: left out for models that take none. max_tokens: of
+    a reply, its reasoning included; the vendor wants a limit. effort: `output_config.effort`; None has the model think
+    as little as it can be made to. extra: further fields of the request's body. connect_s, first_token_s, idle_s: as of
+    OpenAiOptions."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    base_url: ChatUrl = ANTHROPIC_URL
+    api_key: str = ""
+    temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] = 1_024
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    extra: dict[str, Any] = {}
+    connect_s: ChatSeconds = 3.0
+    first_token_s: ChatSeconds = 10.0
+    idle_s: ChatSeconds = 10.0
+
+
+class GoogleOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """base_url: scheme and host, with or without the API's version. max_tokens: of a reply, its thoughts included.
+    thinking_level: None has the model think as little as it can be made to. extra: further fields of the request's
+    body (`safetySettings`). connect_s, first_token_s, idle_s: as of OpenAiOptions."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    base_url: ChatUrl = GOOGLE_URL
+    api_key: str = ""
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    thinking_level: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
     extra: dict[str, Any] = {}
     connect_s: ChatSeconds = 3.0
     first_token_s: ChatSeconds = 10.0
@@ -271,10 +309,12 @@ class PipecatOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
+    "anthropic": {"llm": AnthropicOptions},
     "assemblyai": {"stt": AssemblyAiSpeechToTextOptions},
     "cartesia": {"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
     "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
     "elevenlabs": {"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
+    "google": {"llm": GoogleOptions},
     "local": {"stt": EmptyOptions, "tts": EmptyOptions},
     "openai": {"llm": OpenAiOptions},
     "pipecat": {"stt": PipecatOptions, "llm": PipecatOptions, "tts": PipecatOptions},

@@ -17,25 +17,16 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from control.voice.chat_question import CompletionApi, read_error
+from control.voice.completion_apis import COMPLETION_APIS
 from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
 from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
-from shared.chat_dialects import (
-    DIALECTS,
-    RULES,
-    STATUS_OF_CODE,
-    Dialect,
-    detect_dialect,
-    find_refused_field,
-    make_chat_url,
-    make_key_headers,
-    read_sentence,
-)
+from shared.chat_dialects import STATUS_OF_CODE
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
 MAX_LINES: Final = 2_000
@@ -53,10 +44,9 @@ UNREACHABLE: Final = (
 _UNPACKED: Final = {"Accept-Encoding": "identity"}
 # Of answers that may be about a key or an account in spite of their status.
 _SENTENCE_STATUSES: Final = (400, 403, 429)
-_BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
 # A speech vendor's base URL may be that of its WebSocket.
 _HTTP_SCHEME: Final = re.compile(r"^ws(?=s?://)")
-_QUESTION: Final = [{"role": "user", "content": "Say hello in one word."}]
+_QUESTION: Final = "Say hello in one word."
 
 # At lower levels these log URLs.
 for _name in ("httpx", "httpcore"):
@@ -97,23 +87,28 @@ DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
 
 class ProbeFailed(Exception):
     """The server did not answer as it should; the message says why and holds no key. status: of HTTP, 0 without an
-    answer. words: the vendor's, without the key. refused_field: of the request, that the model does not take and a
-    reply can do without; else empty."""
+    answer. words: the vendor's, without the key. error: the vendor's, as it came. is_key_refused: it is the key that
+    the vendor does not accept; told by the status where it is None."""
 
-    def __init__(self, message: str, *, status: int = 0, words: str = "", refused_field: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        words: str = "",
+        error: Mapping[str, Any] | None = None,
+        is_key_refused: bool | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status, self.words, self.refused_field = status, words, refused_field
-
-    @property
-    def is_key_refused(self) -> bool:
-        """Whether it is the key that the vendor does not accept."""
-        return self.status in (401, 403)
+        self.status, self.words, self.error = status, words, error or {}
+        self.is_key_refused = status in (401, 403) if is_key_refused is None else is_key_refused
 
 
 def can_probe(provider: KeyedProvider) -> bool:
     """Whether there is a server that can be asked."""
     facts = VENDORS.get(provider.offer.vendor)
-    is_known = "llm" in provider.offer.kinds or provider.offer.vendor in DOCUMENTS
+    has_model = "llm" in provider.offer.kinds and provider.offer.vendor in COMPLETION_APIS
+    is_known = has_model or provider.offer.vendor in DOCUMENTS
     return facts is not None and facts.takes_key and is_known
 
 
@@ -152,44 +147,26 @@ def _explain(error: Exception, timeout_s: float) -> str:
 
 async def _read_first_word(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
     """Leaves out a field that the model does not take and asks again, as media does. Raises ProbeFailed."""
-    options = provider.offer.defaults("llm")
-    base_url = str(options.get("base_url", OPENAI_URL))
-    named = options.get("dialect")
-    dialect = named if named in DIALECTS else detect_dialect(base_url)
-    url = make_chat_url(dialect, base_url, str(options.get("model", "")), str(options.get("api_version", "")))
-    body = {**make_body_options(options, dialect), "messages": _QUESTION, "stream": True}
-    headers = make_key_headers(dialect, provider.key)
+    api = COMPLETION_APIS[provider.offer.vendor](provider.offer.defaults("llm"), provider.key)
+    body = api.make_word_body(_QUESTION)
     while True:
         try:
-            return await _ask(http, url, body, headers, provider.key)
+            return await _ask(http, api, body, provider.key)
         except ProbeFailed as failed:
-            if failed.refused_field not in body:
+            refused = api.find_refused_field(failed.error)
+            if refused not in body:
                 raise
-            limit = body.pop(failed.refused_field)
-            if failed.refused_field == "max_tokens":
-                body.setdefault("max_completion_tokens", limit)
+            api.drop_field(body, refused)
 
 
-async def _ask(
-    http: httpx.AsyncClient, url: str, body: Mapping[str, Any], headers: Mapping[str, str], key: str
-) -> None:
+async def _ask(http: httpx.AsyncClient, api: CompletionApi, body: Mapping[str, Any], key: str) -> None:
     """Returns at the first word. Raises ProbeFailed."""
-    async with http.stream("POST", url, json=body, headers=headers) as response:
-        await _require_ok(response, key)
+    async with http.stream("POST", api.word_url, json=body, headers=api.headers) as response:
+        await _require_ok(response, key, api)
         async for line in _lines(response):
-            if _has_output(line):
+            if _has_word(api, line):
                 return
     raise ProbeFailed("the answer had no word")
-
-
-def make_body_options(options: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """The options that are fields of the request, by the names that the server wants."""
-    fields = {name: value for name, value in options.items() if name in _BODY_OPTIONS}
-    limit = RULES[dialect].completion_limit
-    if limit and "max_tokens" in fields:
-        fields.setdefault(limit, fields.pop("max_tokens"))
-    extra = options.get("extra")
-    return {**fields, **(extra if isinstance(extra, Mapping) else {})}
 
 
 async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> None:
@@ -223,20 +200,19 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
     yield rest.decode(errors="replace")
 
 
-def _has_output(line: str) -> bool:
-    """Whether a line of the event stream carries a part of the answer; reasoning counts, because the model works."""
+def _has_word(api: CompletionApi, line: str) -> bool:
+    """Whether a line of the event stream carries a part of the answer."""
     if not line.startswith("data:"):
         return False
     try:
-        chunk = msgspec.json.decode(line.removeprefix("data:").strip().encode())
-        delta: Any = chunk["choices"][0]["delta"]
-        return any(delta.get(field) for field in ("content", "reasoning", "reasoning_content"))
+        return api.has_word(msgspec.json.decode(line.removeprefix("data:").strip().encode()))
     except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
         return False
 
 
-async def _require_ok(response: httpx.Response, key: str) -> None:
-    """Raises ProbeFailed with the vendor's code in its message; its words, which may repeat the key, apart."""
+async def _require_ok(response: httpx.Response, key: str, api: CompletionApi | None = None) -> None:
+    """Raises ProbeFailed with the vendor's code in its message; its words, which may repeat the key, apart. api: where
+    a language model was asked."""
     if response.status_code == 200:
         return
     body = b""
@@ -244,32 +220,24 @@ async def _require_ok(response: httpx.Response, key: str) -> None:
         body += part
         if len(body) > MAX_ERROR_BYTES:
             break
-    status, error = response.status_code, _error_of(body)
+    status, error = response.status_code, read_error(body)
     raise ProbeFailed(
         f"HTTP {status} {redact(_code(error), key)}".rstrip(),
         status=meant_status(status, body),
         words=read_words(body, key),
-        refused_field=find_refused_field(error.get("code"), error.get("param")),
+        error=error,
+        is_key_refused=None if api is None else api.is_key_refused(status, error),
     )
-
-
-def _error_of(body: bytes) -> Mapping[str, Any]:
-    """The object under `error`; empty if there is none."""
-    try:
-        error = msgspec.json.decode(body)["error"]
-    except (msgspec.DecodeError, LookupError, TypeError):
-        return {}
-    if isinstance(error, str):
-        return {"code": read_sentence(error)}
-    return error if isinstance(error, Mapping) else {}
 
 
 def meant_status(status: int, body: bytes) -> int:
     """The status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no credit."""
-    code = _code(_error_of(body))
+    code = _code(read_error(body))
     return STATUS_OF_CODE[code] if status in _SENTENCE_STATUSES and code in STATUS_OF_CODE else status
 
 
 def _code(error: Mapping[str, Any]) -> str:
-    code = error.get("code") or error.get("type")
-    return code if isinstance(code, str) and len(code) <= 60 and code.isascii() and code.isprintable() else ""
+    """Of OpenAI and its like, of Anthropic (`type`), of Google (`status`: its `code` is a number)."""
+    found = (error.get(name) for name in ("code", "type", "status"))
+    code = next((one for one in found if isinstance(one, str) and one), "")
+    return code if len(code) <= 60 and code.isascii() and code.isprintable() else ""

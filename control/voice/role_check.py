@@ -36,7 +36,7 @@ class RoleRefused(ProbeFailed):
     does not tell."""
 
     def __init__(self, failed: ProbeFailed, kind: Kind, option: str) -> None:
-        super().__init__(str(failed), status=failed.status, words=failed.words)
+        super().__init__(str(failed), status=failed.status, words=failed.words, is_key_refused=failed.is_key_refused)
         self.kind, self.option = kind, option
 
 

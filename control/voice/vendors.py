@@ -35,6 +35,9 @@ class VendorFacts:
 
 
 VENDORS: Final[Mapping[str, VendorFacts]] = {
+    "anthropic": VendorFacts(
+        {"llm": ("model", "temperature", "max_tokens", "effort")}, takes_key=True, takes_address=True
+    ),
     "assemblyai": VendorFacts(
         {"stt": ("model", "keyterm", "format_turns", "agent_context")},
         takes_key=True,
@@ -64,6 +67,9 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         takes_key=True,
         takes_address=True,
         model_prefixes={"stt": ("scribe_",), "tts": ("eleven_",)},
+    ),
+    "google": VendorFacts(
+        {"llm": ("model", "temperature", "max_tokens", "thinking_level")}, takes_key=True, takes_address=True
     ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(

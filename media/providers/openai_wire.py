@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers import token_estimate
+from media.providers.conversation_turns import NO_RESULT, join_texts
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
@@ -26,9 +27,6 @@ from media.providers.ports import (
 from shared.chat_dialects import count_completion, find_refused_field, read_sentence
 
 DONE: Final = b"[DONE]"
-# Sent where a reply was interrupted before its tool answered: the API wants a result for every tool call.
-NO_RESULT: Final = "No result: the call was interrupted."
-
 _QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached")
 _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", *_QUOTA_CODES)
 # 498: Groq's capacity of a service tier. 529: an overloaded server behind OpenRouter.
@@ -51,7 +49,7 @@ def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
     Notes are part of the system message and of the user's: prompt templates of some open models refuse a system message
     behind the first place (https://github.com/vllm-project/vllm/issues/41114).
     """
-    system = _join(request.system, request.call_note)
+    system = join_texts(request.system, request.call_note)
     messages = [{"role": "system", "content": system}] if system else []
     results = {message.tool_call_id: message.text for message in request.messages if message.role == "tool"}
     for message in request.messages:
@@ -70,7 +68,7 @@ def _function(tool: ToolSpec) -> dict[str, Any]:
 
 def _entries(message: Message, results: dict[str, str]) -> Iterable[dict[str, Any]]:
     if message.role == "user":
-        yield {"role": "user", "content": _join(message.note, message.text)}
+        yield {"role": "user", "content": join_texts(message.note, message.text)}
     elif message.role == "assistant" and message.tool_calls:
         calls = [_call(call) for call in message.tool_calls]
         yield {"role": "assistant", "content": message.text or None, "tool_calls": calls}
@@ -78,11 +76,6 @@ def _entries(message: Message, results: dict[str, str]) -> Iterable[dict[str, An
             yield {"role": "tool", "tool_call_id": call.id, "content": results.get(call.id, NO_RESULT)}
     elif message.role == "assistant" and message.text:
         yield {"role": "assistant", "content": message.text}
-
-
-def _join(*texts: str) -> str:
-    """Those of the texts that are not empty, each a paragraph."""
-    return "\n\n".join(text for text in texts if text)
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
@@ -202,10 +195,11 @@ class _Chunk(Struct):
 
 class StreamedReply:
     """One reply, chunk by chunk. has_begun: the model has begun. done: the stream was marked as complete. has_failed:
-    the server reported an error in it."""
+    the server reported an error in it. bills_failures: whether replies that failed or have no token are billed."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, *, bills_failures: bool = True) -> None:
         self._provider = provider
+        self._bills_failures = bills_failures
         self._decoder = msgspec.json.Decoder(_Chunk)
         self._text: list[str] = []
         self._calls: dict[int, tuple[list[str], list[str], list[str]]] = {}  # id, name, arguments, in pieces
@@ -245,10 +239,10 @@ class StreamedReply:
         arguments = ("".join(arguments) for _, _, arguments in self._calls.values())
         return self._usage or token_estimate.estimate_tokens(request, "".join(self._text) + "".join(arguments))
 
-    def spent(self, request: ChatRequest, *, bills_failures: bool) -> TokenUsage:
-        """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first token.
-        bills_failures: whether the vendor bills replies that failed or have no token."""
-        is_free = not bills_failures and (self.has_failed or not self.has_begun)
+    def spent(self, request: ChatRequest) -> TokenUsage:
+        """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first
+        token."""
+        is_free = not self._bills_failures and (self.has_failed or not self.has_begun)
         return TokenUsage(0, 0) if is_free else self.usage(request)
 
     def _decode(self, data: bytes) -> _Chunk:

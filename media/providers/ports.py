@@ -243,6 +243,10 @@ CONTINUE_PROMPT: Final = (
 )
 
 
+# First user message for vendors whose conversations begin with the user, where the agent spoke first.
+CALL_BEGAN_PROMPT: Final = "[The call has begun.]"
+
+
 # Last user message of a ChatRequest that is no answer to the caller: a tool has ended that ran on while they talked.
 TOOL_ENDED_PROMPT: Final = (
     "[A tool that you called earlier has ended; its result is above, where you called it. "

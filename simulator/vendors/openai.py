@@ -22,6 +22,7 @@ from simulator.vendors.openai_request import (
     wrong_key,
 )
 from simulator.vendors.openai_stream import ChatReply, ReplyStream
+from simulator.vendors.reply_sender import ReplySender, drop_request, is_dropped
 from simulator.vendors.server import VendorState, reset_connection
 
 # The path that clients put before `/chat/completions`.
@@ -32,7 +33,6 @@ BASE_PATHS: Final[Mapping[Flavour, str]] = {
     "azure": "/openai/v1",
     "xai": "/v1",
 }
-_GARBAGE: Final = b'data: {"choices":[{"delta":{"conte\n\n'
 
 
 def greet(body: Mapping[str, Any]) -> ChatReply:
@@ -75,23 +75,16 @@ class ChatVendor:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         self._note(request)
         faults = self.state.open("llm")
-        if faults.has("refuse") or (faults.has("half_open") and faults.is_due):
-            return await self._drop(request, faults)
+        if is_dropped(faults):
+            return await drop_request(request, faults)
         try:
             stream = await self._accept(request, faults)
         except Refusal as refusal:
             headers = {"retry-after": "2"} if refusal.status == 429 else {}
             return web.json_response(refusal.body(self.flavour), status=refusal.status, headers=headers)
         if stream.body.get("stream"):
-            return await self._stream(request, stream, faults)
+            return await self._sender().send(request, stream, faults)
         return await self._answer(request, stream, faults)
-
-    async def _drop(self, request: web.Request, faults: FaultInjector) -> web.StreamResponse:
-        """Resets the connection, or keeps it without a word."""
-        if faults.has("half_open"):
-            await faults.begin_unit()
-        reset_connection(request)
-        return web.Response()
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> ReplyStream:
         """Raises Refusal."""
@@ -128,52 +121,16 @@ class ChatVendor:
             reset_connection(request)
             return web.Response()
         completion = make_completion(stream)
-        self._bill(stream)
+        self._sender().bill(stream)
         if is_garbage:
             return web.Response(body=b'{"choices":[{"mess', content_type="application/json")
         return web.json_response(completion)
 
-    async def _stream(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-        is_failed = False
-        try:
-            await response.prepare(request)
-            for event in stream.head():
-                await response.write(event)
-            await faults.wait(self.first_token_s)
-            await self._send_tokens(response, stream, faults)
-            is_failed = faults.has("error")
-            for event in stream.error() if is_failed else stream.end():
-                await response.write(event)
-            await response.write_eof()
-        except FaultCut:
-            reset_connection(request)
-        except ConnectionError:
-            pass  # the client has gone
-        finally:  # a client that goes away pays for what was computed
-            if not self._is_free(stream, is_failed=is_failed):
-                self._bill(stream)
-        return response
-
-    def _is_free(self, stream: ReplyStream, *, is_failed: bool) -> bool:
+    def _sender(self) -> ReplySender:
         """OpenRouter bills no reply that failed or has no token (its "zero completion insurance"); from the others a
         prompt that was accepted costs."""
-        return self.flavour == "openrouter" and (is_failed or not stream.completion_tokens)
-
-    async def _send_tokens(self, response: web.StreamResponse, stream: ReplyStream, faults: FaultInjector) -> None:
-        tokens = stream.tokens()
-        while not (faults.has("error") and faults.is_due):
-            is_garbage = await faults.begin_unit()
-            event = next(tokens, None)
-            if event is None:
-                return
-            await response.write(_GARBAGE if is_garbage else event)
-            await faults.wait(self.token_s)
-
-    def _bill(self, stream: ReplyStream) -> None:
-        self.state.bill("llm", stream.model, "prompt_tokens", stream.prompt_tokens - stream.cached)
-        self.state.bill("llm", stream.model, "cached_tokens", stream.cached)
-        self.state.bill("llm", stream.model, "completion_tokens", stream.completion_tokens + stream.reasoning)
+        is_free = self.flavour == "openrouter"
+        return ReplySender(self.state, self.first_token_s, self.token_s, is_free=is_free)
 
     def _key(self, request: web.Request) -> str:
         own = request.headers.get("api-key", "") if self.flavour == "azure" else ""

@@ -38,7 +38,8 @@ class ChatReply:
 @dataclass(slots=True)
 class ReplyStream:
     """Makes the events of one reply, and counts its tokens: a word is a token. cached: tokens of the prompt that the
-    vendor had cached. reasoning: tokens of thinking before the reply, which xAI counts apart."""
+    vendor had cached. reasoning: tokens that are billed besides: of thinking before the reply. xAI counts them
+    apart."""
 
     flavour: Flavour
     body: Mapping[str, Any]
@@ -46,6 +47,7 @@ class ReplyStream:
     model: str
     cached: int = 0
     reasoning: int = 0
+    garbage: bytes = field(default=b'data: {"choices":[{"delta":{"conte\n\n', init=False)
     completion_tokens: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "chatcmpl-" + "".join(random.choices(string.ascii_letters, k=12)))

@@ -52,7 +52,7 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
     lines = {line.split()[0]: " ".join(line.split()) for line in listed.splitlines()}
     assert lines["my-llama"] == "my-llama openai llm in service tiny http://127.0.0.1:9/v1"
     assert lines["deepgram"].startswith("deepgram deepgram stt+tts no key")
-    assert lines["elevenlabs"].startswith("elevenlabs elevenlabs tts no adapter")
+    assert lines["elevenlabs"].startswith("elevenlabs elevenlabs stt+tts no key")
     assert lines["groq"].startswith("groq openai llm no key")
     assert lines["standin"].startswith("standin standin stt+llm+tts for tests")
     assert SECRET not in listed
@@ -63,9 +63,9 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
     [
         (("set-key", "openai"), "", "no key was given on standard input"),
         (
-            ("set-key", "elevenlabs"),
+            ("set-key", "mine", "--vendor", "acme"),
             SECRET,
-            "no adapter for vendor 'elevenlabs' that takes a key, only for",
+            "no adapter for vendor 'acme' that takes a key, only for anthropic, assemblyai, cartesia, deepgram,",
         ),
         (("set-key", "other"), SECRET, "for a new one name its vendor"),
         (("test", "openai"), "", "openai has no key"),

@@ -41,9 +41,7 @@ def fault(
     ],
     vendor: Annotated[
         str,
-        typer.Option(
-            metavar="NAME", help="deepgram, openai, cartesia, elevenlabs or assemblyai; else the role's first."
-        ),
+        typer.Option(metavar="NAME", help="As `vendors list` names it; else the role's first."),
     ] = "",
     after: Annotated[int, typer.Option(metavar="N", min=0, help="Units (tokens, chunks, results) before it.")] = 0,
     connections: Annotated[

@@ -24,6 +24,8 @@ from vocalized.doctor.provider_requests import MAX_TOKENS, ask_model, recognise_
 # Requests at once: enough to be quick, too few for any vendor's limit.
 MOST_AT_ONCE: Final = 4
 _TOKEN_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+# Their limit counts thinking as well, which not every model can be kept from: a word would not come.
+_THINKERS: Final = ("anthropic", "google")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,12 @@ class _AccountTrial:
         return await recognise_clip(provider, meter, language, self.options.clip)
 
     def _plan_options(self) -> Mapping[str, Any]:
-        """The options as a call's plan has them. A limit of tokens is added to a model's."""
+        """The options as a call's plan has them. A limit of tokens is added to a model's that does not think."""
         options = dict(self.account.offer.defaults(self.kind))
         if self.account.key:
             options[KEY_OPTION] = self.account.key
         takes_limit = _TOKEN_LIMITS[0] in self.adapter.options.__struct_fields__
-        if takes_limit and not options.keys() & set(_TOKEN_LIMITS):
+        if takes_limit and self.account.offer.vendor not in _THINKERS and not options.keys() & set(_TOKEN_LIMITS):
             options[_TOKEN_LIMITS[0]] = MAX_TOKENS
         return options
 

@@ -21,6 +21,8 @@ from vocalized.vendors.configuration import VendorsConfig
 PROVIDERS: Final = {
     "simulated-deepgram": "deepgram",
     "simulated-openai": "openai",
+    "simulated-anthropic": "anthropic",
+    "simulated-google": "google",
     "simulated-cartesia": "cartesia",
     "simulated-elevenlabs": "elevenlabs",
     "simulated-assemblyai": "assemblyai",
@@ -28,7 +30,7 @@ PROVIDERS: Final = {
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai", "local"),
-    "llm": ("simulated-openai", "receptionist"),
+    "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
     "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
 }
 _PATH: Final = "/admin/providers"
@@ -109,6 +111,12 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
             "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},
         },
         "openai": {"llm": {"model": "gpt-5.4-mini", "base_url": f"https://{config.host('openai')}/v1"}},
+        "anthropic": {
+            "llm": {"model": "claude-haiku-4-5", "base_url": f"https://{config.host('anthropic')}"},
+        },
+        "google": {
+            "llm": {"model": "gemini-3.5-flash-lite", "base_url": f"https://{config.host('google')}"},
+        },
         "cartesia": {
             "stt": {"model": "ink-2", "base_url": cartesia},
             "tts": {"model": "sonic-3.5", "base_url": cartesia},

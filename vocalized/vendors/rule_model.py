@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from media.providers.ports import ChatRequest, Message, TextDelta, ToolCall, ToolSpec
+from media.providers.ports import CALL_BEGAN_PROMPT, ChatRequest, Message, TextDelta, ToolCall, ToolSpec
 from media.providers.receptionist.llm import ReceptionistLanguageModel
 from simulator.vendors.openai_stream import ChatReply, ToolUse
 from vocalized.vendors.schema_reply import answer_by_schema, wants_schema
@@ -31,6 +31,8 @@ def _read_messages(entries: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mess
 
 def _conversation(entries: Sequence[Mapping[str, Any]]) -> Iterator[Message]:
     for entry in entries:
+        if entry["role"] == "user" and _text(entry) == CALL_BEGAN_PROMPT:
+            continue
         if entry["role"] == "user":
             yield Message("user", _text(entry).rpartition("\n\n")[2])  # behind the phone system's note
         elif entry["role"] == "tool":

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
@@ -19,6 +20,7 @@ from simulator.vendors.documents import cartesia_documents, deepgram_documents, 
 from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Role
+from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
@@ -31,6 +33,8 @@ from vocalized.vendors.rule_model import answer_by_rules
 ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "deepgram": ("stt", "tts"),
     "openai": ("llm",),
+    "anthropic": ("llm",),
+    "google": ("llm",),
     "cartesia": ("stt", "tts"),
     "elevenlabs": ("stt", "tts"),
     "assemblyai": ("stt",),
@@ -73,6 +77,8 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
         states["deepgram"], make_ear, ListenTiming(segment_ms=_SEGMENT_MS), SpeakTiming(voice=senses.voice)
     )
     openai = ChatVendor(state=states["openai"], reply=answer_by_rules, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
+    anthropic = AnthropicVendor(states["anthropic"], answer_by_rules, FIRST_TOKEN_S, TOKEN_S)
+    google = GeminiVendor(states["google"], answer_by_rules, FIRST_TOKEN_S, TOKEN_S)
     cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
     elevenlabs = SimulatedElevenLabs(states["elevenlabs"], make_ear, GenerationTiming(voice=senses.voice))
     assemblyai = SimulatedAssemblyAi(states["assemblyai"], make_ear)
@@ -80,6 +86,8 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
         "assemblyai": assemblyai.routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
+        "anthropic": anthropic.routes(),
+        "google": google.routes(),
         "cartesia": _join(cartesia.routes(), cartesia_documents(states["cartesia"])),
         "elevenlabs": _join(elevenlabs.routes(), elevenlabs_documents(states["elevenlabs"])),
     }

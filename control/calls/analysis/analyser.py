@@ -12,7 +12,8 @@ from control.calls.analysis.model import (
     CallFindings,
 )
 from control.calls.analysis.questions import AnswerInvalid, make_messages, make_repair, make_schema, read_answer
-from control.voice.chat_completion import ChatFailed, ChatQuestion, ChatUsage, complete, estimate_prompt
+from control.voice.chat_completion import complete
+from control.voice.chat_question import ChatFailed, ChatQuestion, ChatUsage, estimate_prompt
 from shared.egress import EgressGuard
 from shared.plan import ProviderPlan
 

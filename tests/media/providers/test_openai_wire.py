@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.providers.openai_wire import NO_RESULT, StreamedReply, make_http_error, make_messages
+from media.providers.conversation_turns import NO_RESULT
+from media.providers.openai_wire import StreamedReply, make_http_error, make_messages
 from media.providers.ports import ChatRequest, Message, ProviderError, ProviderSlow, TokenUsage, ToolCall
 from tests.media.providers.sse_server import delta
 

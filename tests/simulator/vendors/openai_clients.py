@@ -101,7 +101,7 @@ class _ReplySink(FrameProcessor):
         await self.push_frame(frame, direction)
 
 
-async def run_model(service: OpenAILLMService, context: LLMContext) -> list[Frame]:
+async def run_model(service: Any, context: LLMContext) -> list[Frame]:
     """Has the model answer once; returns all frames that it pushed."""
     sink = _ReplySink()
     params = PipelineParams(enable_metrics=True, enable_usage_metrics=True)
@@ -116,5 +116,6 @@ async def run_model(service: OpenAILLMService, context: LLMContext) -> list[Fram
 
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(runner.run(), ask())
-    await service._client.close()  # pipecat leaves it open
+    if service._client is not None:
+        await service._client.close()  # pipecat leaves it open, except for Google's
     return sink.pushed

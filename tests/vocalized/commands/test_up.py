@@ -192,17 +192,19 @@ async def own_agent_calls(state: Path, taken: str) -> str:
 
 
 async def simulated_vendors_are_paid(addresses: dict[str, Any], call_id: str) -> None:
-    """The agent named no provider, so it heard and spoke by the simulated vendors, and went on without their model."""
+    """The agent named no provider, so it heard and spoke by the simulated vendors, and answered by the model behind the
+    one that failed."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(30):
         api = ApiClient(session, addresses["control"])
         await api.sign_in(**addresses["admin"], staff=True)
         costs: dict[str, Any] = {}
-        while not {"stt", "tts"} <= costs.keys():
+        while not {"stt", "llm", "tts"} <= costs.keys():
             found = (await api.request("GET", f"/admin/calls/{call_id}"))["call"]
             costs = {one["resource_type"]: one for one in found["costs"]}
             await asyncio.sleep(0.1)
-    assert all(costs[role]["provider"].startswith("simulated-") and costs[role]["cost"] > 0 for role in ("stt", "tts"))
-    assert "llm" not in costs
+    paid = [costs[role] for role in ("stt", "llm", "tts")]
+    assert all(one["provider"].startswith("simulated-") and one["cost"] > 0 for one in paid)
+    assert costs["llm"]["provider"] != "simulated-openai"
 
 
 async def vocalized(*arguments: str) -> dict[str, Any]:

@@ -102,8 +102,7 @@ class CellCall:
         """Runs the call; `judge_call` is left to do. Whatever a provider does is in the result."""
         result = CellResult(self._cell)
         caller = Caller(await self._words(), Ending(quiet_ms=1_200, timeout_ms=15_000))
-        chats = [self._accounts.chats[name] for name in self._chain.llm]
-        known = [len(chat.bodies) for chat in chats]
+        known = {name: len(self._accounts.chat_bodies(name)) for name in self._chain.llm}
         mark = mark_bills(self._accounts)
         if self._cell.is_at_opening:
             self._strike()
@@ -125,7 +124,7 @@ class CellCall:
             replies=[expected_reply(turn) for turn in range(1, self._turns + 1)],
             reports=caller.reports,
             agent=bytes(call.audio.agent),
-            bodies=[body for chat, count in zip(chats, known, strict=True) for body in chat.bodies[count:]],
+            bodies=[body for name, count in known.items() for body in self._accounts.chat_bodies(name)[count:]],
             events=events,
             disturbed=self._disturbed,
             struck_at=self._struck_at,

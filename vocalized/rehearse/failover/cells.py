@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.vendors.faults import Fault, FaultKind, Role
-from simulator.vendors.openai_request import Flavour
 
 # The four that meet a handshake. A recogniser's is at the start of the call, others' in each turn.
 REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
@@ -19,7 +18,7 @@ class ChainPair:
     """A call's providers: the first choice and the next one of each role."""
 
     stt: tuple[str, str]
-    llm: tuple[Flavour, Flavour]
+    llm: tuple[str, str]
     tts: tuple[str, str]
 
     def of(self, role: Role) -> tuple[str, str]:
@@ -41,7 +40,11 @@ CHAINS: Final = {
     "universal": ChainPair(("universal", "nova"), ("xai", "openai"), ("sonic", "aura")),
     "grok": ChainPair(("grok", "nova"), ("openai", "groq"), ("sonic", "aura")),
     "universal-3": ChainPair(("universal-3", "ink"), ("openai", "groq"), ("sonic", "aura")),
+    "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
+    "gemini": ChainPair(("ink", "nova"), ("google", "anthropic"), ("aura", "sonic")),
 }
+# Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
+_RECOGNISER_CHAINS: Final = ("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok", "universal-3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,15 @@ class Cell:
 
 def single_faults() -> Iterator[Cell]:
     """Each role and each fault that makes sense for it."""
-    for chain in CHAINS:
+    for chain in _RECOGNISER_CHAINS:
         yield from (Cell(chain, (RoleFault("stt", Fault(kind), at_opening=True),)) for kind in REFUSALS)
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
     for chain in ("nova", "ink", "scribe"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
+    for chain in ("claude", "gemini"):
+        yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
     # The three other dialects, where they report errors in words of their own.
     for chain in ("flux", "ink-turns", "universal"):
         own: tuple[FaultKind, ...] = ("no_credit", "rate_limited", "error")

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from media.providers.ports import CONTINUE_PROMPT
+from media.providers.ports import CALL_BEGAN_PROMPT, CONTINUE_PROMPT
 from media.tools.fillers import late_fillers
 from simulator.carrier.audio_clip import Clip, read_clip
 from simulator.carrier.audio_level import Span
@@ -95,7 +95,7 @@ def is_filler(text: str) -> bool:
 def heard_turns(body: Mapping[str, Any]) -> list[str]:
     """The caller's turns in a request to a language model, as the recogniser delivered them."""
     users = [str(message["content"]) for message in body["messages"] if message["role"] == "user"]
-    return [text for text in users if text != CONTINUE_PROMPT]
+    return [text for text in users if text not in (CALL_BEGAN_PROMPT, CONTINUE_PROMPT)]
 
 
 def reply_to(body: Mapping[str, Any]) -> ChatReply:

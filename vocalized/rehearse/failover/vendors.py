@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from shared.plan import ProviderPlan
+from simulator.vendors import anthropic_request, gemini_request
+from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
@@ -14,6 +16,7 @@ from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Role
+from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
@@ -22,8 +25,21 @@ from simulator.vendors.xai import SimulatedXai
 from vocalized.rehearse.failover.conversation import reply_to
 
 ServerName = Literal[
-    "assemblyai", "deepgram", "cartesia", "elevenlabs", "openai", "groq", "openrouter", "azure", "xai", "grok"
+    "assemblyai",
+    "deepgram",
+    "cartesia",
+    "elevenlabs",
+    "openai",
+    "groq",
+    "openrouter",
+    "azure",
+    "xai",
+    "grok",
+    "anthropic",
+    "google",
 ]
+ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
+SpeechVendor = SimulatedAssemblyAi | SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | SimulatedXai
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
@@ -58,6 +74,8 @@ PROVIDERS: Final = {
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
+        SimulatedProvider("anthropic", "llm", "anthropic", {"model": "claude-haiku-4-5"}),
+        SimulatedProvider("google", "llm", "google", {"model": "gemini-3.5-flash-lite"}),
     )
 }
 
@@ -71,8 +89,8 @@ class VendorAccounts:
     cartesia: SimulatedCartesia
     elevenlabs: SimulatedElevenLabs
     grok: SimulatedXai
-    chats: dict[Flavour, ChatVendor]
-    addresses: dict[ServerName, str] = field(default_factory=dict)
+    models: dict[str, ModelVendor]
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def state(self, provider: str) -> VendorState:
         """Faults and bills of a provider's vendor."""
@@ -85,12 +103,21 @@ class VendorAccounts:
             return self.assemblyai.state
         if server == "grok":
             return self.grok.state
-        return self.cartesia.state if server == "cartesia" else self.chats[server].state
+        return self.cartesia.state if server == "cartesia" else self.models[server].state
+
+    def chat_bodies(self, provider: str) -> list[dict[str, Any]]:
+        """The requests that a language model accepted, as ones of chat completions."""
+        vendor = self.models[PROVIDERS[provider].server]
+        if isinstance(vendor, AnthropicVendor):
+            return [anthropic_request.to_chat_body(body) for body in vendor.bodies]
+        if isinstance(vendor, GeminiVendor):
+            return [gemini_request.to_chat_body(body) for body in vendor.bodies]
+        return vendor.bodies
 
     def plan(self, provider: str) -> ProviderPlan:
         """The provider for a call's plan."""
         found = PROVIDERS[provider]
-        vendor = "openai" if found.role == "llm" else _VENDORS.get(found.server, found.server)
+        vendor = "openai" if found.server in _FLAVOURS else _VENDORS.get(found.server, found.server)
         options = {**found.options, "api_key": self.state(provider).key, "base_url": self._base_url(found)}
         return ProviderPlan(provider, options, vendor)
 
@@ -105,6 +132,8 @@ class VendorAccounts:
             or server == "grok"
         ):  # mypy narrows only this
             return f"wss://{address}"
+        if server == "anthropic" or server == "google":
+            return f"https://{address}"
         return f"https://{address}{BASE_PATHS[server]}"
 
 
@@ -113,26 +142,22 @@ async def running_accounts(
     certificate: ServerCertificate, make_ear: Callable[[], Ear]
 ) -> AsyncIterator[VendorAccounts]:
     """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
-    chats = {name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS}
+    models: dict[str, ModelVendor] = {
+        name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS
+    }
+    models["anthropic"] = AnthropicVendor(reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
+    models["google"] = GeminiVendor(reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
     cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
     elevenlabs = SimulatedElevenLabs(
         make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
     )
     assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
-    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, chats)
+    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, models)
     async with AsyncExitStack() as running:
 
-        async def serve(
-            name: ServerName,
-            vendor: SimulatedAssemblyAi
-            | SimulatedDeepgram
-            | SimulatedCartesia
-            | SimulatedElevenLabs
-            | SimulatedXai
-            | ChatVendor,
-        ) -> None:
-            cancels = isinstance(vendor, ChatVendor)
+        async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
+            cancels = name in models
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
@@ -141,6 +166,6 @@ async def running_accounts(
         await serve("cartesia", accounts.cartesia)
         await serve("elevenlabs", accounts.elevenlabs)
         await serve("grok", accounts.grok)
-        for name, chat in chats.items():
-            await serve(name, chat)
+        for name, model in models.items():
+            await serve(name, model)
         yield accounts

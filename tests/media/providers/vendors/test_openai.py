@@ -23,7 +23,8 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
-from media.providers.vendors.openai import DRAIN_S, OpenAiLanguageModel
+from media.providers.streamed_model import DRAIN_S, StreamedLanguageModel
+from media.providers.vendors.openai import OpenAiApi
 from media.providers.warm_http import make_session
 from shared.vendor_options import OpenAiOptions
 from tests.media.providers.sse_server import CHUNKED, DONE, OK, SseServer, Step, delta, event, sse_server, usage
@@ -35,9 +36,9 @@ HELLO = [delta(role="assistant", content=""), delta(content="Hel"), delta(conten
 END: list[Step] = [usage(7, 2), DONE, b""]
 
 
-def model(server: SseServer, http: aiohttp.ClientSession, **options: Any) -> OpenAiLanguageModel:
+def model(server: SseServer, http: aiohttp.ClientSession, **options: Any) -> StreamedLanguageModel:
     fields = {"model": "tiny", "base_url": server.url, "api_key": KEY, **options}
-    return OpenAiLanguageModel("my-llama", msgspec.convert(fields, OpenAiOptions), http)
+    return StreamedLanguageModel(OpenAiApi("my-llama", msgspec.convert(fields, OpenAiOptions)), http)
 
 
 async def collect(*scripts: tuple[str, Sequence[Step]], **options: Any) -> tuple[list[LanguageModelEvent], SseServer]:
@@ -283,7 +284,7 @@ async def test_cancelling_a_wait_closes_the_connection() -> None:
 
 async def test_the_connection_is_reused_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     # The end of an answer is read within this time, or else the connection is given up: a busy machine gets longer.
-    monkeypatch.setattr("media.providers.vendors.openai.DRAIN_S", 60.0)
+    monkeypatch.setattr("media.providers.streamed_model.DRAIN_S", 60.0)
     async with sse_server((CHUNKED, [*HELLO, *END])) as server, aiohttp.ClientSession() as http:
         llm = model(server, http)
         for _ in range(3):

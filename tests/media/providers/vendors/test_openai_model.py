@@ -8,7 +8,8 @@ import pytest
 
 from media.providers.cleanup import close_stream
 from media.providers.ports import CONTINUE_PROMPT, ChatRequest, Message, ProviderError, TextDelta, TokenUsage, ToolCall
-from media.providers.vendors.openai import OpenAiLanguageModel
+from media.providers.streamed_model import StreamedLanguageModel
+from media.providers.vendors.openai import OpenAiApi
 from shared.vendor_options import OpenAiOptions
 from tests.platform.model import running_model_server
 
@@ -26,7 +27,7 @@ def server() -> Iterator[str]:
         yield address
 
 
-def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiLanguageModel:
+def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> StreamedLanguageModel:
     options = OpenAiOptions(
         "any",
         f"{url}/v1",
@@ -36,7 +37,7 @@ def model(url: str, http: aiohttp.ClientSession, max_tokens: int) -> OpenAiLangu
         first_token_s=DEADLINE_S,
         idle_s=DEADLINE_S,
     )
-    return OpenAiLanguageModel("my-llama", options, http)
+    return StreamedLanguageModel(OpenAiApi("my-llama", options), http)
 
 
 async def test_words_are_streamed_and_usage_is_counted(server: str) -> None:

@@ -1,0 +1,127 @@
+"""Anthropic's Messages API as control asks it. Sheet: docs/vendors/anthropic.md."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
+from control.voice.offers import BASE_URL
+from shared.anthropic_messages import (
+    choose_thinking,
+    find_refused_field,
+    is_out_of_credit,
+    make_headers,
+    make_messages_url,
+)
+from shared.vendor_options import ANTHROPIC_URL, AnthropicOptions
+
+# Of a reply, where the provider sets none: media's.
+_DEFAULT_LIMIT: Final = AnthropicOptions("").max_tokens
+_CUT_AT_LIMIT: Final = ("max_tokens", "model_context_window_exceeded")
+
+
+class _Block(Struct):
+    type: str = ""
+    text: str = ""
+
+
+class _Usage(Struct):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class _Reply(Struct):
+    content: list[_Block]
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+
+
+class AnthropicChat:
+    """CompletionApi of the Messages API. options: of a provider, as a plan or the catalogue has them."""
+
+    def __init__(self, options: Mapping[str, Any], key: str) -> None:
+        self.word_url = self.reply_url = make_messages_url(str(options.get(BASE_URL) or ANTHROPIC_URL))
+        self.headers: Mapping[str, str] = make_headers(key)
+        self._options = options
+
+    def make_word_body(self, text: str) -> dict[str, Any]:
+        """As media asks."""
+        limit = self._options.get("max_tokens", _DEFAULT_LIMIT)
+        return {**self._fields(limit), "messages": [{"role": "user", "content": text}], "stream": True}
+
+    def has_word(self, event: Any) -> bool:
+        """Whether an event has a part of the answer."""
+        return any(event["delta"].get(field) for field in ("text", "thinking"))
+
+    def find_refused_field(self, error: Mapping[str, Any]) -> str:
+        """By the error's words: it has no parameter."""
+        return find_refused_field(error)
+
+    def drop_field(self, body: dict[str, Any], name: str) -> None:
+        """A reply can do without it."""
+        del body[name]
+
+    def is_key_refused(self, status: int, error: Mapping[str, Any]) -> bool:
+        """By the status."""
+        return status in (401, 403)
+
+    def is_quota_used(self, status: int, error: Mapping[str, Any]) -> bool:
+        """By the status, or the error's words."""
+        return status == 402 or is_out_of_credit(error)
+
+    def make_body(self, question: ChatQuestion) -> dict[str, Any]:
+        """With the schema as the format of the reply."""
+        fields = self._fields(question.max_tokens)
+        system = [message["content"] for message in question.messages if message["role"] == "system"]
+        output = {**fields.get("output_config", {}), "format": {"type": "json_schema", "schema": question.schema}}
+        return {
+            **fields,
+            "system": "\n\n".join(system),
+            "messages": [message for message in question.messages if message["role"] != "system"],
+            "output_config": output,
+        }
+
+    def loosen_format(self, body: dict[str, Any], error: Mapping[str, Any]) -> bool:
+        """Models before 4.5 take no schema, and others not every schema; the prompt has it as well."""
+        text = str(error.get("message")).lower()
+        if "format" not in body["output_config"] or not any(word in text for word in ("output_config", "schema")):
+            return False
+        body["output_config"] = {name: value for name, value in body["output_config"].items() if name != "format"}
+        return True
+
+    def read(self, body: bytes, question: ChatQuestion) -> ChatCompletion:
+        """Raises ChatFailed."""
+        try:
+            read = msgspec.json.decode(body, type=_Reply)
+        except msgspec.DecodeError:
+            raise ChatFailed("unreadable", is_temporary=True, usage=estimate_usage(question, "")) from None
+        text = "".join(block.text for block in read.content if block.type == "text")
+        usage = _read_usage(read.usage) if read.usage else estimate_usage(question, text)
+        if read.stop_reason == "refusal":
+            raise ChatFailed("declined", ends_chain=True, usage=usage)
+        if read.stop_reason in _CUT_AT_LIMIT:
+            raise ChatFailed("too_long", ends_chain=True, usage=usage)
+        if not text:
+            raise ChatFailed("unreadable", is_temporary=True, usage=usage)
+        return ChatCompletion(text, usage)
+
+    def _fields(self, max_tokens: int) -> dict[str, Any]:
+        model, temperature = str(self._options.get("model", "")), self._options.get("temperature")
+        extra = self._options.get("extra")
+        return {
+            "model": model,
+            "max_tokens": max_tokens,
+            **({} if temperature is None else {"temperature": temperature}),
+            **choose_thinking(model, self._options.get("effort")),
+            **(extra if isinstance(extra, Mapping) else {}),
+        }
+
+
+def _read_usage(usage: _Usage) -> ChatUsage:
+    """Writing to the cache counts as prompt."""
+    prompt = usage.input_tokens + (usage.cache_creation_input_tokens or 0)
+    return ChatUsage(max(0, prompt), max(0, usage.cache_read_input_tokens or 0), max(0, usage.output_tokens))

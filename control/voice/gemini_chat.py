@@ -1,0 +1,153 @@
+"""Google's Gemini API as control asks it. Sheet: docs/vendors/google.md."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion, ChatUsage, estimate_usage
+from control.voice.offers import BASE_URL
+from shared.gemini_api import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
+from shared.vendor_options import GOOGLE_URL
+
+# A model that takes no schema is asked for any JSON, then for text; the prompt has the schema as well.
+_FORMAT: Final = ("responseJsonSchema", "responseMimeType")
+_WHOLE: Final = ("STOP", "FINISH_REASON_UNSPECIFIED", None)
+
+
+class _Part(Struct):
+    text: str = ""
+    thought: bool = False
+
+
+class _Content(Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(Struct, rename="camel"):
+    content: _Content | None = None
+    finish_reason: str | None = None
+
+
+class _UsageMetadata(Struct, rename="camel"):
+    prompt_token_count: int = 0
+    cached_content_token_count: int = 0
+    candidates_token_count: int = 0
+    thoughts_token_count: int = 0
+
+
+class _PromptFeedback(Struct, rename="camel"):
+    block_reason: str = ""
+
+
+class _Response(Struct, rename="camel"):
+    candidates: list[_Candidate] = []
+    usage_metadata: _UsageMetadata | None = None
+    prompt_feedback: _PromptFeedback | None = None
+
+
+class GeminiChat:
+    """CompletionApi of the Gemini API. options: of a provider, as a plan or the catalogue has them."""
+
+    def __init__(self, options: Mapping[str, Any], key: str) -> None:
+        base_url, self._model = str(options.get(BASE_URL) or GOOGLE_URL), str(options.get("model", ""))
+        self.word_url = make_gemini_url(base_url, self._model, is_streamed=True)
+        self.reply_url = make_gemini_url(base_url, self._model, is_streamed=False)
+        self.headers: Mapping[str, str] = make_headers(key)
+        self._options = options
+
+    def make_word_body(self, text: str) -> dict[str, Any]:
+        """As media asks."""
+        limit = self._options.get("max_tokens")
+        settings = self._settings() if limit is None else {**self._settings(), "maxOutputTokens": limit}
+        contents = [{"role": "user", "parts": [{"text": text}]}]
+        return {"contents": contents, "generationConfig": settings, **self._extra()}
+
+    def has_word(self, event: Any) -> bool:
+        """Whether an event has a part of the answer."""
+        return any(part.get("text") for part in event["candidates"][0]["content"]["parts"])
+
+    def find_refused_field(self, error: Mapping[str, Any]) -> str:
+        """None: the errors name no field that a reply could do without."""
+        return ""
+
+    def drop_field(self, body: dict[str, Any], name: str) -> None:
+        """A reply can do without it."""
+        body["generationConfig"].pop(name, None)
+
+    def is_key_refused(self, status: int, error: Mapping[str, Any]) -> bool:
+        """By the status, or the error's reason."""
+        return status == 403 or is_key_refused(status, error)
+
+    def is_quota_used(self, status: int, error: Mapping[str, Any]) -> bool:
+        """By the status, or the quota that the error names."""
+        return status == 402 or (status == 429 and is_day_used_up(error))
+
+    def make_body(self, question: ChatQuestion) -> dict[str, Any]:
+        """With the schema as the format of the reply."""
+        system = [message["content"] for message in question.messages if message["role"] == "system"]
+        settings = {
+            **self._settings(),
+            "maxOutputTokens": question.max_tokens,
+            "responseMimeType": "application/json",
+            "responseJsonSchema": question.schema,
+        }
+        return {
+            "systemInstruction": {"parts": [{"text": "\n\n".join(system)}]},
+            "contents": [_content(message) for message in question.messages if message["role"] != "system"],
+            "generationConfig": settings,
+            **self._extra(),
+        }
+
+    def loosen_format(self, body: dict[str, Any], error: Mapping[str, Any]) -> bool:
+        """The format is named by words of the message only."""
+        text = str(error.get("message")).lower().replace("_", "")
+        asked = [name for name in _FORMAT if name in body["generationConfig"]]
+        if not asked or not any(word in text for word in ("schema", "responsemimetype", "json mode")):
+            return False
+        del body["generationConfig"][asked[0]]
+        return True
+
+    def read(self, body: bytes, question: ChatQuestion) -> ChatCompletion:
+        """Raises ChatFailed."""
+        try:
+            read = msgspec.json.decode(body, type=_Response)
+        except msgspec.DecodeError:
+            raise ChatFailed("unreadable", is_temporary=True, usage=estimate_usage(question, "")) from None
+        candidate = read.candidates[0] if read.candidates else _Candidate()
+        parts = candidate.content.parts if candidate.content else None
+        text = "".join(part.text for part in parts or () if not part.thought)
+        usage = _read_usage(read.usage_metadata) if read.usage_metadata else estimate_usage(question, text)
+        if candidate.finish_reason == "MAX_TOKENS":
+            raise ChatFailed("too_long", ends_chain=True, usage=usage)
+        is_blocked = read.prompt_feedback is not None and bool(read.prompt_feedback.block_reason)
+        if is_blocked or candidate.finish_reason not in _WHOLE:
+            raise ChatFailed("declined", ends_chain=True, usage=usage)
+        if not text:
+            raise ChatFailed("unreadable", is_temporary=True, usage=usage)
+        return ChatCompletion(text, usage)
+
+    def _settings(self) -> dict[str, Any]:
+        temperature = self._options.get("temperature")
+        thinking = choose_thinking(self._model, self._options.get("thinking_level"))
+        return {
+            **({} if temperature is None else {"temperature": temperature}),
+            **({"thinkingConfig": thinking} if thinking else {}),
+        }
+
+    def _extra(self) -> Mapping[str, Any]:
+        extra = self._options.get("extra")
+        return extra if isinstance(extra, Mapping) else {}
+
+
+def _content(message: Mapping[str, str]) -> dict[str, Any]:
+    role = "model" if message["role"] == "assistant" else "user"
+    return {"role": role, "parts": [{"text": message["content"]}]}
+
+
+def _read_usage(usage: _UsageMetadata) -> ChatUsage:
+    """The API's prompt includes what was cached, its candidates do not include the thoughts."""
+    cached = max(0, min(usage.cached_content_token_count, usage.prompt_token_count))
+    completion = usage.candidates_token_count + usage.thoughts_token_count
+    return ChatUsage(max(0, usage.prompt_token_count - cached), cached, max(0, completion))

@@ -1,0 +1,192 @@
+"""A language model whose reply is streamed over HTTP as server-sent events, whatever the vendor's wire."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from media.providers.chat_api import ChatApi, ReplyReader
+from media.providers.error_code import name_media_type
+from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError, ProviderSlow
+from media.providers.sse import SseError, SseParser
+from media.providers.vendor import ProviderSetup
+from media.providers.wait_history import UsualWait
+from media.providers.warm_http import WarmServer
+
+# The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
+DRAIN_S: Final = 0.2
+# After the reply's last token its usage and the mark of the end follow; without them the reply is whole all the same.
+# Less than the chain waits between two events, else another model would continue it.
+USAGE_S: Final = 0.7
+MAX_ERROR_BYTES: Final = 64_000
+# The vendors publish no figure for the first token: their accounts begin at the bound of all deadlines, and are learnt.
+VENDOR_WAIT: Final = UsualWait(0.5, 0.9)
+_HEADERS: Final = {
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class ChatServer:
+    """What all calls share of one server and model. refused: fields that the model does not take, learned from its
+    errors. warm: its connections. tls: None for aiohttp's own settings."""
+
+    refused: set[str] = field(default_factory=set)
+    warm: WarmServer | None = None
+    tls: ssl.SSLContext | None = None
+
+    async def close(self) -> None:
+        """Nothing: the connections are shared with other models."""
+
+
+class StreamedLanguageModel:
+    """LanguageModel over HTTP. api: the vendor's wire for one model. The caller owns the HTTP session, which pools the
+    connections of all calls."""
+
+    def __init__(self, api: ChatApi, http: aiohttp.ClientSession, server: ChatServer | None = None) -> None:
+        self.name = api.provider
+        self._api = api
+        self._http = http
+        self._server = server or ChatServer()
+
+    def prepare(self) -> None:
+        """Opens a connection in the background if none is idle."""
+        if self._server.warm is not None:
+            self._server.warm.prepare()
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
+        """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
+
+        When the stream breaks after the server took the request, an estimate of the tokens comes before the error.
+        """
+        reply = self._api.make_reader()
+        deadline = asyncio.get_running_loop().time() + self._api.timeouts.first_token_s
+        response = await self._post(request, deadline)
+        events = self._events(response, reply, deadline)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+            for event in reply.finish(request):
+                yield event
+            if await _drain(response) and self._server.warm is not None:
+                self._server.warm.give_back()
+        except ProviderError:
+            yield reply.spent(request)
+            raise
+        finally:
+            response.close()
+
+    async def _events(
+        self, response: aiohttp.ClientResponse, reply: ReplyReader, deadline: float
+    ) -> AsyncGenerator[LanguageModelEvent, None]:
+        parser = SseParser()
+        while not reply.done:
+            try:
+                chunk = await self._within(deadline, response.content.readany(), "no token came in time")
+            except ProviderError:
+                if reply.is_complete:
+                    return
+                raise
+            for data in self._payloads(parser, chunk):
+                for event in reply.feed(data):
+                    yield event
+            if not chunk:
+                return
+            if reply.has_begun:
+                idle_s = self._api.timeouts.idle_s
+                limit_s = min(USAGE_S, idle_s) if reply.is_complete else idle_s
+                deadline = asyncio.get_running_loop().time() + limit_s
+
+    async def _post(self, request: ChatRequest, deadline: float) -> aiohttp.ClientResponse:
+        """The answer's head. A field that the model does not take is left out from then on, and the request is sent
+        again: at most once a field, and nothing was computed or billed."""
+        while True:
+            response = await self._within(deadline, self._request(request), "no answer came in time")
+            if response.status == 200 and response.content_type == "text/event-stream":
+                return response
+            body = await self._read_refusal(response, deadline)
+            refused = self._api.find_refused_field(body)
+            if not refused or refused in self._server.refused:
+                raise self._api.make_error(response.status, body)
+            self._server.refused.add(refused)
+
+    async def _read_refusal(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
+        """The body of an answer that is no stream. Raises ProviderError for one that claims success."""
+        try:
+            if response.status == 200:
+                reason = f"answered with {name_media_type(response.content_type)}, no event stream"
+                raise ProviderError(self.name, reason, retryable=False, cause="unreadable")
+            return await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
+        finally:
+            response.close()
+
+    async def _request(self, request: ChatRequest) -> aiohttp.ClientResponse:
+        if self._server.warm is not None:
+            self._server.warm.take()
+        return await self._http.post(
+            URL(self._api.url, encoded=True),
+            data=msgspec.json.encode(self._api.make_body(request, self._server.refused)),
+            headers={**_HEADERS, **self._api.headers},
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._api.timeouts.connect_s),
+            ssl=self._server.tls or True,
+            allow_redirects=False,
+        )
+
+    def _payloads(self, parser: SseParser, chunk: bytes) -> list[bytes]:
+        """Returns the data of the events that are complete now; an empty chunk ends the stream."""
+        try:
+            return parser.feed(chunk) if chunk else parser.end()
+        except SseError as error:
+            raise ProviderError(self.name, str(error), cause="unreadable") from error
+
+    async def _within(self, deadline: float, waiting: Awaitable[T], timeout_reason: str) -> T:
+        """Awaits until `deadline` (the loop's clock). Maps every network error to ProviderError."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await waiting
+        except aiohttp.ServerTimeoutError as error:
+            raise ProviderSlow(self.name, "no connection in time", may_bill=False) from error
+        except TimeoutError as error:
+            raise ProviderSlow(self.name, timeout_reason) from error
+        except aiohttp.ClientPayloadError as error:
+            raise ProviderError(self.name, "the stream was cut", cause="cut") from error
+        except aiohttp.ClientError as error:
+            raise ProviderError(self.name, f"no connection: {type(error).__name__}", cause="refused") from error
+
+
+async def _drain(response: aiohttp.ClientResponse) -> bool:
+    """Reads the answer to its end; returns whether its connection can be used again."""
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while await response.content.readany():
+                pass
+    except (TimeoutError, aiohttp.ClientError):
+        return False  # the reply is complete; only the connection is not reused
+    return True
+
+
+def share_server(setup: ProviderSetup, api: ChatApi, *key: str) -> ChatServer:
+    """The server that calls share. key: what its model is told apart by at the api's host. A guarded provider has a
+    session, and so connections, apart from the others'."""
+    resources, parts = setup.resources, urlsplit(api.url)
+
+    def make_warm() -> WarmServer:
+        return WarmServer(setup.http, api.url, resources.tls)
+
+    def make() -> ChatServer:
+        host = (WarmServer, parts.scheme, parts.netloc, setup.guarded)
+        return ChatServer(warm=resources.share_account(host, make_warm, WarmServer.close), tls=resources.tls)
+
+    return resources.share_account((ChatServer, *key, setup.guarded), make, ChatServer.close)

@@ -1,0 +1,96 @@
+"""Sends a simulated model's reply as server-sent events, with the faults of its request, and bills it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from simulator.vendors.faults import FaultCut, FaultInjector
+from simulator.vendors.server import VendorState, reset_connection
+
+
+class StreamableReply(Protocol):
+    """The events of one reply in a vendor's shape. Tokens count when their event is taken. reasoning:
+    tokens that are billed besides. garbage: bytes that no client can read."""
+
+    model: str
+    prompt_tokens: int
+    cached: int
+    completion_tokens: int
+    reasoning: int
+    garbage: bytes
+
+    def head(self) -> Iterator[bytes]:
+        """What comes before the first token's event."""
+
+    def tokens(self) -> Iterator[bytes]:
+        """An event a token."""
+
+    def end(self) -> Iterator[bytes]:
+        """The reason of the end and the usage."""
+
+    def error(self) -> Iterator[bytes]:
+        """An error after the stream began."""
+
+
+@dataclass(slots=True)
+class ReplySender:
+    """first_token_s, token_s: delays. is_free: replies that failed or have no token are not billed."""
+
+    state: VendorState
+    first_token_s: float = 0.0
+    token_s: float = 0.0
+    is_free: bool = False
+
+    async def send(self, request: web.Request, reply: StreamableReply, faults: FaultInjector) -> web.StreamResponse:
+        """Streams the reply; a client that goes away pays for what was computed."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        is_failed = False
+        try:
+            await response.prepare(request)
+            for event in reply.head():
+                await response.write(event)
+            await faults.wait(self.first_token_s)
+            await self._send_tokens(response, reply, faults)
+            is_failed = faults.has("error")
+            for event in reply.error() if is_failed else reply.end():
+                await response.write(event)
+            await response.write_eof()
+        except FaultCut:
+            reset_connection(request)
+        except ConnectionError:
+            pass  # the client has gone
+        finally:
+            if not (self.is_free and (is_failed or not reply.completion_tokens)):
+                self.bill(reply)
+        return response
+
+    def bill(self, reply: StreamableReply) -> None:
+        """Bills what the reply cost until now."""
+        self.state.bill("llm", reply.model, "prompt_tokens", reply.prompt_tokens - reply.cached)
+        self.state.bill("llm", reply.model, "cached_tokens", reply.cached)
+        self.state.bill("llm", reply.model, "completion_tokens", reply.completion_tokens + reply.reasoning)
+
+    async def _send_tokens(self, response: web.StreamResponse, reply: StreamableReply, faults: FaultInjector) -> None:
+        tokens = reply.tokens()
+        while not (faults.has("error") and faults.is_due):
+            is_garbage = await faults.begin_unit()
+            event = next(tokens, None)
+            if event is None:
+                return
+            await response.write(reply.garbage if is_garbage else event)
+            await faults.wait(self.token_s)
+
+
+async def drop_request(request: web.Request, faults: FaultInjector) -> web.StreamResponse:
+    """Resets the connection, or keeps it without a word where it is half open."""
+    if faults.has("half_open"):
+        await faults.begin_unit()
+    reset_connection(request)
+    return web.Response()
+
+
+def is_dropped(faults: FaultInjector) -> bool:
+    """Whether a request that comes now gets no answer."""
+    return faults.has("refuse") or (faults.has("half_open") and faults.is_due)

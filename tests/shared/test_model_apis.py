@@ -1,0 +1,75 @@
+"""Addresses of the Messages API and the Gemini API, and how much their models think."""
+
+from typing import Any
+
+import pytest
+
+from shared import anthropic_messages, gemini_api
+
+
+@pytest.mark.parametrize(
+    "base", ["https://api.anthropic.com", "https://api.anthropic.com/", "https://api.anthropic.com/v1"]
+)
+def test_the_address_of_messages(base: str) -> None:
+    assert anthropic_messages.make_messages_url(base) == "https://api.anthropic.com/v1/messages"
+
+
+@pytest.mark.parametrize(
+    ("base", "model", "path"),
+    [
+        ("https://g.example", "gemini-3.6-flash", "/v1beta/models/gemini-3.6-flash:"),
+        ("https://g.example/v1/", "models/gemini-3.6-flash", "/v1/models/gemini-3.6-flash:"),
+        ("https://g.example/v1beta", "a/b?c", "/v1beta/models/a%2Fb%3Fc:"),
+    ],
+)
+def test_the_address_of_a_model_of_gemini(base: str, model: str, path: str) -> None:
+    url = gemini_api.make_gemini_url(base, model, is_streamed=True)
+    assert url == f"https://g.example{path}streamGenerateContent?alt=sse"
+    assert gemini_api.make_gemini_url(base, model, is_streamed=False).endswith(":generateContent")
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "fields"),
+    [
+        ("claude-haiku-4-5", None, {"thinking": {"type": "disabled"}}),
+        ("claude-haiku-4-5-20251001", None, {"thinking": {"type": "disabled"}}),
+        ("claude-sonnet-5-5", None, {"thinking": {"type": "between_tools"}}),
+        ("claude-opus-5-5", None, {"output_config": {"effort": "low"}}),
+        ("claude-of-tomorrow", None, {}),
+        ("claude-sonnet-5-5", "high", {"output_config": {"effort": "high"}}),
+    ],
+)
+def test_claude_thinks_as_little_as_it_can_be_made_to(model: str, effort: str | None, fields: dict[str, Any]) -> None:
+    assert anthropic_messages.choose_thinking(model, effort) == fields
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "fields"),
+    [
+        ("gemini-2.5-flash", None, {"thinkingBudget": 0}),
+        ("gemini-2.5-pro", None, {"thinkingBudget": 128}),
+        ("gemini-3.5-flash-lite", None, {"thinkingLevel": "minimal"}),
+        ("models/gemini-3.6-flash-001", None, {"thinkingLevel": "minimal"}),
+        ("gemini-3.8-flash", None, {"thinkingLevel": "low"}),
+        ("gemini-3.1-pro-preview", None, {"thinkingLevel": "low"}),
+        ("gemini-flash-latest", None, {}),
+        ("gemini-flash-latest", "high", {"thinkingLevel": "high"}),
+    ],
+)
+def test_gemini_thinks_as_little_as_it_can_be_made_to(model: str, level: str | None, fields: dict[str, Any]) -> None:
+    assert gemini_api.choose_thinking(model, level) == fields
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("`temperature` is deprecated for this model.", "temperature"),
+        ("temperature: Extra inputs are not permitted", "temperature"),
+        ("max_tokens: Field required", ""),
+        ("messages.0: the temperature is high", ""),
+        (None, ""),
+    ],
+)
+def test_only_a_temperature_can_be_left_out(message: str | None, field: str) -> None:
+    assert anthropic_messages.find_refused_field({"type": "invalid_request_error", "message": message}) == field
+    assert anthropic_messages.find_refused_field({"type": "api_error", "message": message}) == ""
