@@ -65,7 +65,7 @@ class Floor:
         self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
-        self._stalled = StalledWords(rules)
+        self._stalled = StalledWords()
         self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
@@ -114,8 +114,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        end = t if changed and self._unseen != NEVER else max(self._last_voice, self._unseen)
-        self._stalled.tell(t, end, is_changed=changed, answers=answers)
+        self._stalled.tell(t, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -248,13 +247,12 @@ class Floor:
     def _finish_if_due(self, t: int) -> Decisions:
         pause = self._pause
         end = max(self._last_voice, self._unseen)
-        begin = self._stalled.silence_begin(end, pause.needed_ms) if pause.has_words else end
-        if t - begin < pause.needed_ms or self._speaking:
-            return pause.prepare(t, t - begin, self._text, over_agent=self._over_agent)
-        return self._finish(t, end, begin + pause.needed_ms) if pause.may_end(t) else NOTHING
+        if t - end < pause.needed_ms or self._speaking:
+            return pause.prepare(t, t - end, self._text, over_agent=self._over_agent)
+        return self._finish(t, end) if pause.may_end(t) else NOTHING
 
-    def _finish(self, t: int, end: int, due: int) -> Decisions:
-        """end, due: as in `CallerDone`."""
+    def _finish(self, t: int, end: int) -> Decisions:
+        """end: of the caller's speech."""
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
@@ -264,7 +262,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, due),)
+        return (CallerDone(t, end, self._text.text, end + self._pause.needed_ms),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""
