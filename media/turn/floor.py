@@ -137,10 +137,9 @@ class Floor:
 
     def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
         """Takes the recogniser's own probability (0-1) that the caller has finished with this text, None: it has none.
-        Counts for these words, until the caller speaks."""
-        if self._speaking:
-            return NOTHING
-        self._pause.add_signal(self._text.with_carried(text), finished)
+        Counts for these words, until the caller's next sound; the detector still calls it speech when the first come.
+        """
+        self._pause.add_signal(t, self._text.with_carried(text), finished)
         return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
 
     def dtmf(self, t: int, digit: str) -> Decisions:
@@ -235,7 +234,7 @@ class Floor:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
-        return (CallerPaused(t, self._pause.begin(t, self._text.text, self.agent)),)
+        return (CallerPaused(t, self._pause.begin(t, self._last_voice, self._text.text, self.agent)),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
         """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
