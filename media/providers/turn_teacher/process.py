@@ -110,7 +110,7 @@ class TeacherProcess:
             self._process = process
         assert process.stdin is not None and process.stdout is not None
         printed = b""
-        while chunk := process.stdout.read1():  # until it ends
+        while chunk := process.stdout.read(_MOST_PRINTED_BYTES):  # until it ends
             printed = (printed + chunk)[-_MOST_PRINTED_BYTES:]
         with suppress(BrokenPipeError):
             process.stdin.close()
