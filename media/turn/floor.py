@@ -93,8 +93,6 @@ class Floor:
             self._speaking = speaking
             self._since = t
             self._silent_since = self._last_voice
-            if speaking:
-                self._pause.drop_signal()
         self._last_voice = last_voice_ms
         state = self.state
         if state is FloorState.PAUSED:
