@@ -65,7 +65,7 @@ class Floor:
         self._unseen = NEVER
         # The caller's words, and the pause in which their final text was requested.
         self._text = TurnText()
-        self._stalled = StalledWords(rules)
+        self._stalled = StalledWords()
         self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
@@ -93,8 +93,6 @@ class Floor:
             self._speaking = speaking
             self._since = t
             self._silent_since = self._last_voice
-            if speaking:
-                self._pause.drop_signal()
         self._last_voice = last_voice_ms
         state = self.state
         if state is FloorState.PAUSED:
@@ -114,8 +112,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        end = t if changed and self._unseen != NEVER else max(self._last_voice, self._unseen)
-        self._stalled.tell(t, end, is_changed=changed, answers=answers)
+        self._stalled.tell(t, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -138,10 +135,9 @@ class Floor:
 
     def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
         """Takes the recogniser's own probability (0-1) that the caller has finished with this text, None: it has none.
-        Counts for these words, until the caller speaks."""
-        if self._speaking:
-            return NOTHING
-        self._pause.add_signal(self._text.with_carried(text), finished)
+        Counts for these words, until the caller's next sound; the detector still calls it speech when the first come.
+        """
+        self._pause.add_signal(t, self._text.with_carried(text), finished)
         return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
 
     def dtmf(self, t: int, digit: str) -> Decisions:
@@ -236,7 +232,7 @@ class Floor:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
-        return (CallerPaused(t, self._pause.begin(t, self._text.text, self.agent)),)
+        return (CallerPaused(t, self._pause.begin(t, self._last_voice, self._text.text, self.agent)),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
         """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
@@ -248,13 +244,12 @@ class Floor:
     def _finish_if_due(self, t: int) -> Decisions:
         pause = self._pause
         end = max(self._last_voice, self._unseen)
-        begin = self._stalled.silence_begin(end, pause.needed_ms) if pause.has_words else end
-        if t - begin < pause.needed_ms or self._speaking:
-            return pause.prepare(t, t - begin, self._text, over_agent=self._over_agent)
-        return self._finish(t, end, begin + pause.needed_ms) if pause.may_end(t) else NOTHING
+        if t - end < pause.needed_ms or self._speaking:
+            return pause.prepare(t, t - end, self._text, over_agent=self._over_agent)
+        return self._finish(t, end) if pause.may_end(t) else NOTHING
 
-    def _finish(self, t: int, end: int, due: int) -> Decisions:
-        """end, due: as in `CallerDone`."""
+    def _finish(self, t: int, end: int) -> Decisions:
+        """end: of the caller's speech."""
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
@@ -264,7 +259,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, due),)
+        return (CallerDone(t, end, self._text.text, end + self._pause.needed_ms),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""

@@ -5,7 +5,7 @@ from media.turn.answer_preparation import AnswerPreparation
 from media.turn.decisions import NOTHING, Decisions
 from media.turn.endpoint import TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector
-from media.turn.final_text_request import FinalTextRequest
+from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.operating_curve import silence_for, weights_for
 from media.turn.second_opinion import can_change
 from media.turn.turn_text import TurnText
@@ -20,11 +20,14 @@ class TurnPause:
         self._request = request
         self._evidence = EvidenceCollector(rules, judge)
         self._preparation = AnswerPreparation(rules)
+        self._signal_at = NEVER
         self.needed_ms = rules.silence_ms
 
-    def begin(self, t: int, words: str, agent: AgentSpeech) -> int:
+    def begin(self, t: int, voice_end_ms: int, words: str, agent: AgentSpeech) -> int:
         """A pause begins: the final text has to be asked for. Returns the request's token."""
         token = self._request.make(t)
+        if self._signal_at <= voice_end_ms:
+            self.drop_signal()
         self._evidence.begin_pause()
         self.weigh(words, agent)
         return token
@@ -41,14 +44,17 @@ class TurnPause:
 
     def add_hint(self, finished: float, text: str | None) -> None:
         """Takes smart-turn's probability (0-1) that the caller has finished; with `text` the second judge's of these
-        words."""
+        words. Anything else than a probability says nothing."""
+        if not 0 <= finished <= 1:
+            return
         if text is None:
             self._evidence.sound = finished
         else:
             self._evidence.add_opinion(text, finished)
 
-    def add_signal(self, text: str, finished: float | None) -> None:
+    def add_signal(self, t: int, text: str, finished: float | None) -> None:
         """Takes the recogniser's own probability (0-1) that the caller has finished with this text; None: no more."""
+        self._signal_at = t
         self._evidence.add_signal(text, finished)
 
     def drop_signal(self) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from vocalized.listening.clips import NODS, Clip, ClipAudio, read_clips
 from vocalized.listening.dictations import run_dictations
+from vocalized.listening.hesitations import run_hesitations
 from vocalized.listening.overlaps import FAR_DB, run_overlaps
 from vocalized.listening.pauses import run_pauses
 from vocalized.listening.results import ListeningRun
@@ -38,6 +39,7 @@ Runner = Callable[[FamilyInput], Iterator[msgspec.Struct]]
 # By the name of the field of `ListeningRun` that takes the cases.
 FAMILIES: Final[dict[str, Runner]] = {
     "pauses": lambda given: run_pauses(given.clips(), given.audio, given.setup, given.engines),
+    "hesitations": lambda given: run_hesitations(given.clips(), given.audio, given.setup, given.engines),
     "nods": lambda given: run_overlaps(given.nods(), given.audio, given.setup, given.engines),
     "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),
     "far_voices": lambda given: run_overlaps(given.clips(2), given.audio, given.setup, given.engines, below_db=FAR_DB),

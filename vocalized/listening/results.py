@@ -4,6 +4,7 @@ import msgspec
 
 from vocalized.listening.clips import SetName
 from vocalized.listening.dictations import DictationCase
+from vocalized.listening.hesitations import HesitationCase
 from vocalized.listening.overlaps import OverlapCase
 from vocalized.listening.pauses import PauseCase
 from vocalized.listening.rooms import HeardCase, NoiseCase
@@ -21,6 +22,7 @@ class ListeningRun(msgspec.Struct):
     smart_turn: bool
     teacher: bool = False
     pauses: list[PauseCase] = []
+    hesitations: list[HesitationCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []
     far_voices: list[OverlapCase] = []

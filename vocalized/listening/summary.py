@@ -18,7 +18,7 @@ def tables(run: ListeningRun) -> Iterator[str]:
         f"Set {run.set}; model {run.llm_ms} ms, voice {run.tts_ms} ms; silence {run.silence_ms} ms, "
         f"smart-turn {'on' if run.smart_turn else 'off'}{', teacher on' if run.teacher else ''}."
     )
-    for rows in (_pauses(run), _overlaps(run), _rooms(run), _dictations(run)):
+    for rows in (_pauses(run), _hesitations(run), _overlaps(run), _rooms(run), _dictations(run)):
         lines = list(rows)
         if lines:
             yield ""
@@ -28,6 +28,20 @@ def tables(run: ListeningRun) -> Iterator[str]:
 def _pauses(run: ListeningRun) -> Iterator[str]:
     if run.pauses:
         yield from pause_table(run.pauses)
+
+
+def _hesitations(run: ListeningRun) -> Iterator[str]:
+    cases = run.hesitations
+    if cases:
+        parts = [[case.was_cut for case in cases if case.place == place] for place in _PLACES]
+        times = [case.response_ms for case in cases if case.response_ms is not None]
+        yield "| in a pause | cases | cut | " + " | ".join(_PLACES.values()) + " | response p50, p95, ms |"
+        yield "| --- | --- | --- |" + " --- |" * (len(_PLACES) + 1)
+        cells = [f"{_rate(part)} of {len(part)}" for part in parts]
+        yield (
+            f"| a hesitation | {len(cases)} | {_rate([case.was_cut for case in cases])} | {' | '.join(cells)} "
+            f"| {_middle(times)} |"
+        )
 
 
 def _overlaps(run: ListeningRun) -> Iterator[str]:
@@ -128,7 +142,11 @@ def pause_table(cases: Sequence[PauseCase]) -> Iterator[str]:
 
 
 def _cut(cases: Sequence[PauseCase]) -> str:
-    return f"{share([case.was_cut for case in cases]):.1%}" if cases else "-"
+    return _rate([case.was_cut for case in cases])
+
+
+def _rate(were_cut: Sequence[bool]) -> str:
+    return f"{share(were_cut):.1%}" if were_cut else "-"
 
 
 def _response(title: str, cases: Sequence[PauseCase], wanted: Callable[[PauseCase], bool]) -> str:

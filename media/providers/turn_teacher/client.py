@@ -157,13 +157,14 @@ class TeacherClient:
         if waiting is None:
             return  # late: counted already
         waiting.timer.cancel()
-        if isinstance(answer, Judged):
+        if isinstance(answer, Judged) and 0 <= answer.probability <= 1:
             self._late, self._rest_s = 0, self._limits.rest_s
             self._observer.count_request("answered")
             self._observer.time_answer(asyncio.get_running_loop().time() - waiting.began)
-            probability = min(1.0, max(0.0, answer.probability))
             # Apart from this connection, which is that of other calls, too: what fails is the one call's.
-            asyncio.get_running_loop().call_soon(waiting.on_probability, probability)
+            asyncio.get_running_loop().call_soon(waiting.on_probability, answer.probability)
+        elif isinstance(answer, Judged):
+            self._observer.count_request("failed")  # no probability
         elif answer.kind == "late":
             self._count_late()
         else:

@@ -18,6 +18,8 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 _STOP_S: Final = 10.0
 # The end of what the process printed that is logged.
 _REASON_CHARACTERS: Final = 300
+# What is kept of it, until it has ended: four bytes a character.
+_MOST_PRINTED_BYTES: Final = 4 * _REASON_CHARACTERS
 log = structlog.get_logger()
 
 
@@ -107,7 +109,9 @@ class TeacherProcess:
                 return UNUSABLE, str(error.strerror)
             self._process = process
         assert process.stdin is not None and process.stdout is not None
-        printed = process.stdout.read()  # until it ends
+        printed = b""
+        while chunk := process.stdout.read(_MOST_PRINTED_BYTES):  # until it ends
+            printed = (printed + chunk)[-_MOST_PRINTED_BYTES:]
         with suppress(BrokenPipeError):
             process.stdin.close()
         process.stdout.close()

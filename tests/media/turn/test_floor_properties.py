@@ -19,9 +19,10 @@ from media.turn.decisions import (
     ResumeAgent,
     TurnSettled,
 )
-from media.turn.endpoint import ExpectedReply, TurnRules
+from media.turn.endpoint import LEAST_MS, ExpectedReply, TurnRules
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
+from media.turn.operating_curve import MOST_MS
 from tests.media.turn.floor_harness import ScriptedJudge
 
 STEP = 20
@@ -61,7 +62,8 @@ class RandomCall(RuleBasedStateMachine):
         )
         self.floor = Floor(self.plan, judge=None if judged is None else ScriptedJudge(default=judged))
         self.lowered = False
-        self.t = self.voice = self.held_since = 0
+        self.t = self.voice = self.held_since = self.news = 0
+        self.is_speaking = False
         self.numbers = itertools.count()
         self.said: list[str] = []  # recognised words of the uncommitted turn
         self.asked: dict[int, str] = {}  # recognised text at each request of this turn, by token
@@ -88,9 +90,11 @@ class RandomCall(RuleBasedStateMachine):
                 assert token == self.token + 1
                 self.token = token
                 self.asked[token] = " ".join(self.said)
+                self.news = self.t
             case CallerDone(text=text, end_ms=end_ms, due_ms=due_ms):
                 assert not self.replying, "two replies at once"
-                assert text.strip() and end_ms <= due_ms <= self.t
+                assert text.strip() and end_ms + LEAST_MS <= due_ms <= self.t
+                assert self.voice <= end_ms or self.is_speaking, "only a voice that says nothing is passed over"
                 self.open = set(split_words(text))
                 self.final |= self.open
                 self.answered |= self.open
@@ -121,6 +125,7 @@ class RandomCall(RuleBasedStateMachine):
     def frames(self, count: int, speaking: bool) -> None:
         for _ in range(count):
             self.t += STEP
+            self.is_speaking = speaking
             self.voice = self.t if speaking else self.voice
             self.carry_out(self.floor.frame(self.t, speaking, self.voice))
 
@@ -132,7 +137,7 @@ class RandomCall(RuleBasedStateMachine):
         self.frames(count, speaking=True)
         self.said += [self.word(backchannel) for backchannel in backchannels]
 
-    @rule(count=st.integers(1, 80))
+    @rule(count=st.integers(1, 80) | st.just(120))
     def be_silent(self, count: int) -> None:
         self.frames(count, speaking=False)
 
@@ -148,6 +153,7 @@ class RandomCall(RuleBasedStateMachine):
 
     def recognise(self, final: bool, token: int | None, text: str | None = None) -> None:
         text = " ".join(self.said) if text is None else text
+        self.news = self.t
         if final:
             self.final.update(without_backchannels(split_words(text)))
         self.carry_out(self.floor.transcript(self.t, text, final, token))
@@ -172,6 +178,12 @@ class RandomCall(RuleBasedStateMachine):
     @rule(finished=st.floats(0, 1), back=st.integers(0, 1))
     def smart_turn_hint(self, finished: float, back: int) -> None:
         self.carry_out(self.floor.hint(self.t, self.token - back, finished))
+
+    @rule(finished=st.floats(), words=st.integers(0, 2))
+    def second_opinion(self, finished: float, words: int) -> None:
+        """Late as well as in time, of all words or fewer; also what is no probability."""
+        text = " ".join(self.said[: len(self.said) - words])
+        self.carry_out(self.floor.hint(self.t, self.token, finished, text))
 
     @rule(finished=st.floats() | st.none(), words=st.integers(0, 2))
     def vendor_signal(self, finished: float | None, words: int) -> None:
@@ -212,6 +224,13 @@ class RandomCall(RuleBasedStateMachine):
     def a_hold_is_limited(self) -> None:
         longest = self.plan.held_max_ms + self.plan.resume_wait_ms + 2 * STEP
         assert not (self.held or self.lowered) or self.t - self.held_since <= longest
+
+    @invariant()
+    def a_pause_is_limited(self) -> None:
+        """Whatever was signalled, hinted and thought of it. news: the latest text, or request for one."""
+        longest = max(self.plan.silence_ms, MOST_MS, self.plan.text_wait_ms) + 2 * STEP
+        is_paused = self.floor.state is FloorState.PAUSED
+        assert not is_paused or self.t - max(self.voice, self.news) <= longest
 
     def teardown(self) -> None:
         if not hasattr(self, "floor"):

@@ -12,7 +12,7 @@ from media.turn.evidence import GOES_ON
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
 from media.turn.operating_curve import DEFAULT_WEIGHTS
-from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
+from tests.media.turn.floor_harness import STEP, FloorHarness, ScriptedJudge
 
 TEXT = "I wanted to ask about my order"
 LIKELY, DONE, OPEN = 0.6, 0.99, 0.3
@@ -89,6 +89,34 @@ def test_a_signal_before_the_pause_was_noticed_counts_in_it() -> None:
     call.speech(1_000).text(TEXT, final=False).silence(100)
     assert call.floor.state is FloorState.CALLER
     assert silence_before_the_end(signal(call, 0.9).silence(200).text(TEXT)) == SHORT
+
+
+def still_speech(call: FloorHarness, ms: int) -> FloorHarness:
+    """The detector calls it speech, although the voice is over."""
+    for _ in range(ms // STEP):
+        call.now += STEP
+        call.record(call.floor.frame(call.now, True, call.voice))
+    return call
+
+
+def test_a_signal_before_the_detector_has_noticed_the_end_counts() -> None:
+    call = FloorHarness(Floor(TurnRules(), judge=ScriptedJudge({TEXT: LIKELY})))
+    signal(still_speech(call.speech(1_000).text(TEXT, final=False), 100), 0.9)
+    assert silence_before_the_end(still_speech(call, 60).silence(100).text(TEXT)) == SHORT
+
+
+def test_a_signal_in_a_gap_between_words_is_out_of_date_with_the_next_sound() -> None:
+    call = FloorHarness(Floor(TurnRules(), judge=ScriptedJudge({TEXT: LIKELY})))
+    signal(still_speech(call.speech(1_000).text(TEXT, final=False), 100), 0.9)
+    assert silence_before_the_end(call.speech(200).silence(300).text(TEXT)) == UNDECIDED
+
+
+@pytest.mark.parametrize("garbage", [math.nan, math.inf, 7.0, -0.1])
+@pytest.mark.parametrize("text", [None, TEXT])
+def test_an_opinion_that_is_no_probability_says_nothing(garbage: float, text: str | None) -> None:
+    call = paused(DONE)
+    call.record(call.floor.hint(call.now, call.token, garbage, text))
+    assert silence_before_the_end(call) == SHORT
 
 
 def test_a_signal_during_speech_or_before_it_is_out_of_date() -> None:

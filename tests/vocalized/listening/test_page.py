@@ -6,6 +6,7 @@ import pytest
 
 from vocalized.listening.dictations import DictationCase
 from vocalized.listening.figures import percentile, share
+from vocalized.listening.hesitations import HesitationCase
 from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.overlaps import OverlapCase
 from vocalized.listening.page import write
@@ -47,6 +48,10 @@ def run() -> ListeningRun:
         silence_ms=600,
         smart_turn=False,
         pauses=CASES,
+        hesitations=[
+            HesitationCase("a", "ann", "ummm", "inside", True, None),
+            HesitationCase("b", "bob", "uhhh", "inside", False, 800.0),
+        ],
         nods=[OverlapCase("a", "ann", True, 400.0, 80.0, 60.0), OverlapCase("b", "bob", False, 0.0, 120.0)],
         far_voices=[OverlapCase("c", "eve", True, 0.0, None)],
         babble=[HeardCase("a", "ann", -26.0, 0.8, 900.0, 1), HeardCase("b", "bob", -26.0, 0.9, 3_500.0, 1)],
@@ -68,6 +73,7 @@ def test_pauses_are_counted_by_length_and_place() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "| a hesitation | 2 | 50.0% | 50.0% of 2 | - of 0 | - of 0 | 800, 800 |",
         "| nods | 2 | 50.0% | 400, 400 | 60, 60 | 100.0% | 100, 118 |",
         "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | - | 0.0% | - |",
         "| babble, 10 dB | 2 | 50.0% | 100.0% | 100.0% | 2200, 3370 |",

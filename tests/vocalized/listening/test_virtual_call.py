@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from media.turn.operating_curve import DEFAULT_WEIGHTS
 from shared.plan import BargeIn, TurnPlan
 from tests.media.turn.floor_harness import ScriptedJudge
 from vocalized.listening.clips import JFK, Clip, ClipAudio
+from vocalized.listening.hesitations import AFTER_MS, BEFORE_MS, run_hesitations
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.pauses import first_words, place_of, response_ms, run_pauses
 from vocalized.listening.rooms import made_noise
@@ -72,6 +74,15 @@ def test_a_short_silence_cuts_long_pauses_and_a_long_one_none(audio: ClipAudio) 
     assert 0 <= short[1_200].early_ms[0] - (300 + 200 + 80) <= 80
     patient = list(run_pauses([KENNEDY], audio, setup(1_500), engines()))
     assert [case.was_cut for case in patient] == [False] * 5
+
+
+def test_a_hesitation_begins_the_silence_anew(audio: ClipAudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vocalized.listening.hesitations.spoken", lambda text: phrase(audio)[:3_200])
+    assert [case.was_cut for case in run_hesitations([KENNEDY], audio, setup(500), engines())] == [True]
+    longer = setup(max(BEFORE_MS, AFTER_MS) + 300)
+    (case,) = run_hesitations([KENNEDY, msgspec.structs.replace(KENNEDY, boundaries=())], audio, longer, engines())
+    assert (case.place, case.was_cut) == ("open", False)
+    assert case.response_ms is not None
 
 
 def test_the_response_is_the_silence_and_the_delays(audio: ClipAudio) -> None:

@@ -1,11 +1,16 @@
 """The client: answers in time, and what becomes of the others. A call never waits and never fails for the teacher."""
 
 import asyncio
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from media.providers.engine_process.messages import encode_frame
 from media.providers.turn_teacher.client import TeacherClient, TeacherLimits
 from media.providers.turn_teacher.service import TeacherService
+from media.providers.turn_teacher.wire import Judged
 from tests.media.providers.turn_teacher.fakes import (
     PATIENT,
     CountingObserver,
@@ -129,6 +134,23 @@ async def test_a_crash_fails_what_waits_and_the_next_process_is_used(socket_path
             await wait_until(lambda: client.is_connected)
             assert await ask(client, "yes") == 0.25
     assert observer.counts == {"failed": 1, "off": 1, "answered": 1}
+
+
+@pytest.mark.parametrize("probability", [math.nan, -0.1, 7.0])
+async def test_what_is_no_probability_counts_as_failed(socket_path: Path, probability: float) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(encode_frame(Judged(1, probability)))
+        await reader.read()
+        writer.close()
+
+    observer = CountingObserver()
+    server = await asyncio.start_unix_server(answer, socket_path)
+    async with connected(socket_path, observer) as client:
+        client.request("so", fail)
+        await observer.reached("failed")
+    server.close()
+    assert observer.counts == {"failed": 1}
 
 
 async def test_an_unreadable_answer_ends_the_connection(socket_path: Path) -> None:

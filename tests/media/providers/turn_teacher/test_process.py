@@ -31,6 +31,16 @@ def test_a_crash_is_followed_by_a_bounded_number_of_restarts(tmp_path: Path) -> 
     assert logged == ["teacher.died"] * 3 + ["teacher.given_up"]
 
 
+def test_of_much_that_was_printed_the_end_is_kept() -> None:
+    script = "import sys; print('\\n'.join(map(str, range(200_000)))); sys.exit(3)"
+    process = TeacherProcess([sys.executable, "-S", "-c", script], AT_ONCE)
+    with structlog.testing.capture_logs() as logs:
+        process.start()
+        process.join(60)
+    assert logs[0]["reason"].endswith("199998\n199999")
+    assert len(logs[0]["reason"]) == 300
+
+
 def test_a_process_that_cannot_run_is_not_started_again(tmp_path: Path) -> None:
     starts, logged = run_to_its_end(tmp_path / "starts", UNUSABLE)
     assert starts == 1
