@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.english import word_list
-from media.providers.local.text_normalisation import addresses, amounts, dates
+from media.providers.local.text_normalisation import addresses, amounts, dates, identifiers, measures
 from media.providers.local.text_normalisation.abbreviations import Abbreviation, expand
 from media.providers.local.text_normalisation.context import WordContext
 from media.providers.local.text_normalisation.phone_numbers import find_phone_numbers, read_phone_part
@@ -38,6 +38,8 @@ _READERS: Final[Sequence[WordReader]] = (
     amounts.read_fraction,
     dates.read_date_or_time,
     addresses.read_address,
+    measures.read_measure,
+    identifiers.read_identifier,
     amounts.read_amount,
 )
 
