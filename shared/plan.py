@@ -136,7 +136,9 @@ class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     agent's, and the known caller's name."""
 
     pronunciations: Annotated[tuple[Pronunciation, ...], Meta(max_length=MOST_PRONUNCIATIONS)] = ()
-    keyterms: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=LONGEST_KEYTERM)], ...], Meta(max_length=100)] = ()
+    keyterms: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=LONGEST_KEYTERM)], ...], Meta(max_length=100)
+    ] = ()
 
 
 class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

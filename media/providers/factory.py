@@ -198,9 +198,7 @@ def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str])
     return msgspec.convert(option.add(msgspec.to_builtins(options), keyterms), adapter.options)
 
 
-def _normalisers(
-    voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation]
-) -> Sequence[TextNormaliser]:
+def _normalisers(voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation]) -> Sequence[TextNormaliser]:
     """A chain gives its voices whole clauses if one of them needs it."""
     whole = not all(voice.streams_text for voice in voices.providers)
     return [TextNormaliser(adapter.reads_figures, pronunciations, whole) for adapter in voices.adapters]

@@ -1,7 +1,7 @@
 """Figures, dates, times, amounts and addresses as words, in languages with decimal commas."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from media.providers.normalisation.languages import Currency, NumberLanguage
@@ -25,7 +25,9 @@ _NUMBER: Final = rf"\d{{1,3}}(?:{_BLANK}\d{{3}})+(?:,\d+)?|\d+(?:[.,]\d+)*"
 _CODES: Final = {"EUR": "€", "USD": "$", "GBP": "£"}
 _MONEY_SIGN: Final = "|".join(("[€$£]", *_CODES))
 _EMAIL: Final = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
-_URL: Final = r"(?i:https?://)?((?:[a-z0-9-]+\.)+(?:com|org|net|es|de|fr|eu|mx|ch|at|be|info|app|io|example)(?:/[\w./-]*)?)"
+_URL: Final = (
+    r"(?i:https?://)?((?:[a-z0-9-]+\.)+(?:com|org|net|es|de|fr|eu|mx|ch|at|be|info|app|io|example)(?:/[\w./-]*)?)"
+)
 _ADDRESS_PART: Final = re.compile(r"[^\W\d_]+|\d|[^\w]|_")
 _VOWEL: Final = re.compile("[aeiouyáéíóúäöüàèéêî]", re.IGNORECASE)
 # After these a German ordinal has its weak or its dative ending.
@@ -53,17 +55,24 @@ class FigureReader:
             (r"(?P<d>\d\d?)[./](?P<m>\d\d?)[./](?P<y>\d{4})", self._date),
             (rf"(?P<d>\d\d?)(?:er|\.)?(?: de)? (?P<name>{months})(?: (?:de |del )?(?P<y>\d{{4}}))?", self._date),
             (r"(\d\d?)(?::|h| h )(\d\d)(?: (?:Uhr|horas|h))?", self._clock),
-            (r"(\d\d?)()(?: Uhr| ?h)" if language.code != "es" else r"(\d\d?)()(?: h)", self._clock),
-            (rf"([-\u2212])?({_MONEY_SIGN}){_BLANK}?({_NUMBER})", lambda match, _: self._money(match[1], match[3], match[2])),
-            (rf"([-\u2212])?({_NUMBER}){_BLANK}?({_MONEY_SIGN})", lambda match, _: self._money(match[1], match[2], match[3])),
+            (r"(\d\d?)()(?: Uhr| ?h)", self._whole_clock),
+            (
+                rf"([-\u2212])?({_MONEY_SIGN}){_BLANK}?({_NUMBER})",
+                lambda match, _: self._money(match[1], match[3], match[2]),
+            ),
+            (
+                rf"([-\u2212])?({_NUMBER}){_BLANK}?({_MONEY_SIGN})",
+                lambda match, _: self._money(match[1], match[2], match[3]),
+            ),
             (rf"([-\u2212])?({_NUMBER}){_BLANK}?%", self._percent),
-            (rf"([-\u2212])?({_NUMBER}){_BLANK}?({units})\.?", self._measure),
+            (rf"([-\u2212])?({_NUMBER}){_BLANK}?({units})(?:\.(?= [a-zäöüàé]))?", self._measure),
             (rf"(\d{{1,2}})\.(?= (?:{_ORDINAL_NOUNS}))", self._german_ordinal),
             (r"(\d{1,3})(er|re|ère|e|ème|\.?º|\.?ª)", self._ordinal),
             (r"\+?\(?\d[\d ()./-]{6,}\d", self._phone),
             (r"(\d{1,4})[-\u2013](\d{1,4})", self._range),
             (r"(?=\S*\d)(?=\S*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*", self._identifier),
             (rf"([-\u2212])?({_NUMBER})", self._plain),
+            (r"([^\W\d_]{3,})str\.(?=.)", lambda match, _: f"{match[1]}straße" if language.code == "de" else None),
             (rf"(?i:({shortened}))(\.?)", self._abbreviation),
         ]
         self._rules = [(re.compile(f"(?:{rule}){_END}"), say) for rule, say in rules]
@@ -107,7 +116,11 @@ class FigureReader:
         month = found.get("name") or (self._month(int(found["m"])) if found.get("m") else None)
         if not (1 <= day <= 31 and month):
             return None
-        year = f"{' de ' if self._language.code == 'es' else ' '}{say_year(self._language, int(found['y']))}" if found["y"] else ""
+        year = (
+            f"{' de ' if self._language.code == 'es' else ' '}{say_year(self._language, int(found['y']))}"
+            if found["y"]
+            else ""
+        )
         return self._language.date.format(day=self._day(day, before), month=month, year=year)
 
     def _month(self, number: int) -> str | None:
@@ -117,6 +130,10 @@ class FigureReader:
         if self._language.code == "de":
             return _german_ordinal(self._language, day, before)
         return self._language.first_day if day == 1 and self._language.first_day else say_integer(self._language, day)
+
+    def _whole_clock(self, match: re.Match[str], before: str) -> str | None:
+        """8 Uhr, 20h; in Spanish that is a duration."""
+        return None if self._language.code == "es" else self._clock(match, before)
 
     def _clock(self, match: re.Match[str], _: str) -> str | None:
         language, hour, minute = self._language, int(match[1]), int(match[2] or 0)
@@ -142,7 +159,9 @@ class FigureReader:
         units = currency.one if whole == 1 else f"{say_integer(language, whole, before_noun=True)} {currency.many}"
         if not cents:
             return units
-        hundredths = currency.cent if cents == 1 else f"{say_integer(language, cents, before_noun=True)} {currency.cents}"
+        hundredths = (
+            currency.cent if cents == 1 else f"{say_integer(language, cents, before_noun=True)} {currency.cents}"
+        )
         if not whole:
             return hundredths
         named = hundredths if language.code == "es" else say_integer(language, cents)
@@ -215,7 +234,8 @@ class FigureReader:
             return None  # a version, an IP address
         if len(number) == 4 and number.isdecimal() and not match[1]:
             return say_year(self._language, int(number))
-        return self._signed(match[1], number)
+        said = self._signed(match[1], number)
+        return _agree(said, match.string[match.end() :]) if self._language.code == "es" else said
 
     def _abbreviation(self, match: re.Match[str], before: str) -> str | None:
         """With its full stop, or where it is written without one (Mme, nº)."""
@@ -230,3 +250,13 @@ def _german_ordinal(language: NumberLanguage, number: int, before: str) -> str:
     if word in _DATIVE:
         return said + "n"
     return said if word in _NOMINATIVE else said + "r"
+
+
+def _agree(said: str, after: str) -> str:
+    """A Spanish number that ends in one, with the noun behind it: veintiuna personas, treinta y un días."""
+    noun = re.match(r" (\w+?)(as|os|es)\b", after)
+    if noun is None or not said.endswith("uno"):
+        return said
+    if noun[2] == "as" and noun[1] != "dí":
+        return said.removesuffix("o") + "a"
+    return said.removesuffix("veintiuno") + "veintiún" if said.endswith("veintiuno") else said.removesuffix("o")

@@ -136,7 +136,15 @@ GERMAN: Final = NumberLanguage(
         "°": ("ein Grad", "Grad"),
         "GB": ("ein Gigabyte", "Gigabyte"),
     },
-    signs={"@": "at", ".": "Punkt", "-": "minus", "_": "Unterstrich", "/": "Schrägstrich", "+": "plus", ":": "Doppelpunkt"},
+    signs={
+        "@": "at",
+        ".": "Punkt",
+        "-": "minus",
+        "_": "Unterstrich",
+        "/": "Schrägstrich",
+        "+": "plus",
+        ":": "Doppelpunkt",
+    },
     abbreviations={
         "nr": "Nummer",
         "str": "Straße",
@@ -188,7 +196,15 @@ FRENCH: Final = NumberLanguage(
         "°": ("un degré", "degrés"),
         "Go": ("un gigaoctet", "gigaoctets"),
     },
-    signs={"@": "arobase", ".": "point", "-": "tiret", "_": "tiret bas", "/": "barre oblique", "+": "plus", ":": "deux points"},
+    signs={
+        "@": "arobase",
+        ".": "point",
+        "-": "tiret",
+        "_": "tiret bas",
+        "/": "barre oblique",
+        "+": "plus",
+        ":": "deux points",
+    },
     abbreviations={
         "m": "monsieur",
         "mme": "madame",

@@ -21,7 +21,7 @@ READERS: Final[Mapping[str, SpanReader]] = {
 }
 # Before a number these are dates (Mar 3), rooms and streets.
 _OPENING: Final = frozenset(
-    "jan feb mar apr jun jul aug sep sept oct nov dec eur usd gbp no nos suite room apt z n\u00ba n\u00b0 c/ m".split()
+    ["jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "eur", "usd", "gbp", "no", "nos", "suite", "room", "apt", "z", "nº", "n°", "c/", "m"]
 )
 
 

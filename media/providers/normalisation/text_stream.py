@@ -11,6 +11,7 @@ from media.providers.ports import SpeechChunk, TimedWord
 # Words that are kept back at most, because the next one may belong to them: the longest numbers of telephones and
 # accounts have nine groups (an IBAN of 34 characters in fours).
 MOST_HELD: Final = 12
+LONGEST_HELD: Final = 120  # characters
 # A longer abbreviation with a full stop is a sentence's end.
 _LONGEST_ABBREVIATION: Final = 7
 _SIGNS: Final = frozenset("$\u20ac\u00a3+(#")
@@ -94,20 +95,30 @@ class SpokenTextStream:
         return (token.endswith(".") and len(token) <= _LONGEST_ABBREVIATION) or self._opens(token)
 
     def _give(self, length: int) -> None:
+        """Gives the voice so much of the held text; less where an expression may go on beyond it."""
         if not length:
             return
-        text, self._held = self._held[:length], self._held[length:]
-        spans = self._spans(text)
+        is_last = length == len(self._held)
+        spans = self._spans(self._held[:length], self._held[length:])
+        text = "".join(span.written for span in spans)
+        if len(text) < length and (is_last or len(self._held) > LONGEST_HELD):
+            text = self._held[:length]
+            spans = self._read(text)
+        self._held = self._held[len(text) :]
         for span in spans:
             self._map.add(span)
         self._before = "".join(split_tokens(self._before + text)[-2:])
-        self._ready.append("".join(span.spoken for span in spans) or text)
+        if text:
+            self._ready.append("".join(span.spoken for span in spans) or text)
 
-    def _spans(self, text: str) -> Sequence[SpokenSpan]:
-        """Reads the text between its neighbours; alone where a span would go beyond it."""
-        spans, at, end = [], 0, len(self._before) + len(text)
-        for span in self._read(self._before + text + self._held):
+    def _spans(self, text: str, after: str) -> Sequence[SpokenSpan]:
+        """Reads the text between its neighbours; the spans that lie in it, up to the first that goes beyond it."""
+        spans: list[SpokenSpan] = []
+        at, end = -len(self._before), len(text)
+        for span in self._read(self._before + text + after):
             begins, at = at, at + len(span.written)
-            if len(self._before) <= begins and at <= end:
+            if begins < 0 < at:  # it began in what was given already
+                return list(self._read(text))
+            if begins >= 0 and at <= end:
                 spans.append(span)
-        return spans if "".join(span.written for span in spans) == text else self._read(text)
+        return spans
