@@ -125,7 +125,7 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
 
 class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True):
-    """A word, as it is written, and what the voices are given in its place: how it sounds, in the language's letters."""
+    """A word, as it is written, and what the voices are given in its place: how it sounds, in letters."""
 
     word: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\A\S+\Z")]
     say: Annotated[str, Meta(min_length=1, max_length=120, pattern=r"\S")]

@@ -282,8 +282,8 @@ class AgentConfig(ConfigPart):
         default=[],
         max_length=MOST_PRONUNCIATIONS,
         exclude_if=operator.not_,
-        description="How the agent says words that voices get wrong, such as names; up to 200. Transcripts keep them as "
-        "they are written.",
+        description="How the agent says words that voices get wrong, such as names; up to 200. Transcripts keep "
+        "them as they are written.",
     )
     keyterms: Annotated[list[Keyterm], AfterValidator(require_words)] = Field(
         default=[],

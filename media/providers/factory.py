@@ -16,6 +16,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
+from media.providers.chain.voice_levels import VoiceLevels
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.normalisation.normaliser import TextNormaliser
@@ -50,12 +51,14 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
-    """The providers of one chain, and in the same order a meter and the health of each. adapters: of each."""
+    """The providers of one chain, and in the same order their adapters, meters and health, and the name and the options
+    that each was made from."""
 
     providers: list[P]
     adapters: list[Adapter[P]]
     meters: list[UsageMeter]
     health: ChainHealth
+    sources: list[tuple[str, Struct]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class ProviderFactory:
     ) -> None:
         self._resources = VendorResources(http, engine_socket, guard)
         self._deadlines = deadlines or Deadlines()
+        self._levels = VoiceLevels()
         self._health = health or HealthBoard(lambda: asyncio.get_running_loop().time())
         self._health_keys = HealthKeys(health_secret or secrets.token_bytes(32))
         self._stt = {vendor.name: vendor.stt for vendor in vendors if vendor.stt is not None}
@@ -112,6 +116,7 @@ class ProviderFactory:
                 meters=tts.meters,
                 health=tts.health,
                 normalisers=_normalisers(tts, plan.speech.pronunciations),
+                levels=[self._levels.find(name, msgspec.json.encode(options)) for name, options in tts.sources],
             ),
             (*stt.providers, *llm.providers, *tts.providers),
         )
@@ -135,6 +140,7 @@ class ProviderFactory:
     ) -> _Members[P]:
         made: list[P] = []
         used: list[Adapter[P]] = []
+        sources: list[tuple[str, Struct]] = []
         meters: list[UsageMeter] = []
         seeds: list[UsualWait | None] = []
         keys: list[HealthKey] = []
@@ -149,6 +155,7 @@ class ProviderFactory:
             adapter = adapters[choice.vendor_name]
             made.append(provider)
             used.append(adapter)
+            sources.append((choice.provider, options))
             meters.append(
                 UsageMeter(
                     kind,
@@ -171,7 +178,7 @@ class ProviderFactory:
                     kind, choices[index].provider, fault, next(following, ""), stage="connect", cause="refused"
                 )
             )
-        return _Members(made, used, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys))
+        return _Members(made, used, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys), sources)
 
     def _make(
         self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], keyterms: Sequence[str]

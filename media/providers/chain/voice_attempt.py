@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from media.audio.mulaw import gain_table
 from media.providers.chain.audio_deadline import AudioDeadline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.timeouts import timed_out
+from media.providers.chain.voice_levels import VoiceLevel
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.cleanup import close_stream
 from media.providers.deadline_timer import DeadlineScope
@@ -15,9 +17,13 @@ from media.providers.usage import UsageMeter
 
 
 class VoiceAttempt:
-    """One attempt at a voice. text, segment: what it speaks. times_all: all words come with a timing, also where the
-    voice reports none. normaliser: makes what the voice is given of the text. longest_gap_s: time for which audio was due after the first; None before the second. has_begun:
-    a voice gives no sign of life before its audio."""
+    """One attempt at a voice.
+
+    text, segment: what it speaks. times_all: all words come with a timing, also where the voice reports none.
+    normaliser: makes what the voice is given of the text. level: the voice's loudness; gain_db: what its audio gets.
+    longest_gap_s: time for which audio was due after the first; None before the second. has_begun: a voice gives no
+    sign of life before its audio.
+    """
 
     has_begun = False
 
@@ -31,6 +37,8 @@ class VoiceAttempt:
         meter: UsageMeter,
         times_all: bool,
         normaliser: TextNormaliser,
+        level: VoiceLevel,
+        gain_db: float,
     ) -> None:
         self.segment = segment
         self.longest_gap_s: float | None = None
@@ -40,6 +48,8 @@ class VoiceAttempt:
         self._deadline = deadline
         self._meter = meter
         self._times_all = times_all
+        self._level = level
+        self._gain = gain_table(gain_db) if gain_db else b""
         self._spoken = normaliser.open(segment.reader, language)
 
     async def stream(self) -> AsyncIterator[SpeechChunk]:
@@ -50,7 +60,7 @@ class VoiceAttempt:
         was_full = False
         try:
             while (chunk := await self._next(source)) is not None:
-                chunk = chunk if spoken is None else spoken.to_written(chunk)
+                chunk = self._adapt(chunk)
                 words = self.segment.add(chunk)
                 yield SpeechChunk(chunk.audio, tuple(words)) if self._times_all else chunk
                 if chunk.audio:  # a voice may send the words apart
@@ -72,6 +82,13 @@ class VoiceAttempt:
             finally:  # until it is closed, a voice may still read text
                 sent = self.segment.reader.read_characters if spoken is None else spoken.sent_characters
                 self._meter.record(0 if was_full else sent, "characters")
+
+    def _adapt(self, chunk: SpeechChunk) -> SpeechChunk:
+        """The chunk with the written words, as loud as the chain's first choice."""
+        self._level.add(chunk.audio)
+        if self._gain and chunk.audio:
+            chunk = SpeechChunk(chunk.audio.translate(self._gain), chunk.words)
+        return chunk if self._spoken is None else self._spoken.to_written(chunk)
 
     def is_unit(self, event: SpeechChunk) -> bool:
         """Whether it is audio: words alone decide no race."""

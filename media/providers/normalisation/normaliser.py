@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from media.providers.english import word_list
 from media.providers.normalisation.english import read_english
 from media.providers.normalisation.figures import FigureReader
 from media.providers.normalisation.languages import FRENCH, GERMAN, SPANISH
@@ -20,8 +21,8 @@ READERS: Final[Mapping[str, SpanReader]] = {
     "fr": FigureReader(FRENCH).read,
 }
 # Before a number these are dates (Mar 3), rooms and streets.
-_OPENING: Final = frozenset(
-    ["jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "eur", "usd", "gbp", "no", "nos", "suite", "room", "apt", "z", "nº", "n°", "c/", "m"]
+_OPENING: Final = word_list(
+    "jan feb mar apr jun jul aug sep sept oct nov dec eur usd gbp no nos suite room apt z n\u00ba n\u00b0 c/ m"
 )
 
 

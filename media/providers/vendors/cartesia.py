@@ -137,6 +137,6 @@ VENDOR: Final = Vendor(
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
         is_guardable=True,
-        reads_figures=True,  # "Formatting text for Sonic": it normalises itself, and times the words as they are written
+        reads_figures=True,  # Cartesia, "Formatting text for Sonic"; it times the words as they are written
     ),
 )

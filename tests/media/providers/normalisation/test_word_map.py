@@ -31,8 +31,11 @@ PRICE = (
 def test_a_changed_word_has_the_time_of_all_its_spoken_words() -> None:
     words = map_of(*PRICE).take(timed("It", "costs", "five", "dollars", "and", "ten", "cents", "now."))
     assert words == [
-        TimedWord("It", 0, 100), TimedWord("costs", 100, 200), TimedWord("$5.10", 200, 700), TimedWord("now.", 700, 800),
-    ]  # fmt: skip
+        TimedWord("It", 0, 100),
+        TimedWord("costs", 100, 200),
+        TimedWord("$5.10", 200, 700),
+        TimedWord("now.", 700, 800),
+    ]
 
 
 def test_a_changed_word_is_not_told_before_its_end() -> None:
