@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-import loudness
+import loudness  # type: ignore[import-not-found]  # a compiled module without types
 import numpy as np
 
 from media.audio import mulaw

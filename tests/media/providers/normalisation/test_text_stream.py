@@ -38,9 +38,8 @@ def test_words_go_on_as_soon_as_they_are_whole() -> None:
 
 
 def test_a_number_waits_for_what_may_belong_to_it() -> None:
-    assert asyncio.run(given("Pay ", "$", "1", ".5", " ", "mill", "ion ", "now")) == [
-        "Pay ", "one point five million dollars ", "now",
-    ]  # fmt: skip
+    pieces = ["Pay ", "$", "1", ".5", " ", "mill", "ion ", "now"]
+    assert asyncio.run(given(*pieces)) == ["Pay ", "one point five million dollars ", "now"]
 
 
 def test_an_empty_piece_asks_for_what_is_held_back() -> None:

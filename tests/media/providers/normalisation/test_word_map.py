@@ -26,10 +26,11 @@ PRICE = (
     ("$5.10 ", "five dollars and ten cents "),
     ("now.", "now."),
 )
+SPOKEN = ("It", "costs", "five", "dollars", "and", "ten", "cents", "now.")
 
 
 def test_a_changed_word_has_the_time_of_all_its_spoken_words() -> None:
-    words = map_of(*PRICE).take(timed("It", "costs", "five", "dollars", "and", "ten", "cents", "now."))
+    words = map_of(*PRICE).take(timed(*SPOKEN))
     assert words == [
         TimedWord("It", 0, 100),
         TimedWord("costs", 100, 200),
