@@ -17,11 +17,13 @@ from media.providers.normalisation.numerals import (
 )
 from media.providers.normalisation.spans import SpokenSpan, split_tokens
 
+# A longer word is no expression that could be read to somebody; the longest e-mail address has 254 characters.
+LONGEST_WORD: Final = 260
 # What may stand before and behind an expression.
 _OPENING: Final = "\"'([\u00ab\u201c\u201e\u2018\u00bf\u00a1"
 _END: Final = r"(?=[.,;:!?)\]\"'\u00bb\u201c\u201d\u2019\u2026]*(?:\s|$))"
 _BLANK: Final = r"[ \u00a0\u202f]"
-_NUMBER: Final = rf"\d{{1,3}}(?:{_BLANK}\d{{3}})+(?:,\d+)?|\d+(?:[.,]\d+)*"
+_NUMBER: Final = rf"\d{{1,3}}(?:{_BLANK}\d{{3}}){{1,4}}(?:,\d+)?|\d+(?:[.,]\d+)*"
 _CODES: Final = {"EUR": "€", "USD": "$", "GBP": "£"}
 _MONEY_SIGN: Final = "|".join(("[€$£]", *_CODES))
 _EMAIL: Final = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
@@ -68,7 +70,7 @@ class FigureReader:
             (rf"([-\u2212])?({_NUMBER}){_BLANK}?({units})(?:\.(?= [a-zäöüàé]))?", self._measure),
             (rf"(\d{{1,2}})\.(?= (?:{_ORDINAL_NOUNS}))", self._german_ordinal),
             (r"(\d{1,3})(er|re|ère|e|ème|\.?º|\.?ª)", self._ordinal),
-            (r"\+?\(?\d[\d ()./-]{6,}\d", self._phone),
+            (r"\+?\(?\d[\d ()./-]{6,24}\d", self._phone),
             (r"(\d{1,4})[-\u2013](\d{1,4})", self._range),
             (r"(?=\S*\d)(?=\S*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*", self._identifier),
             (rf"([-\u2212])?({_NUMBER})", self._plain),
@@ -89,6 +91,8 @@ class FigureReader:
         return spans
 
     def _read_at(self, text: str, at: int, token: str) -> SpokenSpan:
+        if len(token) > LONGEST_WORD:
+            return SpokenSpan(token, token)
         begin = at + len(token) - len(token.lstrip())
         while begin < len(text) and text[begin] in _OPENING:
             begin += 1

@@ -9,11 +9,15 @@ from media.providers.normalisation.languages import NumberLanguage
 
 # Read digit by digit from this length on: postal codes, orders, accounts.
 LONG_NUMBER: Final = 5
+# num2words has no words for numbers from 10**27 to 10**36 on, by language; nobody says them as words.
+_LARGEST: Final = 10**15
 _GERMAN_YEARS: Final = range(1100, 2000)
 
 
 def say_integer(language: NumberLanguage, number: int, *, before_noun: bool = False) -> str:
     """before_noun: as in "veintiún euros"."""
+    if number >= _LARGEST:
+        return say_digit_groups(language, str(number))
     said = str(num2words(number, lang=language.code))
     if before_noun:
         for ending, elided in language.elision.items():

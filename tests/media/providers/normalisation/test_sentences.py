@@ -1,10 +1,13 @@
 """What voices are given for 200 sentences: written by hand, from how a person reads them (`sentences/`)."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media.providers.normalisation.normaliser import READERS, TextNormaliser
 from media.providers.normalisation.text_stream import SpokenTextStream
@@ -28,6 +31,52 @@ async def speak(language: str, pieces: Sequence[str], *, whole: bool = False) ->
     stream = TextNormaliser(whole_pieces=whole).open(pieces_of(pieces), language)
     assert stream is not None
     return "".join([piece async for piece in stream]), stream
+
+
+# What may meet in a text: figures and signs in any order, other scripts, numbers beyond all words.
+FRAGMENTS = [
+    *(
+        "1",
+        "42",
+        "007",
+        "1" * 40,
+        "1,000",
+        " ",
+        "\n",
+        "\u00a0",
+        "€",
+        "$",
+        "-",
+        ".",
+        ",",
+        ":",
+        "/",
+        "(",
+        "+",
+        "%",
+        "@",
+        "#",
+    ),
+    *(
+        "km",
+        "Uhr",
+        "h",
+        "AB",
+        "x.com",
+        "Dr.",
+        "z. B.",
+        "Mai",
+        "24:61",
+        "99/99/9999",
+        "½",
+        "²",
+        "º",
+        "日本",
+        "°C",
+        "er",
+        "EUR",
+    ),
+]
 
 
 def with_letters(words: Iterable[str]) -> list[str]:
@@ -90,3 +139,20 @@ def test_the_timings_are_those_of_the_written_words(language: str) -> None:
             assert words[-1].end_ms == pytest.approx(len(spoken) * WORD_MS)
 
     asyncio.run(scene())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(READERS)), st.lists(st.sampled_from(FRAGMENTS), max_size=9).map("".join))
+def test_any_text_is_read_whole(language: str, text: str) -> None:
+    spans = READERS[language](text)
+    assert "".join(span.written for span in spans) == text or not text.strip()
+    assert not text.strip() or "".join(span.spoken for span in spans).strip()
+
+
+@pytest.mark.parametrize("text", ["1 " * 1_000, "1" * 2_000, "A1" * 1_000, "1-" * 1_000, "a." * 1_000])
+@pytest.mark.parametrize("language", READERS)
+def test_no_text_takes_long(language: str, text: str) -> None:
+    """The longest greeting: patterns that go back for each character took 0.25 s of all calls' event loop."""
+    began = time.process_time()
+    READERS[language](text)
+    assert time.process_time() - began < 0.2

@@ -21,7 +21,6 @@ def timed(*words: str) -> list[TimedWord]:
 
 PRICE = (
     ("It ", "It "),
-    ("It ", "It "),
     ("costs ", "costs "),
     ("$5.10 ", "five dollars and ten cents "),
     ("now.", "now."),
