@@ -15,6 +15,7 @@ from media.providers.tls import ResumingTlsContext
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
+from shared.plan import LONGEST_KEYTERM
 from shared.vendor_options import EmptyOptions
 
 T = TypeVar("T")
@@ -132,19 +133,20 @@ class Preparable(Protocol):
 @dataclass(frozen=True, slots=True)
 class KeytermOption:
     """The option of a recogniser that holds words to expect. models: prefixes of those that take them. most: of the
-    words. most_characters: of all together."""
+    words. most_characters: of all together; longest: of one."""
 
     name: str
     models: tuple[str, ...]
     most: int
     most_characters: int
+    longest: int = LONGEST_KEYTERM
 
     def add(self, options: Mapping[str, Any], keyterms: Sequence[str]) -> Mapping[str, Any]:
         """The options with as many of the keyterms behind their own as fit."""
         own = list(options.get(self.name) or ())
         known, left = {one.casefold() for one in own}, self.most_characters - sum(map(len, own))
         for term in keyterms:
-            if len(own) < self.most and len(term) <= left and term.casefold() not in known:
+            if len(own) < self.most and len(term) <= min(left, self.longest) and term.casefold() not in known:
                 own.append(term)
                 known.add(term.casefold())
                 left -= len(term)

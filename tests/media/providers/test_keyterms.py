@@ -10,7 +10,7 @@ from media.providers.ports import SpeechToText
 from media.providers.vendor import Adapter, KeytermOption
 from shared.vendor_options import CartesiaSpeechToTextOptions, DeepgramSpeechToTextOptions
 
-OPTION = KeytermOption("keyterm", ("x",), most=3, most_characters=12)
+OPTION = KeytermOption("keyterm", ("x",), most=3, most_characters=12, longest=8)
 
 
 def recogniser(vendor: str) -> Adapter[SpeechToText]:
@@ -25,6 +25,7 @@ def recogniser(vendor: str) -> Adapter[SpeechToText]:
         ([], ["one", "two"], ["one", "two"]),
         (["mine"], ["one", "two", "six"], ["mine", "one", "two"]),  # three at most
         (["mine"], ["Mine", "one"], ["mine", "one"]),
+        ([], ["123456789", "one"], ["one"]),  # one is too long by itself
         ([], ["12345678", "123456", "1234"], ["12345678", "1234"]),  # one that does not fit makes room for a shorter
     ],
 )
