@@ -33,6 +33,8 @@ LONGEST_PROMPT: Final = 100_000
 LONGEST_GOODBYE: Final = 500
 LONGEST_ANNOUNCEMENT: Final = 2_000
 LONGEST_VOICEMAIL: Final = 1_500
+MOST_PRONUNCIATIONS: Final = 200
+LONGEST_KEYTERM: Final = 60
 
 
 class PlanError(ValueError):
@@ -120,6 +122,23 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     silence_s: Seconds = 30
     reply_s: Annotated[float, Meta(ge=0, le=60)] = 8.0
     filler_s: Annotated[float, Meta(ge=0, le=60)] = 1.2
+
+
+class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True):
+    """A word, as it is written, and what the voices are given in its place: how it sounds, in letters."""
+
+    word: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\A\S+\Z")]
+    say: Annotated[str, Meta(min_length=1, max_length=120, pattern=r"\S")]
+
+
+class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """pronunciations: of the agent. keyterms: words that recognisers are to expect, the most important first: the
+    agent's, and the known caller's name."""
+
+    pronunciations: Annotated[tuple[Pronunciation, ...], Meta(max_length=MOST_PRONUNCIATIONS)] = ()
+    keyterms: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=LONGEST_KEYTERM)], ...], Meta(max_length=100)
+    ] = ()
 
 
 class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -212,6 +231,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     None: it is recorded from its beginning.
     voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
     control ends it for that; empty: the call just ends.
+    speech: how words are said, and which are expected.
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
@@ -234,6 +254,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     disclosure: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)] = ""
     consent: ConsentPlan | None = None
     voicemail_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
+    speech: SpeechPlan = SpeechPlan()
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

@@ -14,6 +14,13 @@ from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.remote_tools import RemoteToolName
+from control.agents.speech_config import (
+    MOST_KEYTERMS,
+    Keyterm,
+    PronunciationEntry,
+    require_one_each,
+    require_words,
+)
 from control.agents.tool_choices import (
     MOST_ACTION_TOOLS,
     MOST_HTTP_TOOLS,
@@ -29,7 +36,7 @@ from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName,
 from control.platform.string_maps import bounded_map
 from control.platform.union_errors import SingleUnionError
 from control.tools.tool_config import ToolTitle
-from shared.plan import FirstMessage, ToolName
+from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
@@ -269,6 +276,21 @@ class AgentConfig(ConfigPart):
         max_length=8,
         description="Options of each voice provider, used whenever it speaks for this agent, as first choice or as "
         "fallback: so that a fallback sounds alike.",
+    )
+    # Left out where they are empty: programs of the version before refuse an unknown field.
+    pronunciations: Annotated[list[PronunciationEntry], AfterValidator(require_one_each)] = Field(
+        default=[],
+        max_length=MOST_PRONUNCIATIONS,
+        exclude_if=operator.not_,
+        description="How the agent says words that voices get wrong, such as names; up to 200. Transcripts keep "
+        "them as they are written.",
+    )
+    keyterms: Annotated[list[Keyterm], AfterValidator(require_words)] = Field(
+        default=[],
+        max_length=MOST_KEYTERMS,
+        exclude_if=operator.not_,
+        description="Words and names that callers are likely to say, the most important first; up to 50 of up to 60 "
+        "characters. Recognisers that can be told expect them, and with them the known caller's name.",
     )
     turn: Turn = Field(default=Turn(), description="Turn-taking.")
     tools: Annotated[list[Literal[ToolName, RemoteToolName]], AfterValidator(require_different)] = Field(

@@ -66,8 +66,8 @@ def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict
 
 
 def names_contact(stored: Mapping[str, Any]) -> bool:
-    """Whether a text of a stored config may have a placeholder of the contact."""
-    return any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
+    """Whether a stored config needs the contact: a text may have its placeholder, or recognisers expect its name."""
+    return bool(stored.get("keyterms")) or any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
 
 
 def _texts_of(value: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
 from control.agents.remote_tools import REMOTE_TOOLS, RESERVED_NAMES
 from control.agents.sent_digits import plan_sent_digits
+from control.agents.speech_config import plan_speech
 from control.agents.variables import PlannedCall
 from control.agents.warm_transfer import WARM_TRANSFER_PLAN
 from control.tools.outside_text import EXPLANATION
@@ -65,6 +66,7 @@ def make_plan(
                 "disclosure": texts["disclosure"],
                 "consent": _consent(config, texts["recording.announcement"]),
                 **({"voicemail_message": message} if message else {}),
+                **plan_speech(config.pronunciations, config.keyterms, call.contact),
             }
         )
     )

@@ -340,7 +340,7 @@ class Calls:
         return replace(admitted, spend_terms=terms)
 
     async def _add_contact(self, db: Connection, agent: AnsweringAgent, call: PlannedCall) -> PlannedCall:
-        """The call with whom its customer is; asked for only where a text of the agent says it."""
+        """The call with whom its customer is; asked for only where the agent needs it."""
         if not agent.names_contact:
             return call
         number = call.called if call.direction == "outbound" else call.caller

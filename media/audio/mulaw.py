@@ -1,5 +1,6 @@
 """G.711 mu-law, the phone network's 8-bit code in North America and Japan, to and from 16-bit little-endian."""
 
+from functools import lru_cache
 from typing import Final
 
 from media.audio.pcm import audioop
@@ -15,6 +16,12 @@ _LOWER: Final = audioop.lin2ulaw(audioop.mul(audioop.ulaw2lin(bytes(range(256)),
 def lower(ulaw: bytes) -> bytes:
     """The same audio 12 dB (a quarter of the amplitude) lower."""
     return ulaw.translate(_LOWER)
+
+
+@lru_cache(maxsize=64)
+def gain_table(db: float) -> bytes:
+    """The table by which `bytes.translate` makes audio so much louder or quieter; what gets too loud is clipped."""
+    return audioop.lin2ulaw(audioop.mul(audioop.ulaw2lin(bytes(range(256)), 2), 2, 10 ** (db / 20)), 2)
 
 
 def decode(ulaw: bytes) -> bytes:

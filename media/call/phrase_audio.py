@@ -12,7 +12,7 @@ import msgspec
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.cleanup import close_stream
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
-from shared.plan import ProviderPlan
+from shared.plan import Pronunciation, ProviderPlan
 
 # About 2 s of audio each: 8 MB in all.
 MOST_SENTENCES: Final = 512
@@ -25,7 +25,8 @@ RETRY_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SentenceKey:
-    """A sentence of a voice. voices: digest of the chain's providers with their options."""
+    """A sentence of a voice. voices: digest of the chain's providers with their options, and of the agent's
+    pronunciations."""
 
     voices: bytes
     language: str
@@ -69,8 +70,8 @@ class PhraseAudioCache:
 
 
 class PhraseAudio:
-    """The fixed sentences of one call. sentences: those to have at hand, the first one first. Without a cache there
-    are none."""
+    """The fixed sentences of one call. sentences: those to have at hand, the first one first. pronunciations: the
+    agent's, with which they sound otherwise. Without a cache there are none."""
 
     def __init__(
         self,
@@ -79,9 +80,10 @@ class PhraseAudio:
         voices: Sequence[ProviderPlan],
         language: str,
         sentences: Sequence[str] = (),
+        pronunciations: Sequence[Pronunciation] = (),
     ) -> None:
         self._cache, self._tts, self._language = cache, tts, language
-        self._voices = hashlib.sha256(msgspec.json.encode(voices)).digest()  # options may hold a key
+        self._voices = hashlib.sha256(msgspec.json.encode((voices, pronunciations))).digest()  # options may hold a key
         self._missing = [self._key(text) for text in dict.fromkeys(sentences)]
         self._task: asyncio.Task[None] | None = None
 

@@ -88,7 +88,9 @@ def make_reply_services(
 def make_phrase_audio(components: CallComponents, sentences: Sequence[str]) -> PhraseAudio:
     """sentences: to have at hand, the first one first."""
     plan = components.plan
-    return PhraseAudio(components.phrases, components.tts, plan.tts, plan.agent.language, sentences)
+    return PhraseAudio(
+        components.phrases, components.tts, plan.tts, plan.agent.language, sentences, plan.speech.pronunciations
+    )
 
 
 def _with_prompt(messages: list[Message]) -> list[Message]:

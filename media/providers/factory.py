@@ -16,8 +16,10 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.llm import LanguageModelChain
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
+from media.providers.chain.voice_levels import VoiceLevels
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
+from media.providers.normalisation.normaliser import TextNormaliser
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
@@ -25,7 +27,7 @@ from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed
 from shared.option_faults import explain_fault
-from shared.plan import CallPlan, PlanError, ProviderPlan
+from shared.plan import CallPlan, PlanError, Pronunciation, ProviderPlan
 
 P = TypeVar("P")
 
@@ -49,11 +51,14 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
-    """The providers of one chain, and in the same order a meter and the health of each."""
+    """The providers of one chain, and in the same order their adapters, meters and health, and the name and the options
+    that each was made from."""
 
     providers: list[P]
+    adapters: list[Adapter[P]]
     meters: list[UsageMeter]
     health: ChainHealth
+    sources: list[tuple[str, Struct]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class ProviderFactory:
     ) -> None:
         self._resources = VendorResources(http, engine_socket, guard)
         self._deadlines = deadlines or Deadlines()
+        self._levels = VoiceLevels()
         self._health = health or HealthBoard(lambda: asyncio.get_running_loop().time())
         self._health_keys = HealthKeys(health_secret or secrets.token_bytes(32))
         self._stt = {vendor.name: vendor.stt for vendor in vendors if vendor.stt is not None}
@@ -96,14 +102,22 @@ class ProviderFactory:
         and reported as failed: the call goes on with the others. Raises PlanError, which names the fields, for a chain
         of which none is left."""
         hooks = _Hooks(on_failed, on_usage)
-        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id)
+        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id, plan.speech.keyterms)
         llm = self._make_members("llm", plan.llm, self._llm, hooks, plan.workspace_id)
         tts = self._make_members("tts", plan.tts, self._tts, hooks, plan.workspace_id)
         limits = self._deadlines
         return Providers(
             SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
             LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
-            TextToSpeechChain(tts.providers, on_failed, limits, meters=tts.meters, health=tts.health),
+            TextToSpeechChain(
+                tts.providers,
+                on_failed,
+                limits,
+                meters=tts.meters,
+                health=tts.health,
+                normalisers=_normalisers(tts, plan.speech.pronunciations),
+                levels=[self._levels.find(name, msgspec.json.encode(options)) for name, options in tts.sources],
+            ),
             (*stt.providers, *llm.providers, *tts.providers),
         )
 
@@ -122,8 +136,11 @@ class ProviderFactory:
         adapters: Mapping[str, Adapter[P]],
         hooks: _Hooks,
         workspace: str = "",
+        keyterms: Sequence[str] = (),
     ) -> _Members[P]:
         made: list[P] = []
+        used: list[Adapter[P]] = []
+        sources: list[tuple[str, Struct]] = []
         meters: list[UsageMeter] = []
         seeds: list[UsualWait | None] = []
         keys: list[HealthKey] = []
@@ -131,12 +148,14 @@ class ProviderFactory:
         faults: dict[int, str] = {}
         for index, choice in enumerate(choices):
             try:
-                provider, options = self._make(choice, adapters)
+                provider, options = self._make(choice, adapters, keyterms)
             except ProviderUnusable as error:
                 faults[index] = f"{kind}[{index}].{error}"
                 continue
             adapter = adapters[choice.vendor_name]
             made.append(provider)
+            used.append(adapter)
+            sources.append((choice.provider, options))
             meters.append(
                 UsageMeter(
                     kind,
@@ -159,21 +178,37 @@ class ProviderFactory:
                     kind, choices[index].provider, fault, next(following, ""), stage="connect", cause="refused"
                 )
             )
-        return _Members(made, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys))
+        return _Members(made, used, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys), sources)
 
-    def _make(self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]]) -> tuple[P, Struct]:
+    def _make(
+        self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], keyterms: Sequence[str]
+    ) -> tuple[P, Struct]:
         """A provider and its options. Raises ProviderUnusable."""
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
             raise ProviderUnusable(f"{field}: there is no {choice.vendor_name!r}, only {', '.join(adapters)}")
         try:
-            options = msgspec.convert(choice.options, adapter.options)
+            options = _add_keyterms(adapter, msgspec.convert(choice.options, adapter.options), keyterms)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {explain_fault(error)}") from error
         if choice.guarded and not adapter.is_guardable:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
         return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options
+
+
+def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str]) -> Struct:
+    """The provider's options with the call's keyterms, where its model takes them."""
+    option = adapter.keyterms
+    if option is None or not keyterms or not adapter.model(options).startswith(option.models):
+        return options
+    return msgspec.convert(option.add(msgspec.to_builtins(options), keyterms), adapter.options)
+
+
+def _normalisers(voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation]) -> Sequence[TextNormaliser]:
+    """A chain gives its voices whole clauses if one of them needs it."""
+    whole = not all(voice.streams_text for voice in voices.providers)
+    return [TextNormaliser(adapter.reads_figures, pronunciations, whole) for adapter in voices.adapters]
 
 
 def _refuse(failed: ProviderFailed) -> None:

@@ -1,7 +1,7 @@
 """A vendor: the adapter to one company's or program's API, from which configured providers are made."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
@@ -15,6 +15,7 @@ from media.providers.tls import ResumingTlsContext
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
+from shared.plan import LONGEST_KEYTERM
 from shared.vendor_options import EmptyOptions
 
 T = TypeVar("T")
@@ -129,6 +130,29 @@ class Preparable(Protocol):
         """Opens in the background what the first request needs; returns at once. A failure shows at the request."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeytermOption:
+    """The option of a recogniser that holds words to expect. models: prefixes of those that take them. most: of the
+    words. most_characters: of all together; longest: of one."""
+
+    name: str
+    models: tuple[str, ...]
+    most: int
+    most_characters: int
+    longest: int = LONGEST_KEYTERM
+
+    def add(self, options: Mapping[str, Any], keyterms: Sequence[str]) -> Mapping[str, Any]:
+        """The options with as many of the keyterms behind their own as fit."""
+        own = list(options.get(self.name) or ())
+        known, left = {one.casefold() for one in own}, self.most_characters - sum(map(len, own))
+        for term in keyterms:
+            if len(own) < self.most and len(term) <= min(left, self.longest) and term.casefold() not in known:
+                own.append(term)
+                known.add(term.casefold())
+                left -= len(term)
+        return {**options, self.name: own} if own else options
+
+
 def _no_model(options: Struct) -> str:
     return ""
 
@@ -148,6 +172,8 @@ class Adapter(Generic[P]):
     is_guardable: `make` connects through the setup's guard; only then may a customer give the address.
     usual_wait: what is known of the time to the first useful unit (of a recogniser: to the final text) before calls
     have measured it.
+    reads_figures: of a voice: it says numbers, dates and addresses well itself, so that it is given them as written.
+    keyterms: of a recogniser: which words its options make it expect, if it can.
     """
 
     make: Callable[[ProviderSetup], P]
@@ -156,6 +182,8 @@ class Adapter(Generic[P]):
     request_options: frozenset[str] = frozenset()
     is_guardable: bool = False
     usual_wait: Callable[[Any], UsualWait | None] = _no_usual_wait
+    reads_figures: bool = False
+    keyterms: KeytermOption | None = None
 
 
 @dataclass(frozen=True, slots=True)

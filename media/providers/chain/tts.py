@@ -12,8 +12,10 @@ from media.providers.chain.hedged_requests import HedgedRequests
 from media.providers.chain.speech_timeline import SpeechTimeline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.voice_attempt import VoiceAttempt
+from media.providers.chain.voice_levels import VoiceLevel, gain_db
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.chain.whole_words import WholeWords
+from media.providers.normalisation.normaliser import TextNormaliser
 from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk, TextToSpeech
 from media.providers.usage import UsageMeter, discarding_meters
 
@@ -21,7 +23,8 @@ from media.providers.usage import UsageMeter, discarding_meters
 class TextToSpeechChain:
     """TextToSpeech over a list of voices in order of preference; it needs its text as the most demanding voice does.
 
-    meters: one for each voice.
+    meters: one for each voice. normalisers: the same; without them, every voice is given the text as it is written.
+    levels: the same, kept beyond the chain. A backup that was measured is made as loud as the first choice.
     """
 
     def __init__(
@@ -32,6 +35,8 @@ class TextToSpeechChain:
         *,
         meters: Sequence[UsageMeter] = (),
         health: ChainHealth | None = None,
+        normalisers: Sequence[TextNormaliser] = (),
+        levels: Sequence[VoiceLevel] = (),
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[TextToSpeech] = Candidates(
@@ -39,6 +44,8 @@ class TextToSpeechChain:
         )
         self._meters = meters or discarding_meters("tts", (voice.name for voice in voices))
         self._paces: list[float | None] = [None] * len(voices)
+        self._normalisers = normalisers or [TextNormaliser(reads_figures=True)] * len(voices)
+        self._levels = levels or [VoiceLevel(voice.name) for voice in voices]
         self.name = voices[0].name
         self.streams_text = all(voice.streams_text for voice in voices)
         self.times_words = all(voice.times_words for voice in voices)
@@ -104,6 +111,9 @@ class TextToSpeechChain:
             deadline=self._make_deadline(speech, attempts, on_due),
             meter=self._meters[attempts.index],
             times_all=speech.is_continued,
+            normaliser=self._normalisers[attempts.index],
+            level=self._levels[attempts.index],
+            gain_db=gain_db(self._levels[0], self._levels[attempts.index]),
         )
 
     def _make_deadline(

@@ -3,20 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from media.audio.mulaw import gain_table
 from media.providers.chain.audio_deadline import AudioDeadline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.timeouts import timed_out
+from media.providers.chain.voice_levels import VoiceLevel
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.cleanup import close_stream
 from media.providers.deadline_timer import DeadlineScope
+from media.providers.normalisation.normaliser import TextNormaliser
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk
 from media.providers.usage import UsageMeter
 
 
 class VoiceAttempt:
-    """One attempt at a voice. text, segment: what it speaks. times_all: all words come with a timing, also where the
-    voice reports none. longest_gap_s: time for which audio was due after the first; None before the second. has_begun:
-    a voice gives no sign of life before its audio."""
+    """One attempt at a voice.
+
+    text, segment: what it speaks. times_all: all words come with a timing, also where the voice reports none.
+    normaliser: makes what the voice is given of the text. level: the voice's loudness; gain_db: what its audio gets.
+    longest_gap_s: time for which audio was due after the first; None before the second. has_begun: a voice gives no
+    sign of life before its audio.
+    """
 
     has_begun = False
 
@@ -29,6 +36,9 @@ class VoiceAttempt:
         deadline: AudioDeadline,
         meter: UsageMeter,
         times_all: bool,
+        normaliser: TextNormaliser,
+        level: VoiceLevel,
+        gain_db: float,
     ) -> None:
         self.segment = segment
         self.longest_gap_s: float | None = None
@@ -38,18 +48,25 @@ class VoiceAttempt:
         self._deadline = deadline
         self._meter = meter
         self._times_all = times_all
+        self._level = level
+        self._gain = gain_table(gain_db) if gain_db else b""
+        self._spoken = normaliser.open(segment.reader, language)
 
     async def stream(self) -> AsyncIterator[SpeechChunk]:
         """Streams what this voice adds to the speech, its words timed from its first audio. Raises ProviderError."""
         self._text.attach(self._deadline, self.segment.start)
-        source = self.segment.voice.stream(self.segment.reader, self._language)
+        spoken = self._spoken
+        source = self.segment.voice.stream(self.segment.reader if spoken is None else spoken, self._language)
         accepted_nothing = False
         try:
             while (chunk := await self._next(source)) is not None:
+                chunk = self._adapt(chunk)
                 words = self.segment.add(chunk)
                 yield SpeechChunk(chunk.audio, tuple(words)) if self._times_all else chunk
                 if chunk.audio:  # a voice may send the words apart
                     self._deadline.audio_received()
+            if spoken is not None and (begun := spoken.finish()):
+                yield SpeechChunk(b"", tuple(self.segment.add(SpeechChunk(b"", tuple(begun)))))
             last = self.segment.finish()
             if self._times_all and last:
                 yield SpeechChunk(b"", tuple(last))
@@ -63,7 +80,15 @@ class VoiceAttempt:
             try:
                 await close_stream(source)
             finally:  # until it is closed, a voice may still read text
-                self._meter.record(0 if accepted_nothing else self.segment.reader.read_characters, "characters")
+                sent = self.segment.reader.read_characters if spoken is None else spoken.sent_characters
+                self._meter.record(0 if accepted_nothing else sent, "characters")
+
+    def _adapt(self, chunk: SpeechChunk) -> SpeechChunk:
+        """The chunk with the written words, as loud as the chain's first choice."""
+        self._level.add(chunk.audio)
+        if self._gain and chunk.audio:
+            chunk = SpeechChunk(chunk.audio.translate(self._gain), chunk.words)
+        return chunk if self._spoken is None else self._spoken.to_written(chunk)
 
     def is_unit(self, event: SpeechChunk) -> bool:
         """Whether it is audio: words alone decide no race."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.english import word_list
-from media.providers.local.text_normalisation import addresses, amounts, dates
+from media.providers.local.text_normalisation import addresses, amounts, dates, identifiers, measures
 from media.providers.local.text_normalisation.abbreviations import Abbreviation, expand
-from media.providers.local.text_normalisation.context import WordContext
+from media.providers.local.text_normalisation.context import WordContext, is_shouting
 from media.providers.local.text_normalisation.phone_numbers import find_phone_numbers, read_phone_part
 
 PAUSE: Final = ","
@@ -38,6 +38,8 @@ _READERS: Final[Sequence[WordReader]] = (
     amounts.read_fraction,
     dates.read_date_or_time,
     addresses.read_address,
+    measures.read_measure,
+    identifiers.read_identifier,
     amounts.read_amount,
 )
 
@@ -59,11 +61,12 @@ def normalise(text: str) -> list[SpokenWord]:
     """Returns the spoken words of a text; none for a text without words."""
     tokens = [match.group() for match in _TOKEN.finditer(text)]
     phones = find_phone_numbers(text)
+    shouting = is_shouting(tokens)
     words: list[SpokenWord] = []
     at = 0
     for index, token in enumerate(tokens):
         within = [(start - at, end - at) for start, end in phones if start < at + len(token) and end > at]
-        context = WordContext.of(tokens, index)
+        context = WordContext.of(tokens, index, shouting=shouting)
         words.append(_read(token, context, within))
         at += len(token)
     return words

@@ -5,7 +5,7 @@ from typing import Final
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
 from media.providers.turn_calibration import CALIBRATIONS
-from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.assemblyai_recogniser import AssemblyAiSpeechToText, UniversalListener
 from media.providers.vendors.assemblyai_transcript import UniversalTranscript
@@ -88,5 +88,6 @@ VENDOR: Final = Vendor(
         request_options=frozenset({"language", "keyterm", "agent_context", "format_turns"}),
         usual_wait=_stt_wait,
         is_guardable=True,
+        keyterms=KeytermOption("keyterm", ("universal-", "u3-"), most=100, most_characters=5_000, longest=50),
     ),
 )

@@ -4,7 +4,7 @@ from typing import Final
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
-from media.providers.vendor import Adapter, ProviderSetup, Vendor, VendorResources
+from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
 from media.providers.vendors.cartesia_recogniser import CartesiaSpeechToText, InkListener, InkTranscript
@@ -14,7 +14,7 @@ from media.providers.vendors.cartesia_turns_wire import EAGER_END_THRESHOLD, END
 from media.providers.vendors.cartesia_wire import QueryField, base_language, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.vendor_options import CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
+from shared.vendor_options import CARTESIA_KEYTERM_CHARACTERS, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 
 # The models that know English alone.
 _ENGLISH: Final = "ink-2"
@@ -128,6 +128,7 @@ VENDOR: Final = Vendor(
         request_options=_STT_REQUEST,
         usual_wait=_stt_wait,
         is_guardable=True,
+        keyterms=KeytermOption("keyterm", (_ENGLISH,), most=100, most_characters=CARTESIA_KEYTERM_CHARACTERS),
     ),
     tts=Adapter(
         _make_tts,
@@ -136,5 +137,6 @@ VENDOR: Final = Vendor(
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
         is_guardable=True,
+        reads_figures=True,  # Cartesia, "Formatting text for Sonic"; it times the words as they are written
     ),
 )

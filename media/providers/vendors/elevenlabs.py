@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from media.providers.ports import ProviderError
-from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.elevenlabs_recogniser import ElevenLabsSpeechToText, ScribeListener
 from media.providers.vendors.elevenlabs_scribe_wire import PATH as LISTEN_PATH
@@ -20,7 +20,12 @@ from media.providers.vendors.elevenlabs_speech_wire import PATH as SPEAK_PATH
 from media.providers.vendors.elevenlabs_wire import QueryItem, base_language, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.vendor_options import ElevenLabsSpeechToTextOptions, ElevenLabsTextToSpeechOptions
+from shared.vendor_options import (
+    ELEVENLABS_KEYTERM_CHARACTERS,
+    ELEVENLABS_KEYTERMS,
+    ElevenLabsSpeechToTextOptions,
+    ElevenLabsTextToSpeechOptions,
+)
 
 _FORMAT: Final = "ulaw_8000"
 _AUTO: Final = "auto"
@@ -132,6 +137,14 @@ def _tts_wait(options: ElevenLabsTextToSpeechOptions) -> UsualWait:
     return _VOICE_WAIT
 
 
+_KEYTERMS: Final = KeytermOption(
+    "keyterm",
+    ("scribe_",),
+    most=ELEVENLABS_KEYTERMS,
+    most_characters=ELEVENLABS_KEYTERMS * ELEVENLABS_KEYTERM_CHARACTERS,
+    longest=ELEVENLABS_KEYTERM_CHARACTERS,
+)
+
 VENDOR: Final = Vendor(
     "elevenlabs",
     stt=Adapter(
@@ -141,6 +154,7 @@ VENDOR: Final = Vendor(
         request_options=_STT_REQUEST,
         usual_wait=_stt_wait,
         is_guardable=True,
+        keyterms=_KEYTERMS,
     ),
     tts=Adapter(
         _make_tts,

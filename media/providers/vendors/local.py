@@ -49,5 +49,7 @@ def _usual_wait(options: EmptyOptions) -> UsualWait:
 
 
 VENDOR: Final = Vendor(
-    "local", stt=Adapter(_make_stt, usual_wait=_usual_wait), tts=Adapter(_make_tts, usual_wait=_usual_wait)
+    "local",
+    stt=Adapter(_make_stt, usual_wait=_usual_wait),
+    tts=Adapter(_make_tts, usual_wait=_usual_wait, reads_figures=True),
 )

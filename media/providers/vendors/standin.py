@@ -253,5 +253,5 @@ VENDOR: Final = Vendor(
     "standin",
     stt=Adapter(_make_stt, StandinSpeechToTextOptions),
     llm=Adapter(_make_llm, StandinLanguageModelOptions),
-    tts=Adapter(_make_tts, StandinTextToSpeechOptions),
+    tts=Adapter(_make_tts, StandinTextToSpeechOptions, reads_figures=True),
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from media.audio.mulaw import RATE
-from media.providers.vendor import Adapter, ProviderSetup, Vendor
+from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.xai_recogniser import XaiListener, XaiSpeechToText
 from media.providers.vendors.xai_wire import QueryField, make_headers, make_url
@@ -58,5 +58,6 @@ VENDOR: Final = Vendor(
         request_options=frozenset({"language", "keyterm"}),
         usual_wait=_stt_wait,
         is_guardable=True,
+        keyterms=KeytermOption("keyterm", ("grok-",), most=100, most_characters=5_000, longest=50),
     ),
 )

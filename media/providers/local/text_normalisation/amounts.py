@@ -15,7 +15,7 @@ _CURRENCIES: Final = {
     "£": ("pound", "pounds", "penny", "pence"),
 }
 _NUMBER: Final = r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?"
-_MONEY: Final = re.compile(rf"([$€£]){_NUMBER}([kKmM])?")
+_MONEY: Final = re.compile(rf"([-\u2212])?([$€£]){_NUMBER}([kKmM])?")
 _PLAIN: Final = re.compile(rf"([-\u2212])?{_NUMBER}(%|°[FC]?)?")
 _ORDINAL: Final = re.compile(r"(\d{1,4})(?:st|nd|rd|th)", re.IGNORECASE)
 _FRACTIONS: Final = {"1/2": ("one", "half"), "1/4": ("one", "quarter"), "3/4": ("three", "quarters")}
@@ -32,7 +32,7 @@ _SUFFIXES: Final = {"k": "thousand", "m": "million"}
 # Numbers of this many digits or more (orders, accounts, postal codes) are read digit by digit, in groups of three.
 _LONG_NUMBER: Final = 5
 # A number after one of these words is an identifier, not an amount.
-_IDENTIFIER_WORDS: Final = word_list("code ext extension pin suite room apartment apt unit zip")
+_IDENTIFIER_WORDS: Final = word_list("code ext extension pin suite room apartment apt unit zip flight")
 
 
 def read_fraction(word: str, context: WordContext) -> Sequence[str] | None:
@@ -79,18 +79,19 @@ def read_digit_groups(number: str) -> list[str]:
 
 
 def _money(match: re.Match[str], context: WordContext) -> list[str]:
-    one, many, cent, cents = _CURRENCIES[match[1]]
-    whole, fraction, suffix = int(match[2].replace(",", "")), match[3] or "", match[4]
+    one, many, cent, cents = _CURRENCIES[match[2]]
+    whole, fraction, suffix = int(match[3].replace(",", "")), match[4] or "", match[5]
+    sign = ["minus"] if match[1] else []
     size = _SUFFIXES[suffix.lower()] if suffix else context.after if context.after in _LARGE else ""
     if size or len(fraction) not in (0, 2):
-        number = decimal(match[2] + (f".{fraction}" if fraction else ""))
+        number = [*sign, *decimal(match[3] + (f".{fraction}" if fraction else ""))]
         return number if size and not suffix else [*number, *([size] if size else []), many]
     spoken = [*cardinal(whole), one if whole == 1 else many] if whole or not fraction else []
     if fraction.strip("0"):
         hundredths = int(fraction)
         spoken += ["and"] if spoken else []
         spoken += [*cardinal(hundredths), cent if hundredths == 1 else cents]
-    return spoken or [*cardinal(0), many]
+    return [*sign, *(spoken or [*cardinal(0), many])]
 
 
 def _plain(word: str, match: re.Match[str], context: WordContext) -> list[str]:

@@ -23,12 +23,10 @@ class WordContext:
     shouting: bool = False
 
     @classmethod
-    def of(cls, tokens: Sequence[str], index: int) -> "WordContext":
+    def of(cls, tokens: Sequence[str], index: int, *, shouting: bool) -> "WordContext":
         """The context of the token at `index`."""
         before = tokens[index - 1] if index else ""
         after = tokens[index + 1] if index + 1 < len(tokens) else ""
-        letters = [token for token in tokens if token.strip(" .,!?").isalpha()]
-        shouting = len(letters) > 1 and all(token.isupper() for token in letters)
         return cls(
             before=strip_punctuation(before).lower(),
             after=strip_punctuation(after).lower(),
@@ -37,6 +35,12 @@ class WordContext:
             currency=before.strip()[:1] if before.strip()[:1] in ("$", "€", "£") else "",
             shouting=shouting,
         )
+
+
+def is_shouting(tokens: Sequence[str]) -> bool:
+    """Whether a text is in capitals."""
+    letters = [token for token in tokens if token.strip(" .,!?").isalpha()]
+    return len(letters) > 1 and all(token.isupper() for token in letters)
 
 
 def strip_punctuation(token: str) -> str:

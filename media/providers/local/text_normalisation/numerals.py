@@ -22,9 +22,11 @@ _ORDINALS: Final = {
 
 
 def cardinal(number: int) -> list[str]:
-    """1250 is one thousand two hundred fifty. From 0 up to 999 trillion; ValueError beyond."""
-    if not 0 <= number < 10**15:
+    """1250 is one thousand two hundred fifty. From 0 up to 999 trillion, digit by digit beyond. ValueError below 0."""
+    if number < 0:
         raise ValueError(f"no words for {number}")
+    if number >= 10**15:
+        return digits(str(number))
     if number < 20:
         return [_UNITS[number]]
     if number < 100:

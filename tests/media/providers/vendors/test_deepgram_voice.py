@@ -11,6 +11,7 @@ import pytest
 
 from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.tts import TextToSpeechChain
+from media.providers.factory import ProviderFactory
 from media.providers.health import HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TextToSpeech
@@ -19,8 +20,9 @@ from media.providers.vendor import ProviderSetup, VendorResources
 from media.providers.vendors import deepgram_aura_wire, deepgram_voice
 from media.providers.vendors.deepgram import VENDOR
 from media.providers.vendors.deepgram_aura_wire import MAX_FLUSHES
+from media.providers.vendors.standin import VENDOR as STANDIN
 from shared.events import ProviderFailed, UsageRecorded
-from shared.plan import ProviderPlan
+from shared.plan import AgentPlan, CallPlan, Pronunciation, ProviderPlan, SpeechPlan
 from shared.vendor_options import DeepgramTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.certificate import ServerCertificate, make_certificate
@@ -106,6 +108,30 @@ async def test_a_speech_and_the_next_one_on_the_same_connection(platform: Platfo
         assert await speak(chain) == words(TEXT)
     assert platform.opened("a") == 1
     assert platform.metered("a") == platform.billed("a") == 3 * len(TEXT)
+
+
+async def test_a_price_is_said_in_words_and_those_are_billed(platform: Platform) -> None:
+    """As a call's chain is made: of the plan, with what the vendor's adapter declares of the voice."""
+    factory = ProviderFactory((VENDOR, STANDIN), platform.resources.http)
+    options = {"api_key": platform.vendors["a"].state.key, "base_url": f"wss://{platform.addresses['a']}"}
+    standin = [ProviderPlan("standin")]
+    plan = CallPlan(
+        agent=AgentPlan(),
+        stt=standin,
+        llm=standin,
+        tts=[ProviderPlan("deepgram", options)],
+        speech=SpeechPlan(pronunciations=(Pronunciation("Nguyen", "win"),)),
+    )
+    voice = factory.build(plan, platform.failed.append, platform.used.append).tts
+    spoken = "win owes forty two dollars and fifty cents now."
+
+    async def text() -> AsyncIterator[str]:
+        yield "Nguyen owes $42.50 now."
+
+    audio = b"".join([chunk.audio async for chunk in voice.stream(text(), "en")])
+    assert [word.text for word in find_words(decode(audio), words(spoken))] == words(spoken)
+    assert platform.metered("deepgram") == platform.billed("a") == len(spoken)
+    await factory.close()
 
 
 FAULTS: list[tuple[FaultKind, int]] = [

@@ -24,10 +24,9 @@ def test_cardinals(number: int, words: str) -> None:
     assert " ".join(numerals.cardinal(number)).startswith(words)
 
 
-@pytest.mark.parametrize("number", [-1, 10**15])
-def test_numbers_beyond_the_table_are_refused(number: int) -> None:
+def test_numbers_below_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="no words"):
-        numerals.cardinal(number)
+        numerals.cardinal(-1)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +59,7 @@ def test_decimals_are_said_digit_by_digit_after_the_point() -> None:
 @given(st.integers(0, 999_999), st.integers(0, 999_999))
 def test_different_numbers_sound_different(first: int, second: int) -> None:
     assert (numerals.cardinal(first) == numerals.cardinal(second)) == (first == second)
+
+
+def test_numbers_beyond_trillions_are_read_digit_by_digit() -> None:
+    assert numerals.cardinal(10**15) == ["one", *["zero"] * 15]

@@ -1,0 +1,69 @@
+"""How an agent's words are said, and which words its callers are expected to say."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from pydantic import Field, StringConstraints
+
+from control.agents.config_part import ConfigPart
+from shared.plan import LONGEST_KEYTERM, MOST_PRONUNCIATIONS
+
+MOST_KEYTERMS: Final = 50
+# Of the contact, behind the agent's own.
+_CONTACT_NAMES: Final = ("contact_name", "contact_company")
+_ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+
+class PronunciationEntry(ConfigPart):
+    """How one word sounds."""
+
+    word: str = Field(
+        min_length=1,
+        max_length=60,
+        pattern=r"^\S+$",
+        description="The word as it is written, without spaces, in any case.",
+    )
+    say: str = Field(
+        min_length=1,
+        max_length=120,
+        pattern=_ONE_LINE,
+        description="What every voice is given in its place: how it sounds, in the letters of the agent's language; up "
+        "to 120 characters.",
+    )
+
+
+def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEntry]:
+    """Raises ValueError where a word has two pronunciations, or one is blank."""
+    words = [entry.word.casefold() for entry in entries]
+    twice = next((entry.word for entry in entries if words.count(entry.word.casefold()) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} has two pronunciations")
+    blank = next((entry.word for entry in entries if not entry.say.strip()), None)
+    if blank is not None:
+        raise ValueError(f"the pronunciation of {blank!r} is blank")
+    return entries
+
+
+def require_words(keyterms: list[str]) -> list[str]:
+    """Raises ValueError for a blank one."""
+    if not all(term.strip() for term in keyterms):
+        raise ValueError("a keyterm is blank")
+    return keyterms
+
+
+Keyterm = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEYTERM, pattern=_ONE_LINE)]
+
+
+def plan_speech(
+    pronunciations: Sequence[PronunciationEntry], keyterms: Sequence[str], contact: Mapping[str, str]
+) -> dict[str, Any]:
+    """The plan's field `speech`, left out where there is nothing to say: nodes of the version before refuse it.
+    contact: the values that tell whose the customer's number is."""
+    names = (contact.get(name, "").strip() for name in _CONTACT_NAMES)
+    expected = [*keyterms, *(name for name in names if 0 < len(name) <= LONGEST_KEYTERM)] if keyterms else []
+    speech = {
+        "pronunciations": [entry.model_dump() for entry in pronunciations[:MOST_PRONUNCIATIONS]],
+        "keyterms": list(dict.fromkeys(expected)),
+    }
+    filled = {name: value for name, value in speech.items() if value}
+    return {"speech": filled} if filled else {}

@@ -1,0 +1,48 @@
+"""What a voice is given of an agent's texts: by the agent's language, its pronunciations, and the voice's own skill."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from media.providers.english import word_list
+from media.providers.normalisation.english import read_english
+from media.providers.normalisation.figures import FigureReader
+from media.providers.normalisation.languages import FRENCH, GERMAN, SPANISH
+from media.providers.normalisation.lexicon import with_pronunciations
+from media.providers.normalisation.spans import SpanReader, read_as_written
+from media.providers.normalisation.text_stream import SpokenTextStream
+from shared.plan import Pronunciation
+
+# By the language of a BCP 47 tag. Texts in others are given to the voice as they are written.
+READERS: Final[Mapping[str, SpanReader]] = {
+    "en": read_english,
+    "es": FigureReader(SPANISH).read,
+    "de": FigureReader(GERMAN).read,
+    "fr": FigureReader(FRENCH).read,
+}
+# Before a number these are dates (Mar 3), rooms and streets.
+_OPENING: Final = word_list(
+    "jan feb mar apr jun jul aug sep sept oct nov dec eur usd gbp no nos suite room apt z n\u00ba n\u00b0 c/ m"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextNormaliser:
+    """Of one voice in a call. reads_figures: the voice says them well itself, so that only pronunciations count.
+    whole_pieces: as of `SpokenTextStream`."""
+
+    reads_figures: bool = False
+    pronunciations: Sequence[Pronunciation] = ()
+    whole_pieces: bool = False
+
+    def open(self, text: AsyncIterator[str], language: str) -> SpokenTextStream | None:
+        """The text for the voice; None where it is given as it is written."""
+        known = None if self.reads_figures else READERS.get(language.partition("-")[0].lower())
+        if known is None and not self.pronunciations:
+            return None
+        read = with_pronunciations(known or read_as_written, self.pronunciations)
+        return SpokenTextStream(text, read, _opens, whole_pieces=self.whole_pieces)
+
+
+def _opens(token: str) -> bool:
+    return token.strip("(\"'.").lower() in _OPENING
