@@ -88,12 +88,16 @@ async def test_no_body_that_is_accepted_blocks_the_loop(
                         headers={"Content-Type": "application/json"},
                     )
                     statuses.add(reply.status)
-                    if longest.seconds <= MOST_COMPUTATIONS * unit:
+                    took = longest.seconds
+                    if took <= MOST_COMPUTATIONS * unit:
+                        break
+                    # The machine may be slower than it was: a core whose twin is in use computes less in a second.
+                    unit_now = computation()
+                    await asyncio.sleep(0)  # ends this callback, which would be the longest of the next request
+                    if took <= MOST_COMPUTATIONS * unit_now:
                         break
                 else:
-                    slow.append(
-                        f"{route.method} {route.path}, {kind}: {longest.seconds / unit:.1f} at {longest.place[:150]}"
-                    )
+                    slow.append(f"{route.method} {route.path}, {kind}: {took / unit_now:.1f} at {longest.place[:150]}")
         assert not slow, "\n".join(slow)
         assert 413 not in statuses and 500 not in statuses, "the bodies are worst *accepted* ones"
         assert 422 in statuses
