@@ -216,15 +216,20 @@ class BackgroundWorker:
         return done
 
     async def _repeat(self, duty: AnyDuty, stop: asyncio.Event) -> None:
+        """After a failure it runs again as soon as a failed job does: its next time may be an hour away."""
         self._last_runs.setdefault(duty.name, self._clock())
+        failures = 0
         while not stop.is_set():
             try:
                 await self.run_duty(duty, stop)
+                failures = 0
             except Exception as error:  # must end neither the other duties nor this one's next run
+                failures += 1
                 self.metrics.failed.labels(duty.name).inc()
                 log.error("duty.failed", duty=duty.name, **error_fields(error))
+            wait_s = min(duty.every_s, self._retries.wait_s(failures)) if failures else duty.every_s
             # Random, so that workers that were started together do not run a duty at the same moment.
-            await _pause(duty.every_s * random.uniform(0.8, 1.2), stop)
+            await _pause(wait_s * random.uniform(0.8, 1.2), stop)
 
     async def _run_jobs(self, stop: asyncio.Event) -> None:
         handlers = {name: self._with_metrics(name, handler) for name, handler in self.tasks.handlers.items()}

@@ -31,3 +31,23 @@ async def test_duties_that_are_due_at_once_leave_connections_to_others(database_
             await wait_until(all_ran)
     assert (most, runs) == (2, 12)
     assert "vocalized_worker_duty_failures_total{" not in worker.metrics.render().decode()
+
+
+async def test_duty_that_failed_runs_again_before_its_hour_is_over(database_url: str) -> None:
+    runs = 0
+
+    async def fail_once(db: Connection, now: datetime) -> int:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise ConnectionError
+        return 0
+
+    async def ran_again() -> bool:
+        return runs == 2
+
+    async with open_pool(database_url, size=2) as pool:
+        worker = make_worker(pool, database_url, Duty("hourly", 3_600, fail_once, 1))
+        async with running_worker(worker):
+            await wait_until(ran_again)
+    assert 'vocalized_worker_duty_failures_total{duty="hourly"} 1.0' in worker.metrics.render().decode()
