@@ -12,7 +12,8 @@ from tests.control.http.probe_routes import TABLE, Gates, new_gates
 from tests.platform.api import Api, running_api
 from vocalized.services.postgres import Postgres
 
-SHORT_TIMEOUTS = Timeouts(acquire=0.2, statement=0.3)
+# The statements of the API's start must be done in time as well, beside other test processes.
+SHORT_TIMEOUTS = Timeouts(acquire=0.2, statement=2)
 LIMIT = 4_096
 
 
