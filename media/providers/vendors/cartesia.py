@@ -27,7 +27,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
     close_message = TurnsTranscript.close_message if options.turns else FinalisedTranscript.close_message
 
-    def make_dialect() -> TurnDialect:
+    def make_dialect(language: str) -> TurnDialect:
         if not options.turns:
             return TurnDialect(FinalisedTranscript(setup.name), options.answer_s, greets=False)
         transcript = TurnsTranscript(

@@ -49,7 +49,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
         url = make_url(options.base_url, LISTEN_PATH, _listen_query(options, language))
         return setup.make_target(url, make_headers(options.api_key))
 
-    def make_dialect() -> ScribeDialect:
+    def make_dialect(language: str) -> ScribeDialect:
         return ScribeDialect(ScribeTranscript(setup.name, times_words=options.word_times), options.times_s)
 
     return SocketSpeechToText(setup.name, make_rules(), make_dialect, make_target)
