@@ -26,10 +26,18 @@ PROVIDERS: Final = {
     "simulated-cartesia": "cartesia",
     "simulated-elevenlabs": "elevenlabs",
     "simulated-assemblyai": "assemblyai",
+    "simulated-soniox": "soniox",
 }
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai", "local"),
+    "stt": (
+        "simulated-deepgram",
+        "simulated-cartesia",
+        "simulated-elevenlabs",
+        "simulated-assemblyai",
+        "simulated-soniox",
+        "local",
+    ),
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
     "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
 }
@@ -106,6 +114,7 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
         },
+        "soniox": {"stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"}},
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},
             "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},

@@ -24,6 +24,7 @@ from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.soniox import SimulatedSoniox
 from simulator.vendors.voice import SimulatedVoice
 from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import VendorsConfig
@@ -38,6 +39,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "cartesia": ("stt", "tts"),
     "elevenlabs": ("stt", "tts"),
     "assemblyai": ("stt",),
+    "soniox": ("stt",),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -84,6 +86,7 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
     assemblyai = SimulatedAssemblyAi(states["assemblyai"], make_ear)
     return {
         "assemblyai": assemblyai.routes(),
+        "soniox": SimulatedSoniox(states["soniox"], make_ear).routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
         "anthropic": anthropic.routes(),
