@@ -2,8 +2,8 @@
 open it, without audio but for Soniox's; of Cartesia's and ElevenLabs' voices one short word, because only that tries
 model and voice.
 
-Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md, soniox.md and xai.md; developers.deepgram.com, reference
-of /v1/listen, /v2/listen and /v1/speak.
+Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md, soniox.md and xai.md; developers.deepgram.com,
+reference of /v1/listen, /v2/listen and /v1/speak.
 """
 
 import json

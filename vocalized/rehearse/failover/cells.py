@@ -40,11 +40,12 @@ CHAINS: Final = {
     "universal": ChainPair(("universal", "nova"), ("xai", "openai"), ("sonic", "aura")),
     "grok": ChainPair(("grok", "nova"), ("openai", "groq"), ("sonic", "aura")),
     "universal-3": ChainPair(("universal-3", "ink"), ("openai", "groq"), ("sonic", "aura")),
+    "soniox": ChainPair(("soniox", "nova"), ("groq", "openai"), ("aura", "sonic")),
     "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
     "gemini": ChainPair(("ink", "nova"), ("google", "anthropic"), ("aura", "sonic")),
 }
 # Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
-_RECOGNISER_CHAINS: Final = ("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok", "universal-3")
+_RECOGNISER_CHAINS: Final = ("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok", "universal-3", "soniox")
 
 
 @dataclass(frozen=True, slots=True)
