@@ -44,7 +44,7 @@ class SimulatedSoniox:
         if _key(request) != self.state.key:
             body = {"status_code": 401, "error_type": WRONG_KEY.kind, "message": WRONG_KEY.text, "request_id": "1"}
             return web.json_response(body, status=401)
-        return web.json_response({"models": [{"id": name, "transcription_mode": "real_time"} for name in MODELS]})
+        return web.json_response({"models": [_describe_model(name) for name in sorted(MODELS)]})
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         faults = self.state.open("stt")
@@ -94,6 +94,25 @@ def _find_fault(start: dict[str, Any]) -> SonioxRefusal | None:
     if len(json.dumps(start.get("context") or "")) > MAX_CONTEXT_CHARACTERS:
         return _bad_request("Context is too long (max length 10000).")
     return None
+
+
+def _describe_model(name: str) -> dict[str, Any]:
+    """With the fields that the SDK demands."""
+    return {
+        "id": name,
+        "aliased_model_id": None,
+        "name": f"Simulated {name}",
+        "context_version": 2,
+        "transcription_mode": "real_time",
+        "languages": [{"code": "en", "name": "English"}],
+        "supports_language_hints_strict": True,
+        "supports_max_endpoint_delay": True,
+        "supports_endpoint_sensitivity": name != "stt-rt-v4",
+        "translation_targets": [],
+        "two_way_translation_pairs": [],
+        "one_way_translation": None,
+        "two_way_translation": None,
+    }
 
 
 def _bad_request(text: str) -> SonioxRefusal:
