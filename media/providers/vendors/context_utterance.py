@@ -46,6 +46,10 @@ class UtteranceContexts(Protocol[M]):
     def heard(self) -> bool:
         """Whether any message came since the last text was sent."""
 
+    @property
+    def unfinished_id(self) -> str:
+        """The context that counts as open at the vendor, also after it was cancelled; empty for none."""
+
     def add_text(self, text: str) -> bytes:
         """The message that sends text. Not while a finished context is not done."""
 
