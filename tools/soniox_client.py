@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from soniox import AsyncSonioxClient
-from soniox.errors import SonioxAPIError
-from soniox.types import RealtimeEvent, RealtimeSTTConfig, StructuredContext
+from soniox.errors import SonioxAPIError, SonioxRealtimeError
+from soniox.types import RealtimeEvent, RealtimeSTTConfig, RealtimeTTSConfig, StructuredContext
 
-from simulator.carrier.mulaw import SILENCE
+from simulator.carrier.mulaw import SILENCE, decode
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.faults import Fault
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import running_vendor
 from simulator.vendors.soniox import PATH, SimulatedSoniox
 from simulator.vendors.soniox_session import TokenTiming
-from simulator.vendors.voice import speak, word_times
+from simulator.vendors.soniox_speech import PATH as VOICE_PATH
+from simulator.vendors.voice import find_words, speak, word_times, words
 
 TEXT: Final = "i would like to book a table for seven"
 PIECE: Final = 800
@@ -35,7 +36,10 @@ PIECE: Final = 800
 def make_client(address: str, key: str) -> AsyncSonioxClient:
     """A client of the simulator."""
     return AsyncSonioxClient(
-        api_key=key, api_base_url=f"https://{address}/v1", websocket_base_url=f"wss://{address}{PATH}"
+        api_key=key,
+        api_base_url=f"https://{address}/v1",
+        websocket_base_url=f"wss://{address}{PATH}",
+        tts_websocket_base_url=f"wss://{address}{VOICE_PATH}",
     )
 
 
@@ -99,6 +103,35 @@ async def check_refusals(server: SimulatedSoniox, address: str) -> None:
     print("unknown model:", found)
 
 
+async def check_voice(server: SimulatedSoniox, address: str) -> None:
+    """Speech with times of characters, a stream that is stopped, and a refusal."""
+    settings = {"model": "tts-rt-v2", "language": "en", "voice": "Adrian", "audio_format": "pcm_mulaw"}
+    client = make_client(address, server.state.key)
+    config = RealtimeTTSConfig(stream_id="one", sample_rate=8_000, return_timestamps=True, **settings)  # type: ignore[arg-type]
+    async with client.realtime.tts.connect(config=config) as stream:
+        await stream.send_text_chunk(TEXT, text_end=True)
+        events = [event async for event in stream.receive_events()]
+    audio = b"".join(event.audio_bytes() or b"" for event in events)
+    assert [word.text for word in find_words(decode(audio), words(TEXT))] == words(TEXT)
+    letters = [one for event in events if event.timestamps is not None for one in event.timestamps.characters]
+    assert "".join(letters).split() == TEXT.split(), letters
+    assert events[-1].terminated, events[-1]
+    print("voice:", len(audio), "bytes,", len(letters), "timed characters")
+    async with client.realtime.tts.connect(config=config.model_copy(update={"stream_id": "two"})) as stream:
+        await stream.send_text_chunk(TEXT)
+        await stream.cancel()
+        ended = [event async for event in stream.receive_events()]
+    assert ended[-1].terminated, ended
+    print("cancelled after", len(ended), "events")
+    try:
+        async with client.realtime.tts.connect(config=config.model_copy(update={"voice": "Nobody"})) as stream:
+            await stream.receive_event()
+    except SonioxRealtimeError as error:
+        print("unknown voice:", error)
+    else:
+        raise AssertionError("an unknown voice was taken")
+
+
 async def check_models(server: SimulatedSoniox, address: str) -> None:
     """The document by which a key can be tried."""
     models = await make_client(address, server.state.key).models.list()
@@ -122,6 +155,7 @@ async def main() -> None:
         async with running_vendor(server.routes(), certificate) as address:
             await check_texts(server, make_client(address, server.state.key))
             await check_refusals(server, address)
+            await check_voice(server, address)
             await check_models(server, address)
     print("all checks passed")
 

@@ -1,6 +1,6 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
-open it, without audio but for Soniox's; of Cartesia's and ElevenLabs' voices one short word, because only that tries
-model and voice.
+open it, without audio but for Soniox's; of Cartesia's, ElevenLabs' and Soniox's voices one short word, because only
+that tries model and voice.
 
 Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md, soniox.md and xai.md; developers.deepgram.com,
 reference of /v1/listen, /v2/listen and /v1/speak.
@@ -21,7 +21,9 @@ from shared.vendor_options import (
     DEEPGRAM_URL,
     ELEVENLABS_URL,
     ELEVENLABS_VOICE_ID,
+    SONIOX_SPEECH_URL,
     SONIOX_URL,
+    SONIOX_VOICE_ID,
     XAI_URL,
 )
 
@@ -127,6 +129,22 @@ def _soniox_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     return SpeechQuestion(url, headers, (known, _SILENCE, ""), needs_answer=True)
 
 
+def _soniox_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    stream = {"stream_id": "check"}
+    start = {
+        **stream,
+        "model": options.get("model", "tts-rt-v2"),
+        "language": "en",
+        "voice": options.get("voice_id", SONIOX_VOICE_ID),
+        "audio_format": "pcm_mulaw",
+        "sample_rate": 8_000,
+        **({"speed": options["speed"]} if options.get("speed") is not None else {}),
+    }
+    url = _make_url(str(options.get("base_url") or SONIOX_SPEECH_URL).rstrip("/"), "/tts-websocket", {})
+    messages = (json.dumps(start), json.dumps({**stream, "text": WORD, "text_end": True}))
+    return SpeechQuestion(url, {"Authorization": f"Bearer {key}"} if key else {}, messages, needs_answer=True)
+
+
 def _cartesia_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     model = str(options.get("model", _INK_2))
     query = {
@@ -229,5 +247,6 @@ _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], S
     ("elevenlabs", "stt"): _elevenlabs_listen,
     ("elevenlabs", "tts"): _elevenlabs_speak,
     ("soniox", "stt"): _soniox_listen,
+    ("soniox", "tts"): _soniox_speak,
     ("xai", "stt"): _xai_listen,
 }

@@ -1,4 +1,4 @@
-"""A simulated Soniox: real-time transcription over a WebSocket, and the document by which a key can be tried.
+"""A simulated Soniox: transcription and voices over WebSockets, and the document by which a key can be tried.
 
 Written from docs/vendors/soniox.md. Billed: the audio that was sent; the vendor counts how long the stream was open,
 which is the same at the pace of speech. What it does not know of the vendor: whether a key is refused by the handshake
@@ -16,15 +16,13 @@ from simulator.carrier.mulaw import RATE
 from simulator.vendors.faults import FaultInjector
 from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState, reset_connection
-from simulator.vendors.soniox_session import SonioxRefusal, SonioxSession, TokenTiming
+from simulator.vendors.soniox_session import NO_CREDIT, TOO_MANY, WRONG_KEY, SonioxRefusal, SonioxSession, TokenTiming
+from simulator.vendors.soniox_speech import SonioxSpeech, VoiceTiming
 
 PATH: Final = "/transcribe-websocket"
 MODELS: Final = frozenset({"stt-rt-v4", "stt-rt-v5", "stt-rt-v6"})
 FORMATS: Final = ("mulaw", "pcm_s16le")
 MAX_CONTEXT_CHARACTERS: Final = 10_000
-WRONG_KEY: Final = SonioxRefusal(401, "unauthenticated", "Incorrect API key provided. Get one at console.soniox.com")
-NO_CREDIT: Final = SonioxRefusal(402, "organization_balance_exhausted", "Organization balance exhausted.")
-TOO_MANY: Final = SonioxRefusal(429, "limit_exceeded", "Rate limit for your organization has been exceeded.")
 
 
 @dataclass(slots=True)
@@ -34,11 +32,13 @@ class SimulatedSoniox:
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
     timing: TokenTiming = field(default_factory=TokenTiming)
+    voice_timing: VoiceTiming = field(default_factory=VoiceTiming)
     starts: list[dict[str, Any]] = field(default_factory=list)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All addresses."""
-        return [web.get(PATH, self._transcribe), web.get("/v1/models", self._list_models)]
+        speech = SonioxSpeech(self.state, self.voice_timing).routes()
+        return [web.get(PATH, self._transcribe), web.get("/v1/models", self._list_models), *speech]
 
     async def _list_models(self, request: web.Request) -> web.Response:
         if _key(request) != self.state.key:
@@ -63,7 +63,7 @@ class SimulatedSoniox:
         try:
             return await session.run(start)
         finally:
-            self.state.bill("stt", start["model"], "ms", session.heard_ms)
+            self.state.bill("stt", start["model"], "ms", session.received_ms)
 
     def _find_refusal(self, start: dict[str, Any], key: str, faults: FaultInjector) -> SonioxRefusal | None:
         if key and "api_key" in start:

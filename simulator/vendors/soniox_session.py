@@ -22,6 +22,7 @@ from simulator.vendors.server import reset_connection, wait_until_gone
 from simulator.vendors.silence import SilenceMeter
 
 _FRAME: Final = 160
+_BYTES_PER_MS: Final = 8
 _LONG_WORD: Final = 6
 _FIN: Final = {"text": "<fin>", "is_final": True}
 _END: Final = {"text": "<end>", "is_final": True}
@@ -49,6 +50,9 @@ class TokenTiming:
     idle_s: float = 20.0
 
 
+WRONG_KEY: Final = SonioxRefusal(401, "unauthenticated", "Incorrect API key provided. Get one at console.soniox.com")
+NO_CREDIT: Final = SonioxRefusal(402, "organization_balance_exhausted", "Organization balance exhausted.")
+TOO_MANY: Final = SonioxRefusal(429, "limit_exceeded", "Rate limit for your organization has been exceeded.")
 _RESTART: Final = SonioxRefusal(
     503, "service_unavailable", "Cannot continue request (code 1). Please restart the request."
 )
@@ -75,11 +79,17 @@ class SonioxSession:
         self._has_endpoints = False
         self._is_linear = False
         self._step = 1
+        self._received = 0  # bytes of audio
 
     @property
     def heard_ms(self) -> float:
-        """All audio that came."""
+        """The audio that was worked on."""
         return self._ear.heard_ms
+
+    @property
+    def received_ms(self) -> float:
+        """All audio that came."""
+        return self._received / (_BYTES_PER_MS * self._step * (2 if self._is_linear else 1))
 
     async def open(self) -> dict[str, Any] | None:
         """Answers the handshake; the first message, None where there is none that can be read."""
@@ -132,6 +142,7 @@ class SonioxSession:
             return False
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return False
+        self._received += len(message.data) if message.type is WSMsgType.BINARY else 0
         self._work.put_nowait(message.data)
         return True
 

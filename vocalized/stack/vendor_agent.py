@@ -39,7 +39,7 @@ CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
         "local",
     ),
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
-    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
+    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-soniox", "local"),
 }
 _PATH: Final = "/admin/providers"
 # The model of a price that holds for all models without one of their own.
@@ -114,7 +114,10 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
         },
-        "soniox": {"stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"}},
+        "soniox": {
+            "stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"},
+            "tts": {"model": "tts-rt-v2", "base_url": f"wss://{config.host('soniox')}"},
+        },
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},
             "tts": {"model": "aura-2-thalia-en", "base_url": deepgram},

@@ -34,6 +34,11 @@ def provider(address: str, key: str = KEY, **changed: Any) -> KeyedProvider:
     return KeyedProvider(offer("my-soniox", kinds=["stt"], config={VENDOR: "soniox", "stt": options}), key)
 
 
+def voice(address: str, **changed: Any) -> KeyedProvider:
+    options = {"model": "tts-rt-v2", "base_url": f"ws://{address}", **changed}
+    return KeyedProvider(offer("my-soniox", kinds=["tts"], config={VENDOR: "soniox", "tts": options}), KEY)
+
+
 async def refusal(asked: KeyedProvider) -> Invalid:
     with pytest.raises(Invalid) as raised:
         await KeyChecker(EgressGuard(), 5.0).check(KeyCheck(asked))
@@ -95,3 +100,18 @@ def test_the_status_of_an_error_message(code: Any, status: int) -> None:
 
 def test_a_message_with_tokens_is_no_error() -> None:
     assert find_error_status({"tokens": [], "total_audio_proc_ms": 200}) is None
+
+
+async def test_a_voice_says_one_word(running: Running) -> None:
+    vendor, address = running
+    assert set(await check_roles(voice(address, speed=1.1), 5.0)) == {"tts"}
+    assert vendor.state.total("tts", "characters") == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "param"),
+    [({"model": "tts-rt-v99"}, "config.tts.model"), ({"voice_id": "Nobody"}, "config.tts.voice_id")],
+)
+async def test_a_voices_reason_names_the_option(running: Running, changed: dict[str, Any], param: str) -> None:
+    refused = await refusal(voice(running[1], **changed))
+    assert (refused.code, refused.param) == ("provider_refused", param)

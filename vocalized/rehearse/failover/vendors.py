@@ -22,6 +22,7 @@ from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.xai import SimulatedXai
 from vocalized.rehearse.failover.conversation import reply_to
 
@@ -77,6 +78,7 @@ PROVIDERS: Final = {
         SimulatedProvider("soniox", "stt", "soniox", {"model": "stt-rt-v5"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
+        SimulatedProvider("soniox-voice", "tts", "soniox", {"model": "tts-rt-v2"}),
         SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
         SimulatedProvider("anthropic", "llm", "anthropic", {"model": "claude-haiku-4-5"}),
@@ -162,7 +164,7 @@ async def running_accounts(
     )
     assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
-    soniox = SimulatedSoniox(make_ear=make_ear)
+    soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
     accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, soniox, models)
     async with AsyncExitStack() as running:
 
