@@ -24,6 +24,7 @@ from media.providers.vendors import (
     openai,
     pipecat,
     receptionist,
+    soniox,
     standin,
     xai,
 )
@@ -50,6 +51,7 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     deepgram.VENDOR,
     elevenlabs.VENDOR,
     pipecat.VENDOR,
+    soniox.VENDOR,
     xai.VENDOR,
 )
 

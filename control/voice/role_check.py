@@ -87,7 +87,7 @@ async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: Egre
             status = meant_status(response.status_code, body)
             raise ProbeFailed(f"HTTP {status}", status=status, words=read_words(body, key))
         try:
-            answer = await exchange(response, headers, question.message)
+            answer = await exchange(response, headers, question.messages)
         except SocketFault as fault:
             raise ProbeFailed(str(fault), status=_SWITCHING) from None
     _require_accepted(answer, question, key)

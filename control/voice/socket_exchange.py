@@ -1,4 +1,4 @@
-"""One short exchange over a WebSocket: sends a message and reads the first that comes back.
+"""One short exchange over a WebSocket: sends messages and reads the first that comes back.
 
 By httpx, so that a customer's address passes the same guard as all other requests. Source of the frames: RFC 6455, 5.2.
 """
@@ -6,7 +6,7 @@ By httpx, so that a customer's address passes the same guard as all other reques
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -61,16 +61,18 @@ def upgrade_headers() -> dict[str, str]:
     }
 
 
-async def exchange(response: httpx.Response, sent: Mapping[str, str], message: str) -> SocketAnswer:
-    """Sends a text message, empty for none, and returns the first answer; then closes. response: of status 101. sent:
+async def exchange(response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str | bytes]) -> SocketAnswer:
+    """Sends messages, text or binary ones, and returns the first answer; then closes. response: of status 101. sent:
     the headers of its request. Raises SocketFault."""
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
         raise SocketFault("it accepts no WebSocket")
     reader = _FrameReader(response.extensions["network_stream"])
     try:
-        if message:
-            await reader.stream.write(_frame(_TEXT, message.encode()))
+        for message in messages:
+            await reader.stream.write(
+                _frame(_TEXT, message.encode()) if isinstance(message, str) else _frame(_BINARY, message)
+            )
         answer = await _first_answer(reader)
     except httpcore.NetworkError:  # httpx maps the errors of requests, not those of what an upgrade leaves
         return SocketAnswer(close_code=ABNORMAL)

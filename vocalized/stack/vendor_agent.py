@@ -26,12 +26,20 @@ PROVIDERS: Final = {
     "simulated-cartesia": "cartesia",
     "simulated-elevenlabs": "elevenlabs",
     "simulated-assemblyai": "assemblyai",
+    "simulated-soniox": "soniox",
 }
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai", "local"),
+    "stt": (
+        "simulated-deepgram",
+        "simulated-cartesia",
+        "simulated-elevenlabs",
+        "simulated-assemblyai",
+        "simulated-soniox",
+        "local",
+    ),
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
-    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
+    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-soniox", "local"),
 }
 _PATH: Final = "/admin/providers"
 # The model of a price that holds for all models without one of their own.
@@ -105,6 +113,10 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     return {
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
+        },
+        "soniox": {
+            "stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"},
+            "tts": {"model": "tts-rt-v2", "base_url": f"wss://{config.host('soniox')}"},
         },
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},

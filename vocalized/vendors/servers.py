@@ -24,6 +24,8 @@ from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.voice import SimulatedVoice
 from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import VendorsConfig
@@ -38,6 +40,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "cartesia": ("stt", "tts"),
     "elevenlabs": ("stt", "tts"),
     "assemblyai": ("stt",),
+    "soniox": ("stt", "tts"),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -82,8 +85,10 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
     cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
     elevenlabs = SimulatedElevenLabs(states["elevenlabs"], make_ear, GenerationTiming(voice=senses.voice))
     assemblyai = SimulatedAssemblyAi(states["assemblyai"], make_ear)
+    soniox = SimulatedSoniox(states["soniox"], make_ear, voice_timing=VoiceTiming(voice=senses.voice))
     return {
         "assemblyai": assemblyai.routes(),
+        "soniox": soniox.routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
         "anthropic": anthropic.routes(),

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS, RATE
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
-from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
+from media.providers.socket_errors import make_unreadable
+from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
 
 PATH: Final = "/tts/websocket"
 _FORMAT: Final = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": RATE}
@@ -105,6 +106,11 @@ class SpokenContexts:
     def is_done(self) -> bool:
         """Whether the vendor has sent everything of what was finished."""
         return self._is_done
+
+    @property
+    def unfinished_id(self) -> str:
+        """None: a context that was cancelled does not count any more."""
+        return ""
 
     def add_text(self, text: str) -> bytes:
         """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
