@@ -8,7 +8,7 @@ The official SDK does the same. So no address that a key file names (`token_uri`
 import base64
 import binascii
 import time
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import jwt
 import msgspec
@@ -16,7 +16,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Meta, Struct
-from typing import Annotated
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 # Google refuses tokens that are valid for longer.

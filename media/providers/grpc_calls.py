@@ -8,6 +8,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -151,10 +152,8 @@ class GrpcStream(Generic[Q, R]):
     async def finish(self) -> None:
         """Nothing more is written. Never raises: what went wrong shows where the stream is read."""
         aio = load_grpc()
-        try:
+        with suppress(aio.AioRpcError, asyncio.InvalidStateError):
             await self._call.done_writing()
-        except (aio.AioRpcError, asyncio.InvalidStateError):
-            pass
 
     async def read(self) -> R | None:
         """The next message; None at the end. Raises ProviderError."""
@@ -211,11 +210,13 @@ def make_error(provider: str, error: "grpc.aio.AioRpcError") -> ProviderError:
 
 def error_of_status(provider: str, name: str, details: str) -> ProviderError:
     """Our error for a status. Its message has nothing of the details, which may quote what was said."""
-    return _error_of_name(provider, name).with_answer(details.encode())
+    return _error_of_name(provider, name, is_unpaid="billing" in details.lower()).with_answer(details.encode())
 
 
-def _error_of_name(provider: str, name: str) -> ProviderError:
+def _error_of_name(provider: str, name: str, *, is_unpaid: bool) -> ProviderError:
     reason = f"gRPC {name}"
+    if name == "PERMISSION_DENIED" and is_unpaid:  # "This API method requires billing to be enabled."
+        return ProviderBusy(provider, reason, retryable=False)
     if name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return KeyRefused(provider, reason)
     if name == "RESOURCE_EXHAUSTED":
@@ -238,10 +239,10 @@ async def _wait_until_ready(provider: str, channel: "grpc.aio.Channel") -> None:
 
 
 def _make_channel(address: str) -> "grpc.aio.Channel":
-    aio, grpc = load_grpc(), import_module("grpc")
-    credentials = grpc.ssl_channel_credentials(_read_authorities(os.environ.get("SSL_CERT_FILE", "")))
-    channel: grpc.aio.Channel = aio.secure_channel(address, credentials, options=_OPTIONS)
-    return channel
+    aio, library = load_grpc(), import_module("grpc")
+    credentials = library.ssl_channel_credentials(_read_authorities(os.environ.get("SSL_CERT_FILE", "")))
+    made: grpc.aio.Channel = aio.secure_channel(address, credentials, options=_OPTIONS)
+    return made
 
 
 @lru_cache(maxsize=4)

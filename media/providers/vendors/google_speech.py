@@ -5,13 +5,11 @@ A vendor apart from `google`, whose models take an API key: these want a service
 
 from typing import Final
 
-import msgspec
-
 from media.providers.grpc_calls import GrpcServer
 from media.providers.ports import KeyRefused
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
-from media.providers.vendors.google_recognition_stream import StreamOpener
 from media.providers.vendors.google_recogniser import GoogleListener, GoogleSpeechToText
+from media.providers.vendors.google_recognition_stream import StreamOpener
 from media.providers.vendors.google_speech_wire import find_locale, make_address, make_recogniser_config
 from media.providers.vendors.google_voice import GoogleSpeaker, GoogleTextToSpeech
 from media.providers.wait_history import UsualWait

@@ -37,17 +37,17 @@ _SENSITIVITY: Final = {
 _BEGIN: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_BEGIN
 _END: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_END
 
-RECOGNISE: Final = GrpcMethod(
+RECOGNISE: Final[GrpcMethod[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]] = GrpcMethod(
     "/google.cloud.speech.v2.Speech/StreamingRecognize",
     pb.StreamingRecognizeRequest.SerializeToString,
     pb.StreamingRecognizeResponse.FromString,
 )
-SPEAK: Final = GrpcMethod(
+SPEAK: Final[GrpcMethod[pb.StreamingSynthesizeRequest, pb.StreamingSynthesizeResponse]] = GrpcMethod(
     "/google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize",
     pb.StreamingSynthesizeRequest.SerializeToString,
     pb.StreamingSynthesizeResponse.FromString,
 )
-SPEAK_ONCE: Final = GrpcMethod(
+SPEAK_ONCE: Final[GrpcMethod[pb.SynthesizeSpeechRequest, pb.SynthesizeSpeechResponse]] = GrpcMethod(
     "/google.cloud.texttospeech.v1.TextToSpeech/SynthesizeSpeech",
     pb.SynthesizeSpeechRequest.SerializeToString,
     pb.SynthesizeSpeechResponse.FromString,
@@ -127,8 +127,10 @@ class StreamReader:
         elif response.speech_event_type == _BEGIN:
             self._hears_speech = True
             return self._resume()
-        found = [self._final(one, start_ms, was_asked) for one in response.results if one.is_final]
-        rest = [one for one in response.results if not one.is_final and _text_of(one)]
+        known_ms = self.settled_ms
+        new = [one for one in response.results if _is_after(one, start_ms, known_ms)]
+        found = [self._final(one, start_ms, was_asked) for one in new if one.is_final]
+        rest = [one for one in new if not one.is_final and _text_of(one)]
         return [*found, self._add_interim(rest, start_ms)] if rest else found
 
     def end(self, end_ms: float) -> TranscribedResult:
@@ -198,6 +200,12 @@ def strip_wave(provider: str, content: bytes) -> bytes:
             return content[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
     raise ProviderError(provider, "a WAV file without samples", cause="unreadable")
+
+
+def _is_after(result: pb.StreamingRecognitionResult, start_ms: float, known_ms: float) -> bool:
+    """Whether it is about audio whose words are not final yet: one that comes late or twice is not."""
+    is_known = result.HasField("result_end_offset") and _position(result.result_end_offset, start_ms) <= known_ms
+    return not is_known
 
 
 def _text_of(result: pb.StreamingRecognitionResult) -> str:

@@ -32,8 +32,8 @@ _SpeakCall = GrpcStream[pb.StreamingSynthesizeRequest, pb.StreamingSynthesizeRes
 
 @dataclass(frozen=True, slots=True)
 class GoogleSpeaker:
-    """How a voice is asked. find_account: raises KeyRefused. find_voice: locale and name for a language. speed: times the voice's own. connect_s: limit
-    of a new connection."""
+    """How a voice is asked. find_account: raises KeyRefused. find_voice: locale and name for a language. speed: times
+    the voice's own. connect_s: limit of a new connection."""
 
     server: GrpcServer
     find_account: Callable[[], ServiceAccount]
