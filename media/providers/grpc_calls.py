@@ -137,22 +137,31 @@ class GrpcStream(Generic[Q, R]):
         self._decode = method.decode
         open_call: Any = lease.channel.stream_stream(method.path, method.encode)
         self._call: Any = open_call(metadata=tuple(metadata))
+        # Not awaited itself, because whoever cancels that cancels the call.
+        self._headers = asyncio.get_running_loop().create_task(self._call.initial_metadata())
         self._call.add_done_callback(lambda _: lease.release())
+
+    async def wait_until_accepted(self, limit_s: float) -> None:
+        """Waits for a sign that the server takes the stream, or for so long. Raises ProviderError when it does not.
+
+        Whoever writes before that may get no status from the library, because a write that fails puts one of its own
+        in the server's place (`_AioCall.set_internal_error`): the refusal of a key would look like a fault.
+        """
+        await asyncio.wait({self._headers}, timeout=limit_s)
+        if self._call.done():
+            raise await self._find_error()
 
     async def write(self, message: Q) -> None:
         """Hands a message over; waits while the server takes none. Raises ProviderError."""
-        aio = load_grpc()
         try:
             await self._call.write(message)
-        except aio.AioRpcError as error:
-            raise make_error(self._provider, error) from None
-        except asyncio.InvalidStateError:
+        except (load_grpc().AioRpcError, asyncio.InvalidStateError):
             raise await self._find_error() from None
 
     async def finish(self) -> None:
         """Nothing more is written. Never raises: what went wrong shows where the stream is read."""
         aio = load_grpc()
-        with suppress(aio.AioRpcError, asyncio.InvalidStateError):
+        with suppress(aio.AioRpcError, aio.InternalError, asyncio.InvalidStateError):
             await self._call.done_writing()
 
     async def read(self) -> R | None:
@@ -160,13 +169,11 @@ class GrpcStream(Generic[Q, R]):
         aio = load_grpc()
         try:
             message = await self._call.read()
-        except aio.AioRpcError as error:
-            raise make_error(self._provider, error) from None
-        except asyncio.InvalidStateError:
+        except (aio.AioRpcError, asyncio.InvalidStateError):
             raise await self._find_error() from None
         if message is not aio.EOF:
             return _decode(self._provider, self._decode, message)
-        if await self._call.code() is not _status("OK"):
+        if (await self._call.code()).name != "OK":
             raise await self._find_error()
         return None
 
@@ -176,8 +183,7 @@ class GrpcStream(Generic[Q, R]):
         self._lease.release()
 
     async def _find_error(self) -> ProviderError:
-        code, details = await self._call.code(), await self._call.details()
-        return error_of_status(self._provider, code.name, details or "")
+        return error_of_status(self._provider, (await self._call.code()).name, await self._call.details() or "")
 
 
 async def call_once(
@@ -250,7 +256,3 @@ def _read_authorities(chosen: str) -> bytes | None:
     """The certificates that this machine trusts, as for all other connections; None has the library use its own."""
     file = chosen or ssl.get_default_verify_paths().cafile
     return Path(file).read_bytes() if file else None
-
-
-def _status(name: str) -> Any:
-    return getattr(import_module("grpc").StatusCode, name)

@@ -1,5 +1,6 @@
 """What calls of a simulated Google have in common: the key, refusals, and faults in mid-stream as gRPC statuses."""
 
+import asyncio
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -11,6 +12,8 @@ from simulator.vendors.server import VendorState
 
 # What no client can read: the field's length is longer than the message.
 GARBAGE: Final = b"\x0a\xff\x01"
+# A refusal takes as long at the least; grpc.aio's clients lose the status of one that is quicker than their writes.
+ROUND_TRIP_S: Final = 0.02
 _REFUSALS: Final = {
     "refuse": (grpc.StatusCode.UNAVAILABLE, "Connection reset by peer."),
     "unauthorized": (grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials."),
@@ -31,10 +34,14 @@ class GoogleCall:
         """Refuses a call with a fault of that kind, and one without a valid token."""
         fault = self.faults.fault
         if fault is not None and fault.kind in _REFUSALS:
-            await self.fail(*_REFUSALS[fault.kind])
+            await self._refuse(fault.kind)
         headers = dict(self.context.invocation_metadata() or ())
         if TokenCheck(self._state.key).find_fault(str(headers.get("authorization", ""))):
-            await self.fail(*_REFUSALS["unauthorized"])
+            await self._refuse("unauthorized")
+
+    async def _refuse(self, kind: str) -> None:
+        await asyncio.sleep(ROUND_TRIP_S)
+        await self.fail(*_REFUSALS[kind])
 
     async def fail(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """Ends the call with this status."""

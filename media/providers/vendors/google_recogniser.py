@@ -8,7 +8,6 @@ from typing import Final
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.deadline_timer import DeadlineTimer
-from media.providers.grpc_calls import GrpcServer
 from media.providers.ports import (
     ProviderError,
     ProviderSlow,
@@ -45,16 +44,16 @@ class StreamLimits:
     most_kept_s: float = 60.0
 
 
+LIMITS: Final = StreamLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class GoogleListener:
     """How sessions are opened. make_opener: for a language; raises ProviderError. answer_s: after `finalise`, when the
     last known text is the answer if it covers the audio."""
 
-    server: GrpcServer
     make_opener: Callable[[str], StreamOpener]
-    connect_s: float
     answer_s: float
-    limits: StreamLimits = StreamLimits()
 
 
 class GoogleSpeechToText:
@@ -65,21 +64,21 @@ class GoogleSpeechToText:
         self._listener = listener
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Connects. Raises ProviderError; a key that is refused shows with the first stream only."""
-        opener = self._listener.make_opener(language)
-        lease = await self._listener.server.connect(self.name, self._listener.connect_s)
-        lease.release()  # the streams take one each
-        return _Session(self.name, self._listener, opener, sink)
+        """Begins the first stream. Raises ProviderError."""
+        session = _Session(self.name, self._listener, sink)
+        await session.open(self._listener.make_opener(language))
+        return session
 
 
 class _Session:
     """One caller's session. A stream ends where a text is asked for, because the vendor says its last words then."""
 
-    def __init__(self, name: str, listener: GoogleListener, opener: StreamOpener, sink: SpeechToTextSink) -> None:
+    def __init__(self, name: str, listener: GoogleListener, sink: SpeechToTextSink) -> None:
         self._name = name
-        self._limits = listener.limits
+        self._limits = LIMITS
         self._answer_s = listener.answer_s
-        self._opener = opener
+        self._opener: StreamOpener | None = None
+        self._error: ProviderError | None = None
         self._sink: SpeechToTextSink | None = sink  # None once the session is over
         self._loop = asyncio.get_running_loop()
         self._transcript = TurnTranscript()
@@ -90,6 +89,19 @@ class _Session:
         self._kept = bytearray()  # the last audio, which a new stream may have to hear again
         self._idle: asyncio.TimerHandle | None = None
         self._overdue: DeadlineTimer | None = None
+
+    async def open(self, opener: StreamOpener) -> None:
+        """Begins the first stream. Raises ProviderError, also for a key or settings that the vendor refuses."""
+        self._opener, sink, self._sink = opener, self._sink, None
+        try:
+            await self._begin(0.0).wait_until_accepted()
+        except asyncio.CancelledError:
+            self._cancel_streams()
+            raise
+        if self._error is not None:
+            raise self._error
+        self._sink = sink
+        self._watch_idle()
 
     def push(self, ulaw: bytes) -> None:
         self._unsent += ulaw
@@ -143,6 +155,7 @@ class _Session:
             self._fail(ProviderError(self._name, "the vendor reads nothing", cause="stalled"))
 
     def _begin(self, start_ms: float) -> RecognitionStream:
+        assert self._opener is not None
         made = RecognitionStream(self._opener, start_ms)
         self._streams.append(made)
         if len(self._streams) == 1:
@@ -235,12 +248,16 @@ class _Session:
 
     def _fail(self, error: ProviderError) -> None:
         sink = self._sink
+        self._error = error
         self._end()
+        self._cancel_streams()
+        if sink is not None:
+            sink(SpeechToTextFailed(error))
+
+    def _cancel_streams(self) -> None:
         for stream in self._streams:
             stream.cancel()
         self._streams.clear()
-        if sink is not None:
-            sink(SpeechToTextFailed(error))
 
     def _end(self) -> None:
         """No event follows."""

@@ -15,6 +15,8 @@ from shared.google_account import ServiceAccount
 # once (480,000 bytes).
 MAX_UNSENT_BYTES: Final = 1 << 20
 CLOSE_S: Final = 1.0
+# A refusal takes a round trip. Until then the audio waits, some 100 ms of it.
+ACCEPTED_S: Final = 0.15
 
 _RecogniseCall = GrpcStream[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
 
@@ -46,6 +48,7 @@ class RecognitionStream:
         self._unsent_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._is_wanted = True
+        self._accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(
         self,
@@ -57,10 +60,16 @@ class RecognitionStream:
         async def run() -> None:
             error = await self._run(on_response)
             self.has_ended, self.is_open = True, False
+            if not self._accepted.done():
+                self._accepted.set_result(None)
             if self._is_wanted:
                 on_ended(self, error)
 
         self._task = asyncio.get_running_loop().create_task(run())
+
+    async def wait_until_accepted(self) -> None:
+        """Waits until the vendor takes audio, or the stream has ended."""
+        await self._accepted
 
     def send(self, audio: bytes) -> None:
         """Sends audio; never waits."""
@@ -121,6 +130,8 @@ class RecognitionStream:
         opener = self._opener
         try:
             await call.write(pb.StreamingRecognizeRequest(recognizer=opener.recogniser, streaming_config=opener.config))
+            await call.wait_until_accepted(ACCEPTED_S)
+            self._accepted.set_result(None)
             while audio := await self._outgoing.get():
                 await call.write(pb.StreamingRecognizeRequest(audio=audio))
                 self._unsent_bytes -= len(audio)

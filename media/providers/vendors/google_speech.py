@@ -52,7 +52,7 @@ def _make_stt(setup: ProviderSetup) -> GoogleSpeechToText:
             connect_s=options.connect_s,
         )
 
-    listener = GoogleListener(server, make_opener, options.connect_s, options.answer_s)
+    listener = GoogleListener(make_opener, options.answer_s)
     return GoogleSpeechToText(setup.name, listener)
 
 

@@ -149,7 +149,7 @@ async def test_a_stream_is_renewed_without_losing_a_word(
 ) -> None:
     """In the middle of speech (0 ms of silence), and in a silence; both before the vendor would end it."""
     limits = StreamLimits(renew_s=0.08, renew_anyway_s=0.2)
-    monkeypatch.setattr(google_recogniser.GoogleListener, "limits", limits, raising=False)
+    monkeypatch.setattr(google_recogniser, "LIMITS", limits)
     harness.a.recogniser.timing = replace(QUICK, longest_s=1.0)
     caller = Caller(1)
     caller.session = await harness.call.build().stt.open("en", caller.sink)
@@ -172,7 +172,7 @@ async def test_a_stream_that_the_vendor_ends_is_a_failure(harness: Harness) -> N
 
 async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = StreamLimits(idle_s=0.05)
-    monkeypatch.setattr(google_recogniser.GoogleListener, "limits", limits, raising=False)
+    monkeypatch.setattr(google_recogniser, "LIMITS", limits)
     harness.a.recogniser.timing = replace(QUICK, idle_s=0.5)
     caller = Caller(8)
     caller.session = await harness.call.build().stt.open("en", caller.sink)
@@ -184,14 +184,11 @@ async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypat
 
 
 async def test_a_vendor_that_reads_nothing_is_a_failure(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("media.providers.vendors.google_recognition_stream.MAX_UNSENT_BYTES", 100_000)
-    harness.a.state.faults.keep("stt", Fault("half_open"))
+    monkeypatch.setattr("media.providers.vendors.google_recognition_stream.MAX_UNSENT_BYTES", 1_000)
     events: list[Any] = []
     harness.call.plan["stt"].pop()
     session = await harness.call.build().stt.open("en", events.append)
-    for _ in range(2_000):
-        session.push(bytes(160))
-        await asyncio.sleep(0)
+    session.push(bytes(2_000))
     await wait_for(lambda: any(isinstance(one, SpeechToTextFailed) for one in events))
     await session.close()
 
