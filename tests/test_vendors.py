@@ -29,6 +29,8 @@ MODELS = {
     ("deepgram", "tts"): "aura-2-thalia-en",
     ("elevenlabs", "stt"): "scribe_v2_realtime",
     ("elevenlabs", "tts"): "eleven_flash_v2_5",
+    ("google_speech", "stt"): "telephony",
+    ("google_speech", "tts"): "chirp3-hd",
     ("xai", "stt"): "grok-voice-transcribe-2.0",
 }
 

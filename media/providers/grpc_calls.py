@@ -65,6 +65,11 @@ class GrpcServer:
         self._loading: asyncio.Lock = asyncio.Lock()
         self._is_loaded = False
 
+    @property
+    def connection_count(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
     async def connect(self, provider: str, timeout_s: float) -> "GrpcLease":
         """A connection with room for one more stream. Raises ProviderError, at once when the server refuses it."""
         try:
