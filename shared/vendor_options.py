@@ -14,7 +14,6 @@ ChatSeconds = Annotated[float, Meta(gt=0, le=120)]
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ChatUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")]
 SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
-TlsUrl = Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]+)?/?\Z")]
 Location = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*\Z", max_length=40)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
@@ -284,7 +283,7 @@ class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
 
     model: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=40)] = "telephony"
     api_key: str = ""
-    base_url: TlsUrl = GOOGLE_RECOGNITION_URL
+    base_url: SocketUrl = GOOGLE_RECOGNITION_URL
     location: Location = "global"
     language: Annotated[str, Meta(max_length=20)] = ""
     keyterm: Keyterms = ()
@@ -301,7 +300,7 @@ class GoogleTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True)
 
     model: Literal["chirp3-hd", "neural2", "wavenet", "standard", "studio"] = "chirp3-hd"
     api_key: str = ""
-    base_url: TlsUrl = GOOGLE_VOICE_URL
+    base_url: SocketUrl = GOOGLE_VOICE_URL
     location: Location = "global"
     voice_id: Annotated[str, Meta(pattern=r"^[A-Za-z]+\Z", max_length=40)] = "Kore"
     language: Annotated[str, Meta(max_length=20)] = ""

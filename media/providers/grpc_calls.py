@@ -50,6 +50,14 @@ def load_grpc() -> Any:
     return import_module("grpc.aio")
 
 
+@dataclass(frozen=True, slots=True)
+class GrpcAddress:
+    """target: host and port. is_plain: without TLS."""
+
+    target: str
+    is_plain: bool = False
+
+
 @dataclass(slots=True)
 class _Connection:
     channel: "grpc.aio.Channel"
@@ -57,9 +65,9 @@ class _Connection:
 
 
 class GrpcServer:
-    """The connections to one server on one event loop. address: host and port, always over TLS."""
+    """The connections to one server on one event loop."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: GrpcAddress) -> None:
         self._address = address
         self._connections: list[_Connection] = []
         self._loading: asyncio.Lock = asyncio.Lock()
@@ -249,10 +257,13 @@ async def _wait_until_ready(provider: str, channel: "grpc.aio.Channel") -> None:
         state = channel.get_state(try_to_connect=True)
 
 
-def _make_channel(address: str) -> "grpc.aio.Channel":
+def _make_channel(address: GrpcAddress) -> "grpc.aio.Channel":
     aio, library = load_grpc(), import_module("grpc")
+    if address.is_plain:
+        plain: grpc.aio.Channel = aio.insecure_channel(address.target, options=_OPTIONS)
+        return plain
     credentials = library.ssl_channel_credentials(_read_authorities(os.environ.get("SSL_CERT_FILE", "")))
-    made: grpc.aio.Channel = aio.secure_channel(address, credentials, options=_OPTIONS)
+    made: grpc.aio.Channel = aio.secure_channel(address.target, credentials, options=_OPTIONS)
     return made
 
 

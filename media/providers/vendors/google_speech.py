@@ -5,7 +5,7 @@ A vendor apart from `google`, whose models take an API key: these want a service
 
 from typing import Final
 
-from media.providers.grpc_calls import GrpcServer
+from media.providers.grpc_calls import GrpcAddress, GrpcServer
 from media.providers.ports import KeyRefused
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendors.google_recogniser import GoogleListener, GoogleSpeechToText
@@ -68,7 +68,7 @@ def _make_tts(setup: ProviderSetup) -> GoogleTextToSpeech:
     return GoogleTextToSpeech(setup.name, speaker, streams=options.model == _STREAMING)
 
 
-def _find_server(setup: ProviderSetup, address: str) -> GrpcServer:
+def _find_server(setup: ProviderSetup, address: GrpcAddress) -> GrpcServer:
     """All calls share the connections to a server: a connection is nobody's account."""
     return setup.resources.share_account((GrpcServer, address), lambda: GrpcServer(address), GrpcServer.close)
 

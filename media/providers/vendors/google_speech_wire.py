@@ -3,13 +3,13 @@
 Source: docs/vendors/google-speech.md.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from google.protobuf.duration_pb2 import Duration
 
-from media.providers.grpc_calls import GrpcMethod
+from media.providers.grpc_calls import GrpcAddress, GrpcMethod
 from media.providers.ports import ProviderError, TimedWord
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors import google_speech_pb2 as pb
@@ -19,7 +19,6 @@ from shared.google_account import ServiceAccount
 RATE: Final = 8_000
 # The service's own bound is 25,600 bytes of a message ("Quotas and limits").
 MESSAGE_BYTES: Final = 8_000
-_SCHEME: Final = re.compile(r"^https://")
 _CALIBRATION: Final = CALIBRATIONS["google"]
 # The region that is meant where an agent's language has none; of the others the code is passed on as it is.
 _REGIONS: Final = {
@@ -54,13 +53,16 @@ SPEAK_ONCE: Final[GrpcMethod[pb.SynthesizeSpeechRequest, pb.SynthesizeSpeechResp
 )
 
 
-def make_address(base_url: str, default: str, location: str) -> str:
-    """Host and port; where the address is the vendor's own, those of the location ("us-central1-speech…")."""
+def make_address(base_url: str, default: str, location: str) -> GrpcAddress:
+    """The server's address; where that is the vendor's own, the location's ("us-central1-speech…"). A path is none of
+    gRPC's, and dropped."""
     base = base_url
     if base_url == default and location != "global":
         base = default.replace("https://", f"https://{location}-")
-    host = _SCHEME.sub("", base).rstrip("/")
-    return host if ":" in host else f"{host}:443"
+    parts = urlsplit(base)
+    is_plain = parts.scheme in ("http", "ws")
+    host = parts.netloc.rpartition("@")[2]
+    return GrpcAddress(host if parts.port else f"{host}:{80 if is_plain else 443}", is_plain)
 
 
 def make_metadata(account: ServiceAccount) -> tuple[tuple[str, str], ...]:
