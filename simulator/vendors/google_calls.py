@@ -1,14 +1,17 @@
 """What calls of a simulated Google have in common: the key, refusals, and faults in mid-stream as gRPC statuses."""
 
 import asyncio
-from typing import Any, Final, NoReturn
+from collections.abc import Coroutine
+from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
 from grpc import aio
 
-from simulator.vendors.faults import FaultCut, FaultInjector, Role
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector, Role
 from simulator.vendors.google_account import TokenCheck
 from simulator.vendors.server import VendorState
+
+T = TypeVar("T")
 
 # What no client can read: the field's length is longer than the message.
 GARBAGE: Final = b"\x0a\xff\x01"
@@ -29,6 +32,26 @@ class GoogleCall:
         self.context = context
         self.faults: FaultInjector = state.open(role)
         self._state = state
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Does the call's work; a refusal that strikes the open call ends it."""
+        task = asyncio.create_task(work)
+        struck: list[str] = []
+
+        def begin_fault(fault: Fault) -> None:
+            if fault.kind in _REFUSALS:
+                struck.append(fault.kind)
+                task.cancel()
+
+        self.faults.on_begin = begin_fault
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not struck:  # the client has gone
+                raise
+        finally:
+            task.cancel()
+        await self.fail(*_REFUSALS[struck[0]])
 
     async def admit(self) -> None:
         """Refuses a call with a fault of that kind, and one without a valid token."""

@@ -61,6 +61,9 @@ class GoogleRecogniser:
         self, requests: AsyncIterator[speech.StreamingRecognizeRequest], context: aio.ServicerContext[Any, Any]
     ) -> None:
         call = GoogleCall(self.state, "stt", context)
+        await call.run(self._recognise(call, requests))
+
+    async def _recognise(self, call: GoogleCall, requests: AsyncIterator[speech.StreamingRecognizeRequest]) -> None:
         await call.admit()
         stream = _Stream(self, call)
         await stream.configure(await anext(requests, None))

@@ -62,6 +62,9 @@ class GoogleVoices:
         self, requests: AsyncIterator[tts.StreamingSynthesizeRequest], context: aio.ServicerContext[Any, Any]
     ) -> None:
         call = GoogleCall(self.state, "tts", context)
+        await call.run(self._serve_stream(call, requests))
+
+    async def _serve_stream(self, call: GoogleCall, requests: AsyncIterator[tts.StreamingSynthesizeRequest]) -> None:
         await call.admit()
         first = await anext(requests, None)
         if first is None or "streaming_config" not in first:
@@ -105,6 +108,9 @@ class GoogleVoices:
 
     async def _answer(self, request: tts.SynthesizeSpeechRequest, context: aio.ServicerContext[Any, Any]) -> bytes:
         call = GoogleCall(self.state, "tts", context)
+        return await call.run(self._answer_once(call, request))
+
+    async def _answer_once(self, call: GoogleCall, request: tts.SynthesizeSpeechRequest) -> bytes:
         await call.admit()
         model = await self._find_model(call, request.voice)
         if request.audio_config.audio_encoding != _Encoding.MULAW or request.audio_config.sample_rate_hertz != RATE:
