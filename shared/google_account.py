@@ -52,17 +52,21 @@ class ServiceAccount:
         self._expires_at = 0.0
 
     def token(self) -> str:
-        """A token that is valid for ten minutes at least; about 1 ms of computation once in 50 minutes."""
+        """A token that is valid for ten minutes at least; about 1 ms of computation once in 50 minutes. Raises
+        AccountInvalid for a key that cannot sign."""
         now = time.time()
         if now > self._expires_at - REPLACED_S or now < self._expires_at - VALID_S:
-            self._expires_at = now + VALID_S
             self._token = self._sign(int(now))
+            self._expires_at = now + VALID_S
         return self._token
 
     def _sign(self, now: int) -> str:
         claims: dict[str, Any] = {"iss": self._email, "sub": self._email, "scope": SCOPE}
         claims |= {"iat": now, "exp": now + VALID_S}
-        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+        try:
+            return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+        except ValueError:
+            raise AccountInvalid("api_key: private_key cannot sign") from None
 
 
 def read_account(text: str, *, checks_key: bool = True) -> ServiceAccount:

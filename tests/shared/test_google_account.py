@@ -48,6 +48,15 @@ def test_a_token_is_replaced_ten_minutes_before_its_end(monkeypatch: pytest.Monk
     assert jwt.decode(account.token(), options={"verify_signature": False})["iat"] == int(now)
 
 
+def test_a_key_that_cannot_sign_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any, **options: Any) -> str:
+        raise ValueError("numbers of the key")
+
+    monkeypatch.setattr("shared.google_account.jwt.encode", fail)
+    with pytest.raises(AccountInvalid, match="cannot sign"):
+        read_account(make_key_file("a")).token()
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

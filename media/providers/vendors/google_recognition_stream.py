@@ -110,8 +110,9 @@ class RecognitionStream:
     ) -> ProviderError | None:
         opener = self._opener
         try:
+            metadata = make_metadata(opener.provider, opener.account)
             lease = await opener.server.connect(opener.provider, opener.connect_s)
-            call = GrpcStream(opener.provider, lease, RECOGNISE, make_metadata(opener.account))
+            call = GrpcStream(opener.provider, lease, RECOGNISE, metadata)
             writer = asyncio.get_running_loop().create_task(self._write(call))
             try:
                 while (response := await call.read()) is not None:

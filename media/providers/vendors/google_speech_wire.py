@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from google.protobuf.duration_pb2 import Duration
 
 from media.providers.grpc_calls import GrpcAddress, GrpcMethod
-from media.providers.ports import ProviderError, TimedWord
+from media.providers.ports import KeyRefused, ProviderError, TimedWord
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors import google_speech_pb2 as pb
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
-from shared.google_account import ServiceAccount
+from shared.google_account import AccountInvalid, ServiceAccount
 
 RATE: Final = 8_000
 # The service's own bound is 25,600 bytes of a message ("Quotas and limits").
@@ -65,9 +65,12 @@ def make_address(base_url: str, default: str, location: str) -> GrpcAddress:
     return GrpcAddress(host if parts.port else f"{host}:{80 if is_plain else 443}", is_plain)
 
 
-def make_metadata(account: ServiceAccount) -> tuple[tuple[str, str], ...]:
-    """What every call carries."""
-    return (("authorization", f"Bearer {account.token()}"),)
+def make_metadata(provider: str, account: ServiceAccount) -> tuple[tuple[str, str], ...]:
+    """What every call carries. Raises KeyRefused."""
+    try:
+        return (("authorization", f"Bearer {account.token()}"),)
+    except AccountInvalid as error:
+        raise KeyRefused(provider, str(error)) from None
 
 
 def find_locale(language: str) -> str:

@@ -86,7 +86,7 @@ class GoogleTextToSpeech:
     async def _speak_once(self, text: str, language: str) -> bytes:
         speaker = self._speaker
         request = make_speech_request(*speaker.find_voice(language), speaker.speed, text)
-        metadata = make_metadata(speaker.find_account())
+        metadata = make_metadata(self.name, speaker.find_account())
         lease = await speaker.server.connect(self.name, speaker.connect_s)
         answer = await call_once(self.name, lease, SPEAK_ONCE, request, metadata, timeout_s=ANSWER_S)
         return strip_wave(self.name, answer.audio_content)
@@ -142,7 +142,7 @@ class _Utterance:
     async def _open(self) -> _SpeakCall:
         speaker = self._speaker
         config = make_voice_config(*speaker.find_voice(self._language), speaker.speed)
-        metadata = make_metadata(speaker.find_account())
+        metadata = make_metadata(self._provider, speaker.find_account())
         lease = await speaker.server.connect(self._provider, speaker.connect_s)
         call = self._call = GrpcStream(self._provider, lease, SPEAK, metadata)
         self._listener = asyncio.get_running_loop().create_task(self._listen(call))
