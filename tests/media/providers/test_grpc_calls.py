@@ -1,6 +1,7 @@
 """gRPC's connections and statuses as our errors, against servers on sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -89,14 +90,12 @@ async def test_a_server_that_is_not_there_is_told_at_once() -> None:
 
 
 async def test_a_server_that_answers_nothing_is_late() -> None:
-    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    port = silent.sockets[0].getsockname()[1]
-    server = GrpcServer(GrpcAddress(f"127.0.0.1:{port}"))
-    with pytest.raises(ProviderSlow, match="no connection in time") as late:
-        await server.connect("p", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = GrpcServer(GrpcAddress(f"127.0.0.1:{silent.getsockname()[1]}"))
+        with pytest.raises(ProviderSlow, match="no connection in time") as late:
+            await server.connect("p", 0.1)
+        await server.close()
     assert not late.value.may_bill
-    await server.close()
-    silent.close()
 
 
 async def test_a_request_has_a_limit(server: GrpcServer) -> None:
