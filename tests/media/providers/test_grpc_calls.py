@@ -38,7 +38,7 @@ async def once(request: bytes, context: aio.ServicerContext[Any, Any]) -> bytes:
 @pytest.fixture
 async def server() -> AsyncIterator[GrpcServer]:
     running = aio.server()
-    handlers = {
+    handlers: dict[str, Any] = {
         "Echo": grpc.stream_stream_rpc_method_handler(echo),
         "Once": grpc.unary_unary_rpc_method_handler(once),
     }
