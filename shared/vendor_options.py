@@ -14,6 +14,7 @@ ChatSeconds = Annotated[float, Meta(gt=0, le=120)]
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ChatUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")]
 SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
+Location = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*\Z", max_length=40)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
 # AssemblyAI ignores longer ones and refuses more; the limits of xAI are the same.
@@ -31,6 +32,8 @@ XAI_URL: Final = "wss://api.x.ai"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 ANTHROPIC_URL: Final = "https://api.anthropic.com"
 GOOGLE_URL: Final = "https://generativelanguage.googleapis.com"
+GOOGLE_RECOGNITION_URL: Final = "https://speech.googleapis.com"
+GOOGLE_VOICE_URL: Final = "https://texttospeech.googleapis.com"
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
 # The voice of ElevenLabs' own examples (George).
@@ -314,6 +317,41 @@ class GoogleOptions(Struct, frozen=True, forbid_unknown_fields=True):
     idle_s: ChatSeconds = 10.0
 
 
+class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `telephony`, `chirp_…` or another of Speech-to-Text v2. api_key: the JSON key file of a service account,
+    or that file in base64. location: of the recogniser, where the audio is worked on; models differ in where they are.
+    base_url: scheme and host; of another server than Google's it stays as it is, whatever the location. language: in
+    place of the call's, with its region ("en-GB"). keyterm: words to expect, not of `telephony`. endpointing: how soon
+    the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was asked
+    for, when the last known one is the answer if it covers the audio."""
+
+    model: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=40)] = "telephony"
+    api_key: str = ""
+    base_url: SocketUrl = GOOGLE_RECOGNITION_URL
+    location: Location = "global"
+    language: Annotated[str, Meta(max_length=20)] = ""
+    keyterm: Keyterms = ()
+    punctuate: bool = True
+    endpointing: Literal["standard", "short", "supershort"] = "standard"
+    connect_s: Seconds = 3.0
+    answer_s: Seconds = 1.0
+
+
+class GoogleTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: the family of voices, of which `chirp3-hd` streams. voice_id: the end of the voice's name ("Kore",
+    "F"), spoken in the agent's language. api_key, location, base_url: as of recognition. language: in place of the
+    call's. speed: times the voice's own. connect_s: limit of a new connection."""
+
+    model: Literal["chirp3-hd", "neural2", "wavenet", "standard", "studio"] = "chirp3-hd"
+    api_key: str = ""
+    base_url: SocketUrl = GOOGLE_VOICE_URL
+    location: Location = "global"
+    voice_id: Annotated[str, Meta(pattern=r"^[A-Za-z]+\Z", max_length=40)] = "Kore"
+    language: Annotated[str, Meta(max_length=20)] = ""
+    speed: Annotated[float, Meta(ge=0.25, le=2)] | None = None
+    connect_s: Seconds = 3.0
+
+
 class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """final_ms: from `finalise` to the final text. text: the result for every turn."""
 
@@ -359,6 +397,7 @@ VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
     "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
     "elevenlabs": {"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
     "google": {"llm": GoogleOptions},
+    "google_speech": {"stt": GoogleSpeechToTextOptions, "tts": GoogleTextToSpeechOptions},
     "local": {"stt": EmptyOptions, "tts": EmptyOptions},
     "openai": {"llm": OpenAiOptions},
     "pipecat": {"stt": PipecatOptions, "llm": PipecatOptions, "tts": PipecatOptions},

@@ -31,6 +31,8 @@ MODELS = {
     ("elevenlabs", "tts"): "eleven_flash_v2_5",
     ("soniox", "stt"): "stt-rt-v5",
     ("soniox", "tts"): "tts-rt-v2",
+    ("google_speech", "stt"): "telephony",
+    ("google_speech", "tts"): "chirp3-hd",
     ("xai", "stt"): "grok-voice-transcribe-2.0",
 }
 

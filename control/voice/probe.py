@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +26,7 @@ from control.voice.vendors import VENDORS
 from shared.chat_dialects import STATUS_OF_CODE
 from shared.egress import EgressGuard
 from shared.errors import Invalid
+from shared.google_account import read_account
 
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
@@ -56,7 +57,8 @@ for _name in ("httpx", "httpcore"):
 @dataclass(frozen=True, slots=True)
 class VendorDocument:
     """What a speech vendor shows only to the owner of a key. path: may name an option ("/voices/{voice_id}"), and is
-    `fallback` where the option is not set. key_header, key_prefix: how the key is sent."""
+    `fallback` where the option is not set. key_header, key_prefix: how the key is sent. make_token: what is sent in the
+    key's place; raises ValueError for a key that is none."""
 
     base_url: str
     path: str
@@ -64,12 +66,15 @@ class VendorDocument:
     key_header: str
     key_prefix: str = ""
     headers: Mapping[str, str] | None = None
+    make_token: Callable[[str], str] | None = None
 
 
 # AssemblyAI: a temporary token, which ends by itself. Deepgram: "Get Projects" of its management API. Cartesia: "Get
 # Voice" and "List Voices", which need a dated version. ElevenLabs: "Get voice" and "List models"; a key that is
-# restricted to speech needs the right to read them. Soniox: "Get models". xAI: what it knows of the key.
+# restricted to speech needs the right to read them. Google's speech: "voices.list", by a token that the account signs.
+# Soniox: "Get models". xAI: what it knows of the key.
 _TOKEN: Final = "/v3/token?expires_in_seconds=60"
+_VOICES: Final = "/v1/voices?languageCode=en-US"
 DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
     "assemblyai": VendorDocument("https://streaming.assemblyai.com", _TOKEN, _TOKEN, "Authorization"),
     "soniox": VendorDocument("https://api.soniox.com", "/v1/models", "/v1/models", "Authorization", "Bearer "),
@@ -81,6 +86,14 @@ DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
         "/voices?limit=1",
         "X-API-Key",
         headers={"Cartesia-Version": "2026-03-01"},
+    ),
+    "google_speech": VendorDocument(
+        "https://texttospeech.googleapis.com",
+        _VOICES,
+        _VOICES,
+        "Authorization",
+        "Bearer ",
+        make_token=lambda key: read_account(key).token(),
     ),
     "elevenlabs": VendorDocument("https://api.elevenlabs.io", "/v1/voices/{voice_id}", "/v1/models", "xi-api-key"),
 }
@@ -178,9 +191,20 @@ async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> No
     except KeyError:
         path = document.fallback
     base = _HTTP_SCHEME.sub("http", str(options.get("base_url") or document.base_url).rstrip("/"))
-    headers = {**(document.headers or {}), document.key_header: document.key_prefix + provider.key}
+    token = await _make_token(document, provider.key)
+    headers = {**(document.headers or {}), document.key_header: document.key_prefix + token}
     async with http.stream("GET", base + path, headers=headers) as response:
         await _require_ok(response, provider.key)
+
+
+async def _make_token(document: VendorDocument, key: str) -> str:
+    """What proves the key, the key itself if it does. Raises ProbeFailed."""
+    if document.make_token is None:
+        return key
+    try:
+        return await asyncio.to_thread(document.make_token, key)  # 60 ms of computation
+    except ValueError as error:
+        raise ProbeFailed(str(error), status=401) from None
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:

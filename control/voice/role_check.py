@@ -1,7 +1,8 @@
 """Tries each role of a provider with one tiny request, before its key and settings are saved.
 
 A language model is asked for one word, a recogniser for a session without audio, a voice for the start of a session or,
-where only that tries the settings, for one short word: no more than a few characters are billed.
+where only that tries the settings, for one short word: no more than a few characters are billed. Google's speech, which
+streams by gRPC only, is asked for a document.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import msgspec
 
 from control.voice.instances import KeyedProvider
 from control.voice.offers import BASE_URL, KINDS, Kind
-from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
+from control.voice.probe import DOCUMENTS, MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
 from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
 from control.voice.speech_questions import SpeechQuestion, make_question
@@ -45,7 +46,8 @@ def can_check(provider: KeyedProvider, kind: Kind) -> bool:
     facts = VENDORS.get(provider.offer.vendor)
     if facts is None or not facts.takes_key or kind not in provider.offer.kinds:
         return False
-    return kind == "llm" or make_question(provider.offer.vendor, kind, {}, "") is not None
+    is_asked = make_question(provider.offer.vendor, kind, {}, "") is not None
+    return kind == "llm" or is_asked or provider.offer.vendor in DOCUMENTS
 
 
 async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guard: EgressGuard | None = None) -> float:

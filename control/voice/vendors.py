@@ -71,6 +71,14 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
     "google": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "thinking_level")}, takes_key=True, takes_address=True
     ),
+    "google_speech": VendorFacts(
+        {"stt": ("model", "keyterm", "endpointing"), "tts": ("voice_id", "model", "speed")},
+        takes_key=True,
+        model_prefixes={
+            "stt": ("telephony", "chirp_", "latest_", "long", "short"),
+            "tts": ("chirp3-hd", "neural2", "wavenet", "standard", "studio"),
+        },
+    ),
     "local": VendorFacts({"stt": (), "tts": ()}),
     "openai": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")},

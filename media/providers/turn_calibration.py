@@ -45,4 +45,7 @@ CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     "soniox": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
     # xAI's Smart Turn, whose documented threshold is the curve's; docs/vendors/xai.md.
     "grok": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
+    # Google has no figure: a final text that nobody asked for counts 1, and is worth the curve's own threshold;
+    # docs/vendors/google-speech.md.
+    "google": TurnCalibration(((0.0, 0.0), (1.0, 0.7))),
 }

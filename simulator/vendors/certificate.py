@@ -13,6 +13,8 @@ from cryptography.x509.oid import NameOID
 
 _VALID = timedelta(days=2)
 AUTHORITY_FILE, SERVER_FILE = "authority.pem", "server.pem"
+# The server's certificate for its names only: gRPC's TLS (BoringSSL) refuses an address under constraints of addresses.
+NAMED_SERVER_FILE = "named-server.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,14 @@ def make_certificate(
         .add_extension(x509.NameConstraints([_permitted(host) for host in hosts], None), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    server = (
-        _builder(server_name, authority_name, server_key, valid)
-        .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
     (folder / AUTHORITY_FILE).write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    (folder / SERVER_FILE).write_bytes(_private(server_key) + server.public_bytes(serialization.Encoding.PEM))
+    for file, names in ((SERVER_FILE, hosts), (NAMED_SERVER_FILE, tuple(filter(_is_name, hosts)))):
+        server = (
+            _builder(server_name, authority_name, server_key, valid)
+            .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in names]), critical=False)
+            .sign(authority_key, hashes.SHA256())
+        )
+        (folder / file).write_bytes(_private(server_key) + server.public_bytes(serialization.Encoding.PEM))
     return load_certificate(folder)
 
 
@@ -81,6 +84,10 @@ def _alternative(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _is_name(host: str) -> bool:
+    return isinstance(_alternative(host), x509.DNSName)
 
 
 def _permitted(host: str) -> x509.GeneralName:

@@ -1,7 +1,8 @@
 """The documents of speech vendors that only a key's owner gets, by which a key is tried without cost.
 
 Source: developers.deepgram.com/reference/manage/projects/list, docs.cartesia.ai/api-reference/voices/list and
-…/voices/get, elevenlabs.io/docs/api-reference/voices/get and …/models/list.
+…/voices/get, elevenlabs.io/docs/api-reference/voices/get and …/models/list,
+docs.cloud.google.com/text-to-speech/docs/reference/rest/v1/voices/list.
 """
 
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from simulator.vendors.cartesia_socket import UNAUTHORIZED, error_body
+from simulator.vendors.google_account import TokenCheck
 from simulator.vendors.server import VendorState
 
 _PROJECT: Final = {"project_id": "3f4b1c9e-0b8a-4c55-9d4e-6a2f0c7d1e11", "name": "Simulated project"}
@@ -63,6 +65,20 @@ def elevenlabs_documents(state: VendorState) -> list[web.RouteDef]:
         return web.json_response(body)
 
     return [web.get("/v1/voices/{id}", get_voice), web.get("/v1/models", list_models)]
+
+
+def google_documents(state: VendorState) -> list[web.RouteDef]:
+    """`/v1/voices`, for the tokens of the account whose key file is the state's key."""
+
+    async def list_voices(request: web.Request) -> web.Response:
+        if TokenCheck(state.key).find_fault(request.headers.get("Authorization", "")):
+            message = "Request had invalid authentication credentials."
+            error = {"code": 401, "message": message, "status": "UNAUTHENTICATED"}
+            return web.json_response({"error": error}, status=401)
+        voice = {"name": "en-US-Chirp3-HD-Kore", "languageCodes": ["en-US"], "naturalSampleRateHertz": 24_000}
+        return web.json_response({"voices": [voice]})
+
+    return [web.get("/v1/voices", list_voices)]
 
 
 def _voice(voice_id: str) -> dict[str, Any]:

@@ -41,11 +41,23 @@ CHAINS: Final = {
     "grok": ChainPair(("grok", "nova"), ("openai", "groq"), ("sonic", "aura")),
     "universal-3": ChainPair(("universal-3", "ink"), ("openai", "groq"), ("sonic", "aura")),
     "soniox": ChainPair(("soniox", "nova"), ("groq", "openai"), ("soniox-voice", "sonic")),
+    "chirp": ChainPair(("chirp", "nova"), ("openai", "groq"), ("kore", "sonic")),
     "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
     "gemini": ChainPair(("ink", "nova"), ("google", "anthropic"), ("aura", "sonic")),
 }
 # Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
-_RECOGNISER_CHAINS: Final = ("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok", "universal-3", "soniox")
+_RECOGNISER_CHAINS: Final = (
+    "nova",
+    "ink",
+    "flux",
+    "ink-turns",
+    "scribe",
+    "universal",
+    "grok",
+    "universal-3",
+    "soniox",
+    "chirp",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
-    for chain in ("nova", "ink", "scribe", "soniox"):
+    for chain in ("nova", "ink", "scribe", "soniox", "chirp"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
     for chain in ("claude", "gemini"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())

@@ -88,7 +88,8 @@ a fault.
   time, else it counts as doubled if half of it was heard. A word that late audio tears is one word; *gap* tells of it.
 - *billed* by the vendor / *metered* by us, of both providers of the role: ms of audio, tokens, or characters; ≈ where
   ours is an estimate, because the vendor reported no usage.
-- *after n*: results, tokens, or pieces of audio (100 ms of Sonic and ElevenLabs, 200 ms of Aura) before the fault."""
+- *after n*: results, tokens, or pieces of audio (100 ms of Sonic and ElevenLabs, 200 ms of Aura and Google) before the
+  fault."""
 
 
 def _summary(results: Sequence[CellResult]) -> str:

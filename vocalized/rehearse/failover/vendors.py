@@ -17,6 +17,7 @@ from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Role
 from simulator.vendors.gemini import GeminiVendor
+from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
 from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
@@ -40,6 +41,7 @@ ServerName = Literal[
     "soniox",
     "anthropic",
     "google",
+    "google-speech",
 ]
 ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
 SpeechVendor = (
@@ -50,7 +52,7 @@ MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
 TOKEN_S: Final = 0.01
 # xAI's recogniser and its models are different servers here, so that faults of one are not the other's.
-_VENDORS: Final[dict[str, str]] = {"grok": "xai"}
+_VENDORS: Final[dict[str, str]] = {"grok": "xai", "google-speech": "google_speech"}
 _FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure", "xai")
 
 
@@ -76,6 +78,8 @@ PROVIDERS: Final = {
         SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
         SimulatedProvider("grok", "stt", "grok", {"model": "grok-voice-transcribe-2.0"}),
         SimulatedProvider("soniox", "stt", "soniox", {"model": "stt-rt-v5"}),
+        SimulatedProvider("chirp", "stt", "google-speech", {"model": "chirp_3", "location": "us"}),
+        SimulatedProvider("kore", "tts", "google-speech", {"model": "chirp3-hd", "voice_id": "Kore"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         SimulatedProvider("soniox-voice", "tts", "soniox", {"model": "tts-rt-v2"}),
@@ -97,6 +101,7 @@ class VendorAccounts:
     elevenlabs: SimulatedElevenLabs
     grok: SimulatedXai
     soniox: SimulatedSoniox
+    google_speech: SimulatedGoogleSpeech
     models: dict[str, ModelVendor]
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -113,6 +118,8 @@ class VendorAccounts:
             return self.grok.state
         if server == "soniox":
             return self.soniox.state
+        if server == "google-speech":
+            return self.google_speech.state
         return self.cartesia.state if server == "cartesia" else self.models[server].state
 
     def chat_bodies(self, provider: str) -> list[dict[str, Any]]:
@@ -143,7 +150,7 @@ class VendorAccounts:
             or server == "soniox"
         ):  # mypy narrows only this
             return f"wss://{address}"
-        if server == "anthropic" or server == "google":
+        if server == "anthropic" or server == "google" or server == "google-speech":
             return f"https://{address}"
         return f"https://{address}{BASE_PATHS[server]}"
 
@@ -165,7 +172,8 @@ async def running_accounts(
     assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
     soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
-    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, soniox, models)
+    google_speech = SimulatedGoogleSpeech(make_ear=make_ear)
+    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, soniox, google_speech, models)
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
@@ -179,6 +187,8 @@ async def running_accounts(
         await serve("elevenlabs", accounts.elevenlabs)
         await serve("grok", accounts.grok)
         await serve("soniox", accounts.soniox)
+        serving = running_google_speech(google_speech, certificate)
+        accounts.addresses["google-speech"] = await running.enter_async_context(serving)
         for name, model in models.items():
             await serve(name, model)
         yield accounts

@@ -1,0 +1,274 @@
+"""gRPC to a vendor: connections that calls share, and statuses as our errors.
+
+The library is loaded at the first connection and in a thread, because a process that meets no such vendor has no use
+for it (20 MB). Its own threads do the network's work; on the event loop messages are only handed over.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from google.protobuf.message import DecodeError
+
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
+
+if TYPE_CHECKING:
+    import grpc.aio
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+Metadata = Sequence[tuple[str, str]]
+
+# Google's servers take 100 streams on a connection, and the library lets further ones wait without a word.
+STREAMS_PER_CONNECTION: Final = 90
+MAX_CONNECTIONS: Final = 16
+MAX_MESSAGE_BYTES: Final = 1 << 22
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.use_local_subchannel_pool", 1),  # else all channels to a server share one connection
+    ("grpc.enable_retries", 0),  # the chain has the one loop of retries
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+# Statuses (grpc.io, "Status codes and their use in gRPC") that mean the same for each request like this one.
+_REFUSED: Final = frozenset(
+    ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED", "OUT_OF_RANGE", "ALREADY_EXISTS")
+)
+
+
+def load_grpc() -> Any:
+    """The library's asyncio part; the first time reads it from disk, 0.05 s."""
+    return import_module("grpc.aio")
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcAddress:
+    """target: host and port. is_plain: without TLS."""
+
+    target: str
+    is_plain: bool = False
+
+
+@dataclass(slots=True)
+class _Connection:
+    channel: "grpc.aio.Channel"
+    streams: int = 0
+
+
+class GrpcServer:
+    """The connections to one server on one event loop."""
+
+    def __init__(self, address: GrpcAddress) -> None:
+        self._address = address
+        self._connections: list[_Connection] = []
+        self._loading: asyncio.Lock = asyncio.Lock()
+        self._is_loaded = False
+
+    @property
+    def connection_count(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    async def connect(self, provider: str, timeout_s: float) -> "GrpcLease":
+        """A connection with room for one more stream. Raises ProviderError, at once when the server refuses it."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._load()
+                lease = GrpcLease(self._choose(provider))
+                try:
+                    await _wait_until_ready(provider, lease.channel)
+                except BaseException:
+                    lease.release()
+                    raise
+        except TimeoutError:
+            raise ProviderSlow(provider, "no connection in time", may_bill=False) from None
+        return lease
+
+    async def close(self) -> None:
+        """Ends what is idle; a stream that runs keeps its connection."""
+        idle = [one for one in self._connections if not one.streams]
+        self._connections = [one for one in self._connections if one.streams]
+        await asyncio.gather(*(one.channel.close() for one in idle))
+
+    async def _load(self) -> None:
+        async with self._loading:
+            if not self._is_loaded:
+                await asyncio.to_thread(load_grpc)
+                self._is_loaded = True
+
+    def _choose(self, provider: str) -> _Connection:
+        """The fullest one that has room, else a new one."""
+        free = [one for one in self._connections if one.streams < STREAMS_PER_CONNECTION]
+        if free:
+            return max(free, key=lambda one: one.streams)
+        if len(self._connections) >= MAX_CONNECTIONS:
+            raise ProviderBusy(provider, f"{MAX_CONNECTIONS * STREAMS_PER_CONNECTION} streams are open")
+        made = _Connection(_make_channel(self._address))
+        self._connections.append(made)
+        return made
+
+
+class GrpcLease:
+    """A place for one stream on a connection."""
+
+    def __init__(self, connection: _Connection) -> None:
+        connection.streams += 1
+        self._connection: _Connection | None = connection
+        self.channel = connection.channel
+
+    def release(self) -> None:
+        """The stream is over; idempotent."""
+        if self._connection is not None:
+            self._connection.streams -= 1
+            self._connection = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcMethod(Generic[Q, R]):
+    """A method with a stream both ways. path: `/package.Service/Method`."""
+
+    path: str
+    encode: Callable[[Q], bytes]
+    decode: Callable[[bytes], R]
+
+
+class GrpcStream(Generic[Q, R]):
+    """One stream, messages both ways. Gives its lease back when it is cancelled, or has ended."""
+
+    def __init__(self, provider: str, lease: GrpcLease, method: GrpcMethod[Q, R], metadata: Metadata) -> None:
+        self._provider = provider
+        self._lease = lease
+        self._decode = method.decode
+        open_call: Any = lease.channel.stream_stream(method.path, method.encode)
+        self._call: Any = open_call(metadata=tuple(metadata))
+        # Not awaited itself, because whoever cancels that cancels the call.
+        self._headers = asyncio.get_running_loop().create_task(self._call.initial_metadata())
+        self._call.add_done_callback(lambda _: lease.release())
+
+    async def wait_until_accepted(self, limit_s: float) -> None:
+        """Waits for a sign that the server takes the stream, or for so long. Raises ProviderError when it does not.
+
+        Whoever writes before that may get no status from the library, because a write that fails puts one of its own
+        in the server's place (`_AioCall.set_internal_error`): the refusal of a key would look like a fault.
+        """
+        await asyncio.wait({self._headers}, timeout=limit_s)
+        if self._call.done():
+            raise await self._find_error()
+
+    async def write(self, message: Q) -> None:
+        """Hands a message over; waits while the server takes none. Raises ProviderError."""
+        try:
+            await self._call.write(message)
+        except (load_grpc().AioRpcError, asyncio.InvalidStateError):
+            raise await self._find_error() from None
+
+    async def finish(self) -> None:
+        """Nothing more is written. Never raises: what went wrong shows where the stream is read."""
+        aio = load_grpc()
+        with suppress(aio.AioRpcError, aio.InternalError, asyncio.InvalidStateError):
+            await self._call.done_writing()
+
+    async def read(self) -> R | None:
+        """The next message; None at the end. Raises ProviderError."""
+        aio = load_grpc()
+        try:
+            message = await self._call.read()
+        except (aio.AioRpcError, asyncio.InvalidStateError):
+            raise await self._find_error() from None
+        if message is not aio.EOF:
+            return _decode(self._provider, self._decode, message)
+        if (await self._call.code()).name != "OK":
+            raise await self._find_error()
+        return None
+
+    def cancel(self) -> None:
+        """Ends the stream at once; idempotent."""
+        self._call.cancel()
+        self._lease.release()
+
+    async def _find_error(self) -> ProviderError:
+        return error_of_status(self._provider, (await self._call.code()).name, await self._call.details() or "")
+
+
+async def call_once(
+    provider: str, lease: GrpcLease, method: GrpcMethod[Q, R], message: Q, metadata: Metadata, *, timeout_s: float
+) -> R:
+    """One message for one. Raises ProviderError."""
+    aio = load_grpc()
+    call: Any = lease.channel.unary_unary(method.path, method.encode)
+    try:
+        answer: bytes = await call(message, metadata=tuple(metadata), timeout=timeout_s)
+    except aio.AioRpcError as error:
+        raise make_error(provider, error) from None
+    finally:
+        lease.release()
+    return _decode(provider, method.decode, answer)
+
+
+def _decode(provider: str, decode: Callable[[bytes], R], message: bytes) -> R:
+    """Not by the library, which would log what it cannot read."""
+    try:
+        return decode(message)
+    except DecodeError:
+        raise ProviderError(provider, "an unreadable message", cause="unreadable") from None
+
+
+def make_error(provider: str, error: "grpc.aio.AioRpcError") -> ProviderError:
+    """The library's error as ours."""
+    return error_of_status(provider, error.code().name, error.details() or "")
+
+
+def error_of_status(provider: str, name: str, details: str) -> ProviderError:
+    """Our error for a status. Its message has nothing of the details, which may quote what was said."""
+    return _error_of_name(provider, name, is_unpaid="billing" in details.lower()).with_answer(details.encode())
+
+
+def _error_of_name(provider: str, name: str, *, is_unpaid: bool) -> ProviderError:
+    reason = f"gRPC {name}"
+    if name == "PERMISSION_DENIED" and is_unpaid:  # "This API method requires billing to be enabled."
+        return ProviderBusy(provider, reason, retryable=False)
+    if name in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return KeyRefused(provider, reason)
+    if name == "RESOURCE_EXHAUSTED":
+        return ProviderBusy(provider, reason)
+    if name == "DEADLINE_EXCEEDED":
+        return ProviderSlow(provider, reason)
+    if name in _REFUSED:
+        return ProviderError(provider, reason, retryable=False, cause="refused")
+    return ProviderError(provider, reason, cause="cut" if name == "UNAVAILABLE" else None)
+
+
+async def _wait_until_ready(provider: str, channel: "grpc.aio.Channel") -> None:
+    """Raises ProviderError as soon as an attempt to connect fails: the library would go on trying."""
+    state = channel.get_state(try_to_connect=True)
+    while (name := state.name) != "READY":
+        if name in ("TRANSIENT_FAILURE", "SHUTDOWN"):
+            raise ProviderError(provider, "cannot connect", cause="refused")
+        await channel.wait_for_state_change(state)
+        state = channel.get_state(try_to_connect=True)
+
+
+def _make_channel(address: GrpcAddress) -> "grpc.aio.Channel":
+    aio, library = load_grpc(), import_module("grpc")
+    if address.is_plain:
+        plain: grpc.aio.Channel = aio.insecure_channel(address.target, options=_OPTIONS)
+        return plain
+    credentials = library.ssl_channel_credentials(_read_authorities(os.environ.get("SSL_CERT_FILE", "")))
+    made: grpc.aio.Channel = aio.secure_channel(address.target, credentials, options=_OPTIONS)
+    return made
+
+
+@lru_cache(maxsize=4)
+def _read_authorities(chosen: str) -> bytes | None:
+    """The certificates that this machine trusts, as for all other connections; None has the library use its own."""
+    file = chosen or ssl.get_default_verify_paths().cafile
+    return Path(file).read_bytes() if file else None

@@ -1,0 +1,155 @@
+"""Google's voices through the chain of a call, against two simulated vendors over TLS, with each fault."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from media.providers.cleanup import close_stream
+from media.providers.grpc_calls import GrpcServer
+from media.providers.ports import ProviderError
+from media.providers.vendor import Preparable, ProviderSetup
+from media.providers.vendors.google_speech import VENDOR
+from media.providers.vendors.google_speech_wire import strip_wave
+from media.providers.vendors.google_voice import MAX_TEXT_BYTES, split_text
+from shared.vendor_options import GoogleTextToSpeechOptions
+from simulator.vendors.faults import Fault
+from simulator.vendors.google_speech import SimulatedGoogleSpeech
+from simulator.vendors.voice import words
+from tests.media.providers.vendors.cartesia_servers import CartesiaCall
+from tests.media.providers.vendors.google_servers import FAST, make_google, running_call
+from tests.media.providers.vendors.test_elevenlabs_speech import SENTENCES, TEXT, heard, say, speak
+from tests.simulator.vendors.cartesia_callers import wait_for
+
+
+@dataclass
+class Harness:
+    a: SimulatedGoogleSpeech
+    b: SimulatedGoogleSpeech
+    call: CartesiaCall
+
+
+@pytest.fixture
+async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
+    a, b = make_google(key="a"), make_google(key="b")
+    async with running_call("tts", {"a": a, "b": b}, tmp_path, monkeypatch) as call:
+        yield Harness(a, b, call)
+
+
+async def test_words_are_spoken_over_one_stream(harness: Harness) -> None:
+    call, server = harness.call, harness.a
+    assert heard(await speak(call.build(), say(*SENTENCES), "en")) == words(TEXT)
+    assert server.voices.voices == ["en-US-Chirp3-HD-Kore"]
+    assert server.voices.texts == list(SENTENCES)
+    assert server.state.opened["tts"] == 1
+    assert call.sums("a")["characters"] == server.state.total("tts", "characters") == len(TEXT)
+    assert {(event.vendor, event.model) for event in call.used} == {("google_speech", "chirp3-hd")}
+    assert not call.failed
+
+
+async def test_a_voice_without_streams_is_asked_for_each_clause(harness: Harness) -> None:
+    """Its samples come in a WAV file, whose header is no sound."""
+    for provider in harness.call.plan["tts"]:
+        provider["options"] |= {"model": "neural2", "voice_id": "F", "language": "en-GB", "speed": 1.1}
+    assert heard(await speak(harness.call.build(), say(*SENTENCES), "en")) == words(TEXT)
+    assert harness.a.voices.voices == ["en-GB-Neural2-F"] * len(SENTENCES)
+    assert {event.model for event in harness.call.used} == {"neural2"}
+    assert not harness.call.failed
+
+
+@pytest.mark.parametrize(("kind", "units"), [("stall", 0), ("cut", 3), ("garbage", 3), ("error", 3), ("slow", 0)])
+async def test_every_word_is_heard_when_a_stream_breaks(harness: Harness, kind: Any, units: int) -> None:
+    harness.a.state.faults.queue("tts", Fault(kind, after_units=units, factor=100))
+    chunks = await speak(harness.call.build(), say(*SENTENCES))
+    assert heard(chunks) == words(TEXT)
+    assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
+    assert harness.b.state.total("tts", "characters") == harness.call.sums("b")["characters"]
+
+
+@pytest.mark.parametrize("kind", ["cut", "garbage", "error"])
+async def test_every_word_is_heard_when_a_request_fails(harness: Harness, kind: Any) -> None:
+    for provider in harness.call.plan["tts"]:
+        provider["options"] |= {"model": "wavenet", "voice_id": "F"}
+    harness.a.state.faults.keep("tts", Fault(kind))
+    assert heard(await speak(harness.call.build(), say(*SENTENCES))) == words(TEXT)
+    assert harness.call.failed[0].provider == "a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [("refuse", "cut"), ("unauthorized", "unauthorized"), ("no_credit", "quota"), ("rate_limited", "rate_limited")],
+)
+async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harness, kind: Any, cause: str) -> None:
+    harness.a.state.faults.keep("tts", Fault(kind))
+    chunks = await speak(harness.call.build(), say(*SENTENCES))
+    assert heard(chunks) == words(TEXT)
+    assert not harness.a.state.billed
+    assert harness.call.failed[0].cause == cause
+
+
+async def test_text_after_a_pause_goes_into_a_new_stream(harness: Harness) -> None:
+    """Before the vendor ends one that gets no text."""
+    harness.a.voices.timing = replace(FAST, idle_s=0.9)
+
+    async def text() -> AsyncIterator[str]:
+        yield "One moment please. "
+        yield ""
+        await asyncio.sleep(0)
+        yield "Thank you. "
+        await asyncio.sleep(1.0)
+        yield "Good bye."
+
+    whole = "One moment please. Thank you. Good bye."
+    assert heard(await speak(harness.call.build(), text()), whole) == words(whole)
+    assert harness.a.state.opened["tts"] == 3
+    assert not harness.call.failed
+
+
+async def test_a_barge_in_ends_the_stream(harness: Harness) -> None:
+    harness.a.state.faults.queue("tts", Fault("slow", factor=20))
+    providers = harness.call.build()
+    speech = providers.tts.stream(say("This sentence is cut short by the caller. "), "en")
+    await anext(speech)
+    await close_stream(speech)
+    assert heard(await speak(providers, say("Yes?")), "Yes? sentence caller") == ["yes"]
+    assert not harness.call.failed
+
+
+async def test_a_connection_is_opened_ahead(harness: Harness) -> None:
+    assert VENDOR.tts is not None
+    options = msgspec.convert(harness.call.plan["tts"][0]["options"], GoogleTextToSpeechOptions)
+    resources = harness.call.factory._resources
+    voice = VENDOR.tts.make(ProviderSetup("a", options, resources))
+    assert isinstance(voice, Preparable)
+    voice.prepare()
+    server = next(one.shared for one in resources._accounts.values() if isinstance(one.shared, GrpcServer))
+    await wait_for(lambda: server.connection_count == 1)
+    assert heard([one async for one in voice.stream(say(*SENTENCES), "en")]) == words(TEXT)
+    assert server.connection_count == 1 and harness.a.state.opened["tts"] == 1
+
+
+async def test_a_voice_that_there_is_not_is_refused_for_good(harness: Harness) -> None:
+    harness.call.plan["tts"].pop()
+    harness.call.plan["tts"][0]["options"]["language"] = "english"
+    with pytest.raises(ProviderError, match="INVALID_ARGUMENT") as refused:
+        await speak(harness.call.build(), say(*SENTENCES))
+    assert not refused.value.retryable and refused.value.cause == "refused"
+
+
+def test_long_texts_are_split_at_blanks() -> None:
+    text = "äöü " * 2_000
+    parts = split_text(text)
+    assert "".join(parts) == text and len(parts) > 2
+    assert all(len(part.encode()) <= MAX_TEXT_BYTES and part.endswith(" ") for part in parts)
+    assert split_text("x" * (MAX_TEXT_BYTES + 1)) == ["x" * MAX_TEXT_BYTES, "x"]
+    assert split_text("") == []
+
+
+def test_a_wave_file_without_samples_cannot_be_read() -> None:
+    assert strip_wave("p", b"\xff\xfe") == b"\xff\xfe"
+    with pytest.raises(ProviderError, match="without samples"):
+        strip_wave("p", b"RIFF\x04\x00\x00\x00WAVE")
