@@ -44,6 +44,15 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         takes_address=True,
         model_prefixes={"stt": ("universal-", "u3-", "whisper-rt")},
     ),
+    "azure-speech": VendorFacts(
+        {
+            "stt": ("keyterm", "languages", "profanity", "segmentation", "segmentation_silence_ms"),
+            "tts": ("voice_id", "style", "rate", "pitch", "volume"),
+        },
+        takes_key=True,
+        takes_address=True,
+        model_prefixes={"stt": ("realtime",), "tts": ("neural",)},
+    ),
     "cartesia": VendorFacts(
         {
             "stt": ("model", "turns", "keyterm"),
