@@ -12,6 +12,7 @@ from msgspec import Struct
 from media.providers.cleanup import close_within
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.tls import ResumingTlsContext
+from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
 from media.providers.warm_http import make_connector
 from shared.egress import EgressGuard
@@ -120,6 +121,17 @@ class ProviderSetup:
     def guard(self) -> EgressGuard | None:
         """The guard of this provider's sockets, if they need one."""
         return self.resources.guard if self.guarded else None
+
+    def make_target(self, url: str, headers: Mapping[str, str]) -> SocketTarget:
+        """Where its sockets connect. The options have `connect_s`."""
+        return SocketTarget(
+            provider=self.name,
+            url=url,
+            headers=headers,
+            tls=self.resources.tls,
+            timeout_s=self.options.connect_s,
+            guard=self.guard,
+        )
 
 
 @runtime_checkable

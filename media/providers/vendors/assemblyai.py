@@ -4,15 +4,30 @@ from typing import Final
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
+from media.providers.recogniser_dialect import ListenRules
+from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
-from media.providers.vendors.assemblyai_recogniser import AssemblyAiSpeechToText, UniversalListener
 from media.providers.vendors.assemblyai_transcript import UniversalTranscript
-from media.providers.vendors.assemblyai_wire import QueryField, make_headers, make_url
+from media.providers.vendors.assemblyai_wire import TERMINATE, QueryField, make_closed, make_headers, make_url
+from media.providers.vendors.turn_dialect import TurnDialect
 from media.providers.wait_history import UsualWait
 from shared.vendor_options import AssemblyAiSpeechToTextOptions
 
+# A message holds 50 to 1000 ms of audio, else the vendor closes with 3007: of frames of 20 ms at least three.
+LEAST_BYTES: Final = 400
+MOST_BYTES: Final = 8_000
+# Less than 50 ms of audio stay behind where a text is asked for: they are of the silence after which that is done.
+# A connection is billed while it is open, without Terminate perhaps for three hours.
+RULES: Final = ListenRules(
+    make_closed=make_closed,
+    chunk_bytes=LEAST_BYTES,
+    most_bytes=MOST_BYTES,
+    keeps_rest=True,
+    close_message=TERMINATE,
+    aborts_politely=True,
+)
 _UNIVERSAL: Final = "universal-streaming-"
 _UNIVERSAL_3: Final = ("u3-", "universal-3-")
 # Of the models of `universal-streaming`; those of Universal-3 are steered to the call's language and refuse none.
@@ -22,25 +37,21 @@ _LANGUAGES: Final = {
 }
 
 
-def _make_stt(setup: ProviderSetup) -> AssemblyAiSpeechToText:
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: AssemblyAiSpeechToTextOptions = setup.options
     is_universal_3 = options.model.startswith(_UNIVERSAL_3)
     calibration = CALIBRATIONS["universal-3" if is_universal_3 else "universal-streaming"]
 
-    def make_transcript(provider: str) -> UniversalTranscript:
-        return UniversalTranscript(provider, calibration, formats=options.format_turns and not is_universal_3)
+    def make_dialect() -> TurnDialect:
+        formats = options.format_turns and not is_universal_3
+        return TurnDialect(UniversalTranscript(setup.name, calibration, formats=formats), options.answer_s)
 
     def make_target(language: str) -> SocketTarget:
-        return SocketTarget(
-            provider=setup.name,
-            url=make_url(options.base_url, make_query(setup.name, options, language)),
-            headers=make_headers(options.api_key),
-            tls=setup.resources.tls,
-            timeout_s=options.connect_s,
-            guard=setup.guard,
+        return setup.make_target(
+            make_url(options.base_url, make_query(setup.name, options, language)), make_headers(options.api_key)
         )
 
-    return AssemblyAiSpeechToText(setup.name, UniversalListener(make_transcript, make_target, options.answer_s))
+    return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
 
 
 def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str) -> dict[str, QueryField]:

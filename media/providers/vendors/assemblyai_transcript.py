@@ -91,8 +91,9 @@ class UniversalTranscript:
             if not turn.has_ended or turn.between(self._turn_start_ms, _EVER)
         }
 
-    def read(self, message: bytes) -> RecognisedText | None:
-        """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
+    def read(self, message: bytes, position_ms: float = 0.0) -> RecognisedText | None:
+        """Takes a message; returns the turn's text when it may be new. position_ms: is not needed, because the vendor
+        times its words. Raises ProviderError."""
         found = read_message(self.provider, message)
         if found.type != "Turn" or not self._add(found):
             return None

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
+from media.providers.socket_errors import make_unreadable
 from shared.events import FailureCause
 
 PATH: Final = "/v3/ws"
@@ -102,11 +103,6 @@ def make_error(provider: str, code: int, text: str, what: str, cause: FailureCau
 def make_closed(provider: str, code: int, reason: str) -> ProviderError:
     """The error for a connection that the vendor closed while it was needed."""
     return make_error(provider, code, reason, "closed with", "cut")
-
-
-def make_unreadable(provider: str) -> ProviderError:
-    """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message", cause="unreadable")
 
 
 def _encode(value: QueryField) -> str:

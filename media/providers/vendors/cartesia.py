@@ -4,14 +4,16 @@ from typing import Final
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
+from media.providers.recogniser_dialect import ListenRules
+from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
-from media.providers.vendors.cartesia_recogniser import CartesiaSpeechToText, InkListener, InkTranscript
 from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech, SpeechConnection
 from media.providers.vendors.cartesia_speech_wire import PATH, VoiceSettings
 from media.providers.vendors.cartesia_turns_wire import EAGER_END_THRESHOLD, END_THRESHOLD, TurnsTranscript
 from media.providers.vendors.cartesia_wire import QueryField, base_language, make_headers, make_url
+from media.providers.vendors.turn_dialect import TurnDialect
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
 from shared.vendor_options import CARTESIA_KEYTERM_CHARACTERS, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
@@ -20,31 +22,26 @@ from shared.vendor_options import CARTESIA_KEYTERM_CHARACTERS, CartesiaSpeechToT
 _ENGLISH: Final = "ink-2"
 
 
-def _make_stt(setup: ProviderSetup) -> CartesiaSpeechToText:
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: CartesiaSpeechToTextOptions = setup.options
     path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
+    close_message = TurnsTranscript.close_message if options.turns else FinalisedTranscript.close_message
 
-    def make_transcript(provider: str) -> InkTranscript:
+    def make_dialect() -> TurnDialect:
         if not options.turns:
-            return FinalisedTranscript(provider)
-        return TurnsTranscript(
-            provider,
+            return TurnDialect(FinalisedTranscript(setup.name), options.answer_s, greets=False)
+        transcript = TurnsTranscript(
+            setup.name,
             eager_end=options.turn_eager_end_threshold or EAGER_END_THRESHOLD,
             end=options.turn_end_threshold or END_THRESHOLD,
         )
+        return TurnDialect(transcript, options.answer_s)
 
     def make_target(language: str) -> SocketTarget:
         query = _listen_query(setup.name, options, base_language(options.language or language))
-        return SocketTarget(
-            provider=setup.name,
-            url=make_url(options.base_url, path, query),
-            headers=make_headers(options.api_key),
-            tls=setup.resources.tls,
-            timeout_s=options.connect_s,
-            guard=setup.guard,
-        )
+        return setup.make_target(make_url(options.base_url, path, query), make_headers(options.api_key))
 
-    return CartesiaSpeechToText(setup.name, InkListener(make_transcript, make_target, options.answer_s))
+    return SocketSpeechToText(setup.name, ListenRules(close_message=close_message), make_dialect, make_target)
 
 
 def _listen_query(name: str, options: CartesiaSpeechToTextOptions, language: str) -> dict[str, QueryField]:
@@ -76,14 +73,7 @@ def _make_tts(setup: ProviderSetup) -> CartesiaTextToSpeech:
         emotion=options.emotion,
         pronunciation_dict_id=options.pronunciation_dict_id,
     )
-    target = SocketTarget(
-        provider=setup.name,
-        url=make_url(options.base_url, PATH, {}),
-        headers=make_headers(options.api_key),
-        tls=setup.resources.tls,
-        timeout_s=options.connect_s,
-        guard=setup.guard,
-    )
+    target = setup.make_target(make_url(options.base_url, PATH, {}), make_headers(options.api_key))
     return CartesiaTextToSpeech(setup.name, settings, _share_connections(setup.resources, target, options.api_key))
 
 

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from media.providers.ports import RecognisedText, TimedWord, TurnSignal
-from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
+from media.providers.socket_errors import make_unreadable
+from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
 
 
 class _Times(Struct, frozen=True):

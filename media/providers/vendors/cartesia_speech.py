@@ -5,9 +5,10 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from media.providers.ports import ProviderError, SpeechChunk
+from media.providers.socket_errors import make_closed
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.cartesia_speech_wire import SpeechMessage, SpokenContexts, VoiceSettings, read_message
-from media.providers.vendors.cartesia_wire import base_language, make_closed
+from media.providers.vendors.cartesia_wire import base_language
 from media.providers.vendors.context_utterance import ContextUtterance
 from media.providers.warm_connections import WarmConnections
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS, RATE
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
-from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
+from media.providers.socket_errors import make_unreadable
+from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
 
 PATH: Final = "/tts/websocket"
 _FORMAT: Final = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": RATE}

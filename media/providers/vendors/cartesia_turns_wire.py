@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.ports import RecognisedText, TurnSignal
+from media.providers.socket_errors import make_unreadable
 from media.providers.turn_calibration import CALIBRATIONS
-from media.providers.vendors.cartesia_wire import ErrorEvent, make_error, make_unreadable
+from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
 
 # Somebody who spoke for so long within a turn of the vendor's has said a further word: a recogniser that shows none of
 # it hangs. A cough is shorter, and so is the silence before a text is asked for, with the vendor's delay. Outside of

@@ -60,16 +60,6 @@ def make_error(provider: str, event: ErrorEvent) -> ProviderError:
     return ProviderError(provider, reason, retryable=status >= 500 or not status, cause=cause_of_status(status))
 
 
-def make_unreadable(provider: str) -> ProviderError:
-    """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message", cause="unreadable")
-
-
-def make_closed(provider: str, close_code: int) -> ProviderError:
-    """The error for a connection that was closed while it was needed; the vendor's reason is dropped."""
-    return ProviderError(provider, f"closed with {close_code}", cause="cut")
-
-
 def base_language(language: str) -> str:
     """ "en" of "en-GB": the vendor takes no regions."""
     return language.partition("-")[0].lower()

@@ -6,14 +6,16 @@ import msgspec
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
+from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.deepgram_aura_wire import PATH
 from media.providers.vendors.deepgram_flux_wire import EAGER_EOT_THRESHOLD, EOT_THRESHOLD, EOT_TIMEOUT_MS, FLUX
 from media.providers.vendors.deepgram_nova_wire import NOVA
-from media.providers.vendors.deepgram_recogniser import DeepgramListener, DeepgramSpeechToText
+from media.providers.vendors.deepgram_recogniser import DeepgramReader, make_rules
 from media.providers.vendors.deepgram_voice import AuraConnection, DeepgramTextToSpeech
 from media.providers.vendors.deepgram_wire import QueryValue, make_headers, make_url
+from media.providers.vendors.segment_dialect import SegmentDialect
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
 from shared.vendor_options import DeepgramSpeechToTextOptions, DeepgramTextToSpeechOptions
@@ -23,23 +25,19 @@ _FLUX_ENGLISH: Final = "flux-general-en"
 _AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE}
 
 
-def _make_stt(setup: ProviderSetup) -> DeepgramSpeechToText:
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: DeepgramSpeechToTextOptions = setup.options
     is_flux = options.model.startswith(_FLUX_PREFIX)
     protocol = FLUX if is_flux else NOVA
 
     def make_target(language: str) -> SocketTarget:
         query = _flux_query(setup.name, options, language) if is_flux else _nova_query(options, language)
-        return SocketTarget(
-            provider=setup.name,
-            url=make_url(options.base_url, protocol.path, query),
-            headers=make_headers(options.api_key),
-            tls=setup.resources.tls,
-            timeout_s=options.connect_s,
-            guard=setup.guard,
-        )
+        return setup.make_target(make_url(options.base_url, protocol.path, query), make_headers(options.api_key))
 
-    return DeepgramSpeechToText(setup.name, DeepgramListener(protocol, make_target, options.answer_s))
+    def make_dialect() -> SegmentDialect:
+        return SegmentDialect(DeepgramReader(setup.name, protocol), options.answer_s)
+
+    return SocketSpeechToText(setup.name, make_rules(protocol), make_dialect, make_target)
 
 
 def _nova_query(options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
@@ -98,14 +96,7 @@ def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
 def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
     options: DeepgramTextToSpeechOptions = setup.options
     query = {"model": options.model, **_AUDIO, "mip_opt_out": options.mip_opt_out or None}
-    target = SocketTarget(
-        provider=setup.name,
-        url=make_url(options.base_url, PATH, query),
-        headers=make_headers(options.api_key),
-        tls=setup.resources.tls,
-        timeout_s=options.connect_s,
-        guard=setup.guard,
-    )
+    target = setup.make_target(make_url(options.base_url, PATH, query), make_headers(options.api_key))
     return WarmConnections(lambda: AuraConnection.open(target), max_idle=options.max_idle)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.ports import ProviderBusy
-from media.providers.vendors.deepgram_wire import make_unreadable
+from media.providers.socket_errors import make_unreadable
 
 PATH: Final = "/v1/speak"
 FLUSH: Final = '{"type":"Flush"}'

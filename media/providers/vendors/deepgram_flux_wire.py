@@ -13,9 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.ports import TimedWord
+from media.providers.socket_errors import make_unreadable
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
-from media.providers.vendors.deepgram_wire import ListenProtocol, make_error, make_unreadable
+from media.providers.vendors.deepgram_wire import ListenProtocol, make_error
 
 # The vendor's greatest values: a turn ends when it is forced to, or after a minute of silence.
 EOT_THRESHOLD: Final = 1.0

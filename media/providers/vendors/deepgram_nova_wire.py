@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.ports import TimedWord
+from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
-from media.providers.vendors.deepgram_wire import ListenProtocol, make_error, make_unreadable
+from media.providers.vendors.deepgram_wire import ListenProtocol, make_error
 
 
 class _Word(Struct):

@@ -68,11 +68,6 @@ def map_close(provider: str, status: int, reason: str) -> ProviderError:
     return make_error(provider, found[0] if found else "", f"closed with {status}", "cut")
 
 
-def make_unreadable(provider: str) -> ProviderError:
-    """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message", cause="unreadable")
-
-
 def _encode(value: QueryValue) -> str | Sequence[str]:
     if isinstance(value, bool):
         return str(value).lower()

@@ -6,10 +6,12 @@ from urllib.parse import quote
 import msgspec
 
 from media.providers.ports import ProviderError
+from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
-from media.providers.vendors.elevenlabs_recogniser import ElevenLabsSpeechToText, ScribeListener
+from media.providers.vendors.elevenlabs_recogniser import ScribeDialect, make_rules
 from media.providers.vendors.elevenlabs_scribe_wire import PATH as LISTEN_PATH
+from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript
 from media.providers.vendors.elevenlabs_speech import (
     ElevenLabsTextToSpeech,
     LanguageConnections,
@@ -40,14 +42,17 @@ _LANGUAGES: Final = (
 )
 
 
-def _make_stt(setup: ProviderSetup) -> ElevenLabsSpeechToText:
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: ElevenLabsSpeechToTextOptions = setup.options
 
     def make_target(language: str) -> SocketTarget:
-        return _target(setup, make_url(options.base_url, LISTEN_PATH, _listen_query(options, language)))
+        url = make_url(options.base_url, LISTEN_PATH, _listen_query(options, language))
+        return setup.make_target(url, make_headers(options.api_key))
 
-    listener = ScribeListener(make_target, times_words=options.word_times, times_s=options.times_s)
-    return ElevenLabsSpeechToText(setup.name, listener)
+    def make_dialect() -> ScribeDialect:
+        return ScribeDialect(ScribeTranscript(setup.name, times_words=options.word_times), options.times_s)
+
+    return SocketSpeechToText(setup.name, make_rules(), make_dialect, make_target)
 
 
 def _listen_query(options: ElevenLabsSpeechToTextOptions, language: str) -> dict[str, QueryItem]:
@@ -100,19 +105,8 @@ def _connect(setup: ProviderSetup, language: str) -> WarmConnections[MultiContex
         "enable_logging": None if options.enable_logging else False,
     }
     path = SPEAK_PATH.format(voice_id=quote(options.voice_id, safe=""))
-    target = _target(setup, make_url(options.base_url, path, query))
+    target = setup.make_target(make_url(options.base_url, path, query), make_headers(options.api_key))
     return WarmConnections(lambda: MultiContextConnection.open(target), max_idle=options.max_idle, max_age_s=_MAX_AGE_S)
-
-
-def _target(setup: ProviderSetup, url: str) -> SocketTarget:
-    return SocketTarget(
-        provider=setup.name,
-        url=url,
-        headers=make_headers(setup.options.api_key),
-        tls=setup.resources.tls,
-        timeout_s=setup.options.connect_s,
-        guard=setup.guard,
-    )
 
 
 def _model(options: ElevenLabsSpeechToTextOptions | ElevenLabsTextToSpeechOptions) -> str:

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from media.audio.mulaw import RATE
 from media.providers.ports import RecognisedText, TimedWord
-from media.providers.vendors.elevenlabs_wire import make_error, make_unreadable
+from media.providers.socket_errors import make_unreadable
+from media.providers.vendors.elevenlabs_wire import make_error
 
 PATH: Final = "/v1/speech-to-text/realtime"
 # The vendor's least audio of a commit is 0.3 s.

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media.providers.ports import ProviderError, SpeechChunk
+from media.providers.socket_errors import make_closed
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.context_utterance import ContextUtterance
 from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, SpeechOutput, read_output
-from media.providers.vendors.elevenlabs_wire import make_closed, refine_refusal
+from media.providers.vendors.elevenlabs_wire import refine_refusal
 from media.providers.warm_connections import WarmConnections
 
 # The vendor closes a connection (1008) that opens more contexts at once; one that was closed counts until its audio has

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
-from media.providers.vendors.elevenlabs_wire import make_error, make_unreadable
+from media.providers.socket_errors import make_unreadable
+from media.providers.vendors.elevenlabs_wire import make_error
 from media.providers.word_timing import LOOK_AHEAD, spread_words, timing_length
 
 PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"

@@ -90,16 +90,6 @@ def refine_refusal(error: ProviderError) -> ProviderError:
     return refined.with_answer(error.answer) if refined.cause != "error" else error
 
 
-def make_unreadable(provider: str) -> ProviderError:
-    """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message", cause="unreadable")
-
-
-def make_closed(provider: str, close_code: int) -> ProviderError:
-    """The error for a connection that was closed while it was needed; the vendor's reason is dropped."""
-    return ProviderError(provider, f"closed with {close_code}", cause="cut")
-
-
 def base_language(language: str) -> str:
     """ "en" of "en-GB": the vendor takes no regions, and has one Norwegian."""
     base = language.partition("-")[0].lower()

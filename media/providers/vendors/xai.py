@@ -3,15 +3,21 @@
 from typing import Final
 
 from media.audio.mulaw import RATE
+from media.providers.recogniser_dialect import ListenRules
+from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
-from media.providers.vendors.xai_recogniser import XaiListener, XaiSpeechToText
-from media.providers.vendors.xai_wire import QueryField, make_headers, make_url
+from media.providers.vendors.segment_dialect import SegmentDialect
+from media.providers.vendors.xai_wire import DONE, QueryField, UtteranceReader, make_headers, make_url, refine_refusal
 from media.providers.wait_history import UsualWait
 from shared.vendor_options import XaiSpeechToTextOptions
 
+# The chunk that the vendor recommends: 100 ms.
+CHUNK_BYTES: Final = 800
+RULES: Final = ListenRules(refine_refusal=refine_refusal, chunk_bytes=CHUNK_BYTES, close_message=DONE)
 
-def _make_stt(setup: ProviderSetup) -> XaiSpeechToText:
+
+def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     options: XaiSpeechToTextOptions = setup.options
 
     def make_target(language: str) -> SocketTarget:
@@ -24,16 +30,12 @@ def _make_stt(setup: ProviderSetup) -> XaiSpeechToText:
             "keyterm": options.keyterm or None,
             "smart_turn": options.smart_turn,
         }
-        return SocketTarget(
-            provider=setup.name,
-            url=make_url(options.base_url, query),
-            headers=make_headers(options.api_key),
-            tls=setup.resources.tls,
-            timeout_s=options.connect_s,
-            guard=setup.guard,
-        )
+        return setup.make_target(make_url(options.base_url, query), make_headers(options.api_key))
 
-    return XaiSpeechToText(setup.name, XaiListener(make_target, options.answer_s))
+    def make_dialect() -> SegmentDialect:
+        return SegmentDialect(UtteranceReader(setup.name), options.answer_s)
+
+    return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)
 
 
 def _model(options: XaiSpeechToTextOptions) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TimedWord
+from media.providers.socket_errors import make_unreadable
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.deepgram_transcript import LITTLE_AUDIO_MS, TranscribedResult, TranscribedSegment
 from shared.chat_dialects import read_sentence
@@ -62,9 +63,10 @@ class UtteranceReader:
         self.is_ready = False
         self.has_interim = False
 
-    def finalise(self, position_ms: float) -> None:
-        """The end of the utterance was asked for at this position."""
+    def finalise(self, position_ms: float) -> str:
+        """The message that asks for the end of the utterance, at this position."""
         self._asked_ms = position_ms
+        return FINALIZE
 
     def read(self, message: bytes) -> TranscribedResult | None:
         """None for a message without a result. Raises ProviderError."""
@@ -76,6 +78,14 @@ class UtteranceReader:
             raise make_error(self._provider, found.message, "error").with_answer(message)
         self.is_ready = self.is_ready or found.type == "transcript.created"
         return self._result(found) if found.type == "transcript.partial" else None
+
+    def expire(self, position_ms: float) -> TranscribedResult | None:
+        """Silence, because the vendor may say nothing of audio without speech. None where it knows words that may
+        change: it hangs, and the chain's deadline finds that."""
+        if self.has_interim:
+            return None
+        silence = TranscribedSegment(round(position_ms), "", position_ms, position_ms)
+        return TranscribedResult(silence, is_final=True, is_flushed=True)
 
     def _result(self, found: _Message) -> TranscribedResult:
         end_ms = (found.start + found.duration) * 1_000
@@ -135,13 +145,3 @@ def refine_refusal(error: ProviderError) -> ProviderError:
     if not read_sentence(sentence):
         return error
     return make_error(error.provider, sentence, error.reason).with_answer(error.answer)
-
-
-def make_closed(provider: str, code: int) -> ProviderError:
-    """The error for a connection that was closed while it was needed."""
-    return ProviderError(provider, f"closed with {code}", cause="cut")
-
-
-def make_unreadable(provider: str) -> ProviderError:
-    """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message", cause="unreadable")

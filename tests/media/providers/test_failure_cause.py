@@ -5,6 +5,7 @@ import pytest
 from media.providers.failure_cause import cause_of_status
 from media.providers.openai_wire import make_http_error
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow, ReplyUnusable
+from media.providers.socket_errors import make_closed, make_unreadable
 from media.providers.vendors import cartesia_wire, deepgram_wire
 
 
@@ -35,7 +36,7 @@ def test_cause_of_what_a_chat_server_answers(status: int, cause: str) -> None:
 
 def test_cause_of_what_speech_vendors_report() -> None:
     assert deepgram_wire.map_close("a", 1011, "NET-0001 no audio").cause == "cut"
-    assert deepgram_wire.make_unreadable("a").cause == "unreadable"
-    assert cartesia_wire.make_closed("a", 1006).cause == "cut"
+    assert make_unreadable("a").cause == "unreadable"
+    assert make_closed("a", 1006).cause == "cut"
     assert cartesia_wire.make_error("a", cartesia_wire.ErrorEvent(402)).cause == "quota"
     assert cartesia_wire.make_error("a", cartesia_wire.ErrorEvent(401)).cause == "unauthorized"

@@ -7,23 +7,23 @@ import pytest
 
 from media.providers.ports import ProviderBusy, ProviderError, RecognisedText, TimedWord, TurnSignal
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
-from media.providers.vendors.cartesia_recogniser import InkTranscript
 from media.providers.vendors.cartesia_turns_wire import TurnsTranscript
+from media.providers.vendors.turn_dialect import VendorTranscript
 
 
 def take(
-    transcript: InkTranscript, kind: str, text: str = "", position_ms: float = 1_500, **fields: Any
+    transcript: VendorTranscript, kind: str, text: str = "", position_ms: float = 1_500, **fields: Any
 ) -> RecognisedText | None:
     name = "text" if kind == "transcript" else "transcript"
     message = msgspec.json.encode({"type": kind, name: text, "request_id": "r", **fields})
     return transcript.read(message, position_ms)
 
 
-def final(transcript: InkTranscript, text: str, **fields: Any) -> RecognisedText | None:
+def final(transcript: VendorTranscript, text: str, **fields: Any) -> RecognisedText | None:
     return take(transcript, "transcript", text, is_final=True, **fields)
 
 
-def interim(transcript: InkTranscript, text: str) -> RecognisedText | None:
+def interim(transcript: VendorTranscript, text: str) -> RecognisedText | None:
     return take(transcript, "transcript", text, is_final=False)
 
 
@@ -219,7 +219,7 @@ def test_ends_that_come_twice_or_before_their_update_count_once() -> None:
 
 @pytest.mark.parametrize("make", [FinalisedTranscript, TurnsTranscript])
 def test_errors_and_what_cannot_be_read(make: type[FinalisedTranscript] | type[TurnsTranscript]) -> None:
-    transcript: InkTranscript = make("v")
+    transcript: VendorTranscript = make("v")
     with pytest.raises(ProviderBusy, match=r"^v: error 429 concurrency_limited$"):
         take(transcript, "error", status_code=429, error_code="concurrency_limited", title="t", message="m")
     with pytest.raises(ProviderError, match="unreadable"):

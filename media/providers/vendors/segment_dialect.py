@@ -1,0 +1,79 @@
+"""The dialect of recognisers that are asked for a text and answer with segments of audio, as Deepgram's."""
+
+from typing import Protocol
+
+from media.providers.ports import TurnSignal
+from media.providers.recogniser_dialect import RecogniserLine
+from media.providers.vendors.deepgram_transcript import TranscribedResult, TurnTranscript
+
+
+class SegmentReader(Protocol):
+    """One session's messages."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the vendor has accepted key and settings; from the start where it does not say so."""
+
+    def finalise(self, position_ms: float) -> str:
+        """The message that asks for the text up to this position in the audio."""
+
+    def read(self, message: bytes) -> TranscribedResult | None:
+        """None for a message without a result. Raises ProviderError."""
+
+    def expire(self, position_ms: float) -> TranscribedResult | None:
+        """The result that an answer which does not come stands for; None: it hangs, and the chain's deadline finds
+        that."""
+
+
+class SegmentDialect:
+    """One session. answer_s: after `finalise`, when the last known text is the answer if it covers the audio."""
+
+    def __init__(self, reader: SegmentReader, answer_s: float) -> None:
+        self._reader = reader
+        self._answer_s = answer_s
+        self._transcript = TurnTranscript()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._reader.is_ready
+
+    def pushed(self, line: RecogniserLine) -> None:
+        """Nothing: a text is asked for by `finalise` alone."""
+
+    def started(self, line: RecogniserLine) -> None:
+        """Nothing: the recogniser hears by itself when somebody speaks."""
+
+    def finalise(self, line: RecogniserLine, token: int) -> None:
+        line.flush()
+        self._transcript.finalise(token, line.position_ms)
+        line.send(self._reader.finalise(line.position_ms))
+        line.wait(self._answer_s)
+
+    def next_turn(self, line: RecogniserLine) -> None:
+        line.cancel_wait()
+        self._transcript.next_turn()
+
+    def read(self, line: RecogniserLine, message: bytes) -> None:
+        """Reports the turn's text, and what the vendor believes of its end. Raises ProviderError."""
+        result = self._reader.read(message)
+        if result is not None:
+            self._take(line, result)
+
+    def expire(self, line: RecogniserLine) -> None:
+        event = self._transcript.expire()
+        if event is not None:
+            line.report(event)
+            return
+        result = self._reader.expire(line.position_ms)
+        if result is not None:
+            self._take(line, result)
+
+    def _take(self, line: RecogniserLine, result: TranscribedResult) -> None:
+        event = self._transcript.add(result)
+        if event is None:
+            return
+        if event.final:
+            line.cancel_wait()
+        line.report(event)
+        if event.text and (result.finished is not None or result.has_resumed):
+            line.report(TurnSignal(event.text, result.finished, resumed=result.has_resumed))
