@@ -30,6 +30,7 @@ PATHS: Final = (
     "/speech/recognition/conversation/cognitiveservices/v1",
     "/speech/recognition/interactive/cognitiveservices/v1",
     "/stt/speech/recognition/conversation/cognitiveservices/v1",
+    "/speech/universal/v2",
     "/stt/speech/universal/v2",
 )
 MODEL: Final = "realtime"
@@ -169,6 +170,8 @@ class _ListeningConnection:
 
     async def _take(self, message: SpeechMessage) -> None:
         """Raises ProtocolBroken."""
+        if message.request_id in self._over and message.path == "audio":
+            return  # was on its way
         if message.request_id in self._over and message.path != "telemetry":
             raise ProtocolBroken(1002, "Invalid request. Reuse of request identifiers is not allowed.")
         if message.path == "speech.config":

@@ -42,13 +42,14 @@ _GARBAGE: Final = "Path:audio.metad"
 class SynthesisTiming:
     """first_audio_ms: from the SSML to the first audio. chunk_ms: audio of a message. speed: of generation, in times
     real time. max_speaking: turns that are spoken at once, in all connections. times_words: words come with offsets
-    that rise; else all are 0, as of some voices. voice: what speaks."""
+    that rise; else all are 0, as of some voices. can_stop: `synthesis.control` ends a turn. voice: what speaks."""
 
     first_audio_ms: float = 75.0
     chunk_ms: int = 100
     speed: float = 4.0
     max_speaking: int = 200
     times_words: bool = True
+    can_stop: bool = True
     voice: SimulatedVoice = speak_clips
 
 
@@ -167,7 +168,8 @@ class _SpeakingConnection:
 
     async def _stop(self, message: SpeechMessage) -> None:
         """Raises ProtocolBroken."""
-        if message.json().get("action") == "stop" and message.request_id == self._request_id and self._turn:
+        is_stop = message.json().get("action") == "stop" and self._speech.timing.can_stop
+        if is_stop and message.request_id == self._request_id and self._turn:
             self._speech.stopped += 1
             await self._cancel()
             await self._opened.socket.send_str(make_text("turn.end", message.request_id, {}))

@@ -20,7 +20,7 @@ from media.providers.vendors.azure_ssml import AzureTone, AzureVoice
 from media.providers.vendors.azure_wire import QueryItem, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
-from shared.azure_speech import make_azure_url
+from shared.azure_speech import find_base_url
 from shared.plan import LONGEST_KEYTERM
 from shared.vendor_options import AZURE_KEYTERMS, AzureSpeechToTextOptions, AzureTextToSpeechOptions
 
@@ -41,7 +41,7 @@ def _make_stt(setup: ProviderSetup) -> AzureSpeechToText:
         return ListenSettings(locales, options.keyterm, options.segmentation, options.segmentation_silence_ms)
 
     def make_target(settings: ListenSettings) -> SocketTarget:
-        base = options.base_url or make_azure_url(options.region, "stt")
+        base = find_base_url(options.base_url, options.region, "stt")
         path = UNIVERSAL_PATH if len(settings.locales) > 1 else LISTEN_PATH
         return _make_target(setup, make_url(base, path, make_query(options, settings)))
 
@@ -76,7 +76,7 @@ def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
         return SpokenTurns(setup.name, voice, locale, _make_id)
 
     def make_connections() -> WarmConnections[AzureVoiceConnection]:
-        base = options.base_url or make_azure_url(options.region, "tts")
+        base = find_base_url(options.base_url, options.region, "tts")
         url = make_url(base, SPEAK_PATH, {"deploymentId": options.endpoint_id or None})
         return WarmConnections(
             lambda: AzureVoiceConnection.open(_make_target(setup, url)),
@@ -91,14 +91,7 @@ def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
 
 
 def _make_target(setup: ProviderSetup, url: str) -> SocketTarget:
-    return SocketTarget(
-        provider=setup.name,
-        url=url,
-        headers=make_headers(setup.options.api_key, _make_id()),
-        tls=setup.resources.tls,
-        timeout_s=setup.options.connect_s,
-        guard=setup.guard,
-    )
+    return setup.make_target(url, make_headers(setup.options.api_key, _make_id()))
 
 
 def _require_locale(name: str, language: str) -> str:

@@ -13,14 +13,15 @@ from msgspec import Struct
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderBusy, ProviderError, TimedWord
+from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.azure_messages import AzureMessage
-from media.providers.vendors.azure_wire import TICKS_PER_MS, make_unreadable
+from media.providers.vendors.azure_wire import TICKS_PER_MS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from shared.vendor_options import AzureSegmentation
 
 PATH: Final = "/speech/recognition/conversation/cognitiveservices/v1"
 # Languages are told apart by this one only.
-UNIVERSAL_PATH: Final = "/stt/speech/universal/v2"
+UNIVERSAL_PATH: Final = "/speech/universal/v2"
 _MULAW_TAG: Final = 7
 _SUCCESS: Final = "Success"
 # A phrase without words: silence, noise, or the end of the audio.

@@ -22,7 +22,7 @@ _OTHER_NAMES: Final = {"no": "nb", "iw": "he", "tl": "fil"}
 
 def base_language(language: str) -> str:
     """ "en" of "en-GB", by the service's own names."""
-    base = language.partition("-")[0].lower()
+    base = language.replace("_", "-").partition("-")[0].lower()
     return _OTHER_NAMES.get(base, base)
 
 

@@ -12,14 +12,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.providers.ports import ProviderError
+from media.providers.socket_errors import make_unreadable
 
 JSON: Final = "application/json"
 SSML: Final = "application/ssml+xml"
 WAV: Final = "audio/x-wav"
 _END: Final = b"\r\n\r\n"
 _LENGTH_BYTES: Final = 2
-_UNREADABLE: Final = "an unreadable message"
 
 
 class AzureMessage(Struct, frozen=True):
@@ -59,7 +58,7 @@ def read_text(provider: str, message: bytes) -> AzureMessage:
     """A text message of the service. Raises ProviderError."""
     head, separator, body = message.partition(_END)
     if not separator:
-        raise ProviderError(provider, _UNREADABLE, cause="unreadable")
+        raise make_unreadable(provider)
     return _read(provider, head, body)
 
 
@@ -67,7 +66,7 @@ def read_binary(provider: str, message: bytes) -> AzureMessage:
     """A binary message of the service. Raises ProviderError."""
     end = _LENGTH_BYTES + int.from_bytes(message[:_LENGTH_BYTES], "big")
     if len(message) < max(_LENGTH_BYTES, end):
-        raise ProviderError(provider, _UNREADABLE, cause="unreadable")
+        raise make_unreadable(provider)
     return _read(provider, message[_LENGTH_BYTES:end], message[end:])
 
 
@@ -89,5 +88,5 @@ def _read(provider: str, head: bytes, body: bytes) -> AzureMessage:
             case b"x-requestid":
                 request_id = value.strip().decode(errors="replace").lower()
     if not path:
-        raise ProviderError(provider, _UNREADABLE, cause="unreadable")
+        raise make_unreadable(provider)
     return AzureMessage(path, request_id, body)

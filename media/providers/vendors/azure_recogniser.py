@@ -14,11 +14,12 @@ from media.providers.ports import (
     SpeechToTextSession,
     SpeechToTextSink,
 )
+from media.providers.socket_errors import make_unreadable
 from media.providers.vendor_socket import SocketTarget, VendorSocket
 from media.providers.vendors.azure_listen_wire import ListenSettings, PhraseReader, make_context
 from media.providers.vendors.azure_messages import AzureMessage, make_config, read_text
 from media.providers.vendors.azure_requests import AudioRequests
-from media.providers.vendors.azure_wire import make_closed, make_unreadable, refine_refusal
+from media.providers.vendors.azure_wire import make_closed, refine_refusal
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TurnTranscript
 
 # The service ends each connection after 600 s. From here on another one is opened, and takes over at the next pause.
@@ -61,6 +62,7 @@ class _Link:
 
     def __init__(self, session: "_Session") -> None:
         self._session = session
+        self._error: ProviderError | None = None
         self.socket: VendorSocket | None = None
 
     @classmethod
@@ -69,8 +71,8 @@ class _Link:
         made = cls(session)
         try:
             made.socket = await VendorSocket.open(target, made)
-        except ProviderError as error:
-            raise refine_refusal(error) from None
+        except ProviderError as error:  # the vendor may have said why before it closed
+            raise made._error or refine_refusal(error) from None
         made.socket.send_text(make_config())
         return made
 
@@ -80,18 +82,22 @@ class _Link:
 
     def on_binary(self, message: bytes) -> None:
         """Fails: a recogniser sends no audio."""
-        self._session.break_link(self, make_unreadable)
+        self._break(make_unreadable(self._session.name))
 
     def on_closed(self, code: int, reason: str) -> None:
         """Fails the session, if it uses this connection."""
-        self._session.break_link(self, lambda provider: make_closed(provider, code))
+        self._break(make_closed(self._session.name, code))
+
+    def _break(self, error: ProviderError) -> None:
+        self._error = self._error or error
+        self._session.break_link(self, error)
 
 
 class _Session:
     """One caller's session."""
 
     def __init__(self, name: str, listener: AzureListener, settings: ListenSettings, sink: SpeechToTextSink) -> None:
-        self._name = name
+        self.name = name
         self._listener = listener
         self._settings = settings
         self._sink: SpeechToTextSink | None = sink  # None once the session is over
@@ -137,17 +143,17 @@ class _Session:
         if link is not self._link:
             return
         try:
-            self._read(read_text(self._name, message))
+            self._read(read_text(self.name, message))
         except ProviderError as error:
             self._fail(error.with_answer(message))
 
-    def break_link(self, link: _Link, make_error: Callable[[str], ProviderError]) -> None:
+    def break_link(self, link: _Link, error: ProviderError) -> None:
         """A connection cannot be used any more."""
         if link is self._next:
             self._next = None
             self._renew_after(RETRY_S)
         elif link is self._link:
-            self._fail(make_error(self._name))
+            self._fail(error)
 
     def _read(self, message: AzureMessage) -> None:
         """Raises ProviderError."""
@@ -176,7 +182,7 @@ class _Session:
         if ended.position_ms is not None:
             self._take(self._reader.make_end(ended.position_ms))
         elif ended.length_ms < LEAST_REQUEST_MS and self._was_short:
-            raise ProviderError(self._name, "requests are ended at once", cause="cut")
+            raise ProviderError(self.name, "requests are ended at once", cause="cut")
         self._was_short = ended.position_ms is None and ended.length_ms < LEAST_REQUEST_MS
         self._requests.resume()
 

@@ -89,7 +89,8 @@ class AudioRequests:
         """Asks for the text of all audio. False: there is nothing that the service has not answered."""
         if self._request is None and not self._waiting:
             return False
-        if self._waiting or not self.is_asked:
+        is_asked_already = self._position in self._ends or (self.is_asked and not self._waiting)
+        if not is_asked_already:
             self._ends.append(self._position)
             self._send()
         return True

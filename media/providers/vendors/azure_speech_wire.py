@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import SpeechChunk, TimedWord
+from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.azure_messages import SSML, AzureMessage, make_json, make_text
 from media.providers.vendors.azure_ssml import AzureVoice, make_ssml
-from media.providers.vendors.azure_wire import TICKS_PER_MS, make_unreadable
+from media.providers.vendors.azure_wire import TICKS_PER_MS
 from media.providers.word_timing import spread_words, timing_length
 
-PATH: Final = "/tts/cognitiveservices/websocket/v1"
+PATH: Final = "/cognitiveservices/websocket/v1"
 _FORMAT: Final = "raw-8khz-8bit-mono-mulaw"
 _WORD: Final = "WordBoundary"
 _CONTEXT: Final[dict[str, Any]] = {

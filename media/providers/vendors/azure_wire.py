@@ -56,10 +56,5 @@ def make_closed(provider: str, code: int) -> ProviderError:
     return ProviderError(provider, reason, retryable=cause == "cut", cause=cause)
 
 
-def make_unreadable(provider: str) -> ProviderError:
-    """The error for a message that cannot be read."""
-    return ProviderError(provider, "an unreadable message", cause="unreadable")
-
-
 def _encode(value: QueryItem) -> str | int | None:
     return str(value).lower() if isinstance(value, bool) else value
