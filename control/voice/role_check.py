@@ -16,7 +16,8 @@ from control.voice.offers import BASE_URL, KINDS, Kind
 from control.voice.probe import MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
 from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
-from control.voice.speech_questions import SpeechQuestion, make_question
+from control.voice.speech_question import SpeechQuestion
+from control.voice.speech_questions import make_question
 from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
 from shared.egress import EgressGuard
@@ -86,8 +87,11 @@ async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: Egre
                     break
             status = meant_status(response.status_code, body)
             raise ProbeFailed(f"HTTP {status}", status=status, words=read_words(body, key))
+        if question.asks_by_handshake:
+            return
+        messages = [message for message in (question.message, *question.more) if message]
         try:
-            answer = await exchange(response, headers, question.message)
+            answer = await exchange(response, headers, messages, skips_text=question.waits_for_audio)
         except SocketFault as fault:
             raise ProbeFailed(str(fault), status=_SWITCHING) from None
     _require_accepted(answer, question, key)

@@ -6,7 +6,7 @@ By httpx, so that a customer's address passes the same guard as all other reques
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -61,17 +61,19 @@ def upgrade_headers() -> dict[str, str]:
     }
 
 
-async def exchange(response: httpx.Response, sent: Mapping[str, str], message: str) -> SocketAnswer:
-    """Sends a text message, empty for none, and returns the first answer; then closes. response: of status 101. sent:
-    the headers of its request. Raises SocketFault."""
+async def exchange(
+    response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str], *, skips_text: bool = False
+) -> SocketAnswer:
+    """Sends text messages and returns the first answer; then closes. response: of status 101. sent: the headers of its
+    request. skips_text: only audio is an answer. Raises SocketFault."""
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
         raise SocketFault("it accepts no WebSocket")
     reader = _FrameReader(response.extensions["network_stream"])
     try:
-        if message:
+        for message in messages:
             await reader.stream.write(_frame(_TEXT, message.encode()))
-        answer = await _first_answer(reader)
+        answer = await _first_answer(reader, skips_text=skips_text)
     except httpcore.NetworkError:  # httpx maps the errors of requests, not those of what an upgrade leaves
         return SocketAnswer(close_code=ABNORMAL)
     with suppress(httpcore.NetworkError):  # the server has closed already
@@ -79,7 +81,7 @@ async def exchange(response: httpx.Response, sent: Mapping[str, str], message: s
     return answer
 
 
-async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
+async def _first_answer(reader: "_FrameReader", *, skips_text: bool) -> SocketAnswer:
     """Raises SocketFault, httpcore.NetworkError."""
     text = bytearray()
     for _ in range(MAX_FRAMES):
@@ -96,8 +98,10 @@ async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
             return SocketAnswer()
         elif opcode in (_TEXT, _CONTINUATION):
             text += payload
-            if is_last:
+            if is_last and not skips_text:
                 return SocketAnswer(text=bytes(text))
+            if is_last:
+                text.clear()
             if len(text) > MAX_MESSAGE_BYTES:
                 raise SocketFault("a message that is too long")
     raise SocketFault(f"no message within {MAX_FRAMES} frames")

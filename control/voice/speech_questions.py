@@ -8,11 +8,12 @@ Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md and xai.md; deve
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from control.voice import azure_questions
 from control.voice.offers import Kind
+from control.voice.speech_question import WORD, SpeechQuestion
 from shared.vendor_options import (
     ASSEMBLYAI_URL,
     CARTESIA_URL,
@@ -24,7 +25,6 @@ from shared.vendor_options import (
 )
 
 CARTESIA_VERSION: Final = "2026-08-14"
-WORD: Final = "Hi."
 # A speech vendor's base URL may be that of its WebSocket.
 _SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _VERSION_PATH: Final = re.compile(r"/v\d+$")
@@ -38,17 +38,6 @@ _TURN_OPTIONS: Final = (
 )
 _TONE: Final = ("stability", "similarity_boost", "style", "use_speaker_boost", "speed")
 _MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechQuestion:
-    """url: of the WebSocket, with http or https in front. headers: hold the key. message: sent first, empty for none.
-    needs_answer: the handshake alone says nothing, a message has to come."""
-
-    url: str
-    headers: Mapping[str, str]
-    message: str = ""
-    needs_answer: bool = False
 
 
 def make_question(vendor: str, kind: Kind, options: Mapping[str, Any], key: str) -> SpeechQuestion | None:
@@ -199,6 +188,8 @@ def _elevenlabs_headers(key: str) -> dict[str, str]:
 
 _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], SpeechQuestion]]] = {
     ("assemblyai", "stt"): _assemblyai_listen,
+    ("azure-speech", "stt"): azure_questions.listen,
+    ("azure-speech", "tts"): azure_questions.speak,
     ("deepgram", "stt"): _deepgram_listen,
     ("deepgram", "tts"): _deepgram_speak,
     ("cartesia", "stt"): _cartesia_listen,

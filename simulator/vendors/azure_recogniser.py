@@ -40,7 +40,7 @@ TICKS_PER_MS: Final = 10_000
 _FRAME: Final = 160
 _BYTES_PER_MS: Final = 8
 _HEADER: Final = 44
-_LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z]{4})?-[A-Z]{2}\Z")
+_LOCALE: Final = re.compile(r"[a-z]{2,3}(-[a-z]{4})?-[a-z]{2}\Z", re.IGNORECASE)
 _GARBAGE: Final = "Path:speech.phr"
 _MULAW, _PCM = 7, 1
 

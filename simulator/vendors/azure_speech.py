@@ -144,6 +144,7 @@ class _SpeakingConnection:
         if self._faults.has("rate_limited") or speech.speaking >= speech.timing.max_speaking:
             raise ProtocolBroken(THROTTLED, THROTTLED_REASON)
         text = self._read_ssml(ssml)
+        await self._require_voice(message.request_id, ssml)
         speech.ssml.append(ssml)
         speech.state.bill("tts", "neural", "characters", len(_VOICE_TAGS.sub("", ssml)))
         await self._cancel()
@@ -161,10 +162,14 @@ class _SpeakingConnection:
         voice = root.find(f"{_SYNTHESIS}voice")
         if root.tag != f"{_SYNTHESIS}speak" or root.get("version") is None or voice is None:
             raise ProtocolBroken(1007, "Ssml should contain speak with version, and at least one voice.")
-        name = voice.get("name", "")
-        if self._speech.voices is not None and name not in self._speech.voices:
-            raise ProtocolBroken(1007, f"Unsupported voice {name}.")
         return "".join(voice.itertext())
+
+    async def _require_voice(self, request_id: str, ssml: str) -> None:
+        """A voice that there is not is told behind the turn's start. Raises ProtocolBroken."""
+        name = ElementTree.fromstring(ssml).find(f"{_SYNTHESIS}voice").get("name", "")  # type: ignore[union-attr]
+        if self._speech.voices is not None and name not in self._speech.voices:
+            await self._opened.socket.send_str(make_text("turn.start", request_id, {"context": {}}))
+            raise ProtocolBroken(1007, f"Unsupported voice {name}.")
 
     async def _stop(self, message: SpeechMessage) -> None:
         """Raises ProtocolBroken."""

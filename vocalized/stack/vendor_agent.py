@@ -26,12 +26,16 @@ PROVIDERS: Final = {
     "simulated-cartesia": "cartesia",
     "simulated-elevenlabs": "elevenlabs",
     "simulated-assemblyai": "assemblyai",
+    "simulated-azure-speech": "azure-speech",
 }
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stt": ("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai", "local"),
+    "stt": (
+        *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
+        *("simulated-azure-speech", "local"),
+    ),
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
-    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "local"),
+    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-azure-speech", "local"),
 }
 _PATH: Final = "/admin/providers"
 # The model of a price that holds for all models without one of their own.
@@ -101,10 +105,16 @@ async def _catalogue(api: ApiClient) -> dict[str, Any]:
 
 def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     """By vendor and role: model and address."""
-    deepgram, cartesia, elevenlabs = (f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs"))
+    deepgram, cartesia, elevenlabs, azure = (
+        f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs", "azure-speech")
+    )
     return {
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
+        },
+        "azure-speech": {
+            "stt": {"model": "realtime", "base_url": azure},
+            "tts": {"model": "neural", "base_url": azure},
         },
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},

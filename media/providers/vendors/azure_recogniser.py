@@ -86,7 +86,7 @@ class _Link:
 
     def on_closed(self, code: int, reason: str) -> None:
         """Fails the session, if it uses this connection."""
-        self._break(make_closed(self._session.name, code))
+        self._break(make_closed(self._session.name, code, reason))
 
     def _break(self, error: ProviderError) -> None:
         self._error = self._error or error

@@ -87,7 +87,7 @@ class AzureVoiceConnection:
         """Fails the utterance."""
         self._stopped.set()
         if self._utterance is not None:
-            self._utterance.fail(make_closed(self._provider, code))
+            self._utterance.fail(make_closed(self._provider, code, reason))
 
     def _read(self, read: Callable[[str, bytes], AzureMessage], message: bytes) -> None:
         try:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 from shared.events import FailureCause
 
@@ -44,10 +46,13 @@ def refine_refusal(error: ProviderError) -> ProviderError:
     return error
 
 
-def make_closed(provider: str, code: int) -> ProviderError:
-    """The error for a connection that was closed while it was needed. The reason of the close frame is dropped, because
-    it may quote the text."""
-    reason = f"closed with {code}"
+def make_closed(provider: str, code: int, words: str) -> ProviderError:
+    """The error for a connection that was closed while it was needed. words: of the close frame; they may quote the
+    text, so that only the doctor reads them."""
+    return _make_closed(provider, code, f"closed with {code}").with_answer(msgspec.json.encode({"message": words}))
+
+
+def _make_closed(provider: str, code: int, reason: str) -> ProviderError:
     if code in _TOO_MANY:
         return ProviderBusy(provider, reason)
     if code in _UNAUTHORIZED:

@@ -143,6 +143,7 @@ async def test_an_operator_sees_the_vendors_and_what_cannot_be_done(platform: Pl
         ["cartesia", "stt", "works"], ["cartesia", "tts", "works"],
         ["elevenlabs", "stt", "works"], ["elevenlabs", "tts", "works"],
         ["assemblyai", "stt", "works"],
+        ["azure-speech", "stt", "works"], ["azure-speech", "tts", "works"],
     ]  # fmt: skip
     wrong = {
         FaultOptions("ear", "deaf"): "there is no role 'ear'",

@@ -9,6 +9,8 @@ from shared.plan import ProviderPlan
 from simulator.vendors import anthropic_request, gemini_request
 from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
+from simulator.vendors.azure import SimulatedAzure
+from simulator.vendors.azure_speech import SynthesisTiming
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
@@ -33,13 +35,16 @@ ServerName = Literal[
     "groq",
     "openrouter",
     "azure",
+    "azure-speech",
     "xai",
     "grok",
     "anthropic",
     "google",
 ]
 ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
-SpeechVendor = SimulatedAssemblyAi | SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | SimulatedXai
+SpeechVendor = (
+    SimulatedAssemblyAi | SimulatedAzure | SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | SimulatedXai
+)
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
@@ -70,9 +75,11 @@ PROVIDERS: Final = {
         SimulatedProvider("universal", "stt", "assemblyai", {"model": "universal-streaming-english"}),
         SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
         SimulatedProvider("grok", "stt", "grok", {"model": "grok-voice-transcribe-2.0"}),
+        SimulatedProvider("azure-ear", "stt", "azure-speech", {"model": "realtime"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
+        SimulatedProvider("azure-voice", "tts", "azure-speech", {"model": "neural"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
         SimulatedProvider("anthropic", "llm", "anthropic", {"model": "claude-haiku-4-5"}),
         SimulatedProvider("google", "llm", "google", {"model": "gemini-3.5-flash-lite"}),
@@ -85,6 +92,7 @@ class VendorAccounts:
     """One running server of each vendor, with an account of its own. addresses: host and port."""
 
     assemblyai: SimulatedAssemblyAi
+    azure: SimulatedAzure
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
     elevenlabs: SimulatedElevenLabs
@@ -101,6 +109,8 @@ class VendorAccounts:
             return self.elevenlabs.state
         if server == "assemblyai":
             return self.assemblyai.state
+        if server == "azure-speech":
+            return self.azure.state
         if server == "grok":
             return self.grok.state
         return self.cartesia.state if server == "cartesia" else self.models[server].state
@@ -126,6 +136,7 @@ class VendorAccounts:
         server = provider.server
         if (
             server == "assemblyai"
+            or server == "azure-speech"
             or server == "deepgram"
             or server == "cartesia"
             or server == "elevenlabs"
@@ -152,8 +163,11 @@ async def running_accounts(
         make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
     )
     assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
+    azure = SimulatedAzure(
+        make_ear=make_ear, speech_timing=SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
+    )
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
-    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, models)
+    accounts = VendorAccounts(assemblyai, azure, deepgram, cartesia, elevenlabs, grok, models)
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
@@ -162,6 +176,7 @@ async def running_accounts(
             accounts.addresses[name] = await running.enter_async_context(server)
 
         await serve("assemblyai", accounts.assemblyai)
+        await serve("azure-speech", accounts.azure)
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
         await serve("elevenlabs", accounts.elevenlabs)

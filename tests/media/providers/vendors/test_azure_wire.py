@@ -115,7 +115,8 @@ def test_a_model_of_ones_own_has_its_own_language_and_price() -> None:
     ],
 )
 def test_close_codes_tell_what_was_wrong(code: int, kind: type, cause: str) -> None:
-    error = make_closed("v", code)
+    error = make_closed("v", code, "words of the caller")
+    assert "words" not in str(error) and b"words" in error.answer
     assert (type(error), error.cause, error.retryable) == (kind, cause, cause in ("cut", "rate_limited"))
 
 
