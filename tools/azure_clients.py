@@ -160,7 +160,8 @@ class SdkClient:
 async def run_node(node_modules: str, url: str, key: str) -> str:
     """Runs the SDK for JavaScript; returns its words."""
     with tempfile.NamedTemporaryFile() as audio:
-        Path(audio.name).write_bytes(speak(TEXT) + SILENCE * 8_000)
+        audio.write(speak(TEXT) + SILENCE * 8_000)
+        audio.flush()
         environment = {**os.environ, "NODE_PATH": node_modules}
         arguments = (str(NODE_CLIENT), url, key, audio.name, VOICE, SPOKEN)
         process = await asyncio.create_subprocess_exec(
