@@ -46,8 +46,11 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
     ),
     "azure-speech": VendorFacts(
         {
-            "stt": ("keyterm", "languages", "profanity", "segmentation", "segmentation_silence_ms"),
-            "tts": ("voice_id", "style", "rate", "pitch", "volume"),
+            "stt": (
+                *("model", "region", "endpoint_id", "keyterm", "languages", "profanity"),
+                *("segmentation", "segmentation_silence_ms"),
+            ),
+            "tts": ("voice_id", "model", "region", "endpoint_id", "style", "rate", "pitch", "volume"),
         },
         takes_key=True,
         takes_address=True,
