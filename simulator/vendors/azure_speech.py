@@ -100,6 +100,8 @@ class _SpeakingConnection:
                 pass
         except ProtocolBroken as broken:
             await self._opened.end(broken.code, str(broken))
+        except ConnectionError:
+            pass  # the client has gone
         finally:
             await self._cancel()
 
