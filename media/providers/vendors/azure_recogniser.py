@@ -9,6 +9,7 @@ import msgspec
 
 from media.providers.ports import (
     ProviderError,
+    ProviderSlow,
     SpeechToTextEvent,
     SpeechToTextFailed,
     SpeechToTextSession,
@@ -118,7 +119,11 @@ class _Session:
         self._renew_after(self._listener.renew_s)
 
     def push(self, ulaw: bytes) -> None:
+        if self._sink is None:
+            return
         self._requests.push(ulaw)
+        if self._requests.is_stuck:
+            self._fail(ProviderSlow(self.name, "it ends no request"))
 
     def started(self) -> None:
         """The recogniser hears by itself when somebody speaks."""

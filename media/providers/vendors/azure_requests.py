@@ -19,6 +19,8 @@ CHUNK_BYTES: Final = 800
 MOST_BYTES: Final = 8_000
 # So much that was not recognised is kept; a phrase of the service is shorter.
 MOST_KEPT_BYTES: Final = 60_000 * BYTES_PER_MS
+# Hypotheses come about each 300 ms: audio that is older than this, and has none, has no words.
+SUPPOSED_BYTES: Final = 5_000 * BYTES_PER_MS
 
 
 @dataclass(slots=True)
@@ -99,9 +101,7 @@ class AudioRequests:
         """Audio up to this position is recognised for good."""
         if self._request is None:
             return
-        done = min(len(self._request.sent), max(0, round(until_ms * BYTES_PER_MS) - self._request.sent_from))
-        del self._request.sent[:done]
-        self._request.sent_from += done
+        self._drop(self._request, round(until_ms * BYTES_PER_MS) - self._request.sent_from)
 
     def end(self) -> EndedRequest | None:
         """The service has ended the request; the next one begins."""
@@ -125,10 +125,17 @@ class AudioRequests:
             self._send_audio(self._request, len(self._waiting))
 
     def restart(self) -> None:
-        """The connection is another one: what it has not recognised is sent again."""
+        """The connection is another one: what the old one has not recognised is sent again. Not while it supposes a
+        word: so the latest audio is enough."""
         if self._request is not None:
+            self._drop(self._request, len(self._request.sent) - SUPPOSED_BYTES)
             self._take_back(self._request)
         self._send()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether more audio waits for the service than it could still be told in time."""
+        return len(self._waiting) > MOST_KEPT_BYTES
 
     @property
     def _position(self) -> int:
@@ -169,7 +176,11 @@ class AudioRequests:
         request.sent += self._waiting[:length]
         del self._waiting[:length]
         self._waiting_from += length
-        over = len(request.sent) - MOST_KEPT_BYTES
-        if over > 0:
-            del request.sent[:over]
-            request.sent_from += over
+        self._drop(request, len(request.sent) - MOST_KEPT_BYTES)
+
+    @staticmethod
+    def _drop(request: _Request, length: int) -> None:
+        """Forgets so much of the request's oldest audio; less than 0 is nothing, and more than there is all."""
+        dropped = max(0, min(length, len(request.sent)))
+        del request.sent[:dropped]
+        request.sent_from += dropped

@@ -13,6 +13,7 @@ from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEve
 from media.providers.vendor import ProviderSetup
 from media.providers.vendors.azure import VENDOR
 from media.providers.vendors.azure_recogniser import AzureListener, AzureSpeechToText
+from media.providers.vendors.azure_requests import MOST_KEPT_BYTES
 from shared.vendor_options import AzureSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.azure import SimulatedAzure
@@ -142,6 +143,19 @@ async def test_a_full_account_may_be_told_by_the_handshake(tmp_path: Path, monke
         _, texts = await harness.converse()
         assert texts == [WRITTEN, WRITTEN_NEXT]
         assert (harness.call.failed[0].cause, harness.call.failed[0].reason) == ("rate_limited", "HTTP 429")
+
+
+async def test_a_vendor_that_ends_no_turn_fails_before_much_audio_waits(harness: Harness) -> None:
+    harness.a.state.faults.queue("stt", Fault("stall"))
+    events: list[SpeechToTextEvent] = []
+    session = await harness.recogniser(renew_s=600).open("en", events.append)
+    session.push(SILENCE * FRAME * 5)
+    session.finalise(1)
+    session.push(SILENCE * MOST_KEPT_BYTES)
+    assert not events
+    session.push(SILENCE * FRAME)
+    session.push(SILENCE * FRAME)
+    assert [event.error.reason for event in events if isinstance(event, SpeechToTextFailed)] == ["it ends no request"]
 
 
 async def test_noise_is_no_failure(harness: Harness) -> None:

@@ -19,7 +19,13 @@ from media.providers.vendors.azure_messages import (
     read_binary,
     read_text,
 )
-from media.providers.vendors.azure_requests import CHUNK_BYTES, MOST_BYTES, MOST_KEPT_BYTES, AudioRequests
+from media.providers.vendors.azure_requests import (
+    CHUNK_BYTES,
+    MOST_BYTES,
+    MOST_KEPT_BYTES,
+    SUPPOSED_BYTES,
+    AudioRequests,
+)
 from media.providers.vendors.azure_speech_wire import SpokenTurns
 from media.providers.vendors.azure_ssml import AzureTone, AzureVoice, make_ssml
 from media.providers.vendors.azure_wire import make_closed, make_headers, make_url, refine_refusal
@@ -330,9 +336,23 @@ def test_audio_without_a_phrase_is_not_kept_for_ever() -> None:
     for _ in range(MOST_KEPT_BYTES // 16_000 + 10):
         line.requests.push(bytes(16_000))
     before = len(line.sent)
-    line.requests.restart()
+    line.requests.end()
+    line.requests.resume()
     assert sum(length for _, length in line.sent[before:]) == MOST_KEPT_BYTES
     assert line.requests.position_ms == (MOST_KEPT_BYTES + 160_000) / 8
+    before = len(line.sent)
+    line.requests.restart()
+    assert sum(length for _, length in line.sent[before:]) == SUPPOSED_BYTES
+
+
+def test_audio_does_not_wait_for_ever_for_a_text() -> None:
+    requests = Line().requests
+    requests.push(bytes(800))
+    requests.ask()
+    requests.push(bytes(MOST_KEPT_BYTES))
+    assert not requests.is_stuck
+    requests.push(b"\xff")
+    assert requests.is_stuck
 
 
 # --- turns of a voice ---
