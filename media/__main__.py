@@ -25,6 +25,7 @@ from media.providers.vendors import (
     openai,
     pipecat,
     receptionist,
+    soniox,
     standin,
     xai,
 )
@@ -52,6 +53,7 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     deepgram.VENDOR,
     elevenlabs.VENDOR,
     pipecat.VENDOR,
+    soniox.VENDOR,
     xai.VENDOR,
 )
 

@@ -31,6 +31,8 @@ ASSEMBLYAI_URL: Final = "wss://streaming.assemblyai.com"
 DEEPGRAM_URL: Final = "wss://api.deepgram.com"
 CARTESIA_URL: Final = "wss://api.cartesia.ai"
 ELEVENLABS_URL: Final = "wss://api.elevenlabs.io"
+SONIOX_URL: Final = "wss://stt-rt.soniox.com"
+SONIOX_SPEECH_URL: Final = "wss://tts-rt.soniox.com"
 XAI_URL: Final = "wss://api.x.ai"
 OPENAI_URL: Final = "https://api.openai.com/v1"
 ANTHROPIC_URL: Final = "https://api.anthropic.com"
@@ -44,11 +46,15 @@ AZURE_KEYTERMS: Final = 500
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
 # The voice of ElevenLabs' own examples (George).
 ELEVENLABS_VOICE_ID: Final = "JBFqnCBsd6RMkjVDRZzb"
+# The voice of Soniox's own examples.
+SONIOX_VOICE_ID: Final = "Adrian"
 # Of one keyterm, and of how many (ElevenLabs' SDK).
 ELEVENLABS_KEYTERM_CHARACTERS: Final = 20
 ELEVENLABS_KEYTERMS: Final = 50
 # Of all keyterms together (Cartesia's reference).
 CARTESIA_KEYTERM_CHARACTERS: Final = 1_200
+# Of all keyterms together: half of the context that Soniox takes ("about 10,000 characters").
+SONIOX_KEYTERM_CHARACTERS: Final = 5_000
 
 
 class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -247,6 +253,44 @@ class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=T
             raise ValueError("model: the multi-context WebSocket does not take eleven_v3")
 
 
+class SonioxSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `stt-rt-…`. base_url: scheme and host (`wss://stt-rt.eu.soniox.com` stays in the EU). language: in place
+    of the call's, `auto` for any. only_language: hardly any other is heard. keyterm: words to expect. context: what
+    the call may be about.
+
+    endpoint_detection: the vendor tells where it believes that the caller has finished, by endpoint_sensitivity (from
+    `stt-rt-v5` on) and max_endpoint_delay_ms. trailing_silence_ms: how much silence is before a request for a text, so
+    that the vendor adds less. connect_s: limit of a new connection.
+    """
+
+    model: Annotated[str, Meta(pattern=r"^stt-rt-", max_length=100)] = "stt-rt-v5"
+    api_key: str = ""
+    base_url: SocketUrl = SONIOX_URL
+    language: Annotated[str, Meta(max_length=20)] = ""
+    only_language: bool = False
+    keyterm: Keyterms = ()
+    context: Annotated[str, Meta(max_length=4_000)] = ""
+    endpoint_detection: bool = True
+    endpoint_sensitivity: Annotated[float, Meta(ge=-1, le=1)] | None = None
+    max_endpoint_delay_ms: Annotated[int, Meta(ge=500, le=3_000)] | None = None
+    trailing_silence_ms: Annotated[int, Meta(ge=0, le=1_000)] | None = None
+    connect_s: Seconds = 3.0
+
+
+class SonioxTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """model: `tts-rt-…`. base_url: scheme and host. voice_id: the name of a voice, or the id of a cloned one; each
+    speaks all languages. speed: times the usual. connect_s: limit of a new connection. max_idle: connections kept
+    between speeches; an account has few (3 before Soniox raises it)."""
+
+    model: Annotated[str, Meta(pattern=r"^tts-rt-", max_length=100)] = "tts-rt-v2"
+    api_key: str = ""
+    base_url: SocketUrl = SONIOX_SPEECH_URL
+    voice_id: Annotated[str, Meta(min_length=1, max_length=50)] = SONIOX_VOICE_ID
+    speed: Annotated[float, Meta(ge=0.7, le=1.3)] | None = None
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 1
+
+
 class XaiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """base_url: scheme and host. language: in place of the call's; numbers are written in it. keyterm: words to expect,
     50 characters each. smart_turn: confidence from which the vendor's own utterance ends at a pause; None: it does not
@@ -375,6 +419,7 @@ VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
     "openai": {"llm": OpenAiOptions},
     "pipecat": {"stt": PipecatOptions, "llm": PipecatOptions, "tts": PipecatOptions},
     "receptionist": {"llm": EmptyOptions},
+    "soniox": {"stt": SonioxSpeechToTextOptions, "tts": SonioxTextToSpeechOptions},
     "standin": {
         "stt": StandinSpeechToTextOptions,
         "llm": StandinLanguageModelOptions,

@@ -31,6 +31,8 @@ MODELS = {
     ("deepgram", "tts"): "aura-2-thalia-en",
     ("elevenlabs", "stt"): "scribe_v2_realtime",
     ("elevenlabs", "tts"): "eleven_flash_v2_5",
+    ("soniox", "stt"): "stt-rt-v5",
+    ("soniox", "tts"): "tts-rt-v2",
     ("xai", "stt"): "grok-voice-transcribe-2.0",
 }
 

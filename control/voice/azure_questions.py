@@ -41,17 +41,16 @@ def speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     text = f"<prosody {' '.join(prosody)}>{WORD}</prosody>" if prosody else WORD
     context = {"synthesis": {"audio": {"outputFormat": _FORMAT, "metadataOptions": {}}, "language": {}}}
     endpoint = options.get("endpoint_id")
+    config = json.dumps({"context": {"system": {"name": "Vocalized", "version": "1.0.0"}}})
     return SpeechQuestion(
         _make_url(options, "tts", "/cognitiveservices/websocket/v1", {"deploymentId": endpoint} if endpoint else {}),
         _make_headers(key),
-        _make_message(
-            "speech.config", "", json.dumps({"context": {"system": {"name": "Vocalized", "version": "1.0.0"}}})
-        ),
-        needs_answer=True,
-        more=(
+        (
+            _make_message("speech.config", "", config),
             _make_message("synthesis.context", request_id, json.dumps(context)),
             _make_message("ssml", request_id, _SSML.format(voice=voice, text=text)),
         ),
+        needs_answer=True,
         waits_for_audio=True,
     )
 

@@ -77,12 +77,13 @@ def _find_azure_base(options: Mapping[str, Any]) -> str:
 
 # AssemblyAI: a temporary token, which ends by itself. Deepgram: "Get Projects" of its management API. Cartesia: "Get
 # Voice" and "List Voices", which need a dated version. ElevenLabs: "Get voice" and "List models"; a key that is
-# restricted to speech needs the right to read them. Azure: "Get a list of voices", at the host of the region. xAI: what
-# it knows of the key.
+# restricted to speech needs the right to read them. Soniox: "Get models". Azure: "Get a list of voices", at the host of
+# the region. xAI: what it knows of the key.
 _AZURE_VOICES: Final = "/cognitiveservices/voices/list"
 _TOKEN: Final = "/v3/token?expires_in_seconds=60"
 DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
     "assemblyai": VendorDocument("https://streaming.assemblyai.com", _TOKEN, _TOKEN, "Authorization"),
+    "soniox": VendorDocument("https://api.soniox.com", "/v1/models", "/v1/models", "Authorization", "Bearer "),
     "xai": VendorDocument("https://api.x.ai", "/v1/api-key", "/v1/api-key", "Authorization", "Bearer "),
     "deepgram": VendorDocument("https://api.deepgram.com", "/v1/projects", "/v1/projects", "Authorization", "Token "),
     "cartesia": VendorDocument(

@@ -89,9 +89,8 @@ async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: Egre
             raise ProbeFailed(f"HTTP {status}", status=status, words=read_words(body, key))
         if question.asks_by_handshake:
             return
-        messages = [message for message in (question.message, *question.more) if message]
         try:
-            answer = await exchange(response, headers, messages, skips_text=question.waits_for_audio)
+            answer = await exchange(response, headers, question.messages, skips_text=question.waits_for_audio)
         except SocketFault as fault:
             raise ProbeFailed(str(fault), status=_SWITCHING) from None
     _require_accepted(answer, question, key)

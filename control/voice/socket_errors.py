@@ -1,7 +1,8 @@
 """Errors that speech vendors report as the first message of a WebSocket, with the HTTP status that they stand for.
 
 Sources: docs/vendors/assemblyai.md (`error_code`), docs/vendors/cartesia.md (`type`, `status_code`),
-docs/vendors/elevenlabs.md (`error` of a voice's socket, `message_type` of Scribe's), developers.deepgram.com (`type`).
+docs/vendors/elevenlabs.md (`error` of a voice's socket, `message_type` of Scribe's), docs/vendors/soniox.md
+(`error_code`, an HTTP status), developers.deepgram.com (`type`).
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,9 @@ def find_error_status(message: Mapping[str, Any]) -> int | None:
     if str(message.get("type", "")).lower() == "error":
         status = message.get("status_code")
         return status if isinstance(status, int) else _status_of_code(message)
+    if "error_message" in message:
+        code = message.get("error_code")
+        return code if isinstance(code, int) else 0
     error = message.get("error")
     if not isinstance(error, str):
         return None

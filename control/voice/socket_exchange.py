@@ -1,4 +1,4 @@
-"""One short exchange over a WebSocket: sends a message and reads the first that comes back.
+"""One short exchange over a WebSocket: sends messages and reads the first that comes back.
 
 By httpx, so that a customer's address passes the same guard as all other requests. Source of the frames: RFC 6455, 5.2.
 """
@@ -62,17 +62,19 @@ def upgrade_headers() -> dict[str, str]:
 
 
 async def exchange(
-    response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str], *, skips_text: bool = False
+    response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str | bytes], *, skips_text: bool = False
 ) -> SocketAnswer:
-    """Sends text messages and returns the first answer; then closes. response: of status 101. sent: the headers of its
-    request. skips_text: only audio is an answer. Raises SocketFault."""
+    """Sends messages, text or binary ones, and returns the first answer; then closes. response: of status 101. sent:
+    the headers of its request. skips_text: only audio is an answer. Raises SocketFault."""
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
         raise SocketFault("it accepts no WebSocket")
     reader = _FrameReader(response.extensions["network_stream"])
     try:
         for message in messages:
-            await reader.stream.write(_frame(_TEXT, message.encode()))
+            await reader.stream.write(
+                _frame(_TEXT, message.encode()) if isinstance(message, str) else _frame(_BINARY, message)
+            )
         answer = await _first_answer(reader, skips_text=skips_text)
     except httpcore.NetworkError:  # httpx maps the errors of requests, not those of what an upgrade leaves
         return SocketAnswer(close_code=ABNORMAL)

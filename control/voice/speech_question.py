@@ -10,14 +10,13 @@ WORD: Final = "Hi."
 
 @dataclass(frozen=True, slots=True)
 class SpeechQuestion:
-    """url: of the WebSocket, with http or https in front. headers: hold the key. message: sent first, empty for none;
-    more: behind it. needs_answer: the handshake alone says nothing, a message has to come. asks_by_handshake: the
-    handshake says all. waits_for_audio: messages in text say nothing."""
+    """url: of the WebSocket, with http or https in front. headers: hold the key. messages: sent at once. needs_answer:
+    the handshake alone says nothing, a message has to come. asks_by_handshake: the handshake says all. waits_for_audio:
+    messages in text say nothing."""
 
     url: str
     headers: Mapping[str, str]
-    message: str = ""
+    messages: tuple[str | bytes, ...] = ()
     needs_answer: bool = False
-    more: tuple[str, ...] = ()
     asks_by_handshake: bool = False
     waits_for_audio: bool = False

@@ -1,8 +1,9 @@
 """What a speech vendor is asked to tell whether it accepts a key and settings: the start of a session, as a call would
-open it, without audio; of Cartesia's and ElevenLabs' voices one short word, because only that tries model and voice.
+open it, without audio but for Soniox's; of Cartesia's, ElevenLabs' and Soniox's voices one short word, because only
+that tries model and voice.
 
-Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md and xai.md; developers.deepgram.com, reference of
-/v1/listen, /v2/listen and /v1/speak.
+Sources: docs/vendors/assemblyai.md, cartesia.md, elevenlabs.md, soniox.md and xai.md; developers.deepgram.com,
+reference of /v1/listen, /v2/listen and /v1/speak.
 """
 
 import json
@@ -21,6 +22,9 @@ from shared.vendor_options import (
     DEEPGRAM_URL,
     ELEVENLABS_URL,
     ELEVENLABS_VOICE_ID,
+    SONIOX_SPEECH_URL,
+    SONIOX_URL,
+    SONIOX_VOICE_ID,
     XAI_URL,
 )
 
@@ -37,6 +41,8 @@ _TURN_OPTIONS: Final = (
     "turn_end_timeout_ms",
 )
 _TONE: Final = ("stability", "similarity_boost", "style", "use_speaker_boost", "speed")
+# Mu-law, 0.2 s.
+_SILENCE: Final = b"\xff" * 1_600
 _MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
 
 
@@ -53,13 +59,13 @@ def _deepgram_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     if not is_flux:
         query |= {"language": options.get("language") or None, "channels": 1}
     url = _deepgram_url(options, "/v2/listen" if is_flux else "/v1/listen", query)
-    return SpeechQuestion(url, _deepgram_headers(key), json.dumps({"type": "CloseStream"}))
+    return SpeechQuestion(url, _deepgram_headers(key), (json.dumps({"type": "CloseStream"}),))
 
 
 def _deepgram_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     query = {"model": options.get("model", "aura-2-thalia-en"), **_MULAW}
     return SpeechQuestion(
-        _deepgram_url(options, "/v1/speak", query), _deepgram_headers(key), json.dumps({"type": "Close"})
+        _deepgram_url(options, "/v1/speak", query), _deepgram_headers(key), (json.dumps({"type": "Close"}),)
     )
 
 
@@ -75,7 +81,7 @@ def _assemblyai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     }
     url = _make_url(str(options.get("base_url") or ASSEMBLYAI_URL).rstrip("/"), "/v3/ws", query)
     return SpeechQuestion(
-        url, {"Authorization": key} if key else {}, json.dumps({"type": "Terminate"}), needs_answer=True
+        url, {"Authorization": key} if key else {}, (json.dumps({"type": "Terminate"}),), needs_answer=True
     )
 
 
@@ -89,8 +95,43 @@ def _xai_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     base = _VERSION_PATH.sub("", str(options.get("base_url") or XAI_URL).rstrip("/"))
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return SpeechQuestion(
-        _make_url(base, "/v1/stt", query), headers, json.dumps({"type": "audio.done"}), needs_answer=True
+        _make_url(base, "/v1/stt", query), headers, (json.dumps({"type": "audio.done"}),), needs_answer=True
     )
+
+
+def _soniox_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    """A session of 0.2 s of silence, because the vendor says nothing before audio came."""
+    context = {"text": options.get("context"), "terms": options.get("keyterm")}
+    start = {
+        "model": options.get("model", "stt-rt-v5"),
+        "audio_format": "mulaw",
+        "sample_rate": 8_000,
+        "num_channels": 1,
+        "context": {part: value for part, value in context.items() if value} or None,
+        "enable_endpoint_detection": options.get("endpoint_detection", True),
+        "endpoint_sensitivity": options.get("endpoint_sensitivity"),
+        "max_endpoint_delay_ms": options.get("max_endpoint_delay_ms"),
+    }
+    known = json.dumps({name: value for name, value in start.items() if value is not None})
+    url = _make_url(str(options.get("base_url") or SONIOX_URL).rstrip("/"), "/transcribe-websocket", {})
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return SpeechQuestion(url, headers, (known, _SILENCE, ""), needs_answer=True)
+
+
+def _soniox_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
+    stream = {"stream_id": "check"}
+    start = {
+        **stream,
+        "model": options.get("model", "tts-rt-v2"),
+        "language": "en",
+        "voice": options.get("voice_id", SONIOX_VOICE_ID),
+        "audio_format": "pcm_mulaw",
+        "sample_rate": 8_000,
+        **({"speed": options["speed"]} if options.get("speed") is not None else {}),
+    }
+    url = _make_url(str(options.get("base_url") or SONIOX_SPEECH_URL).rstrip("/"), "/tts-websocket", {})
+    messages = (json.dumps(start), json.dumps({**stream, "text": WORD, "text_end": True}))
+    return SpeechQuestion(url, {"Authorization": f"Bearer {key}"} if key else {}, messages, needs_answer=True)
 
 
 def _cartesia_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
@@ -106,7 +147,7 @@ def _cartesia_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
         url = _cartesia_url(options, "/stt/turns/websocket", query | limits)
         return SpeechQuestion(url, _cartesia_headers(key), needs_answer=True)
     url = _cartesia_url(options, "/stt/websocket", {**query, "language": options.get("language") or "en"})
-    return SpeechQuestion(url, _cartesia_headers(key), "close", needs_answer=True)
+    return SpeechQuestion(url, _cartesia_headers(key), ("close",), needs_answer=True)
 
 
 def _cartesia_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
@@ -125,7 +166,7 @@ def _cartesia_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
         **({"pronunciation_dict_id": dictionary} if dictionary else {}),
     }
     url = _cartesia_url(options, "/tts/websocket", {})
-    return SpeechQuestion(url, _cartesia_headers(key), json.dumps(message), needs_answer=True)
+    return SpeechQuestion(url, _cartesia_headers(key), (json.dumps(message),), needs_answer=True)
 
 
 def _elevenlabs_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
@@ -152,7 +193,7 @@ def _elevenlabs_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     }
     voice_id = quote(str(options.get("voice_id", ELEVENLABS_VOICE_ID)), safe="")
     url = _elevenlabs_url(options, f"/v1/text-to-speech/{voice_id}/multi-stream-input", query)
-    return SpeechQuestion(url, _elevenlabs_headers(key), json.dumps(message), needs_answer=True)
+    return SpeechQuestion(url, _elevenlabs_headers(key), (json.dumps(message),), needs_answer=True)
 
 
 def _deepgram_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:
@@ -196,5 +237,7 @@ _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], S
     ("cartesia", "tts"): _cartesia_speak,
     ("elevenlabs", "stt"): _elevenlabs_listen,
     ("elevenlabs", "tts"): _elevenlabs_speak,
+    ("soniox", "stt"): _soniox_listen,
+    ("soniox", "tts"): _soniox_speak,
     ("xai", "stt"): _xai_listen,
 }

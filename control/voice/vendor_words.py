@@ -44,7 +44,7 @@ def _tells(word: str, parts: Collection[str], size: int) -> bool:
 
 def _messages(decoded: Any) -> Iterator[str]:
     """Texts under the names of OpenAI, Azure, Deepgram (`err_msg`, `description`, `details`), Cartesia (`message`,
-    `title`) and ElevenLabs (`detail.message`; `message` beside a code in `error`)."""
+    `title`), Soniox (`error_message`) and ElevenLabs (`detail.message`; `message` beside a code in `error`)."""
     if not isinstance(decoded, dict):
         return
     error = decoded.get("error")
@@ -55,6 +55,6 @@ def _messages(decoded: Any) -> Iterator[str]:
         if isinstance(part, str) and part:
             yield part
         if isinstance(part, dict):
-            for name in ("message", "err_msg", "description", "details", "detail", "title", "reason"):
+            for name in ("message", "error_message", "err_msg", "description", "details", "detail", "title", "reason"):
                 if isinstance(part.get(name), str) and part[name]:
                     yield part[name]

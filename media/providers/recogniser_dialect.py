@@ -45,6 +45,9 @@ class RecogniserDialect(Protocol):
     def is_ready(self) -> bool:
         """Whether the vendor has accepted key and settings; from the start where it does not say so."""
 
+    def opened(self, line: RecogniserLine) -> None:
+        """The connection is there: sends what a session begins with."""
+
     def pushed(self, line: RecogniserLine) -> None:
         """A piece of audio came."""
 
@@ -78,7 +81,8 @@ class ListenRules:
     chunk_bytes: of mu-law audio in a message, at least; most_bytes: at most. keeps_rest: the vendor takes no less than
     a chunk, so that the rest stays behind. encode: the text message for audio; None: it goes as it is, in a binary one.
     keep_alive: the message after keep_alive_s without audio, empty where none is needed.
-    close_message: ends the session; aborts_politely: also one that failed, because the vendor bills it until then.
+    close_message: ends the session; None: the close frame alone does. aborts_politely: sends it also when a session
+    failed, because the vendor bills until then.
     """
 
     make_closed: Callable[[str, int, str], ProviderError] = make_closed
@@ -89,5 +93,5 @@ class ListenRules:
     encode: Callable[[bytes], bytes] | None = None
     keep_alive: bytes | str = ""
     keep_alive_s: float = 0.0
-    close_message: str = ""
+    close_message: str | None = None
     aborts_politely: bool = False

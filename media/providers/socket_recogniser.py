@@ -26,15 +26,15 @@ from media.providers.vendor_socket import SocketTarget, VendorSocket
 class SocketSpeechToText:
     """A recogniser of one account; opens a connection for each session.
 
-    make_dialect: for each session. make_target: the address for a language; raises ProviderError for one that the model
-    does not know.
+    make_dialect: for a session in a language. make_target: the address for a language. Both raise ProviderError for one
+    that the model does not know.
     """
 
     def __init__(
         self,
         name: str,
         rules: ListenRules,
-        make_dialect: Callable[[], RecogniserDialect],
+        make_dialect: Callable[[str], RecogniserDialect],
         make_target: Callable[[str], SocketTarget],
     ) -> None:
         self.name = name
@@ -45,7 +45,7 @@ class SocketSpeechToText:
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Connects. Raises ProviderError, also for settings that the vendor refuses."""
         target = self._make_target(language)
-        session = _Session(self.name, self._rules, self._make_dialect(), sink)
+        session = _Session(self.name, self._rules, self._make_dialect(language), sink)
         await session.open(target)
         return session
 
@@ -72,6 +72,7 @@ class _Session:
         """Connects, and waits for the vendor's greeting if there is one. Raises ProviderError."""
         try:
             self._socket = await VendorSocket.open(target, self)
+            self._dialect.opened(self)
             if not self._dialect.is_ready:
                 async with asyncio.timeout(target.timeout_s):
                     await self._greeted.wait()
@@ -119,7 +120,7 @@ class _Session:
             return
         if self._unsent and not self._rules.keeps_rest:  # has been metered
             _send_audio(socket, self._rules, self.take_unsent())
-        if self._rules.close_message:
+        if self._rules.close_message is not None:
             socket.send_text(self._rules.close_message)
         await socket.close()
 
@@ -215,7 +216,7 @@ class _Session:
         self._end()
         if self._socket is not None:
             if self._rules.aborts_politely:
-                self._socket.send_text(self._rules.close_message)
+                self.send(self._rules.close_message or "")
             self._socket.abort()
 
     def _end(self) -> None:

@@ -40,6 +40,9 @@ CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     # The same field, for which these models have no threshold: it is 1 at each end, also where silence ended half a
     # sentence. So an end is worth what Ink's is.
     "universal-3": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
+    # `<end>` has no figure. It follows words as well as sound, so that it is worth what Ink's end is; see
+    # docs/vendors/soniox.md.
+    "soniox": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
     # xAI's Smart Turn, whose documented threshold is the curve's; docs/vendors/xai.md.
     "grok": TurnCalibration(((0.0, 0.0), (1.0, 1.0))),
 }

@@ -27,15 +27,19 @@ PROVIDERS: Final = {
     "simulated-elevenlabs": "elevenlabs",
     "simulated-assemblyai": "assemblyai",
     "simulated-azure-speech": "azure-speech",
+    "simulated-soniox": "soniox",
 }
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": (
         *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
-        *("simulated-azure-speech", "local"),
+        *("simulated-soniox", "simulated-azure-speech", "local"),
     ),
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
-    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-azure-speech", "local"),
+    "tts": (
+        *("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-soniox"),
+        *("simulated-azure-speech", "local"),
+    ),
 }
 _PATH: Final = "/admin/providers"
 # The model of a price that holds for all models without one of their own.
@@ -115,6 +119,10 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
         "azure-speech": {
             "stt": {"model": "realtime", "base_url": azure},
             "tts": {"model": "neural", "base_url": azure},
+        },
+        "soniox": {
+            "stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"},
+            "tts": {"model": "tts-rt-v2", "base_url": f"wss://{config.host('soniox')}"},
         },
         "deepgram": {
             "stt": {"model": "nova-3", "base_url": deepgram},

@@ -26,6 +26,8 @@ from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.voice import SimulatedVoice
 from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import VendorsConfig
@@ -41,6 +43,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "elevenlabs": ("stt", "tts"),
     "assemblyai": ("stt",),
     "azure-speech": ("stt", "tts"),
+    "soniox": ("stt", "tts"),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -86,9 +89,11 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
     elevenlabs = SimulatedElevenLabs(states["elevenlabs"], make_ear, GenerationTiming(voice=senses.voice))
     assemblyai = SimulatedAssemblyAi(states["assemblyai"], make_ear)
     azure = SimulatedAzure(states["azure-speech"], make_ear, speech_timing=SynthesisTiming(voice=senses.voice))
+    soniox = SimulatedSoniox(states["soniox"], make_ear, voice_timing=VoiceTiming(voice=senses.voice))
     return {
         "assemblyai": assemblyai.routes(),
         "azure-speech": azure.routes(),
+        "soniox": soniox.routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
         "anthropic": anthropic.routes(),

@@ -42,7 +42,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     is_universal_3 = options.model.startswith(_UNIVERSAL_3)
     calibration = CALIBRATIONS["universal-3" if is_universal_3 else "universal-streaming"]
 
-    def make_dialect() -> TurnDialect:
+    def make_dialect(language: str) -> TurnDialect:
         formats = options.format_turns and not is_universal_3
         return TurnDialect(UniversalTranscript(setup.name, calibration, formats=formats), options.answer_s)
 

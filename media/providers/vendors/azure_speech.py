@@ -101,19 +101,6 @@ class AzureVoiceConnection:
                 self._utterance.fail(error.with_answer(message))
 
 
-class _TurnSender:
-    """Sends before each text what opens its turn."""
-
-    def __init__(self, connection: AzureVoiceConnection, turns: SpokenTurns) -> None:
-        self._connection = connection
-        self._turns = turns
-
-    def send(self, message: bytes) -> None:
-        """Sends a message, unless it is empty."""
-        self._connection.send(self._turns.take_opening())
-        self._connection.send(message)
-
-
 class AzureTextToSpeech:
     """A voice. make_turns: those of an utterance in a language; raises ProviderError for one that the voice does not
     speak."""
@@ -140,7 +127,7 @@ class AzureTextToSpeech:
         turns = self._make_turns(language)
         connection = await self._connections.take()
         self._connections.prepare()  # one is ready for the next caller's first word
-        utterance = ContextUtterance(self.name, _TurnSender(connection, turns), turns)
+        utterance = ContextUtterance(self.name, connection, turns)
         connection.use(utterance)
         reader = asyncio.create_task(utterance.read(text))
         try:

@@ -81,7 +81,6 @@ class SpokenTurns:
         self._make_id = make_id
         self._id = ""
         self._is_done = True
-        self._opening = b""
         self._began_ms = self._audio_ms = 0.0  # where the turn's audio begins, and all audio so far
         self._words = _TurnWords([])
         self.has_audio = False
@@ -97,20 +96,15 @@ class SpokenTurns:
         """The turn that the service still speaks, as far as it told; empty for none."""
         return self._id
 
-    def add_text(self, text: str) -> bytes:
-        """The message that has a text spoken, behind `take_opening`; empty for blanks. Not while a turn is not done."""
+    def add_text(self, text: str) -> tuple[bytes, ...]:
+        """The messages that have a text spoken; none for blanks. Not while a turn is not done."""
         if not text.strip():
-            return b""
+            return ()
         self._id, self._is_done = self._make_id(), False
         self.has_audio = self.heard = False
         self._began_ms, self._words = self._audio_ms, _TurnWords(text.split())
-        self._opening = make_json("synthesis.context", self._id, _CONTEXT)
-        return make_text("ssml", self._id, make_ssml(self._voice, self._locale, text).encode(), SSML)
-
-    def take_opening(self) -> bytes:
-        """The message that goes before the turn's text, once; else empty."""
-        opening, self._opening = self._opening, b""
-        return opening
+        ssml = make_ssml(self._voice, self._locale, text).encode()
+        return make_json("synthesis.context", self._id, _CONTEXT), make_text("ssml", self._id, ssml, SSML)
 
     def finish(self) -> bytes:
         """Nothing: each text ends its turn."""

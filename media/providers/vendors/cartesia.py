@@ -9,7 +9,7 @@ from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.cartesia_finalize_wire import FinalisedTranscript
-from media.providers.vendors.cartesia_speech import CartesiaTextToSpeech, SpeechConnection
+from media.providers.vendors.cartesia_speech import PROTOCOL, CartesiaTextToSpeech, SpeechConnection
 from media.providers.vendors.cartesia_speech_wire import PATH, VoiceSettings
 from media.providers.vendors.cartesia_turns_wire import EAGER_END_THRESHOLD, END_THRESHOLD, TurnsTranscript
 from media.providers.vendors.cartesia_wire import QueryField, base_language, make_headers, make_url
@@ -27,7 +27,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
     path = TurnsTranscript.path if options.turns else FinalisedTranscript.path
     close_message = TurnsTranscript.close_message if options.turns else FinalisedTranscript.close_message
 
-    def make_dialect() -> TurnDialect:
+    def make_dialect(language: str) -> TurnDialect:
         if not options.turns:
             return TurnDialect(FinalisedTranscript(setup.name), options.answer_s, greets=False)
         transcript = TurnsTranscript(
@@ -83,7 +83,7 @@ def _share_connections(
     """The connections of all calls with this provider, address and key."""
     key = (SpeechConnection, target.provider, target.url, api_key, target.guard is not None)
     return resources.share_account(
-        key, lambda: WarmConnections(lambda: SpeechConnection.open(target)), WarmConnections.close
+        key, lambda: WarmConnections(lambda: SpeechConnection.open(target, PROTOCOL)), WarmConnections.close
     )
 
 

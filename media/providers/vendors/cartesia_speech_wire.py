@@ -107,6 +107,11 @@ class SpokenContexts:
         """Whether the vendor has sent everything of what was finished."""
         return self._is_done
 
+    @property
+    def unfinished_id(self) -> str:
+        """None: a context that was cancelled does not count any more."""
+        return ""
+
     def add_text(self, text: str) -> bytes:
         """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
         context is not done."""

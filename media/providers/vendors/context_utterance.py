@@ -46,8 +46,12 @@ class UtteranceContexts(Protocol[M]):
     def heard(self) -> bool:
         """Whether any message came since the last text was sent."""
 
-    def add_text(self, text: str) -> bytes:
-        """The message that sends text. Not while a finished context is not done."""
+    @property
+    def unfinished_id(self) -> str:
+        """The context that counts as open at the vendor, also after it was cancelled; empty for none."""
+
+    def add_text(self, text: str) -> bytes | tuple[bytes, ...]:
+        """The message that sends text, or several. Not while a finished context is not done."""
 
     def finish(self) -> bytes:
         """The message that ends the context."""
@@ -127,12 +131,13 @@ class ContextUtterance(Generic[M]):
         self._connection.send(self._contexts.cancel())
         return self._is_usable and self._contexts.heard
 
-    def _send(self, message: bytes) -> None:
-        if not message or self._is_over:
+    def _send(self, messages: bytes | tuple[bytes, ...]) -> None:
+        if not messages or self._is_over:
             return
         self._done.clear()
         self._active_at = self._loop.time()
-        self._connection.send(message)
+        for message in messages if isinstance(messages, tuple) else (messages,):
+            self._connection.send(message)
         if self._timer is None:
             self._timer = self._loop.call_later(IDLE_S, self._check)
 

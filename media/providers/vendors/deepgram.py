@@ -34,7 +34,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
         query = _flux_query(setup.name, options, language) if is_flux else _nova_query(options, language)
         return setup.make_target(make_url(options.base_url, protocol.path, query), make_headers(options.api_key))
 
-    def make_dialect() -> SegmentDialect:
+    def make_dialect(language: str) -> SegmentDialect:
         return SegmentDialect(DeepgramReader(setup.name, protocol), options.answer_s)
 
     return SocketSpeechToText(setup.name, make_rules(protocol), make_dialect, make_target)

@@ -13,6 +13,7 @@ from media.providers.vendors.elevenlabs_recogniser import ScribeDialect, make_ru
 from media.providers.vendors.elevenlabs_scribe_wire import PATH as LISTEN_PATH
 from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript
 from media.providers.vendors.elevenlabs_speech import (
+    PROTOCOL,
     ElevenLabsTextToSpeech,
     LanguageConnections,
     MultiContextConnection,
@@ -49,7 +50,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
         url = make_url(options.base_url, LISTEN_PATH, _listen_query(options, language))
         return setup.make_target(url, make_headers(options.api_key))
 
-    def make_dialect() -> ScribeDialect:
+    def make_dialect(language: str) -> ScribeDialect:
         return ScribeDialect(ScribeTranscript(setup.name, times_words=options.word_times), options.times_s)
 
     return SocketSpeechToText(setup.name, make_rules(), make_dialect, make_target)
@@ -106,7 +107,9 @@ def _connect(setup: ProviderSetup, language: str) -> WarmConnections[MultiContex
     }
     path = SPEAK_PATH.format(voice_id=quote(options.voice_id, safe=""))
     target = setup.make_target(make_url(options.base_url, path, query), make_headers(options.api_key))
-    return WarmConnections(lambda: MultiContextConnection.open(target), max_idle=options.max_idle, max_age_s=_MAX_AGE_S)
+    return WarmConnections(
+        lambda: MultiContextConnection.open(target, PROTOCOL), max_idle=options.max_idle, max_age_s=_MAX_AGE_S
+    )
 
 
 def _model(options: ElevenLabsSpeechToTextOptions | ElevenLabsTextToSpeechOptions) -> str:

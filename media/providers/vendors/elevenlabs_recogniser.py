@@ -40,6 +40,9 @@ class ScribeDialect:
     def is_ready(self) -> bool:
         return self._transcript.has_started
 
+    def opened(self, line: RecogniserLine) -> None:
+        """Nothing: the address says all."""
+
     def pushed(self, line: RecogniserLine) -> None:
         """Commits what would otherwise become too long."""
         if self._transcript.needs_commit(line.position_ms):

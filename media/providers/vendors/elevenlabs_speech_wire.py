@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS
-from media.providers.ports import ProviderError, SpeechChunk, TimedWord
+from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.socket_errors import make_unreadable
+from media.providers.vendors.character_words import CharacterWords
 from media.providers.vendors.elevenlabs_wire import make_error
-from media.providers.word_timing import LOOK_AHEAD, spread_words, timing_length
 
 PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"
 # Of a context; the vendor's limit. The connections that are kept are younger.
@@ -99,7 +99,7 @@ class FlushedContexts:
         self._is_done = True  # the vendor has sent all of it
         self._blanks = ""
         self._audio_ms = 0.0
-        self._words = _SpokenWords()
+        self._words = CharacterWords()
         self.has_audio = False
         self.heard = True
 
@@ -171,52 +171,3 @@ class FlushedContexts:
         except ValueError:
             raise ProviderError(self._provider, "times of unequal number", cause="unreadable") from None
         return SpeechChunk(audio, (*words, *(self._words.finish(self._audio_ms) if message.is_final else ())))
-
-
-class _SpokenWords:
-    """Puts timed characters together to words. A word is complete at a blank, or when it is one that was sent: after
-    the last one of a clause no blank may come."""
-
-    def __init__(self) -> None:
-        self._sent: list[str] = []  # that are not spoken yet
-        self._has_times = False
-        self._letters = ""
-        self._start_ms = 0.0
-        self._end_ms = 0.0
-
-    def expect(self, text: str) -> None:
-        """Adds words that are sent."""
-        self._sent.extend(text.split())
-
-    def add(self, rows: list[tuple[str, float, float]], began_ms: float) -> list[TimedWord]:
-        """Takes timed characters; returns the words that they complete. began_ms: of their message's audio."""
-        found: list[TimedWord] = []
-        self._has_times = self._has_times or bool(rows)
-        for character, start, duration in rows:
-            if not character.strip():
-                found += self.end()
-                continue
-            if not self._letters:
-                self._start_ms = began_ms + start
-            self._letters += character
-            self._end_ms = began_ms + start + duration
-            if self._sent and self._letters == self._sent[0]:
-                found += self.end()
-        return found
-
-    def end(self) -> list[TimedWord]:
-        """The word so far, if there is one."""
-        if not self._letters:
-            return []
-        word, self._letters = TimedWord(self._letters, self._start_ms, self._end_ms), ""
-        if word.text in self._sent[:LOOK_AHEAD]:  # else it is written the vendor's way
-            del self._sent[: self._sent.index(word.text) + 1]
-        return [word]
-
-    def finish(self, audio_ms: float) -> list[TimedWord]:
-        """The words that are left when all was spoken. A vendor that told no times at all has spoken them within the
-        audio: else nothing of the utterance would count as heard."""
-        if self._has_times or audio_ms <= self._end_ms or not self._sent:
-            return self.end()
-        sent, self._sent, began_ms, self._end_ms = self._sent, [], self._end_ms, audio_ms
-        return spread_words(sent, began_ms, (audio_ms - began_ms) / timing_length(sent))

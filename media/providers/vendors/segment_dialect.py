@@ -37,6 +37,9 @@ class SegmentDialect:
     def is_ready(self) -> bool:
         return self._reader.is_ready
 
+    def opened(self, line: RecogniserLine) -> None:
+        """Nothing: the address says all."""
+
     def pushed(self, line: RecogniserLine) -> None:
         """Nothing: a text is asked for by `finalise` alone."""
 

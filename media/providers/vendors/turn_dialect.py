@@ -30,14 +30,21 @@ class VendorTranscript(Protocol):
 
 class TurnDialect:
     """One session. answer_s: after `finalise`, how long the vendor may say nothing new. greets: whether it says that it
-    has accepted key and settings."""
+    has accepted key and settings. first_message: what a session begins with, if it needs anything."""
 
-    def __init__(self, transcript: VendorTranscript, answer_s: float, *, greets: bool = True) -> None:
+    def __init__(
+        self, transcript: VendorTranscript, answer_s: float, *, greets: bool = True, first_message: bytes = b""
+    ) -> None:
         self._transcript = transcript
+        self._first_message = first_message
         self._answer_s = answer_s
         self._is_overdue = False  # at the end of the current wait
         self._last_text = ""
         self.is_ready = not greets
+
+    def opened(self, line: RecogniserLine) -> None:
+        if self._first_message:
+            line.send(self._first_message)
 
     def pushed(self, line: RecogniserLine) -> None:
         """Nothing: a text is asked for by `finalise` alone."""

@@ -32,7 +32,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
         }
         return setup.make_target(make_url(options.base_url, query), make_headers(options.api_key))
 
-    def make_dialect() -> SegmentDialect:
+    def make_dialect(language: str) -> SegmentDialect:
         return SegmentDialect(UtteranceReader(setup.name), options.answer_s)
 
     return SocketSpeechToText(setup.name, RULES, make_dialect, make_target)

@@ -96,4 +96,4 @@ def test_the_region_names_the_host_and_text_is_escaped() -> None:
     )
     question = speak({"voice_id": "'><x y='"}, "")
     assert question.url.startswith("https://eastus.tts.speech.microsoft.com/cognitiveservices/websocket/v1")
-    assert "name=\"'&gt;&lt;x y='\"" in question.more[1]
+    assert "name=\"'&gt;&lt;x y='\"" in str(question.messages[2])

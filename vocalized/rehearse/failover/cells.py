@@ -41,12 +41,13 @@ CHAINS: Final = {
     "grok": ChainPair(("grok", "nova"), ("openai", "groq"), ("sonic", "aura")),
     "universal-3": ChainPair(("universal-3", "ink"), ("openai", "groq"), ("sonic", "aura")),
     "azure-speech": ChainPair(("azure-ear", "nova"), ("openai", "groq"), ("azure-voice", "sonic")),
+    "soniox": ChainPair(("soniox", "nova"), ("groq", "openai"), ("soniox-voice", "sonic")),
     "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
     "gemini": ChainPair(("ink", "nova"), ("google", "anthropic"), ("aura", "sonic")),
 }
 # Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
 _RECOGNISER_CHAINS: Final = (
-    *("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok", "universal-3", "azure-speech"),
+    *("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok", "universal-3", "soniox", "azure-speech"),
 )
 
 
@@ -86,7 +87,7 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
-    for chain in ("nova", "ink", "scribe", "azure-speech"):
+    for chain in ("nova", "ink", "scribe", "soniox", "azure-speech"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
     for chain in ("claude", "gemini"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
@@ -115,7 +116,7 @@ def voice_faults() -> tuple[Fault, ...]:
     kinds: tuple[FaultKind, ...] = ("stall", "cut", "garbage", "error", "half_open")
     others: tuple[FaultKind, ...] = (*REFUSALS, "stall", "slow", "half_open", "garbage", "error")
     in_stream = (_in_stream("tts", kind) for kind in kinds)
-    # In the middle and at the end of a word: of Sonic and ElevenLabs after 6 pieces, of Aura after 7.
+    # In the middle and at the end of a word: of Sonic, ElevenLabs and Soniox after 6 pieces, of Aura after 7.
     return (*map(Fault, others), *in_stream, Fault("cut", after_units=6), Fault("cut", after_units=7))
 
 

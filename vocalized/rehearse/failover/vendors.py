@@ -23,6 +23,8 @@ from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.xai import SimulatedXai
 from vocalized.rehearse.failover.conversation import reply_to
 
@@ -38,12 +40,19 @@ ServerName = Literal[
     "azure-speech",
     "xai",
     "grok",
+    "soniox",
     "anthropic",
     "google",
 ]
 ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
 SpeechVendor = (
-    SimulatedAssemblyAi | SimulatedAzure | SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | SimulatedXai
+    SimulatedAssemblyAi
+    | SimulatedAzure
+    | SimulatedDeepgram
+    | SimulatedCartesia
+    | SimulatedElevenLabs
+    | SimulatedSoniox
+    | SimulatedXai
 )
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
@@ -76,8 +85,10 @@ PROVIDERS: Final = {
         SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
         SimulatedProvider("grok", "stt", "grok", {"model": "grok-voice-transcribe-2.0"}),
         SimulatedProvider("azure-ear", "stt", "azure-speech", {"model": "realtime"}),
+        SimulatedProvider("soniox", "stt", "soniox", {"model": "stt-rt-v5"}),
         SimulatedProvider("aura", "tts", "deepgram", {"model": "aura-2-thalia-en"}),
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
+        SimulatedProvider("soniox-voice", "tts", "soniox", {"model": "tts-rt-v2"}),
         SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
         SimulatedProvider("azure-voice", "tts", "azure-speech", {"model": "neural"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
@@ -97,6 +108,7 @@ class VendorAccounts:
     cartesia: SimulatedCartesia
     elevenlabs: SimulatedElevenLabs
     grok: SimulatedXai
+    soniox: SimulatedSoniox
     models: dict[str, ModelVendor]
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -113,6 +125,8 @@ class VendorAccounts:
             return self.azure.state
         if server == "grok":
             return self.grok.state
+        if server == "soniox":
+            return self.soniox.state
         return self.cartesia.state if server == "cartesia" else self.models[server].state
 
     def chat_bodies(self, provider: str) -> list[dict[str, Any]]:
@@ -141,6 +155,7 @@ class VendorAccounts:
             or server == "cartesia"
             or server == "elevenlabs"
             or server == "grok"
+            or server == "soniox"
         ):  # mypy narrows only this
             return f"wss://{address}"
         if server == "anthropic" or server == "google":
@@ -167,7 +182,8 @@ async def running_accounts(
         make_ear=make_ear, speech_timing=SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
     )
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
-    accounts = VendorAccounts(assemblyai, azure, deepgram, cartesia, elevenlabs, grok, models)
+    soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
+    accounts = VendorAccounts(assemblyai, azure, deepgram, cartesia, elevenlabs, grok, soniox, models)
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
@@ -181,6 +197,7 @@ async def running_accounts(
         await serve("cartesia", accounts.cartesia)
         await serve("elevenlabs", accounts.elevenlabs)
         await serve("grok", accounts.grok)
+        await serve("soniox", accounts.soniox)
         for name, model in models.items():
             await serve(name, model)
         yield accounts
