@@ -16,6 +16,7 @@ from media.providers.vendor import Vendor
 from media.providers.vendors import (
     anthropic,
     assemblyai,
+    azure,
     cartesia,
     deepgram,
     elevenlabs,
@@ -46,6 +47,7 @@ VENDORS: Final[tuple[Vendor, ...]] = (
     receptionist.VENDOR,
     openai.VENDOR,
     assemblyai.VENDOR,
+    azure.VENDOR,
     anthropic.VENDOR,
     google.VENDOR,
     google_speech.VENDOR,

@@ -15,12 +15,18 @@ Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ChatUrl = Annotated[str, Meta(pattern=r"^https?://[^\s/?#][^\s?#]*\Z")]
 SocketUrl = Annotated[str, Meta(pattern=r"^(wss?|https?)://[^\s/]")]
 Location = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*\Z", max_length=40)]
+OptionalSocketUrl = Annotated[str, Meta(pattern=r"^((wss?|https?)://[^\s/]|\Z)")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
 # AssemblyAI ignores longer ones and refuses more; the limits of xAI are the same.
 ShortKeyterms = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...], Meta(max_length=100)]
 # When a stand-in fails, so that fallback can be tested: at once, after half was delivered, or by never answering.
 StandinFailure = Literal["", "open", "midway", "silent"]
+
+AzureRegion = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]+\Z", max_length=40)]
+AzureSegmentation = Literal["", "semantic"]
+# An attribute of SSML: a word, or a number with its unit.
+AzureTone = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+.%-]*\Z", max_length=40)]
 
 ASSEMBLYAI_URL: Final = "wss://streaming.assemblyai.com"
 DEEPGRAM_URL: Final = "wss://api.deepgram.com"
@@ -34,6 +40,11 @@ ANTHROPIC_URL: Final = "https://api.anthropic.com"
 GOOGLE_URL: Final = "https://generativelanguage.googleapis.com"
 GOOGLE_RECOGNITION_URL: Final = "https://speech.googleapis.com"
 GOOGLE_VOICE_URL: Final = "https://texttospeech.googleapis.com"
+AZURE_REGION: Final = "eastus"
+# A voice of many languages, of Azure's own examples.
+AZURE_VOICE_ID: Final = "en-US-AvaMultilingualNeural"
+# Of a phrase list (Azure, "Improve recognition accuracy with phrase list").
+AZURE_KEYTERMS: Final = 500
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
 # The voice of ElevenLabs' own examples (George).
@@ -77,6 +88,50 @@ class AssemblyAiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=T
     max_turn_silence_ms: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     connect_s: Seconds = 3.0
     answer_s: Seconds = 0.8
+
+
+class AzureSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """region: of the resource, which names the host; base_url: scheme and host in place of it (a custom domain).
+    endpoint_id: of a model of one's own, whose language it has. language: in place of the call's. languages: among
+    which the vendor finds the caller's by itself. keyterm: words to expect. segmentation: `semantic` ends phrases at
+    the ends of sentences. segmentation_silence_ms: silence after which a phrase ends; the vendor's own where None.
+    connect_s: limit of a new connection."""
+
+    model: Literal["realtime"] = "realtime"
+    api_key: str = ""
+    region: AzureRegion = AZURE_REGION
+    base_url: OptionalSocketUrl = ""
+    endpoint_id: Annotated[str, Meta(max_length=100)] = ""
+    language: Annotated[str, Meta(max_length=20)] = ""
+    languages: Annotated[tuple[Annotated[str, Meta(min_length=2, max_length=20)], ...], Meta(max_length=10)] = ()
+    keyterm: Annotated[tuple[Name, ...], Meta(max_length=AZURE_KEYTERMS)] = ()
+    profanity: Literal["raw", "masked", "removed"] = "raw"
+    segmentation: AzureSegmentation = ""
+    segmentation_silence_ms: Annotated[int, Meta(ge=100, le=5_000)] | None = None
+    connect_s: Seconds = 3.0
+
+
+class AzureTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """region, base_url: as of AzureSpeechToTextOptions. voice_id: the voice's short name. style, rate, pitch, volume:
+    as SSML has them; the voice's own where empty. endpoint_id: of a voice of one's own. lexicon_url: of a list of
+    pronunciations that the vendor reads. connect_s: limit of a new connection. max_idle: connections kept between
+    speeches."""
+
+    model: Literal["neural", "neural-hd"] = "neural"
+    api_key: str = ""
+    region: AzureRegion = AZURE_REGION
+    base_url: OptionalSocketUrl = ""
+    voice_id: Annotated[str, Meta(pattern=r"^[a-z]{2,3}-[A-Za-z0-9-]+(:[A-Za-z0-9-]+)?\Z", max_length=100)] = (
+        AZURE_VOICE_ID
+    )
+    style: AzureTone = ""
+    rate: AzureTone = ""
+    pitch: AzureTone = ""
+    volume: AzureTone = ""
+    endpoint_id: Annotated[str, Meta(max_length=100)] = ""
+    lexicon_url: Annotated[str, Meta(pattern=r"^(https://\S+)?\Z", max_length=500)] = ""
+    connect_s: Seconds = 3.0
+    max_idle: Annotated[int, Meta(ge=0, le=16)] = 4
 
 
 class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -393,11 +448,12 @@ class PipecatOptions(Struct, frozen=True, forbid_unknown_fields=True):
 VENDOR_OPTIONS: Final[Mapping[str, Mapping[ProviderKind, type[Struct]]]] = {
     "anthropic": {"llm": AnthropicOptions},
     "assemblyai": {"stt": AssemblyAiSpeechToTextOptions},
+    "azure-speech": {"stt": AzureSpeechToTextOptions, "tts": AzureTextToSpeechOptions},
     "cartesia": {"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
     "deepgram": {"stt": DeepgramSpeechToTextOptions, "tts": DeepgramTextToSpeechOptions},
     "elevenlabs": {"stt": ElevenLabsSpeechToTextOptions, "tts": ElevenLabsTextToSpeechOptions},
     "google": {"llm": GoogleOptions},
-    "google_speech": {"stt": GoogleSpeechToTextOptions, "tts": GoogleTextToSpeechOptions},
+    "google-speech": {"stt": GoogleSpeechToTextOptions, "tts": GoogleTextToSpeechOptions},
     "local": {"stt": EmptyOptions, "tts": EmptyOptions},
     "openai": {"llm": OpenAiOptions},
     "pipecat": {"stt": PipecatOptions, "llm": PipecatOptions, "tts": PipecatOptions},

@@ -23,6 +23,8 @@ KEYED = [(name, kind) for name, facts in VENDORS.items() if facts.takes_key for 
 # A model of each kind, where the vendor does not take any name.
 MODELS = {
     ("assemblyai", "stt"): "universal-3-6-pro",
+    ("azure-speech", "stt"): "realtime",
+    ("azure-speech", "tts"): "neural",
     ("cartesia", "stt"): "ink-2",
     ("cartesia", "tts"): "sonic-3.5",
     ("deepgram", "stt"): "nova-3",
@@ -31,8 +33,8 @@ MODELS = {
     ("elevenlabs", "tts"): "eleven_flash_v2_5",
     ("soniox", "stt"): "stt-rt-v5",
     ("soniox", "tts"): "tts-rt-v2",
-    ("google_speech", "stt"): "telephony",
-    ("google_speech", "tts"): "chirp3-hd",
+    ("google-speech", "stt"): "telephony",
+    ("google-speech", "tts"): "chirp3-hd",
     ("xai", "stt"): "grok-voice-transcribe-2.0",
 }
 

@@ -23,10 +23,12 @@ from control.voice.guarded_http import GuardedTransport
 from control.voice.instances import KeyedProvider
 from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
+from shared.azure_speech import find_base_url
 from shared.chat_dialects import STATUS_OF_CODE
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from shared.google_account import read_account
+from shared.vendor_options import AZURE_REGION
 
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.
@@ -47,6 +49,7 @@ _UNPACKED: Final = {"Accept-Encoding": "identity"}
 _SENTENCE_STATUSES: Final = (400, 403, 429)
 # A speech vendor's base URL may be that of its WebSocket.
 _HTTP_SCHEME: Final = re.compile(r"^ws(?=s?://)")
+_QUOTA: Final = re.compile(rb"\bquota\b", re.IGNORECASE)
 _QUESTION: Final = "Say hello in one word."
 
 # At lower levels these log URLs.
@@ -58,7 +61,8 @@ for _name in ("httpx", "httpcore"):
 class VendorDocument:
     """What a speech vendor shows only to the owner of a key. path: may name an option ("/voices/{voice_id}"), and is
     `fallback` where the option is not set. key_header, key_prefix: how the key is sent. make_token: what is sent in the
-    key's place; raises ValueError for a key that is none."""
+    key's place; raises ValueError for a key that is none. find_base: the address by the options, where it is not
+    `base_url`."""
 
     base_url: str
     path: str
@@ -67,12 +71,18 @@ class VendorDocument:
     key_prefix: str = ""
     headers: Mapping[str, str] | None = None
     make_token: Callable[[str], str] | None = None
+    find_base: Callable[[Mapping[str, Any]], str] | None = None
+
+
+def _find_azure_base(options: Mapping[str, Any]) -> str:
+    return find_base_url(str(options.get("base_url") or ""), str(options.get("region") or AZURE_REGION), "tts")
 
 
 # AssemblyAI: a temporary token, which ends by itself. Deepgram: "Get Projects" of its management API. Cartesia: "Get
 # Voice" and "List Voices", which need a dated version. ElevenLabs: "Get voice" and "List models"; a key that is
 # restricted to speech needs the right to read them. Google's speech: "voices.list", by a token that the account signs.
-# Soniox: "Get models". xAI: what it knows of the key.
+# Soniox: "Get models". Azure: "Get a list of voices", at the host of the region. xAI: what it knows of the key.
+_AZURE_VOICES: Final = "/cognitiveservices/voices/list"
 _TOKEN: Final = "/v3/token?expires_in_seconds=60"
 _VOICES: Final = "/v1/voices?languageCode=en-US"
 DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
@@ -87,13 +97,16 @@ DOCUMENTS: Final[Mapping[str, VendorDocument]] = {
         "X-API-Key",
         headers={"Cartesia-Version": "2026-03-01"},
     ),
-    "google_speech": VendorDocument(
+    "google-speech": VendorDocument(
         "https://texttospeech.googleapis.com",
         _VOICES,
         _VOICES,
         "Authorization",
         "Bearer ",
         make_token=lambda key: read_account(key).token(),
+    ),
+    "azure-speech": VendorDocument(
+        "", _AZURE_VOICES, _AZURE_VOICES, "Ocp-Apim-Subscription-Key", find_base=_find_azure_base
     ),
     "elevenlabs": VendorDocument("https://api.elevenlabs.io", "/v1/voices/{voice_id}", "/v1/models", "xi-api-key"),
 }
@@ -190,7 +203,8 @@ async def _read_document(http: httpx.AsyncClient, provider: KeyedProvider) -> No
         path = document.path.format_map({name: quote(str(value), safe="") for name, value in options.items()})
     except KeyError:
         path = document.fallback
-    base = _HTTP_SCHEME.sub("http", str(options.get("base_url") or document.base_url).rstrip("/"))
+    found = document.find_base(options) if document.find_base else str(options.get("base_url") or document.base_url)
+    base = _HTTP_SCHEME.sub("http", found.rstrip("/"))
     token = await _make_token(document, provider.key)
     headers = {**(document.headers or {}), document.key_header: document.key_prefix + token}
     async with http.stream("GET", base + path, headers=headers) as response:
@@ -256,7 +270,10 @@ async def _require_ok(response: httpx.Response, key: str, api: CompletionApi | N
 
 
 def meant_status(status: int, body: bytes) -> int:
-    """The status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no credit."""
+    """The status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no credit;
+    Azure's 403 is a used up quota, too."""
+    if status == 403 and _QUOTA.search(body):
+        return 402
     code = _code(read_error(body))
     return STATUS_OF_CODE[code] if status in _SENTENCE_STATUSES and code in STATUS_OF_CODE else status
 

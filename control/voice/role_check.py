@@ -17,7 +17,8 @@ from control.voice.offers import BASE_URL, KINDS, Kind
 from control.voice.probe import DOCUMENTS, MAX_ERROR_BYTES, ProbeFailed, meant_status, open_client, probe
 from control.voice.socket_errors import find_error_status
 from control.voice.socket_exchange import SocketAnswer, SocketFault, exchange, upgrade_headers
-from control.voice.speech_questions import SpeechQuestion, make_question
+from control.voice.speech_question import SpeechQuestion
+from control.voice.speech_questions import make_question
 from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
 from shared.egress import EgressGuard
@@ -88,8 +89,10 @@ async def _ask(question: SpeechQuestion, key: str, timeout_s: float, guard: Egre
                     break
             status = meant_status(response.status_code, body)
             raise ProbeFailed(f"HTTP {status}", status=status, words=read_words(body, key))
+        if question.asks_by_handshake:
+            return
         try:
-            answer = await exchange(response, headers, question.messages)
+            answer = await exchange(response, headers, question.messages, skips_text=question.waits_for_audio)
         except SocketFault as fault:
             raise ProbeFailed(str(fault), status=_SWITCHING) from None
     _require_accepted(answer, question, key)

@@ -61,9 +61,11 @@ def upgrade_headers() -> dict[str, str]:
     }
 
 
-async def exchange(response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str | bytes]) -> SocketAnswer:
+async def exchange(
+    response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str | bytes], *, skips_text: bool = False
+) -> SocketAnswer:
     """Sends messages, text or binary ones, and returns the first answer; then closes. response: of status 101. sent:
-    the headers of its request. Raises SocketFault."""
+    the headers of its request. skips_text: only audio is an answer. Raises SocketFault."""
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
         raise SocketFault("it accepts no WebSocket")
@@ -73,7 +75,7 @@ async def exchange(response: httpx.Response, sent: Mapping[str, str], messages: 
             await reader.stream.write(
                 _frame(_TEXT, message.encode()) if isinstance(message, str) else _frame(_BINARY, message)
             )
-        answer = await _first_answer(reader)
+        answer = await _first_answer(reader, skips_text=skips_text)
     except httpcore.NetworkError:  # httpx maps the errors of requests, not those of what an upgrade leaves
         return SocketAnswer(close_code=ABNORMAL)
     with suppress(httpcore.NetworkError):  # the server has closed already
@@ -81,7 +83,7 @@ async def exchange(response: httpx.Response, sent: Mapping[str, str], messages: 
     return answer
 
 
-async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
+async def _first_answer(reader: "_FrameReader", *, skips_text: bool) -> SocketAnswer:
     """Raises SocketFault, httpcore.NetworkError."""
     text = bytearray()
     for _ in range(MAX_FRAMES):
@@ -98,8 +100,10 @@ async def _first_answer(reader: "_FrameReader") -> SocketAnswer:
             return SocketAnswer()
         elif opcode in (_TEXT, _CONTINUATION):
             text += payload
-            if is_last:
+            if is_last and not skips_text:
                 return SocketAnswer(text=bytes(text))
+            if is_last:
+                text.clear()
             if len(text) > MAX_MESSAGE_BYTES:
                 raise SocketFault("a message that is too long")
     raise SocketFault(f"no message within {MAX_FRAMES} frames")

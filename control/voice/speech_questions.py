@@ -9,11 +9,12 @@ reference of /v1/listen, /v2/listen and /v1/speak.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from control.voice import azure_questions
 from control.voice.offers import Kind
+from control.voice.speech_question import WORD, SpeechQuestion
 from shared.vendor_options import (
     ASSEMBLYAI_URL,
     CARTESIA_URL,
@@ -28,7 +29,6 @@ from shared.vendor_options import (
 )
 
 CARTESIA_VERSION: Final = "2026-08-14"
-WORD: Final = "Hi."
 # A speech vendor's base URL may be that of its WebSocket.
 _SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _VERSION_PATH: Final = re.compile(r"/v\d+$")
@@ -44,17 +44,6 @@ _TONE: Final = ("stability", "similarity_boost", "style", "use_speaker_boost", "
 # Mu-law, 0.2 s.
 _SILENCE: Final = b"\xff" * 1_600
 _MULAW: Final[dict[str, Any]] = {"encoding": "mulaw", "sample_rate": 8_000}
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechQuestion:
-    """url: of the WebSocket, with http or https in front. headers: hold the key. messages: sent at once. needs_answer:
-    the handshake alone says nothing, a message has to come."""
-
-    url: str
-    headers: Mapping[str, str]
-    messages: tuple[str | bytes, ...] = ()
-    needs_answer: bool = False
 
 
 def make_question(vendor: str, kind: Kind, options: Mapping[str, Any], key: str) -> SpeechQuestion | None:
@@ -240,6 +229,8 @@ def _elevenlabs_headers(key: str) -> dict[str, str]:
 
 _QUESTIONS: Final[Mapping[tuple[str, Kind], Callable[[Mapping[str, Any], str], SpeechQuestion]]] = {
     ("assemblyai", "stt"): _assemblyai_listen,
+    ("azure-speech", "stt"): azure_questions.listen,
+    ("azure-speech", "tts"): azure_questions.speak,
     ("deepgram", "stt"): _deepgram_listen,
     ("deepgram", "tts"): _deepgram_speak,
     ("cartesia", "stt"): _cartesia_listen,

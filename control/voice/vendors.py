@@ -44,6 +44,18 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         takes_address=True,
         model_prefixes={"stt": ("universal-", "u3-", "whisper-rt")},
     ),
+    "azure-speech": VendorFacts(
+        {
+            "stt": (
+                *("model", "region", "endpoint_id", "keyterm", "languages", "profanity"),
+                *("segmentation", "segmentation_silence_ms"),
+            ),
+            "tts": ("voice_id", "model", "region", "endpoint_id", "style", "rate", "pitch", "volume"),
+        },
+        takes_key=True,
+        takes_address=True,
+        model_prefixes={"stt": ("realtime",), "tts": ("neural",)},
+    ),
     "cartesia": VendorFacts(
         {
             "stt": ("model", "turns", "keyterm"),
@@ -71,7 +83,7 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
     "google": VendorFacts(
         {"llm": ("model", "temperature", "max_tokens", "thinking_level")}, takes_key=True, takes_address=True
     ),
-    "google_speech": VendorFacts(
+    "google-speech": VendorFacts(
         {"stt": ("model", "keyterm", "endpointing"), "tts": ("voice_id", "model", "speed")},
         takes_key=True,
         model_prefixes={

@@ -65,7 +65,7 @@ def test_a_key_from_standard_input_puts_an_instance_into_service(
         (
             ("set-key", "mine", "--vendor", "acme"),
             SECRET,
-            "no adapter for vendor 'acme' that takes a key, only for anthropic, assemblyai, cartesia, deepgram,",
+            "no adapter for vendor 'acme' that takes a key, only for anthropic, assemblyai, azure-speech, cartesia,",
         ),
         (("set-key", "other"), SECRET, "for a new one name its vendor"),
         (("test", "openai"), "", "openai has no key"),

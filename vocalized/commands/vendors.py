@@ -83,7 +83,7 @@ def print_vendors(vendors: Sequence[Mapping[str, Any]], console: Console) -> Non
             billed = ", ".join(_format_billed(vendor["billed"], role)) or "nothing"
             fault = vendor["faults"][role]
             state = "works" if fault is None else f"fault: {fault['kind']}"
-            line = f"{vendor['vendor']:12}{role:5}{state:22}{opened:>4} connections  billed: {billed}"
+            line = f"{vendor['vendor']:14}{role:5}{state:22}{opened:>4} connections  billed: {billed}"
             console.print(line, soft_wrap=True, markup=False)
 
 

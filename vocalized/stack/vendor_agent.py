@@ -26,20 +26,20 @@ PROVIDERS: Final = {
     "simulated-cartesia": "cartesia",
     "simulated-elevenlabs": "elevenlabs",
     "simulated-assemblyai": "assemblyai",
+    "simulated-azure-speech": "azure-speech",
     "simulated-soniox": "soniox",
 }
 # By role: who is tried in which order; without vendors the local engines and the rules go on.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": (
-        "simulated-deepgram",
-        "simulated-cartesia",
-        "simulated-elevenlabs",
-        "simulated-assemblyai",
-        "simulated-soniox",
-        "local",
+        *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
+        *("simulated-soniox", "simulated-azure-speech", "local"),
     ),
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
-    "tts": ("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-soniox", "local"),
+    "tts": (
+        *("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-soniox"),
+        *("simulated-azure-speech", "local"),
+    ),
 }
 _PATH: Final = "/admin/providers"
 # The model of a price that holds for all models without one of their own.
@@ -109,10 +109,16 @@ async def _catalogue(api: ApiClient) -> dict[str, Any]:
 
 def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     """By vendor and role: model and address."""
-    deepgram, cartesia, elevenlabs = (f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs"))
+    deepgram, cartesia, elevenlabs, azure = (
+        f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs", "azure-speech")
+    )
     return {
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
+        },
+        "azure-speech": {
+            "stt": {"model": "realtime", "base_url": azure},
+            "tts": {"model": "neural", "base_url": azure},
         },
         "soniox": {
             "stt": {"model": "stt-rt-v5", "base_url": f"wss://{config.host('soniox')}"},

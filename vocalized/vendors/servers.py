@@ -10,6 +10,8 @@ from aiohttp import web
 
 from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
+from simulator.vendors.azure import SimulatedAzure
+from simulator.vendors.azure_speech import SynthesisTiming
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import load_certificate
@@ -40,6 +42,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "cartesia": ("stt", "tts"),
     "elevenlabs": ("stt", "tts"),
     "assemblyai": ("stt",),
+    "azure-speech": ("stt", "tts"),
     "soniox": ("stt", "tts"),
 }
 # A model's usual delays, seconds.
@@ -85,9 +88,11 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
     cartesia = SimulatedCartesia(states["cartesia"], make_ear, SpeechTiming(voice=senses.voice))
     elevenlabs = SimulatedElevenLabs(states["elevenlabs"], make_ear, GenerationTiming(voice=senses.voice))
     assemblyai = SimulatedAssemblyAi(states["assemblyai"], make_ear)
+    azure = SimulatedAzure(states["azure-speech"], make_ear, speech_timing=SynthesisTiming(voice=senses.voice))
     soniox = SimulatedSoniox(states["soniox"], make_ear, voice_timing=VoiceTiming(voice=senses.voice))
     return {
         "assemblyai": assemblyai.routes(),
+        "azure-speech": azure.routes(),
         "soniox": soniox.routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),

@@ -86,6 +86,8 @@ class ContextUtterance(Generic[M]):
                 await self._wait_for_done()  # a further context would be spoken at the same time
                 self._send(self._contexts.add_text(piece) if piece else self._contexts.finish())
                 await self._wait_for_done()
+                if self._is_over:
+                    return  # what is read now could not be sent, and would count as sent
         finally:
             self._has_ended = True
             self._send(self._contexts.finish())

@@ -1,4 +1,4 @@
-"""Vendor `google_speech`: Cloud Speech-to-Text v2 and Cloud Text-to-Speech, over gRPC, with mu-law at 8 kHz throughout.
+"""Vendor `google-speech`: Cloud Speech-to-Text v2 and Cloud Text-to-Speech, over gRPC, with mu-law at 8 kHz throughout.
 
 A vendor apart from `google`, whose models take an API key: these want a service account's.
 """
@@ -110,7 +110,7 @@ _STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "endpointin
 _TTS_REQUEST: Final = frozenset({"voice_id", "language", "speed"})
 
 VENDOR: Final = Vendor(
-    "google_speech",
+    "google-speech",
     stt=Adapter(
         _make_stt,
         GoogleSpeechToTextOptions,

@@ -27,7 +27,7 @@ async def address() -> AsyncIterator[str]:
 
 def provider(address: str, key: str) -> KeyedProvider:
     settings: dict[str, Any] = {kind: {"base_url": f"http://{address}"} for kind in ("stt", "tts")}
-    config = {VENDOR: "google_speech", **settings}
+    config = {VENDOR: "google-speech", **settings}
     return KeyedProvider(offer("my-google", kinds=["stt", "tts"], config=config), key)
 
 

@@ -40,6 +40,7 @@ CHAINS: Final = {
     "universal": ChainPair(("universal", "nova"), ("xai", "openai"), ("sonic", "aura")),
     "grok": ChainPair(("grok", "nova"), ("openai", "groq"), ("sonic", "aura")),
     "universal-3": ChainPair(("universal-3", "ink"), ("openai", "groq"), ("sonic", "aura")),
+    "azure-speech": ChainPair(("azure-ear", "nova"), ("openai", "groq"), ("azure-voice", "sonic")),
     "soniox": ChainPair(("soniox", "nova"), ("groq", "openai"), ("soniox-voice", "sonic")),
     "chirp": ChainPair(("chirp", "nova"), ("openai", "groq"), ("kore", "sonic")),
     "claude": ChainPair(("nova", "ink"), ("anthropic", "google"), ("sonic", "aura")),
@@ -47,16 +48,8 @@ CHAINS: Final = {
 }
 # Those whose recognisers fail in the matrix; the others have recognisers of these, and other models.
 _RECOGNISER_CHAINS: Final = (
-    "nova",
-    "ink",
-    "flux",
-    "ink-turns",
-    "scribe",
-    "universal",
-    "grok",
-    "universal-3",
-    "soniox",
-    "chirp",
+    *("nova", "ink", "flux", "ink-turns", "scribe", "universal", "grok"),
+    *("universal-3", "soniox", "chirp", "azure-speech"),
 )
 
 
@@ -96,7 +89,7 @@ def single_faults() -> Iterator[Cell]:
         yield from (Cell(chain, (RoleFault("stt", fault),)) for fault in recogniser_faults())
     for chain in ("nova", "ink"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())
-    for chain in ("nova", "ink", "scribe", "soniox", "chirp"):
+    for chain in ("nova", "ink", "scribe", "soniox", "chirp", "azure-speech"):
         yield from (Cell(chain, (RoleFault("tts", fault),)) for fault in voice_faults())
     for chain in ("claude", "gemini"):
         yield from (Cell(chain, (RoleFault("llm", fault),)) for fault in model_faults())

@@ -9,6 +9,8 @@ from shared.plan import ProviderPlan
 from simulator.vendors import anthropic_request, gemini_request
 from simulator.vendors.anthropic import AnthropicVendor
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
+from simulator.vendors.azure import SimulatedAzure
+from simulator.vendors.azure_speech import SynthesisTiming
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import ServerCertificate
@@ -36,6 +38,7 @@ ServerName = Literal[
     "groq",
     "openrouter",
     "azure",
+    "azure-speech",
     "xai",
     "grok",
     "soniox",
@@ -45,14 +48,20 @@ ServerName = Literal[
 ]
 ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
 SpeechVendor = (
-    SimulatedAssemblyAi | SimulatedDeepgram | SimulatedCartesia | SimulatedElevenLabs | SimulatedSoniox | SimulatedXai
+    SimulatedAssemblyAi
+    | SimulatedAzure
+    | SimulatedDeepgram
+    | SimulatedCartesia
+    | SimulatedElevenLabs
+    | SimulatedSoniox
+    | SimulatedXai
 )
 # Speeches at once that the voice's account is allowed; the limit of the largest plan that is sold by itself is 15.
 MOST_CONTEXTS: Final = 1_000
 FIRST_TOKEN_S: Final = 0.25
 TOKEN_S: Final = 0.01
 # xAI's recogniser and its models are different servers here, so that faults of one are not the other's.
-_VENDORS: Final[dict[str, str]] = {"grok": "xai", "google-speech": "google_speech"}
+_VENDORS: Final[dict[str, str]] = {"grok": "xai"}
 _FLAVOURS: Final[tuple[Flavour, ...]] = ("openai", "groq", "openrouter", "azure", "xai")
 
 
@@ -77,6 +86,7 @@ PROVIDERS: Final = {
         SimulatedProvider("universal", "stt", "assemblyai", {"model": "universal-streaming-english"}),
         SimulatedProvider("universal-3", "stt", "assemblyai", {"model": "universal-3-6-pro"}),
         SimulatedProvider("grok", "stt", "grok", {"model": "grok-voice-transcribe-2.0"}),
+        SimulatedProvider("azure-ear", "stt", "azure-speech", {"model": "realtime"}),
         SimulatedProvider("soniox", "stt", "soniox", {"model": "stt-rt-v5"}),
         SimulatedProvider("chirp", "stt", "google-speech", {"model": "chirp_3", "location": "us"}),
         SimulatedProvider("kore", "tts", "google-speech", {"model": "chirp3-hd", "voice_id": "Kore"}),
@@ -84,6 +94,7 @@ PROVIDERS: Final = {
         SimulatedProvider("sonic", "tts", "cartesia", {"model": "sonic-3.5"}),
         SimulatedProvider("soniox-voice", "tts", "soniox", {"model": "tts-rt-v2"}),
         SimulatedProvider("eleven-flash", "tts", "elevenlabs", {"model": "eleven_flash_v2_5"}),
+        SimulatedProvider("azure-voice", "tts", "azure-speech", {"model": "neural"}),
         *(SimulatedProvider(name, "llm", name, {"model": "a-model", "dialect": name}) for name in _FLAVOURS),
         SimulatedProvider("anthropic", "llm", "anthropic", {"model": "claude-haiku-4-5"}),
         SimulatedProvider("google", "llm", "google", {"model": "gemini-3.5-flash-lite"}),
@@ -96,6 +107,7 @@ class VendorAccounts:
     """One running server of each vendor, with an account of its own. addresses: host and port."""
 
     assemblyai: SimulatedAssemblyAi
+    azure: SimulatedAzure
     deepgram: SimulatedDeepgram
     cartesia: SimulatedCartesia
     elevenlabs: SimulatedElevenLabs
@@ -114,6 +126,8 @@ class VendorAccounts:
             return self.elevenlabs.state
         if server == "assemblyai":
             return self.assemblyai.state
+        if server == "azure-speech":
+            return self.azure.state
         if server == "grok":
             return self.grok.state
         if server == "soniox":
@@ -143,6 +157,7 @@ class VendorAccounts:
         server = provider.server
         if (
             server == "assemblyai"
+            or server == "azure-speech"
             or server == "deepgram"
             or server == "cartesia"
             or server == "elevenlabs"
@@ -170,10 +185,13 @@ async def running_accounts(
         make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
     )
     assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
+    azure = SimulatedAzure(
+        make_ear=make_ear, speech_timing=SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
+    )
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
     soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
     google_speech = SimulatedGoogleSpeech(make_ear=make_ear)
-    accounts = VendorAccounts(assemblyai, deepgram, cartesia, elevenlabs, grok, soniox, google_speech, models)
+    accounts = VendorAccounts(assemblyai, azure, deepgram, cartesia, elevenlabs, grok, soniox, google_speech, models)
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
@@ -182,6 +200,7 @@ async def running_accounts(
             accounts.addresses[name] = await running.enter_async_context(server)
 
         await serve("assemblyai", accounts.assemblyai)
+        await serve("azure-speech", accounts.azure)
         await serve("deepgram", accounts.deepgram)
         await serve("cartesia", accounts.cartesia)
         await serve("elevenlabs", accounts.elevenlabs)

@@ -56,7 +56,7 @@ async def running_call(
     ):
         for name, server, address in ((first, one, a), (second, other, b)):
             chosen = {"base_url": f"https://{address}", "api_key": server.state.key, **options}
-            plan[kind].append({"provider": name, "vendor": "google_speech", "options": chosen})
+            plan[kind].append({"provider": name, "vendor": "google-speech", "options": chosen})
         factory = ProviderFactory(VENDORS, http, deadlines=DEADLINES)
         try:
             yield CartesiaCall(factory, plan)

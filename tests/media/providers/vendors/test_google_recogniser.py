@@ -52,7 +52,7 @@ async def test_turns_are_recognised_by_a_stream_each(harness: Harness) -> None:
     server = harness.a
     assert server.state.opened["stt"] == 2
     assert harness.call.sums("a")["ms"] == server.state.total("stt", "ms") == caller.pushed / 8
-    assert {(event.vendor, event.model) for event in harness.call.used} == {("google_speech", "chirp_3")}
+    assert {(event.vendor, event.model) for event in harness.call.used} == {("google-speech", "chirp_3")}
     assert any(isinstance(event, RecognisedText) and not event.final and event.text for event in caller.events)
     assert not harness.call.failed
     config = server.recogniser.configs[0].config

@@ -47,7 +47,7 @@ async def test_words_are_spoken_over_one_stream(harness: Harness) -> None:
     assert server.voices.texts == list(SENTENCES)
     assert server.state.opened["tts"] == 1
     assert call.sums("a")["characters"] == server.state.total("tts", "characters") == len(TEXT)
-    assert {(event.vendor, event.model) for event in call.used} == {("google_speech", "chirp3-hd")}
+    assert {(event.vendor, event.model) for event in call.used} == {("google-speech", "chirp3-hd")}
     assert not call.failed
 
 

@@ -1,0 +1,71 @@
+"""SSML for Azure's voices; pure.
+
+Everything in the `voice` element is billed, its markup too (Azure, "Billable characters"), so that there is only markup
+that was asked for, or without which the voice would speak another language.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct
+
+from media.providers.vendors.azure_locales import base_language
+
+# Characters that XML 1.0 cannot hold, not even escaped.
+_IMPOSSIBLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPEAK: Final = (
+    "<speak version='1.0' xmlns='http://www.w3.org/2001/10/synthesis' xmlns:mstts='http://www.w3.org/2001/mstts' "
+    "xml:lang={locale}><voice name={voice}>{content}</voice></speak>"
+)
+
+
+class AzureTone(Struct, frozen=True):
+    """How a voice speaks; its own where empty."""
+
+    style: str = ""
+    rate: str = ""
+    pitch: str = ""
+    volume: str = ""
+
+
+class AzureVoice(Struct, frozen=True):
+    """voice_id: the short name, which begins with the voice's own locale. lexicon_url: empty for none."""
+
+    voice_id: str
+    tone: AzureTone = AzureTone()
+    lexicon_url: str = ""
+
+    @property
+    def is_multilingual(self) -> bool:
+        """Whether it speaks other languages than its own: HD voices do, and those that say so."""
+        return "Multilingual" in self.voice_id or ":" in self.voice_id
+
+    def speaks(self, language: str) -> bool:
+        """Whether it can speak a language."""
+        return self.is_multilingual or base_language(language) == base_language(self.voice_id)
+
+
+def make_ssml(voice: AzureVoice, locale: str, text: str) -> str:
+    """A text in a language that the voice speaks."""
+    content = escape(_IMPOSSIBLE.sub(" ", text))
+    for element, attributes in reversed(_markup(voice, locale)):
+        values = "".join(f" {name}={quoteattr(value)}" for name, value in attributes if value)
+        content = f"<{element}{values}>{content}</{element}>"
+    if voice.lexicon_url:
+        content = f"<lexicon uri={quoteattr(voice.lexicon_url)}/>{content}"
+    return _SPEAK.format(locale=quoteattr(locale), voice=quoteattr(voice.voice_id), content=content)
+
+
+def _markup(voice: AzureVoice, locale: str) -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
+    """Elements around the text, the outermost first."""
+    tone, found = voice.tone, []
+    if base_language(locale) != base_language(voice.voice_id):
+        found.append(("lang", [("xml:lang", locale)]))
+    if tone.style:
+        found.append(("mstts:express-as", [("style", tone.style)]))
+    prosody = [("rate", tone.rate), ("pitch", tone.pitch), ("volume", tone.volume)]
+    if any(value for _, value in prosody):
+        found.append(("prosody", prosody))
+    return found
