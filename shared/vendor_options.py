@@ -376,8 +376,8 @@ class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
     """model: `telephony`, `chirp_…` or another of Speech-to-Text v2. api_key: the JSON key file of a service account,
     or that file in base64. location: of the recogniser, where the audio is worked on; models differ in where they are.
     base_url: scheme and host; of another server than Google's it stays as it is, whatever the location. language: in
-    place of the call's, with its region ("en-GB"). keyterm: words to expect, not of `telephony`. endpointing: how soon
-    the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was asked
+    place of the call's, with its region ("en-GB"). keyterm: words to expect, not of `telephony`. final_silence: how
+    soon the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was asked
     for, when the last known one is the answer if it covers the audio."""
 
     model: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=40)] = "telephony"
@@ -387,7 +387,7 @@ class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
     language: Annotated[str, Meta(max_length=20)] = ""
     keyterm: Keyterms = ()
     punctuate: bool = True
-    endpointing: Literal["standard", "short", "supershort"] = "standard"
+    final_silence: Literal["standard", "short", "supershort"] = "standard"
     connect_s: Seconds = 3.0
     answer_s: Seconds = 1.0
 

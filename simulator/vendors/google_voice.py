@@ -145,7 +145,7 @@ class GoogleVoices:
 
 def _wave_header(size: int) -> bytes:
     """Of mu-law (format 7) at 8 kHz, as the service puts it before the samples."""
-    form = struct.pack("<HHIIHHH", 7, 1, RATE, RATE, 1, 8, 0)
+    form = struct.pack("<HH", 7, 1) + struct.pack("<II", RATE, RATE) + struct.pack("<HHH", 1, 8, 0)
     return (
         b"RIFF" + struct.pack("<I", 4 + 8 + len(form) + 8 + size) + b"WAVE"
         b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", size)

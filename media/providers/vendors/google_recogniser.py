@@ -29,7 +29,7 @@ MAX_ENDING: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class StreamLimits:
+class RenewalLimits:
     """When a stream is replaced, in seconds. The vendor ends one after 300, and one without audio after about 10.
 
     renew_s: from its start, at the next moment without speech; renew_anyway_s: in the middle of speech. idle_s: without
@@ -44,7 +44,7 @@ class StreamLimits:
     most_kept_s: float = 60.0
 
 
-LIMITS: Final = StreamLimits()
+LIMITS: Final = RenewalLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def _make_stt(setup: ProviderSetup) -> GoogleSpeechToText:
                 options.model,
                 find_locale(options.language or language),
                 keyterms,
-                options.endpointing,
+                options.final_silence,
                 punctuate=options.punctuate,
             ),
             connect_s=options.connect_s,
@@ -106,7 +106,7 @@ def _tts_wait(options: GoogleTextToSpeechOptions) -> UsualWait:
     return _TTS_WAIT
 
 
-_STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "endpointing"})
+_STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "final_silence"})
 _TTS_REQUEST: Final = frozenset({"voice_id", "language", "speed"})
 
 VENDOR: Final = Vendor(

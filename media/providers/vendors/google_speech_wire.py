@@ -79,7 +79,7 @@ def find_locale(language: str) -> str:
 
 
 def make_recogniser_config(
-    model: str, locale: str, keyterms: Sequence[str], endpointing: str, *, punctuate: bool
+    model: str, locale: str, keyterms: Sequence[str], final_silence: str, *, punctuate: bool
 ) -> pb.StreamingRecognitionConfig:
     """What a stream's first message says of the audio and of what is wanted."""
     config = pb.RecognitionConfig(
@@ -95,7 +95,7 @@ def make_recogniser_config(
         adapted = pb.SpeechAdaptation.AdaptationPhraseSet(inline_phrase_set=phrases)
         config.adaptation.phrase_sets.append(adapted)
     features = pb.StreamingRecognitionFeatures(
-        interim_results=True, enable_voice_activity_events=True, endpointing_sensitivity=_SENSITIVITY[endpointing]
+        interim_results=True, enable_voice_activity_events=True, endpointing_sensitivity=_SENSITIVITY[final_silence]
     )
     return pb.StreamingRecognitionConfig(config=config, streaming_features=features)
 

@@ -11,7 +11,7 @@ import pytest
 
 from media.providers.ports import RecognisedText, SpeechToTextFailed, TurnSignal
 from media.providers.vendors import google_recogniser
-from media.providers.vendors.google_recogniser import StreamLimits
+from media.providers.vendors.google_recogniser import RenewalLimits
 from simulator.carrier.mulaw import SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.google_speech import SimulatedGoogleSpeech
@@ -148,7 +148,7 @@ async def test_a_stream_is_renewed_without_losing_a_word(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, silence_ms: int
 ) -> None:
     """In the middle of speech (0 ms of silence), and in a silence; both before the vendor would end it."""
-    limits = StreamLimits(renew_s=0.08, renew_anyway_s=0.2)
+    limits = RenewalLimits(renew_s=0.08, renew_anyway_s=0.2)
     monkeypatch.setattr(google_recogniser, "LIMITS", limits)
     harness.a.recogniser.timing = replace(QUICK, longest_s=1.0)
     caller = Caller(1)
@@ -171,7 +171,7 @@ async def test_a_stream_that_the_vendor_ends_is_a_failure(harness: Harness) -> N
 
 
 async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = StreamLimits(idle_s=0.05)
+    limits = RenewalLimits(idle_s=0.05)
     monkeypatch.setattr(google_recogniser, "LIMITS", limits)
     harness.a.recogniser.timing = replace(QUICK, idle_s=0.5)
     caller = Caller(8)
