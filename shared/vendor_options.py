@@ -377,8 +377,8 @@ class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
     or that file in base64. location: of the recogniser, where the audio is worked on; models differ in where they are.
     base_url: scheme and host; of another server than Google's it stays as it is, whatever the location. language: in
     place of the call's, with its region ("en-GB"). keyterm: words to expect, not of `telephony`. final_silence: how
-    soon the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was asked
-    for, when the last known one is the answer if it covers the audio."""
+    soon the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was
+    asked for, when the last known one is the answer if it covers the audio."""
 
     model: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=40)] = "telephony"
     api_key: str = ""

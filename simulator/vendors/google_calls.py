@@ -16,7 +16,7 @@ T = TypeVar("T")
 # What no client can read: the field's length is longer than the message.
 GARBAGE: Final = b"\x0a\xff\x01"
 # A refusal takes as long at the least; grpc.aio's clients lose the status of one that is quicker than their writes.
-ROUND_TRIP_S: Final = 0.02
+ROUND_TRIP_S: Final = 0.05
 _REFUSALS: Final = {
     "refuse": (grpc.StatusCode.UNAVAILABLE, "Connection reset by peer."),
     "unauthorized": (grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials."),
@@ -73,6 +73,7 @@ class GoogleCall:
 
     async def refuse_argument(self, details: str) -> NoReturn:
         """Ends the call because of its request."""
+        await asyncio.sleep(ROUND_TRIP_S)
         await self.fail(grpc.StatusCode.INVALID_ARGUMENT, details)
 
     async def send(self, message: bytes) -> None:

@@ -136,7 +136,7 @@ async def test_a_voice_that_there_is_not_is_refused_for_good(harness: Harness) -
     harness.call.plan["tts"].pop()
     harness.call.plan["tts"][0]["options"]["language"] = "english"
     with pytest.raises(ProviderError, match="INVALID_ARGUMENT") as refused:
-        await speak(harness.call.build(), say(*SENTENCES))
+        await speak(harness.call.build(), say(TEXT))
     assert not refused.value.retryable and refused.value.cause == "refused"
 
 
