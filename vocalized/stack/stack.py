@@ -23,7 +23,14 @@ from vocalized.stack.ports import Ports
 from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
-from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
+from vocalized.stack.settings import (
+    Stores,
+    network_settings,
+    node_settings,
+    program_settings,
+    simulated_carriers,
+    worker_settings,
+)
 from vocalized.stack.simulated_stripe import StripeAccess, prepare_stripe
 from vocalized.stack.simulated_vendors import (
     TRUST_VARIABLE,
@@ -169,7 +176,7 @@ class _Starter:
         await migrate_database(self.root, settings)
         await _together([
             self._start(running, "api", lambda: self._programs.api(self.ports.control, settings)),
-            self._start(running, "worker", lambda: self._programs.worker(self.ports.worker, settings)),
+            self._start(running, "worker", lambda: self._programs.worker(self.ports.worker, worker_settings(settings))),
         ])  # fmt: skip
 
     async def media(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:
