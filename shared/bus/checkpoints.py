@@ -114,7 +114,9 @@ class Checkpoints:
         return outcome
 
     def _open_checkpoint(self, call_id: str, sealed: bytes) -> Checkpoint:
-        speaker, plain = (None, sealed) if self._authority is None else self._authority.open(call_id, sealed, PURPOSE)
+        """That of a node whose pass was revoked since is still the conversation that the caller had."""
+        authority = self._authority
+        speaker, plain = (None, sealed) if authority is None else authority.open(call_id, sealed, PURPOSE, keeps=True)
         if speaker is None:
             plain = b"" if self._unsigned is None else self._unsigned.open(sealed, PURPOSE)
         checkpoint = msgspec.json.decode(plain, type=Checkpoint)

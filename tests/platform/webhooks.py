@@ -259,9 +259,11 @@ async def running_webhooks(
     redis_timeout_s: float = 5.0,
     clock: Callable[[], datetime] | None = None,
     recordings: Literal["ours", "carrier", "both"] = "ours",
+    accepts_unsigned: bool = True,
     **options: Any,
 ) -> AsyncIterator[WebhookPlatform]:
-    """With a new workspace, and no media node. options: of WebhookOptions."""
+    """With a new workspace, and no media node. accepts_unsigned: the bus is believed without proofs. options: of
+    WebhookOptions."""
     clock = clock or (lambda: datetime.now(UTC))
     async with running_telnyx_api() as (telnyx_api, telnyx_url):
         carriers = CarrierOptions(PUBLIC_URL, telnyx_api_key=API_KEY, telnyx_api_url=telnyx_url, record=recordings)
@@ -269,7 +271,7 @@ async def running_webhooks(
             database_url=database_url,
             redis_url=valkey_url,
             keys=KeySets.all_from([KEY]),
-            accepts_unsigned=True,
+            accepts_unsigned=accepts_unsigned,
             http=HttpOptions(PUBLIC_URL, max_body_bytes=65_536),
             policies=Policies(
                 links="https://app.example.com",
