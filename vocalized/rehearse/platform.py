@@ -32,7 +32,14 @@ from vocalized.stack.key_settings import share_one_set
 from vocalized.stack.ports import Ports, choose_ports, free_port
 from vocalized.stack.process import migrate_database
 from vocalized.stack.programs import Programs
-from vocalized.stack.settings import CarrierName, default_settings, network_settings, node_settings, worker_settings
+from vocalized.stack.settings import (
+    CarrierName,
+    api_settings,
+    default_settings,
+    network_settings,
+    node_settings,
+    worker_settings,
+)
 
 BUS_S: Final = 5.0
 NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx": "+12125550100"}
@@ -113,7 +120,7 @@ class ProgramFactory:
 
     def api(self, port: int) -> Program:
         """The API."""
-        return Program(lambda: self.programs.api(port, self.settings), port)
+        return Program(lambda: self.programs.api(port, api_settings(self.settings)), port)
 
     def worker(self, port: int, name: str = "worker") -> Program:
         """A worker."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,8 @@ from vocalized.stack.key_settings import (
     VAULT_KEYS,
     make_key_settings,
     node_key_settings,
+    redis_settings,
+    redis_urls,
 )
 from vocalized.stack.ports import Ports
 
@@ -45,11 +47,13 @@ _DRAIN_S = "5"
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where the stores answer; `engine` is the socket of the local speech engine."""
+    """Where the stores answer; `engine` is the socket of the local speech engine. redis_passwords: of the programs'
+    users in Redis; none: it has no users."""
 
     database_url: str
     redis_url: str
     engine: Path
+    redis_passwords: Mapping[str, str] = field(default_factory=dict)
 
 
 def simulated_carriers() -> tuple[CarrierName, ...]:
@@ -64,6 +68,7 @@ def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKey
         **os.environ,
         "VOCALIZED_DATABASE_URL": stores.database_url,
         "VOCALIZED_REDIS_URL": stores.redis_url,
+        **(redis_urls(stores.redis_url, stores.redis_passwords) if stores.redis_passwords else {}),
         "VOCALIZED_LOCAL_ENGINE_SOCKET": str(stores.engine),
     }
 
@@ -97,13 +102,18 @@ def node_settings(settings: Mapping[str, str], port: int) -> dict[str, str]:
     """The environment of one media node, without the database, the platform's keys, and the key that spends money at a
     carrier."""
     visible = {name: value for name, value in settings.items() if name not in _HIDDEN_FROM_MEDIA}
-    environment = {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **visible}
+    environment = {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **redis_settings(visible, "media")}
     return environment | node_key_settings(settings, environment["VOCALIZED_MEDIA_PUBLIC_URL"].rstrip("/"))
 
 
 def worker_settings(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment of the worker, without the keys by which people sign in."""
-    return {name: value for name, value in settings.items() if name != TOKEN_KEYS}
+    return {name: value for name, value in redis_settings(settings, "worker").items() if name != TOKEN_KEYS}
+
+
+def api_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the API."""
+    return redis_settings(settings, "api")
 
 
 def network_settings(
