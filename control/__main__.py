@@ -166,7 +166,10 @@ def _key_commands(arguments: argparse.Namespace) -> int:
     settings = key_settings()
     configure_logs(settings.log_level)
     options = key_commands.KeyCommandOptions(settings.database_url.get_secret_value(), _key_sets(settings))
-    return key_commands.run(arguments, options)
+    try:
+        return key_commands.run(arguments, options)
+    except KeySetError as error:
+        raise SettingsError(f"settings: {PREFIX}{error.setting}: {error}") from None
 
 
 def _on_database(run: Callable[[argparse.Namespace, str], int]) -> Command:

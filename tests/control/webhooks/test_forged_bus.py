@@ -1,4 +1,4 @@
-"""Attacks of somebody who can write to Redis, or has a media node: each of them worked before (FINDINGS X4, X14)."""
+"""Attacks of somebody who can write to Redis, or has a media node: each of them worked before."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
