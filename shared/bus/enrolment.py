@@ -28,7 +28,7 @@ from shared.secrets import KEY_BYTES, Sealer
 # A node renews its card long before.
 CARD_S: Final = 24 * 3600
 RENEW_S: Final = 6 * 3600
-# Cards whose check is remembered, which takes 0.1 ms. More than the nodes of a large platform.
+# Cards whose check is remembered, because it multiplies on a curve. More than the nodes of a large platform.
 MAX_PEERS: Final = 20_000
 _KEY: Final = Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)
 _LONGEST_CARD: Final = 1_000
