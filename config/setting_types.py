@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -91,6 +91,10 @@ def _socket_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _socket_pattern(text: str) -> str:
+    return f"{_socket_url(text.removesuffix('/*'))}/*" if text.endswith("/*") else _socket_url(text)
+
+
 def _storage_url(text: str) -> str:
     """Empty means that there is no storage. The query is validated when the storage is opened."""
     if not text:
@@ -118,7 +122,9 @@ RedisUrl = Annotated[SecretStr, _server_url(_REDIS_SCHEMES), _redis_cluster_url(
 OptionalDatabaseUrl = Annotated[SecretStr, _server_url(("postgresql", "postgres"), optional=True)]
 OptionalRedisUrl = Annotated[SecretStr, _server_url(_REDIS_SCHEMES, optional=True), _redis_cluster_url()]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
-SocketUrls = Annotated[tuple[SocketUrl, ...], NoDecode, BeforeValidator(_list)]
+SocketPatterns = Annotated[
+    tuple[Annotated[str, AfterValidator(_socket_pattern)], ...], NoDecode, BeforeValidator(_list)
+]
 StorageUrl = Annotated[str, AfterValidator(_storage_url)]
 Tokens = Annotated[tuple[tuple[str, SecretStr], ...], NoDecode, BeforeValidator(_tokens)]
 Secrets = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)]
@@ -141,10 +147,24 @@ EgressAllow = Annotated[
         "to, separated by commas; without TLS and at any port, too."
     ),
 ]
+_KEYS = "base64url of 32 bytes each, separated by commas; the first one seals or signs, all of them open"
+TokenKeys = Annotated[SecretStr, Field(description=f"Keys that sign access tokens, needed by the API alone: {_KEYS}.")]
+VaultKeys = Annotated[SecretStr, Field(description=f"Keys that seal what the database holds: {_KEYS}.")]
+BusKeys = Annotated[
+    SecretStr,
+    Field(description=f"Keys by which control speaks with media nodes and believes them, which no node has: {_KEYS}."),
+]
 SecretKeys = Annotated[
     SecretStr,
     Field(
-        description="Keys that seal secrets and sign tokens: base64url of 32 bytes each, separated by commas; the "
-        "first one seals, all of them open."
+        description="For this release: the one set of keys of the version before, for what the three sets do not open."
     ),
 ]
+BusUnsigned = Annotated[
+    Literal["", "accept", "refuse"],
+    Field(
+        description="Whether what programs of the version before say on the bus, which is not signed, is believed; "
+        "empty: until the keys of the bus (of a node: its pass) are set."
+    ),
+]
+BUS_UNSIGNED: Literal[""] = ""

@@ -8,6 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.embedder_settings import EmbedderSettings
 from config.setting_types import (
+    BUS_UNSIGNED,
+    BusKeys,
+    BusUnsigned,
     DatabaseUrl,
     EgressAllow,
     Figures,
@@ -20,11 +23,13 @@ from config.setting_types import (
     RedisUrl,
     SecretKeys,
     Secrets,
+    SocketPatterns,
     SocketUrl,
-    SocketUrls,
     StorageUrl,
+    TokenKeys,
     Tokens,
     TwilioSharedKeys,
+    VaultKeys,
     WebUrl,
 )
 
@@ -105,7 +110,19 @@ class MediaSettings(BaseSettings):
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
-    secret_keys: SecretStr = Field(SecretStr(""), description="Keys that open plans, the same as control's.")
+    media_pass: SecretStr = Field(
+        SecretStr(""),
+        description="By which control believes this node: `python -m control keys media-pass URL` makes it.",
+    )
+    media_node_key: SecretStr = Field(
+        SecretStr(""),
+        description="Private key of several nodes that share one address, base64url of 32 bytes; empty: each start "
+        "makes its own.",
+    )
+    secret_keys: SecretStr = Field(
+        SecretStr(""), description="For this release: control's, of platforms that have no pass for this node yet."
+    )
+    bus_unsigned: BusUnsigned = BUS_UNSIGNED
     storage_url: StorageUrl = Field(
         "", description="Storage of recordings: file:///folder or s3://bucket?endpoint=…; the same as control's."
     )
@@ -132,9 +149,12 @@ class DatabaseSettings(BaseSettings):
 
 
 class KeySettings(DatabaseSettings):
-    """Settings of `python -m control providers`."""
+    """Settings of `python -m control providers` and `keys`."""
 
-    secret_keys: SecretKeys
+    token_keys: TokenKeys = SecretStr("")
+    vault_keys: VaultKeys = SecretStr("")
+    bus_keys: BusKeys = SecretStr("")
+    secret_keys: SecretKeys = SecretStr("")
 
 
 class BackupSettings(BaseSettings):
@@ -162,9 +182,10 @@ class BackupSettings(BaseSettings):
         description="PostgreSQL server on which `check` makes its own database, as a user who may create databases and "
         "roles; needed by `check`.",
     )
-    secret_keys: SecretStr = Field(
-        SecretStr(""), description="The platform's secret keys; with them `check` opens the sealed keys of providers."
+    vault_keys: SecretStr = Field(
+        SecretStr(""), description="The platform's vault keys; with them `check` opens the sealed keys of providers."
     )
+    secret_keys: SecretKeys = SecretStr("")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
@@ -174,7 +195,11 @@ class ControlSettings(DatabaseSettings, EmbedderSettings):
     redis_url: RedisUrl = Field(
         description="Redis: redis://host:port/0, rediss://… or unix:///socket; a cluster: redis+cluster://host:port,host:port."
     )
-    secret_keys: SecretKeys
+    token_keys: TokenKeys = SecretStr("")
+    vault_keys: VaultKeys = SecretStr("")
+    bus_keys: BusKeys = SecretStr("")
+    secret_keys: SecretKeys = SecretStr("")
+    bus_unsigned: BusUnsigned = BUS_UNSIGNED
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
         None,
@@ -232,8 +257,10 @@ class ControlSettings(DatabaseSettings, EmbedderSettings):
     request_concurrency: int = Field(
         256, ge=1, le=1_000, description="Requests of running calls that one API process handles at once."
     )
-    media_urls: SocketUrls = Field(
-        (), description="URLs of the media nodes that calls may be routed to; empty allows every node in Redis."
+    media_urls: SocketPatterns = Field(
+        (),
+        description="URLs of the media nodes that calls may be routed to, separated by commas; one that ends with /* "
+        "allows all below it. Needed unless `PUBLIC_URL` is this machine, where empty allows every node.",
     )
     twilio_account_sid: str = Field("", description="Twilio's account for numbers and outbound calls.")
     twilio_auth_tokens: Tokens = Field(

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
+import structlog
 import uvloop
 from pydantic import SecretStr
 
@@ -33,6 +34,7 @@ from control import (
     analytics_commands,
     backup_commands,
     billing_commands,
+    key_commands,
     price_commands,
     provider_commands,
 )
@@ -53,6 +55,7 @@ from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.keys.settings import accepts_unsigned, read_key_sets, require_set
 from control.knowledge.embedder import EmbedderPolicy
 from control.outside import OutsideOptions
 from control.services import Policies
@@ -61,6 +64,7 @@ from control.webhooks.options import WebhookOptions
 from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
+from shared.key_sets import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS, KeySetError, KeySets
 from shared.logs import configure_logs
 from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
@@ -69,6 +73,7 @@ from shared.supervisor import Supervisor
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
+log = structlog.get_logger()
 T = TypeVar("T")
 
 
@@ -97,6 +102,7 @@ def _api(arguments: argparse.Namespace) -> int:
     settings = control_settings()
     options = control_options(settings)
     configure_logs(settings.log_level)
+    _warn_of_shared_keys(options.keys)
     if arguments.workers > 1:
         return _supervise(arguments)
     listen = ListenOptions(
@@ -129,6 +135,7 @@ def _worker(arguments: argparse.Namespace) -> int:
     settings = control_settings()
     options = worker_options(settings, arguments.host or settings.control_host, arguments.port)
     configure_logs(settings.log_level)
+    _warn_of_shared_keys(options.keys)
     uvloop.run(_run_worker(options))
     return 0
 
@@ -150,8 +157,19 @@ def _migrate(arguments: argparse.Namespace) -> int:
 def _providers(arguments: argparse.Namespace) -> int:
     settings = key_settings()
     configure_logs(settings.log_level)
-    options = provider_commands.ProviderCommandOptions(settings.database_url.get_secret_value(), _keys(settings))
+    vault = _require_set(VAULT_KEYS, _key_sets(settings).vault)
+    options = provider_commands.ProviderCommandOptions(settings.database_url.get_secret_value(), vault)
     return provider_commands.run(arguments, options)
+
+
+def _key_commands(arguments: argparse.Namespace) -> int:
+    settings = key_settings()
+    configure_logs(settings.log_level)
+    options = key_commands.KeyCommandOptions(settings.database_url.get_secret_value(), _key_sets(settings))
+    try:
+        return key_commands.run(arguments, options)
+    except KeySetError as error:
+        raise SettingsError(f"settings: {PREFIX}{error.setting}: {error}") from None
 
 
 def _on_database(run: Callable[[argparse.Namespace, str], int]) -> Command:
@@ -177,7 +195,10 @@ def _backups(arguments: argparse.Namespace) -> int:
         database_url=settings.database_url.get_secret_value(),
         restore_url=settings.restore_url.get_secret_value(),
         backup_keys=_optional_keys("BACKUP_KEYS", settings.backup_keys),
-        secret_keys=_optional_keys("SECRET_KEYS", settings.secret_keys),
+        vault_keys=(
+            *_optional_keys("VAULT_KEYS", settings.vault_keys),
+            *_optional_keys("SECRET_KEYS", settings.secret_keys),
+        ),
     )
     return backup_commands.run(arguments, options)
 
@@ -195,10 +216,13 @@ def _shipped() -> ShippedRecords:
 
 def control_options(settings: ControlSettings) -> ApiOptions:
     """The API's options. Raises SettingsError."""
+    keys = _key_sets(settings)
+    _require_set(TOKEN_KEYS, keys.tokens)
     return ApiOptions(
         database_url=settings.database_url.get_secret_value(),
         redis_url=settings.redis_url.get_secret_value(),
-        secret_keys=_keys(settings),
+        keys=keys,
+        accepts_unsigned=_accepts_unsigned(settings, keys),
         http=HttpOptions(
             public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,
@@ -219,11 +243,12 @@ def control_options(settings: ControlSettings) -> ApiOptions:
 
 def worker_options(settings: ControlSettings, host: str, port: int) -> BackgroundWorkerOptions:
     """The worker's options. Raises SettingsError."""
-    mail_url = settings.smtp_url.get_secret_value()
+    mail_url, keys = settings.smtp_url.get_secret_value(), _key_sets(settings)
     _parse_setting("SMTP_URL", lambda: open_gateway(mail_url))
     return BackgroundWorkerOptions(
         database_url=settings.database_url.get_secret_value(),
-        secret_keys=_keys(settings),
+        keys=keys,
+        accepts_unsigned=_accepts_unsigned(settings, keys),
         policies=_policies(settings),
         mail_url=mail_url,
         mail_from=settings.mail_from,
@@ -239,10 +264,21 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
 
 def _billing_ahead(settings: ControlSettings) -> timedelta:
     """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
-    host = urlsplit(settings.public_url).hostname
-    if settings.billing_days_ahead and host not in ("127.0.0.1", "localhost", "::1"):
+    if settings.billing_days_ahead and not _is_local(settings):
         raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
     return timedelta(days=settings.billing_days_ahead)
+
+
+def _is_local(settings: ControlSettings) -> bool:
+    """Whether nobody but this machine reaches the platform."""
+    return urlsplit(settings.public_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _media_urls(settings: ControlSettings) -> Sequence[str]:
+    """Raises SettingsError: whoever can write to Redis must not lead callers to a host of theirs."""
+    if not settings.media_urls and not _is_local(settings):
+        raise SettingsError("settings: VOCALIZED_MEDIA_URLS: needed unless VOCALIZED_PUBLIC_URL is this machine")
+    return settings.media_urls
 
 
 def _parse_setting(name: str, parse: Callable[[], T]) -> T:
@@ -253,8 +289,28 @@ def _parse_setting(name: str, parse: Callable[[], T]) -> T:
         raise SettingsError(f"settings: {PREFIX}{name}: {error}") from None
 
 
-def _keys(settings: ControlSettings | KeySettings) -> tuple[bytes, ...]:
-    return _parse_setting("SECRET_KEYS", lambda: parse_keys(settings.secret_keys.get_secret_value()))
+def _key_sets(settings: ControlSettings | KeySettings) -> KeySets:
+    """Raises SettingsError."""
+    try:
+        return read_key_sets(settings)
+    except KeySetError as error:
+        raise SettingsError(f"settings: {PREFIX}{error.setting}: {error}") from None
+
+
+def _require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return _parse_setting(name, lambda: require_set(name, keys))
+
+
+def _accepts_unsigned(settings: ControlSettings, keys: KeySets) -> bool:
+    """Raises SettingsError for what both programs need."""
+    _require_set(VAULT_KEYS, keys.vault)
+    _require_set(BUS_KEYS, keys.bus)
+    return _parse_setting("BUS_UNSIGNED", lambda: accepts_unsigned(keys, settings.bus_unsigned))
+
+
+def _warn_of_shared_keys(keys: KeySets) -> None:
+    for name in keys.missing if keys.shared else ():
+        log.warning("settings.deprecated", setting=f"{PREFIX}SECRET_KEYS", instead=f"{PREFIX}{name}")
 
 
 def _optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
@@ -327,7 +383,7 @@ def _outside(settings: ControlSettings) -> OutsideOptions:
         redis_url=settings.redis_url.get_secret_value(),
         storage_url=settings.storage_url,
         bus_timeout_s=settings.bus_timeout_s,
-        media_urls=settings.media_urls,
+        media_urls=_media_urls(settings),
         stripe=_stripe(settings),
         carriers=CarrierOptions(
             webhook_url=settings.webhook_url or settings.public_url,
@@ -393,6 +449,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "explain": _on_database(billing_commands.run),
     "analytics": _on_database(analytics_commands.run),
     "backups": _backups,
+    "keys": _key_commands,
 }
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ from control.http.rate_limits import KEY_LIMIT, UNKNOWN_KEY_LIMIT, RateLimiter
 from control.http.route import InvalidRoute, Route
 from control.http.webhook_activity import WebhookActivity
 from control.integrations.bookings import Bookings, make_bookings
+from control.keys.metrics import BusMetrics
+from control.keys.revocations import watching_revocations
+from control.keys.settings import make_authority
 from control.mcp.declarations import TOOLS
 from control.mcp.endpoint import McpEndpoint
 from control.media_requests.handler import HandlerFinder, JoinedFinders, RequestHandlers, join_handlers
@@ -54,6 +57,7 @@ from control.webhooks.routes import Webhooks
 from control.webhooks.sources import WEBHOOK_ROUTES
 from shared.bus.client import BusClient, bus_client
 from shared.bus.requests import RequestStream
+from shared.key_sets import KeySets
 from shared.secrets import Sealer
 
 log = structlog.get_logger()
@@ -92,11 +96,12 @@ class HttpOptions:
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """All settings of the API. request_concurrency: requests of running calls that are answered at once."""
+    """All settings of the API. request_concurrency: requests of running calls that are answered at once.
+    accepts_unsigned: nodes of the version before are believed."""
 
     database_url: str
     redis_url: str
-    secret_keys: Sequence[bytes]
+    keys: KeySets
     http: HttpOptions
     policies: Policies
     outside: OutsideOptions
@@ -104,6 +109,7 @@ class ApiOptions:
     pool_size: int = 16
     timeouts: Timeouts = field(default_factory=Timeouts)
     request_concurrency: int = 256
+    accepts_unsigned: bool = False
 
 
 @asynccontextmanager
@@ -113,14 +119,14 @@ async def open_app(
     """The application with its connections, closed after the block. handlers: of requests of running calls; None: those
     of all rooms. Raises OSError, TimeoutError and asyncpg.PostgresError without a database; Redis need not be reachable
     yet."""
-    sealer = Sealer(options.secret_keys)
+    sealer, authority = Sealer(options.keys.vault), make_authority(options.keys, options.accepts_unsigned)
     async with open_pool(
         options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-api"
     ) as pool:
         redis = redis_client(options.redis_url, options.http.redis_timeout_s)
         try:
             with closing(Passwords(options.policies.hashing)) as passwords:
-                async with open_outside(options.outside, sealer) as outside:
+                async with open_outside(options.outside, authority) as outside, watching_revocations(pool, authority):
                     dependencies = make_dependencies(options, pool, redis, sealer, passwords, outside)
                     webhooks = Webhooks(
                         pool,
@@ -135,7 +141,7 @@ async def open_app(
                     reader = make_request_reader(
                         options,
                         pool,
-                        outside.bus,
+                        outside,
                         sealer,
                         handlers,
                         dependencies.metrics,
@@ -164,10 +170,12 @@ def make_dependencies(
 ) -> EndpointDependencies:
     """The dependencies of all endpoints."""
     metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
+    outside.authority.report = BusMetrics(metrics.registry).count_forged
+    tokens = make_tokens(Sealer(options.keys.tokens), options.policies)
     return EndpointDependencies(
         pool=pool,
-        services=make_services(sealer, options.policies, passwords, outside),
-        authoriser=Authoriser(make_tokens(sealer, options.policies)),
+        services=make_services(sealer, options.policies, passwords, outside, tokens),
+        authoriser=Authoriser(tokens),
         limits=RateLimiter(redis, metrics, timeout_s=http.redis_timeout_s, overrides=http.limits),
         metrics=metrics,
         # Twice the hashing threads, because a request also does other work; at most half the pool.
@@ -189,7 +197,7 @@ def make_dependencies(
 def make_request_reader(
     options: ApiOptions,
     pool: Pool,
-    bus: BusClient,
+    outside: OutsideClients,
     sealer: Sealer,
     handlers: RequestHandlers,
     http_metrics: HttpMetrics,
@@ -199,10 +207,10 @@ def make_request_reader(
     connection for leases and outcomes of runs."""
     metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
-    shares = make_request_shares(options.request_concurrency)
+    shares, bus, authority = make_request_shares(options.request_concurrency), outside.bus, outside.authority
     service = MediaRequests(handlers, transactions, IdempotentRuns(sealer), metrics, _now, shares, finder)
     return RequestReader(
-        RequestStream(bus, sealer),
+        RequestStream(bus, authority.unsigned, authority=authority),
         service.answer,
         metrics,
         concurrency=options.request_concurrency,

@@ -8,6 +8,7 @@ from control import (
     analytics_commands,
     backup_commands,
     billing_commands,
+    key_commands,
     price_commands,
     provider_commands,
 )
@@ -53,4 +54,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
     backup_commands.add_arguments(backups)
     backups.set_defaults(command=commands_by_name["backups"])
+    keys = commands.add_parser("keys", help="make keys and passes, seal the database anew, revoke media nodes")
+    key_commands.add_arguments(keys)
+    keys.set_defaults(command=commands_by_name["keys"])
     return parser

@@ -22,14 +22,14 @@ _MARKS: Final = {True: "ok", False: "BAD", None: "not checked"}
 
 @dataclass(frozen=True, slots=True)
 class BackupCommandOptions:
-    """backup_keys, secret_keys: of 32 bytes each, or none. restore_url: of the server for checks; may be empty.
+    """backup_keys, vault_keys: of 32 bytes each, or none. restore_url: of the server for checks; may be empty.
     database_url: may be empty for all but `create`; then a check is not recorded."""
 
     backup_url: str
     database_url: str = field(repr=False)
     restore_url: str = field(repr=False)
     backup_keys: Sequence[bytes] = field(default=(), repr=False)
-    secret_keys: Sequence[bytes] = field(default=(), repr=False)
+    vault_keys: Sequence[bytes] = field(default=(), repr=False)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +99,7 @@ async def _check(archive: BackupArchive, arguments: argparse.Namespace, options:
         manifest = await archive.read_manifest(arguments.name)
     else:
         manifest = find_newest(await archive.list_manifests(), datetime.now(UTC), arguments.max_age_hours)
-    sealer = Sealer(options.secret_keys) if options.secret_keys else None
+    sealer = Sealer(options.vault_keys) if options.vault_keys else None
     checks = CheckOptions(options.restore_url, sealer, arguments.timeout_minutes * 60, arguments.keep_database)
     report = await check_backup(archive, manifest, checks)
     print(format_report(report))

@@ -10,8 +10,8 @@ from control.billing.stripe_client import StripeOptions
 from control.calls.media_assignment import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.registry import CarrierOptions, Carriers, open_carriers
+from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, bus_client
-from shared.secrets import Sealer
 from shared.storage import Storage
 
 
@@ -31,9 +31,11 @@ class OutsideOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutsideClients:
-    """bus: the Redis client, for readers of streams. billing_sink: None: the platform collects its invoices itself."""
+    """bus: the Redis client, for readers of streams. authority: what control believes nodes by. billing_sink: None: the
+    platform collects its invoices itself."""
 
     bus: BusClient
+    authority: BusAuthority
     media_assignment: MediaAssignment
     carriers: Carriers
     storage: Storage
@@ -42,16 +44,17 @@ class OutsideClients:
 
 
 @asynccontextmanager
-async def open_outside(options: OutsideOptions, sealer: Sealer) -> AsyncIterator[OutsideClients]:
+async def open_outside(options: OutsideOptions, authority: BusAuthority) -> AsyncIterator[OutsideClients]:
     """The clients, closed after the block. Connects to nothing yet: Redis, carriers and storage need not be reachable.
     Raises ValueError for an invalid storage URL."""
     bus = bus_client(options.redis_url, options.bus_timeout_s)
     try:
         async with open_carriers(options.carriers) as carriers:
-            media_assignment = MediaAssignment(bus, sealer, options.media_urls)
+            media_assignment = MediaAssignment(bus, authority, options.media_urls)
             pacer = CallPacer(bus, options.carriers.calls_per_s)
             async with _open_sink(options.stripe) as sink:
-                yield OutsideClients(bus, media_assignment, carriers, Storage(options.storage_url), pacer, sink)
+                storage = Storage(options.storage_url)
+                yield OutsideClients(bus, authority, media_assignment, carriers, storage, pacer, sink)
     finally:
         await bus.aclose()
 

@@ -23,10 +23,10 @@ TEST_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class ProviderCommandOptions:
-    """secret_keys: the first seals, all open."""
+    """vault_keys: the first seals, all open."""
 
     database_url: str = field(repr=False)
-    secret_keys: tuple[bytes, ...] = field(repr=False)
+    vault_keys: tuple[bytes, ...] = field(repr=False)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +97,7 @@ def _state(offer: ProviderOffer) -> str:
 
 
 async def _set_key(options: ProviderCommandOptions, change: KeyChange) -> int:
-    sealer = Sealer(options.secret_keys)
+    sealer = Sealer(options.vault_keys)
     async with _platform_transaction(options) as db:
         offer = await set_key(db, sealer, change)
     print(f"{offer.provider} is in service (vendor {offer.vendor}, {'with a key' if offer.platform_key else 'no key'})")
@@ -111,7 +111,7 @@ async def _list(options: ProviderCommandOptions) -> int:
 
 
 async def _test(options: ProviderCommandOptions, instance: str, timeout_s: float) -> int:
-    sealer = Sealer(options.secret_keys)
+    sealer = Sealer(options.vault_keys)
     async with _platform_transaction(options) as db:
         provider = await get_keyed_provider(db, sealer, instance)
     try:

@@ -1,5 +1,6 @@
 """Makes the services of the domain rooms, for the API and the worker alike."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +61,7 @@ from control.workspaces.service import Workspaces
 from shared.bus.health import ProviderHealthStates
 from shared.bus.webhook_queue import DeferredWebhooks
 from shared.egress import EgressGuard
-from shared.secrets import Sealer
+from shared.secrets import KEY_BYTES, Sealer
 from shared.storage import Storage
 
 
@@ -148,19 +149,24 @@ class Policies:
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
-    """Issues and reads access tokens; their keys are derived from the secret keys and rotate with them."""
+    """Issues and reads access tokens. sealer: of the token keys, from which theirs are derived."""
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 
 def _make_accounts(
-    sealer: Sealer, policies: Policies, passwords: Passwords, platform: Platform, mailer: EmailQueue
+    sealer: Sealer,
+    tokens: AccessTokens,
+    policies: Policies,
+    passwords: Passwords,
+    platform: Platform,
+    mailer: EmailQueue,
 ) -> Accounts:
     return Accounts(
         policy=policies.accounts,
         sealer=sealer,
         email_queue=mailer,
         passwords=passwords,
-        tokens=make_tokens(sealer, policies),
+        tokens=tokens,
         platform=platform,
     )
 
@@ -178,11 +184,19 @@ def _make_billing(
     )
 
 
-def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
-    """passwords: owns threads; the caller closes it."""
+def make_services(
+    sealer: Sealer,
+    policies: Policies,
+    passwords: Passwords,
+    outside: OutsideClients,
+    tokens: AccessTokens | None = None,
+) -> Services:
+    """sealer: of the vault keys. passwords: owns threads; the caller closes it. tokens: None in programs in which
+    nobody signs in; they have a key that nobody else knows."""
+    tokens = tokens or make_tokens(Sealer([os.urandom(KEY_BYTES)]), policies)
     platform, guard = Platform(), EgressGuard(policies.egress_allow)
     mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
-    accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
+    accounts = _make_accounts(sealer, tokens, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
     checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
@@ -200,7 +214,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         workspace_analytics=WorkspaceAnalytics(),
         call_exports=CallExports(policies.exports),
         billing=billing,
-        spend_guard=SpendGuard(outside.bus),
+        spend_guard=SpendGuard(outside.bus, outside.authority.vouchers),
         numbers=Numbers(workspaces=workspaces, agents=agents, platform=platform, billing=billing),
         addresses=BusinessAddresses(workspaces),
         bundles=RegulatoryBundles(workspaces),
@@ -225,7 +239,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         call_pacer=outside.call_pacer,
         media_assignment=outside.media_assignment,
         storage=outside.storage,
-        deferred_webhooks=DeferredWebhooks(outside.bus, sealer),
+        deferred_webhooks=DeferredWebhooks(outside.bus, outside.authority.sealer),
         provider_health=ProviderHealthStates(outside.bus, "control"),
     )
 

@@ -2,7 +2,7 @@
 twice without harm."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,6 +32,8 @@ from control.integrations.bookings import make_action_runner
 from control.integrations.revocation import enqueue_workspace_revocations
 from control.integrations.sync_tasks import sync_tasks
 from control.integrations.worker_tasks import integrations_tasks
+from control.keys.revocations import watching_revocations
+from control.keys.settings import make_authority
 from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
 from control.messages.worker_tasks import messages_tasks
@@ -51,6 +53,7 @@ from control.webhooks.worker_tasks import webhooks_tasks
 from control.worker_runtime import BackgroundWorker, WorkerMetrics, serve_status
 from control.workspaces.worker_tasks import workspaces_tasks
 from shared.bus.client import BusClient, bus_client
+from shared.key_sets import KeySets
 from shared.secrets import Sealer
 
 # Longer than the consumer's blocking read of events (control/calls/event_consumer.py).
@@ -64,7 +67,7 @@ class BackgroundWorkerOptions:
     """host, port: where /healthz and /metrics are served; port 0 takes a free one."""
 
     database_url: str
-    secret_keys: Sequence[bytes]
+    keys: KeySets
     policies: Policies
     mail_url: str
     mail_from: str
@@ -72,6 +75,7 @@ class BackgroundWorkerOptions:
     carrier_recordings_deleted: bool = True
     unknown_calls_ended: bool = False
     billing_ahead: timedelta = timedelta(0)
+    accepts_unsigned: bool = False
     host: str = "127.0.0.1"
     port: int = 0
     pool_size: int = 4
@@ -184,13 +188,15 @@ def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, 
 async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[BackgroundWorker]:
     """A worker with its connections, closed after the block. Raises OSError, TimeoutError and asyncpg.PostgresError
     without a database, and ValueError for an invalid email URL."""
-    sealer, metrics = Sealer(options.secret_keys), WorkerMetrics()
+    sealer, metrics = Sealer(options.keys.vault), WorkerMetrics()
+    authority = make_authority(options.keys, options.accepts_unsigned)
+    authority.report = metrics.bus.count_forged
     sender = EmailSender(sealer, open_gateway(options.mail_url), options.mail_from)
     async with open_pool(
         options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-worker"
     ) as pool:
         with closing(Passwords(options.policies.hashing)) as passwords:
-            async with open_outside(options.outside, sealer) as outside:
+            async with open_outside(options.outside, authority) as outside, watching_revocations(pool, authority):
                 services = make_services(sealer, options.policies, passwords, outside)
                 reader = bus_client(options.outside.redis_url, EVENT_READ_TIMEOUT_S)
                 tasks = make_worker_tasks(

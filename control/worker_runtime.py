@@ -21,6 +21,7 @@ from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetri
 from control.db.partitions import PartitionState
 from control.db.pool import Connection, Pool
 from control.http.metrics import CONTENT_TYPE
+from control.keys.metrics import BusMetrics
 from shared.logs import error_fields
 from shared.process_metrics import ProcessMetrics
 from shared.supervised_task import SupervisedTask
@@ -37,6 +38,7 @@ class WorkerMetrics:
         self.events = EventCounts()
         registry.register(EventMetrics(self.events))
         self.jobs = Counter("vocalized_worker_jobs", "Attempts of jobs", ["job", "outcome"], registry=registry)
+        self.bus = BusMetrics(registry)
         self.done = Counter("vocalized_worker_duty_rows", "Rows that a duty processed", ["duty"], registry=registry)
         self.failed = Counter("vocalized_worker_duty_failures", "Failed runs of a duty", ["duty"], registry=registry)
         self.seconds = Histogram("vocalized_worker_duty_seconds", "Duration of a run", ["duty"], registry=registry)

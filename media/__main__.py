@@ -1,6 +1,7 @@
 """The command line of the media program: reads settings and runs the server."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from config.settings import PREFIX, MediaSettings, SettingsError, media_settings
 from media.providers.health_record import HealthPolicy
@@ -30,16 +33,21 @@ from media.providers.vendors import (
     standin,
     xai,
 )
+from media.server.bus.credentials import CredentialsFault, make_credentials
 from media.server.limits import WorkerLimits
-from media.server.worker_process import WorkerBusOptions, WorkerOptions, run_worker
+from media.server.worker_process import WorkerBusOptions, WorkerOptions, make_url, run_worker
 from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.onnx_models import ModelError
 from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
 from shared.process_metrics import metrics_folder
-from shared.secrets import parse_keys
+from shared.secrets import new_key
 from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
+
+log = structlog.get_logger()
+
+NODE_KEY: Final = f"{PREFIX}MEDIA_NODE_KEY"
 
 VENDORS: Final[tuple[Vendor, ...]] = (
     standin.VENDOR,
@@ -71,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"media: {error}", file=sys.stderr)
         return 2
     configure_logs(settings.log_level)
+    if options.bus is not None and not settings.media_pass:
+        log.warning("settings.deprecated", setting=f"{PREFIX}SECRET_KEYS", instead=f"{PREFIX}MEDIA_PASS")
     with ExitStack() as stack:
         engine = arguments.engine or settings.local_engine_socket or _start_engine(plan, stack)
         teacher = arguments.teacher or (_start_teacher(stack) if settings.media_turn_teacher else "")
@@ -96,7 +106,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
     """Raises SettingsError."""
     tokens = tuple(token.get_secret_value() for _, token in settings.twilio_auth_tokens)
     faults = [] if tokens or not settings.media_require_signature else [("TWILIO_AUTH_TOKENS", "nothing to check with")]
-    bus = None if plan is not None else _bus(settings, faults)
+    bus = None if plan is not None else _bus(arguments, settings, faults)
     completeness = _completeness(settings, faults)
     if faults:
         raise SettingsError("settings: " + "; ".join(f"{PREFIX}{name}: {fault}" for name, fault in faults))
@@ -122,15 +132,18 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
     )
 
 
-def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> WorkerBusOptions | None:
+def _bus(
+    arguments: argparse.Namespace, settings: MediaSettings, faults: list[tuple[str, str]]
+) -> WorkerBusOptions | None:
     """Adds setting errors to `faults` and returns None if there are any."""
     redis_url, known = settings.redis_url.get_secret_value(), len(faults)
     if not redis_url:
         faults.append(("REDIS_URL", "needed without --plan"))
+    url = make_url(settings.media_public_url, arguments.host or settings.media_host, arguments.port)
     try:
-        keys = parse_keys(settings.secret_keys.get_secret_value())
-    except ValueError as error:
-        faults.append(("SECRET_KEYS", str(error)))
+        credentials = make_credentials(settings, url)
+    except CredentialsFault as fault:
+        faults.append((fault.setting, str(fault)))
     try:
         if settings.storage_url:
             check_storage_url(settings.storage_url)
@@ -140,7 +153,9 @@ def _bus(settings: MediaSettings, faults: list[tuple[str, str]]) -> WorkerBusOpt
         return None
     return WorkerBusOptions(
         redis_url=redis_url,
-        secret_keys=keys,
+        own_pass=credentials.own_pass,
+        node_key=credentials.node_key,
+        unsigned_keys=credentials.unsigned_keys,
         storage_url=settings.storage_url,
         name=settings.media_node,
         beat_s=settings.media_heartbeat_s,
@@ -172,7 +187,10 @@ def _supervise(arguments: argparse.Namespace, engine: str, teacher: str, stack: 
     command += ["--state", str(arguments.state)] if arguments.state else []
     command += ["--engine", engine] if engine else []
     command += ["--teacher", teacher] if teacher else []
-    return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
+    environment = {"PROMETHEUS_MULTIPROC_DIR": metrics}
+    # They share a port: a socket may reach another process than the one whose key its ticket is sealed for.
+    environment |= {} if os.environ.get(NODE_KEY) else {NODE_KEY: new_key()}
+    return Supervisor(command, arguments.workers, environment).run()
 
 
 def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:

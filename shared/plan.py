@@ -232,6 +232,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
     control ends it for that; empty: the call just ends.
     speech: how words are said, and which are expected.
+    voucher: by which the node proves what it says of the call (shared/bus/vouchers.py); only in tickets.
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
@@ -255,6 +256,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     consent: ConsentPlan | None = None
     voicemail_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
     speech: SpeechPlan = SpeechPlan()
+    voucher: Annotated[str, Meta(max_length=300)] = ""
 
 
 def decode_plan(text: str | bytes) -> CallPlan:

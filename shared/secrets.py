@@ -34,6 +34,11 @@ class Sealer:
         self._key_ids = tuple(_expand(key, "mark", _KEY_ID_BYTES) for key in keys)
         self._ciphers: dict[tuple[bytes, str], AESGCM] = {}
 
+    @property
+    def mark(self) -> bytes:
+        """The id of the first key: a value that it sealed has it from its second byte on."""
+        return self._key_ids[0]
+
     def seal(self, plain: bytes, purpose: str) -> bytes:
         """Encrypts. The result differs each time, and `open` needs the same purpose."""
         head = _VERSION + self._key_ids[0] + os.urandom(_NONCE_BYTES)

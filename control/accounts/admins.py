@@ -21,7 +21,7 @@ from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Unauthorised
 from shared.secrets import Sealer
 
-_PURPOSE: Final = "totp"
+TOTP_PURPOSE: Final = "totp"
 _REQUIRED: Final = "admin_totp_required"
 
 
@@ -102,7 +102,7 @@ class AdminAccounts:
     async def begin_totp(self, db: Connection, admin_id: UUID, email: str, now: datetime) -> TotpOffer:
         """Stores and returns a new secret, to be confirmed by its first code. Raises Conflict (totp_enabled)."""
         secret = totp.new_secret()
-        if not await store_admins.offer_totp(db, admin_id, self._sealer.seal(secret.encode(), _PURPOSE), now):
+        if not await store_admins.offer_totp(db, admin_id, self._sealer.seal(secret.encode(), TOTP_PURPOSE), now):
             raise Conflict("A second factor is in force; remove it first.", code="totp_enabled")
         codes = await self._recovery_codes.replace(db, admin_id, now)
         return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer), codes)
@@ -182,7 +182,7 @@ class AdminAccounts:
             raise Unauthorised("This code is wrong or was used before.", code=error_code, commits=True)
 
     async def _use_totp_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> bool:
-        secret = self._sealer.open(found.totp_secret or b"", _PURPOSE).decode()
+        secret = self._sealer.open(found.totp_secret or b"", TOTP_PURPOSE).decode()
         step = totp.find_step(secret, code, now)
         return step is not None and await store_admins.use_step(db, found.admin.id, step)
 

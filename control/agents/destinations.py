@@ -54,6 +54,15 @@ def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
     return text, country
 
 
+def is_ordinary_destination(number: str) -> bool:
+    """Whether the number alone allows a call: it is one of a country, and of a type that is not expensive."""
+    try:
+        parse_destination(number)
+    except Invalid:
+        return False
+    return True
+
+
 def require_allowed(country: str, own: Collection[str], chosen: Collection[str], param: str = PARAM) -> None:
     """chosen: the countries that were set for the workspace; without any, ALWAYS and those of its own numbers (`own`)
     are allowed. Raises Invalid (code country_not_allowed)."""

@@ -36,7 +36,7 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
     """server_url: a database of the server on which a new database is made for the check, as a user who may create
-    databases and roles. sealer: of the platform's secret keys; None leaves sealed values out. timeout_s: for the whole
+    databases and roles. sealer: of the platform's vault keys; None leaves sealed values out. timeout_s: for the whole
     check. keeps_database: the restored database stays."""
 
     server_url: str = field(repr=False)
@@ -131,11 +131,11 @@ async def _read_as_programs(url: str) -> Finding:
 
 def _open_sealed(sealed: Mapping[str, bytes], sealer: Sealer | None) -> Finding:
     if sealer is None:
-        return Finding(None, "sealed values were not opened: VOCALIZED_SECRET_KEYS is not set")
+        return Finding(None, "sealed values were not opened: VOCALIZED_VAULT_KEYS is not set")
     closed = [provider for provider, key in sealed.items() if open_key(sealer, key) is None]
     if closed:
         return Finding(False, f"VOCALIZED_SECRET_KEYS does not open the key of: {', '.join(closed)}")
-    return Finding(True, f"VOCALIZED_SECRET_KEYS opens all {len(sealed)} sealed keys of providers")
+    return Finding(True, f"VOCALIZED_VAULT_KEYS opens all {len(sealed)} sealed keys of providers")
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from control.billing.reservations import Reservations
 from control.billing.spend_snapshot import NoSpendLimit, SpendSnapshot, SpendTerms
 from shared.bus.client import BusClient
 from shared.bus.granted_time import NO_LIMIT, GrantedTime, GrantedTimes
+from shared.bus.vouchers import VoucherKeys
 
 # A refusal is final if the budget was read from the database so recently; otherwise it is read again before.
 FRESH_MS: Final = 1_000
@@ -47,8 +48,9 @@ class SpendReport:
 class SpendGuard:
     """Holds no state. All methods raise BusUnavailable, and what the reader raises."""
 
-    def __init__(self, redis: BusClient) -> None:
-        self._reservations, self._granted = Reservations(redis), GrantedTimes(redis)
+    def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
+        """keys: by which nodes see that control granted a time."""
+        self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
 
     async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:
         """Reserves the first minute of a call that is about to begin. False: the limit does not allow it. Repeated, it

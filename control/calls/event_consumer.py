@@ -20,8 +20,11 @@ from control.calls.event_batch import EventUnreadable, IncomingEvent, parse_even
 from control.db.errors import UNAVAILABLE
 from control.db.pool import Pool, PoolExhausted
 from control.db.scope import enter_platform
+from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, BusUnavailable, map_redis_error
 from shared.bus.events import EventEntry, EventStream
+from shared.bus.vouchers import ForgedEntry
+from shared.events import SEQ_PER_LEG
 
 # Events that could not be stored, for people to look at; the oldest are dropped.
 ASIDE: Final = f"{PREFIX}events:aside"
@@ -45,8 +48,8 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class EventCounts:
-    """Events since the start. repeated: were stored before. set_aside: unreadable, or refused by the database. unknown:
-    of calls that do not exist. pauses: waits for PostgreSQL or Redis."""
+    """Events since the start. repeated: were stored before. set_aside: unreadable, forged, or refused by the database.
+    unknown: of calls that do not exist. pauses: waits for PostgreSQL or Redis."""
 
     written: int = 0
     repeated: int = 0
@@ -76,16 +79,17 @@ async def consume_events(
     forget: ForgetCalls,
     stop: asyncio.Event,
     *,
+    authority: BusAuthority | None = None,
     counts: EventCounts | None = None,
     pace: ConsumerPace = ConsumerPace(),
 ) -> None:
     """Runs until `stop` is set; the batch that was read by then is stored first. Several processes may run it at once.
 
     redis: its timeout must be longer than `pace.wait_s`. forget: removes calls' conversations from the bus; called
-    after the commit, and again for an event that comes again.
+    after the commit, and again for an event that comes again. authority: believes events; None believes all.
     """
-    consumer = _Consumer(pool, redis, forget, stop, counts if counts is not None else EventCounts(), pace)
-    await consumer.run()
+    counts = counts if counts is not None else EventCounts()
+    await _Consumer(pool, redis, forget, stop, authority, counts, pace).run()
 
 
 class _Consumer:
@@ -95,11 +99,12 @@ class _Consumer:
         redis: BusClient,
         forget: ForgetCalls,
         stop: asyncio.Event,
+        authority: BusAuthority | None,
         counts: EventCounts,
         pace: ConsumerPace,
     ) -> None:
         self._pool, self._redis, self._stop, self._counts, self._pace = pool, redis, stop, counts, pace
-        self._forget = forget
+        self._forget, self._authority = forget, authority
         self._ended: list[UUID] = []  # calls to be forgotten
         self._stream = EventStream(redis)
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
@@ -138,7 +143,7 @@ class _Consumer:
         done = []
         for entry in entries:
             try:
-                readable.append(parse_event(entry.id, entry.line))
+                readable.append(self._parse(entry))
             except EventUnreadable as fault:
                 await self._set_aside(entry, str(fault))
                 done.append(entry.id)
@@ -149,6 +154,18 @@ class _Consumer:
             await self._forget(self._ended)
         if done:
             await self._stream.remove(done)
+
+    def _parse(self, entry: EventEntry) -> IncomingEvent:
+        """Raises EventUnreadable, also for an event that the node with the call's stream has not written."""
+        event = parse_event(entry.id, entry.line)
+        if self._authority is not None:
+            leg = event.seq // SEQ_PER_LEG
+            try:
+                self._authority.check_event(event.envelope.call_id, leg, entry.line, entry.proof)
+            except ForgedEntry as fault:
+                self._authority.count_forged("event", fault)
+                raise EventUnreadable("forged") from None
+        return event
 
     async def _store(self, events: Sequence[IncomingEvent]) -> list[str]:
         """Returns the finished entries; waits while the database is unavailable."""

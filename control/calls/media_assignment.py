@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from control.calls.model import AdmittedCall
+from control.calls.stream_assignments import Assignment, Assignments
+from shared.bus.authority import BusAuthority
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusClient, BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, Command, CommandStream
 from shared.bus.live import LiveCall, LiveCalls
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.bus.tickets import Ticket, Tickets
+from shared.bus.vouchers import ForgedEntry
 from shared.ids import new_id
 from shared.secrets import Sealer
 
@@ -44,23 +49,55 @@ class StreamTarget:
 class MediaAssignment:
     """All methods raise BusUnavailable, except `assign`, which raises NoMediaNode then."""
 
-    def __init__(self, bus: BusClient, sealer: Sealer, allowed: Sequence[str] = ()) -> None:
-        """allowed: the only media addresses that calls are assigned to; empty allows every node."""
-        self._nodes = NodeRegistry(bus, allowed=allowed)
-        self._tickets = Tickets(bus, sealer)
-        self._checkpoints = Checkpoints(bus, sealer)
-        self._live = LiveCalls(bus)
-        self._commands = CommandStream(bus)
+    def __init__(self, bus: BusClient, authority: BusAuthority, allowed: Sequence[str] = ()) -> None:
+        """allowed: the only media addresses that calls are assigned to, all below one that ends with `/*`; empty allows
+        every node."""
+        self.authority = authority
+        self._nodes = NodeRegistry(bus, authority, allowed=allowed)
+        self._tickets = Tickets(bus, authority.unsigned)
+        self._assignments = Assignments(bus, authority.sealer)
+        self._checkpoints = Checkpoints(bus, authority.unsigned, authority)
+        self._live = LiveCalls(bus, authority)
+        self._commands = CommandStream(bus, authority)
 
     async def assign(self, admitted: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget:
         """Chooses a node and issues a ticket for the call's plan. exclude: ids of nodes that lost the call; if no
-        other node is alive, one of them is chosen. Raises NoMediaNode."""
+        other node is alive, one of them is chosen. Raises NoMediaNode.
+
+        A stream is assigned once: asked again, because a carrier repeats its webhook or somebody replays a captured
+        one, the answer is the same, and its ticket can be used once. Only a ticket that nobody used in time, or whose
+        node lost the call, is replaced."""
         try:
             node = await self._choose_node(exclude)
-            token = await self._tickets.issue(Ticket(admitted.carrier, admitted.carrier_call_id, admitted.plan))
+            made = Assignment(node.url, await self._issue_ticket(node, admitted), node.node_id)
+            stands = await self._assign_once(admitted, made, exclude)
         except BusUnavailable as error:
             raise NoMediaNode("bus_away") from error
-        return StreamTarget(node.url, token, node.node_id)
+        return StreamTarget(stands.url, stands.token, stands.node_id)
+
+    async def find_assignment(self, call_id: UUID, leg: int) -> StreamTarget | None:
+        """The node and ticket that a stream of a call was given."""
+        found = await self._assignments.get(call_id, leg)
+        return None if found is None else StreamTarget(found.url, found.token, found.node_id)
+
+    async def _assign_once(self, admitted: AdmittedCall, made: Assignment, exclude: Collection[str]) -> Assignment:
+        before = await self._assignments.put(admitted.call_id, admitted.leg, made)
+        if before is None:
+            return made
+        if before.node_id not in exclude and await self._tickets.is_known(before.token):
+            await self._tickets.withdraw(made.token)
+            return before
+        await self._assignments.replace(admitted.call_id, admitted.leg, made)
+        return made
+
+    async def _issue_ticket(self, node: NodeState, admitted: AdmittedCall) -> str:
+        """For a node of the version before, the plan has no voucher, which that node would not know."""
+        plan, link = admitted.plan, None
+        if node.card:
+            peer = self.authority.enrolment.find_peer(node.card)
+            voucher = self.authority.vouchers.issue(str(admitted.call_id), admitted.leg, peer.key)
+            plan, link = msgspec.structs.replace(plan, voucher=voucher.text), peer.link
+        return await self._tickets.issue(Ticket(admitted.carrier, admitted.carrier_call_id, plan), link=link)
 
     async def wait_for_outcome(
         self, call_id: UUID, node_id: str | None, wait_s: float, *, leg: int = 0
@@ -132,7 +169,7 @@ class MediaAssignment:
                 return OUTCOME_UNKNOWN
             raise CallNotLive
         sent = CallCommand(command_id or new_id(), str(call_id), command, sending=new_id())
-        await self._commands.send(call.node_id, sent)
+        await self._commands.send(call.node_id, sent, self._find_link(call))
         return await self._commands.wait_for_answer(sent.id, wait_s)
 
     async def _is_done(self, command_id: str) -> bool:
@@ -146,6 +183,14 @@ class MediaAssignment:
         """Those of these calls that a node reports."""
         found = await self._live.get([str(call_id) for call_id in call_ids])
         return {call_id: one for call_id, one in zip(call_ids, found, strict=True) if one is not None}
+
+    def _find_link(self, call: LiveCall) -> Sealer | None:
+        """Raises CallNotLive for a call whose node is not believed any more."""
+        try:
+            return self.authority.enrolment.find_peer(call.card).link if call.card else None
+        except ForgedEntry as fault:
+            self.authority.count_forged("live", fault)
+            raise CallNotLive from None
 
     async def _choose_node(self, exclude: Collection[str]) -> NodeState:
         node = await self._nodes.choose(exclude)

@@ -98,7 +98,14 @@ def calls_tasks(
         REDACT_RECORDINGS: make_redact_recordings_job(pool, storage),
         JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
     }
-    consume = partial(consume_events, pool, event_reader, media_assignment.forget_conversations, counts=counts)
+    consume = partial(
+        consume_events,
+        pool,
+        event_reader,
+        media_assignment.forget_conversations,
+        authority=media_assignment.authority,
+        counts=counts,
+    )
     return WorkerTasks(handlers, duties, {"events": consume}, _LIMITS)
 
 

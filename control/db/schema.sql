@@ -2175,6 +2175,15 @@ CREATE TABLE public.retention_progress (
 );
 
 --
+-- Name: revoked_media_passes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.revoked_media_passes (
+    url text NOT NULL,
+    made_before timestamp with time zone NOT NULL
+);
+
+--
 -- Name: rollup_dirty; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -3102,6 +3111,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: revoked_media_passes; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: rollup_dirty; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3203,6 +3216,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
+INSERT INTO public.schema_migrations VALUES ('20261127003801');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -4134,6 +4148,13 @@ ALTER TABLE ONLY public.retention_limits
 
 ALTER TABLE ONLY public.retention_progress
     ADD CONSTRAINT retention_progress_pkey PRIMARY KEY (workspace_id, kind);
+
+--
+-- Name: revoked_media_passes revoked_media_passes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.revoked_media_passes
+    ADD CONSTRAINT revoked_media_passes_pkey PRIMARY KEY (url);
 
 --
 -- Name: rollup_dirty rollup_dirty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -6538,6 +6559,12 @@ CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public
 CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: revoked_media_passes platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.revoked_media_passes FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6602,6 +6629,12 @@ ALTER TABLE public.retention_limits ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.retention_progress ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: revoked_media_passes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.revoked_media_passes ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: rollup_dirty; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7776,6 +7809,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.retention_limits TO vocalized_
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.retention_progress TO vocalized_app;
+
+--
+-- Name: TABLE revoked_media_passes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_app;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -

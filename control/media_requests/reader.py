@@ -156,7 +156,7 @@ class RequestReader:
             return
         assert entry.request is not None, "an unreadable entry is not admitted"
         reply = await self._answer(entry.request, left_s)
-        await self._stream.reply(entry.id, entry.request.node_id, reply)
+        await self._stream.reply(entry.id, entry.request.node_id, reply, entry.link)
 
     async def _pause(self, reason: str) -> None:
         if not self._is_paused:

@@ -8,7 +8,7 @@ from control.outbound_webhooks.signature import new_secret
 from shared.secrets import Sealer
 
 OVERLAP: Final = timedelta(hours=24)
-_PURPOSE: Final = "outbound webhook"
+WEBHOOK_SECRET_PURPOSE: Final = "outbound webhook"
 
 
 class SecretSafe:
@@ -20,7 +20,7 @@ class SecretSafe:
     def create(self) -> tuple[str, SealedSecrets]:
         """A new secret, to be shown once, and what is stored of it."""
         secret = new_secret()
-        return secret, SealedSecrets(self._sealer.seal(secret.encode(), _PURPOSE))
+        return secret, SealedSecrets(self._sealer.seal(secret.encode(), WEBHOOK_SECRET_PURPOSE))
 
     def rotate(self, before: SealedSecrets, now: datetime) -> tuple[str, SealedSecrets]:
         """As `create`; the current secret signs as well for 24 hours, one before it no longer."""
@@ -32,4 +32,4 @@ class SecretSafe:
         valid = [sealed.current]
         if sealed.old is not None and sealed.old_until is not None and now < sealed.old_until:
             valid.append(sealed.old)
-        return [self._sealer.open(one, _PURPOSE).decode() for one in valid]
+        return [self._sealer.open(one, WEBHOOK_SECRET_PURPOSE).decode() for one in valid]

@@ -39,6 +39,7 @@ from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.vad import VadEngine
 from shared.bus.client import bus_client
+from shared.bus.enrolment import MediaPass, NodeIdentity, NodeKey
 from shared.egress import EgressGuard
 from shared.plan import CallPlan
 from shared.secrets import Sealer
@@ -49,12 +50,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WorkerBusOptions:
-    """How a worker reaches control. secret_keys: control's, to open plans. storage_url: if empty, recordings stay on
-    this machine. name: prefix of the node id; if empty, the machine's name. beat_s: time between heartbeats.
-    timeout_s: of Redis. max_requests: to control, that wait for a reply at once."""
+    """How a worker reaches control. own_pass: by which control believes it. node_key: private key of the machine's
+    processes; empty: a new one. unsigned_keys: the one set of keys of the version before, for control of that version;
+    empty: it is not believed. storage_url: if empty, recordings stay on this machine. name: prefix of the node id; if
+    empty, the machine's name. beat_s: time between heartbeats. timeout_s: of Redis. max_requests: to control, that wait
+    for a reply at once."""
 
     redis_url: str = field(repr=False)
-    secret_keys: tuple[bytes, ...] = field(repr=False)
+    own_pass: MediaPass
+    node_key: bytes = field(default=b"", repr=False)
+    unsigned_keys: tuple[bytes, ...] = field(default=(), repr=False)
     storage_url: str = ""
     name: str = ""
     beat_s: float = 1.0
@@ -95,8 +100,12 @@ class WorkerOptions:
     @property
     def url(self) -> str:
         """Base of the sockets as carriers reach them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url or f"ws://{host}:{self.port}"
+        return make_url(self.public_url, self.host, self.port)
+
+
+def make_url(public_url: str, host: str, port: int) -> str:
+    """Base of the sockets as carriers reach them: the public one, else the address listened on."""
+    return public_url or f"ws://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +211,15 @@ async def _stream_backend(
     storage = Storage(bus.storage_url) if bus.storage_url else None
     redis = bus_client(bus.redis_url, bus.timeout_s)
     try:
-        resources = NodeResources(redis, Sealer(bus.secret_keys), storage, disk, metrics, board)
+        resources = NodeResources(
+            redis=redis,
+            identity=NodeIdentity(NodeKey(bus.node_key or None), bus.own_pass),
+            unsigned=Sealer(bus.unsigned_keys) if bus.unsigned_keys else None,
+            storage=storage,
+            disk=disk,
+            metrics=metrics,
+            provider_health=board,
+        )
         node = NodeServices(_node_options(options, bus), resources)
         try:
             yield StreamBackend(node.plans, node.records, node)
@@ -270,7 +287,7 @@ def _health_board(options: WorkerOptions, metrics: Metrics) -> HealthBoard:
 
 def _health_secret(options: WorkerOptions) -> bytes:
     """The key of the fingerprints of accounts: on the bus the same for all nodes; else empty."""
-    return Sealer(options.bus.secret_keys).derive("provider health")[0] if options.bus else b""
+    return options.bus.own_pass.fingerprints if options.bus else b""
 
 
 def _judge(plan: CallPlan | None) -> Callable[[bytes], float] | None:

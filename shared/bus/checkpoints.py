@@ -1,4 +1,5 @@
-"""What a call needs to be resumed on another node: its conversation after each turn, and how its stream ended."""
+"""What a call needs to be resumed on another node: its conversation after each turn, and how its stream ended. The node
+seals both by its voucher: only control can read them, and sees that the node had the stream."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,12 +7,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
+from shared.bus.vouchers import ForgedEntry, StreamVoucher
 from shared.events import CallUsage
 from shared.plan import HeardMessage
 from shared.secrets import Sealer, UnsealError
 
 PURPOSE: Final = "checkpoint"
+OUTCOME_PURPOSE: Final = "outcome"
 TTL_S: Final = 4 * 3600 + 600
 OUTCOME_TTL_S: Final = 3600
 # How long the conversation of a transferred caller is kept: longer than the target's phone rings.
@@ -50,14 +54,16 @@ class StreamOutcome(Struct, frozen=True, omit_defaults=True):
 
 
 class Checkpoints:
-    """Checkpoints are stored sealed. All methods raise BusUnavailable."""
+    """Both ends. All methods raise BusUnavailable."""
 
-    def __init__(self, redis: BusClient, sealer: Sealer) -> None:
-        self._redis, self._sealer = redis, sealer
+    def __init__(self, redis: BusClient, unsigned: Sealer | None, authority: BusAuthority | None = None) -> None:
+        """unsigned: seals and opens checkpoints of streams without a voucher, which programs of the version before
+        began; None has none. authority: at control's end; only it can read what a voucher has sealed."""
+        self._redis, self._unsigned, self._authority = redis, unsigned, authority
 
-    async def put(self, checkpoint: Checkpoint, ttl_s: int = TTL_S) -> None:
+    async def put(self, checkpoint: Checkpoint, ttl_s: int = TTL_S, *, voucher: StreamVoucher | None = None) -> None:
         """Replaces the call's previous checkpoint. ttl_s: seconds until it expires."""
-        sealed = self._sealer.seal(msgspec.json.encode(checkpoint), PURPOSE)
+        sealed = self._seal(msgspec.json.encode(checkpoint), voucher)
         async with map_redis_error():
             await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=ttl_s)
 
@@ -66,25 +72,67 @@ class Checkpoints:
         async with map_redis_error():
             sealed: Any = await self._redis.get(_checkpoint_key(call_id))
         try:
-            return msgspec.json.decode(self._sealer.open(sealed, PURPOSE), type=Checkpoint) if sealed else None
+            return self._open_checkpoint(call_id, sealed) if sealed else None
+        except ForgedEntry as fault:
+            self._count_forged("checkpoint", fault)
         except (UnsealError, msgspec.DecodeError):
-            return None
+            pass
+        return None
 
     async def delete(self, call_ids: Sequence[str]) -> None:
         """Deletes the checkpoints of calls that have ended and are stored. Their outcomes stay until they expire."""
         if call_ids:
             await delete_keys(self._redis, map(_checkpoint_key, call_ids))
 
-    async def put_outcome(self, call_id: str, outcome: StreamOutcome) -> None:
+    async def put_outcome(self, call_id: str, outcome: StreamOutcome, *, voucher: StreamVoucher | None = None) -> None:
         """Media calls this before it closes the socket, so that the carrier is not routed to media again."""
+        text = msgspec.json.encode(outcome)
         async with map_redis_error():
-            await self._redis.set(_outcome_key(call_id), msgspec.json.encode(outcome), ex=OUTCOME_TTL_S)
+            await self._redis.set(
+                _outcome_key(call_id), voucher.seal(text, OUTCOME_PURPOSE) if voucher else text, ex=OUTCOME_TTL_S
+            )
 
     async def get_outcome(self, call_id: str) -> StreamOutcome | None:
-        """None while the conversation has not ended."""
+        """None while the conversation has not ended, and for an outcome that the stream's node has not written."""
         async with map_redis_error():
-            text = await self._redis.get(_outcome_key(call_id))
-        return msgspec.json.decode(text, type=StreamOutcome) if text else None
+            text: Any = await self._redis.get(_outcome_key(call_id))
+        try:
+            return self._open_outcome(call_id, text) if text else None
+        except ForgedEntry as fault:
+            self._count_forged("outcome", fault)
+        except msgspec.DecodeError:
+            self._count_forged("outcome", ForgedEntry("unreadable"))
+        return None
+
+    def _open_outcome(self, call_id: str, text: bytes) -> StreamOutcome:
+        speaker, plain = (
+            (None, text) if self._authority is None else self._authority.open(call_id, text, OUTCOME_PURPOSE)
+        )
+        outcome = msgspec.json.decode(plain, type=StreamOutcome)
+        if speaker is not None and speaker.leg != outcome.leg:
+            raise ForgedEntry("other stream")
+        return outcome
+
+    def _open_checkpoint(self, call_id: str, sealed: bytes) -> Checkpoint:
+        """That of a node whose pass was revoked since is still the conversation that the caller had."""
+        authority = self._authority
+        speaker, plain = (None, sealed) if authority is None else authority.open(call_id, sealed, PURPOSE, keeps=True)
+        if speaker is None:
+            plain = b"" if self._unsigned is None else self._unsigned.open(sealed, PURPOSE)
+        checkpoint = msgspec.json.decode(plain, type=Checkpoint)
+        if speaker is not None and (speaker.leg, call_id) != (checkpoint.leg, checkpoint.call_id):
+            raise ForgedEntry("other stream")
+        return checkpoint
+
+    def _seal(self, plain: bytes, voucher: StreamVoucher | None) -> bytes:
+        if voucher is not None:
+            return voucher.seal(plain, PURPOSE)
+        assert self._unsigned is not None, "a stream without a voucher is only of the version before"
+        return self._unsigned.seal(plain, PURPOSE)
+
+    def _count_forged(self, kind: str, fault: ForgedEntry) -> None:
+        if self._authority is not None:
+            self._authority.count_forged(kind, fault)
 
 
 def _checkpoint_key(call_id: str) -> str:

@@ -1,13 +1,21 @@
-"""Commands from control to a running call. Each has an id, so that a repeat is harmless, and gets an answer."""
+"""Commands from control to a running call. Each has an id, so that a repeat is harmless, and gets an answer. A
+command is sealed for its node, and an answer by it."""
 
 import asyncio
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import structlog
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, map_redis_error, redis_key
+from shared.bus.enrolment import NodeIdentity
+from shared.bus.vouchers import ForgedEntry
 from shared.events import EndReason
+from shared.secrets import Sealer, UnsealError
+
+log = structlog.get_logger()
 
 MAX_LENGTH: Final = 1_000
 ANSWER_TTL_S: Final = 120
@@ -19,6 +27,8 @@ DONE: Final = "done"
 # Another sending of the command was claimed, and what came of it is not known: its node was lost, or has forgotten it,
 # or the call is over.
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
+PURPOSE: Final = "command"
+ANSWER_PURPOSE: Final = "answer"
 _POLL_S: Final = 0.02
 _FIELD: Final = b"c"
 
@@ -58,31 +68,45 @@ Command = EndCall | SayText | TransferCall
 
 class CallCommand(Struct, frozen=True, omit_defaults=True):
     """A command for one call. id: of this command, the same when it is sent again. sending: id of this sending of it;
-    empty from the version before, which sends each command once."""
+    empty from the version before, which sends each command once. is_sealed: set by the node that reads it: control has
+    sealed it for this node, and expects such an answer."""
 
     id: str
     call_id: str
     command: Command
     sending: str = ""
+    is_sealed: bool = False
 
 
 class CommandStream:
     """One stream per node. All methods raise BusUnavailable."""
 
-    def __init__(self, redis: BusClient) -> None:
-        self._redis = redis
+    def __init__(
+        self,
+        redis: BusClient,
+        authority: BusAuthority | None = None,
+        *,
+        identity: NodeIdentity | None = None,
+        takes_unsigned: bool = True,
+    ) -> None:
+        """authority: at control's end; without it, answers without a proof are believed. identity: of the node that
+        reads. takes_unsigned: the node carries out commands that are not sealed for it, too."""
+        self._redis, self._authority, self._identity = redis, authority, identity
+        self._takes_unsigned = takes_unsigned
 
-    async def send(self, node_id: str, command: CallCommand) -> None:
-        """Appends a command to the stream of the node that runs the call."""
-        key = _stream_key(node_id)
+    async def send(self, node_id: str, command: CallCommand, link: Sealer | None = None) -> None:
+        """Appends a command to the stream of the node that runs the call. link: to that node; None: it is one of the
+        version before."""
+        key, text = _stream_key(node_id), msgspec.json.encode(command)
+        text = text if link is None else link.seal(text, PURPOSE)
         async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.xadd(key, {_FIELD: msgspec.json.encode(command)}, maxlen=MAX_LENGTH, approximate=True)
+            pipe.xadd(key, {_FIELD: text}, maxlen=MAX_LENGTH, approximate=True)
             pipe.expire(key, STREAM_TTL_S)
             await pipe.execute()
 
     async def read(self, node_id: str, after: str, wait_s: float) -> tuple[str, list[CallCommand]]:
         """Returns the new position and the commands after position `after` ("0" is the beginning). Skips commands that
-        cannot be decoded."""
+        cannot be decoded, or that control did not send."""
         async with map_redis_error():
             found: Any = await self._redis.xread(
                 {_stream_key(node_id): after}, count=100, block=max(1, round(wait_s * 1000))
@@ -91,11 +115,23 @@ class CommandStream:
         for _, entries in found or ():
             for name, fields in entries:
                 after = name.decode()
-                try:
-                    commands.append(msgspec.json.decode(fields.get(_FIELD, b""), type=CallCommand))
-                except msgspec.DecodeError:
-                    continue
+                received = self._open(fields.get(_FIELD, b""))
+                commands += [] if received is None else [received]
         return after, commands
+
+    def _open(self, text: bytes) -> CallCommand | None:
+        try:
+            if self._identity is not None and not text.startswith(b"{"):
+                plain = self._identity.link.open(text, PURPOSE)
+                return msgspec.structs.replace(msgspec.json.decode(plain, type=CallCommand), is_sealed=True)
+            if self._takes_unsigned:
+                return msgspec.structs.replace(msgspec.json.decode(text, type=CallCommand), is_sealed=False)
+            log.warning("bus.entry_forged", kind="command", reason="unsigned")
+        except UnsealError:
+            log.warning("bus.entry_forged", kind="command", reason="changed")
+        except msgspec.DecodeError:
+            pass
+        return None
 
     async def claim(self, command: CallCommand) -> bool:
         """Whether this sending of the command may be carried out: only the first that claims it may, whichever node it
@@ -112,10 +148,14 @@ class CommandStream:
         async with map_redis_error():
             return bool(await self._redis.exists(_claim_key(command_id)))
 
-    async def answer(self, command_id: str, outcome: str) -> None:
-        """outcome: DONE, OUTCOME_UNKNOWN, or the reason why the command was refused."""
+    async def answer(self, command_id: str, outcome: str, *, is_sealed: bool = False) -> None:
+        """outcome: DONE, OUTCOME_UNKNOWN, or the reason why the command was refused. is_sealed: the command was."""
+        text = outcome.encode()
+        if is_sealed and self._identity is not None:
+            sealed = self._identity.link.seal(f"{command_id} {outcome}".encode(), ANSWER_PURPOSE)
+            text = self._identity.card.encode() + b" " + sealed
         async with map_redis_error():
-            await self._redis.set(_answer_key(command_id), outcome, ex=ANSWER_TTL_S)
+            await self._redis.set(_answer_key(command_id), text, ex=ANSWER_TTL_S)
 
     async def forget_answer(self, command_id: str) -> None:
         """Removes the answer to a command that is sent again."""
@@ -129,11 +169,37 @@ class CommandStream:
         while True:
             async with map_redis_error():
                 text: Any = await self._redis.get(_answer_key(command_id))
-            if text is not None:
-                return str(text.decode())
+            outcome = None if text is None else self._open_answer(command_id, text)
+            if outcome is not None:
+                return outcome
             if loop.time() >= until:
                 return None
             await asyncio.sleep(_POLL_S)
+
+    def _open_answer(self, command_id: str, text: bytes) -> str | None:
+        """None for an answer that no node has given."""
+        if self._authority is None:
+            return text.decode()
+        try:
+            return _open_answer(self._authority, command_id, text)
+        except ForgedEntry as fault:
+            self._authority.count_forged("answer", fault)
+        except UnsealError:
+            self._authority.count_forged("answer", ForgedEntry("changed"))
+        return None
+
+
+def _open_answer(authority: BusAuthority, command_id: str, text: bytes) -> str:
+    card, separator, sealed = text.partition(b" ")
+    if not separator:
+        if authority.unsigned is None:
+            raise ForgedEntry("unsigned")
+        return text.decode("utf-8", "replace")
+    peer = authority.enrolment.find_peer(card.decode("ascii", "replace"))
+    answered, _, outcome = peer.link.open(sealed, ANSWER_PURPOSE).decode().partition(" ")
+    if answered != command_id:
+        raise ForgedEntry("other command")
+    return outcome
 
 
 def _stream_key(node_id: str) -> str:

@@ -1,23 +1,29 @@
 """The calls' events on their way from media to the database: one stream, read by a consumer group. An entry is removed
-when its event is stored."""
+when its event is stored. Before a line stands the proof that its node had the stream, and a space; not before lines of
+the version before, which begin with a brace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.bus.authority import EVENT_PURPOSE
 from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error
+from shared.bus.vouchers import StreamVoucher
 
 STREAM: Final = f"{PREFIX}events"
 GROUP: Final = "records"
 _FIELD: Final = b"e"
+_PROOF: Final = b"p"
 
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """One event of the stream. line: as shared.events.encode_event wrote it; not decoded, for it may be invalid."""
+    """One event of the stream. line: as shared.events.encode_event wrote it; not decoded, for it may be invalid. proof:
+    see shared/bus/vouchers.py; empty if it has none."""
 
     id: str
     line: bytes
+    proof: bytes = b""
 
 
 class EventStream:
@@ -27,10 +33,12 @@ class EventStream:
         self._redis = redis
 
     async def append(self, lines: Sequence[bytes]) -> None:
-        """Appends events in order. When it raises, some may have been stored; sending them again is harmless."""
+        """Appends events in order, as `prove_line` wrote them. When it raises, some may have been stored; sending them
+        again is harmless."""
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for line in lines:
-                pipe.xadd(STREAM, {_FIELD: line})
+                proof, event = split_line(line)
+                pipe.xadd(STREAM, {_FIELD: event, _PROOF: proof} if proof else {_FIELD: event})
             await pipe.execute()
 
     async def create_group(self) -> None:
@@ -64,5 +72,20 @@ class EventStream:
             return int(await self._redis.xlen(STREAM))
 
 
+def prove_line(line: bytes, voucher: StreamVoucher | None) -> bytes:
+    """The event with its proof, as it waits in memory or on disk. voucher: None of a stream that has none."""
+    return line if voucher is None else voucher.sign(line, EVENT_PURPOSE) + b" " + line
+
+
+def split_line(line: bytes) -> tuple[bytes, bytes]:
+    """The proof, or nothing, and the event."""
+    if line.startswith(b"{"):
+        return b"", line
+    proof, _, event = line.partition(b" ")
+    return (proof, event) if event else (b"", line)
+
+
 def _entries(found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[EventEntry]:
-    return [EventEntry(name.decode(), fields[_FIELD]) for name, fields in found if fields]
+    return [
+        EventEntry(name.decode(), fields.get(_FIELD, b""), fields.get(_PROOF, b"")) for name, fields in found if fields
+    ]

@@ -9,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
+import structlog
 from msgspec import Meta, Struct
 
 from shared.bus.client import BusClient, map_redis_error, redis_key
+from shared.bus.vouchers import StreamVoucher, VoucherKeys
+
+log = structlog.get_logger()
 
 # Longer than the longest call.
 TTL_S: Final = 6 * 3600
@@ -21,10 +25,12 @@ LAST_WORDS_S: Final = 8
 
 
 class GrantedTime(Struct, frozen=True, omit_defaults=True):
-    """seconds: from the call's beginning. is_last: more was refused."""
+    """seconds: from the call's beginning. is_last: more was refused. proof: that control says so; see
+    `VoucherKeys.sign_grant`."""
 
     seconds: Annotated[int, Meta(ge=0)]
     is_last: bool = False
+    proof: str = ""
 
     @property
     def ends_s(self) -> int:
@@ -38,8 +44,9 @@ NO_LIMIT: Final = GrantedTime(TTL_S)
 class GrantedTimes:
     """Both methods raise BusUnavailable."""
 
-    def __init__(self, redis: BusClient) -> None:
-        self._redis = redis
+    def __init__(self, redis: BusClient, keys: VoucherKeys | None = None) -> None:
+        """keys: sign what is written, at control's end."""
+        self._redis, self._keys = redis, keys
 
     async def write(self, granted: Mapping[str, GrantedTime]) -> None:
         """Writes the time of several calls, by their ids, in one round trip."""
@@ -47,25 +54,45 @@ class GrantedTimes:
             return
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for call_id, one in granted.items():
-                pipe.set(_key(call_id), msgspec.json.encode(one), ex=TTL_S)
+                pipe.set(_key(call_id), msgspec.json.encode(self._sign(call_id, one)), ex=TTL_S)
             await pipe.execute()
 
-    async def read(self, call_ids: Sequence[str]) -> list[GrantedTime | None]:
-        """In the order of `call_ids`; None for calls without a limit, and for entries that cannot be decoded."""
+    async def read(
+        self, call_ids: Sequence[str], vouchers: Mapping[str, StreamVoucher] | None = None
+    ) -> list[GrantedTime | None]:
+        """In the order of `call_ids`; None for calls without a limit, and for entries that cannot be decoded, or that
+        control did not write. vouchers: by call; an entry of a call without one needs no proof."""
         if not call_ids:
             return []
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for call_id in call_ids:
                 pipe.get(_key(call_id))
             found = await pipe.execute()
-        return [_decode(text) for text in found]
+        vouchers = vouchers or {}
+        entries = zip(call_ids, found, strict=True)
+        return [_decode(call_id, text, vouchers.get(call_id)) for call_id, text in entries]
+
+    def _sign(self, call_id: str, granted: GrantedTime) -> GrantedTime:
+        if self._keys is None:
+            return granted
+        return msgspec.structs.replace(granted, proof=self._keys.sign_grant(call_id, _body(granted)))
 
 
-def _decode(text: bytes | None) -> GrantedTime | None:
+def _decode(call_id: str, text: bytes | None, voucher: StreamVoucher | None) -> GrantedTime | None:
     try:
-        return None if text is None else msgspec.json.decode(text, type=GrantedTime)
+        granted = None if text is None else msgspec.json.decode(text, type=GrantedTime)
     except msgspec.DecodeError:
         return None
+    if granted is None:
+        return None
+    if voucher is not None and not voucher.is_granted(_body(granted), granted.proof):
+        log.warning("bus.entry_forged", kind="granted_time", call_id=call_id)
+        return None
+    return msgspec.structs.replace(granted, proof="")
+
+
+def _body(granted: GrantedTime) -> bytes:
+    return f"{granted.seconds} {int(granted.is_last)}".encode()
 
 
 def _key(call_id: str) -> str:

@@ -1,12 +1,18 @@
 """Registry of the media nodes, and the choice of one for the next call. A node is one event loop of a media server."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
+from shared.bus.enrolment import NodeIdentity, matches_url
+from shared.bus.vouchers import ForgedEntry
+from shared.secrets import UnsealError
 
 BEAT_S: Final = 1.0
 STALE_S: Final = 3.5
@@ -48,14 +54,24 @@ return out
 # all calls of a second would go to a node that has just started. Up to ARGV[2] nodes all are looked at; else ARGV[3] of
 # them, and as many again, ARGV[4] times at most, until one of them has room. Where these draws would look at as many as
 # there are, all are looked at after the fourth, so that none with room is missed. ARGV[5]: number of excluded ids; they
-# follow, then the allowed URLs.
+# follow, then the allowed URLs; all below one that ends with `/*`.
 _CHOOSE: Final = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
 local stale, all, sample = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local excluded, allowed, names = {}, {}, 5 + tonumber(ARGV[5])
+local excluded, allowed, below, names = {}, {}, {}, 5 + tonumber(ARGV[5])
 for i = 6, names do excluded[ARGV[i]] = true end
-for i = names + 1, #ARGV do allowed[ARGV[i]] = true end
+for i = names + 1, #ARGV do
+  local url = ARGV[i]
+  if string.sub(url, -2) == '/*' then below[#below + 1] = string.sub(url, 1, -2) else allowed[url] = true end
+end
+local function is_allowed(url)
+  if allowed[url] then return true end
+  for _, start in ipairs(below) do
+    if #url > #start and string.sub(url, 1, #start) == start then return true end
+  end
+  return false
+end
 local restricted = #ARGV > names
 
 local function least_loaded(ids)
@@ -69,12 +85,14 @@ local function least_loaded(ids)
     if age > 60 * stale then
       for k = 1, 3 do redis.call('HDEL', KEYS[k], id) end
     elseif age <= stale and not excluded[id] then
-      local state = cjson.decode(states[i])
-      local calls = state.calls + tonumber(assigned[i] or '0')
-      local part = calls / math.max(state.capacity, 1)
-      local has_room = calls < state.capacity and not state.draining and (not restricted or allowed[state.url])
-      if has_room and (not least or part < least or (part == least and id < ids[best])) then
-        best, least = i, part
+      local readable, state = pcall(cjson.decode, states[i] or '')
+      if readable then
+        local calls = state.calls + tonumber(assigned[i] or '0')
+        local part = calls / math.max(state.capacity, 1)
+        local has_room = calls < state.capacity and not state.draining and (not restricted or is_allowed(state.url))
+        if has_room and (not least or part < least or (part == least and id < ids[best])) then
+          best, least = i, part
+        end
       end
     end
   end
@@ -97,26 +115,66 @@ LOOKED_AT_ALL: Final = 64
 SAMPLE: Final = 16
 # 512 nodes. Of more, with one in a hundred that has room, the draws miss all of these in 0.6 % of the calls.
 _MOST_SAMPLES: Final = 32
+# Entries of the registry that nobody may have written are passed over, so many for each call.
+_MOST_FORGED: Final = 8
+PURPOSE: Final = "node"
 
 
-class NodeState(Struct, frozen=True):
+class NodeState(Struct, frozen=True, omit_defaults=True):
     """url: base of the node's sockets as carriers reach it, like wss://media-1.example.com. calls, capacity: of this
-    event loop. draining: accepts no new calls."""
+    event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrolment.py). proof: that the
+    node with this key wrote the entry. Both are empty of nodes of the version before."""
 
     node_id: str
     url: str
     calls: int
     capacity: int
     draining: bool = False
+    card: str = ""
+    proof: str = ""
+
+    def signed(self, identity: NodeIdentity) -> "NodeState":
+        """The entry with its proof."""
+        sealed = identity.link.seal(self._digest(), PURPOSE)
+        return msgspec.structs.replace(self, card=identity.card, proof=urlsafe_b64encode(sealed).decode())
+
+    def require_genuine(self, authority: BusAuthority) -> None:
+        """Raises ForgedEntry unless the node with this card wrote it, and may be at this URL."""
+        if not self.card:
+            if authority.unsigned is None:
+                raise ForgedEntry("unsigned")
+            return
+        peer = authority.enrolment.find_peer(self.card)
+        if not peer.is_at(self.url):
+            raise ForgedEntry("other address")
+        try:
+            if peer.link.open(urlsafe_b64decode(self.proof), PURPOSE) != self._digest():
+                raise ForgedEntry("changed")
+        except (UnsealError, ValueError):
+            raise ForgedEntry("changed") from None
+
+    def _digest(self) -> bytes:
+        values = (self.node_id, self.url, self.calls, self.capacity, self.draining)
+        return sha256(msgspec.json.encode(values)).digest()
 
 
 class NodeRegistry:
     """All methods raise BusUnavailable."""
 
-    def __init__(self, redis: BusClient, *, allowed: Collection[str] = (), stale_s: float = STALE_S) -> None:
-        """allowed: the only URLs that calls are routed to; empty allows every node. stale_s: age of the last heartbeat
-        after which a node counts as dead."""
+    def __init__(
+        self,
+        redis: BusClient,
+        authority: BusAuthority | None = None,
+        *,
+        identity: NodeIdentity | None = None,
+        allowed: Collection[str] = (),
+        stale_s: float = STALE_S,
+    ) -> None:
+        """authority: at control's end; without it every entry is believed. identity: of the node whose entry is
+        written. allowed: the only URLs that calls are routed to, all below one that ends with `/*`; empty allows every
+        node. stale_s: age of the last heartbeat after which a node counts as dead."""
         self._redis, self._allowed, self._stale_s = redis, frozenset(allowed), stale_s
+        self._authority, self._identity = authority, identity
         self._beat = redis.register_script(_BEAT)
         self._fresh = redis.register_script(_FRESH)
         self._find = redis.register_script(_FIND)
@@ -124,6 +182,7 @@ class NodeRegistry:
 
     async def heartbeat(self, state: NodeState) -> None:
         """Called by the node itself, every BEAT_S."""
+        state = state if self._identity is None else state.signed(self._identity)
         async with map_redis_error():
             await self._beat(keys=[_STATES, _SEEN, _ASSIGNED], args=[state.node_id, msgspec.json.encode(state)])
 
@@ -138,25 +197,61 @@ class NodeRegistry:
         """Nodes with a recent heartbeat. It reads all nodes, which takes Redis 21 ms with 10,000."""
         async with map_redis_error():
             found = await self._fresh(keys=[_STATES, _SEEN, _ASSIGNED], args=[self._stale_s])
-        states = [msgspec.json.decode(text, type=NodeState) for text in found]
-        return [state for state in states if self._is_allowed(state)]
+        states = [self._read(text) for text in found]
+        return [state for state in states if state is not None and self._is_allowed(state)]
 
     async def is_alive(self, node_id: str) -> bool:
         """Whether the node has a recent heartbeat, and a URL that is allowed."""
         async with map_redis_error():
             found = await self._find(keys=[_STATES, _SEEN], args=[node_id, self._stale_s])
-        return found is not None and self._is_allowed(msgspec.json.decode(found, type=NodeState))
+        state = None if found is None else self._read(found)
+        return state is not None and self._is_allowed(state)
 
     async def choose(self, exclude: Collection[str] = ()) -> NodeState | None:
         """The least loaded node that has capacity for a call and whose id is not excluded; None if there is none, or if
         none was found. Of more than LOOKED_AT_ALL nodes, it is the least loaded of SAMPLE that are drawn by chance.
 
-        Calls assigned since the node's last heartbeat count as its load, so that a burst is spread.
+        Calls assigned since the node's last heartbeat count as its load, so that a burst is spread. Entries that are
+        forged are passed over.
         """
+        refused = list(exclude)
+        for _ in range(_MOST_FORGED):
+            found = await self._choose_entry(refused)
+            if found is None or (state := self._read(found)) is not None:
+                return None if found is None else state
+            refused.append(_name(found))
+        return None
+
+    async def _choose_entry(self, exclude: Collection[str]) -> bytes | None:
         figures: list[str | float] = [self._stale_s, LOOKED_AT_ALL, SAMPLE, _MOST_SAMPLES, len(exclude)]
         async with map_redis_error():
             found = await self._choose(keys=[_STATES, _SEEN, _ASSIGNED], args=[*figures, *exclude, *self._allowed])
-        return msgspec.json.decode(found, type=NodeState) if found else None
+        return found or None
+
+    def _read(self, text: bytes) -> NodeState | None:
+        """None for an entry that its node did not write."""
+        authority = self._authority
+        if authority is None:
+            return msgspec.json.decode(text, type=NodeState)
+        try:
+            state = msgspec.json.decode(text, type=NodeState)
+            state.require_genuine(authority)
+        except ForgedEntry as fault:
+            authority.count_forged("node", fault)
+            return None
+        except msgspec.DecodeError:
+            authority.count_forged("node", ForgedEntry("unreadable"))
+            return None
+        return state
 
     def _is_allowed(self, state: NodeState) -> bool:
-        return not self._allowed or state.url in self._allowed
+        return not self._allowed or any(matches_url(one, state.url) for one in self._allowed)
+
+
+def _name(text: bytes) -> str:
+    """The id in an entry that is not believed; empty if it has none."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return ""
+    return str(found.get("node_id", "")) if isinstance(found, dict) else ""

@@ -1,15 +1,19 @@
 """Requests of running calls to control, and the replies: one bounded stream of requests, of which one API process takes
-each; one stream of replies per node. Both are sealed, so that whoever can only write to Redis can forge neither."""
+each; one stream of replies per node. Requests are sealed by the voucher of their call's stream, replies for their node:
+so whoever can only write to Redis can forge neither, and a node can ask for its own calls only."""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error, redis_key
+from shared.bus.enrolment import NodeIdentity
+from shared.bus.vouchers import ForgedEntry, StreamVoucher
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"
@@ -27,6 +31,8 @@ LONGEST_DEADLINE_S: Final = 120.0
 REPLIES_TTL_S: Final = 300
 _MAX_SEALED_BYTES: Final = 8 * MAX_BYTES  # JSON may write one byte as six
 _FIELD: Final = b"r"
+_CALL: Final = b"c"
+_MAX_CALL_BYTES: Final = 64
 # Commands that may use Redis at once, because a client has 64 connections.
 AT_ONCE: Final = 24
 # The clock of the member of a cluster that has the stream: it also compares the deadlines.
@@ -36,7 +42,7 @@ _PUT: Final = """
 local t = redis.call('TIME')
 redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', t[1] * 1000 - tonumber(ARGV[2])))
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[1], '*', ARGV[3], ARGV[4])
+redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))
 return 1
 """
 # The first entry that brought a request's id holds it until the deadline; a copy of it is a replay. The same entry is
@@ -86,7 +92,7 @@ class RequestDropped(Exception):
 class MediaRequest(Struct, frozen=True, omit_defaults=True):
     """What a running call asks of control. id: random, and only for this request. node_id: the node that is answered.
     expires_ms: the deadline, Unix time in ms by Redis's clock. arguments: JSON text, not checked. run_id: idempotency
-    key, the same when a resumed call asks again."""
+    key, the same when a resumed call asks again. card: of the node (shared/bus/enrolment.py), for the reply."""
 
     id: Annotated[str, Meta(max_length=64)]
     node_id: Annotated[str, Meta(max_length=200)]
@@ -97,6 +103,7 @@ class MediaRequest(Struct, frozen=True, omit_defaults=True):
     expires_ms: int
     arguments: str = "{}"
     run_id: Annotated[str, Meta(max_length=200)] = ""
+    card: Annotated[str, Meta(max_length=1_000)] = ""
 
 
 class MediaReply(Struct, frozen=True, omit_defaults=True):
@@ -110,18 +117,30 @@ class MediaReply(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class RequestEntry:
-    """An entry of the stream of requests. request: None when it cannot be unsealed."""
+    """An entry of the stream of requests. request: None when it cannot be unsealed. link: to its node, for the reply;
+    None: the node is of the version before."""
 
     id: str
     request: MediaRequest | None
+    link: Sealer | None = field(default=None, repr=False)
 
 
 class RequestStream:
     """Both ends of requests and replies. All methods raise BusUnavailable."""
 
-    def __init__(self, redis: BusClient, sealer: Sealer, *, most: int = MAX_WAITING) -> None:
-        """most: limit of the requests that wait."""
-        self._redis, self._sealer, self._most = redis, sealer, most
+    def __init__(
+        self,
+        redis: BusClient,
+        unsigned: Sealer | None,
+        *,
+        identity: NodeIdentity | None = None,
+        authority: BusAuthority | None = None,
+        most: int = MAX_WAITING,
+    ) -> None:
+        """unsigned: seals and opens what has no voucher, as programs of the version before do; None does neither.
+        identity: of the node, at media's end. authority: at control's. most: limit of the requests that wait."""
+        self._redis, self._unsigned, self._most = redis, unsigned, most
+        self._identity, self._authority = identity, authority
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._now = redis.register_script(_NOW)
         self._put = redis.register_script(_PUT)
@@ -130,18 +149,30 @@ class RequestStream:
 
     # --- media's end ---
 
+    @property
+    def takes_unsigned(self) -> bool:
+        """Whether a request without a voucher can be sent."""
+        return self._unsigned is not None
+
     async def now_ms(self) -> int:
         """Redis's time, by which deadlines are set, so that the clocks of the machines don't matter."""
         async with self._gate, map_redis_error():
             seconds, micros = await self._now(keys=[STREAM])
         return int(seconds) * 1000 + int(micros) // 1000
 
-    async def send(self, request: MediaRequest) -> bool:
-        """Appends a request; returns False when too many wait."""
-        sealed = self._sealer.seal(msgspec.json.encode(request), REQUEST_PURPOSE)
+    async def send(self, request: MediaRequest, voucher: StreamVoucher | None = None) -> bool:
+        """Appends a request; returns False when too many wait. voucher: of the call's stream."""
+        fields = self._seal_request(request, voucher)
         longest_ms = round(LONGEST_DEADLINE_S * 1000)
         async with self._gate, map_redis_error():
-            return bool(await self._put(keys=[STREAM], args=[self._most, longest_ms, _FIELD, sealed]))
+            return bool(await self._put(keys=[STREAM], args=[self._most, longest_ms, *fields]))
+
+    def _seal_request(self, request: MediaRequest, voucher: StreamVoucher | None) -> list[bytes]:
+        if voucher is not None and self._identity is not None:
+            text = msgspec.json.encode(msgspec.structs.replace(request, card=self._identity.card))
+            return [_FIELD, voucher.seal(text, REQUEST_PURPOSE), _CALL, request.call_id.encode()]
+        assert self._unsigned is not None, "a stream without a voucher is only of the version before"
+        return [_FIELD, self._unsigned.seal(msgspec.json.encode(request), REQUEST_PURPOSE)]
 
     async def read_replies(self, node_id: str, wait_s: float) -> tuple[list[bytes], list[MediaReply]]:
         """Returns the ids of the node's oldest entries, which are then to be removed, and the replies in them. Leaves
@@ -150,7 +181,7 @@ class RequestStream:
         async with map_redis_error():
             found: Any = await self._redis.xread({_replies_key(node_id): "0"}, count=100, block=_block_ms(wait_s))
         entries = [entry for _, some in found or () for entry in some]
-        opened = [self._open(fields, REPLY_PURPOSE, MediaReply) for _, fields in entries]
+        opened = [self._open_reply(fields.get(_FIELD, b"")) for _, fields in entries]
         return [name for name, _ in entries], [reply for reply in opened if reply is not None]
 
     async def remove_replies(self, node_id: str, ids: Sequence[bytes]) -> None:
@@ -203,11 +234,12 @@ class RequestStream:
             raise RequestDropped("expired" if left_ms == 0 else "replayed")
         return int(left_ms) / 1000
 
-    async def reply(self, entry_id: str, node_id: str, reply: MediaReply) -> None:
+    async def reply(self, entry_id: str, node_id: str, reply: MediaReply, link: Sealer | None = None) -> None:
         """Sends a reply to its node, and then removes the request. One whose reply is not stored stays; in a cluster
-        the two are at different members."""
-        key = _replies_key(node_id)
-        sealed = self._sealer.seal(msgspec.json.encode(reply), REPLY_PURPOSE)
+        the two are at different members. link: see `RequestEntry`."""
+        key, sealer = _replies_key(node_id), link or self._unsigned
+        assert sealer is not None, "a request without a link is only of the version before"
+        sealed = sealer.seal(msgspec.json.encode(reply), REPLY_PURPOSE)
         async with self._gate, map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
             pipe.xadd(key, {_FIELD: sealed}, maxlen=MAX_REPLIES, approximate=True)
             pipe.expire(key, REPLIES_TTL_S)
@@ -236,18 +268,44 @@ class RequestStream:
                 await self.leave(consumer["name"].decode())
 
     def _entries(self, found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[RequestEntry]:
-        return [
-            RequestEntry(name.decode(), self._open(fields, REQUEST_PURPOSE, MediaRequest))
-            for name, fields in found
-            if fields
-        ]
+        return [self._open_request(name.decode(), fields) for name, fields in found if fields]
 
-    def _open(self, fields: dict[bytes, bytes], purpose: str, kind: type[T]) -> T | None:
-        sealed = fields.get(_FIELD, b"")
-        if len(sealed) > _MAX_SEALED_BYTES:
+    def _open_request(self, name: str, fields: dict[bytes, bytes]) -> RequestEntry:
+        sealed, call_id = fields.get(_FIELD, b""), fields.get(_CALL, b"")
+        if len(sealed) > _MAX_SEALED_BYTES or len(call_id) > _MAX_CALL_BYTES:
+            return RequestEntry(name, None)
+        if self._authority is None or not call_id:
+            request = self._open(self._unsigned, sealed, REQUEST_PURPOSE, MediaRequest)
+            if request is None and self._authority is not None:
+                self._authority.count_forged("request", ForgedEntry("unsigned"))
+            return RequestEntry(name, request)
+        try:
+            return self._open_vouched(self._authority, name, call_id.decode("ascii", "replace"), sealed)
+        except ForgedEntry as fault:
+            self._authority.count_forged("request", fault)
+        except msgspec.DecodeError:
+            pass
+        return RequestEntry(name, None)
+
+    def _open_vouched(self, authority: BusAuthority, name: str, call_id: str, sealed: bytes) -> RequestEntry:
+        """Raises ForgedEntry, msgspec.DecodeError."""
+        speaker, plain = authority.vouchers.open(call_id, sealed, REQUEST_PURPOSE)
+        request = msgspec.json.decode(plain, type=MediaRequest)
+        peer = authority.enrolment.find_peer(request.card)
+        if (request.call_id, peer.key) != (call_id, speaker.node_key):
+            raise ForgedEntry("other stream")
+        return RequestEntry(name, request, peer.link)
+
+    def _open_reply(self, sealed: bytes) -> MediaReply | None:
+        link = None if self._identity is None else self._identity.link
+        reply = self._open(link, sealed, REPLY_PURPOSE, MediaReply)
+        return reply or self._open(self._unsigned, sealed, REPLY_PURPOSE, MediaReply)
+
+    def _open(self, sealer: Sealer | None, sealed: bytes, purpose: str, kind: type[T]) -> T | None:
+        if sealer is None or len(sealed) > _MAX_SEALED_BYTES:
             return None
         try:
-            return msgspec.json.decode(self._sealer.open(sealed, purpose), type=kind)
+            return msgspec.json.decode(sealer.open(sealed, purpose), type=kind)
         except (UnsealError, msgspec.DecodeError):
             return None
 

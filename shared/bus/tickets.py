@@ -1,17 +1,22 @@
-"""Plans on their way from control to media, each under a token that one call can claim once, within a minute."""
+"""Plans on their way from control to media, each under a token that one call can claim once, within a minute. A plan is
+sealed for the node that was chosen for the call, and holds the voucher by which that node may speak of it."""
 
 import secrets
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from shared.bus.client import PREFIX, BusClient, map_redis_error
+from shared.bus.enrolment import NodeIdentity
 from shared.plan import CallPlan
 from shared.secrets import Sealer, UnsealError
 
 PURPOSE: Final = "ticket"
 TTL_S: Final = 60
+# How long a used token is known as used: longer than the longest call.
+USED_S: Final = 6 * 3600
 _TOKEN_BYTES: Final = 24
 # The call is compared before the ticket is deleted, so that a claim by another call does not consume it.
 _CLAIM: Final = """
@@ -20,6 +25,8 @@ if not call then return 0 end
 if call ~= ARGV[1] and (ARGV[2] == '' or redis.call('HGET', KEYS[1], 'call_id') ~= ARGV[2]) then return 1 end
 local plan = redis.call('HGET', KEYS[1], 'plan')
 redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'used', '1')
+redis.call('EXPIRE', KEYS[1], ARGV[3])
 return plan
 """
 
@@ -46,14 +53,19 @@ class Ticket(Struct, frozen=True):
 class Tickets:
     """Issues tickets and redeems them. Plans are stored sealed, because they hold prompts and providers' keys."""
 
-    def __init__(self, redis: BusClient, sealer: Sealer) -> None:
-        self._redis, self._sealer = redis, sealer
+    def __init__(self, redis: BusClient, unsigned: Sealer | None, identity: NodeIdentity | None = None) -> None:
+        """unsigned: opens tickets of control of the version before, which is not told which node it seals for, and
+        seals for such nodes; None does neither. identity: of the node that redeems."""
+        self._redis, self._identity, self._unsigned = redis, identity, unsigned
         self._claim = redis.register_script(_CLAIM)
 
-    async def issue(self, ticket: Ticket, ttl_s: int = TTL_S) -> str:
-        """Returns a token that is safe in URL paths. Raises BusUnavailable."""
+    async def issue(self, ticket: Ticket, ttl_s: int = TTL_S, *, link: Sealer | None = None) -> str:
+        """Returns a token that is safe in URL paths. link: to the chosen node; None: a node of the version before.
+        Raises BusUnavailable."""
+        sealer = link or self._unsigned
+        assert sealer is not None, "a node without a key is only of the version before"
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        sealed = self._sealer.seal(msgspec.json.encode(ticket.plan), PURPOSE)
+        sealed = sealer.seal(msgspec.json.encode(ticket.plan), PURPOSE)
         call = _call_reference(ticket.carrier, ticket.carrier_call_id)
         fields: dict[Any, Any] = {"call": call, "call_id": ticket.plan.call_id or "", "plan": sealed}
         async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
@@ -66,13 +78,36 @@ class Tickets:
         """Returns the plan and deletes the ticket. call_id: ours, where the stream carries it: it suffices, because
         Telnyx's ids of a call may change. Raises TicketRefused, BusUnavailable."""
         async with map_redis_error():
-            found = await self._claim(keys=[_key(token)], args=[_call_reference(carrier, carrier_call_id), call_id])
+            reference = _call_reference(carrier, carrier_call_id)
+            found = await self._claim(keys=[_key(token)], args=[reference, call_id, USED_S])
         if isinstance(found, int):
             raise TicketRefused("other_call" if found else "unknown")
         try:
-            return msgspec.json.decode(self._sealer.open(found, PURPOSE), type=CallPlan)
+            plan = msgspec.json.decode(self._open(found), type=CallPlan)
         except (UnsealError, msgspec.DecodeError):
             raise TicketRefused("unreadable") from None
+        if self._unsigned is None and not plan.voucher:
+            raise TicketRefused("unreadable")
+        return plan
+
+    async def is_known(self, token: str) -> bool:
+        """Whether the ticket waits for its call, or was claimed by it: it did not expire. Raises BusUnavailable."""
+        async with map_redis_error():
+            return bool(await self._redis.exists(_key(token)))
+
+    async def withdraw(self, token: str) -> None:
+        """Deletes a ticket that no carrier was told of. Raises BusUnavailable."""
+        async with map_redis_error():
+            await self._redis.delete(_key(token))
+
+    def _open(self, sealed: bytes) -> bytes:
+        """Raises UnsealError."""
+        openers = [self._identity.link] if self._identity else []
+        openers += [self._unsigned] if self._unsigned else []
+        for opener in openers[:-1]:
+            with suppress(UnsealError):
+                return opener.open(sealed, PURPOSE)
+        return openers[-1].open(sealed, PURPOSE)
 
 
 def _key(token: str) -> str:

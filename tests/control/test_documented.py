@@ -15,6 +15,7 @@ from control.platform.registry import REGISTRY
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, open_worker
 from control.worker_runtime import WorkerMetrics
+from shared.key_sets import KeySets
 from tests.platform.services import CHEAP_HASHING, KEY, worker_outside
 
 TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
@@ -56,7 +57,7 @@ def test_every_staff_setting_is_documented_with_its_default() -> None:
 async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp_path: Path) -> None:
     options = BackgroundWorkerOptions(
         database_url=database_url,
-        secret_keys=[KEY],
+        keys=KeySets.all_from([KEY]),
         policies=Policies(
             links="http://127.0.0.1",
             hashing=CHEAP_HASHING,

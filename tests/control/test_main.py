@@ -69,7 +69,8 @@ def get(port: int, path: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def settings(database_url: str, valkey_url: str) -> dict[str, str]:
-    return {"DATABASE_URL": database_url, "REDIS_URL": valkey_url, "SECRET_KEYS": KEY}
+    sets = {name: new_key() for name in ("TOKEN_KEYS", "VAULT_KEYS", "BUS_KEYS")}
+    return {"DATABASE_URL": database_url, "REDIS_URL": valkey_url, **sets}
 
 
 async def test_migrate_prepares_a_database_and_can_be_repeated(postgres: Postgres) -> None:
@@ -139,7 +140,7 @@ def test_one_error_lists_all_invalid_settings(
 ) -> None:
     assert run_main(monkeypatch, "api", CORS_ORIGINS="https://a.example/path", RATE_LIMITS="login=5") == 2
     stderr = capsys.readouterr().err
-    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "CORS_ORIGINS", "RATE_LIMITS"):
+    for name in ("DATABASE_URL", "REDIS_URL", "CORS_ORIGINS", "RATE_LIMITS"):
         assert f"VOCALIZED_{name}: " in stderr
 
 
@@ -148,6 +149,13 @@ def test_one_error_lists_all_invalid_settings(
     [
         ("api", "SECRET_KEYS", "s3cret"),
         ("worker", "SECRET_KEYS", "s3cret"),
+        ("api", "TOKEN_KEYS", ""),
+        ("worker", "BUS_KEYS", ""),
+        ("api", "BUS_UNSIGNED", "accept"),
+        ("api", "BUS_UNSIGNED", "s3cret"),
+        ("worker", "BUS_KEYS", "s3cret"),
+        ("api", "TOKEN_KEYS", "s3cret"),
+        ("api", "MEDIA_URLS", "https://s3cret"),
         ("worker", "SMTP_URL", "http://a:s3cret@b"),
         ("api", "TELNYX_PUBLIC_KEYS", "s3cret"),
         ("api", "STORAGE_URL", "s3://bucket?public_endpoint=https://s3cret"),
@@ -191,6 +199,14 @@ def test_taken_port_is_an_error(settings: dict[str, str]) -> None:
     assert result.returncode == 1 and "in use" in result.stderr
 
 
+def test_media_urls_are_needed_where_others_reach_the_platform(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever can write to Redis must not lead callers and their tickets to a host of theirs."""
+    assert run_main(monkeypatch, "api", **settings | {"PUBLIC_URL": "https://api.example.com"}) == 2
+    assert "VOCALIZED_MEDIA_URLS: needed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("portal", "links"), [("", "https://api.example.com"), ("https://app.example.com", "https://app.example.com")]
 )
@@ -198,7 +214,9 @@ def test_links_in_emails_lead_to_the_portal_or_to_the_pages_of_the_api(
     monkeypatch: pytest.MonkeyPatch, portal: str, links: str
 ) -> None:
     settings = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "SECRET_KEYS": KEY}
-    settings |= {"PUBLIC_URL": "https://api.example.com"} | ({"PORTAL_URL": portal} if portal else {})
+    settings |= {"PUBLIC_URL": "https://api.example.com", "MEDIA_URLS": "wss://media.example.com/*"} | (
+        {"PORTAL_URL": portal} if portal else {}
+    )
     for name, value in settings.items():
         monkeypatch.setenv(PREFIX + name, value)
     policies = control_options(control_settings()).policies

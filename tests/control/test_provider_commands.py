@@ -97,7 +97,9 @@ def test_settings_are_needed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert main(["providers", "list"]) == 2
     error = capsys.readouterr().err
     assert "VOCALIZED_DATABASE_URL" in error
-    assert "VOCALIZED_SECRET_KEYS" in error
+    monkeypatch.setenv("VOCALIZED_DATABASE_URL", "postgresql://x/y")
+    assert main(["providers", "list"]) == 2
+    assert "VOCALIZED_VAULT_KEYS" in capsys.readouterr().err
 
 
 def test_an_option_out_of_bounds_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,6 +31,7 @@ OWNERS: Final = {
     "phone_codes platform_calls spend_alarms warm_transfers",
     "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
     "do_not_call": "do_not_call_numbers",
+    "keys": "revoked_media_passes",
     "integrations": "appointments contacts integration_sync_logs integration_syncs integration_types integrations "
     "oauth_states reference_attempts",
     "numbers": "address_registrations business_addresses phone_numbers regulatory_bundles",

@@ -27,6 +27,7 @@ from control.worker import BackgroundWorkerOptions, open_worker, run_worker
 from control.worker_runtime import BackgroundWorker, serve_status
 from shared.bus.client import bus_client
 from shared.bus.events import EventStream
+from shared.key_sets import KeySets
 from shared.secrets import Sealer
 from tests.platform.services import worker_outside
 
@@ -48,7 +49,9 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
 def worker_options(url: str, emails: Path) -> BackgroundWorkerOptions:
     sender = "Vocalized <no-reply@example.com>"
     outside_options = worker_outside("redis://127.0.0.1:9", emails / "objects")
-    return BackgroundWorkerOptions(url, [KEY], POLICIES, emails.as_uri(), sender, outside_options, retries=FAST_RETRIES)
+    return BackgroundWorkerOptions(
+        url, KeySets.all_from([KEY]), POLICIES, emails.as_uri(), sender, outside_options, retries=FAST_RETRIES
+    )
 
 
 @asynccontextmanager

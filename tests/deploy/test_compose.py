@@ -74,7 +74,8 @@ def test_media_node_gets_only_its_settings() -> None:
         assert "env_file" not in node
         given = node["environment"]
         assert given.keys() <= known("media")
-        assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_STORAGE_URL"} <= given.keys()
+        assert {"VOCALIZED_REDIS_URL", "VOCALIZED_MEDIA_PASS", "VOCALIZED_STORAGE_URL"} <= given.keys()
+        assert not {key for key in given if re.search("TOKEN_KEYS|VAULT_KEYS|BUS_KEYS|SECRET_KEYS", key)}
         assert given["VOCALIZED_MEDIA_PUBLIC_URL"].endswith(f"/{name}")
         assert node["volumes"] == [f"{name}:/var/lib/vocalized", "speech:/var/lib/speech"]
 
@@ -94,6 +95,28 @@ def test_media_node_has_no_carrier_or_storage_read_credentials() -> None:
     (script,) = SERVICES["bucket"]["command"]
     mounted = SERVICES["bucket"]["volumes"][0].split(":")
     assert (DEPLOY / mounted[0]).exists() and f"policy create ours media {mounted[1]} " in script
+
+
+def test_a_store_is_reached_only_by_the_programs_that_use_it() -> None:
+    networks = {name: set(service.get("networks", ())) for name, service in SERVICES.items()}
+    assert all(networks[name] for name in SERVICES if name != "speech")
+    users = {"api", "worker", "media-1", "media-2"}
+    assert {name for name, joined in networks.items() if "bus" in joined} == users | {"redis"}
+    database = {"migrate", "api", "worker", "postgres", "backup", "backup-check"}
+    assert {name for name, joined in networks.items() if "database" in joined} == database
+    assert networks["proxy"] == {"outside"}
+    for store in ("postgres", "redis", "objects", "scratch"):
+        (network,) = networks[store]
+        assert COMPOSE["networks"][network] == {"internal": True} and "ports" not in SERVICES[store]
+
+
+def test_each_program_has_only_its_own_user_in_redis_and_its_own_keys() -> None:
+    for name, user in {"api": "api", "worker": "worker", "media-1": "media", "media-2": "media"}.items():
+        given = SERVICES[name]["environment"]
+        assert given["VOCALIZED_REDIS_URL"].startswith(f"redis://{user}:${{{user.upper()}_REDIS_PASSWORD")
+        assert all(not given.get(other) for other in given if other.endswith(("REDIS_PASSWORD", "_1_PASS", "_2_PASS")))
+    assert SERVICES["worker"]["environment"]["VOCALIZED_TOKEN_KEYS"] == ""
+    assert SERVICES["redis"]["command"][-2:] == ["--aclfile", SERVICES["redis"]["configs"][0]["target"]]
 
 
 def test_recording_links_use_no_internal_host() -> None:

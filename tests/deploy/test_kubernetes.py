@@ -122,7 +122,8 @@ def test_every_setting_is_read_by_a_program() -> None:
 def test_media_has_no_database_carrier_or_storage_read_credentials() -> None:
     media = find("StatefulSet", "media")
     pod_labels = set(variables(media))
-    assert {"VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS", "VOCALIZED_MEDIA_PUBLIC_URL"} <= pod_labels
+    assert {"VOCALIZED_REDIS_URL", "VOCALIZED_MEDIA_PASS", "VOCALIZED_MEDIA_PUBLIC_URL"} <= pod_labels
+    assert not {name for name in pod_labels if re.search("TOKEN_KEYS|VAULT_KEYS|BUS_KEYS|SECRET_KEYS", name)}
     assert not {name for name in pod_labels if re.search("TWILIO|TELNYX|SMTP|DATABASE", name)}
     secrets = {
         variable["name"]: variable["valueFrom"]["secretKeyRef"]["name"]
@@ -233,7 +234,7 @@ def test_backups_are_made_checked_and_their_credentials_are_their_own() -> None:
             if "valueFrom" in variable
         }
         assert set(secrets.values()) - {"vocalized-backup"} <= {"vocalized"}
-        assert {name for name, secret in secrets.items() if secret == "vocalized"} <= {"VOCALIZED_SECRET_KEYS"}
+        assert {name for name, secret in secrets.items() if secret == "vocalized"} <= {"VOCALIZED_VAULT_KEYS"}
     given = find("Secret", "vocalized-backup")["stringData"]
     for secret in ("vocalized", "vocalized-media"):
         assert given["AWS_ACCESS_KEY_ID"] != find("Secret", secret)["stringData"]["AWS_ACCESS_KEY_ID"]

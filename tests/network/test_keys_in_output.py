@@ -29,7 +29,13 @@ from vocalized.stack.api_client import ApiClient, ApiError
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 # Settings that hold secrets.
-SECRET_SETTINGS = ("VOCALIZED_TWILIO_AUTH_TOKENS", "VOCALIZED_TELNYX_API_KEY", "VOCALIZED_SECRET_KEYS")
+SECRET_SETTINGS = (
+    "VOCALIZED_TWILIO_AUTH_TOKENS",
+    "VOCALIZED_TELNYX_API_KEY",
+    "VOCALIZED_TOKEN_KEYS",
+    "VOCALIZED_VAULT_KEYS",
+    "VOCALIZED_BUS_KEYS",
+)
 
 
 def make_key(owner: str) -> str:
@@ -94,7 +100,7 @@ async def bring_own_key(platform: Platform, owner: ApiClient, keys: Mapping[str,
     body = {"uses_platform_key": False, "api_key": keys["own"], "config": {"llm": {"base_url": "https://10.0.0.1/v1"}}}
     with pytest.raises(ApiError):
         await owner.request("PUT", f"{platform.workspace.path}/voice/providers/openai", body)
-    sealer = Sealer(parse_keys(platform.settings["VOCALIZED_SECRET_KEYS"]))
+    sealer = Sealer(parse_keys(platform.settings["VOCALIZED_VAULT_KEYS"]))
     await platform.rows(
         "INSERT INTO workspace_providers (workspace_id, provider, uses_platform_key, api_key, config) "
         'VALUES ($1, \'openai\', false, $2, \'{"llm": {"base_url": "https://10.0.0.1/v1", "model": "m"}}\')',

@@ -37,6 +37,7 @@ from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
 from control.webhooks.options import WebhookOptions
+from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue
 from tests.platform.clients import Client, Staff, User
 from tests.platform.services import CHEAP_HASHING, KEY
@@ -141,7 +142,8 @@ async def running_api(
         options = ApiOptions(
             database_url=database_url,
             redis_url=valkey_url,
-            secret_keys=[KEY],
+            keys=KeySets.all_from([KEY]),
+            accepts_unsigned=True,
             http=HttpOptions(**({"public_url": "http://127.0.0.1"} | http), limits=high | dict(limits or {})),
             policies=Policies(
                 links="https://app.example.com" if has_portal else url,

@@ -35,9 +35,12 @@ from shared.plan import CallPlan
 from shared.secrets import Sealer
 from shared.storage import Storage
 from tests.media.server.phone import CALL, STREAM, UNSIGNED, WAIT_LIMIT_S, Phone
+from tests.platform.trust import make_identity
 
 T = TypeVar("T")
-SEALER = Sealer([bytes(32)])
+KEYS = [bytes(32)]
+SEALER = Sealer(KEYS)
+URL = "ws://media.test"
 NODE = "node-1"
 LIMITS = WorkerLimits(
     max_calls=50, start_timeout_s=30.0, receive_timeout_s=30.0, send_timeout_s=10.0, drain_timeout_s=30.0
@@ -143,14 +146,16 @@ async def running_bus_node(
     board = HealthBoard(asyncio.get_running_loop().time)
     board.subscribe(ProviderHealthReporter(metrics))
     secret = SEALER.derive("provider health")[0]
-    options = NodeOptions(node_id, "ws://media.test", limits.max_calls, state, 0.1, timeout_s, spool_max_bytes)
+    options = NodeOptions(node_id, URL, limits.max_calls, state, 0.1, timeout_s, spool_max_bytes)
     with ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as pool:
         async with (
             aclosing(bus_client(redis_url, timeout_s)) as redis,
             aclosing(bus_client(redis_url, 5.0)) as test_redis,
             ClientSession() as session,
         ):
-            node = NodeServices(options, NodeResources(redis, SEALER, storage, disk, metrics, board))
+            node = NodeServices(
+                options, NodeResources(redis, make_identity(KEYS, URL), SEALER, storage, disk, metrics, board)
+            )
             resources = WorkerResources(
                 limits=limits,
                 plans=node.plans,

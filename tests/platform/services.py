@@ -15,6 +15,7 @@ from control.services import Policies, Services, make_services
 from shared.bus.client import bus_client
 from shared.secrets import Sealer
 from shared.storage import Storage
+from tests.platform.trust import trusting
 
 KEY = bytes(range(32))
 # argon2's minimum: a test signs many users up.
@@ -32,9 +33,8 @@ def offline_services(folder: Path, policies: Policies | None = None) -> Iterator
 def offline_clients(folder: Path) -> OutsideClients:
     """Clients of other systems: an unreachable bus, no carrier, a folder for recordings."""
     bus = bus_client("redis://127.0.0.1:9", 1.0)
-    return OutsideClients(
-        bus, MediaAssignment(bus, Sealer([KEY])), Carriers({}), Storage(folder.as_uri()), CallPacer(bus, {})
-    )
+    authority, storage = trusting([KEY]), Storage(folder.as_uri())
+    return OutsideClients(bus, authority, MediaAssignment(bus, authority), Carriers({}), storage, CallPacer(bus, {}))
 
 
 def worker_outside(valkey_url: str, folder: Path) -> OutsideOptions:

@@ -29,15 +29,18 @@ from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
+from control.keys.settings import make_authority
 from control.outside import OutsideOptions, open_outside
 from control.platform.audit import Actor
 from control.services import Policies, Services
 from control.webhooks.options import WebhookOptions
 from control.webhooks.routes import Webhooks
 from control.workspaces.model import NewWorkspace
+from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient
 from shared.bus.nodes import NodeRegistry, NodeState
 from shared.ids import new_id
+from shared.key_sets import KeySets
 from shared.secrets import Sealer
 from tests.platform.api import PASSWORD, listening
 from tests.platform.catalogue import seed_catalogue
@@ -82,6 +85,7 @@ class WebhookPlatform:
     owner: Connection
     services: Services
     sealer: Sealer
+    authority: BusAuthority
     redis: BusClient
     telnyx_api: TelnyxApi
     webhooks: Webhooks
@@ -255,16 +259,19 @@ async def running_webhooks(
     redis_timeout_s: float = 5.0,
     clock: Callable[[], datetime] | None = None,
     recordings: Literal["ours", "carrier", "both"] = "ours",
+    accepts_unsigned: bool = True,
     **options: Any,
 ) -> AsyncIterator[WebhookPlatform]:
-    """With a new workspace, and no media node. options: of WebhookOptions."""
+    """With a new workspace, and no media node. accepts_unsigned: the bus is believed without proofs. options: of
+    WebhookOptions."""
     clock = clock or (lambda: datetime.now(UTC))
     async with running_telnyx_api() as (telnyx_api, telnyx_url):
         carriers = CarrierOptions(PUBLIC_URL, telnyx_api_key=API_KEY, telnyx_api_url=telnyx_url, record=recordings)
         api_options = ApiOptions(
             database_url=database_url,
             redis_url=valkey_url,
-            secret_keys=[KEY],
+            keys=KeySets.all_from([KEY]),
+            accepts_unsigned=accepts_unsigned,
             http=HttpOptions(PUBLIC_URL, max_body_bytes=65_536),
             policies=Policies(
                 links="https://app.example.com",
@@ -286,12 +293,12 @@ async def _running(
     options: ApiOptions, telnyx_api: TelnyxApi, clock: Callable[[], datetime]
 ) -> AsyncIterator[WebhookPlatform]:
     """As control.app.open_app, with a clock of the test's."""
-    sealer = Sealer(options.secret_keys)
+    sealer, authority = Sealer(options.keys.vault), make_authority(options.keys, options.accepts_unsigned)
     async with (
         open_pool(options.database_url, size=options.pool_size) as pool,
         open_pool(options.database_url, size=1, role="owner") as owners,
         owners.acquire() as owner,
-        open_outside(options.outside, sealer) as outside,
+        open_outside(options.outside, authority) as outside,
         aclosing(redis_client(options.redis_url, options.http.redis_timeout_s)) as redis,
         ClientSession() as client,
     ):
@@ -309,6 +316,7 @@ async def _running(
                         owner=owner,
                         services=services,
                         sealer=sealer,
+                        authority=authority,
                         redis=outside.bus,
                         telnyx_api=telnyx_api,
                         webhooks=webhooks,

@@ -23,15 +23,17 @@ from media.__main__ import VENDORS
 from media.providers.vendor import VendorResources
 from media.providers.warm_http import make_session
 from shared.egress import EgressGuard
-from shared.secrets import Sealer, parse_keys
+from shared.key_sets import KeySetError
+from shared.secrets import Sealer
 from simulator.carrier.audio_clip import ClipError, read_clip
 from simulator.carrier.mulaw import RATE, SILENCE
 from vocalized.demo.calls import SAMPLE
 from vocalized.doctor.provider_trials import ProviderTrial, TrialOptions, try_accounts
 from vocalized.stack.addresses import StackNotRunning
+from vocalized.stack.key_settings import SECRET_KEYS, VAULT_KEYS, parse_key_settings
 from vocalized.stack.operator_settings import read_operator_settings
 
-_NEEDED: Final = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SECRET_KEYS")
+_DATABASE: Final = "VOCALIZED_DATABASE_URL"
 # The first words of the sample, and a pause after them.
 _SPEECH_S, _PAUSE_S = 2.2, 0.4
 
@@ -117,18 +119,18 @@ def _to_json(trial: ProviderTrial, cost: Decimal | None) -> dict[str, Any]:
 
 def _settings(state: Path) -> Mapping[str, str]:
     """Of the platform that the environment names, else of the one that `up` runs. Raises DoctorError."""
-    if all(os.environ.get(name) for name in _NEEDED):
+    if os.environ.get(_DATABASE) and (os.environ.get(VAULT_KEYS) or os.environ.get(SECRET_KEYS)):
         return os.environ
     try:
         return {**os.environ, **read_operator_settings(state)}
     except StackNotRunning as error:
-        raise DoctorError(f"{error}; of another platform set {' and '.join(_NEEDED)}") from None
+        raise DoctorError(f"{error}; of another platform set {_DATABASE} and {VAULT_KEYS}") from None
 
 
 async def _load(settings: Mapping[str, str], workspace: UUID | None) -> tuple[list[ProviderAccount], PriceList]:
     """Raises DoctorError."""
     try:
-        sealer = Sealer(parse_keys(settings["VOCALIZED_SECRET_KEYS"]))
+        sealer = Sealer(parse_key_settings(settings).vault)
         pool = open_pool(settings["VOCALIZED_DATABASE_URL"], size=1, name="vocalized-doctor")
         async with pool as opened, opened.transaction() as db:
             await enter_platform(db)
@@ -139,8 +141,10 @@ async def _load(settings: Mapping[str, str], workspace: UUID | None) -> tuple[li
             )
             accounts = await found
             return accounts, await load_costs(db, (account.offer.provider for account in accounts))
+    except KeySetError as error:
+        raise DoctorError(f"VOCALIZED_{error.setting}: {error}") from None
     except ValueError as error:
-        raise DoctorError(f"VOCALIZED_SECRET_KEYS: {error}") from None
+        raise DoctorError(f"{VAULT_KEYS}: {error}") from None
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise DoctorError(f"the database cannot be used: {type(error).__name__}: {error}") from None
 

@@ -28,10 +28,18 @@ from vocalized.services.valkey import Valkey, running_valkey
 from vocalized.services.valkey_cluster import ValkeyCluster, running_valkey_cluster
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
+from vocalized.stack.key_settings import share_one_set
 from vocalized.stack.ports import Ports, choose_ports, free_port
 from vocalized.stack.process import migrate_database
 from vocalized.stack.programs import Programs
-from vocalized.stack.settings import CarrierName, default_settings, network_settings, node_settings
+from vocalized.stack.settings import (
+    CarrierName,
+    api_settings,
+    default_settings,
+    network_settings,
+    node_settings,
+    worker_settings,
+)
 
 BUS_S: Final = 5.0
 NUMBERS: Final[Mapping[CarrierName, str]] = {"twilio": "+14155550100", "telnyx": "+12125550100"}
@@ -112,11 +120,11 @@ class ProgramFactory:
 
     def api(self, port: int) -> Program:
         """The API."""
-        return Program(lambda: self.programs.api(port, self.settings), port)
+        return Program(lambda: self.programs.api(port, api_settings(self.settings)), port)
 
     def worker(self, port: int, name: str = "worker") -> Program:
         """A worker."""
-        return Program(lambda: self.programs.worker(port, self.settings, name), port)
+        return Program(lambda: self.programs.worker(port, worker_settings(self.settings), name), port)
 
     def node(self, name: str, port: int) -> Program:
         """A media node."""
@@ -144,6 +152,8 @@ async def running_platform(
         bus = await running.enter_async_context(aclosing(bus_client(redis_url, BUS_S)))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape)
+        if python != Path(sys.executable):
+            settings = share_one_set(settings)
         config = _network_config(ports, keys)
         network = await running.enter_async_context(phone_network(config, ports.carrier))
         await migrate_database(root, settings, python)

@@ -10,11 +10,12 @@ from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.instances import KeyChange, set_key
 from media.providers.local.host import running_engine
-from shared.secrets import Sealer, parse_keys
+from shared.secrets import Sealer
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import running_vendor
 from vocalized.rehearse.platform import Platform
+from vocalized.stack.key_settings import parse_key_settings
 
 
 @asynccontextmanager
@@ -39,5 +40,5 @@ async def running_model(
         change = KeyChange(name, vendor.state.key, vendor="openai", base_url=url, model="a-model", priority=100_000)
         async with open_pool(platform.database_url, size=1) as pool, pool.transaction() as db:
             await enter_platform(db)
-            await set_key(db, Sealer(parse_keys(platform.settings["VOCALIZED_SECRET_KEYS"])), change)
+            await set_key(db, Sealer(parse_key_settings(platform.settings).vault), change)
         yield

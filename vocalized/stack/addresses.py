@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from shared.plan import read_plan
+from shared.secrets import Sealer
 from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
+from vocalized.stack.key_settings import parse_key_settings
 from vocalized.stack.language_model import answers_by_rules
 from vocalized.stack.ports import Ports
 from vocalized.stack.process import ServerFailed
@@ -77,9 +79,9 @@ async def _choose_agent(stack: Stack, accounts: Accounts, request: AccountsReque
 
 
 async def _answers_by_rules(stack: Stack, accounts: Accounts) -> bool:
-    keys = stack.settings["VOCALIZED_SECRET_KEYS"]
+    sealer = Sealer(parse_key_settings(stack.settings).vault)
     try:
-        return await answers_by_rules(stack.database_url, keys, accounts.workspace_id, accounts.agent_id)
+        return await answers_by_rules(stack.database_url, sealer, accounts.workspace_id, accounts.agent_id)
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         raise ServerFailed(f"the first agent cannot be read: {type(error).__name__}: {error}") from error
 

@@ -10,7 +10,8 @@ from vocalized.stack.addresses import StackNotRunning
 from vocalized.stack.secret_file import write_secret
 
 _FILE: Final = "operator.json"
-_NAMES: Final = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SECRET_KEYS")
+_NAMES: Final = ("VOCALIZED_DATABASE_URL",)
+_KEYS: Final = ("VOCALIZED_VAULT_KEYS", "VOCALIZED_SECRET_KEYS")
 # The authorities that connections to vendors trust, where they are not the usual ones.
 _OPTIONAL: Final = ("SSL_CERT_FILE",)
 
@@ -18,7 +19,7 @@ _OPTIONAL: Final = ("SSL_CERT_FILE",)
 def write_operator_settings(state: Path, settings: Mapping[str, str]) -> None:
     """Only the file's owner may read it: it holds keys."""
     found = {name: settings[name] for name in _NAMES}
-    found |= {name: settings[name] for name in _OPTIONAL if name in settings}
+    found |= {name: settings[name] for name in (*_KEYS, *_OPTIONAL) if name in settings}
     write_secret(state / _FILE, msgspec.json.encode(found))
 
 

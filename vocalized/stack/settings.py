@@ -2,18 +2,26 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from shared.secrets import new_key
 from vocalized.stack.carrier_keys import CarrierKeys
+from vocalized.stack.key_settings import (
+    BUS_KEYS,
+    SECRET_KEYS,
+    TOKEN_KEYS,
+    VAULT_KEYS,
+    make_key_settings,
+    node_key_settings,
+    redis_settings,
+    redis_urls,
+)
 from vocalized.stack.ports import Ports
-from vocalized.stack.secret_file import write_secret
 
 CarrierName = Literal["twilio", "telnyx"]
 
-_KEYS, _EMAILS, _OBJECTS = "secret-keys", "mail", "objects"
+_EMAILS, _OBJECTS = "mail", "objects"
 # Setting any of these selects the real carrier.
 _REAL: Mapping[CarrierName, Sequence[str]] = {
     "twilio": ("VOCALIZED_TWILIO_ACCOUNT_SID", "VOCALIZED_TWILIO_AUTH_TOKENS", "VOCALIZED_TWILIO_API_URL"),
@@ -22,17 +30,30 @@ _REAL: Mapping[CarrierName, Sequence[str]] = {
         "VOCALIZED_TELNYX_API_URL",
     ),
 }  # fmt: skip
+_HIDDEN_FROM_MEDIA = frozenset(
+    {
+        "VOCALIZED_DATABASE_URL",
+        "VOCALIZED_SMTP_URL",
+        "VOCALIZED_TELNYX_API_KEY",
+        TOKEN_KEYS,
+        VAULT_KEYS,
+        BUS_KEYS,
+        SECRET_KEYS,
+    }
+)
 # No call runs any more when a node is stopped, because the carrier stops first.
 _DRAIN_S = "5"
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where the stores answer; `engine` is the socket of the local speech engine."""
+    """Where the stores answer; `engine` is the socket of the local speech engine. redis_passwords: of the programs'
+    users in Redis; none: it has no users."""
 
     database_url: str
     redis_url: str
     engine: Path
+    redis_passwords: Mapping[str, str] = field(default_factory=dict)
 
 
 def simulated_carriers() -> tuple[CarrierName, ...]:
@@ -47,6 +68,7 @@ def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKey
         **os.environ,
         "VOCALIZED_DATABASE_URL": stores.database_url,
         "VOCALIZED_REDIS_URL": stores.redis_url,
+        **(redis_urls(stores.redis_url, stores.redis_passwords) if stores.redis_passwords else {}),
         "VOCALIZED_LOCAL_ENGINE_SOCKET": str(stores.engine),
     }
 
@@ -54,7 +76,7 @@ def program_settings(state: Path, ports: Ports, stores: Stores, keys: CarrierKey
 def default_settings(state: Path, ports: Ports, keys: CarrierKeys, carriers: Sequence[CarrierName]) -> dict[str, str]:
     """The defaults of everything but the stores; `carriers` are the simulated ones."""
     defaults = {
-        "VOCALIZED_SECRET_KEYS": _secret_key(state / _KEYS),
+        **make_key_settings(state),
         "VOCALIZED_PUBLIC_URL": ports.control_url,
         "VOCALIZED_WEBHOOK_URL": ports.control_url,
         "VOCALIZED_SMTP_URL": (state / _EMAILS).as_uri(),
@@ -77,10 +99,21 @@ def default_settings(state: Path, ports: Ports, keys: CarrierKeys, carriers: Seq
 
 
 def node_settings(settings: Mapping[str, str], port: int) -> dict[str, str]:
-    """The environment of one media node, without the database and the key that spends money at a carrier."""
-    hidden = ("VOCALIZED_DATABASE_URL", "VOCALIZED_SMTP_URL", "VOCALIZED_TELNYX_API_KEY")
-    visible = {name: value for name, value in settings.items() if name not in hidden}
-    return {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **visible}
+    """The environment of one media node, without the database, the platform's keys, and the key that spends money at a
+    carrier."""
+    visible = {name: value for name, value in settings.items() if name not in _HIDDEN_FROM_MEDIA}
+    environment = {"VOCALIZED_MEDIA_PUBLIC_URL": f"ws://127.0.0.1:{port}", **redis_settings(visible, "media")}
+    return environment | node_key_settings(settings, environment["VOCALIZED_MEDIA_PUBLIC_URL"].rstrip("/"))
+
+
+def worker_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the worker, without the keys by which people sign in."""
+    return {name: value for name, value in redis_settings(settings, "worker").items() if name != TOKEN_KEYS}
+
+
+def api_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the API."""
+    return redis_settings(settings, "api")
 
 
 def network_settings(
@@ -104,10 +137,3 @@ def email_folder(state: Path, settings: Mapping[str, str]) -> Path | None:
     """The folder that receives emails; None when the user has configured a mail server."""
     folder = state / _EMAILS
     return folder if settings["VOCALIZED_SMTP_URL"] == folder.as_uri() else None
-
-
-def _secret_key(path: Path) -> str:
-    """Generated at the first start; without it nothing that was sealed can be opened."""
-    if not path.exists():
-        write_secret(path, new_key().encode())
-    return path.read_text().strip()

@@ -18,12 +18,21 @@ from vocalized.services.postgres import running_postgres
 from vocalized.services.thread import in_thread
 from vocalized.services.valkey import running_valkey
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
+from vocalized.stack.key_settings import make_redis_passwords
 from vocalized.stack.number_webhooks import update_number_webhooks
 from vocalized.stack.ports import Ports
 from vocalized.stack.process import migrate_database, running_child
 from vocalized.stack.programs import Programs
 from vocalized.stack.secret_file import write_secret
-from vocalized.stack.settings import Stores, network_settings, node_settings, program_settings, simulated_carriers
+from vocalized.stack.settings import (
+    Stores,
+    api_settings,
+    network_settings,
+    node_settings,
+    program_settings,
+    simulated_carriers,
+    worker_settings,
+)
 from vocalized.stack.simulated_stripe import StripeAccess, prepare_stripe
 from vocalized.stack.simulated_vendors import (
     TRUST_VARIABLE,
@@ -126,21 +135,21 @@ class _Starter:
         socket, because the programs keep its URL."""
         folder = await running.enter_async_context(in_thread(socket_folder(self.state, None)))
         database_folder = await running.enter_async_context(in_thread(socket_folder(self.state, server_account())))
-        urls = dict[str, str]()
+        urls, passwords = dict[str, str](), make_redis_passwords(self.state)
 
         def postgres() -> AbstractAsyncContextManager[RunningProgram]:
             server = running_postgres(self.state, durable=True, sockets=database_folder, vector=True)
             return running_store(server, partial(urls.__setitem__, "postgres"))
 
         def valkey() -> AbstractAsyncContextManager[RunningProgram]:
-            server = running_valkey(self.state, durable=True, sockets=folder)
+            server = running_valkey(self.state, durable=True, sockets=folder, passwords=passwords)
             return running_store(server, partial(urls.__setitem__, "valkey"))
 
         await _together([
             self._start(running, "postgres", postgres, keeps_log=True),
             self._start(running, "valkey", valkey, keeps_log=True),
         ])  # fmt: skip
-        return Stores(urls["postgres"], urls["valkey"], folder / "engine.sock")
+        return Stores(urls["postgres"], urls["valkey"], folder / "engine.sock", passwords)
 
     async def engine(self, running: AsyncExitStack, path: Path) -> None:
         """The local speech engine, which serves all nodes."""
@@ -168,8 +177,8 @@ class _Starter:
         """The migrated database, then the API and the worker."""
         await migrate_database(self.root, settings)
         await _together([
-            self._start(running, "api", lambda: self._programs.api(self.ports.control, settings)),
-            self._start(running, "worker", lambda: self._programs.worker(self.ports.worker, settings)),
+            self._start(running, "api", lambda: self._programs.api(self.ports.control, api_settings(settings))),
+            self._start(running, "worker", lambda: self._programs.worker(self.ports.worker, worker_settings(settings))),
         ])  # fmt: skip
 
     async def media(self, running: AsyncExitStack, settings: Mapping[str, str]) -> None:

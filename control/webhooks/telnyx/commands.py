@@ -12,6 +12,7 @@ from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
+from control.calls.transfer_check import may_transfer
 from control.carriers.locales import locale
 from control.carriers.model import CarrierRefused, CarrierUnavailable, ConferenceCalls
 from control.carriers.registry import CallControlCarrier
@@ -33,6 +34,7 @@ _SLOWEST_CHARACTERS_PER_S: Final = 10.0
 SPEAK_MARGIN_S: Final = 30.0
 # Stored where Telnyx's code of a refused transfer is.
 TARGET_GONE: Final = "target_gone"
+DESTINATION_REFUSED: Final = "destination_refused"
 log = structlog.get_logger()
 
 
@@ -184,7 +186,8 @@ class CallCommands:
             await self.hang_up(event.call_control_id)
 
     async def _transfer(self, event: TelnyxEvent, call: OpenCall, number: str, now: datetime) -> Effect | None:
-        await self._routing.transactions.run(lambda db: self._calls.release_targets(db, call.call_id))
+        if not await self._routing.transactions.run(lambda db: self._prepare_transfer(db, call, number)):
+            return await self._take_back(event, call, DESTINATION_REFUSED, now)
         try:
             await self._telnyx.transfer(
                 event.call_control_id,
@@ -203,6 +206,13 @@ class CallCommands:
         if current is not None and current.is_transferring:
             return None  # an earlier attempt was carried out
         return await self._take_back(event, call, code, now)
+
+    async def _prepare_transfer(self, db: Connection, call: OpenCall, number: str) -> bool:
+        """Whether the transfer may be carried out. It ends the calls of warm ones."""
+        if not await may_transfer(db, self._calls, call, number):
+            return False
+        await self._calls.release_targets(db, call.call_id)
+        return True
 
     async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
         """Connects the caller with the target of a warm transfer, if they wait in this conference."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,10 +10,12 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
+from control.agents.destinations import is_ordinary_destination
 from control.calls.announcements import transfer_failed_text
 from control.calls.media_assignment import StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
 from control.calls.policy import TRANSFER_S
+from control.calls.transfer_check import may_transfer
 from control.carriers.locales import locale
 from control.carriers.twilio_forms import RETRY_FRAGMENT
 from control.db.pool import Connection
@@ -96,10 +99,12 @@ class TwilioCalls:
         if isinstance(stream, RefusedCall):
             return self._refuse(stream, now)
         self._background.start("record_media_node", self._record_media_node(call, stream))
-        spoken = locale(call.plan.agent.language)
-        action = self._continue_url(call.call_id, call.leg, spoken)
-        report = f"{self._options.url}{STREAM}?call={call.call_id}&leg={call.leg}&language={spoken}{RETRY_FRAGMENT}"
-        recording = f"{self._options.url}{RECORDING}?call={call.call_id}{RETRY_FRAGMENT}" if records else ""
+        return self._stream_to(stream, call.call_id, call.leg, locale(call.plan.agent.language), records=records)
+
+    def _stream_to(self, stream: StreamTarget, call_id: UUID, leg: int, spoken: str, *, records: bool = False) -> str:
+        action = self._continue_url(call_id, leg, spoken)
+        report = f"{self._options.url}{STREAM}?call={call_id}&leg={leg}&language={spoken}{RETRY_FRAGMENT}"
+        recording = f"{self._options.url}{RECORDING}?call={call_id}{RETRY_FRAGMENT}" if records else ""
         return twiml.connect(
             f"{stream.url}/media/twilio", stream.token, action, stream_callback=report, recording_callback=recording
         )
@@ -132,18 +137,21 @@ class TwilioCalls:
 
     async def _carry_out(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome, now: datetime) -> str:
         """A caller does not join a conference that the target has left, and goes on with the agent instead."""
-        if call is not None and outcome.number and not await self._prepare_transfer(call, outcome.conference, now):
+        if call is not None and outcome.number and not await self._prepare_transfer(call, outcome, now):
             return await self._return_to_agent(form, "failed", now)
         return self._hang_up_or_transfer(call, form, outcome)
 
-    async def _prepare_transfer(self, call: OpenCall, conference: str, now: datetime) -> bool:
-        """Whether the transfer may be carried out: to a conference only while the target waits in it. A blind one ends
-        the calls of warm ones. Without a database it is carried out."""
+    async def _prepare_transfer(self, call: OpenCall, outcome: StreamOutcome, now: datetime) -> bool:
+        """Whether the transfer may be carried out: to a conference only while the target waits in it, to a number only
+        where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without a database it
+        is carried out."""
         calls = self._services.calls
 
         async def prepare(db: Connection) -> bool:
-            if conference:
-                return await calls.join_target(db, call.call_id, conference, now)
+            if outcome.conference:
+                return await calls.join_target(db, call.call_id, outcome.conference, now)
+            if not await may_transfer(db, calls, call, outcome.number):
+                return False
             await calls.release_targets(db, call.call_id)
             return True
 
@@ -175,6 +183,13 @@ class TwilioCalls:
         return None if form.call_id is None else await wait(form.call_id, None, 0, leg=form.leg)
 
     async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
+        """Asked again about a stream that was resumed before, because Twilio repeats the request or somebody replays a
+        captured one, the answer is the same, and its ticket can be used once."""
+        if form.leg < call.leg and call.returned is None:
+            with suppress(BusUnavailable):
+                known = await self._services.media_assignment.find_assignment(call.call_id, call.leg)
+                if known is not None:
+                    return self._stream_to(known, call.call_id, call.leg, locale(form.language))
         resumed, lost_nodes = await self._routing.resume(call, now, form.language)
         if isinstance(resumed, RefusedCall):
             return self._refuse(resumed, now)
@@ -202,6 +217,9 @@ class TwilioCalls:
 
     def _hang_up_or_transfer(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome) -> str:
         spoken = locale(outcome.language or form.language)
+        if outcome.number and call is None and not is_ordinary_destination(outcome.number):
+            log.warning("transfer.destination_refused", call_id=str(form.call_id), code="number_refused")
+            return twiml.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
         if not outcome.number:
             return twiml.say_and_hang_up(outcome.words, spoken) if outcome.words else twiml.hang_up()
         # An empty callerId leaves the choice to Twilio, which shows the caller of the call (docs: TwiML <Dial>).

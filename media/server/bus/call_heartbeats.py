@@ -10,6 +10,7 @@ from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
 from shared.bus.live import BEAT_S, LiveCall, LiveCalls
+from shared.bus.vouchers import StreamVoucher
 from shared.supervised_task import SupervisedTask
 
 # Calls reported at once: more would delay the audio frames of all calls.
@@ -21,6 +22,7 @@ class HeartbeatSource(Protocol):
 
     call_id: str
     call: Call | None
+    voucher: StreamVoucher | None
 
     def live_call(self) -> LiveCall | None:
         """The call's entry on the bus; None once the stream has ended."""
@@ -75,6 +77,16 @@ class CallHeartbeats:
         """All running calls by their ids."""
         return {call_id: record.call for call_id, record in self._calls.items() if record.call is not None}
 
+    def voucher(self, call_id: str) -> StreamVoucher | None:
+        """What a running call is vouched for with; None of one that is over, or began at control of the version
+        before."""
+        record = self._calls.get(call_id)
+        return record.voucher if record else None
+
+    def vouchers(self, call_ids: Sequence[str]) -> dict[str, StreamVoucher]:
+        """Those of these calls, by call."""
+        return {call_id: found for call_id in call_ids if (found := self.voucher(call_id)) is not None}
+
     async def _step(self) -> None:
         await self._report()
         await wait_and_clear(self._wake, max(0.0, self._next - asyncio.get_running_loop().time()))
@@ -97,7 +109,8 @@ class CallHeartbeats:
     async def _refresh(self, call_ids: Sequence[str]) -> None:
         """Reports a batch, without calls that have ended meanwhile, and yields to the event loop."""
         records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
-        await self._live.refresh([live for record in records if (live := record.live_call())])
+        lives = [live for record in records if (live := record.live_call())]
+        await self._live.refresh(lives, self.vouchers(call_ids))
         for call_id in call_ids:
             self._new.pop(call_id, None)
         await asyncio.sleep(0)

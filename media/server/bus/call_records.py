@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,10 +13,13 @@ from media.call.recording import RecordingArchive
 from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.checkpoints import CheckpointWriter
 from media.server.bus.publisher import EventPublisher
-from media.server.bus.spool import NodeFolder
+from media.server.bus.spool import NodeFolder, forget_voucher, keep_voucher
 from media.server.bus.uploads import RecordingUploads
 from shared.bus.checkpoints import Checkpoint, StreamOutcome
+from shared.bus.enrolment import NodeIdentity
+from shared.bus.events import prove_line
 from shared.bus.live import LiveCall
+from shared.bus.vouchers import StreamVoucher
 from shared.events import (
     AgentSaid,
     AnnouncementHeard,
@@ -43,7 +47,9 @@ class RecordServices:
     """What the records of a node share."""
 
     node_id: str
+    identity: NodeIdentity
     folder: NodeFolder
+    disk: Executor
     publisher: EventPublisher
     checkpoints: CheckpointWriter
     heartbeats: CallHeartbeats
@@ -69,21 +75,27 @@ class BusCallRecord:
     def __init__(self, services: RecordServices, plan: CallPlan, call_id: str) -> None:
         self._services = services
         self._leg, self._language = plan.leg, phrase_language(plan.agent.language)
+        self.voucher = StreamVoucher.parse(plan.voucher) if plan.voucher else None
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
         self.recording: Path = services.folder.recording(plan.workspace_id, call_id, plan.leg)
         self.archive: RecordingArchive = services.uploads
+        self._keeps_voucher = plan.recording and self.voucher is not None
+        if self._keeps_voucher:  # another process reports the recording if this one dies
+            services.disk.submit(keep_voucher, self.recording, plan.voucher)
 
     # --- CallRecord ---
 
     def write(self, envelope: EventEnvelope) -> None:
         """Publishes an event; a new utterance, or the start or end of a tool, schedules a checkpoint too."""
-        self._services.publisher.publish(encode_event(envelope))
+        self._services.publisher.publish(prove_line(encode_event(envelope), self.voucher))
         if isinstance(envelope.event, _CONVERSATION):
             self.conversation_changed()
 
     def close(self) -> None:
-        """Does nothing, because the recording's event may come later."""
+        """Keeps the voucher of a recording that is not stored yet, whose event may come later."""
+        if self._keeps_voucher:
+            self._services.disk.submit(forget_voucher, self.recording)
 
     def attach(self, call: Call) -> None:
         """Lets commands from the bus reach the call."""
@@ -107,9 +119,7 @@ class BusCallRecord:
             is_transfer = bool(number) and self.call is not None
             checkpoints = services.checkpoints
             write = (
-                checkpoints.write_transfer(self, outcome)
-                if is_transfer
-                else checkpoints.write_outcome(self.call_id, outcome)
+                checkpoints.write_transfer(self, outcome) if is_transfer else checkpoints.write_outcome(self, outcome)
             )
         if self.call is not None:
             break_cycle(self, "call")
@@ -118,7 +128,7 @@ class BusCallRecord:
     async def stream_refused(self) -> None:
         """Stores that no stream of the call can be used."""
         outcome = StreamOutcome(self._leg, is_refused=True)
-        await asyncio.wait({self._services.checkpoints.write_outcome(self.call_id, outcome)}, timeout=OUTCOME_WAIT_S)
+        await asyncio.wait({self._services.checkpoints.write_outcome(self, outcome)}, timeout=OUTCOME_WAIT_S)
 
     # --- CheckpointSource, HeartbeatSource ---
 
@@ -144,4 +154,5 @@ class BusCallRecord:
         """The call's entry on the bus; None once the stream has ended."""
         if self.call is None:
             return None
-        return LiveCall(self.call_id, self._services.node_id, self._leg)
+        card = self._services.identity.card if self.voucher is not None else ""
+        return LiveCall(self.call_id, self._services.node_id, self._leg, card)

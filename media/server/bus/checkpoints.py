@@ -8,11 +8,15 @@ from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
 from shared.bus.checkpoints import TRANSFER_TTL_S, Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
+from shared.bus.vouchers import StreamVoucher
 from shared.supervised_task import SupervisedTask
 
 
 class CheckpointSource(Protocol):
     """What the writer needs of a call's record."""
+
+    call_id: str
+    voucher: StreamVoucher | None
 
     def checkpoint(self) -> Checkpoint | None:
         """What another node needs to resume the call; None once the stream has ended."""
@@ -47,17 +51,18 @@ class CheckpointWriter:
     def write_final(self, record: CheckpointSource) -> asyncio.Task[None]:
         """Writes the checkpoint of a lost stream. The task never fails."""
         self._changed.pop(record, None)
-        return self._start_final_write(self._put(record.checkpoint()))
+        return self._start_final_write(self._put(record.checkpoint(), record.voucher))
 
     def write_transfer(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
         """Writes that the caller is transferred, and the checkpoint for the case that the target is not reached. The
         task never fails."""
         self._changed.pop(record, None)
-        return self._start_final_write(self._put_transfer(record.checkpoint(), outcome))
+        return self._start_final_write(self._put_transfer(record.checkpoint(), outcome, record.voucher))
 
-    def write_outcome(self, call_id: str, outcome: StreamOutcome) -> asyncio.Task[None]:
+    def write_outcome(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
         """Writes how the call ended. The task never fails."""
-        return self._start_final_write(self._checkpoints.put_outcome(call_id, outcome))
+        write = self._checkpoints.put_outcome(record.call_id, outcome, voucher=record.voucher)
+        return self._start_final_write(write)
 
     async def _step(self) -> None:
         await self._wake.wait()
@@ -66,19 +71,21 @@ class CheckpointWriter:
             record = next(iter(self._changed))
             del self._changed[record]
             try:
-                await self._put(record.checkpoint())
+                await self._put(record.checkpoint(), record.voucher)
             except BusUnavailable:
                 self.mark_changed(record)
                 raise
 
-    async def _put(self, checkpoint: Checkpoint | None) -> None:
+    async def _put(self, checkpoint: Checkpoint | None, voucher: StreamVoucher | None) -> None:
         if checkpoint is not None:
-            await self._checkpoints.put(checkpoint)
+            await self._checkpoints.put(checkpoint, voucher=voucher)
 
-    async def _put_transfer(self, checkpoint: Checkpoint | None, outcome: StreamOutcome) -> None:
+    async def _put_transfer(
+        self, checkpoint: Checkpoint | None, outcome: StreamOutcome, voucher: StreamVoucher | None
+    ) -> None:
         if checkpoint is not None:
-            await self._checkpoints.put(checkpoint, TRANSFER_TTL_S)
-            await self._checkpoints.put_outcome(checkpoint.call_id, outcome)
+            await self._checkpoints.put(checkpoint, TRANSFER_TTL_S, voucher=voucher)
+            await self._checkpoints.put_outcome(checkpoint.call_id, outcome, voucher=voucher)
 
     def _start_final_write(self, write: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._final_write(write))

@@ -42,7 +42,8 @@ class CommandConsumer:
         position, commands = await self._commands.read(self._node_id, self._position, self._wait_s)
         for command in commands:
             # If an answer cannot be sent, the position stays, so the command is read and answered again.
-            await self._commands.answer(command.id, await self._outcome(command))
+            outcome = await self._outcome(command)
+            await self._commands.answer(command.id, outcome, is_sealed=command.is_sealed)
         self._position = position
 
     async def _outcome(self, command: CallCommand) -> str:

@@ -29,6 +29,7 @@ from media.server.metrics import Metrics
 from shared.bus.checkpoints import Checkpoints
 from shared.bus.client import BusClient, BusUnavailable
 from shared.bus.commands import CommandStream
+from shared.bus.enrolment import NodeIdentity
 from shared.bus.events import EventStream
 from shared.bus.granted_time import GrantedTimes
 from shared.bus.health import ProviderHealthStates
@@ -66,10 +67,12 @@ class NodeOptions:
 
 @dataclass(frozen=True, slots=True)
 class NodeResources:
-    """What a node uses; the creator closes them."""
+    """What a node uses; the creator closes them. unsigned: for control of the version before; None: only what is sealed
+    for this node is believed."""
 
     redis: BusClient
-    sealer: Sealer = field(repr=False)
+    identity: NodeIdentity = field(repr=False)
+    unsigned: Sealer | None = field(repr=False)
     storage: Storage | None
     disk: Executor
     metrics: Metrics
@@ -80,8 +83,8 @@ class NodeServices:
     """All services of one node. Created on the running loop. Raises OSError when the state folder cannot be used."""
 
     def __init__(self, options: NodeOptions, resources: NodeResources) -> None:
-        redis = resources.redis
-        self._options, self._nodes = options, NodeRegistry(redis)
+        redis, identity, unsigned = resources.redis, resources.identity, resources.unsigned
+        self._options, self._nodes = options, NodeRegistry(redis, identity=identity)
         self._calls: Callable[[], int] = lambda: 0
         self._draining = False
         self._beat_now = asyncio.Event()
@@ -94,22 +97,31 @@ class NodeServices:
         file = EventFile(self._folder.events, options.spool_max_bytes)
         disk, recordings = resources.disk, options.state / "recordings"
         self._publisher = EventPublisher(stream, file, disk, metrics)
-        self._checkpoints = CheckpointWriter(Checkpoints(redis, resources.sealer), gate, metrics)
+        self._checkpoints = CheckpointWriter(Checkpoints(redis, unsigned), gate, metrics)
         self._heartbeats = CallHeartbeats(LiveCalls(redis), metrics)
         self._uploads = RecordingUploads(resources.storage, recordings, self._publisher, disk, metrics)
         self._recovery = SpoolRecovery(spool, stream, self._publisher, self._uploads, disk, metrics)
         wait_s = min(1.0, options.bus_timeout_s / 2)
-        self._commands = CommandConsumer(CommandStream(redis), options.node_id, self._heartbeats, metrics, wait_s)
-        requests = RequestStream(redis, resources.sealer)
-        self.requests = RequestClient(requests, options.node_id, metrics, wait_s, options.max_requests)
+        commands = CommandStream(redis, identity=identity, takes_unsigned=unsigned is not None)
+        self._commands = CommandConsumer(commands, options.node_id, self._heartbeats, metrics, wait_s)
+        self.requests = RequestClient(
+            RequestStream(redis, unsigned, identity=identity),
+            options.node_id,
+            metrics,
+            wait_s,
+            options.max_requests,
+            vouchers=self._heartbeats.voucher,
+        )
         self.remote_tools = BusRemoteTools(self.requests)
         self._provider_health = ProviderHealthSync(
             resources.provider_health, ProviderHealthStates(redis, options.node_id), metrics
         )
-        self._time_limits = TimeLimits(GrantedTimes(redis), self._heartbeats.running, metrics)
+        self._time_limits = TimeLimits(GrantedTimes(redis), self._heartbeats, metrics)
         self.records = BusCallRecordStore(
             RecordServices(
                 node_id=options.node_id,
+                identity=identity,
+                disk=disk,
                 folder=self._folder,
                 publisher=self._publisher,
                 checkpoints=self._checkpoints,
@@ -117,7 +129,7 @@ class NodeServices:
                 uploads=self._uploads,
             )
         )
-        self.plans = TicketPlans(Tickets(redis, resources.sealer), gate)
+        self.plans = TicketPlans(Tickets(redis, unsigned, identity), gate)
         self._services = (
             self._publisher,
             self._checkpoints,

@@ -14,7 +14,7 @@ from media.server.bus.spool import EventFile
 from media.server.bus.tasks import start_bus_task, stop_task, wait_and_clear
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
-from shared.bus.events import EventStream
+from shared.bus.events import EventStream, split_line
 from shared.events import decode_event
 from shared.supervised_task import SupervisedTask
 
@@ -53,7 +53,7 @@ class EventPublisher:
         self.task = start_bus_task("events", self._step, self._metrics)
 
     def publish(self, line: bytes) -> None:
-        """Queues an event as `encode_event` wrote it. Never blocks."""
+        """Queues an event as `prove_line` wrote it. Never blocks."""
         if len(self._waiting) >= MAX_WAITING:
             self._count_lost([line])
             return
@@ -162,7 +162,7 @@ class EventPublisher:
 
     def _count_lost(self, lines: Sequence[bytes]) -> None:
         self._metrics.events_lost.inc(len(lines))
-        self._lost.update(decode_event(line).call_id for line in lines)
+        self._lost.update(decode_event(split_line(line)[1]).call_id for line in lines)
 
     def _report_lost(self) -> None:
         """Names each call, because its record is incomplete from here on."""

@@ -12,12 +12,12 @@ from media.audio.wav import header_duration_ms
 from media.call.event_emitter import utc_now
 from media.server.bus.disk import run_on_disk
 from media.server.bus.publisher import BATCH, EventPublisher
-from media.server.bus.spool import EventFile, NodeFolder, list_folders
+from media.server.bus.spool import EventFile, NodeFolder, list_folders, read_voucher
 from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.bus.uploads import RecordingUploads
 from media.server.metrics import Metrics
 from shared.bus.client import BusUnavailable
-from shared.bus.events import EventStream
+from shared.bus.events import EventStream, prove_line
 from shared.events import SEQ_PER_LEG, EventEnvelope, RecordingReady, encode_event
 from shared.storage import StorageUnavailable
 from shared.supervised_task import SupervisedTask
@@ -107,10 +107,12 @@ class SpoolRecovery:
             await run_on_disk(self._disk, path.unlink)
             return
         call_id, leg = name[1], int(name[2])
+        voucher = await run_on_disk(self._disk, read_voucher, path)
 
         def publish(key: str) -> None:
             ready = RecordingReady(key, duration, leg)
-            self._publisher.publish(encode_event(EventEnvelope(call_id, leg * SEQ_PER_LEG + SEQ, utc_now(), ready)))
+            line = encode_event(EventEnvelope(call_id, leg * SEQ_PER_LEG + SEQ, utc_now(), ready))
+            self._publisher.publish(prove_line(line, voucher))
 
         try:
             await self._uploads.upload(path, publish)

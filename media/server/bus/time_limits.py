@@ -1,13 +1,14 @@
 """Ends calls whose granted time is over (shared/bus/granted_time.py): politely, with a sentence."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from media.call.call import Call
+from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.bus.tasks import start_bus_task, stop_task
 from media.server.metrics import Metrics
 from shared.bus.granted_time import GrantedTime, GrantedTimes
@@ -45,10 +46,11 @@ class CallTime:
 
 
 class TimeLimits:
-    """Reads and applies the granted times of a node's calls. calls: those that run, by their ids."""
+    """Reads and applies the granted times of a node's calls."""
 
-    def __init__(self, granted: GrantedTimes, calls: Callable[[], Mapping[str, Call]], metrics: Metrics) -> None:
-        self._granted, self._calls, self._metrics = granted, calls, metrics
+    def __init__(self, granted: GrantedTimes, heartbeats: CallHeartbeats, metrics: Metrics) -> None:
+        """heartbeats: have the running calls."""
+        self._granted, self._heartbeats, self._metrics = granted, heartbeats, metrics
         self._times: dict[str, CallTime] = {}
         self.task: SupervisedTask | None = None
 
@@ -67,14 +69,15 @@ class TimeLimits:
     async def apply(self) -> None:
         """Ends calls whose time is over, also while Redis is unavailable, and reads the entries that are due. Raises
         BusUnavailable."""
-        calls = self._calls()
+        calls = self._heartbeats.running()
         self._times = {call_id: self._times.get(call_id) or CallTime() for call_id in calls}
         self._end_over(calls)
         due = [call_id for call_id, call in calls.items() if _elapsed_s(call) >= self._times[call_id].ask_s]
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
-            for call_id, found in zip(batch, await self._granted.read(batch), strict=True):
-                self._times[call_id].update(found, _elapsed_s(calls[call_id]))
+            found = await self._granted.read(batch, self._heartbeats.vouchers(batch))
+            for call_id, granted in zip(batch, found, strict=True):
+                self._times[call_id].update(granted, _elapsed_s(calls[call_id]))
         self._end_over(calls)
 
     def _end_over(self, calls: Mapping[str, Call]) -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from media.server.bus.disk import run_on_disk
 from media.server.bus.publisher import EventPublisher
+from media.server.bus.spool import forget_voucher
 from media.server.metrics import Metrics
 from shared.recording_keys import recordings_prefix
 from shared.storage import Storage, StorageUnavailable
@@ -57,7 +58,7 @@ class RecordingUploads:
         on_stored(key)
         self._metrics.recordings.labels("stored").inc()
         await self._publisher.wait_durable()
-        await run_on_disk(self._disk, path.unlink)
+        await run_on_disk(self._disk, _remove, path)
 
     async def close(self, within_s: float) -> None:
         """Waits at most `within_s` for running uploads; the next process finds the rest."""
@@ -86,6 +87,12 @@ class RecordingUploads:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
+def _remove(path: Path) -> None:
+    path.unlink()
+    forget_voucher(path)
+
+
 def _move(path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path.replace(folder / path.name)
+    forget_voucher(path)

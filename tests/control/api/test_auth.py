@@ -10,6 +10,7 @@ import pytest
 
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, run_worker
+from shared.key_sets import KeySets
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import User
 from tests.platform.services import CHEAP_HASHING, KEY, worker_outside
@@ -28,7 +29,7 @@ async def mailbox(api: Api, database_url: str, valkey_url: str, tmp_path: Path) 
     """The folder into which a running worker delivers email."""
     options = BackgroundWorkerOptions(
         database_url,
-        [KEY],
+        KeySets.all_from([KEY]),
         Policies(links="https://app.example.com", hashing=CHEAP_HASHING),
         tmp_path.as_uri(),
         "us@example.com",

@@ -18,6 +18,7 @@ from control.outside import OutsideOptions
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, open_worker
 from control.worker_runtime import BackgroundWorker
+from shared.key_sets import KeySets
 from shared.secrets import Sealer
 from tests.control.api.call_workspace import STAND_INS
 from tests.platform.api import Api, running_api
@@ -108,7 +109,12 @@ async def attack(fresh_database_url: str, valkey_url: str, tmp_path: Path) -> As
         outside = OutsideOptions(valkey_url, tmp_path.as_uri(), network.options)
         policies = Policies(links="https://app.example.com", hashing=CHEAP_HASHING)
         options = BackgroundWorkerOptions(
-            fresh_database_url, [KEY], policies, tmp_path.as_uri(), "Vocalized <no-reply@example.com>", outside
+            fresh_database_url,
+            KeySets.all_from([KEY]),
+            policies,
+            tmp_path.as_uri(),
+            "Vocalized <no-reply@example.com>",
+            outside,
         )
         worker = await stack.enter_async_context(open_worker(options))
         stop = asyncio.Event()

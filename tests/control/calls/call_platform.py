@@ -47,9 +47,11 @@ from shared.ids import new_id
 from shared.secrets import Sealer
 from shared.storage import Storage
 from tests.platform.catalogue import seed_catalogue
+from tests.platform.trust import trusting
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-SEALER = Sealer([bytes(range(32))])
+KEYS = [bytes(range(32))]
+SEALER, AUTHORITY = Sealer(KEYS), trusting(KEYS)
 # So many that no test waits for its turn.
 CALLS_PER_S = 1_000.0
 STAFF = Actor("admin", UUID(int=7), "staff@vocalized.example")
@@ -308,7 +310,7 @@ async def open_call_platform(
     storage, gateway = Storage(folder.as_uri()), FakeCarrier()
     carriers = Carriers({"twilio": gateway}, default="twilio")
     pacer = CallPacer(redis, {"twilio": CALLS_PER_S, "telnyx": CALLS_PER_S})
-    outside = OutsideClients(redis, MediaAssignment(redis, SEALER), carriers, storage, pacer)
+    outside = OutsideClients(redis, AUTHORITY, MediaAssignment(redis, AUTHORITY), carriers, storage, pacer)
     policies = Policies(
         links="https://app.example.com",
         agents=AgentPolicy(standins=True),

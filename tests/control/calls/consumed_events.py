@@ -10,6 +10,7 @@ from uuid import UUID
 
 from control.calls.event_consumer import ConsumerPace, EventCounts, consume_events
 from control.calls.model import AdmittedCall
+from shared.bus.authority import BusAuthority
 from shared.bus.events import EventStream
 from shared.events import (
     AgentSaid,
@@ -47,8 +48,10 @@ def conversation_events(call: AdmittedCall, *, ms: int = 12_000) -> list[bytes]:
 
 
 @asynccontextmanager
-async def running_consumer(platform: CallPlatform, pace: ConsumerPace = FAST_PACE) -> AsyncIterator[EventCounts]:
-    """Runs the consumer until the block ends."""
+async def running_consumer(
+    platform: CallPlatform, pace: ConsumerPace = FAST_PACE, authority: BusAuthority | None = None
+) -> AsyncIterator[EventCounts]:
+    """Runs the consumer until the block ends. authority: believes events; None believes all."""
     stop, counts = asyncio.Event(), EventCounts()
     task = asyncio.create_task(
         consume_events(
@@ -56,6 +59,7 @@ async def running_consumer(platform: CallPlatform, pace: ConsumerPace = FAST_PAC
             platform.redis,
             platform.media_assignment.forget_conversations,
             stop,
+            authority=authority,
             counts=counts,
             pace=pace,
         )

@@ -13,8 +13,8 @@ from control.carriers.model import ActiveCall, CarrierName
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
 from tests.control.calls.call_platform import (
+    AUTHORITY,
     NOW,
-    SEALER,
     CallPlatform,
     FakeCarrier,
     carrier_refusal,
@@ -111,7 +111,7 @@ async def test_without_redis_none_is_ended(platform: CallPlatform) -> None:
     await end_row(platform, call.call_id)
     carrier = FakeCarrier("telnyx", active=[ActiveCall("v3:no-redis", MINUTES)])
     redis = bus_client("redis://127.0.0.1:1/0", 0.2)
-    search = OrphanSearch(platform.pool, MediaAssignment(redis, SEALER))
+    search = OrphanSearch(platform.pool, MediaAssignment(redis, AUTHORITY))
     assert await search.end_orphans([carrier], later(1_800)) == 0
     assert carrier.hung_up == []
 

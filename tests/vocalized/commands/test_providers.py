@@ -27,7 +27,7 @@ from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.operator_settings import read_operator_settings, remove_operator_settings, write_operator_settings
 
-SETTINGS = {"VOCALIZED_DATABASE_URL": "postgresql://x@/y", "VOCALIZED_SECRET_KEYS": "k", "VOCALIZED_REDIS_URL": "r"}
+SETTINGS = {"VOCALIZED_DATABASE_URL": "postgresql://x@/y", "VOCALIZED_VAULT_KEYS": "k", "VOCALIZED_REDIS_URL": "r"}
 
 
 def vocalized(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
@@ -46,7 +46,7 @@ def test_without_a_running_platform_it_says_what_to_do(tmp_path: Path, command: 
 
 def test_settings_of_the_platform_are_stored_for_its_owner_only(tmp_path: Path) -> None:
     write_operator_settings(tmp_path, SETTINGS)
-    assert read_operator_settings(tmp_path).keys() == {"VOCALIZED_DATABASE_URL", "VOCALIZED_SECRET_KEYS"}
+    assert read_operator_settings(tmp_path).keys() == {"VOCALIZED_DATABASE_URL", "VOCALIZED_VAULT_KEYS"}
     assert (tmp_path / "operator.json").stat().st_mode & 0o777 == 0o600
     remove_operator_settings(tmp_path)
     assert not list(tmp_path.iterdir())

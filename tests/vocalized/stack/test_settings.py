@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from config.settings import ControlSettings, MediaSettings, control_settings, media_settings
+from shared.bus.enrolment import parse_pass
+from shared.secrets import new_key
 from simulator.carrier.network.config import make_config
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
+from vocalized.stack.key_settings import parse_key_settings
 from vocalized.stack.ports import Ports
 from vocalized.stack.settings import (
     Stores,
@@ -15,11 +18,13 @@ from vocalized.stack.settings import (
     node_settings,
     program_settings,
     simulated_carriers,
+    worker_settings,
 )
 
 PORTS = Ports(control=8081, worker=9000, carrier=8082, media=(8083, 8084))
 STORES = Stores("postgresql://owner@/vocalized?host=/run/x", "unix:///run/valkey.sock", Path("/run/engine.sock"))
-SECRETS = {"VOCALIZED_DATABASE_URL", "VOCALIZED_SMTP_URL", "VOCALIZED_TELNYX_API_KEY"}
+KEYS = {"VOCALIZED_TOKEN_KEYS", "VOCALIZED_VAULT_KEYS", "VOCALIZED_BUS_KEYS"}
+SECRETS = {"VOCALIZED_DATABASE_URL", "VOCALIZED_SMTP_URL", "VOCALIZED_TELNYX_API_KEY", *KEYS}
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +135,26 @@ def test_platform_and_network_have_the_same_keys(tmp_path: Path, keys: CarrierKe
     assert network.telnyx.webhook_url == "http://127.0.0.1:8081/webhooks/calls/inbound"
 
 
-def test_secret_key_is_generated_once(tmp_path: Path, keys: CarrierKeys) -> None:
-    first = program_settings(tmp_path, PORTS, STORES, keys)["VOCALIZED_SECRET_KEYS"]
-    assert program_settings(tmp_path, PORTS, STORES, keys)["VOCALIZED_SECRET_KEYS"] == first
-    assert (tmp_path / "secret-keys").stat().st_mode & 0o777 == 0o600
+def test_keys_are_generated_once_and_differ(tmp_path: Path, keys: CarrierKeys) -> None:
+    first, second = (program_settings(tmp_path, PORTS, STORES, keys) for _ in range(2))
+    assert all(first[name] == second[name] for name in KEYS)
+    assert len({first[name] for name in KEYS}) == len(KEYS)
+    assert all((tmp_path / name).stat().st_mode & 0o777 == 0o600 for name in ("token-keys", "vault-keys", "bus-keys"))
+
+
+def test_node_has_a_pass_for_its_address_only(tmp_path: Path, keys: CarrierKeys) -> None:
+    settings = program_settings(tmp_path, PORTS, STORES, keys)
+    own_pass = parse_pass(node_settings(settings, 8084)["VOCALIZED_MEDIA_PASS"])
+    assert own_pass.url == "ws://127.0.0.1:8084"
+    assert all(settings[name] not in node_settings(settings, 8084).values() for name in KEYS)
+    assert not KEYS - worker_settings(settings).keys() - {"VOCALIZED_TOKEN_KEYS"}
+
+
+def test_keys_of_the_version_before_stay_beside_the_new_sets(tmp_path: Path, keys: CarrierKeys) -> None:
+    old = new_key()
+    (tmp_path / "secret-keys").write_text(old)
+    settings = program_settings(tmp_path, PORTS, STORES, keys)
+    found = parse_key_settings(settings)
+    assert settings["VOCALIZED_SECRET_KEYS"] == old and found.missing == ()
+    assert all(sets[1:] == found.shared for sets in (found.tokens, found.vault, found.bus))
+    assert "VOCALIZED_SECRET_KEYS" not in node_settings(settings, 8084)

@@ -179,5 +179,5 @@ async def test_a_start_that_fails_leaves_the_vendors_of_the_platform_that_runs(t
 
 async def test_without_settings_the_doctor_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOCALIZED_DATABASE_URL", raising=False)
-    with pytest.raises(DoctorError, match="of another platform set VOCALIZED_DATABASE_URL and VOCALIZED_SECRET_KEYS"):
+    with pytest.raises(DoctorError, match="of another platform set VOCALIZED_DATABASE_URL and VOCALIZED_VAULT_KEYS"):
         await try_providers(ROOT, ProviderDoctorOptions(tmp_path), Console())

@@ -177,7 +177,7 @@ async def test_stream_that_may_be_live_is_left_alone_without_redis(
     action = await ring(platform, sid)
     jobs = await report_stream(platform, sid, action, event)
     redis = bus_client("redis://127.0.0.1:9/0", 0.5)
-    job = check_job(platform, twilio, MediaAssignment(redis, platform.sealer))
+    job = check_job(platform, twilio, MediaAssignment(redis, platform.authority))
     try:
         if redirections:
             await job(jobs[-1])

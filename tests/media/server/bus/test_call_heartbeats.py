@@ -1,6 +1,6 @@
 """A node reports its calls in batches, so that many of them do not delay audio frames."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from media.call.call import Call
@@ -8,6 +8,7 @@ from media.server.bus.call_heartbeats import CallHeartbeats
 from media.server.metrics import Metrics
 from shared.bus.client import BusClient, bus_client
 from shared.bus.live import LiveCall, LiveCalls
+from shared.bus.vouchers import StreamVoucher
 from tests.media.server.phone import WAIT_LIMIT_S
 from tests.platform.bus_node import NODE, wait_until
 
@@ -19,6 +20,7 @@ class FakeRecord:
     """A call's record, which returns its entry even after it was removed."""
 
     call: Call | None = None
+    voucher: StreamVoucher | None = None
 
     def __init__(self, number: int) -> None:
         self.call_id = f"call-{number}"
@@ -36,8 +38,8 @@ class RecordingLiveCalls(LiveCalls):
         self.removed: list[list[str]] = []
         self.after_batch: Callable[[], None] = lambda: None
 
-    async def refresh(self, calls: Sequence[LiveCall]) -> None:
-        await super().refresh(calls)
+    async def refresh(self, calls: Sequence[LiveCall], vouchers: Mapping[str, StreamVoucher] | None = None) -> None:
+        await super().refresh(calls, vouchers)
         if calls:
             self.refreshed.append([call.call_id for call in calls])
             self.after_batch()

@@ -208,7 +208,7 @@ async def test_each_worker_is_a_node(redis_url: str, tmp_path: Path, plan: CallP
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({}, ["VOCALIZED_REDIS_URL", "VOCALIZED_SECRET_KEYS"]),
+        ({}, ["VOCALIZED_REDIS_URL", "VOCALIZED_MEDIA_PASS"]),
         ({"REDIS_URL": "http://secret@host"}, ["VOCALIZED_REDIS_URL"]),
         ({"REDIS_URL": "redis://h", "SECRET_KEYS": "secret"}, ["VOCALIZED_SECRET_KEYS"]),
         ({"REDIS_URL": "redis://h", "SECRET_KEYS": KEY, "STORAGE_URL": "ftp://secret"}, ["VOCALIZED_STORAGE_URL"]),

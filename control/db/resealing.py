@@ -1,0 +1,104 @@
+"""Seals sealed columns anew with the first key, in small batches beside the running platform.
+
+Which rows are left to do stands in the values themselves (the mark of their key, shared/secrets.py), so a run that was
+interrupted goes on where it ended. A value that changed meanwhile is left alone: whoever changed it sealed it by the
+first key, or by an old one, and then it is found again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from control.db.pool import Connection, Pool
+from control.db.scope import enter_platform
+from shared.secrets import Sealer, UnsealError
+
+BATCH: Final = 100
+PAUSE_S: Final = 0.05
+# Values that no listed key opens are passed over, and reported; so many of them are a wrong list of keys.
+MOST_LOST: Final = 1_000
+
+
+class TooManyLost(Exception):
+    """No listed key opens so many values that the list is likely to be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """A column of sealed values, by the purpose they are sealed for."""
+
+    table: str
+    column: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResealProgress:
+    """Of one column. resealed, lost: so far. left: values that may still have to be sealed anew."""
+
+    column: SealedColumn
+    resealed: int
+    lost: int
+    left: int
+
+
+async def reseal_column(
+    pool: Pool, sealer: Sealer, one: SealedColumn, *, batch: int = BATCH, pause_s: float = PAUSE_S
+) -> AsyncIterator[ResealProgress]:
+    """Seals a column's values anew; yields after each batch, and once at least. Raises TooManyLost, and what the
+    database raises."""
+    lost: list[bytes] = []
+    resealed = 0
+    while True:
+        async with pool.transaction() as db:
+            await enter_platform(db)
+            values = await _select(db, one, sealer.mark, lost, batch)
+            fresh = {old: new for old in values if (new := _reseal(sealer, one.purpose, old)) is not None}
+            resealed += await _update(db, one, fresh)
+            lost += [old for old in values if old not in fresh]
+            left = await _count(db, one, sealer.mark) - len(lost)
+        yield ResealProgress(one, resealed, len(lost), left)
+        if not values:
+            return
+        if len(lost) > MOST_LOST:
+            raise TooManyLost(f"{one.table}.{one.column}: no key opens {len(lost)} values")
+        await asyncio.sleep(pause_s)
+
+
+def _reseal(sealer: Sealer, purpose: str, old: bytes) -> bytes | None:
+    try:
+        return sealer.seal(sealer.open(old, purpose), purpose)
+    except UnsealError:
+        return None
+
+
+async def _select(db: Connection, one: SealedColumn, mark: bytes, lost: list[bytes], most: int) -> list[bytes]:
+    rows = await db.fetch(
+        f"SELECT {one.column} AS value FROM {one.table} WHERE {one.column} IS NOT NULL "
+        f"AND substring({one.column} FROM 2 FOR 4) <> $1 AND {one.column} <> ALL ($2::bytea[]) LIMIT $3",
+        mark, lost, most,
+    )  # fmt: skip
+    return [row["value"] for row in rows]
+
+
+async def _update(db: Connection, one: SealedColumn, fresh: dict[bytes, bytes]) -> int:
+    """Sealed values differ all from each other, so the old one finds its row."""
+    if not fresh:
+        return 0
+    done: str = await db.execute(
+        f"UPDATE {one.table} AS t SET {one.column} = n.fresh "
+        f"FROM unnest($1::bytea[], $2::bytea[]) AS n (old, fresh) WHERE t.{one.column} = n.old",
+        list(fresh), list(fresh.values()),
+    )  # fmt: skip
+    return int(done.rpartition(" ")[2])
+
+
+async def _count(db: Connection, one: SealedColumn, mark: bytes) -> int:
+    return int(
+        await db.fetchval(
+            f"SELECT count(*) FROM {one.table} WHERE {one.column} IS NOT NULL "
+            f"AND substring({one.column} FROM 2 FOR 4) <> $1",
+            mark,
+        )
+    )

@@ -1,0 +1,88 @@
+"""`python -m control keys`: makes keys and passes, seals the database anew, revokes media nodes."""
+
+import argparse
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from control.db.pool import open_pool
+from control.db.resealing import BATCH, PAUSE_S, ResealProgress, reseal_column
+from control.keys.sealed_columns import SEALED_COLUMNS
+from control.keys.settings import require_set
+from control.keys.store_revocations import upsert_revocation
+from shared.bus.enrolment import Enrolment
+from shared.errors import Invalid
+from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySets
+from shared.secrets import Sealer, new_key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCommandOptions:
+    """database_url: as a user who may read all rows and write the table of revoked passes."""
+
+    database_url: str
+    keys: KeySets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    actions.add_parser("new", help="print a new key, for any of the sets")
+    one = actions.add_parser("media-pass", help="print the pass of the media nodes at a URL: VOCALIZED_MEDIA_PASS")
+    one.add_argument("url", type=_socket_url, help="like wss://media-1.example.com; with /* at its end, all below it")
+    rotate = actions.add_parser("rotate", help="seal all that the database holds with the first of the vault keys")
+    rotate.add_argument("--batch", type=_whole, default=BATCH, help=f"values in one transaction ({BATCH})")
+    rotate.add_argument("--pause", type=float, default=PAUSE_S, metavar="S", help=f"between two ({PAUSE_S:g})")
+    revoke = actions.add_parser("revoke", help="believe no node any more by the passes made for a URL until now")
+    revoke.add_argument("url", type=_socket_url, help="as given to media-pass")
+
+
+def run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
+    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, Problem and what the database
+    raises."""
+    if arguments.action == "new":
+        print(new_key())
+        return 0
+    if arguments.action == "media-pass":
+        print(Enrolment(require_set(BUS_KEYS, options.keys.bus)).make_pass(arguments.url).text)
+        return 0
+    if arguments.action == "revoke":
+        return asyncio.run(_revoke(options, arguments.url))
+    return asyncio.run(_rotate(options, arguments.batch, arguments.pause))
+
+
+async def _rotate(options: KeyCommandOptions, batch: int, pause_s: float) -> int:
+    sealer, lost = Sealer(require_set(VAULT_KEYS, options.keys.vault)), 0
+    async with open_pool(options.database_url, size=1, name="vocalized-keys") as pool:
+        for column in SEALED_COLUMNS:
+            async for progress in reseal_column(pool, sealer, column, batch=batch, pause_s=pause_s):
+                print(_format(progress), flush=True)
+            lost += progress.lost
+    print(f"{lost} values cannot be opened by any listed key" if lost else "all is sealed by the first vault key")
+    return 1 if lost else 0
+
+
+def _format(progress: ResealProgress) -> str:
+    one = progress.column
+    return f"{one.table}.{one.column}: {progress.resealed} sealed anew, {progress.left} left, {progress.lost} lost"
+
+
+async def _revoke(options: KeyCommandOptions, url: str) -> int:
+    async with open_pool(options.database_url, size=1, name="vocalized-keys") as pool, pool.transaction() as db:
+        await db.execute("RESET ROLE")
+        await upsert_revocation(db, url, datetime.now(UTC))
+    print(f"passes for {url} that were made until now are revoked; control knows it within 5 s")
+    return 0
+
+
+def _socket_url(text: str) -> str:
+    if not text.startswith(("ws://", "wss://")):
+        raise argparse.ArgumentTypeError("must be a ws or wss URL")
+    return text if text.endswith("/*") else text.rstrip("/")
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 10_000:
+        raise Invalid("from 1 to 10000", param="batch")
+    return number

@@ -1,0 +1,50 @@
+"""Revocation of media nodes' passes: each process reads the list every few seconds."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from control.db.errors import UNAVAILABLE
+from control.db.pool import Pool, PoolExhausted
+from control.db.scope import enter_platform
+from control.keys.store_revocations import select_revocations
+from shared.bus.authority import BusAuthority
+from shared.logs import error_fields
+
+log = structlog.get_logger()
+
+EVERY_S: Final = 5.0
+
+
+async def load_revocations(pool: Pool, authority: BusAuthority) -> None:
+    """Has the authority believe no node of a revoked pass from here on. Raises what the database raises."""
+    async with pool.transaction() as db:
+        await enter_platform(db)
+        found = await select_revocations(db)
+    authority.enrolment.revoke({url: math.ceil(before.timestamp()) for url, before in found.items()})
+
+
+@asynccontextmanager
+async def watching_revocations(pool: Pool, authority: BusAuthority, every_s: float = EVERY_S) -> AsyncIterator[None]:
+    """Reads the list at once and then every few seconds, as long as the block lasts. While the database is unavailable,
+    what was read before holds. Raises what the database raises at the first time."""
+    await load_revocations(pool, authority)
+    task = asyncio.create_task(_watch(pool, authority, every_s))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(pool: Pool, authority: BusAuthority, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await load_revocations(pool, authority)
+        except (*UNAVAILABLE, PoolExhausted, OSError, TimeoutError) as error:
+            log.warning("revocations.not_read", **error_fields(error))

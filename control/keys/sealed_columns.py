@@ -1,0 +1,29 @@
+"""All columns that the vault keys seal for longer than a day.
+
+Not here, because they are gone before old keys are removed: e-mails and password resets that wait to be sent, codes
+that calls speak, sign-ins at vendors that have begun, and outcomes of tools. Recovery codes and pseudonyms of numbers
+are no sealed values but HMACs, which cannot be made anew without what they hide.
+"""
+
+from typing import Final
+
+from control.accounts.admins import TOTP_PURPOSE
+from control.db.resealing import SealedColumn
+from control.integrations.model import CLIENT_SECRET_PURPOSE, CREDENTIALS_PURPOSE
+from control.outbound_webhooks.secret_safe import WEBHOOK_SECRET_PURPOSE
+from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
+from control.tools.secret_headers import PURPOSE as HEADERS_PURPOSE
+from control.voice.keys import KEY_PURPOSE
+
+SEALED_COLUMNS: Final = (
+    SealedColumn("admins", "totp_secret", TOTP_PURPOSE),
+    SealedColumn("caller_deletions", "sealed_number", CALLER_PURPOSE),
+    SealedColumn("http_tools", "sealed_headers", HEADERS_PURPOSE),
+    SealedColumn("integration_types", "secrets", CLIENT_SECRET_PURPOSE),
+    SealedColumn("integrations", "credentials", CREDENTIALS_PURPOSE),
+    SealedColumn("mcp_servers", "sealed_headers", HEADERS_PURPOSE),
+    SealedColumn("outbound_webhook_endpoints", "sealed_secret", WEBHOOK_SECRET_PURPOSE),
+    SealedColumn("outbound_webhook_endpoints", "sealed_old_secret", WEBHOOK_SECRET_PURPOSE),
+    SealedColumn("providers", "api_key", KEY_PURPOSE),
+    SealedColumn("workspace_providers", "api_key", KEY_PURPOSE),
+)

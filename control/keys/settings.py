@@ -1,0 +1,49 @@
+"""The key sets and what control believes nodes by, from the settings."""
+
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from shared.bus.authority import BusAuthority
+from shared.key_sets import BUS_KEYS, KeySetError, KeySets, make_key_sets
+from shared.secrets import Sealer
+
+
+class KeySetSettings(Protocol):
+    """The settings of keys."""
+
+    token_keys: SecretStr
+    vault_keys: SecretStr
+    bus_keys: SecretStr
+    secret_keys: SecretStr
+
+
+def read_key_sets(settings: KeySetSettings) -> KeySets:
+    """Raises KeySetError."""
+    return make_key_sets(
+        tokens=settings.token_keys.get_secret_value(),
+        vault=settings.vault_keys.get_secret_value(),
+        bus=settings.bus_keys.get_secret_value(),
+        shared=settings.secret_keys.get_secret_value(),
+    )
+
+
+def require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The keys. Raises KeySetError for a set without any."""
+    if not keys:
+        raise KeySetError(name, "at least one key is needed")
+    return keys
+
+
+def accepts_unsigned(keys: KeySets, choice: str) -> bool:
+    """Whether programs of the version before are believed. choice: the setting. Raises KeySetError where there is no
+    key by which they seal."""
+    accepts = choice == "accept" or (not choice and BUS_KEYS in keys.missing)
+    if accepts and not keys.shared:
+        raise KeySetError("BUS_UNSIGNED", "needs VOCALIZED_SECRET_KEYS, by which the version before seals")
+    return accepts
+
+
+def make_authority(keys: KeySets, unsigned: bool) -> BusAuthority:
+    """unsigned: believes programs of the version before."""
+    return BusAuthority(keys.bus, unsigned=Sealer(keys.shared) if unsigned and keys.shared else None)

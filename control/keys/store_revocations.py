@@ -1,0 +1,23 @@
+"""SQL of the table of revoked passes of media nodes. The owner of the tables writes it; the programs only read it."""
+
+from datetime import datetime
+
+from control.db.pool import Connection
+
+# More than the addresses of any platform.
+_MOST = 10_000
+
+
+async def upsert_revocation(db: Connection, url: str, before: datetime) -> None:
+    """Revokes the passes for `url` that were made before this moment."""
+    await db.execute(
+        "INSERT INTO revoked_media_passes (url, made_before) VALUES ($1, $2) "
+        "ON CONFLICT (url) DO UPDATE SET made_before = greatest(revoked_media_passes.made_before, $2)",
+        url, before,
+    )  # fmt: skip
+
+
+async def select_revocations(db: Connection) -> dict[str, datetime]:
+    """By URL, the moment before which passes for it are worth nothing."""
+    rows = await db.fetch("SELECT url, made_before FROM revoked_media_passes ORDER BY url LIMIT $1", _MOST)
+    return {row["url"]: row["made_before"] for row in rows}
