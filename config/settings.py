@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.embedder_settings import EmbedderSettings
 from config.setting_types import (
+    DatabasePasswords,
     DatabaseUrl,
     EgressAllow,
     Figures,
@@ -121,7 +122,7 @@ class MediaSettings(BaseSettings):
 
 
 class DatabaseSettings(BaseSettings):
-    """Settings of `python -m control migrate`."""
+    """Settings of commands that need the database only."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -129,6 +130,12 @@ class DatabaseSettings(BaseSettings):
         description="PostgreSQL: postgresql://user:password@host:port/database, or …@/database?host=/folder."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+
+
+class MigrationSettings(DatabaseSettings):
+    """Settings of `python -m control migrate`, which connects as the owner of the database."""
+
+    database_passwords: DatabasePasswords = ()
 
 
 class KeySettings(DatabaseSettings):
@@ -363,6 +370,11 @@ def media_settings() -> MediaSettings:
 def database_settings() -> DatabaseSettings:
     """As `media_settings`."""
     return _read(DatabaseSettings)
+
+
+def migration_settings() -> MigrationSettings:
+    """As `media_settings`."""
+    return _read(MigrationSettings)
 
 
 def key_settings() -> KeySettings:

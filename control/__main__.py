@@ -27,10 +27,12 @@ from config.settings import (
     control_settings,
     database_settings,
     key_settings,
+    migration_settings,
 )
 from control import (
     admin_commands,
     analytics_commands,
+    audit_commands,
     backup_commands,
     billing_commands,
     price_commands,
@@ -41,7 +43,7 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
-from control.app import ApiOptions, HttpOptions, open_app, prepare_app
+from control.app import ApiOptions, HttpOptions
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.billing.invoice_fonts import list_fonts
@@ -49,12 +51,14 @@ from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
+from control.db.logins import LoginRefused, set_passwords
 from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
-from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.http.server import ListenOptions, stop_signal
 from control.knowledge.embedder import EmbedderPolicy
 from control.outside import OutsideOptions
+from control.processes import run_processes, serve_api
 from control.services import Policies
 from control.shipped_records import ShippedRecords, seed_database
 from control.webhooks.options import WebhookOptions
@@ -62,10 +66,8 @@ from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
-from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
-from shared.supervisor import Supervisor
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
@@ -80,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments)
     except (SettingsError, InvalidRoute) as error:
         return _print_error(error, 2)
-    except (MigrationFailed, BackupFailed, Problem) as error:
+    except (MigrationFailed, BackupFailed, LoginRefused, Problem) as error:
         return _print_error(error, 1)
     except StorageUnavailable as error:
         return _print_error(f"storage is unavailable or refused the request: {error}", 1)
@@ -98,7 +100,7 @@ def _api(arguments: argparse.Namespace) -> int:
     options = control_options(settings)
     configure_logs(settings.log_level)
     if arguments.workers > 1:
-        return _supervise(arguments)
+        return run_processes(arguments.port, arguments.host, arguments.workers)
     listen = ListenOptions(
         host=arguments.host or settings.control_host,
         port=arguments.port,
@@ -106,23 +108,8 @@ def _api(arguments: argparse.Namespace) -> int:
         keepalive_s=settings.keepalive_timeout_s,
         drain_s=settings.control_drain_timeout_s,
     )
-    uvloop.run(_serve_api(options, listen))
+    uvloop.run(serve_api(options, listen))
     return 0
-
-
-async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
-    stop = stop_signal()
-    async with open_app(options) as app:
-        prepare_app(app)
-        tune_garbage_collector()
-        await serve(app, listen, stop)
-
-
-def _supervise(arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
-    command += ["--host", arguments.host] if arguments.host else []
-    with metrics_folder() as metrics:
-        return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
 def _worker(arguments: argparse.Namespace) -> int:
@@ -138,20 +125,26 @@ async def _run_worker(options: BackgroundWorkerOptions) -> None:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
+    settings = migration_settings()
     configure_logs(settings.log_level)
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
+    passwords = {role: password.get_secret_value() for role, password in settings.database_passwords}
+    asyncio.run(set_passwords(url, passwords))
     asyncio.run(seed_database(url, _shipped(), datetime.now(UTC)))
     print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
     return 0
 
 
-def _providers(arguments: argparse.Namespace) -> int:
-    settings = key_settings()
-    configure_logs(settings.log_level)
-    options = provider_commands.ProviderCommandOptions(settings.database_url.get_secret_value(), _keys(settings))
-    return provider_commands.run(arguments, options)
+def _with_keys(run: Callable[[argparse.Namespace, T], int], make: Callable[[str, tuple[bytes, ...]], T]) -> Command:
+    """A command that needs the database and the secret keys."""
+
+    def command(arguments: argparse.Namespace) -> int:
+        settings = key_settings()
+        configure_logs(settings.log_level)
+        return run(arguments, make(settings.database_url.get_secret_value(), _keys(settings)))
+
+    return command
 
 
 def _on_database(run: Callable[[argparse.Namespace, str], int]) -> Command:
@@ -213,6 +206,7 @@ def control_options(settings: ControlSettings) -> ApiOptions:
         webhooks=_webhooks(settings),
         pool_size=settings.database_pool_size,
         request_concurrency=settings.request_concurrency,
+        allows_owner=_is_local(settings),
         timeouts=_timeouts(settings),
     )
 
@@ -230,6 +224,7 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
         outside=_outside(settings),
         carrier_recordings_deleted=settings.carrier_recordings_deleted,
         unknown_calls_ended=settings.unknown_calls_ended,
+        allows_owner=_is_local(settings),
         billing_ahead=_billing_ahead(settings),
         host=host,
         port=port,
@@ -239,10 +234,14 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
 
 def _billing_ahead(settings: ControlSettings) -> timedelta:
     """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
-    host = urlsplit(settings.public_url).hostname
-    if settings.billing_days_ahead and host not in ("127.0.0.1", "localhost", "::1"):
+    if settings.billing_days_ahead and not _is_local(settings):
         raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
     return timedelta(days=settings.billing_days_ahead)
+
+
+def _is_local(settings: ControlSettings) -> bool:
+    """Whether nobody but this machine reaches the API."""
+    return urlsplit(settings.public_url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _parse_setting(name: str, parse: Callable[[], T]) -> T:
@@ -388,7 +387,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "worker": _worker,
     "migrate": _migrate,
     "admin": _on_database(admin_commands.run),
-    "providers": _providers,
+    "audit": _with_keys(audit_commands.run, audit_commands.AuditCommandOptions),
+    "providers": _with_keys(provider_commands.run, provider_commands.ProviderCommandOptions),
     "prices": _on_database(price_commands.run),
     "explain": _on_database(billing_commands.run),
     "analytics": _on_database(analytics_commands.run),

@@ -27,6 +27,7 @@ from control.calls.worker_tasks import calls_tasks
 from control.campaigns.worker_tasks import campaigns_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
+from control.db.logins import WORKER, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.integrations.bookings import make_action_runner
 from control.integrations.revocation import enqueue_workspace_revocations
@@ -38,6 +39,7 @@ from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
+from control.platform.audit_tasks import audit_tasks
 from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
@@ -61,7 +63,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class BackgroundWorkerOptions:
-    """host, port: where /healthz and /metrics are served; port 0 takes a free one."""
+    """host, port: where /healthz and /metrics are served; port 0 takes a free one. allows_owner: whether the worker may
+    sign in to PostgreSQL as the tables' owner."""
 
     database_url: str
     secret_keys: Sequence[bytes]
@@ -71,6 +74,7 @@ class BackgroundWorkerOptions:
     outside: OutsideOptions
     carrier_recordings_deleted: bool = True
     unknown_calls_ended: bool = False
+    allows_owner: bool = False
     billing_ahead: timedelta = timedelta(0)
     host: str = "127.0.0.1"
     port: int = 0
@@ -97,6 +101,7 @@ def make_worker_tasks(
             accounts_tasks(pool, services.accounts, sender),
             _make_workspaces_tasks(services),
             platform_tasks(services.platform, metrics.report_partitions),
+            audit_tasks(services.providers.sealer, metrics.audit_breaks.set),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
             outbound_webhooks_tasks(
@@ -183,12 +188,14 @@ def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, 
 @asynccontextmanager
 async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[BackgroundWorker]:
     """A worker with its connections, closed after the block. Raises OSError, TimeoutError and asyncpg.PostgresError
-    without a database, and ValueError for an invalid email URL."""
+    without a database, LoginRefused, and ValueError for an invalid email URL."""
     sealer, metrics = Sealer(options.secret_keys), WorkerMetrics()
     sender = EmailSender(sealer, open_gateway(options.mail_url), options.mail_from)
     async with open_pool(
         options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-worker"
     ) as pool:
+        if not options.allows_owner:
+            await require_plain_login(pool, WORKER)
         with closing(Passwords(options.policies.hashing)) as passwords:
             async with open_outside(options.outside, sealer) as outside:
                 services = make_services(sealer, options.policies, passwords, outside)

@@ -86,6 +86,7 @@ class AdminAccounts:
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
         """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
+        await enter_platform(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:

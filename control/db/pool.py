@@ -93,8 +93,8 @@ async def open_pool(
     """Yields a pool of at most `size` connections. Opens the first at once, so that a wrong `url` fails here.
 
     `url`: postgresql://user:password@host:port/database, or for a Unix socket postgresql://user@/database?host=/folder.
-    `name`: application_name of the sessions. `role`: None stays the user of `url`. Raises OSError, TimeoutError or asyncpg.PostgresError. At the end of the
-    block connections in use have `timeouts.command` to be released.
+    `name`: application_name of the sessions. `role`: None stays the user of `url`. Raises OSError, TimeoutError or
+    asyncpg.PostgresError. At the end of the block connections in use have `timeouts.command` to be released.
     """
 
     async def prepare(connection: Connection) -> None:

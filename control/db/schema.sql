@@ -955,6 +955,31 @@ CREATE TABLE public.audit_log (
 );
 
 --
+-- Name: audit_sealed_rows; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_sealed_rows (
+    entry_id uuid NOT NULL,
+    seal bigint NOT NULL,
+    "position" integer NOT NULL,
+    hash bytea NOT NULL
+);
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_seals (
+    number bigint NOT NULL,
+    entries integer NOT NULL,
+    root bytea NOT NULL,
+    previous bytea NOT NULL,
+    reached timestamp with time zone NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    mac bytea NOT NULL
+);
+
+--
 -- Name: backup_runs; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2976,6 +3001,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: audit_sealed_rows; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: audit_seals; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: backup_runs; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3364,6 +3397,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
 INSERT INTO public.schema_migrations VALUES ('20261127003901');
+INSERT INTO public.schema_migrations VALUES ('20261127003902');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -3655,6 +3689,27 @@ ALTER TABLE ONLY public.appointments
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+--
+-- Name: audit_sealed_rows audit_sealed_rows_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_sealed_rows
+    ADD CONSTRAINT audit_sealed_rows_pkey PRIMARY KEY (entry_id);
+
+--
+-- Name: audit_sealed_rows audit_sealed_rows_seal_position_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_sealed_rows
+    ADD CONSTRAINT audit_sealed_rows_seal_position_key UNIQUE (seal, "position");
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (number);
 
 --
 -- Name: backup_runs backup_runs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -5695,6 +5750,18 @@ CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions F
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: audit_sealed_rows audit_sealed_rows_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_sealed_rows_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_sealed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: audit_seals audit_seals_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OF number, entries, root, previous, reached, sealed_at OR TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
 -- Name: calls calls_search_inserted; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -5830,6 +5897,13 @@ ALTER TABLE ONLY public.appointments
 
 ALTER TABLE ONLY public.appointments
     ADD CONSTRAINT appointments_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: audit_sealed_rows audit_sealed_rows_seal_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_sealed_rows
+    ADD CONSTRAINT audit_sealed_rows_seal_fkey FOREIGN KEY (seal) REFERENCES public.audit_seals(number);
 
 --
 -- Name: billing_settings billing_settings_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -6422,6 +6496,18 @@ ALTER TABLE public.appointments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: audit_sealed_rows; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_sealed_rows ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_seals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: backup_runs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6702,6 +6788,18 @@ CREATE POLICY platform ON public.admin_recovery_codes USING (( SELECT (public.cu
 --
 
 CREATE POLICY platform ON public.admins USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: audit_sealed_rows platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.audit_sealed_rows USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: audit_seals platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.audit_seals USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
 -- Name: backup_runs platform; Type: POLICY; Schema: public; Owner: -
@@ -7546,8 +7644,88 @@ GRANT SELECT ON TABLE public.appointments TO vocalized_backup;
 -- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT ON TABLE public.audit_log TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_log TO vocalized_app;
 GRANT SELECT ON TABLE public.audit_log TO vocalized_backup;
+
+--
+-- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.actor; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(actor) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.actor_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(actor_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.actor_email; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(actor_email) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(action) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.resource_type; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(resource_type) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.resource_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(resource_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.workspace_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(workspace_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.details; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(details) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(request_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.address; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(address) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: TABLE audit_sealed_rows; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_sealed_rows TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_sealed_rows TO vocalized_backup;
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_seals TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_seals TO vocalized_backup;
 
 --
 -- Name: TABLE backup_runs; Type: ACL; Schema: public; Owner: -

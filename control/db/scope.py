@@ -1,7 +1,7 @@
 """Scope of a transaction, which the row-level security policies read. It ends with the transaction.
 
-In a session of the API a scope holds only if it was entered with the connection's proof; SQL that somebody smuggled into a
-request does not know it.
+In a session of the API a scope holds only if it was entered with the connection's proof; SQL that somebody smuggled
+into a request does not know it.
 """
 
 from collections.abc import Awaitable, Callable

@@ -29,7 +29,7 @@ OWNERS: Final = {
     "campaigns": "campaign_attempts campaign_recipients campaigns",
     "calls": "blocked_callers call_events call_search call_search_progress call_words called_countries calls "
     "phone_codes platform_calls spend_alarms warm_transfers",
-    "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations",
+    "db": "pgqueuer pgqueuer_log pgqueuer_schedules pgqueuer_statistics schema_migrations session_keys",
     "do_not_call": "do_not_call_numbers",
     "integrations": "appointments contacts integration_sync_logs integration_syncs integration_types integrations "
     "oauth_states reference_attempts",
@@ -39,7 +39,7 @@ OWNERS: Final = {
     "messages": "message_emails messages",
     "outbound_webhooks": "outbound_webhook_attempts outbound_webhook_deliveries outbound_webhook_endpoints "
     "outbound_webhook_events",
-    "platform": "audit_log idempotency_keys settings tiers",
+    "platform": "audit_log audit_sealed_rows audit_seals idempotency_keys settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",
     "tools": "http_tools mcp_servers",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",

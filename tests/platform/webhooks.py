@@ -27,6 +27,7 @@ from control.agents.model import AgentDraft, AgentPolicy
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
+from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.outside import OutsideOptions, open_outside
@@ -288,7 +289,7 @@ async def _running(
     """As control.app.open_app, with a clock of the test's."""
     sealer = Sealer(options.secret_keys)
     async with (
-        open_pool(options.database_url, size=options.pool_size) as pool,
+        open_pool(with_login(options.database_url, API), size=options.pool_size) as pool,
         open_pool(options.database_url, size=1, role="owner") as owners,
         owners.acquire() as owner,
         open_outside(options.outside, sealer) as outside,

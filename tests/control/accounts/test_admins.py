@@ -96,9 +96,7 @@ class StaffAccounts:
         return admin, offer.secret, offer.recovery_codes
 
     async def offer(self, admin: Admin) -> TotpOffer:
-        return await self.transact(
-            lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW)
-        )
+        return await self.transact(lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW))
 
     async def replace_codes(self, admin: Admin, code: str, now: datetime = NOW) -> Sequence[str]:
         return await self.transact(

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from control.calls.phone_codes import PURPOSE
+from control.db.logins import WORKER, with_login
 from control.db.pool import Pool, open_pool
 from control.outside import OutsideOptions
 from control.services import Policies
@@ -108,7 +109,12 @@ async def attack(fresh_database_url: str, valkey_url: str, tmp_path: Path) -> As
         outside = OutsideOptions(valkey_url, tmp_path.as_uri(), network.options)
         policies = Policies(links="https://app.example.com", hashing=CHEAP_HASHING)
         options = BackgroundWorkerOptions(
-            fresh_database_url, [KEY], policies, tmp_path.as_uri(), "Vocalized <no-reply@example.com>", outside
+            with_login(fresh_database_url, WORKER),
+            [KEY],
+            policies,
+            tmp_path.as_uri(),
+            "Vocalized <no-reply@example.com>",
+            outside,
         )
         worker = await stack.enter_async_context(open_worker(options))
         stop = asyncio.Event()

@@ -146,7 +146,7 @@ async def _create_reader(url: str) -> None:
     db = await asyncpg.connect(url)
     try:
         await db.execute(
-            "CREATE ROLE reader LOGIN; GRANT vocalized_app TO reader; GRANT SELECT ON schema_migrations TO reader"
+            "CREATE ROLE reader LOGIN; GRANT vocalized_backup TO reader; GRANT SELECT ON schema_migrations TO reader"
         )
     finally:
         await db.close()
