@@ -61,10 +61,10 @@ async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
         await db.close(timeout=5)
 
 
-def make_verifier(password: str) -> str:
+def make_verifier(password: str, salt: bytes | None = None) -> str:
     """What PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log of the
-    server. ASCII passwords only need no SASLprep."""
-    salt = secrets.token_bytes(16)
+    server. password: ASCII, which needs no SASLprep. salt: random without one."""
+    salt = salt or secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")

@@ -85,7 +85,7 @@ class Access:
 
 def test_each_table_of_the_schema_has_one_owner() -> None:
     schema = (ROOT / "db" / "schema.sql").read_text()
-    tables = set(re.findall(r"^CREATE TABLE public\.(\w+)", schema, re.MULTILINE))
+    tables = set(re.findall(r"^CREATE (?:UNLOGGED )?TABLE public\.(\w+)", schema, re.MULTILINE))
     assert {table for table in tables if not table.endswith("_default")} == set(OWNER)
 
 

@@ -91,10 +91,15 @@ class Postgres:
         """
         self._command(_CREATE_VECTOR, SUPERUSER, database)
 
-    def _command(self, sql: str, user: str = OWNER, database: str = "postgres") -> None:
+    def query(self, sql: str, *, database: str = DATABASE) -> str:
+        """What psql prints for a query of the superuser: a line a row, columns separated by |. Raises ServiceFailed."""
+        return self._command(sql, SUPERUSER, database).strip()
+
+    def _command(self, sql: str, user: str = OWNER, database: str = "postgres") -> str:
         done = _psql(self.programs, _url(self.sockets, user, database), sql)
         if done.returncode:
             raise ServiceFailed(f"psql: {done.stderr.strip()}")
+        return done.stdout
 
 
 @contextmanager
@@ -182,7 +187,15 @@ def _until_ready(program: Program, process: subprocess.Popen[bytes], programs: P
 
 
 def _psql(programs: Path, url: str, sql: str) -> subprocess.CompletedProcess[str]:
-    command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={url}"]
+    command = [
+        str(programs / "psql"),
+        "--no-psqlrc",
+        "--quiet",
+        "--no-align",
+        "--tuples-only",
+        "--set=ON_ERROR_STOP=1",
+        f"--dbname={url}",
+    ]
     return subprocess.run(command, input=sql, env=clean_environment(), capture_output=True, text=True)
 
 

@@ -56,7 +56,7 @@ def test_a_backup_is_restored_on_a_server_that_lacks_our_role(
         assert secret not in dump.read_bytes() + manifest.read_bytes()
 
     out = printed(capsys, "check")
-    assert out.count("\nok ") == 5 and "BAD" not in out and "restored and checked" in out
+    assert out.count("\nok ") == 6 and "BAD" not in out and "restored and checked" in out
     assert f"call {backed_up.call_id} of " in out and "turns: 1\n" in out and "opens all 1 sealed keys" in out
     assert query(superuser_url(new_server), "SELECT datname FROM pg_database WHERE datname ~ 'check'") == []
     runs = query(backed_up.url, "SELECT kind FROM backup_runs WHERE size > 0 ORDER BY id")
