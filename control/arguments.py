@@ -57,4 +57,7 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
     backup_commands.add_arguments(backups)
     backups.set_defaults(command=commands_by_name["backups"])
+    check = commands.add_parser("backup-check", help="as `backups check`")
+    backup_commands.add_check_arguments(check)
+    check.set_defaults(command=commands_by_name["backups"], action="check")
     return parser

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from control.db.pool import Connection, Timeouts, open_pool
+from control.db.pool import ROLE, Connection, Timeouts, open_pool
+from control.db.scope import enter_platform
 from control.platform import store_audit_seals as store
 from control.platform.audit_chain import EPOCH, AuditVerdict
 from control.platform.audit_seals import audit_keys
@@ -21,7 +22,7 @@ _PAGE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class AuditCommandOptions:
-    """database_url: as the owner of the tables, who sees all entries. secret_keys: of 32 bytes each."""
+    """database_url: as any login of ours, for `renew-keys` as the owner of the tables. secret_keys: of 32 bytes each."""
 
     database_url: str = field(repr=False)
     secret_keys: Sequence[bytes] = field(repr=False)
@@ -52,14 +53,15 @@ def format_verdict(verdict: AuditVerdict) -> str:
 
 async def _run(arguments: argparse.Namespace, options: AuditCommandOptions) -> int:
     keys = audit_keys(Sealer(options.secret_keys))
-    pool = open_pool(options.database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-audit", role=None)
+    is_renewal = arguments.action == "renew-keys"  # which no program may do
+    role = None if is_renewal else ROLE
+    pool = open_pool(options.database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-audit", role=role)
     async with pool as connections, connections.transaction() as db:
-        if arguments.action == "export":
-            return await _export(db)
-        if arguments.action == "renew-keys":
+        if is_renewal:
             print(f"{await renew_codes(db, keys):,} seals renewed")
             return 0
-        return await _verify(db, keys, arguments.digest)
+        await enter_platform(db)
+        return await _export(db) if arguments.action == "export" else await _verify(db, keys, arguments.digest)
 
 
 async def _verify(db: Connection, keys: Sequence[bytes], digest: str) -> int:

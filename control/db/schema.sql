@@ -7732,7 +7732,7 @@ GRANT SELECT ON TABLE public.audit_seals TO vocalized_backup;
 --
 
 GRANT SELECT ON TABLE public.backup_runs TO vocalized_app;
-GRANT SELECT,INSERT ON TABLE public.backup_runs TO vocalized_backup;
+GRANT SELECT,INSERT,DELETE ON TABLE public.backup_runs TO vocalized_backup;
 
 --
 -- Name: SEQUENCE backup_runs_id_seq; Type: ACL; Schema: public; Owner: -

@@ -20,6 +20,11 @@ BEGIN
             NULL;
         END;
     END LOOP;
+    BEGIN
+        ALTER ROLE vocalized_backup BYPASSRLS;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE NOTICE 'vocalized_backup makes backups once a superuser said: ALTER ROLE vocalized_backup BYPASSRLS';
+    END;
     FOR wanted IN SELECT * FROM (VALUES
         ('vocalized_app', 'vocalized_api'),
         ('vocalized_app', 'vocalized_worker'),
@@ -46,7 +51,7 @@ $$;
 GRANT USAGE ON SCHEMA public TO vocalized_backup;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO vocalized_backup;
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO vocalized_backup;
-GRANT INSERT ON backup_runs TO vocalized_backup;
+GRANT INSERT, DELETE ON backup_runs TO vocalized_backup;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO vocalized_backup;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON SEQUENCES TO vocalized_backup;
 

@@ -14,6 +14,7 @@ import pytest
 from control.__main__ import main
 from control.backups.model import BackupRun
 from control.backups.worker_tasks import backups_tasks
+from control.db.logins import BACKUP, with_login
 from control.db.pool import open_pool
 from shared.secrets import new_key
 from tests.control.backups.conftest import CALLER, SECRET_KEY, BackedUp, superuser_url
@@ -140,6 +141,19 @@ def test_whoever_is_not_the_owner_makes_no_backup(
     out = printed(capsys, "create", code=1)
     assert "failed" in out and "s3cret" not in out
     assert not list(backed_up.folder.glob("*"))
+
+
+def test_the_login_for_backups_makes_and_records_one(
+    backed_up: BackedUp, postgres: Postgres, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.query(f"ALTER ROLE {BACKUP} BYPASSRLS")
+    try:
+        monkeypatch.setenv("VOCALIZED_DATABASE_URL", with_login(backed_up.url, BACKUP))
+        assert " encrypted" in printed(capsys, "create")
+        assert "restored and checked" in printed(capsys, "check")
+    finally:
+        postgres.query(f"ALTER ROLE {BACKUP} NOBYPASSRLS")
+    assert query(backed_up.url, "SELECT kind FROM backup_runs ORDER BY id") == ["backup", "check"]
 
 
 async def _create_reader(url: str) -> None:
