@@ -22,7 +22,7 @@ _PAGE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class AuditCommandOptions:
-    """database_url: as any login of ours, for `renew-keys` as the owner of the tables. secret_keys: of 32 bytes each."""
+    """database_url: as any login of ours, for `renew-keys` as the tables' owner. secret_keys: of 32 bytes each."""
 
     database_url: str = field(repr=False)
     secret_keys: Sequence[bytes] = field(repr=False)
