@@ -117,11 +117,7 @@ async def open_app(
     of all rooms. Raises OSError, TimeoutError and asyncpg.PostgresError without a database, and LoginRefused; Redis
     need not be reachable yet."""
     sealer = Sealer(options.secret_keys)
-    async with open_pool(
-        options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-api"
-    ) as pool:
-        if not options.allows_owner:
-            await require_plain_login(pool, API)
+    async with _open_database(options) as pool:
         redis = redis_client(options.redis_url, options.http.redis_timeout_s)
         try:
             with closing(Passwords(options.policies.hashing)) as passwords:
@@ -162,6 +158,15 @@ async def open_app(
                         await dependencies.services.close()
         finally:
             await redis.aclose()
+
+
+@asynccontextmanager
+async def _open_database(options: ApiOptions) -> AsyncIterator[Pool]:
+    url, size = options.database_url, options.pool_size
+    async with open_pool(url, size=size, timeouts=options.timeouts, name="vocalized-api") as pool:
+        if not options.allows_owner:
+            await require_plain_login(pool, API)
+        yield pool
 
 
 def make_dependencies(

@@ -100,8 +100,7 @@ def make_worker_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
             _make_workspaces_tasks(services),
-            platform_tasks(services.platform, metrics.report_partitions),
-            audit_tasks(services.providers.sealer, metrics.audit_breaks.set),
+            *_make_platform_tasks(services, metrics),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
             outbound_webhooks_tasks(
@@ -134,6 +133,11 @@ def make_worker_tasks(
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
     )
+
+
+def _make_platform_tasks(services: Services, metrics: WorkerMetrics) -> tuple[WorkerTasks, WorkerTasks]:
+    audit = audit_tasks(services.providers.sealer, metrics.audit_breaks.set)
+    return platform_tasks(services.platform, metrics.report_partitions), audit
 
 
 def _make_workspaces_tasks(services: Services) -> WorkerTasks:
