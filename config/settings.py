@@ -161,8 +161,8 @@ class BackupSettings(BaseSettings):
     )
     database_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
-        description="PostgreSQL as the login for backups, or the owner of the tables: what `create` backs up, and where "
-        "`create` and `check` record their runs.",
+        description="PostgreSQL as the login for backups, or the owner of the tables: what `create` backs up, and "
+        "where `create` and `check` record their runs.",
     )
     restore_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
