@@ -46,7 +46,7 @@ def test_control_accepts_the_commands_of_the_documents(document: str, command: s
 
 def test_commands_are_found() -> None:
     found = {command.partition(" ")[0] for _, command in control_commands()}
-    assert {"api", "worker", "migrate", "admin", "analytics", "providers", "prices", "backups"} == found
+    assert {"api", "worker", "migrate", "admin", "analytics", "providers", "prices", "audit", "backups"} == found
     with pytest.raises(SystemExit):
         make_parser(COMMANDS).parse_args(["admin", "make"])
 
