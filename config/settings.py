@@ -11,6 +11,7 @@ from config.setting_types import (
     BUS_UNSIGNED,
     BusKeys,
     BusUnsigned,
+    DatabasePasswords,
     DatabaseUrl,
     EgressAllow,
     Figures,
@@ -138,7 +139,7 @@ class MediaSettings(BaseSettings):
 
 
 class DatabaseSettings(BaseSettings):
-    """Settings of `python -m control migrate`."""
+    """Settings of commands that need the database only."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -146,6 +147,12 @@ class DatabaseSettings(BaseSettings):
         description="PostgreSQL: postgresql://user:password@host:port/database, or …@/database?host=/folder."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+
+
+class MigrationSettings(DatabaseSettings):
+    """Settings of `python -m control migrate`, which connects as the owner of the database."""
+
+    database_passwords: DatabasePasswords = ()
 
 
 class KeySettings(DatabaseSettings):
@@ -174,8 +181,8 @@ class BackupSettings(BaseSettings):
     )
     database_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
-        description="PostgreSQL as the owner of the tables: what `create` backs up, and where `create` and `check` "
-        "record their runs.",
+        description="PostgreSQL as the login for backups, or the owner of the tables: what `create` backs up, and "
+        "where `create` and `check` record their runs.",
     )
     restore_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
@@ -390,6 +397,11 @@ def media_settings() -> MediaSettings:
 def database_settings() -> DatabaseSettings:
     """As `media_settings`."""
     return _read(DatabaseSettings)
+
+
+def migration_settings() -> MigrationSettings:
+    """As `media_settings`."""
+    return _read(MigrationSettings)
 
 
 def key_settings() -> KeySettings:

@@ -28,10 +28,12 @@ from config.settings import (
     control_settings,
     database_settings,
     key_settings,
+    migration_settings,
 )
 from control import (
     admin_commands,
     analytics_commands,
+    audit_commands,
     backup_commands,
     billing_commands,
     key_commands,
@@ -43,7 +45,7 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
-from control.app import ApiOptions, HttpOptions, open_app, prepare_app
+from control.app import ApiOptions, HttpOptions
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.billing.invoice_fonts import list_fonts
@@ -51,13 +53,15 @@ from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
+from control.db.logins import LoginRefused, set_passwords
 from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
-from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.http.server import ListenOptions, stop_signal
 from control.keys.settings import accepts_unsigned, read_key_sets, require_set
 from control.knowledge.embedder import EmbedderPolicy
 from control.outside import OutsideOptions
+from control.processes import run_processes, serve_api
 from control.services import Policies
 from control.shipped_records import ShippedRecords, seed_database
 from control.webhooks.options import WebhookOptions
@@ -66,10 +70,8 @@ from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.key_sets import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS, KeySetError, KeySets
 from shared.logs import configure_logs
-from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
-from shared.supervisor import Supervisor
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments)
     except (SettingsError, InvalidRoute) as error:
         return _print_error(error, 2)
-    except (MigrationFailed, BackupFailed, Problem) as error:
+    except (MigrationFailed, BackupFailed, LoginRefused, Problem) as error:
         return _print_error(error, 1)
     except StorageUnavailable as error:
         return _print_error(f"storage is unavailable or refused the request: {error}", 1)
@@ -104,7 +106,7 @@ def _api(arguments: argparse.Namespace) -> int:
     configure_logs(settings.log_level)
     _warn_of_shared_keys(options.keys)
     if arguments.workers > 1:
-        return _supervise(arguments)
+        return run_processes(arguments.port, arguments.host, arguments.workers)
     listen = ListenOptions(
         host=arguments.host or settings.control_host,
         port=arguments.port,
@@ -112,23 +114,8 @@ def _api(arguments: argparse.Namespace) -> int:
         keepalive_s=settings.keepalive_timeout_s,
         drain_s=settings.control_drain_timeout_s,
     )
-    uvloop.run(_serve_api(options, listen))
+    uvloop.run(serve_api(options, listen))
     return 0
-
-
-async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
-    stop = stop_signal()
-    async with open_app(options) as app:
-        prepare_app(app)
-        tune_garbage_collector()
-        await serve(app, listen, stop)
-
-
-def _supervise(arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
-    command += ["--host", arguments.host] if arguments.host else []
-    with metrics_folder() as metrics:
-        return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
 def _worker(arguments: argparse.Namespace) -> int:
@@ -145,21 +132,27 @@ async def _run_worker(options: BackgroundWorkerOptions) -> None:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
+    settings = migration_settings()
     configure_logs(settings.log_level)
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
+    passwords = {role: password.get_secret_value() for role, password in settings.database_passwords}
+    asyncio.run(set_passwords(url, passwords))
     asyncio.run(seed_database(url, _shipped(), datetime.now(UTC)))
     print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
     return 0
 
 
-def _providers(arguments: argparse.Namespace) -> int:
-    settings = key_settings()
-    configure_logs(settings.log_level)
-    vault = _require_set(VAULT_KEYS, _key_sets(settings).vault)
-    options = provider_commands.ProviderCommandOptions(settings.database_url.get_secret_value(), vault)
-    return provider_commands.run(arguments, options)
+def _with_vault(run: Callable[[argparse.Namespace, T], int], make: Callable[[str, tuple[bytes, ...]], T]) -> Command:
+    """A command that needs the database and the vault's keys."""
+
+    def command(arguments: argparse.Namespace) -> int:
+        settings = key_settings()
+        configure_logs(settings.log_level)
+        vault = _require_set(VAULT_KEYS, _key_sets(settings).vault)
+        return run(arguments, make(settings.database_url.get_secret_value(), vault))
+
+    return command
 
 
 def _key_commands(arguments: argparse.Namespace) -> int:
@@ -237,6 +230,7 @@ def control_options(settings: ControlSettings) -> ApiOptions:
         webhooks=_webhooks(settings),
         pool_size=settings.database_pool_size,
         request_concurrency=settings.request_concurrency,
+        allows_owner=_is_local(settings),
         timeouts=_timeouts(settings),
     )
 
@@ -255,6 +249,7 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
         outside=_outside(settings),
         carrier_recordings_deleted=settings.carrier_recordings_deleted,
         unknown_calls_ended=settings.unknown_calls_ended,
+        allows_owner=_is_local(settings),
         billing_ahead=_billing_ahead(settings),
         host=host,
         port=port,
@@ -444,7 +439,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "worker": _worker,
     "migrate": _migrate,
     "admin": _on_database(admin_commands.run),
-    "providers": _providers,
+    "audit": _with_vault(audit_commands.run, audit_commands.AuditCommandOptions),
+    "providers": _with_vault(provider_commands.run, provider_commands.ProviderCommandOptions),
     "prices": _on_database(price_commands.run),
     "explain": _on_database(billing_commands.run),
     "analytics": _on_database(analytics_commands.run),

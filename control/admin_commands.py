@@ -128,7 +128,8 @@ async def _change(database_url: str, action: str, email: str) -> str:
 
 @asynccontextmanager
 async def _transaction(database_url: str) -> AsyncIterator[Connection]:
-    async with open_pool(database_url, size=1, name="vocalized-admin") as pool, pool.transaction() as db:
+    """As the user of the URL, who must own the tables: the programs have no right to change the staff."""
+    async with open_pool(database_url, size=1, name="vocalized-admin", role=None) as pool, pool.transaction() as db:
         yield db
 
 

@@ -16,6 +16,7 @@ from control.accounts.sessions import Origin, Sessions, SessionTokens
 from control.accounts.sign_in_throttle import SignInThrottle
 from control.accounts.store_admins import AdminSecrets
 from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Unauthorised
@@ -85,6 +86,7 @@ class AdminAccounts:
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
         """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
+        await enter_platform(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
@@ -144,6 +146,8 @@ class AdminAccounts:
         return codes
 
     async def _authenticate(self, db: Connection, email: str, password: str, now: datetime) -> AdminSecrets:
+        """Enters platform scope, without which no account of the staff is seen."""
+        await enter_platform(db)
         found = await store_admins.find_by_email(db, email)
         known = found.password_hash if found else None
         verdict = await self._throttle.check_password(db, "admin", email, known, password, now)

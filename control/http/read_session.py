@@ -5,6 +5,7 @@ from typing import cast
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.http.access import AdminRole, WorkspaceRole
 
 
@@ -32,7 +33,7 @@ class AdminIdentity:
 
 async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
     """None when the session has ended."""
-    row = await db.fetchrow("SELECT * FROM authorise_user($1, $2)", session_id, workspace_id)
+    row = await db.fetchrow("SELECT * FROM authorise_user($1, $2, $3)", session_id, workspace_id, db.proof)
     if row is None:
         return None
     return UserIdentity(
@@ -46,7 +47,9 @@ async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID
 
 
 async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
-    """Whether the session's owner, a user or an admin, may not sign in any more."""
+    """Whether the session's owner, a user or an admin, may not sign in any more. Enters platform scope, which the
+    staff's accounts need."""
+    await enter_platform(db)
     is_deactivated: bool | None = await db.fetchval(
         """
         SELECT NOT coalesce(u.is_active, a.is_active)
@@ -60,7 +63,7 @@ async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
 
 async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
     """None when the session has ended."""
-    row = await db.fetchrow("SELECT * FROM authorise_admin($1)", session_id)
+    row = await db.fetchrow("SELECT * FROM authorise_admin($1, $2)", session_id, db.proof)
     if row is None:
         return None
     return AdminIdentity(

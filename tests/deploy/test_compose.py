@@ -10,6 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -117,6 +118,20 @@ def test_each_program_has_only_its_own_user_in_redis_and_its_own_keys() -> None:
         assert all(not given.get(other) for other in given if other.endswith(("REDIS_PASSWORD", "_1_PASS", "_2_PASS")))
     assert SERVICES["worker"]["environment"]["VOCALIZED_TOKEN_KEYS"] == ""
     assert SERVICES["redis"]["command"][-2:] == ["--aclfile", SERVICES["redis"]["configs"][0]["target"]]
+
+
+def test_programs_of_control_get_their_own_login_only() -> None:
+    settings = example()
+    owner = settings["VOCALIZED_DATABASE_URL"]
+    for name in ("api", "worker"):
+        given = SERVICES[name]["environment"]
+        url = settings[f"{name.upper()}_DATABASE_URL"]
+        assert given["VOCALIZED_DATABASE_URL"] == f"${{{name.upper()}_DATABASE_URL:?in deploy/.env}}"
+        assert f"vocalized_{name}={urlsplit(url).password}," in settings["VOCALIZED_DATABASE_PASSWORDS"]
+        passed = {key: value for key, value in settings.items() if key not in given}
+        assert not {key for key, value in passed.items() if value == owner or re.search("DATABASE|POSTGRES", key)}
+        assert {value for key, value in given.items() if key != "VOCALIZED_DATABASE_URL"} == {""}
+    assert "environment" not in SERVICES["migrate"]
 
 
 def test_recording_links_use_no_internal_host() -> None:

@@ -28,6 +28,7 @@ from control.agents.model import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
 from control.billing.stripe_client import StripeOptions
 from control.carriers.registry import CarrierOptions
+from control.db.logins import API, with_login
 from control.db.pool import Connection, Timeouts, open_pool
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
@@ -140,7 +141,7 @@ async def running_api(
     with TemporaryDirectory(prefix="vocalized-objects-") as folder:
         objects = Path(folder)
         options = ApiOptions(
-            database_url=database_url,
+            database_url=with_login(database_url, API),
             redis_url=valkey_url,
             keys=KeySets.all_from([KEY]),
             accepts_unsigned=True,

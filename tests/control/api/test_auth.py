@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from control.db.logins import WORKER, with_login
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.key_sets import KeySets
@@ -28,7 +29,7 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 async def mailbox(api: Api, database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[Path]:
     """The folder into which a running worker delivers email."""
     options = BackgroundWorkerOptions(
-        database_url,
+        with_login(database_url, WORKER),
         KeySets.all_from([KEY]),
         Policies(links="https://app.example.com", hashing=CHEAP_HASHING),
         tmp_path.as_uri(),
