@@ -344,10 +344,16 @@ class ControlSettings(DatabaseSettings, EmbedderSettings):
         0, ge=0, le=60, description="Seconds for which a used refresh token is still accepted."
     )
     sign_in_free_failures: int = Field(
-        5, ge=1, le=100, description="Wrong passwords after which an address has to wait."
+        5, ge=1, le=100, description="Wrong passwords after which an address has to wait at that network or device."
     )
     sign_in_longest_wait_s: int = Field(
         900, ge=2, le=86_400, description="Longest wait after wrong passwords, seconds."
+    )
+    sign_in_address_failures: int = Field(
+        100, ge=10, le=100_000, description="Wrong passwords of an address within an hour; then new devices wait."
+    )
+    sign_in_network_failures: int = Field(
+        200, ge=10, le=100_000, description="Wrong passwords from a network within an hour; then new devices wait."
     )
     password_passes: int = Field(2, ge=1, le=100, description="Passes of argon2id over its memory.")
     password_memory_kib: int = Field(19_456, ge=8, le=4_194_304, description="Memory of argon2id per hash, in KiB.")

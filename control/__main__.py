@@ -41,6 +41,7 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
+from control.api_workers import supervise
 from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
@@ -62,10 +63,8 @@ from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.logs import configure_logs
-from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
-from shared.supervisor import Supervisor
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
@@ -98,7 +97,7 @@ def _api(arguments: argparse.Namespace) -> int:
     options = control_options(settings)
     configure_logs(settings.log_level)
     if arguments.workers > 1:
-        return _supervise(arguments)
+        return supervise(arguments.host or "", arguments.port, arguments.workers)
     listen = ListenOptions(
         host=arguments.host or settings.control_host,
         port=arguments.port,
@@ -116,13 +115,6 @@ async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
         prepare_app(app)
         tune_garbage_collector()
         await serve(app, listen, stop)
-
-
-def _supervise(arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
-    command += ["--host", arguments.host] if arguments.host else []
-    with metrics_folder() as metrics:
-        return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
 def _worker(arguments: argparse.Namespace) -> int:
@@ -276,7 +268,12 @@ def _policies(settings: ControlSettings) -> Policies:
         accounts=AccountPolicy(
             user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
             admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),
-            lock=LockPolicy(settings.sign_in_free_failures, settings.sign_in_longest_wait_s),
+            lock=LockPolicy(
+                free_failures=settings.sign_in_free_failures,
+                max_wait_s=settings.sign_in_longest_wait_s,
+                address_failures=settings.sign_in_address_failures,
+                network_failures=settings.sign_in_network_failures,
+            ),
             refresh_grace_s=settings.refresh_grace_s,
         ),
         hashing=HashPolicy(

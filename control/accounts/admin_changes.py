@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from control.accounts import store_admins, store_recovery_codes, store_sessions
+from control.accounts import store_admins, store_recovery_codes, store_sessions, store_sign_ins
 from control.accounts.model import Admin
 from control.accounts.sign_in_throttle import address_hash
 from control.accounts.store_admins import AdminSecrets
@@ -53,7 +53,7 @@ async def _lock(db: Connection, email: str) -> AdminSecrets:
 
 
 async def _clear_failures(db: Connection, email: str) -> None:
-    await store_sessions.delete_failures(db, "admin", address_hash(email))
+    await store_sign_ins.delete_address(db, "admin", address_hash(email))
 
 
 async def _end_sessions(db: Connection, admin: Admin, why: str, now: datetime) -> None:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from control.accounts import store_admins, store_recovery_codes, totp
 from control.accounts.deactivation import sign_in_refused
-from control.accounts.model import Admin
+from control.accounts.model import Admin, PresentedCredentials
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
 from control.accounts.recovery_codes import RecoveryCodes, is_recovery_code
 from control.accounts.sessions import Origin, Sessions, SessionTokens
-from control.accounts.sign_in_throttle import SignInThrottle
+from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
 from control.accounts.store_admins import AdminSecrets
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -27,10 +27,11 @@ _REQUIRED: Final = "admin_totp_required"
 
 @dataclass(frozen=True, slots=True)
 class AdminSignInResult:
-    """An admin and their new session's tokens."""
+    """An admin and their new session's tokens. device_token: as of a user."""
 
     admin: Admin
     tokens: SessionTokens
+    device_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,20 @@ class AdminAccounts:
         return await create_admin(db, self._passwords, new, now)
 
     async def sign_in(
-        self, db: Connection, email: str, password: str, code: str | None, origin: Origin, now: datetime
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
     ) -> AdminSignInResult:
         """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing),
         TooManyRequests (sign_in_locked), Forbidden (account_deactivated, totp_setup_required)."""
-        found = await self._authenticate(db, email, password, now)
-        if found.admin.has_totp or (found.totp_secret and code):
-            await self._second_factor(db, found, code, origin, now)
+        attempt = self._attempt(presented.email, origin, now, presented.device)
+        found = await self._authenticate(db, attempt, presented.password, now)
+        if found.admin.has_totp or (found.totp_secret and presented.code):
+            await self._second_factor(db, found, presented.code, origin, now)
         elif await self._platform.setting(db, _REQUIRED):
             raise Forbidden("A second factor must be set up before the first sign-in.", code="totp_setup_required")
-        await self._throttle.accept(db, "admin", email, now)
+        await self._throttle.accept(db, attempt, now)
         tokens = await self._sessions.begin(db, found.admin.id, origin, now)
         await self._record(db, found.admin, "admin.sign_in", origin)
-        return AdminSignInResult(found.admin, tokens)
+        return AdminSignInResult(found.admin, tokens, self._throttle.device_token(attempt, presented.device, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
         """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
@@ -91,13 +93,16 @@ class AdminAccounts:
         """Ends the session at once."""
         await self._sessions.end(db, session_id, now)
 
-    async def enrol_totp(self, db: Connection, email: str, password: str, now: datetime) -> TotpOffer:
+    async def enrol_totp(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> TotpOffer:
         """Offers a secret to an admin who may not sign in without one; the sign-in with its first code enables it.
 
         Raises what `sign_in` raises, and Conflict (totp_enabled)."""
-        found = await self._authenticate(db, email, password, now)
-        await self._throttle.accept(db, "admin", email, now)
-        return await self.begin_totp(db, found.admin.id, email, now)
+        attempt = self._attempt(presented.email, origin, now, presented.device)
+        found = await self._authenticate(db, attempt, presented.password, now)
+        await self._throttle.accept(db, attempt, now)
+        return await self.begin_totp(db, found.admin.id, found.admin.email, now)
 
     async def begin_totp(self, db: Connection, admin_id: UUID, email: str, now: datetime) -> TotpOffer:
         """Stores and returns a new secret, to be confirmed by its first code. Raises Conflict (totp_enabled)."""
@@ -143,10 +148,13 @@ class AdminAccounts:
         await self._record(db, found.admin, "admin.recovery_codes_replace", origin)
         return codes
 
-    async def _authenticate(self, db: Connection, email: str, password: str, now: datetime) -> AdminSecrets:
-        found = await store_admins.find_by_email(db, email)
+    def _attempt(self, email: str, origin: Origin, now: datetime, device: str | None = None) -> SignInAttempt:
+        return self._throttle.attempt("admin", email, origin.address, device, now)
+
+    async def _authenticate(self, db: Connection, attempt: SignInAttempt, password: str, now: datetime) -> AdminSecrets:
+        found = await store_admins.find_by_email(db, attempt.email)
         known = found.password_hash if found else None
-        verdict = await self._throttle.check_password(db, "admin", email, known, password, now)
+        verdict = await self._throttle.check_password(db, attempt, known, password, now)
         assert found is not None  # without an account no password is correct
         if not found.admin.is_active:
             raise sign_in_refused()
@@ -159,17 +167,18 @@ class AdminAccounts:
     ) -> None:
         if not code:
             raise Unauthorised("The code of your authenticator app is needed.", code="totp_required")
-        await self._use_code(db, found, code, origin, now)
+        await self._require_code(db, found, code, origin, now)
         if not found.admin.has_totp:
             await self._enable(db, found.admin, origin, now)
 
     async def _require_code(
         self, db: Connection, found: AdminSecrets, code: str, origin: Origin, now: datetime
     ) -> None:
-        """Checks a code within a session. Wrong codes count as wrong passwords do: codes must not be guessed faster."""
-        await self._throttle.refuse_locked(db, "admin", found.admin.email, now)
+        """Checks a code. Wrong codes make the account's codes wait as wrong passwords do, wherever they come from."""
+        attempt = self._attempt(found.admin.email, origin, now)
+        await self._throttle.refuse_codes(db, attempt, now)
         await self._use_code(db, found, code, origin, now)
-        await self._throttle.accept(db, "admin", found.admin.email, now)
+        await self._throttle.accept_code(db, attempt, now)
 
     async def _use_code(self, db: Connection, found: AdminSecrets, code: str, origin: Origin, now: datetime) -> None:
         """Marks the code as used. Raises Unauthorised (totp_invalid, recovery_code_invalid) and counts a failure."""
@@ -178,7 +187,7 @@ class AdminAccounts:
         else:
             accepted, error_code = await self._use_totp_code(db, found, code, now), "totp_invalid"
         if not accepted:
-            await self._throttle.count_failure(db, "admin", found.admin.email, now)
+            await self._throttle.count_code(db, self._attempt(found.admin.email, origin, now), now)
             raise Unauthorised("This code is wrong or was used before.", code=error_code, commits=True)
 
     async def _use_totp_code(self, db: Connection, found: AdminSecrets, code: str, now: datetime) -> bool:

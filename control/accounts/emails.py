@@ -4,6 +4,7 @@ E-mails to an unconfirmed address do not contain the account's name: a stranger 
 """
 
 from control.accounts.email_delivery import Email
+from control.accounts.letter_names import letter_name
 
 
 def verification_email(to: str, link: str, hours: int) -> Email:
@@ -43,7 +44,7 @@ def password_changed_email(to: str, name: str) -> Email:
     return Email(
         to,
         "Your password was changed",
-        f"""Hello {name},
+        f"""Hello {letter_name(name)},
 
 the password of your Vocalized account was just changed, and you were signed out everywhere.
 

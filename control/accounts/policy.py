@@ -29,14 +29,20 @@ class SessionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:
-    """Wait after wrong passwords. free_failures: without a wait; each further one doubles it, from 2 s to max_wait_s.
+    """Wait after wrong passwords of an address at one network or device. free_failures: without a wait; each further
+    one doubles it, from 2 s to max_wait_s. forget_after_s: the count starts anew after so many seconds without a
+    failure.
 
-    forget_after_s: the count starts anew after so many seconds without a failure.
+    address_failures, network_failures: of an address from all networks, and of a network at all addresses, after which
+    sign-ins without a known device wait for the end of the window of window_s seconds that the first one began.
     """
 
     free_failures: int = 5
     max_wait_s: int = 900
     forget_after_s: int = DAY_S
+    address_failures: int = 100
+    network_failures: int = 200
+    window_s: int = 3_600
 
     def wait_s(self, failures: int) -> int:
         """Returns the seconds that an address waits after so many consecutive failures."""

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from control.accounts import store, store_sessions
+from control.accounts import store, store_sessions, store_sign_ins
 from control.accounts.access_tokens import AccessTokens
 from control.accounts.admins import AdminAccounts
 from control.accounts.deactivation import sign_in_refused
+from control.accounts.devices import DeviceTokens
 from control.accounts.email_delivery import EmailQueue
 from control.accounts.email_links import EmailLinks
-from control.accounts.model import User
+from control.accounts.letter_limits import LetterLimits
+from control.accounts.model import PresentedCredentials, User
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import PasswordCheck, Passwords
 from control.accounts.policy import AccountPolicy
 from control.accounts.sessions import Origin, Sessions, SessionTokens
-from control.accounts.sign_in_throttle import SignInThrottle
+from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
 from control.accounts.store import Credentials
 from control.accounts.user_administration import UserAdministration
 from control.db.pool import Connection
@@ -28,10 +30,11 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """A user and their new session's tokens."""
+    """A user and their new session's tokens. device_token: proves at the next sign-in that the client is known."""
 
     user: User
     tokens: SessionTokens
+    device_token: str
 
 
 class Accounts:
@@ -50,9 +53,18 @@ class Accounts:
     ) -> None:
         self._passwords = passwords
         self._platform = platform
-        self._throttle = SignInThrottle(passwords, policy.lock)
+        self._throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
         self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
-        self.email_links = EmailLinks(policy, sealer, email_queue, passwords, self._throttle, self._sessions)
+        self.letter_limits = LetterLimits(platform)
+        self.email_links = EmailLinks(
+            policy=policy,
+            sealer=sealer,
+            email_queue=email_queue,
+            passwords=passwords,
+            throttle=self._throttle,
+            sessions=self._sessions,
+            limits=self.letter_limits,
+        )
         self.user_administration = UserAdministration(self._sessions)
         self.admins = AdminAccounts(
             throttle=self._throttle,
@@ -73,7 +85,13 @@ class Accounts:
             raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
         user = await self.create_user(db, email, name, password, verified=False, now=now)
         await self.email_links.send_verification(db, user.id, now)
-        return SignInResult(user, await self.start_session(db, user.id, origin, now))
+        return await self.sign_in_new(db, user, origin, now)
+
+    async def sign_in_new(self, db: Connection, user: User, origin: Origin, now: datetime) -> SignInResult:
+        """Signs in a user whose account was just made; enters their scope."""
+        tokens = await self.start_session(db, user.id, origin, now)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
 
     async def create_user(
         self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
@@ -89,30 +107,38 @@ class Accounts:
             raise _email_taken()
         return user
 
-    async def sign_in(self, db: Connection, email: str, password: str, origin: Origin, now: datetime) -> SignInResult:
+    async def sign_in(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> SignInResult:
         """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; session_over when the account
         changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
-        found, check = await self._check(db, email, password, now)
+        attempt = self._attempt(presented, origin, now)
+        found, check = await self._check(db, attempt, presented, now)
         tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
         if check.needs_rehash:
-            await store.set_password(db, found.user.id, await self._passwords.hash(password), now)
-        return SignInResult(found.user, tokens)
+            await store.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
+        return SignInResult(found.user, tokens, self._throttle.device_token(attempt, presented.device, now))
 
-    async def authenticate(self, db: Connection, email: str, password: str, now: datetime) -> User:
+    async def authenticate(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> User:
         """Returns the user with this password, without a session. Raises what `sign_in` raises."""
-        found, _ = await self._check(db, email, password, now)
+        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, now)
         return found.user
 
+    def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
+        return self._throttle.attempt("user", presented.email, origin.address, presented.device, now)
+
     async def _check(
-        self, db: Connection, email: str, password: str, now: datetime
+        self, db: Connection, attempt: SignInAttempt, presented: PresentedCredentials, now: datetime
     ) -> tuple[Credentials, PasswordCheck]:
-        found = await store.find_credentials(db, email)
+        found = await store.find_credentials(db, presented.email)
         known = found.password_hash if found else None
-        check = await self._throttle.check_password(db, "user", email, known, password, now)
+        check = await self._throttle.check_password(db, attempt, known, presented.password, now)
         assert found is not None  # without an account no password is correct
         if not found.user.is_active:
             raise sign_in_refused()
-        await self._throttle.accept(db, "user", email, now)
+        await self._throttle.accept(db, attempt, now)
         return found, check
 
     async def start_session(
@@ -142,7 +168,10 @@ class Accounts:
 
     async def purge(self, db: Connection, now: datetime, most: int) -> int:
         """Deletes expired sessions, tokens and failure counts, up to `most` of each; returns how many in all."""
-        return await store_sessions.purge(db, now, self._throttle.oldest_relevant_failure(now), most)
+        forget = self._throttle.oldest_relevant_failure(now)
+        sessions = await store_sessions.purge(db, now, forget, most)
+        letters = await self.letter_limits.purge(db, now, most)
+        return sessions + letters + await store_sign_ins.purge(db, forget, most)
 
 
 def _email_taken() -> Conflict:

@@ -1,4 +1,4 @@
-"""SQL of sessions, their refresh tokens, and failed sign-ins."""
+"""SQL of sessions and their refresh tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,41 +125,6 @@ async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: st
         f"UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE {column} = $1 AND revoked_at IS NULL",
         owner_id, why, now,
     )  # fmt: skip
-
-
-async def locked_until(db: Connection, audience: Audience, address: bytes) -> tuple[bool, datetime | None]:
-    """Returns whether failures of this address are recorded, and until when it has to wait."""
-    row = await db.fetchrow(
-        "SELECT locked_until FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address
-    )
-    return (True, row["locked_until"]) if row else (False, None)
-
-
-async def count_failure(db: Connection, audience: Audience, address: bytes, now: datetime, forget: datetime) -> int:
-    """Counts a failure; returns the consecutive ones. forget: the count starts anew if the last one is older."""
-    failures: int = await db.fetchval(
-        """
-        INSERT INTO failed_sign_ins AS f (audience, address_hash, failures, last_at) VALUES ($1, $2, 1, $3)
-        ON CONFLICT (audience, address_hash) DO UPDATE
-            SET failures = CASE WHEN f.last_at < $4 THEN 1 ELSE f.failures + 1 END, last_at = $3
-        RETURNING failures
-        """,
-        audience, address, now, forget,
-    )  # fmt: skip
-    return failures
-
-
-async def lock_address(db: Connection, audience: Audience, address: bytes, until: datetime) -> None:
-    """Refuses sign-ins with this address before `until`."""
-    await db.execute(
-        "UPDATE failed_sign_ins SET locked_until = $3 WHERE audience = $1 AND address_hash = $2",
-        audience, address, until,
-    )  # fmt: skip
-
-
-async def delete_failures(db: Connection, audience: Audience, address: bytes) -> None:
-    """Deletes the count of an address."""
-    await db.execute("DELETE FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address)
 
 
 async def purge(db: Connection, now: datetime, forget: datetime, most: int) -> int:

@@ -102,7 +102,10 @@ _CODES: Final[Mapping[str, str]] = {
     "create_workspace": "409 tier_not_priced, 409 workspace_limit, 422 timezone_unknown",
     "get_workspace": "404 tier_not_found",
     "update_workspace": "409 workspace_suspended, 422 timezone_unknown, 422 disclosure_text_missing",
-    "invite_member": "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended",
+    "resend_verification": "429 letter_limit",
+    "invite_member": (
+        "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended, 429 letter_limit"
+    ),
     "change_member": "404 member_not_found, 409 last_owner",
     "remove_member": "404 member_not_found, 409 last_owner",
     "revoke_invitation": "404 invitation_not_found",

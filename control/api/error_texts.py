@@ -234,6 +234,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "429 outbound_repeat_limit": "The number was called as often as it may be within a day.",
     "429 phone_code_limit": "The owner, or the phone, has had as many calls with a code as a day allows.",
     "429 platform_limit": "All workspaces together have called as much as they may; calls in progress go on.",
+    "429 letter_limit": "The address was sent many letters of this kind; wait before the next.",
     "429 sign_in_locked": "Too many wrong sign-ins; wait before the next.",
     "429 test_limit": "The owner has placed as many test calls as one person may within a day.",
     "429 trial_test_limit": "On trial, the owner has placed as many test calls as one person may within a day.",

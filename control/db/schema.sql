@@ -1510,6 +1510,18 @@ CREATE TABLE public.knowledge_terms (
 );
 
 --
+-- Name: letter_counts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.letter_counts (
+    recipient bytea NOT NULL,
+    hour_started_at timestamp with time zone NOT NULL,
+    in_hour integer NOT NULL,
+    day_started_at timestamp with time zone NOT NULL,
+    in_day integer NOT NULL
+);
+
+--
 -- Name: mcp_servers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2233,6 +2245,21 @@ CREATE TABLE public.settings (
     description text DEFAULT ''::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_by uuid
+);
+
+--
+-- Name: sign_in_failures; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in_failures (
+    audience text NOT NULL,
+    subject bytea NOT NULL,
+    address_hash bytea,
+    failures integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT sign_in_failures_audience_check CHECK ((audience = ANY (ARRAY['user'::text, 'admin'::text])))
 );
 
 --
@@ -2970,6 +2997,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: letter_counts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: mcp_servers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3203,6 +3234,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
+INSERT INTO public.schema_migrations VALUES ('20261127004001');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3210,6 +3242,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127003701');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sign_in_failures; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3835,6 +3871,13 @@ ALTER TABLE ONLY public.knowledge_terms
     ADD CONSTRAINT knowledge_terms_pkey PRIMARY KEY (workspace_id, term);
 
 --
+-- Name: letter_counts letter_counts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.letter_counts
+    ADD CONSTRAINT letter_counts_pkey PRIMARY KEY (recipient);
+
+--
 -- Name: mcp_servers mcp_servers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4162,6 +4205,13 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
+-- Name: sign_in_failures sign_in_failures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in_failures
+    ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (audience, subject);
 
 --
 -- Name: sink_customers sink_customers_customer_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4905,6 +4955,12 @@ CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btr
 CREATE INDEX knowledge_documents_start_tags ON public.knowledge_documents USING btree (workspace_id, start_tag) WHERE (status = 'pending'::text);
 
 --
+-- Name: letter_counts_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX letter_counts_day ON public.letter_counts USING btree (day_started_at);
+
+--
 -- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5239,6 +5295,18 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 --
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
+
+--
+-- Name: sign_in_failures_address; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_failures_address ON public.sign_in_failures USING btree (audience, address_hash);
+
+--
+-- Name: sign_in_failures_last; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_failures_last ON public.sign_in_failures USING btree (last_at);
 
 --
 -- Name: sink_invoices_checked; Type: INDEX; Schema: public; Owner: -
@@ -7544,6 +7612,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_documents TO vocaliz
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_terms TO vocalized_app;
 
 --
+-- Name: TABLE letter_counts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.letter_counts TO vocalized_app;
+
+--
 -- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -7800,6 +7874,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+
+--
+-- Name: TABLE sign_in_failures; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_failures TO vocalized_app;
 
 --
 -- Name: TABLE sink_customers; Type: ACL; Schema: public; Owner: -

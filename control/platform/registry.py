@@ -52,6 +52,14 @@ _SPECS: Final = (
     ),
     _number("deletion_grace_days", 30, 0, 365, "Days in which a deleted workspace can be restored."),
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
+    _number(
+        "letters_per_hour", 5, 1, 1_000,
+        "Letters of a kind (invitation, confirmation, new password) to one address within an hour.",
+    ),
+    _number(
+        "letters_per_day", 20, 1, 10_000,
+        "Letters of a kind (invitation, confirmation, new password) to one address within 24 hours.",
+    ),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
     _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
     _number("outbound_calls_per_hour", 300, 1, 100_000, "Outbound calls that a workspace may place within an hour."),

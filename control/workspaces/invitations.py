@@ -44,12 +44,13 @@ class Invitations:
     ) -> Invitation:
         """Sends an invitation. A repeated one renews it and makes the older token invalid. It makes no difference
         whether the address has an account. Raises Forbidden (role, email_unverified), Conflict (already_member,
-        member_limit, workspace_suspended)."""
+        member_limit, workspace_suspended), TooManyRequests (letter_limit)."""
         workspace = await lock_workspace(db, workspace_id)
         inviter = await self._inviter(db, actor)
         before = await store_invitations.find_open(db, workspace_id, email)
         require_may_change(await require_role(db, workspace_id, actor), before.role if before else None, role)
         await self._require_invitable(db, workspace, before, email, now)
+        await self._accounts.letter_limits.require(db, "invitation", email, now)
         token, until = new_token(), now + timedelta(days=await self._platform.setting(db, "invitation_days"))
         new = Invitation(UUID(new_id()), workspace_id, email, role, inviter.id, now, until)
         invitation = await store_invitations.upsert(db, new, token.hash)
@@ -97,7 +98,7 @@ class Invitations:
         user = await self._accounts.create_user(db, invitation.email, name, password, verified=True, now=now)
         actor = Actor("user", user.id, user.email, origin.request_id, origin.address)
         await self._admit(db, actor, user.id, invitation, now)
-        return SignInResult(user, await self._accounts.start_session(db, user.id, origin, now))
+        return await self._accounts.sign_in_new(db, user, origin, now)
 
     async def _inviter(self, db: Connection, actor: Actor) -> User:
         """Returns the actor, whose address must be confirmed: the e-mail goes out in their name."""

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from control.accounts.addresses import Address
+from control.accounts.model import PresentedCredentials
 from control.accounts.recovery_codes import PATTERN as RECOVERY_CODE
 from control.api.admin.auth_views import (
     AdminSelf,
@@ -18,7 +19,7 @@ from control.api.admin.auth_views import (
     to_totp_secret,
 )
 from control.http.access import ANY_ADMIN, OPEN
-from control.http.body import Body, PasswordText
+from control.http.body import Body, DeviceToken, PasswordText
 from control.http.context import AdminContext, Context
 from control.http.route import RateLimit, Route
 from shared.errors import Invalid
@@ -34,20 +35,29 @@ RecoveryCode = Annotated[
 ]
 
 
-class AdminSignIn(Body):
-    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
+class AdminPassword(Body):
+    """The credentials of an admin who sets up a second factor before the first sign-in. device_token: of an earlier
+    sign-in, so that nobody else's failures make this client wait."""
 
     email: Address
     password: PasswordText
+    device_token: DeviceToken | None = None
+
+    def presented(self) -> PresentedCredentials:
+        """As the accounts take them."""
+        return PresentedCredentials(self.email, self.password, None, self.device_token)
+
+
+class AdminSignIn(AdminPassword):
+    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
+
     totp_code: Code | None = None
     recovery_code: RecoveryCode | None = None
 
-
-class AdminPassword(Body):
-    """The credentials of an admin who sets up a second factor before the first sign-in."""
-
-    email: Address
-    password: PasswordText
+    def presented(self) -> PresentedCredentials:
+        """As the accounts take them."""
+        code = self.totp_code or self.recovery_code
+        return PresentedCredentials(self.email, self.password, code, self.device_token)
 
 
 class AdminRefresh(Body):
@@ -79,11 +89,8 @@ class SecondFactor(Body):
 async def log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:
     """Signs in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
     requires a second factor, and this admin has none yet."""
-    code = body.totp_code or body.recovery_code
-    done = await context.services.accounts.admins.sign_in(
-        context.db, body.email, body.password, code, context.origin, context.now
-    )
-    return to_signed_in(done.admin, done.tokens)
+    admins = context.services.accounts.admins
+    return to_signed_in(await admins.sign_in(context.db, body.presented(), context.origin, context.now))
 
 
 async def refresh(context: Context, body: AdminRefresh) -> AdminSession:
@@ -104,8 +111,8 @@ async def me(context: AdminContext) -> AdminSelf:
 
 async def enrol_totp(context: Context, body: AdminPassword) -> TotpSecret:
     """Creates a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
-    offer = await context.services.accounts.admins.enrol_totp(context.db, body.email, body.password, context.now)
-    return to_totp_secret(offer)
+    admins = context.services.accounts.admins
+    return to_totp_secret(await admins.enrol_totp(context.db, body.presented(), context.origin, context.now))
 
 
 async def begin_totp(context: AdminContext) -> TotpSecret:
@@ -140,7 +147,7 @@ ROUTES: tuple[Route, ...] = (
         "/admin/auth/login",
         log_in,
         OPEN,
-        limit=RateLimit("admin-login", 20, 60, account="email"),
+        limit=RateLimit("admin-login", 20, 60),
         hashes_password=True,
     ),
     Route("POST", "/admin/auth/logout", log_out, ANY_ADMIN),
@@ -151,7 +158,7 @@ ROUTES: tuple[Route, ...] = (
         "/admin/auth/totp/enrol",
         enrol_totp,
         OPEN,
-        limit=RateLimit("admin-enrol", 10, 60, account="email"),
+        limit=RateLimit("admin-enrol", 10, 60),
         hashes_password=True,
         beyond_spec=True,
     ),

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from control.accounts.admins import TotpOffer
-from control.accounts.model import Admin
+from control.accounts.admins import AdminSignInResult, TotpOffer
 from control.accounts.sessions import SessionTokens
 from control.http.access import AdminRole
 
@@ -30,9 +29,10 @@ class AdminSession:
 
 @dataclass(frozen=True, slots=True)
 class AdminSignedIn(AdminSession):
-    """A session and its admin."""
+    """A session and its admin. device_token: to be sent at this client's next sign-in."""
 
     admin: Staff
+    device_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def to_session(tokens: SessionTokens) -> AdminSession:
     return AdminSession(tokens.token, tokens.refresh_token, tokens.expires_in)
 
 
-def to_signed_in(admin: Admin, tokens: SessionTokens) -> AdminSignedIn:
+def to_signed_in(done: AdminSignInResult) -> AdminSignedIn:
+    admin, tokens = done.admin, done.tokens
     staff = Staff(admin.id, admin.email, admin.name, admin.role)
-    return AdminSignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, staff)
+    return AdminSignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, staff, done.device_token)

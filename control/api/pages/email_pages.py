@@ -80,7 +80,7 @@ class EmailPage:
 
 async def accept_as_existing_user(context: Context, body: InvitedSignIn) -> None:
     """Accepts an invitation with the password of the invited address. Starts no session."""
-    user = await context.services.accounts.authenticate(context.db, body.email, body.password, context.now)
+    user = await context.services.accounts.authenticate(context.db, body.presented(), context.origin, context.now)
     actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
     await context.services.workspaces.invitations.accept(context.db, actor, body.token, context.now)
 

@@ -41,7 +41,7 @@ class ConfirmingSignIn(SignIn):
 async def confirm_connection(context: Context, body: ConfirmingSignIn) -> None:
     """Completes OAuth with the password of the member who began it. Starts no session."""
     services = context.services
-    user = await services.accounts.authenticate(context.db, body.email, body.password, context.now)
+    user = await services.accounts.authenticate(context.db, body.presented(), context.origin, context.now)
     actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
     await services.integrations.confirm_anywhere(context.db, actor, body.token, context.now)
 

@@ -17,6 +17,10 @@ ACCOUNTS: Final = {
     "NewPassword.token": Text("The token of an e-mail's link, after `token=`.", _TOKEN),
     "InvitedAccount.token": Text("The token of the invitation's link, after `token=`.", _TOKEN),
     "refresh_token": Text("Exchanged once for the next tokens, by the refresh endpoint.", _TOKEN),
+    "device_token": Text(
+        "Sent at this client's next sign-in, it spares the client from waits that others' failures cause.",
+        "q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ",
+    ),
     "expires_in": Text("Seconds for which `token` is valid.", 600),
     "user": Text("The user."),
     "is_verified": Text("Whether the e-mail address is confirmed."),

@@ -10,7 +10,7 @@ import pytest
 
 from control.accounts import totp
 from control.accounts.admins import AdminSignInResult, TotpOffer
-from control.accounts.model import Admin
+from control.accounts.model import Admin, PresentedCredentials
 from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
 from control.accounts.recovery_codes import RecoveryCodes
@@ -37,7 +37,9 @@ class StaffAccounts:
 
     async def sign_in(self, email: str, code: str | None = None, now: datetime = NOW) -> AdminSignInResult:
         return await self.platform.transact(
-            lambda db: self.platform.accounts.admins.sign_in(db, email, PASSWORD, code, FixedOrigin(), now)
+            lambda db: self.platform.accounts.admins.sign_in(
+                db, PresentedCredentials(email, PASSWORD, code), FixedOrigin(), now
+            )
         )  # fmt: skip
 
     async def refusal(self, email: str, code: str | None = None, now: datetime = NOW) -> str:
@@ -225,13 +227,19 @@ async def test_platform_setting_requires_totp(staff: StaffAccounts) -> None:
         assert await staff.refusal(admin.email) == "totp_setup_required"
         admins = staff.platform.accounts.admins
         with pytest.raises(Unauthorised):
-            await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, "wrong", NOW))
-        offer = await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, PASSWORD, NOW))
+            await staff.platform.transact(
+                lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, "wrong"), FixedOrigin(), NOW)
+            )
+        offer = await staff.platform.transact(
+            lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
+        )
         assert await staff.refusal(admin.email) == "totp_setup_required"
         await staff.sign_in(admin.email, totp.code_at(offer.secret, NOW))
         assert await staff.refusal(admin.email) == "totp_required"
         with pytest.raises(Conflict):
-            await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, PASSWORD, NOW))
+            await staff.platform.transact(
+                lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
+            )
         with pytest.raises(Forbidden):
             await staff.remove_totp(with_totp, totp.code_at(secret, NOW + STEP), NOW + STEP)
     finally:
