@@ -148,3 +148,8 @@ SecretKeys = Annotated[
         "first one seals, all of them open."
     ),
 ]
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether only this machine reaches the address: a platform there is in local mode."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

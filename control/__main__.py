@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import uvloop
@@ -18,6 +17,7 @@ from config.catalogue import shipped_dangerous_countries, shipped_disclosures, s
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
+from config.setting_types import is_this_machine
 from config.settings import (
     PREFIX,
     ControlSettings,
@@ -231,8 +231,7 @@ def worker_options(settings: ControlSettings, host: str, port: int) -> Backgroun
 
 def _billing_ahead(settings: ControlSettings) -> timedelta:
     """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
-    host = urlsplit(settings.public_url).hostname
-    if settings.billing_days_ahead and host not in ("127.0.0.1", "localhost", "::1"):
+    if settings.billing_days_ahead and not is_this_machine(settings.public_url):
         raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
     return timedelta(days=settings.billing_days_ahead)
 
@@ -275,6 +274,7 @@ def _policies(settings: ControlSettings) -> Policies:
                 network_failures=settings.sign_in_network_failures,
             ),
             refresh_grace_s=settings.refresh_grace_s,
+            recent_s=settings.recent_sign_in_s,
         ),
         hashing=HashPolicy(
             time_cost=settings.password_passes,
@@ -297,6 +297,7 @@ def _policies(settings: ControlSettings) -> Policies:
             longest_s=settings.export_longest_s,
         ),
         access_token_s=settings.access_token_s,
+        staff_totp_required=not is_this_machine(settings.public_url),
     )
 
 

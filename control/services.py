@@ -126,7 +126,7 @@ class Policies:
     customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
     embedder: of documents that agents search; None: they are searched by full text only.
     invoice_issuer: lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
-    them."""
+    them. staff_totp_required: until an admin sets it; true outside of an operator's own machine."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -141,6 +141,7 @@ class Policies:
     grants: GrantPolicy = field(default_factory=GrantPolicy)
     public_url: str = ""
     access_token_s: int = 600
+    staff_totp_required: bool = False
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
     invoice_issuer: tuple[str, ...] = ("Vocalized",)
@@ -180,7 +181,8 @@ def _make_billing(
 
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
     """passwords: owns threads; the caller closes it."""
-    platform, guard = Platform(), EgressGuard(policies.egress_allow)
+    platform = Platform({"admin_totp_required": policies.staff_totp_required})
+    guard = EgressGuard(policies.egress_allow)
     mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
     accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)

@@ -6,13 +6,20 @@ from uuid import UUID
 
 from control.accounts import store
 from control.accounts.email_delivery import EmailQueue
-from control.accounts.emails import password_changed_email, password_reset_email, verification_email
+from control.accounts.emails import (
+    own_password_changed_email,
+    password_changed_email,
+    password_reset_email,
+    second_factor_email,
+    verification_email,
+)
 from control.accounts.letter_limits import LetterLimits
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
 from control.accounts.sessions import Sessions
 from control.accounts.sign_in_throttle import SignInThrottle
+from control.accounts.store_own_account import OwnPassword
 from control.accounts.tokens import new_token, token_hash
 from control.db.jobs import enqueue
 from control.db.pool import Connection
@@ -102,6 +109,14 @@ class EmailLinks:
         await self._sessions.end_all(db, user.id, "password reset", now)
         await self._throttle.clear_failures(db, "user", user.email)
         await self._email_queue.enqueue(db, password_changed_email(user.email, user.name))
+
+    async def report_own_password(self, db: Connection, own: OwnPassword, ends_sessions: bool) -> None:
+        """Tells a person that their password was changed in a session."""
+        await self._email_queue.enqueue(db, own_password_changed_email(own.email, own.name, ends_sessions))
+
+    async def report_second_factor(self, db: Connection, email: str, name: str, is_enabled: bool) -> None:
+        """Tells a person that their second factor was enabled or removed."""
+        await self._email_queue.enqueue(db, second_factor_email(email, name, is_enabled))
 
 
 def _link_invalid() -> Invalid:

@@ -55,7 +55,8 @@ class LockPolicy:
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
     """All times in seconds. refresh_grace_s: how long a used refresh token is accepted again, for clients that lose
-    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app."""
+    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app. recent_s: how long
+    after a sign-in, or a further proof of who they are, people may do sensitive things."""
 
     user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
     admin: SessionPolicy = SessionPolicy(idle_s=3_600, max_age_s=12 * 3_600)
@@ -64,3 +65,4 @@ class AccountPolicy:
     verify_s: int = 2 * DAY_S
     reset_s: int = 3_600
     issuer: str = "Vocalized"
+    recent_s: int = 900

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from control.accounts import store, store_sessions, store_sign_ins
-from control.accounts.access_tokens import AccessTokens
+from control.accounts.access_tokens import AccessTokens, Audience
 from control.accounts.admins import AdminAccounts
 from control.accounts.deactivation import sign_in_refused
 from control.accounts.devices import DeviceTokens
@@ -13,9 +13,11 @@ from control.accounts.email_delivery import EmailQueue
 from control.accounts.email_links import EmailLinks
 from control.accounts.letter_limits import LetterLimits
 from control.accounts.model import PresentedCredentials, User
+from control.accounts.own_account import OwnAccount
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import PasswordCheck, Passwords
 from control.accounts.policy import AccountPolicy
+from control.accounts.second_factors import SecondFactors
 from control.accounts.sessions import Origin, Sessions, SessionTokens
 from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
 from control.accounts.store import Credentials
@@ -39,7 +41,7 @@ class SignInResult:
 
 class Accounts:
     """Accounts of users. admins: accounts of the staff. user_administration: what the staff does to users. email_links:
-    confirmation and reset by e-mail."""
+    confirmation and reset by e-mail. own, second_factors: what users do to their own account."""
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class Accounts:
     ) -> None:
         self._passwords = passwords
         self._platform = platform
-        self._throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
+        self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
         self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
         self.letter_limits = LetterLimits(platform)
         self.email_links = EmailLinks(
@@ -61,18 +63,21 @@ class Accounts:
             sealer=sealer,
             email_queue=email_queue,
             passwords=passwords,
-            throttle=self._throttle,
+            throttle=throttle,
             sessions=self._sessions,
             limits=self.letter_limits,
         )
         self.user_administration = UserAdministration(self._sessions)
+        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
+        self.own = _make_own_account("user", throttle, passwords, self.second_factors, policy)
+        staff_factors = SecondFactors("admin", throttle, sealer, policy.issuer)
         self.admins = AdminAccounts(
-            throttle=self._throttle,
-            sealer=sealer,
+            throttle=throttle,
             passwords=passwords,
             platform=platform,
-            issuer=policy.issuer,
             sessions=Sessions("admin", tokens, policy.admin, policy.refresh_grace_s),
+            second_factors=staff_factors,
+            own=_make_own_account("admin", throttle, passwords, staff_factors, policy),
         )
 
     async def sign_up(
@@ -110,10 +115,11 @@ class Accounts:
     async def sign_in(
         self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
     ) -> SignInResult:
-        """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; session_over when the account
-        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
+        """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; totp_required when only the
+        code is missing; totp_invalid, recovery_code_invalid; session_over when the account changed meanwhile),
+        Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
         attempt = self._attempt(presented, origin, now)
-        found, check = await self._check(db, attempt, presented, now)
+        found, check = await self._check(db, attempt, presented, origin, now)
         tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
         if check.needs_rehash:
             await store.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
@@ -123,14 +129,19 @@ class Accounts:
         self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
     ) -> User:
         """Returns the user with this password, without a session. Raises what `sign_in` raises."""
-        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, now)
+        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
         return found.user
 
     def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
         return self._throttle.attempt("user", presented.email, origin.address, presented.device, now)
 
     async def _check(
-        self, db: Connection, attempt: SignInAttempt, presented: PresentedCredentials, now: datetime
+        self,
+        db: Connection,
+        attempt: SignInAttempt,
+        presented: PresentedCredentials,
+        origin: Origin,
+        now: datetime,
     ) -> tuple[Credentials, PasswordCheck]:
         found = await store.find_credentials(db, presented.email)
         known = found.password_hash if found else None
@@ -138,6 +149,8 @@ class Accounts:
         assert found is not None  # without an account no password is correct
         if not found.user.is_active:
             raise sign_in_refused()
+        if found.has_totp:
+            await self.second_factors.require_at_sign_in(db, found.user.id, presented.code, origin, now)
         await self._throttle.accept(db, attempt, now)
         return found, check
 
@@ -172,6 +185,14 @@ class Accounts:
         sessions = await store_sessions.purge(db, now, forget, most)
         letters = await self.letter_limits.purge(db, now, most)
         return sessions + letters + await store_sign_ins.purge(db, forget, most)
+
+
+def _make_own_account(
+    audience: Audience, throttle: SignInThrottle, passwords: Passwords, factors: SecondFactors, policy: AccountPolicy
+) -> OwnAccount:
+    return OwnAccount(
+        audience, throttle=throttle, passwords=passwords, second_factors=factors, recent_s=policy.recent_s
+    )
 
 
 def _email_taken() -> Conflict:

@@ -303,6 +303,20 @@ END
 $$;
 
 --
+-- Name: member_refusal(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT 'second_factor_required'
+    FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
+    WHERE w.id = workspace AND w.settings -> 'second_factor_required' = 'true'
+      AND s.id = session AND u.totp_enabled_at IS NULL
+$$;
+
+--
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -2232,6 +2246,7 @@ CREATE TABLE public.sessions (
     revoked_why text,
     address inet,
     user_agent text,
+    authenticated_at timestamp with time zone,
     CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
 );
 
@@ -2515,6 +2530,17 @@ CREATE TABLE public.usage_records_default (
 );
 
 --
+-- Name: user_recovery_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_recovery_codes (
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+--
 -- Name: user_trials; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2539,6 +2565,9 @@ CREATE TABLE public.users (
     last_login_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    totp_secret bytea,
+    totp_enabled_at timestamp with time zone,
+    totp_last_step bigint DEFAULT 0 NOT NULL,
     CONSTRAINT users_email_check CHECK ((email = lower(email)))
 );
 
@@ -3235,6 +3264,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
+INSERT INTO public.schema_migrations VALUES ('20261127004002');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3294,6 +3324,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127004001');
 
 --
 -- Data for Name: usage_records_default; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: user_recovery_codes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -4324,6 +4358,13 @@ ALTER TABLE ONLY public.usage_records
 
 ALTER TABLE ONLY public.usage_records_default
     ADD CONSTRAINT usage_records_default_pkey PRIMARY KEY (id, at);
+
+--
+-- Name: user_recovery_codes user_recovery_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_recovery_codes
+    ADD CONSTRAINT user_recovery_codes_pkey PRIMARY KEY (user_id, code_hash);
 
 --
 -- Name: user_trials user_trials_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -6183,6 +6224,13 @@ ALTER TABLE ONLY public.transfer_times
     ADD CONSTRAINT transfer_times_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: user_recovery_codes user_recovery_codes_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_recovery_codes
+    ADD CONSTRAINT user_recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
 -- Name: verified_numbers verified_numbers_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -7964,6 +8012,12 @@ GRANT SELECT,INSERT ON TABLE public.usage_records TO vocalized_app;
 --
 
 GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
+
+--
+-- Name: TABLE user_recovery_codes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_recovery_codes TO vocalized_app;
 
 --
 -- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -

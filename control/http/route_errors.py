@@ -14,6 +14,12 @@ _EVERY: Final = (
     ErrorCode(500, "internal", "Something went wrong on our side."),
     ErrorCode(503, "unavailable", "The database is busy or away. Try again in a moment."),
 )
+_RECENT: Final = ErrorCode(
+    403, "reauthentication_required", "The sign-in is too long ago: prove again who you are, then repeat the request."
+)
+_RULE: Final = ErrorCode(
+    403, "second_factor_required", "The workspace demands a second factor, which the caller lacks."
+)
 _SIGNED_IN: Final = (
     ErrorCode(401, "no_token", "This needs a bearer token."),
     ErrorCode(401, "token_invalid", "This token is not valid."),
@@ -70,6 +76,9 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield _ROLE
     if kind is AccessKind.MEMBER:
         yield _WORKSPACE
+        yield _RULE
+    if route.needs_recent_sign_in:
+        yield _RECENT
     if path_parameters(route.path):
         yield _PATH
     for name in signature.query.model_fields if signature.query is not None else ():

@@ -39,7 +39,10 @@ def _number(key: str, default: int, least: int, most: int, description: str) -> 
 
 _SPECS: Final = (
     _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
-    _switch("admin_totp_required", False, "Whether staff must have a second factor to sign in."),
+    _switch(
+        "admin_totp_required", True,
+        "Whether staff must have a second factor to sign in; `false` at first where `VOCALIZED_PUBLIC_URL` is local.",
+    ),
     SettingSpec("default_tier", "tier", "trial", "The tier of a new workspace."),
     SettingSpec(
         "default_currency", "currency", CURRENCY, "The currency of a new workspace whose creator chooses none."
@@ -215,6 +218,9 @@ _SPECS: Final = (
     ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
+
+# Not stored at first: what they are depends on the kind of the platform.
+UNSEEDED: Final = frozenset({"admin_totp_required"})
 
 REGISTRY: Final[Mapping[str, SettingSpec]] = {spec.key: spec for spec in _SPECS}
 

@@ -17,7 +17,7 @@ import control
 ROOT: Final = Path(control.__file__).parent
 OWNERS: Final = {
     "accounts": "admin_recovery_codes admins failed_sign_ins former_users letter_counts one_time_tokens refresh_tokens "
-    "sessions sign_in_failures users verified_numbers",
+    "sessions sign_in_failures user_recovery_codes users verified_numbers",
     "api_keys": "api_key_secrets api_keys",
     "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals call_exports call_intervals platform_daily platform_provider_daily "

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from control.accounts.admins import AdminSignInResult, TotpOffer
+from control.accounts.admins import AdminSignInResult
 from control.accounts.sessions import SessionTokens
 from control.http.access import AdminRole
 
@@ -40,29 +40,6 @@ class AdminSelf:
     """The signed-in person."""
 
     admin: Staff
-
-
-@dataclass(frozen=True, slots=True)
-class TotpSecret:
-    """A secret for an authenticator app, in force once it is confirmed. otpauth_uri: the content of a QR code.
-    recovery_codes: ten one-time codes for a sign-in without the app, shown only here; valid once it is confirmed."""
-
-    secret: str
-    otpauth_uri: str
-    recovery_codes: list[str]
-    digits: int = 6
-    period: int = 30
-
-
-@dataclass(frozen=True, slots=True)
-class RecoveryCodeList:
-    """Ten one-time codes for a sign-in without the authenticator app, shown only here."""
-
-    recovery_codes: list[str]
-
-
-def to_totp_secret(offer: TotpOffer) -> TotpSecret:
-    return TotpSecret(offer.secret, offer.uri, list(offer.recovery_codes))
 
 
 def to_session(tokens: SessionTokens) -> AdminSession:

@@ -7,6 +7,7 @@ from pydantic import Field
 from control.accounts.addresses import Address
 from control.accounts.model import PresentedCredentials
 from control.api.client.auth_views import Me, Self, Session, SignedIn, SignedUp, to_session, to_signed_in, to_signed_up
+from control.api.own_account import Code, RecoveryCode
 from control.http.access import OPEN, USER
 from control.http.body import Body, DeviceToken, LetterName, PasswordText
 from control.http.context import Context, SessionContext, UserContext
@@ -28,15 +29,19 @@ class NewAccount(Body):
 
 
 class SignIn(Body):
-    """The credentials. device_token: of an earlier sign-in, so that nobody else's failures make this client wait."""
+    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code.
+    device_token: of an earlier sign-in, so that nobody else's failures make this client wait."""
 
     email: Address
     password: PasswordText
+    totp_code: Code | None = None
+    recovery_code: RecoveryCode | None = None
     device_token: DeviceToken | None = None
 
     def presented(self) -> PresentedCredentials:
         """As the accounts take them."""
-        return PresentedCredentials(self.email, self.password, device=self.device_token)
+        code = self.totp_code or self.recovery_code
+        return PresentedCredentials(self.email, self.password, code, self.device_token)
 
 
 class RefreshToken(Body):
@@ -72,7 +77,8 @@ async def sign_up(context: Context, body: NewAccount) -> SignedUp:
 
 
 async def log_in(context: Context, body: SignIn) -> SignedIn:
-    """Signs in. After several wrong passwords from one network the account must wait there, longer each time (429)."""
+    """Signs in. 401 totp_required: the password is right, and a code is missing. After several wrong passwords from one
+    network the account must wait there, longer each time (429)."""
     done = await context.services.accounts.sign_in(context.db, body.presented(), context.origin, context.now)
     workspaces = await context.services.workspaces.memberships(context.db, done.user.id)
     return to_signed_in(done, workspaces)

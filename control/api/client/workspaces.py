@@ -130,5 +130,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
     Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
     Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
-    Route("DELETE", WORKSPACE, delete_workspace, member("owner")),
+    Route("DELETE", WORKSPACE, delete_workspace, member("owner"), needs_recent_sign_in=True),
 )

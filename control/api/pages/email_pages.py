@@ -121,6 +121,14 @@ _PASSWORD: Final = InputField(
     length=(1, MAX_LENGTH),
     wrong=f"Enter a password of 1 to {MAX_LENGTH} characters.",
 )
+CODE_FIELD: Final = InputField(
+    "totp_code",
+    "Code of your authenticator app, if you use one",
+    type="text",
+    autocomplete="one-time-code",
+    length=(0, 6),
+    wrong="Enter the six digits that your authenticator app shows.",
+)
 _JOINED: Final = ("You have joined the workspace", "You can close this page and sign in.")
 PAGES: Final = (
     EmailPage(
@@ -186,6 +194,7 @@ PAGES: Final = (
                     [
                         _EMAIL,
                         _PASSWORD,
+                        CODE_FIELD,
                     ],
                     heading="If you have an account with this address",
                 ),
@@ -255,7 +264,9 @@ class EmailPages:
         """Raises Problem."""
         dependencies = self._dependencies
         try:
-            body = submission.body.model_validate(dict(fields))
+            body = submission.body.model_validate(
+                {name: text for name, text in fields.items() if text or name != CODE_FIELD.name}
+            )
         except ValidationError as error:
             raise _explain(map_validation_error(error), submission.form) from None
         origin, limit = origin_of(request), submission.limit

@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 from control.accounts import addresses
 from control.accounts.password_rules import MAX_LENGTH
 from control.api.client.auth import LOGIN_LIMIT, SignIn
-from control.api.pages.email_pages import EmailPage, EmailPages, Submission, respond
+from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Submission, respond
 from control.api.pages.html import Form, InputField, render_page
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
@@ -73,6 +73,7 @@ CONFIRM_PAGE: Final = EmailPage(
                         length=(1, MAX_LENGTH),
                         wrong=f"Enter a password of 1 to {MAX_LENGTH} characters.",
                     ),
+                    CODE_FIELD,
                 ],
             ),
             ConfirmingSignIn,

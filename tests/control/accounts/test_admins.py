@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from control.accounts import totp
-from control.accounts.admins import AdminSignInResult, TotpOffer
+from control.accounts.admins import AdminSignInResult
 from control.accounts.model import Admin, PresentedCredentials
 from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
 from control.accounts.recovery_codes import RecoveryCodes
+from control.accounts.second_factors import TotpOffer
 from control.db.keyset import PageRequest
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
@@ -336,5 +337,5 @@ async def test_recovery_codes_are_stored_as_hashes_and_outlive_a_new_key(staff: 
     async with staff.platform.pool.transaction() as db:
         stored = await db.fetch("SELECT code_hash FROM admin_recovery_codes WHERE admin_id = $1", admin.id)
         assert all(len(row["code_hash"]) == 32 for row in stored) and len(stored) == 10
-        assert not await RecoveryCodes(Sealer([new_key])).use(db, admin.id, codes[0], NOW)
-        assert await RecoveryCodes(Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)
+        assert not await RecoveryCodes("admin", Sealer([new_key])).use(db, admin.id, codes[0], NOW)
+        assert await RecoveryCodes("admin", Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)
