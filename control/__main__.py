@@ -266,6 +266,7 @@ def _policies(settings: ControlSettings) -> Policies:
         invoice_fonts=_fonts(settings.invoice_fonts),
         accounts=AccountPolicy(
             user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
+            sso=SessionPolicy(settings.sso_session_s, settings.sso_session_s),
             admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),
             lock=LockPolicy(
                 free_failures=settings.sign_in_free_failures,

@@ -50,6 +50,8 @@ from control.outbound_webhooks.service import OutboundWebhooks, make_outbound_we
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
+from control.sso.model import SsoPolicy
+from control.sso.service import SingleSignOn, make_single_sign_on
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
 from control.voice.guarded_http import GuardedTransport
@@ -99,6 +101,7 @@ class Services:
     knowledge: KnowledgeDocuments
     knowledge_search: KnowledgeSearch
     privacy: Privacy
+    sso: SingleSignOn
     integrations: Integrations
     tools: ToolServices
     carriers: Carriers
@@ -139,6 +142,7 @@ class Policies:
     outbound_webhooks: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
     grants: GrantPolicy = field(default_factory=GrantPolicy)
+    sso: SsoPolicy = field(default_factory=SsoPolicy)
     public_url: str = ""
     access_token_s: int = 600
     staff_totp_required: bool = False
@@ -221,6 +225,9 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         knowledge=knowledge,
         knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),
+        sso=make_single_sign_on(
+            workspaces, accounts, sealer, guard, policies.sso, redirect_uri=mailer.page("/sso/callback")
+        ),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
         tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
         carriers=outside.carriers,

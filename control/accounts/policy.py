@@ -60,6 +60,7 @@ class AccountPolicy:
 
     user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
     admin: SessionPolicy = SessionPolicy(idle_s=3_600, max_age_s=12 * 3_600)
+    sso: SessionPolicy = SessionPolicy(idle_s=12 * 3_600, max_age_s=12 * 3_600)
     lock: LockPolicy = LockPolicy()
     refresh_grace_s: int = 0
     verify_s: int = 2 * DAY_S

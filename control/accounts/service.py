@@ -1,5 +1,6 @@
 """Users' accounts: sign-up, sign-in and sessions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -25,7 +26,7 @@ from control.accounts.user_administration import UserAdministration
 from control.db.pool import Connection
 from control.db.scope import enter_user
 from control.platform.service import Platform
-from shared.errors import Conflict, Forbidden
+from shared.errors import Conflict, Forbidden, Unauthorised
 from shared.ids import new_id
 from shared.secrets import Sealer
 
@@ -57,6 +58,7 @@ class Accounts:
         self._platform = platform
         self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
         self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
+        self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
         self.letter_limits = LetterLimits(platform)
         self.email_links = EmailLinks(
             policy=policy,
@@ -162,6 +164,27 @@ class Accounts:
         tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens
+
+    async def sign_in_by_sso(
+        self, db: Connection, user_id: UUID, workspace_id: UUID, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
+        (account_deactivated), Unauthorised (session_over)."""
+        user = await store.find(db, user_id)
+        if user is None:
+            raise Unauthorised("The account was deleted at this moment.", code="session_over")
+        if not user.is_active:
+            raise sign_in_refused()
+        tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
+        await enter_user(db, user_id)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def end_sso_sessions(
+        self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
+    ) -> None:
+        """Ends the sessions of these users that a workspace's provider began."""
+        await store_sessions.revoke_sso(db, user_ids, workspace_id, why, now)
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
         """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""

@@ -125,6 +125,16 @@ _CODES: Final[Mapping[str, str]] = {
     "revoke_invitation": "404 invitation_not_found",
     "accept_invitation": f"{_INVITATION}, 403 invitation_address",
     "sign_up_invited": f"{_INVITATION}, {_NEW_USER}, 401 session_over",
+    "change_sso": "409 domain_unproven, 409 workspace_suspended, 422 client_secret_missing, 422 issuer_refused",
+    "remove_sso": "404 sso_not_found",
+    "add_sso_domain": "409 domain_exists, 409 domain_limit, 409 workspace_suspended, 422 domain_invalid",
+    "prove_sso_domain": "404 sso_domain_not_found, 409 domain_taken, 409 proof_missing, 409 proof_unavailable",
+    "remove_sso_domain": "404 sso_domain_not_found",
+    "begin_sso": "404 sso_not_found, 503 provider_away",
+    "complete_sso": (
+        "401 session_over, 401 sso_over, 401 sso_refused, 403 account_deactivated, 403 sso_domain, 404 tier_not_found, "
+        "404 workspace_not_found, 409 email_taken, 409 member_limit, 422 issuer_mismatch, 503 provider_away"
+    ),
     "create_api_key": "409 api_key_limit, 422 expiry_in_the_past",
     "change_api_key": "404 api_key_not_found, 422 scopes_widened, 422 expiry_in_the_past",
     "rotate_api_key": "404 api_key_not_found, 409 api_key_expired, 409 secret_limit",

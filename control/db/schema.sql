@@ -310,10 +310,20 @@ CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT 'second_factor_required'
+    SELECT CASE
+        WHEN s.sso_workspace_id <> w.id THEN 'sso_of_another_workspace'
+        WHEN s.sso_workspace_id = w.id THEN NULL
+        WHEN EXISTS (
+            SELECT FROM sso_connections c
+            JOIN sso_domains d ON d.workspace_id = c.workspace_id AND d.verified_at IS NOT NULL
+            JOIN workspace_members m ON m.workspace_id = c.workspace_id AND m.user_id = u.id AND m.role <> 'owner'
+            WHERE c.workspace_id = w.id AND c.is_enforced AND d.domain = split_part(u.email, '@', 2)
+        ) THEN 'sso_required'
+        WHEN w.settings -> 'second_factor_required' = 'true' AND u.totp_enabled_at IS NULL
+            THEN 'second_factor_required'
+    END
     FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
-    WHERE w.id = workspace AND w.settings -> 'second_factor_required' = 'true'
-      AND s.id = session AND u.totp_enabled_at IS NULL
+    WHERE w.id = workspace AND s.id = session
 $$;
 
 --
@@ -2247,6 +2257,7 @@ CREATE TABLE public.sessions (
     address inet,
     user_agent text,
     authenticated_at timestamp with time zone,
+    sso_workspace_id uuid,
     CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
 );
 
@@ -2333,6 +2344,59 @@ CREATE TABLE public.spend_alerts (
     threshold_percentage integer,
     ends_calls boolean,
     CONSTRAINT spend_alerts_kind_check CHECK ((kind = ANY (ARRAY['threshold'::text, 'limit'::text])))
+);
+
+--
+-- Name: sso_connections; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_connections (
+    workspace_id uuid NOT NULL,
+    issuer text NOT NULL,
+    client_id text NOT NULL,
+    client_secret bytea NOT NULL,
+    default_role text NOT NULL,
+    is_enforced boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_connections_default_role_check CHECK ((default_role = ANY (ARRAY['admin'::text, 'member'::text, 'viewer'::text])))
+);
+
+--
+-- Name: sso_domains; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_domains (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    domain text NOT NULL,
+    proof text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    verified_at timestamp with time zone,
+    CONSTRAINT sso_domains_domain_check CHECK ((domain = lower(domain)))
+);
+
+--
+-- Name: sso_flows; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_flows (
+    state_hash bytea NOT NULL,
+    workspace_id uuid NOT NULL,
+    client_hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: sso_identities; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_identities (
+    workspace_id uuid NOT NULL,
+    subject text NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 --
@@ -3265,6 +3329,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
+INSERT INTO public.schema_migrations VALUES ('20261127004003');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3292,6 +3357,22 @@ INSERT INTO public.schema_migrations VALUES ('20261127004002');
 
 --
 -- Data for Name: spend_alerts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_connections; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_domains; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_flows; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_identities; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -4288,6 +4369,41 @@ ALTER TABLE ONLY public.spend_alarms
 
 ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_pkey PRIMARY KEY (workspace_id, period_start, usage_limit, kind);
+
+--
+-- Name: sso_connections sso_connections_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: sso_domains sso_domains_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_pkey PRIMARY KEY (id);
+
+--
+-- Name: sso_domains sso_domains_workspace_id_domain_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_workspace_id_domain_key UNIQUE (workspace_id, domain);
+
+--
+-- Name: sso_flows sso_flows_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_flows
+    ADD CONSTRAINT sso_flows_pkey PRIMARY KEY (state_hash);
+
+--
+-- Name: sso_identities sso_identities_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_pkey PRIMARY KEY (workspace_id, subject);
 
 --
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -5374,6 +5490,30 @@ CREATE INDEX sink_invoices_workspace ON public.sink_invoices USING btree (worksp
 CREATE INDEX spend_alarms_newest ON public.spend_alarms USING btree (raised_at);
 
 --
+-- Name: sso_domains_verified; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX sso_domains_verified ON public.sso_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
+--
+-- Name: sso_flows_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_flows_expiry ON public.sso_flows USING btree (expires_at);
+
+--
+-- Name: sso_flows_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_flows_workspace ON public.sso_flows USING btree (workspace_id);
+
+--
+-- Name: sso_identities_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_identities_user ON public.sso_identities USING btree (user_id);
+
+--
 -- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -6196,6 +6336,41 @@ ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: sso_connections sso_connections_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_domains sso_domains_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_flows sso_flows_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_flows
+    ADD CONSTRAINT sso_flows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_identities sso_identities_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_identities sso_identities_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tier_prices tier_prices_tier_name_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6750,6 +6925,30 @@ ALTER TABLE public.spend_alarms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.spend_alerts ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: sso_connections; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_connections ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_domains; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_domains ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_flows; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_flows ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_identities; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_identities ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -7126,6 +7325,30 @@ CREATE POLICY tenant ON public.spend_alarms USING ((( SELECT (public.current_sco
 --
 
 CREATE POLICY tenant ON public.spend_alerts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_connections tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_connections USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_domains tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_domains USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_flows tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_flows USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_identities tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_identities USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
@@ -7952,6 +8175,30 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alarms TO vocalized_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alerts TO vocalized_app;
+
+--
+-- Name: TABLE sso_connections; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO vocalized_app;
+
+--
+-- Name: TABLE sso_domains; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_domains TO vocalized_app;
+
+--
+-- Name: TABLE sso_flows; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_flows TO vocalized_app;
+
+--
+-- Name: TABLE sso_identities; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_identities TO vocalized_app;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -

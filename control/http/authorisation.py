@@ -31,6 +31,8 @@ Claim = TokenClaim | KeyClaim
 
 # By the codes of the schema's function member_refusal.
 _REFUSALS: Final = {
+    "sso_required": "This workspace demands single sign-on: begin it at POST /auth/sso/begin.",
+    "sso_of_another_workspace": "This session is good in the workspace of its single sign-on only.",
     "second_factor_required": "This workspace demands a second factor: set one up at POST /auth/totp.",
 }
 

@@ -13,7 +13,8 @@ from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
-from control.workspaces import read_members, read_use, store, store_invitations, store_members
+from control.workspaces import read_members, store, store_invitations, store_members
+from control.workspaces.capacity import require_capacity
 from control.workspaces.changes import lock_workspace
 from control.workspaces.emails import invitation_email
 from control.workspaces.members import require_may_change, require_role
@@ -118,12 +119,7 @@ class Invitations:
 
     async def _require_capacity(self, db: Connection, workspace: Workspace, counted: bool, now: datetime) -> None:
         """counted: the person holds an open invitation, which counts as a member already."""
-        most = (await self._platform.tier(db, workspace.tier_name)).max_members
-        use = await read_use.select_use(db, workspace.id, now)
-        if use.members + use.invitations + (not counted) > most:
-            raise Conflict(
-                f"This workspace's tier allows {most} members, and open invitations count.", code="member_limit"
-            )
+        await require_capacity(db, self._platform, workspace, counted, now)
 
     async def _admit(
         self, db: Connection, actor: Actor, user_id: UUID, invitation: PresentedInvitation, now: datetime

@@ -41,6 +41,7 @@ OWNERS: Final = {
     "outbound_webhook_events",
     "platform": "audit_log idempotency_keys settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",
+    "sso": "sso_connections sso_domains sso_flows sso_identities",
     "tools": "http_tools mcp_servers",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",
