@@ -157,6 +157,10 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 
+def _make_platform(policies: Policies) -> Platform:
+    return Platform({"admin_totp_required": policies.staff_totp_required})
+
+
 def _make_accounts(
     sealer: Sealer, policies: Policies, passwords: Passwords, platform: Platform, mailer: EmailQueue
 ) -> Accounts:
@@ -185,14 +189,12 @@ def _make_billing(
 
 def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients) -> Services:
     """passwords: owns threads; the caller closes it."""
-    platform = Platform({"admin_totp_required": policies.staff_totp_required})
-    guard = EgressGuard(policies.egress_allow)
-    mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
+    platform, guard = _make_platform(policies), EgressGuard(policies.egress_allow)
+    mailer, checker = EmailQueue(sealer, policies.links, to_portal=policies.has_portal), KeyChecker(guard)
     accounts = _make_accounts(sealer, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
-    agents = _make_agents(workspaces, knowledge, policies)
+    agents, webhook_policy = _make_agents(workspaces, knowledge, policies), policies.outbound_webhooks
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
         accounts=accounts,
@@ -225,9 +227,7 @@ def make_services(sealer: Sealer, policies: Policies, passwords: Passwords, outs
         knowledge=knowledge,
         knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),
-        sso=make_single_sign_on(
-            workspaces, accounts, sealer, guard, policies.sso, redirect_uri=mailer.page("/sso/callback")
-        ),
+        sso=make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, mailer.page("/sso/callback")),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
         tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
         carriers=outside.carriers,

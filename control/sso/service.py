@@ -28,7 +28,6 @@ def make_single_sign_on(
     sealer: Sealer,
     guard: EgressGuard,
     policy: SsoPolicy,
-    *,
     redirect_uri: str,
 ) -> SingleSignOn:
     """redirect_uri: where providers send the browser."""
