@@ -192,3 +192,8 @@ BusUnsigned = Annotated[
     ),
 ]
 BUS_UNSIGNED: Literal[""] = ""
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether only this machine reaches the address: a platform there is in local mode."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

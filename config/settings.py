@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.account_settings import AccountSettings
 from config.embedder_settings import EmbedderSettings
 from config.setting_types import (
     BUS_UNSIGNED,
@@ -196,7 +197,7 @@ class BackupSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class ControlSettings(DatabaseSettings, EmbedderSettings):
+class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(
@@ -362,31 +363,6 @@ class ControlSettings(DatabaseSettings, EmbedderSettings):
     redis_timeout_s: float = Field(
         0.25, gt=0, le=10, description="Timeout of Redis, in seconds; the request then continues without it."
     )
-
-    access_token_s: int = Field(600, ge=10, le=3_600, description="Lifetime of an access token, in seconds.")
-    session_idle_s: int = Field(
-        14 * 86_400, ge=60, description="Seconds after which a user's unused refresh token expires."
-    )
-    session_longest_s: int = Field(90 * 86_400, ge=60, description="Seconds after which a user must sign in again.")
-    admin_session_idle_s: int = Field(
-        3_600, ge=60, description="Seconds after which an admin's unused refresh token expires."
-    )
-    admin_session_longest_s: int = Field(
-        12 * 3_600, ge=60, description="Seconds after which an admin must sign in again."
-    )
-    refresh_grace_s: int = Field(
-        0, ge=0, le=60, description="Seconds for which a used refresh token is still accepted."
-    )
-    sign_in_free_failures: int = Field(
-        5, ge=1, le=100, description="Wrong passwords after which an address has to wait."
-    )
-    sign_in_longest_wait_s: int = Field(
-        900, ge=2, le=86_400, description="Longest wait after wrong passwords, seconds."
-    )
-    password_passes: int = Field(2, ge=1, le=100, description="Passes of argon2id over its memory.")
-    password_memory_kib: int = Field(19_456, ge=8, le=4_194_304, description="Memory of argon2id per hash, in KiB.")
-    password_workers: int = Field(2, ge=1, le=64, description="Concurrent password hashes.")
-    password_waiting: int = Field(64, ge=1, le=10_000, description="Requests that may wait for a password hash.")
 
 
 def media_settings() -> MediaSettings:

@@ -1,6 +1,6 @@
 """Accounts of users and staff as other rooms see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -31,6 +31,17 @@ class Admin:
     role: AdminRole
     is_active: bool
     has_totp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCredentials:
+    """What a sign-in presents. code: of the authenticator app, or a recovery code. device: the token of a known
+    device."""
+
+    email: str
+    password: str = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

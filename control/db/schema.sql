@@ -419,6 +419,28 @@ $$;
 CREATE FUNCTION public.needs_no_proof() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
+-- Name: member_refusal(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE
+        WHEN s.sso_workspace_id <> w.id THEN 'sso_of_another_workspace'
+        WHEN s.sso_workspace_id = w.id THEN NULL
+        WHEN EXISTS (
+            SELECT FROM sso_connections c
+            JOIN sso_domains d ON d.workspace_id = c.workspace_id AND d.verified_at IS NOT NULL
+            JOIN workspace_members m ON m.workspace_id = c.workspace_id AND m.user_id = u.id AND m.role <> 'owner'
+            WHERE c.workspace_id = w.id AND c.is_enforced AND d.domain = split_part(u.email, '@', 2)
+        ) THEN 'sso_required'
+        WHEN w.settings -> 'second_factor_required' = 'true' AND u.totp_enabled_at IS NULL
+            THEN 'second_factor_required'
+    END
+    FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
+    WHERE w.id = workspace AND s.id = session
+$$;
 
 --
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
@@ -1684,6 +1706,18 @@ CREATE TABLE public.knowledge_terms (
 );
 
 --
+-- Name: letter_counts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.letter_counts (
+    recipient bytea NOT NULL,
+    hour_started_at timestamp with time zone NOT NULL,
+    in_hour integer NOT NULL,
+    day_started_at timestamp with time zone NOT NULL,
+    in_day integer NOT NULL
+);
+
+--
 -- Name: mcp_servers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2414,6 +2448,8 @@ CREATE TABLE public.sessions (
     revoked_why text,
     address inet,
     user_agent text,
+    authenticated_at timestamp with time zone,
+    sso_workspace_id uuid,
     CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
 );
 
@@ -2427,6 +2463,21 @@ CREATE TABLE public.settings (
     description text DEFAULT ''::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_by uuid
+);
+
+--
+-- Name: sign_in_failures; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in_failures (
+    audience text NOT NULL,
+    subject bytea NOT NULL,
+    address_hash bytea,
+    failures integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT sign_in_failures_audience_check CHECK ((audience = ANY (ARRAY['user'::text, 'admin'::text])))
 );
 
 --
@@ -2485,6 +2536,59 @@ CREATE TABLE public.spend_alerts (
     threshold_percentage integer,
     ends_calls boolean,
     CONSTRAINT spend_alerts_kind_check CHECK ((kind = ANY (ARRAY['threshold'::text, 'limit'::text])))
+);
+
+--
+-- Name: sso_connections; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_connections (
+    workspace_id uuid NOT NULL,
+    issuer text NOT NULL,
+    client_id text NOT NULL,
+    client_secret bytea NOT NULL,
+    default_role text NOT NULL,
+    is_enforced boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_connections_default_role_check CHECK ((default_role = ANY (ARRAY['admin'::text, 'member'::text, 'viewer'::text])))
+);
+
+--
+-- Name: sso_domains; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_domains (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    domain text NOT NULL,
+    proof text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    verified_at timestamp with time zone,
+    CONSTRAINT sso_domains_domain_check CHECK ((domain = lower(domain)))
+);
+
+--
+-- Name: sso_flows; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_flows (
+    state_hash bytea NOT NULL,
+    workspace_id uuid NOT NULL,
+    client_hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: sso_identities; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_identities (
+    workspace_id uuid NOT NULL,
+    subject text NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 --
@@ -2682,6 +2786,17 @@ CREATE TABLE public.usage_records_default (
 );
 
 --
+-- Name: user_recovery_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_recovery_codes (
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+--
 -- Name: user_trials; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2706,6 +2821,9 @@ CREATE TABLE public.users (
     last_login_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    totp_secret bytea,
+    totp_enabled_at timestamp with time zone,
+    totp_last_step bigint DEFAULT 0 NOT NULL,
     CONSTRAINT users_email_check CHECK ((email = lower(email)))
 );
 
@@ -3172,6 +3290,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 --
 
 --
+-- Data for Name: letter_counts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: mcp_servers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -3409,13 +3531,9 @@ INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
-INSERT INTO public.schema_migrations VALUES ('20261127003801');
-INSERT INTO public.schema_migrations VALUES ('20261127003901');
-INSERT INTO public.schema_migrations VALUES ('20261127003902');
-
---
--- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
---
+INSERT INTO public.schema_migrations VALUES ('20261127004001');
+INSERT INTO public.schema_migrations VALUES ('20261127004002');
+INSERT INTO public.schema_migrations VALUES ('20261127004003');
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3423,6 +3541,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127003902');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sign_in_failures; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3439,6 +3561,22 @@ INSERT INTO public.schema_migrations VALUES ('20261127003902');
 
 --
 -- Data for Name: spend_alerts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_connections; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_domains; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_flows; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_identities; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3471,6 +3609,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127003902');
 
 --
 -- Data for Name: usage_records_default; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: user_recovery_codes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -4069,6 +4211,13 @@ ALTER TABLE ONLY public.knowledge_terms
     ADD CONSTRAINT knowledge_terms_pkey PRIMARY KEY (workspace_id, term);
 
 --
+-- Name: letter_counts letter_counts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.letter_counts
+    ADD CONSTRAINT letter_counts_pkey PRIMARY KEY (recipient);
+
+--
 -- Name: mcp_servers mcp_servers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4412,6 +4561,13 @@ ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
 
 --
+-- Name: sign_in_failures sign_in_failures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in_failures
+    ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (audience, subject);
+
+--
 -- Name: sink_customers sink_customers_customer_id_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4452,6 +4608,41 @@ ALTER TABLE ONLY public.spend_alarms
 
 ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_pkey PRIMARY KEY (workspace_id, period_start, usage_limit, kind);
+
+--
+-- Name: sso_connections sso_connections_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: sso_domains sso_domains_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_pkey PRIMARY KEY (id);
+
+--
+-- Name: sso_domains sso_domains_workspace_id_domain_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_workspace_id_domain_key UNIQUE (workspace_id, domain);
+
+--
+-- Name: sso_flows sso_flows_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_flows
+    ADD CONSTRAINT sso_flows_pkey PRIMARY KEY (state_hash);
+
+--
+-- Name: sso_identities sso_identities_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_pkey PRIMARY KEY (workspace_id, subject);
 
 --
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4522,6 +4713,13 @@ ALTER TABLE ONLY public.usage_records
 
 ALTER TABLE ONLY public.usage_records_default
     ADD CONSTRAINT usage_records_default_pkey PRIMARY KEY (id, at);
+
+--
+-- Name: user_recovery_codes user_recovery_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_recovery_codes
+    ADD CONSTRAINT user_recovery_codes_pkey PRIMARY KEY (user_id, code_hash);
 
 --
 -- Name: user_trials user_trials_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -5153,6 +5351,12 @@ CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btr
 CREATE INDEX knowledge_documents_start_tags ON public.knowledge_documents USING btree (workspace_id, start_tag) WHERE (status = 'pending'::text);
 
 --
+-- Name: letter_counts_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX letter_counts_day ON public.letter_counts USING btree (day_started_at);
+
+--
 -- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5489,6 +5693,18 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 --
+-- Name: sign_in_failures_address; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_failures_address ON public.sign_in_failures USING btree (audience, address_hash);
+
+--
+-- Name: sign_in_failures_last; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_failures_last ON public.sign_in_failures USING btree (last_at);
+
+--
 -- Name: sink_invoices_checked; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5511,6 +5727,30 @@ CREATE INDEX sink_invoices_workspace ON public.sink_invoices USING btree (worksp
 --
 
 CREATE INDEX spend_alarms_newest ON public.spend_alarms USING btree (raised_at);
+
+--
+-- Name: sso_domains_verified; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX sso_domains_verified ON public.sso_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
+--
+-- Name: sso_flows_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_flows_expiry ON public.sso_flows USING btree (expires_at);
+
+--
+-- Name: sso_flows_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_flows_workspace ON public.sso_flows USING btree (workspace_id);
+
+--
+-- Name: sso_identities_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_identities_user ON public.sso_identities USING btree (user_id);
 
 --
 -- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
@@ -6354,6 +6594,41 @@ ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: sso_connections sso_connections_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_domains sso_domains_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_flows sso_flows_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_flows
+    ADD CONSTRAINT sso_flows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_identities sso_identities_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_identities sso_identities_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tier_prices tier_prices_tier_name_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6380,6 +6655,13 @@ ALTER TABLE ONLY public.transfer_times
 
 ALTER TABLE ONLY public.transfer_times
     ADD CONSTRAINT transfer_times_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: user_recovery_codes user_recovery_codes_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_recovery_codes
+    ADD CONSTRAINT user_recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
 -- Name: verified_numbers verified_numbers_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -6961,6 +7243,30 @@ ALTER TABLE public.spend_alarms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.spend_alerts ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: sso_connections; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_connections ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_domains; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_domains ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_flows; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_flows ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_identities; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_identities ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -7337,6 +7643,30 @@ CREATE POLICY tenant ON public.spend_alarms USING ((( SELECT (public.current_sco
 --
 
 CREATE POLICY tenant ON public.spend_alerts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_connections tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_connections USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_domains tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_domains USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_flows tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_flows USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_identities tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_identities USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
@@ -8041,6 +8371,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_terms TO vocalized_a
 GRANT SELECT ON TABLE public.knowledge_terms TO vocalized_backup;
 
 --
+-- Name: TABLE letter_counts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.letter_counts TO vocalized_app;
+
+--
 -- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -8360,6 +8696,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
 GRANT SELECT ON TABLE public.settings TO vocalized_backup;
 
 --
+-- Name: TABLE sign_in_failures; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_failures TO vocalized_app;
+
+--
 -- Name: TABLE sink_customers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -8386,6 +8728,30 @@ GRANT SELECT ON TABLE public.spend_alarms TO vocalized_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alerts TO vocalized_app;
 GRANT SELECT ON TABLE public.spend_alerts TO vocalized_backup;
+
+--
+-- Name: TABLE sso_connections; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO vocalized_app;
+
+--
+-- Name: TABLE sso_domains; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_domains TO vocalized_app;
+
+--
+-- Name: TABLE sso_flows; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_flows TO vocalized_app;
+
+--
+-- Name: TABLE sso_identities; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_identities TO vocalized_app;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
@@ -8456,6 +8822,12 @@ GRANT SELECT ON TABLE public.usage_records TO vocalized_backup;
 
 GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
 GRANT SELECT ON TABLE public.usage_records_default TO vocalized_backup;
+
+--
+-- Name: TABLE user_recovery_codes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_recovery_codes TO vocalized_app;
 
 --
 -- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -

@@ -11,7 +11,8 @@ from control.http.access import AdminRole, WorkspaceRole
 
 @dataclass(frozen=True, slots=True)
 class UserIdentity:
-    """role, workspace_status: None unless the user is a member of the workspace that was asked for."""
+    """role, workspace_status: None unless the user is a member of the workspace that was asked for. refusal: the code
+    of the workspace's rule that keeps this session out of it."""
 
     user_id: UUID
     email: str
@@ -19,6 +20,7 @@ class UserIdentity:
     is_verified: bool
     role: WorkspaceRole | None
     workspace_status: str | None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,12 @@ class AdminIdentity:
 
 async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
     """None when the session has ended."""
-    row = await db.fetchrow("SELECT * FROM authorise_user($1, $2, $3)", session_id, workspace_id, db.proof)
+    row = await db.fetchrow(
+        "SELECT *, member_refusal($1, $2) AS refusal FROM authorise_user($1, $2, $3)",
+        session_id,
+        workspace_id,
+        db.proof,
+    )
     if row is None:
         return None
     return UserIdentity(
@@ -43,6 +50,7 @@ async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID
         is_verified=row["is_verified"],
         role=cast(WorkspaceRole | None, row["role"]),
         workspace_status=row["workspace_status"],
+        refusal=row["refusal"],
     )
 
 

@@ -16,8 +16,8 @@ import control
 
 ROOT: Final = Path(control.__file__).parent
 OWNERS: Final = {
-    "accounts": "admin_recovery_codes admins failed_sign_ins former_users one_time_tokens refresh_tokens sessions "
-    "users verified_numbers",
+    "accounts": "admin_recovery_codes admins failed_sign_ins former_users letter_counts one_time_tokens refresh_tokens "
+    "sessions sign_in_failures user_recovery_codes users verified_numbers",
     "api_keys": "api_key_secrets api_keys",
     "agents": "agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals call_exports call_intervals platform_daily platform_provider_daily "
@@ -42,6 +42,7 @@ OWNERS: Final = {
     "outbound_webhook_events",
     "platform": "audit_log audit_sealed_rows audit_seals idempotency_keys settings tiers",
     "privacy": "caller_deletions retention_limits retention_progress workspace_exports",
+    "sso": "sso_connections sso_domains sso_flows sso_identities",
     "tools": "http_tools mcp_servers",
     "voice": "provider_figures provider_probes providers voice_routing voice_strategies workspace_providers",
     "webhooks": "webhook_events",

@@ -37,6 +37,7 @@ from control.integrations.model import GrantPolicy
 from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
+from control.sso.model import SsoPolicy
 from control.webhooks.options import WebhookOptions
 from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue
@@ -126,6 +127,7 @@ async def running_api(
     has_portal: bool = True,
     egress_allow: tuple[str, ...] = (),
     grants: GrantPolicy | None = None,
+    sso: SsoPolicy | None = None,
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalogue in the database.
@@ -152,6 +154,7 @@ async def running_api(
                 has_portal=has_portal,
                 egress_allow=egress_allow,
                 grants=grants or GrantPolicy(),
+                sso=sso or SsoPolicy(),
                 accounts=accounts or AccountPolicy(),
                 hashing=CHEAP_HASHING,
                 agents=AgentPolicy(standins=True),

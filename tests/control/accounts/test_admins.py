@@ -10,11 +10,12 @@ from typing import TypeVar
 import pytest
 
 from control.accounts import totp
-from control.accounts.admins import AdminSignInResult, TotpOffer
-from control.accounts.model import Admin
+from control.accounts.admins import AdminSignInResult
+from control.accounts.model import Admin, PresentedCredentials
 from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
 from control.accounts.recovery_codes import RecoveryCodes
+from control.accounts.second_factors import TotpOffer
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
@@ -58,7 +59,9 @@ class StaffAccounts:
 
     async def sign_in(self, email: str, code: str | None = None, now: datetime = NOW) -> AdminSignInResult:
         return await self.platform.transact(
-            lambda db: self.platform.accounts.admins.sign_in(db, email, PASSWORD, code, FixedOrigin(), now)
+            lambda db: self.platform.accounts.admins.sign_in(
+                db, PresentedCredentials(email, PASSWORD, code), FixedOrigin(), now
+            )
         )  # fmt: skip
 
     async def refusal(self, email: str, code: str | None = None, now: datetime = NOW) -> str:
@@ -238,13 +241,19 @@ async def test_platform_setting_requires_totp(staff: StaffAccounts) -> None:
         assert await staff.refusal(admin.email) == "totp_setup_required"
         admins = staff.platform.accounts.admins
         with pytest.raises(Unauthorised):
-            await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, "wrong", NOW))
-        offer = await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, PASSWORD, NOW))
+            await staff.platform.transact(
+                lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, "wrong"), FixedOrigin(), NOW)
+            )
+        offer = await staff.platform.transact(
+            lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
+        )
         assert await staff.refusal(admin.email) == "totp_setup_required"
         await staff.sign_in(admin.email, totp.code_at(offer.secret, NOW))
         assert await staff.refusal(admin.email) == "totp_required"
         with pytest.raises(Conflict):
-            await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, PASSWORD, NOW))
+            await staff.platform.transact(
+                lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
+            )
         with pytest.raises(Forbidden):
             await staff.remove_totp(with_totp, totp.code_at(secret, NOW + STEP), NOW + STEP)
     finally:
@@ -345,5 +354,5 @@ async def test_recovery_codes_are_stored_as_hashes_and_outlive_a_new_key(staff: 
         await enter_platform(db)
         stored = await db.fetch("SELECT code_hash FROM admin_recovery_codes WHERE admin_id = $1", admin.id)
         assert all(len(row["code_hash"]) == 32 for row in stored) and len(stored) == 10
-        assert not await RecoveryCodes(Sealer([new_key])).use(db, admin.id, codes[0], NOW)
-        assert await RecoveryCodes(Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)
+        assert not await RecoveryCodes("admin", Sealer([new_key])).use(db, admin.id, codes[0], NOW)
+        assert await RecoveryCodes("admin", Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)
