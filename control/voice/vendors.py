@@ -92,7 +92,7 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
     "pipecat": VendorFacts({"stt": (), "llm": (), "tts": ()}, runs_services=True),
     "receptionist": VendorFacts({"llm": ()}),
     "soniox": VendorFacts(
-        {"stt": ("model", "keyterm", "context", "endpoint_sensitivity"), "tts": ("voice_id", "model", "speed")},
+        {"stt": ("model", "keyterm", "context"), "tts": ("voice_id", "model", "speed")},
         takes_key=True,
         takes_address=True,
         model_prefixes={"stt": ("stt-rt-",), "tts": ("tts-rt-",)},

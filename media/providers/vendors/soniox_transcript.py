@@ -10,7 +10,7 @@ from typing import Final
 
 from media.providers.ports import RecognisedText, TimedWord, TurnSignal
 from media.providers.turn_calibration import CALIBRATIONS
-from media.providers.vendors.soniox_wire import ENDPOINT, FINALISED, Token, read_message
+from media.providers.vendors.soniox_wire import ENDPOINT, FINALISED, SonioxToken, read_message
 
 # Speech is noticed about so long after it began, so that a word that ends so shortly before is one of it.
 TOLERANCE_MS: Final = 50.0
@@ -25,8 +25,8 @@ class SonioxTranscript:
     def __init__(self, provider: str, finalize: str) -> None:
         self._provider = provider
         self._finalize = finalize
-        self._finals: list[Token] = []
-        self._interim: list[Token] = []
+        self._finals: list[SonioxToken] = []
+        self._interim: list[SonioxToken] = []
         self._answered = 0  # final tokens that were in the last answer
         self._asked = 0  # requests without an answer
         self._stale = 0  # of these, those of earlier turns
@@ -34,7 +34,7 @@ class SonioxTranscript:
         self._speech_ms = 0.0  # where the caller began to speak, the last time
         self._is_over = False  # the vendor believes that the caller has finished
         self._final_ms = 0.0  # audio before this is in final tokens
-        self._last_finals: list[Token] = []
+        self._last_finals: list[SonioxToken] = []
         self._signal: TurnSignal | None = None
 
     def started(self, position_ms: float) -> None:
@@ -87,7 +87,7 @@ class SonioxTranscript:
         is_known = self._is_over and not self._asked and self._token is not None
         return self._answer() if is_known else None
 
-    def _add(self, token: Token) -> None:
+    def _add(self, token: SonioxToken) -> None:
         """Takes a token of the current turn; drops one that may change and comes after those that took its place."""
         if self._stale:
             return
@@ -118,11 +118,11 @@ class SonioxTranscript:
         return RecognisedText(_join(self._finals), final=True, token=token, words=_join_words(self._finals))
 
 
-def _join(tokens: Iterable[Token]) -> str:
+def _join(tokens: Iterable[SonioxToken]) -> str:
     return "".join(one.text for one in tokens).strip()
 
 
-def _join_words(tokens: Iterable[Token]) -> tuple[TimedWord, ...]:
+def _join_words(tokens: Iterable[SonioxToken]) -> tuple[TimedWord, ...]:
     """The words with their times; none if a token has none. A word begins where a blank is."""
     words: list[TimedWord] = []
     is_apart = True

@@ -39,7 +39,7 @@ _TIMED_OUT: Final = 408
 _TOO_LONG: Final = 413
 
 
-class Token(Struct, frozen=True):
+class SonioxToken(Struct, frozen=True):
     """A piece of text: a word, a part of one, or a mark; blanks are in it. start_ms, end_ms: in the audio that was
     sent; none of the marks `<fin>` and `<end>`."""
 
@@ -53,7 +53,7 @@ class SonioxMessage(Struct, frozen=True):
     """A message of the server. tokens: final ones, each told once, before those that may change. finished: the stream
     is over."""
 
-    tokens: tuple[Token, ...] = ()
+    tokens: tuple[SonioxToken, ...] = ()
     finished: bool = False
     error_code: int | None = None
     error_type: Any = None
