@@ -13,7 +13,7 @@ DOCUMENTS = ("docs/threats.md", "docs/asvs.md", "SECURITY.md")
 FILE = re.compile(r"`(tests/[\w./]+\.py)`(?: \(((?:`\w+`(?:, )?)+)\))?")
 
 
-def tests_of(path: Path) -> set[str]:
+def defined_tests(path: Path) -> set[str]:
     return {
         node.name
         for node in ast.walk(ast.parse(path.read_text()))
@@ -25,7 +25,7 @@ def missing_tests(text: str) -> list[str]:
     """Every file that does not exist, and every test that its file does not define."""
     missing = []
     for file, names in FILE.findall(text):
-        defined = tests_of(ROOT / file) if (ROOT / file).is_file() else set()
+        defined = defined_tests(ROOT / file) if (ROOT / file).is_file() else set()
         missing += [f"{file}: {name}" for name in re.findall(r"\w+", names) or ["test_"] if not _defined(name, defined)]
     return missing
 
@@ -59,7 +59,9 @@ def test_every_wall_has_a_test() -> None:
     assert len(walls) > 50
     assert not [row for row in walls if len(row) != 4 or not FILE.search(row[3])]
     stolen = list(rows(text.partition("## A stolen media node")[2].partition("\n## ")[0]))
-    assert not [row for row in stolen if row[1].startswith("cannot") and not (FILE.search(row[3]) or row[3] == "as above")]
+    assert not [
+        row for row in stolen if row[1].startswith("cannot") and not (FILE.search(row[3]) or row[3] == "as above")
+    ]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
