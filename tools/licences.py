@@ -1,5 +1,5 @@
-"""The licences of the packages in our images. `python -m tools.licences` lists them and ends with 1 where one is unknown
-or not allowed; `--write FILE` writes the list as Markdown. What is allowed, and why, is in tools/licences.toml.
+"""The licences of the packages in our images. `python -m tools.licences` lists them and ends with 1 where one is
+unknown or not allowed; `--write FILE` writes the list as Markdown. What is allowed, and why, is in tools/licences.toml.
 
 A licence is what the installed package says: its SPDX expression, else its classifiers, else the first words of its
 field. An expression is allowed if one side of an OR is, and all sides of an AND.
