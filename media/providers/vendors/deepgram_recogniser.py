@@ -80,14 +80,17 @@ class _Session:
 
     def finalise(self, token: int) -> None:
         self._flush()
-        self._transcript.finalise(token, self._pushed / BYTES_PER_MS)
-        if self._socket is not None:
-            self._socket.send_text(self._protocol.finalise)
+        is_asked = self._transcript.finalise(token, self._pushed_ms)
+        if is_asked:
+            self._ask()
         self._cancel_overdue()
-        self._overdue = DeadlineTimer(self._answer_s, self._expire)
+        self._overdue = DeadlineTimer(self._answer_s if is_asked else 0.0, self._expire)
 
     def next_turn(self) -> None:
         self._cancel_overdue()
+        if self._transcript.end_segment(self._pushed_ms):
+            self._flush()
+            self._ask()
         self._transcript.next_turn()
 
     async def close(self) -> None:
@@ -126,6 +129,14 @@ class _Session:
     def on_closed(self, code: int, reason: str) -> None:
         """Fails: the vendor never ends a session that is wanted."""
         self._fail(map_close(self._name, code, reason))
+
+    @property
+    def _pushed_ms(self) -> float:
+        return self._pushed / BYTES_PER_MS
+
+    def _ask(self) -> None:
+        if self._socket is not None:
+            self._socket.send_text(self._protocol.finalise)
 
     def _flush(self) -> None:
         """Sends the audio that is left of a chunk; never an empty message, which would end the stream."""
