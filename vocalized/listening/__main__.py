@@ -85,7 +85,9 @@ def run(
     if unknown := set(families or ()) - set(FAMILIES):
         raise typer.BadParameter(f"families: {', '.join(sorted(unknown))}: not one of {', '.join(FAMILIES)}")
     wanted = list(families or FAMILIES)
-    result = ListeningRun(set_name, llm_ms, tts_ms, silence_ms, smart_turn, teacher, clips, code_version())
+    result = ListeningRun(
+        set_name, llm_ms, tts_ms, silence_ms, smart_turn, teacher=teacher, every=clips, code=code_version()
+    )
     result = load_run(json, result) if json else result
 
     def tell(name: str, count: int, seconds: float) -> None:

@@ -1,6 +1,5 @@
 """Calls over a real media server's socket, and their recordings."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -15,10 +14,9 @@ from vocalized.listening.overlaps import INTO_ANSWER_MS, LEAD_MS
 from vocalized.listening.socket_calls import TAIL_MS, find_onset, overlap_frames, record_call, recording_server
 from vocalized.listening.sound import RATE, Samples, block_levels
 
-NOISE = np.random.default_rng(3).standard_normal(RATE).astype(np.float32) / 10
+NOISE: Samples = (np.random.default_rng(3).standard_normal(RATE) / 10).astype(np.float32)
 
 
-@dataclass
 class OneSound(ClipAudio):
     """Every clip is half a second of the same noise."""
 
@@ -30,7 +28,7 @@ CLIP = Clip("noise", "development", "nobody", "jfk", ())
 
 
 def test_the_sound_begins_well_into_the_greeting() -> None:
-    frames, sound = overlap_frames(CLIP, OneSound())
+    frames, sound = overlap_frames(CLIP, OneSound(Path()))
     at = (LEAD_MS + INTO_ANSWER_MS) // 20
     assert frames[at : at + len(sound)] == sound
     assert len(frames) == at + 25 + TAIL_MS // 20
@@ -38,7 +36,7 @@ def test_the_sound_begins_well_into_the_greeting() -> None:
 
 async def test_the_servers_recording_has_the_sound_where_it_was_said(tmp_path: Path) -> None:
     """The agent's greeting is on the other side."""
-    _, sound = overlap_frames(CLIP, OneSound())
+    _, sound = overlap_frames(CLIP, OneSound(Path()))
     frames = [mulaw.SILENCE * 160] * 40 + sound + [mulaw.SILENCE * 160] * 20
     with recording_server(tmp_path, recogniser="standin") as url:
         async with aiohttp.ClientSession() as session:
