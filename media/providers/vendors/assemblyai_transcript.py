@@ -168,7 +168,7 @@ class UniversalTranscript:
         """The probability that the caller has finished; None if nothing is known of it. An end that was asked for is
         not told apart from the vendor's own. So while one is awaited only a mark counts that even then is missing."""
         mark = self.calibration.mark
-        if mark is not None and (found.end_of_turn or found.transcript.endswith(_INCOMPLETE)):
+        if mark is not None and found.end_of_turn:
             finished = mark.probability(found.transcript)
             return finished if not was_forced or finished == mark.open else None
         probability = None if was_forced else self.calibration.probability(found.end_of_turn_confidence)

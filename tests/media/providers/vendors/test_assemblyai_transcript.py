@@ -201,7 +201,7 @@ def test_the_confidence_of_a_forced_end_is_not_read() -> None:
         (UNIVERSAL_3, "Is that \N{LEFT DOUBLE QUOTATION MARK}all?\N{RIGHT DOUBLE QUOTATION MARK}", True, False, 0.8),
         (UNIVERSAL_3, "I would like to", True, False, 0.2),
         (UNIVERSAL_3, "I would like to\N{EM DASH}", True, False, 0.2),
-        (UNIVERSAL_3, "I would like to\N{EM DASH}", False, False, 0.2),
+        (UNIVERSAL_3, "I would like to\N{EM DASH}", False, False, None),
         (UNIVERSAL_3, "That is all.", True, True, None),
         (UNIVERSAL_3, "I would like to", True, True, 0.2),
         (UNIVERSAL_3, "That is all.", False, False, None),
