@@ -1,5 +1,6 @@
 """The families of calls, by name, and how each is run."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,23 +19,26 @@ from vocalized.listening.virtual_call import CallSetup, ListeningEngines
 
 @dataclass(frozen=True, slots=True)
 class FamilyInput:
-    """What a family is run with. every: only every so many-th clip."""
+    """What a family is run with."""
 
     result: ListeningRun
     audio: ClipAudio
     setup: CallSetup
     engines: ListeningEngines
-    every: int = 1
 
     def clips(self, share: int = 1) -> list[Clip]:
         """Every `share`-th of the set's clips; fewer where fewer are wanted."""
-        return read_clips(self.result.set)[:: self.every * share]
+        return read_clips(self.result.set)[:: self.result.every * share]
 
     def nods(self) -> list[Clip]:
         """The set's nods."""
-        return read_clips(self.result.set, NODS)[:: self.every]
+        return read_clips(self.result.set, NODS)[:: self.result.every]
 
 
+TOLD_CASES: Final = 50
+
+# A family, how many cases of it there are so far, and the seconds that they took.
+Tell = Callable[[str, int, float], None]
 Runner = Callable[[FamilyInput], Iterator[msgspec.Struct]]
 # By the name of the field of `ListeningRun` that takes the cases.
 FAMILIES: Final[dict[str, Runner]] = {
@@ -50,7 +54,18 @@ FAMILIES: Final[dict[str, Runner]] = {
 }
 
 
-def run_families(names: Sequence[str], given: FamilyInput) -> None:
-    """Runs families, and puts their cases into the result. Raises SourceError, SpeechModelError."""
+def run_families(names: Sequence[str], given: FamilyInput, tell: Tell = lambda name, count, seconds: None) -> None:
+    """Runs families that are not done yet, and puts their cases into the result. tell: is told the progress, and at a
+    family's end that it is done. Raises SourceError, SpeechModelError."""
+    result = given.result
     for name in names:
-        setattr(given.result, name, list(FAMILIES[name](given)))
+        if name in result.done:
+            continue
+        cases, began = list[msgspec.Struct](), time.monotonic()
+        for case in FAMILIES[name](given):
+            cases.append(case)
+            if not len(cases) % TOLD_CASES:
+                tell(name, len(cases), time.monotonic() - began)
+        setattr(result, name, cases)
+        result.done.append(name)
+        tell(name, len(cases), time.monotonic() - began)

@@ -9,6 +9,12 @@ from vocalized.listening.pauses import PAUSES_MS, PauseCase
 from vocalized.listening.peers import PeerCase
 from vocalized.listening.results import ListeningRun
 
+_SCORED: Final = (
+    ("hold", "go on (nods)", "virtual"),
+    ("yield", "stop (interruptions)", "virtual"),
+    ("hold", "go on (nods), over sockets", "socket"),
+    ("yield", "stop (interruptions), over sockets", "socket"),
+)
 _PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
 
 
@@ -98,8 +104,8 @@ def score_table(scores: Sequence[OutsideScore]) -> Iterator[str]:
     """Verdicts of the tool that is not ours."""
     yield "| scored by hotato: the agent should | recordings | passed | silent after p50, p95, ms | talk-over p50, ms |"
     yield "| --- | --- | --- | --- | --- |"
-    for expected, title in (("hold", "go on (nods)"), ("yield", "stop (interruptions)")):
-        some = [one for one in scores if one.expected == expected]
+    for expected, title, place in _SCORED:
+        some = [one for one in scores if (one.expected, one.place) == (expected, place)]
         if some:
             times = [one.yield_ms for one in some if one.yield_ms is not None]
             over = percentile([one.talk_over_ms for one in some], 50)

@@ -152,19 +152,28 @@ class UniversalTranscript:
             self._over_ms = end_ms
 
     def _judge(self, found: TurnMessage) -> None:
-        """Makes a signal of the confidence. That of an end which was asked for is not told apart from the vendor's own,
-        so neither is read while one is awaited."""
+        """Makes a signal of what the vendor believes."""
         was_forced = found.end_of_turn and self._is_forced
         if found.end_of_turn:
             self._is_forced = False
-        text, figure = self._text(), found.end_of_turn_confidence
+        text = self._text()
         if not text:
             return
-        probability = None if was_forced else self.calibration.probability(figure)
-        if probability is not None and figure >= LEAST_CONFIDENCE:
-            self._signal, self._signalled = TurnSignal(text, probability), text
+        finished = self._finished(found, was_forced=was_forced)
+        if finished is not None:
+            self._signal, self._signalled = TurnSignal(text, finished), text
         elif text == self._signalled and not found.end_of_turn:
             self._signal, self._signalled = TurnSignal(text, None), ""
+
+    def _finished(self, found: TurnMessage, *, was_forced: bool) -> float | None:
+        """The probability that the caller has finished; None if nothing is known of it. An end that was asked for is
+        not told apart from the vendor's own. So while one is awaited only a mark counts that even then is missing."""
+        mark = self.calibration.mark
+        if mark is not None and found.end_of_turn:
+            finished = mark.probability(found.transcript)
+            return finished if not was_forced or finished == mark.open else None
+        probability = None if was_forced else self.calibration.probability(found.end_of_turn_confidence)
+        return probability if probability is not None and found.end_of_turn_confidence >= LEAST_CONFIDENCE else None
 
     def _answer(self) -> RecognisedText:
         token, self._token = self._token, None

@@ -1,9 +1,12 @@
 """Deepgram's Flux: messages of `/v2/listen`; pure.
 
-The greatest threshold keeps it from ending turns by itself; ForceEndTurn ends one when ours may be over. A turn of Flux
-is therefore a segment of our turn. What it believes of the turn's end until then is passed on as evidence: from
-EagerEndOfTurn on, and in the updates that follow it, until TurnResumed. A lower confidence says nothing, because
-speech has it, too; and nowhere is it said what a forced end's is.
+The greatest threshold keeps it from ending turns by itself before a minute of silence; ForceEndTurn ends one when ours
+may be over. A turn of Flux is therefore a segment of our turn. What it believes of the turn's end until then is passed
+on as evidence: from EagerEndOfTurn on, and in the updates that follow it, until TurnResumed. A lower confidence says
+nothing, because speech has it, too; and nowhere is it said what a forced end's is.
+
+A turn that Flux has ended itself is not forced. After EagerEndOfTurn it is forced only when ours is over: the text does
+not change before TurnResumed (developers.deepgram.com/docs/flux/state), and only a turn that runs has a confidence.
 Source: developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (`ListenV2ForceEndTurn`, `ListenV2TurnInfo.trigger`).
 """
 
@@ -66,8 +69,14 @@ def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
     has_ended = read.event == "EndOfTurn"
     is_forced = has_ended and read.trigger == "manual"
     has_resumed = read.event == "TurnResumed"
-    finished = None if is_forced or has_resumed else _finished(read)
-    return TranscribedResult(_segment(read), has_ended, is_forced, finished, has_resumed)
+    return TranscribedResult(
+        _segment(read),
+        is_final=has_ended,
+        is_flushed=is_forced,
+        finished=None if is_forced or has_resumed else _finished(read),
+        is_over=(has_ended and not is_forced) or read.event == "EagerEndOfTurn",
+        has_resumed=has_resumed,
+    )
 
 
 def _finished(read: _Message) -> float | None:

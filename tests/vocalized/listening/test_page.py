@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from vocalized.listening.dictations import DictationCase
@@ -94,6 +95,10 @@ def test_a_family_that_was_not_run_has_none() -> None:
 def test_scores_of_others() -> None:
     scores = [OutsideScore("a", "yield", True, 60.0, 60.0), OutsideScore("b", "yield", False, None, 2_000.0)]
     assert "| stop (interruptions) | 2 | 1 | 60, 60 | 1030 |" in list(score_table(scores))
+    over_sockets = [msgspec.structs.replace(scores[0], place="socket")]
+    lines = list(score_table([*scores, *over_sockets]))
+    assert "| stop (interruptions) | 2 | 1 | 60, 60 | 1030 |" in lines
+    assert "| stop (interruptions), over sockets | 1 | 1 | 60, 60 | 60 |" in lines
     cases = [PeerCase("lean", "a", pause_ms, pause_ms > 600, 900.0) for pause_ms in (500, 700, 900, 1_200)]
     assert "| lean | 0% | 100% | 100% | 100% | 900, 900 |" in list(peer_table(cases))
 
