@@ -97,8 +97,9 @@ class SsoSignIns:
         return BegunSignIn(connection, url, new_token().text, new)
 
     async def store(self, db: Connection, begun: BegunSignIn, now: datetime) -> None:
-        """Stores what a browser's return is checked against; enters platform scope."""
+        """Stores what a browser's return is checked against, and deletes a few that expired; enters platform scope."""
         await enter_platform(db)
+        await store.delete_expired_flows(db)
         sealed = self._sealer.seal(msgspec.json.encode([begun.new.nonce, begun.new.verifier]), FLOW_PURPOSE)
         expires_at = now + timedelta(seconds=self._policy.flow_s)
         state, client = token_hash(begun.new.state), token_hash(begun.flow_token)

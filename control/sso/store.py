@@ -110,10 +110,8 @@ async def has_verified(db: Connection, workspace_id: UUID, domain: str | None = 
     return found
 
 
-async def insert_flow(
-    db: Connection, state: bytes, workspace_id: UUID, client: bytes, sealed: bytes, expires_at: datetime
-) -> None:
-    """Stores a sign-in that begins; what has expired is deleted, a few rows each time."""
+async def delete_expired_flows(db: Connection) -> None:
+    """Deletes a few sign-ins that were begun and never completed, of any workspace. Needs platform scope."""
     await db.execute(
         """
         DELETE FROM sso_flows WHERE state_hash IN (
@@ -121,6 +119,12 @@ async def insert_flow(
             FOR UPDATE SKIP LOCKED)
         """
     )
+
+
+async def insert_flow(
+    db: Connection, state: bytes, workspace_id: UUID, client: bytes, sealed: bytes, expires_at: datetime
+) -> None:
+    """Stores a sign-in that begins."""
     await db.execute(
         "INSERT INTO sso_flows (state_hash, workspace_id, client_hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)",
         state, workspace_id, client, sealed, expires_at,
