@@ -7,9 +7,9 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.embedder_settings import EmbedderSettings
+from config.key_settings import KeySetSettings, NodeKeySettings
 from config.setting_types import (
     BUS_UNSIGNED,
-    BusKeys,
     BusUnsigned,
     DatabaseUrl,
     EgressAllow,
@@ -26,10 +26,8 @@ from config.setting_types import (
     SocketPatterns,
     SocketUrl,
     StorageUrl,
-    TokenKeys,
     Tokens,
     TwilioSharedKeys,
-    VaultKeys,
     WebUrl,
 )
 
@@ -43,7 +41,7 @@ class SettingsError(ValueError):
     """Invalid settings; the message lists every error with the variable's name."""
 
 
-class MediaSettings(BaseSettings):
+class MediaSettings(NodeKeySettings):
     """Settings of the media program. Each field is the variable VOCALIZED_<FIELD> in capitals."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
@@ -110,19 +108,6 @@ class MediaSettings(BaseSettings):
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
-    media_pass: SecretStr = Field(
-        SecretStr(""),
-        description="By which control believes this node: `python -m control keys media-pass URL` makes it.",
-    )
-    media_node_key: SecretStr = Field(
-        SecretStr(""),
-        description="Private key of several nodes that share one address, base64url of 32 bytes; empty: each start "
-        "makes its own.",
-    )
-    secret_keys: SecretStr = Field(
-        SecretStr(""), description="For this release: control's, of platforms that have no pass for this node yet."
-    )
-    bus_unsigned: BusUnsigned = BUS_UNSIGNED
     storage_url: StorageUrl = Field(
         "", description="Storage of recordings: file:///folder or s3://bucket?endpoint=…; the same as control's."
     )
@@ -148,13 +133,8 @@ class DatabaseSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class KeySettings(DatabaseSettings):
+class KeySettings(DatabaseSettings, KeySetSettings):
     """Settings of `python -m control providers` and `keys`."""
-
-    token_keys: TokenKeys = SecretStr("")
-    vault_keys: VaultKeys = SecretStr("")
-    bus_keys: BusKeys = SecretStr("")
-    secret_keys: SecretKeys = SecretStr("")
 
 
 class BackupSettings(BaseSettings):
@@ -189,16 +169,12 @@ class BackupSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class ControlSettings(DatabaseSettings, EmbedderSettings):
+class ControlSettings(DatabaseSettings, EmbedderSettings, KeySetSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(
         description="Redis: redis://host:port/0, rediss://… or unix:///socket; a cluster: redis+cluster://host:port,host:port."
     )
-    token_keys: TokenKeys = SecretStr("")
-    vault_keys: VaultKeys = SecretStr("")
-    bus_keys: BusKeys = SecretStr("")
-    secret_keys: SecretKeys = SecretStr("")
     bus_unsigned: BusUnsigned = BUS_UNSIGNED
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
