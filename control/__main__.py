@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
-import uvloop
 from pydantic import SecretStr
 
 from config.catalogue import shipped_dangerous_countries, shipped_disclosures, shipped_settings, shipped_tiers
@@ -43,7 +42,7 @@ from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, Sessi
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
-from control.app import ApiOptions, HttpOptions, open_app, prepare_app
+from control.app import ApiOptions, HttpOptions
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.billing.invoice_fonts import list_fonts
@@ -54,22 +53,21 @@ from control.carriers.registry import CarrierOptions
 from control.db.migrate import MigrationFailed, migrate
 from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
-from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
+from control.http.server import ListenOptions
 from control.keys.settings import accepts_unsigned, read_key_sets, require_set
 from control.knowledge.embedder import EmbedderPolicy
 from control.outside import OutsideOptions
 from control.services import Policies
+from control.serving import serve_api, serve_worker, supervise_api
 from control.shipped_records import ShippedRecords, seed_database
 from control.webhooks.options import WebhookOptions
 from control.webhooks.telnyx.signature import TelnyxKeys
-from control.worker import BackgroundWorkerOptions, run_worker
+from control.worker import BackgroundWorkerOptions
 from shared.errors import Problem
 from shared.key_sets import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS, KeySetError, KeySets
 from shared.logs import configure_logs
-from shared.process_metrics import metrics_folder
 from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
-from shared.supervisor import Supervisor
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
@@ -104,7 +102,7 @@ def _api(arguments: argparse.Namespace) -> int:
     configure_logs(settings.log_level)
     _warn_of_shared_keys(options.keys)
     if arguments.workers > 1:
-        return _supervise(arguments)
+        return supervise_api(arguments)
     listen = ListenOptions(
         host=arguments.host or settings.control_host,
         port=arguments.port,
@@ -112,23 +110,8 @@ def _api(arguments: argparse.Namespace) -> int:
         keepalive_s=settings.keepalive_timeout_s,
         drain_s=settings.control_drain_timeout_s,
     )
-    uvloop.run(_serve_api(options, listen))
+    serve_api(options, listen)
     return 0
-
-
-async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
-    stop = stop_signal()
-    async with open_app(options) as app:
-        prepare_app(app)
-        tune_garbage_collector()
-        await serve(app, listen, stop)
-
-
-def _supervise(arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
-    command += ["--host", arguments.host] if arguments.host else []
-    with metrics_folder() as metrics:
-        return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
 def _worker(arguments: argparse.Namespace) -> int:
@@ -136,12 +119,8 @@ def _worker(arguments: argparse.Namespace) -> int:
     options = worker_options(settings, arguments.host or settings.control_host, arguments.port)
     configure_logs(settings.log_level)
     _warn_of_shared_keys(options.keys)
-    uvloop.run(_run_worker(options))
+    serve_worker(options)
     return 0
-
-
-async def _run_worker(options: BackgroundWorkerOptions) -> None:
-    await run_worker(options, stop_signal())
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
