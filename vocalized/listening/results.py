@@ -22,6 +22,7 @@ class ListeningRun(msgspec.Struct):
     smart_turn: bool
     teacher: bool = False
     pauses: list[PauseCase] = []
+    turns: list[PauseCase] = []
     hesitations: list[HesitationCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []
