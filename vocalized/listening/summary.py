@@ -33,7 +33,8 @@ def _pauses(run: ListeningRun) -> Iterator[str]:
     if run.turns:
         times = [case.response_ms for case in run.turns if case.response_ms is not None]
         soon = share([case.response_ms is not None and case.response_ms < SOON_MS for case in run.turns])
-        yield ""
+        if run.pauses:
+            yield ""
         yield f"| short whole turns | answered within {SOON_MS} ms | response p50, p95, ms | none |"
         yield "| --- | --- | --- | --- |"
         yield f"| {len(run.turns)} | {soon:.1%} | {_middle(times)} | {len(run.turns) - len(times)} |"
