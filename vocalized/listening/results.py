@@ -25,6 +25,7 @@ class ListeningRun(msgspec.Struct):
     code: str = ""
     done: list[str] = []
     pauses: list[PauseCase] = []
+    turns: list[PauseCase] = []
     hesitations: list[HesitationCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []

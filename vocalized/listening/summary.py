@@ -15,6 +15,8 @@ _SCORED: Final = (
     ("hold", "go on (nods), over sockets", "socket"),
     ("yield", "stop (interruptions), over sockets", "socket"),
 )
+# A turn whose words show its end is answered well within this, any other later.
+SOON_MS: Final = 1_100
 _PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
 
 
@@ -34,6 +36,14 @@ def tables(run: ListeningRun) -> Iterator[str]:
 def _pauses(run: ListeningRun) -> Iterator[str]:
     if run.pauses:
         yield from pause_table(run.pauses)
+    if run.turns:
+        times = [case.response_ms for case in run.turns if case.response_ms is not None]
+        soon = share([case.response_ms is not None and case.response_ms < SOON_MS for case in run.turns])
+        if run.pauses:
+            yield ""
+        yield f"| short whole turns | answered within {SOON_MS} ms | response p50, p95, ms | none |"
+        yield "| --- | --- | --- | --- |"
+        yield f"| {len(run.turns)} | {soon:.1%} | {_middle(times)} | {len(run.turns) - len(times)} |"
 
 
 def _hesitations(run: ListeningRun) -> Iterator[str]:

@@ -49,6 +49,7 @@ def run() -> ListeningRun:
         silence_ms=600,
         smart_turn=False,
         pauses=CASES,
+        turns=[paused(0, False, 780.0), paused(0, False, 1_620.0), paused(0, False, None)],
         hesitations=[
             HesitationCase("a", "ann", "ummm", "inside", True, None),
             HesitationCase("b", "bob", "uhhh", "inside", False, 800.0),
@@ -74,6 +75,7 @@ def test_pauses_are_counted_by_length_and_place() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "| 3 | 33.3% | 1200, 1578 | 1 |",
         "| a hesitation | 2 | 50.0% | 50.0% of 2 | - of 0 | - of 0 | 800, 800 |",
         "| nods | 2 | 50.0% | 400, 400 | 60, 60 | 100.0% | 100, 118 |",
         "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | - | 0.0% | - |",
