@@ -413,12 +413,6 @@ END
 $$;
 
 --
--- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.needs_no_proof() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
 -- Name: member_refusal(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -441,6 +435,14 @@ CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
     FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
     WHERE w.id = workspace AND s.id = session
 $$;
+
+--
+-- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.needs_no_proof() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
 
 --
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
@@ -3531,9 +3533,16 @@ INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
+INSERT INTO public.schema_migrations VALUES ('20261127003801');
+INSERT INTO public.schema_migrations VALUES ('20261127003901');
+INSERT INTO public.schema_migrations VALUES ('20261127003902');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
 INSERT INTO public.schema_migrations VALUES ('20261127004003');
+
+--
+-- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
+--
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -8375,6 +8384,7 @@ GRANT SELECT ON TABLE public.knowledge_terms TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.letter_counts TO vocalized_app;
+GRANT SELECT ON TABLE public.letter_counts TO vocalized_backup;
 
 --
 -- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -
@@ -8654,6 +8664,7 @@ GRANT SELECT ON TABLE public.retention_progress TO vocalized_backup;
 --
 
 GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_app;
+GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_backup;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -
@@ -8700,6 +8711,7 @@ GRANT SELECT ON TABLE public.settings TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_failures TO vocalized_app;
+GRANT SELECT ON TABLE public.sign_in_failures TO vocalized_backup;
 
 --
 -- Name: TABLE sink_customers; Type: ACL; Schema: public; Owner: -
@@ -8734,24 +8746,28 @@ GRANT SELECT ON TABLE public.spend_alerts TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_connections TO vocalized_backup;
 
 --
 -- Name: TABLE sso_domains; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_domains TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_domains TO vocalized_backup;
 
 --
 -- Name: TABLE sso_flows; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_flows TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_flows TO vocalized_backup;
 
 --
 -- Name: TABLE sso_identities; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_identities TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_identities TO vocalized_backup;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
@@ -8828,6 +8844,7 @@ GRANT SELECT ON TABLE public.usage_records_default TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_recovery_codes TO vocalized_app;
+GRANT SELECT ON TABLE public.user_recovery_codes TO vocalized_backup;
 
 --
 -- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -
