@@ -130,9 +130,10 @@ async def open_accounts(
     sealer, passwords = Sealer([KEY]), Passwords(hashing)
     links = "https://app.vocalized.example/"
     policies = Policies(links=links, accounts=policy or AccountPolicy(), hashing=hashing)
-    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())))
+    tokens = make_tokens(sealer, policies)
+    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())), tokens=tokens)
     try:
         async with open_pool(url, size=12) as pool:
-            yield AccountsPlatform(pool, sealer, make_tokens(sealer, policies), passwords, services)
+            yield AccountsPlatform(pool, sealer, tokens, passwords, services)
     finally:
         passwords.close()
