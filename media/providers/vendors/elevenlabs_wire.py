@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 
@@ -100,7 +101,7 @@ def _read_code(answer: bytes) -> str:
     """`detail.status` of a JSON answer; empty where there is none."""
     try:
         decoded: Any = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         return ""
     detail = decoded.get("detail") if isinstance(decoded, dict) else None
     code = detail.get("status") if isinstance(detail, dict) else None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
@@ -97,8 +98,8 @@ def read_message(provider: str, message: bytes) -> SonioxMessage:
     """A message of the server. Raises ProviderError for the vendor's error and for what cannot be read."""
     try:
         found = _DECODER.decode(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise make_unreadable(provider) from error
+    except DECODE_ERRORS:
+        raise make_unreadable(provider) from None
     if found.error_code is not None:
         raise make_error(provider, found.error_code, found.error_type).with_answer(message)
     return found
