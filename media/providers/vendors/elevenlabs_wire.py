@@ -14,6 +14,7 @@ import msgspec
 from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
+from media.providers.socket_errors import make_closed as make_cut
 
 QueryItem = str | int | float | bool | Sequence[str] | None
 
@@ -53,6 +54,15 @@ _REQUESTS: Final = frozenset(
     ]
 )
 _ENDED: Final = frozenset(["session_time_limit_exceeded", "insufficient_audio_activity", "input_timeout_exceeded"])
+# The close code of refusals, and the codes that sentences in its reason stand for.
+_POLICY: Final = 1008
+_REASONS: Final = (
+    (re.compile(r"quota|credits? remaining|payment", re.IGNORECASE), QUOTA),
+    (re.compile(r"api key|unusual activity|permission|unauthori[sz]ed", re.IGNORECASE), "invalid_api_key"),
+    (re.compile(r"concurrent requests|system is busy|heavy traffic", re.IGNORECASE), "too_many_concurrent_requests"),
+    (re.compile(r"maximum simultaneous contexts", re.IGNORECASE), "max_active_conversations"),
+    (re.compile(r"does not exist|not found|not supported", re.IGNORECASE), "invalid_request"),
+)
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryItem]) -> str:
@@ -80,6 +90,14 @@ def make_error(provider: str, code: str) -> ProviderError:
     if code in _REQUESTS:
         return ProviderError(provider, reason, retryable=False, cause="refused")
     return ProviderError(provider, reason, cause="cut" if code in _ENDED else "error")
+
+
+def make_closed(provider: str, code: int, reason: str) -> ProviderError:
+    """The error for a connection that the vendor closed while it was needed. reason: a code or a sentence, which counts
+    where no message came before, and is dropped, because it may quote the caller or the key."""
+    sentence = reason if code == _POLICY else ""
+    told = make_error(provider, next((name for pattern, name in _REASONS if pattern.search(sentence)), reason))
+    return told if told.cause != "error" else make_cut(provider, code)
 
 
 def refine_refusal(error: ProviderError) -> ProviderError:
