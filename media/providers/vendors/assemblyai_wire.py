@@ -33,8 +33,8 @@ _NOT_AUTHORIZED: Final = 4001
 _POLICY: Final = 1008
 # A message, a parameter or a piece of audio that the vendor does not take: the same would be refused again.
 _REFUSED: Final = (3006, 3007, 4000, 4029, 4032, 4033, 4034, 4100, 4101)
-_UNPAID_TEXT: Final = re.compile(r"balance|fund|billing|credit|paid", re.IGNORECASE)
-_TOO_MANY_TEXT: Final = re.compile(r"too many|concurren|rate", re.IGNORECASE)
+_UNPAID_TEXT: Final = re.compile(r"balance|fund|billing|credits?\b|paid", re.IGNORECASE)
+_TOO_MANY_TEXT: Final = re.compile(r"too many|concurren|\brate\b", re.IGNORECASE)
 
 
 class _Word(Struct, frozen=True):

@@ -198,6 +198,8 @@ def test_the_confidence_of_a_forced_end_is_not_read() -> None:
     ("code", "text", "kind", "cause"),
     [
         (1008, "Unauthorized Connection: Missing Authorization header", KeyRefused, "unauthorized"),
+        (1008, "Invalid API key; generate a new one", KeyRefused, "unauthorized"),
+        (1008, "Session rate exceeded", ProviderBusy, "rate_limited"),
         (1008, "Unauthorized Connection: Insufficient account balance", ProviderBusy, "quota"),
         (1008, "Unauthorized Connection: Too many concurrent sessions", ProviderBusy, "rate_limited"),
         (3009, "", ProviderBusy, "rate_limited"),
