@@ -25,7 +25,7 @@ from media.providers.vendors.soniox_wire import find_language, make_error, make_
 from shared.vendor_options import SonioxSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
-from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.media.providers.vendors.test_cartesia_recogniser import Caller
@@ -212,6 +212,14 @@ def test_settings_say_only_what_was_chosen() -> None:
     assert found["context"] == {"text": "A dentist.", "terms": ("Okonkwo",)}
     with pytest.raises(ProviderError, match="stt-rt-v5 knows no 'tlh'"):
         soniox.make_settings("v", chosen, "tlh")
+
+
+def test_no_more_keyterms_are_configured_than_the_vendor_takes() -> None:
+    fitting = SonioxSpeechToTextOptions(keyterm=("Жук" * 25 + "12345",) * 62, context="я" * 4_000)
+    context = soniox.make_settings("v", fitting, "uk")["context"]
+    assert len(msgspec.json.encode(context).decode()) < MAX_CONTEXT_CHARACTERS
+    with pytest.raises(ValueError, match="keyterm: more than 5000 characters together"):
+        SonioxSpeechToTextOptions(keyterm=("x" * 100,) * 51)
 
 
 def test_an_address_may_hold_the_path() -> None:
