@@ -53,8 +53,10 @@ def make_transcript() -> SonioxTranscript:
     return SonioxTranscript("v", make_finalize())
 
 
-def take(transcript: SonioxTranscript, *tokens: dict[str, Any], position_ms: float = 2_000) -> RecognisedText | None:
-    return transcript.read(msgspec.json.encode({"tokens": tokens, "total_audio_proc_ms": 1}), position_ms)
+def take(
+    transcript: SonioxTranscript, *tokens: dict[str, Any], heard_ms: float | None = 2_000
+) -> RecognisedText | None:
+    return transcript.read(msgspec.json.encode({"tokens": tokens, "total_audio_proc_ms": heard_ms}), 2_000)
 
 
 def test_final_tokens_stay_and_others_are_replaced() -> None:
@@ -155,6 +157,21 @@ def test_an_end_of_earlier_speech_answers_nothing() -> None:
     assert transcript.finalise(1, 1_200) != ""
     assert take(transcript, END) is not None  # of nothing
     assert transcript.take_signal() == TurnSignal("Yes", 0.8)  # the first one
+
+
+def test_an_end_that_the_vendor_told_before_it_heard_all_answers_nothing() -> None:
+    """A minute was sent at once: what follows the pause is on its way to it."""
+    transcript = make_transcript()
+    transcript.started(100)
+    take(transcript, token("I want", 120, 500), END, heard_ms=1_300)
+    assert transcript.finalise(1, 1_600) != ""
+    transcript = make_transcript()
+    take(transcript, token("I want", 120, 500), END, heard_ms=None)
+    take(transcript, heard_ms=1_400)
+    assert transcript.finalise(1, 1_600) == ""
+    transcript = make_transcript()
+    take(transcript, token("I want", 120, 500), END, heard_ms=None)
+    assert transcript.finalise(1, 1_600) != ""
 
 
 def test_without_an_answer_nothing_is_settled() -> None:
