@@ -225,6 +225,8 @@ def test_the_final_mark_counts_where_the_vendor_ends_turns_by_it(
     ("code", "text", "kind", "cause"),
     [
         (1008, "Unauthorized Connection: Missing Authorization header", KeyRefused, "unauthorized"),
+        (1008, "Invalid API key; generate a new one", KeyRefused, "unauthorized"),
+        (1008, "Session rate exceeded", ProviderBusy, "rate_limited"),
         (1008, "Unauthorized Connection: Insufficient account balance", ProviderBusy, "quota"),
         (1008, "Unauthorized Connection: Too many concurrent sessions", ProviderBusy, "rate_limited"),
         (3009, "", ProviderBusy, "rate_limited"),
