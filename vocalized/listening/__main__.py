@@ -13,7 +13,7 @@ from rich.console import Console
 from media.providers.local.recogniser import Recogniser
 from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
-from vocalized.listening.clips import LIST, NODS, TURNS, ClipAudio, SetName, read_clips, write_clips
+from vocalized.listening.clips import LIST, NODS, TURNS, Clip, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
 from vocalized.listening.figures import share
 from vocalized.listening.judgements import is_judged_done, judge_pauses, judgement_table, with_opinion

@@ -32,7 +32,7 @@ class FamilyInput:
 
     def turns(self) -> list[Clip]:
         """The set's short turns."""
-        return read_clips(self.result.set, TURNS)[:: self.every]
+        return read_clips(self.result.set, TURNS)[:: self.result.every]
 
     def nods(self) -> list[Clip]:
         """The set's nods."""
