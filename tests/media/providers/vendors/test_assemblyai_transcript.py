@@ -185,6 +185,22 @@ def test_a_confidence_that_falls_takes_the_signal_back() -> None:
     assert transcript.take_signal() == TurnSignal("and", None)
 
 
+def test_a_turn_whose_end_never_came_is_over_when_the_next_one_begins() -> None:
+    """It neither runs for ever nor is kept for the rest of the call."""
+    transcript = make()
+    turn(transcript, "uh")
+    transcript.finalise(1, 400)
+    transcript.next_turn()
+    turn(transcript, "yes", order=1, at=1_000, ended=True)
+    transcript.finalise(2, 1_500)
+    assert transcript.settle(is_overdue=False) is not None
+    transcript.next_turn()
+    transcript.started(9_000)
+    transcript.finalise(3, 9_400)  # noise
+    assert transcript.settle(is_overdue=True) == RecognisedText("", True, 3)
+    assert transcript._turns == {}
+
+
 def test_the_confidence_of_a_forced_end_is_not_read() -> None:
     transcript = make()
     transcript.finalise(1, 400)
