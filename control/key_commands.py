@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from control.db.pool import open_pool
 from control.db.resealing import BATCH, PAUSE_S, ResealProgress, reseal_column
@@ -15,10 +16,14 @@ from shared.errors import Invalid
 from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySets
 from shared.secrets import Sealer, new_key
 
+# The actions that need the database.
+ON_DATABASE: Final = frozenset({"rotate", "revoke"})
+
 
 @dataclass(frozen=True, slots=True)
 class KeyCommandOptions:
-    """database_url: as a user who may read all rows and write the table of revoked passes."""
+    """database_url: as a user who may read all rows and write the table of revoked passes; empty for actions that are
+    not ON_DATABASE."""
 
     database_url: str
     keys: KeySets
@@ -38,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
-    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, Problem and what the database
-    raises."""
+    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, TooManyLost, Problem and what
+    the database raises."""
     if arguments.action == "new":
         print(new_key())
         return 0
