@@ -141,6 +141,7 @@ _RECOGNISERS: Final = (
         (_FLUX_PREFIX,),
         word_times=True,
         turn_signals=True,
+        tells_language=True,
         other_languages="the model's",
         limits=_STREAMS,
     ),
@@ -149,8 +150,10 @@ _RECOGNISERS: Final = (
         ("nova-", "enhanced", "base"),
         word_times=True,
         turn_signals=False,
+        tells_language=True,
         other_languages="the model's, or several at once (`multi`)",
         limits=_STREAMS,
+        with_option="`language` `multi` (the staff's): tells language",
     ),
 )
 _VOICES: Final = (

@@ -149,8 +149,10 @@ _RECOGNISERS: Final = (
         ("scribe_",),
         word_times=True,
         turn_signals=False,
+        tells_language=True,
         other_languages="the vendor's, or any (`auto`)",
         limits="a text by itself after about 36 s",
+        with_option="`word_times` (the staff's): times and language",
     ),
 )
 _VOICES: Final = (
