@@ -41,13 +41,15 @@ SECRET_SETTINGS = (
 # By vendor whose key goes with each handshake. Google's speech has a key file, which is never sent.
 SPEECH_VENDORS = {
     "deepgram": ("stt", "tts"),
-    "cartesia": ("stt", "tts"),
     "elevenlabs": ("stt", "tts"),
     "soniox": ("stt", "tts"),
     "azure-speech": ("stt", "tts"),
     "assemblyai": ("stt",),
     "xai": ("stt",),
+    "cartesia": ("stt", "tts"),
 }
+# A chain has seven providers at most, of which the last one works.
+MOST_LEAKY = 6
 MODEL_VENDORS = ("openai", "anthropic", "google")
 LEAKY = tuple(f"leaky-{name}" for name in (*MODEL_VENDORS, *SPEECH_VENDORS))
 
@@ -55,7 +57,7 @@ LEAKY = tuple(f"leaky-{name}" for name in (*MODEL_VENDORS, *SPEECH_VENDORS))
 def list_leaky(kind: str) -> list[str]:
     """The leaky providers of a kind, first choice first."""
     speech = (name for name, kinds in SPEECH_VENDORS.items() if kind in kinds)
-    return [f"leaky-{name}" for name in (MODEL_VENDORS if kind == "llm" else speech)]
+    return [f"leaky-{name}" for name in (MODEL_VENDORS if kind == "llm" else speech)][:MOST_LEAKY]
 
 
 def make_key(owner: str) -> str:

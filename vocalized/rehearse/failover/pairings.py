@@ -1,4 +1,4 @@
-"""Calls without faults of each recogniser with each voice, and of each model: that what one vendor says fits the others.
+"""Calls without faults of each recogniser with each voice, models in turn: what one vendor says has to fit the others.
 
 Each call has one provider of each role, so that what is heard is theirs. Models take turns among the pairings.
 """
