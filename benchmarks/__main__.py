@@ -13,6 +13,7 @@ from benchmarks import comparison
 from benchmarks.caller import CallerBehaviour
 from benchmarks.clip import load_phrase
 from benchmarks.comparison import LoadSize
+from benchmarks.judges import judged_loads, judges_table, measure_judges
 from benchmarks.load import LoadPlan, run_load
 from benchmarks.meter import Meter
 from benchmarks.report import verdicts, write
@@ -120,6 +121,23 @@ def vendors(
     if json:
         json.write_bytes(msgspec.json.encode(result))
     _conclude_vendors(result, out)
+
+
+@app.command()
+def judges(
+    calls: Annotated[int, typer.Option(help="Calls with plain silence, and with the completeness model.")] = 400,
+    teacher_calls: Annotated[int, typer.Option(help="Calls with the teacher, and without it beside.")] = 40,
+    seconds: Annotated[float, typer.Option(help="Measured seconds of each load.")] = 60.0,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core that the load generator is pinned to.")] = 0,
+    clip: Clip = CLIP,
+) -> None:
+    """Measure what it costs our server to judge whether callers have finished; prints a table."""
+    os.sched_setaffinity(0, {load_core})
+    bench = Bench(load_phrase(clip, UNFINISHED), load_phrase(clip, FINISHED), server_core, console.print)
+    loads = judged_loads(calls, teacher_calls)
+    for line in judges_table(loads, measure_judges(bench, loads, seconds)):
+        console.print(line, markup=False)
 
 
 @app.command()

@@ -11,6 +11,9 @@ from pydantic_settings import NoDecode
 _CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", *_CLUSTER_SCHEMES)
 
+# Roles of PostgreSQL that programs sign in as.
+_LOGINS = ("vocalized_api", "vocalized_worker", "vocalized_backup")
+
 
 def _list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -105,6 +108,18 @@ def _storage_url(text: str) -> str:
     return text
 
 
+def _passwords(value: Any) -> Any:
+    """vocalized_api=password,vocalized_worker=password"""
+    if not isinstance(value, str):
+        return value
+    pairs = _tokens(value)
+    if any(role not in _LOGINS for role, _ in pairs):
+        raise ValueError(f"the roles are {', '.join(_LOGINS)}")
+    if any(not re.fullmatch(r"[A-Za-z0-9_.~-]{16,}", password) for _, password in pairs):
+        raise ValueError("a password has 16 letters, digits, _, -, . or ~ at least, because it is part of a URL")
+    return pairs
+
+
 def _tokens(value: Any) -> Any:
     """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate. Also keys as id=secret."""
     if not isinstance(value, str):
@@ -132,6 +147,15 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Figures = Annotated[dict[str, tuple[Positive, Positive]], NoDecode, BeforeValidator(_figures)]
 
+DatabasePasswords = Annotated[
+    tuple[tuple[str, SecretStr], ...],
+    NoDecode,
+    BeforeValidator(_passwords),
+    Field(
+        description="Passwords that `migrate` gives the roles vocalized_api, vocalized_worker and vocalized_backup: "
+        "role=password, separated by commas; 16 characters at least."
+    ),
+]
 TwilioSharedKeys = Annotated[
     Tokens,
     Field(
@@ -168,3 +192,8 @@ BusUnsigned = Annotated[
     ),
 ]
 BUS_UNSIGNED: Literal[""] = ""
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether only this machine reaches the address: a platform there is in local mode."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

@@ -6,11 +6,13 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.account_settings import AccountSettings
 from config.embedder_settings import EmbedderSettings
+from config.key_settings import KeySetSettings, NodeKeySettings
 from config.setting_types import (
     BUS_UNSIGNED,
-    BusKeys,
     BusUnsigned,
+    DatabasePasswords,
     DatabaseUrl,
     EgressAllow,
     Figures,
@@ -26,10 +28,8 @@ from config.setting_types import (
     SocketPatterns,
     SocketUrl,
     StorageUrl,
-    TokenKeys,
     Tokens,
     TwilioSharedKeys,
-    VaultKeys,
     WebUrl,
 )
 
@@ -43,7 +43,7 @@ class SettingsError(ValueError):
     """Invalid settings; the message lists every error with the variable's name."""
 
 
-class MediaSettings(BaseSettings):
+class MediaSettings(NodeKeySettings):
     """Settings of the media program. Each field is the variable VOCALIZED_<FIELD> in capitals."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
@@ -110,19 +110,6 @@ class MediaSettings(BaseSettings):
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
-    media_pass: SecretStr = Field(
-        SecretStr(""),
-        description="By which control believes this node: `python -m control keys media-pass URL` makes it.",
-    )
-    media_node_key: SecretStr = Field(
-        SecretStr(""),
-        description="Private key of several nodes that share one address, base64url of 32 bytes; empty: each start "
-        "makes its own.",
-    )
-    secret_keys: SecretStr = Field(
-        SecretStr(""), description="For this release: control's, of platforms that have no pass for this node yet."
-    )
-    bus_unsigned: BusUnsigned = BUS_UNSIGNED
     storage_url: StorageUrl = Field(
         "", description="Storage of recordings: file:///folder or s3://bucket?endpoint=…; the same as control's."
     )
@@ -138,7 +125,7 @@ class MediaSettings(BaseSettings):
 
 
 class DatabaseSettings(BaseSettings):
-    """Settings of `python -m control migrate`."""
+    """Settings of commands that need the database only."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -148,13 +135,14 @@ class DatabaseSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class KeySettings(DatabaseSettings):
-    """Settings of `python -m control providers` and `keys`."""
+class MigrationSettings(DatabaseSettings):
+    """Settings of `python -m control migrate`, which connects as the owner of the database."""
 
-    token_keys: TokenKeys = SecretStr("")
-    vault_keys: VaultKeys = SecretStr("")
-    bus_keys: BusKeys = SecretStr("")
-    secret_keys: SecretKeys = SecretStr("")
+    database_passwords: DatabasePasswords = ()
+
+
+class KeySettings(DatabaseSettings, KeySetSettings):
+    """Settings of `python -m control providers` and `keys`."""
 
 
 class BackupSettings(BaseSettings):
@@ -174,8 +162,8 @@ class BackupSettings(BaseSettings):
     )
     database_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
-        description="PostgreSQL as the owner of the tables: what `create` backs up, and where `create` and `check` "
-        "record their runs.",
+        description="PostgreSQL as the login for backups, or the owner of the tables: what `create` backs up, and "
+        "where `create` and `check` record their runs.",
     )
     restore_url: OptionalDatabaseUrl = Field(
         SecretStr(""),
@@ -189,16 +177,12 @@ class BackupSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class ControlSettings(DatabaseSettings, EmbedderSettings):
+class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySetSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(
         description="Redis: redis://host:port/0, rediss://… or unix:///socket; a cluster: redis+cluster://host:port,host:port."
     )
-    token_keys: TokenKeys = SecretStr("")
-    vault_keys: VaultKeys = SecretStr("")
-    bus_keys: BusKeys = SecretStr("")
-    secret_keys: SecretKeys = SecretStr("")
     bus_unsigned: BusUnsigned = BUS_UNSIGNED
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
@@ -356,31 +340,6 @@ class ControlSettings(DatabaseSettings, EmbedderSettings):
         0.25, gt=0, le=10, description="Timeout of Redis, in seconds; the request then continues without it."
     )
 
-    access_token_s: int = Field(600, ge=10, le=3_600, description="Lifetime of an access token, in seconds.")
-    session_idle_s: int = Field(
-        14 * 86_400, ge=60, description="Seconds after which a user's unused refresh token expires."
-    )
-    session_longest_s: int = Field(90 * 86_400, ge=60, description="Seconds after which a user must sign in again.")
-    admin_session_idle_s: int = Field(
-        3_600, ge=60, description="Seconds after which an admin's unused refresh token expires."
-    )
-    admin_session_longest_s: int = Field(
-        12 * 3_600, ge=60, description="Seconds after which an admin must sign in again."
-    )
-    refresh_grace_s: int = Field(
-        0, ge=0, le=60, description="Seconds for which a used refresh token is still accepted."
-    )
-    sign_in_free_failures: int = Field(
-        5, ge=1, le=100, description="Wrong passwords after which an address has to wait."
-    )
-    sign_in_longest_wait_s: int = Field(
-        900, ge=2, le=86_400, description="Longest wait after wrong passwords, seconds."
-    )
-    password_passes: int = Field(2, ge=1, le=100, description="Passes of argon2id over its memory.")
-    password_memory_kib: int = Field(19_456, ge=8, le=4_194_304, description="Memory of argon2id per hash, in KiB.")
-    password_workers: int = Field(2, ge=1, le=64, description="Concurrent password hashes.")
-    password_waiting: int = Field(64, ge=1, le=10_000, description="Requests that may wait for a password hash.")
-
 
 def media_settings() -> MediaSettings:
     """Reads the environment. Raises SettingsError, which lists all errors."""
@@ -390,6 +349,11 @@ def media_settings() -> MediaSettings:
 def database_settings() -> DatabaseSettings:
     """As `media_settings`."""
     return _read(DatabaseSettings)
+
+
+def migration_settings() -> MigrationSettings:
+    """As `media_settings`."""
+    return _read(MigrationSettings)
 
 
 def key_settings() -> KeySettings:

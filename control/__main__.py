@@ -1,79 +1,61 @@
-"""Starts the control program: `api`, `worker`, `migrate`, and commands for operators. Turns settings into options."""
+"""Starts the control program: `api`, `worker`, `migrate`, and commands for operators."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
-import structlog
 import uvloop
-from pydantic import SecretStr
 
-from config.catalogue import shipped_dangerous_countries, shipped_disclosures, shipped_settings, shipped_tiers
+from config.catalogue import shipped_settings, shipped_tiers
 from config.catalogue_agents import shipped_providers, shipped_templates
 from config.catalogue_integrations import shipped_integration_types
 from config.catalogue_prices import shipped_prices
 from config.settings import (
     PREFIX,
-    ControlSettings,
-    KeySettings,
     SettingsError,
     backup_settings,
     control_settings,
     database_settings,
     key_settings,
+    migration_settings,
 )
 from control import (
     admin_commands,
     analytics_commands,
+    audit_commands,
     backup_commands,
     billing_commands,
     key_commands,
     price_commands,
     provider_commands,
 )
-from control.accounts.email_gateways import open_gateway
-from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
-from control.agents.disclosures import make_disclosures
-from control.agents.model import AgentPolicy
-from control.analytics.call_exports import ExportPolicy
-from control.app import ApiOptions, HttpOptions, open_app, prepare_app
 from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
-from control.billing.invoice_fonts import list_fonts
-from control.billing.stripe_client import StripeOptions
-from control.calls.analysis.model import AnalysisPolicy
-from control.calls.policy import CallPolicy
-from control.carriers.registry import CarrierOptions
+from control.db.logins import LoginRefused, set_passwords
 from control.db.migrate import MigrationFailed, migrate
-from control.db.pool import Timeouts
 from control.http.route import InvalidRoute
-from control.http.server import ListenOptions, serve, stop_signal, tune_garbage_collector
-from control.keys.settings import accepts_unsigned, read_key_sets, require_set
-from control.knowledge.embedder import EmbedderPolicy
-from control.outside import OutsideOptions
-from control.services import Policies
+from control.http.server import ListenOptions, stop_signal
+from control.processes import run_processes, serve_api
+from control.program_options import (
+    control_options,
+    key_sets,
+    optional_keys,
+    parse_setting,
+    require_keys,
+    warn_of_shared_keys,
+    worker_options,
+)
 from control.shipped_records import ShippedRecords, seed_database
-from control.webhooks.options import WebhookOptions
-from control.webhooks.telnyx.signature import TelnyxKeys
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
-from shared.key_sets import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS, KeySetError, KeySets
+from shared.key_sets import VAULT_KEYS, KeySetError
 from shared.logs import configure_logs
-from shared.process_metrics import metrics_folder
-from shared.secrets import parse_keys
 from shared.storage import StorageUnavailable, check_storage_url
-from shared.supervisor import Supervisor
 
-# A database command that gets no answer is given up so long after the server's own statement timeout.
-COMMAND_GRACE_S = 5.0
-log = structlog.get_logger()
 T = TypeVar("T")
 
 
@@ -85,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments)
     except (SettingsError, InvalidRoute) as error:
         return _print_error(error, 2)
-    except (MigrationFailed, BackupFailed, Problem) as error:
+    except (MigrationFailed, BackupFailed, LoginRefused, Problem) as error:
         return _print_error(error, 1)
     except StorageUnavailable as error:
         return _print_error(f"storage is unavailable or refused the request: {error}", 1)
@@ -102,9 +84,9 @@ def _api(arguments: argparse.Namespace) -> int:
     settings = control_settings()
     options = control_options(settings)
     configure_logs(settings.log_level)
-    _warn_of_shared_keys(options.keys)
+    warn_of_shared_keys(options.keys)
     if arguments.workers > 1:
-        return _supervise(arguments)
+        return run_processes(arguments.port, arguments.host, arguments.workers)
     listen = ListenOptions(
         host=arguments.host or settings.control_host,
         port=arguments.port,
@@ -112,30 +94,15 @@ def _api(arguments: argparse.Namespace) -> int:
         keepalive_s=settings.keepalive_timeout_s,
         drain_s=settings.control_drain_timeout_s,
     )
-    uvloop.run(_serve_api(options, listen))
+    uvloop.run(serve_api(options, listen))
     return 0
-
-
-async def _serve_api(options: ApiOptions, listen: ListenOptions) -> None:
-    stop = stop_signal()
-    async with open_app(options) as app:
-        prepare_app(app)
-        tune_garbage_collector()
-        await serve(app, listen, stop)
-
-
-def _supervise(arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "control", "api", "--port", str(arguments.port), "--shared-port"]
-    command += ["--host", arguments.host] if arguments.host else []
-    with metrics_folder() as metrics:
-        return Supervisor(command, arguments.workers, {"PROMETHEUS_MULTIPROC_DIR": metrics}).run()
 
 
 def _worker(arguments: argparse.Namespace) -> int:
     settings = control_settings()
     options = worker_options(settings, arguments.host or settings.control_host, arguments.port)
     configure_logs(settings.log_level)
-    _warn_of_shared_keys(options.keys)
+    warn_of_shared_keys(options.keys)
     uvloop.run(_run_worker(options))
     return 0
 
@@ -145,27 +112,33 @@ async def _run_worker(options: BackgroundWorkerOptions) -> None:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    settings = database_settings()
+    settings = migration_settings()
     configure_logs(settings.log_level)
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
+    passwords = {role: password.get_secret_value() for role, password in settings.database_passwords}
+    asyncio.run(set_passwords(url, passwords))
     asyncio.run(seed_database(url, _shipped(), datetime.now(UTC)))
     print("\n".join([f"applied {name}" for name in applied] or ["nothing to apply"]))
     return 0
 
 
-def _providers(arguments: argparse.Namespace) -> int:
-    settings = key_settings()
-    configure_logs(settings.log_level)
-    vault = _require_set(VAULT_KEYS, _key_sets(settings).vault)
-    options = provider_commands.ProviderCommandOptions(settings.database_url.get_secret_value(), vault)
-    return provider_commands.run(arguments, options)
+def _with_vault(run: Callable[[argparse.Namespace, T], int], make: Callable[[str, tuple[bytes, ...]], T]) -> Command:
+    """A command that needs the database and the vault's keys."""
+
+    def command(arguments: argparse.Namespace) -> int:
+        settings = key_settings()
+        configure_logs(settings.log_level)
+        vault = require_keys(VAULT_KEYS, key_sets(settings).vault)
+        return run(arguments, make(settings.database_url.get_secret_value(), vault))
+
+    return command
 
 
 def _key_commands(arguments: argparse.Namespace) -> int:
     settings = key_settings()
     configure_logs(settings.log_level)
-    options = key_commands.KeyCommandOptions(settings.database_url.get_secret_value(), _key_sets(settings))
+    options = key_commands.KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
     try:
         return key_commands.run(arguments, options)
     except KeySetError as error:
@@ -186,7 +159,7 @@ def _on_database(run: Callable[[argparse.Namespace, str], int]) -> Command:
 def _backups(arguments: argparse.Namespace) -> int:
     settings = backup_settings()
     configure_logs(settings.log_level)
-    _parse_setting("BACKUP_URL", lambda: check_storage_url(settings.backup_url))
+    parse_setting("BACKUP_URL", lambda: check_storage_url(settings.backup_url))
     needed = {"create": "database_url", "check": "restore_url"}.get(arguments.action, "backup_url")
     if not getattr(settings, needed):
         raise SettingsError(f"settings: {PREFIX}{needed.upper()}: needed by `backups {arguments.action}`")
@@ -194,10 +167,10 @@ def _backups(arguments: argparse.Namespace) -> int:
         backup_url=settings.backup_url,
         database_url=settings.database_url.get_secret_value(),
         restore_url=settings.restore_url.get_secret_value(),
-        backup_keys=_optional_keys("BACKUP_KEYS", settings.backup_keys),
+        backup_keys=optional_keys("BACKUP_KEYS", settings.backup_keys),
         vault_keys=(
-            *_optional_keys("VAULT_KEYS", settings.vault_keys),
-            *_optional_keys("SECRET_KEYS", settings.secret_keys),
+            *optional_keys("VAULT_KEYS", settings.vault_keys),
+            *optional_keys("SECRET_KEYS", settings.secret_keys),
         ),
     )
     return backup_commands.run(arguments, options)
@@ -214,237 +187,13 @@ def _shipped() -> ShippedRecords:
     )
 
 
-def control_options(settings: ControlSettings) -> ApiOptions:
-    """The API's options. Raises SettingsError."""
-    keys = _key_sets(settings)
-    _require_set(TOKEN_KEYS, keys.tokens)
-    return ApiOptions(
-        database_url=settings.database_url.get_secret_value(),
-        redis_url=settings.redis_url.get_secret_value(),
-        keys=keys,
-        accepts_unsigned=_accepts_unsigned(settings, keys),
-        http=HttpOptions(
-            public_url=settings.public_url,
-            trusted_proxies=settings.trusted_proxies,
-            cors_origins=settings.cors_origins,
-            max_body_bytes=settings.max_body_bytes,
-            body_timeout_s=settings.body_timeout_s,
-            redis_timeout_s=settings.redis_timeout_s,
-            limits=settings.rate_limits,
-        ),
-        policies=_policies(settings),
-        outside=_outside(settings),
-        webhooks=_webhooks(settings),
-        pool_size=settings.database_pool_size,
-        request_concurrency=settings.request_concurrency,
-        timeouts=_timeouts(settings),
-    )
-
-
-def worker_options(settings: ControlSettings, host: str, port: int) -> BackgroundWorkerOptions:
-    """The worker's options. Raises SettingsError."""
-    mail_url, keys = settings.smtp_url.get_secret_value(), _key_sets(settings)
-    _parse_setting("SMTP_URL", lambda: open_gateway(mail_url))
-    return BackgroundWorkerOptions(
-        database_url=settings.database_url.get_secret_value(),
-        keys=keys,
-        accepts_unsigned=_accepts_unsigned(settings, keys),
-        policies=_policies(settings),
-        mail_url=mail_url,
-        mail_from=settings.mail_from,
-        outside=_outside(settings),
-        carrier_recordings_deleted=settings.carrier_recordings_deleted,
-        unknown_calls_ended=settings.unknown_calls_ended,
-        billing_ahead=_billing_ahead(settings),
-        host=host,
-        port=port,
-        timeouts=_timeouts(settings),
-    )
-
-
-def _billing_ahead(settings: ControlSettings) -> timedelta:
-    """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
-    if settings.billing_days_ahead and not _is_local(settings):
-        raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
-    return timedelta(days=settings.billing_days_ahead)
-
-
-def _is_local(settings: ControlSettings) -> bool:
-    """Whether nobody but this machine reaches the platform."""
-    return urlsplit(settings.public_url).hostname in ("127.0.0.1", "localhost", "::1")
-
-
-def _media_urls(settings: ControlSettings) -> Sequence[str]:
-    """Raises SettingsError: whoever can write to Redis must not lead callers to a host of theirs."""
-    if not settings.media_urls and not _is_local(settings):
-        raise SettingsError("settings: VOCALIZED_MEDIA_URLS: needed unless VOCALIZED_PUBLIC_URL is this machine")
-    return settings.media_urls
-
-
-def _parse_setting(name: str, parse: Callable[[], T]) -> T:
-    """Parses a setting at the start, so that an invalid one is not found at its first use. Raises SettingsError."""
-    try:
-        return parse()
-    except ValueError as error:
-        raise SettingsError(f"settings: {PREFIX}{name}: {error}") from None
-
-
-def _key_sets(settings: ControlSettings | KeySettings) -> KeySets:
-    """Raises SettingsError."""
-    try:
-        return read_key_sets(settings)
-    except KeySetError as error:
-        raise SettingsError(f"settings: {PREFIX}{error.setting}: {error}") from None
-
-
-def _require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return _parse_setting(name, lambda: require_set(name, keys))
-
-
-def _accepts_unsigned(settings: ControlSettings, keys: KeySets) -> bool:
-    """Raises SettingsError for what both programs need."""
-    _require_set(VAULT_KEYS, keys.vault)
-    _require_set(BUS_KEYS, keys.bus)
-    return _parse_setting("BUS_UNSIGNED", lambda: accepts_unsigned(keys, settings.bus_unsigned))
-
-
-def _warn_of_shared_keys(keys: KeySets) -> None:
-    for name in keys.missing if keys.shared else ():
-        log.warning("settings.deprecated", setting=f"{PREFIX}SECRET_KEYS", instead=f"{PREFIX}{name}")
-
-
-def _optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
-    return _parse_setting(name, lambda: parse_keys(keys.get_secret_value())) if keys else ()
-
-
-def _fonts(folder: str) -> tuple[Path, ...]:
-    return _parse_setting("INVOICE_FONTS", lambda: list_fonts(Path(folder))) if folder else ()
-
-
-def _policies(settings: ControlSettings) -> Policies:
-    return Policies(
-        links=settings.portal_url or settings.public_url,
-        public_url=settings.public_url,
-        has_portal=settings.portal_url is not None,
-        egress_allow=settings.egress_allow,
-        invoice_issuer=settings.invoice_issuer or ("Vocalized",),
-        invoice_fonts=_fonts(settings.invoice_fonts),
-        accounts=AccountPolicy(
-            user=SessionPolicy(settings.session_idle_s, settings.session_longest_s),
-            admin=SessionPolicy(settings.admin_session_idle_s, settings.admin_session_longest_s),
-            lock=LockPolicy(settings.sign_in_free_failures, settings.sign_in_longest_wait_s),
-            refresh_grace_s=settings.refresh_grace_s,
-        ),
-        hashing=HashPolicy(
-            time_cost=settings.password_passes,
-            memory_kib=settings.password_memory_kib,
-            workers=settings.password_workers,
-            queue_size=settings.password_waiting,
-        ),
-        agents=AgentPolicy(
-            settings.standin_providers, shipped_dangerous_countries(), make_disclosures(shipped_disclosures())
-        ),
-        calls=CallPolicy(recordings=settings.carrier_recordings, apology=settings.resume_apology),
-        analysis=AnalysisPolicy(
-            settings.call_analysis, settings.call_analysis_max_tokens, settings.call_analysis_timeout_s
-        ),
-        embedder=_make_embedder_policy(settings),
-        exports=ExportPolicy(
-            concurrency=settings.export_concurrency,
-            per_hour=settings.exports_per_hour,
-            stall_s=settings.export_stall_s,
-            longest_s=settings.export_longest_s,
-        ),
-        access_token_s=settings.access_token_s,
-    )
-
-
-def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
-    """None without a URL. Raises SettingsError."""
-    url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
-    if key and url is None:
-        raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: needed beside VOCALIZED_EMBEDDER_KEY")
-    if url is None:
-        return None
-    policy = EmbedderPolicy(str(url), settings.embedder_model, key, settings.embedder_dimensions)
-    question_s, least = settings.embedder_question_timeout_s, settings.embedder_least_similarity
-    return replace(policy, question_s=question_s, least_similarity=least)
-
-
-def _outside(settings: ControlSettings) -> OutsideOptions:
-    """Raises SettingsError for an incomplete carrier and an invalid storage URL."""
-    _parse_setting("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
-    sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
-    if sid and sid not in tokens:
-        raise SettingsError(f"settings: VOCALIZED_TWILIO_AUTH_TOKENS: no token for the account {sid}")
-    if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_connection_id:
-        raise SettingsError("settings: VOCALIZED_TELNYX_CONNECTION_ID: needed beside VOCALIZED_TELNYX_API_KEY")
-    return OutsideOptions(
-        redis_url=settings.redis_url.get_secret_value(),
-        storage_url=settings.storage_url,
-        bus_timeout_s=settings.bus_timeout_s,
-        media_urls=_media_urls(settings),
-        stripe=_stripe(settings),
-        carriers=CarrierOptions(
-            webhook_url=settings.webhook_url or settings.public_url,
-            twilio_account_sid=sid,
-            twilio_token=tokens[sid].get_secret_value() if sid else "",
-            twilio_api_url=settings.twilio_api_url,
-            twilio_region=settings.twilio_region,
-            twilio_edge=settings.twilio_edge,
-            telnyx_api_key=settings.telnyx_api_key.get_secret_value(),
-            telnyx_connection_id=settings.telnyx_connection_id,
-            telnyx_api_url=settings.telnyx_api_url,
-            timeout_s=settings.carrier_timeout_s,
-            default=settings.default_carrier,
-            record=settings.carrier_recordings,
-            calls_per_s={"twilio": settings.twilio_call_rate, "telnyx": settings.telnyx_call_rate},
-        ),
-    )
-
-
-def _stripe(settings: ControlSettings) -> StripeOptions | None:
-    """None without a key. Raises SettingsError."""
-    key = settings.stripe_api_key.get_secret_value()
-    if key and not settings.stripe_webhook_secrets:
-        raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")
-    if not key:
-        return None
-    return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s, settings.stripe_meter_event)
-
-
-def _webhooks(settings: ControlSettings) -> WebhookOptions:
-    """Raises SettingsError."""
-    _parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
-    if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
-        raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
-    return WebhookOptions(
-        url=settings.webhook_url or settings.public_url,
-        twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],
-        twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
-        telnyx_public_keys=settings.telnyx_public_keys,
-        stripe_secrets=settings.stripe_webhook_secrets,
-        stripe_body_bytes=settings.stripe_webhook_body_bytes,
-        require_twilio_signature=settings.twilio_require_signature,
-    )
-
-
-def _timeouts(settings: ControlSettings) -> Timeouts:
-    return Timeouts(
-        connect=settings.database_connect_timeout_s,
-        acquire=settings.database_acquire_timeout_s,
-        statement=settings.database_statement_timeout_s,
-        command=settings.database_statement_timeout_s + COMMAND_GRACE_S,
-        idle_in_transaction=settings.database_idle_timeout_s,
-    )
-
-
 COMMANDS: Final[Mapping[str, Command]] = {
     "api": _api,
     "worker": _worker,
     "migrate": _migrate,
     "admin": _on_database(admin_commands.run),
-    "providers": _providers,
+    "audit": _with_vault(audit_commands.run, audit_commands.AuditCommandOptions),
+    "providers": _with_vault(provider_commands.run, provider_commands.ProviderCommandOptions),
     "prices": _on_database(price_commands.run),
     "explain": _on_database(billing_commands.run),
     "analytics": _on_database(analytics_commands.run),

@@ -1,4 +1,4 @@
-"""`python -m control admin`: creates staff accounts, resets their second factor, disables and enables them."""
+"""`python -m control admin`: staff accounts from their creation to their end."""
 
 import argparse
 import asyncio
@@ -11,10 +11,20 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, get_args
+from uuid import UUID
 
 from control.accounts.addresses import normal_address
-from control.accounts.admin_changes import has_super_admin, reset_totp, set_active
-from control.accounts.model import Admin, AdminRole
+from control.accounts.admin_changes import (
+    end_all_sessions,
+    end_session,
+    has_super_admin,
+    list_sessions,
+    reset_account,
+    reset_totp,
+    set_active,
+)
+from control.accounts.model import Admin, AdminRole, ListedSession
+from control.accounts.networks import network_of
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
@@ -27,7 +37,7 @@ _PASSWORD_BYTES: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class CreatedAdmin:
-    """generated: the password, if it was generated here; it is shown once."""
+    """An admin whose password was set. generated: the password, if it was generated here; it is shown once."""
 
     admin: Admin
     generated: str | None = field(repr=False)
@@ -40,8 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_email(create)
     create.add_argument("--role", choices=ROLES, default="super_admin", help="what they may do (super_admin)")
     create.add_argument("--name", default="", help="shown to others; else the address up to the @")
-    create.add_argument("--ask", action="store_true", help="ask for the password, or read a line of standard input")
-    create.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
+    _add_password(create)
+    reset = actions.add_parser("reset", help="set a new password, remove the second factor, and end all sessions")
+    _add_email(reset)
+    _add_password(reset)
+    sessions = actions.add_parser("sessions", help="list an admin's sessions, or end them")
+    _add_email(sessions)
+    ending = sessions.add_mutually_exclusive_group()
+    ending.add_argument("--end", type=UUID, metavar="ID", help="end this one")
+    ending.add_argument("--end-all", action="store_true", help="end all")
     helps = {
         "reset-totp": "remove a lost second factor with its recovery codes, and end all sessions",
         "disable": "refuse an admin from the next request on",
@@ -54,12 +71,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, database_url: str) -> int:
     """Returns the exit code. Raises Problem and what the database raises."""
     email = _address(arguments.email)
-    if arguments.action == "create":
+    if arguments.action in ("create", "reset"):
         password = read_password() if arguments.ask else None
-        created = asyncio.run(create_account(database_url, email, arguments.role, arguments.name, password))
-        print(format_created(created, arguments.as_json))
-        return 0
-    print(asyncio.run(_change(database_url, arguments.action, email)))
+        if arguments.action == "create":
+            made = asyncio.run(create_account(database_url, email, arguments.role, arguments.name, password))
+        else:
+            made = asyncio.run(_reset(database_url, email, password))
+        print(format_created(made, arguments.as_json, is_new=arguments.action == "create"))
+    elif arguments.action == "sessions":
+        print(asyncio.run(_sessions(database_url, email, arguments.end, arguments.end_all)))
+    else:
+        print(asyncio.run(_change(database_url, arguments.action, email)))
     return 0
 
 
@@ -80,13 +102,16 @@ async def add_admin(database_url: str, new: NewAdmin) -> Admin:
             return await create_admin(db, passwords, new, datetime.now(UTC))
 
 
-def format_created(created: CreatedAdmin, as_json: bool) -> str:
+def format_created(created: CreatedAdmin, as_json: bool, *, is_new: bool = True) -> str:
     """Lines for people, or one JSON object. The password is in it only if it was generated."""
     admin = created.admin
     if as_json:
         fields = {"id": str(admin.id), "email": admin.email, "name": admin.name, "role": admin.role}
         return json.dumps(fields | ({"password": created.generated} if created.generated else {}))
-    lines = [f"{admin.email} is an admin now ({admin.role})."]
+    done = f"{admin.email} is an admin now ({admin.role})."
+    if not is_new:
+        done = f"{admin.email} has a new password and no second factor any more; all sessions are over."
+    lines = [done]
     lines += [f"Password, shown only this once: {created.generated}"] if created.generated else []
     return "\n".join(lines)
 
@@ -109,6 +134,34 @@ def read_password() -> str:
     return password
 
 
+async def _reset(database_url: str, email: str, password: str | None) -> CreatedAdmin:
+    generated = None if password is not None else secrets.token_urlsafe(_PASSWORD_BYTES)
+    with closing(Passwords(HashPolicy(workers=1))) as passwords:
+        async with _transaction(database_url) as db:
+            admin = await reset_account(db, passwords, email, password or generated or "", datetime.now(UTC))
+    return CreatedAdmin(admin, generated)
+
+
+async def _sessions(database_url: str, email: str, ended: UUID | None, ends_all: bool) -> str:
+    """Returns what was done, or the list."""
+    now = datetime.now(UTC)
+    async with _transaction(database_url) as db:
+        if ended is not None:
+            await end_session(db, email, ended, now)
+            return "The session is over."
+        if ends_all:
+            await end_all_sessions(db, email, now)
+            return f"All sessions of {email} are over."
+        found = await list_sessions(db, email, now)
+    return "\n".join(_session_line(one) for one in found) or f"{email} has no session."
+
+
+def _session_line(session: ListedSession) -> str:
+    network = network_of(session.address) if session.address else "?"
+    agent = "".join(char if char.isprintable() else "?" for char in session.user_agent or "")
+    return f"{session.id}  {session.last_used_at:%Y-%m-%d %H:%M}  {network:<18}  {agent[:80]}"
+
+
 async def _change(database_url: str, action: str, email: str) -> str:
     """Returns what was done."""
     now = datetime.now(UTC)
@@ -128,12 +181,18 @@ async def _change(database_url: str, action: str, email: str) -> str:
 
 @asynccontextmanager
 async def _transaction(database_url: str) -> AsyncIterator[Connection]:
-    async with open_pool(database_url, size=1, name="vocalized-admin") as pool, pool.transaction() as db:
+    """As the user of the URL, who must own the tables: the programs have no right to change the staff."""
+    async with open_pool(database_url, size=1, name="vocalized-admin", role=None) as pool, pool.transaction() as db:
         yield db
 
 
 def _add_email(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--email", required=True, metavar="ADDRESS", help="the admin's address")
+
+
+def _add_password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ask", action="store_true", help="ask for the password, or read a line of standard input")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
 
 
 def _address(text: str) -> str:

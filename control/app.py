@@ -22,6 +22,7 @@ from control.api.reference import REFERENCE
 from control.api.system import System
 from control.calls.sent_digit_runs import SentDigitRuns
 from control.calls.warm_transfer_runs import WarmTransferRuns
+from control.db.logins import API, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.http.authorisation import Authoriser
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
@@ -97,7 +98,8 @@ class HttpOptions:
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
     """All settings of the API. request_concurrency: requests of running calls that are answered at once.
-    accepts_unsigned: nodes of the version before are believed."""
+    accepts_unsigned: nodes of the version before are believed. allows_owner: whether the API may sign in to PostgreSQL
+    as the tables' owner."""
 
     database_url: str
     redis_url: str
@@ -110,6 +112,7 @@ class ApiOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     request_concurrency: int = 256
     accepts_unsigned: bool = False
+    allows_owner: bool = False
 
 
 @asynccontextmanager
@@ -117,12 +120,10 @@ async def open_app(
     options: ApiOptions, routes: Sequence[Route] = ROUTES, handlers: RequestHandlers | None = None
 ) -> AsyncIterator[web.Application]:
     """The application with its connections, closed after the block. handlers: of requests of running calls; None: those
-    of all rooms. Raises OSError, TimeoutError and asyncpg.PostgresError without a database; Redis need not be reachable
-    yet."""
+    of all rooms. Raises OSError, TimeoutError and asyncpg.PostgresError without a database, and LoginRefused; Redis
+    need not be reachable yet."""
     sealer, authority = Sealer(options.keys.vault), make_authority(options.keys, options.accepts_unsigned)
-    async with open_pool(
-        options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-api"
-    ) as pool:
+    async with _open_database(options) as pool:
         redis = redis_client(options.redis_url, options.http.redis_timeout_s)
         try:
             with closing(Passwords(options.policies.hashing)) as passwords:
@@ -163,6 +164,15 @@ async def open_app(
                         await dependencies.services.close()
         finally:
             await redis.aclose()
+
+
+@asynccontextmanager
+async def _open_database(options: ApiOptions) -> AsyncIterator[Pool]:
+    url, size = options.database_url, options.pool_size
+    async with open_pool(url, size=size, timeouts=options.timeouts, name="vocalized-api") as pool:
+        if not options.allows_owner:
+            await require_plain_login(pool, API)
+        yield pool
 
 
 def make_dependencies(

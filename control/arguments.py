@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from control import (
     admin_commands,
     analytics_commands,
+    audit_commands,
     backup_commands,
     billing_commands,
     key_commands,
@@ -39,6 +40,9 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     admin = commands.add_parser("admin", help="create staff accounts, reset a second factor, disable and enable")
     admin_commands.add_arguments(admin)
     admin.set_defaults(command=commands_by_name["admin"])
+    audit = commands.add_parser("audit", help="verify and export the audit log")
+    audit_commands.add_arguments(audit)
+    audit.set_defaults(command=commands_by_name["audit"])
     providers = commands.add_parser("providers", help="set, list and test the platform's keys of providers")
     provider_commands.add_arguments(providers)
     providers.set_defaults(command=commands_by_name["providers"])
@@ -54,6 +58,9 @@ def make_parser(commands_by_name: Mapping[str, Command]) -> argparse.ArgumentPar
     backups = commands.add_parser("backups", help="back the database up, and check that a backup can be restored")
     backup_commands.add_arguments(backups)
     backups.set_defaults(command=commands_by_name["backups"])
+    check = commands.add_parser("backup-check", help="as `backups check`")
+    backup_commands.add_check_arguments(check)
+    check.set_defaults(command=commands_by_name["backups"], action="check")
     keys = commands.add_parser("keys", help="make keys and passes, seal the database anew, revoke media nodes")
     key_commands.add_arguments(keys)
     keys.set_defaults(command=commands_by_name["keys"])

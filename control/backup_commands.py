@@ -40,14 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--keep-newest", type=_whole, default=7, help="never delete so many of the newest (7)")
     _add_timeout(create)
     actions.add_parser("list", help="the backups in storage")
-    check = actions.add_parser("check", help="restore a backup into a database of its own, and compare")
+    add_check_arguments(actions.add_parser("check", help="restore a backup into a database of its own, and compare"))
+    download = actions.add_parser("download", help="write a backup to a file for pg_restore, decrypted")
+    download.add_argument("name", help="a backup of `list`")
+    download.add_argument("file", type=Path, help="a new file")
+
+
+def add_check_arguments(check: argparse.ArgumentParser) -> None:
+    """The options of a check."""
     check.add_argument("name", nargs="?", help="a backup of `list` (the newest)")
     check.add_argument("--max-age-hours", type=float, default=26.0, help="the newest may be so old (26)")
     check.add_argument("--keep-database", action="store_true", help="do not drop the restored database")
     _add_timeout(check)
-    download = actions.add_parser("download", help="write a backup to a file for pg_restore, decrypted")
-    download.add_argument("name", help="a backup of `list`")
-    download.add_argument("file", type=Path, help="a new file")
 
 
 def run(arguments: argparse.Namespace, options: BackupCommandOptions) -> int:

@@ -51,6 +51,8 @@ from control.outbound_webhooks.service import OutboundWebhooks, make_outbound_we
 from control.outside import OutsideClients
 from control.platform.service import Platform
 from control.privacy.service import Privacy, make_privacy
+from control.sso.model import SsoPolicy
+from control.sso.service import SingleSignOn, make_single_sign_on
 from control.tools.service import ToolServices, make_tools
 from control.voice.administration import ProviderAdministration
 from control.voice.guarded_http import GuardedTransport
@@ -100,6 +102,7 @@ class Services:
     knowledge: KnowledgeDocuments
     knowledge_search: KnowledgeSearch
     privacy: Privacy
+    sso: SingleSignOn
     integrations: Integrations
     tools: ToolServices
     carriers: Carriers
@@ -127,7 +130,7 @@ class Policies:
     customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
     embedder: of documents that agents search; None: they are searched by full text only.
     invoice_issuer: lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
-    them."""
+    them. staff_totp_required: until an admin sets it; true outside of an operator's own machine."""
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -140,8 +143,10 @@ class Policies:
     outbound_webhooks: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
     grants: GrantPolicy = field(default_factory=GrantPolicy)
+    sso: SsoPolicy = field(default_factory=SsoPolicy)
     public_url: str = ""
     access_token_s: int = 600
+    staff_totp_required: bool = False
     has_portal: bool = True
     egress_allow: tuple[str, ...] = ()
     invoice_issuer: tuple[str, ...] = ("Vocalized",)
@@ -151,6 +156,10 @@ class Policies:
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
     """Issues and reads access tokens. sealer: of the token keys, from which theirs are derived."""
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
+
+
+def _make_platform(policies: Policies) -> Platform:
+    return Platform({"admin_totp_required": policies.staff_totp_required})
 
 
 def _make_accounts(
@@ -194,13 +203,12 @@ def make_services(
     """sealer: of the vault keys. passwords: owns threads; the caller closes it. tokens: None in programs in which
     nobody signs in; they have a key that nobody else knows."""
     tokens = tokens or make_tokens(Sealer([os.urandom(KEY_BYTES)]), policies)
-    platform, guard = Platform(), EgressGuard(policies.egress_allow)
-    mailer = EmailQueue(sealer, policies.links, to_portal=policies.has_portal)
+    platform, guard = _make_platform(policies), EgressGuard(policies.egress_allow)
+    mailer, checker = EmailQueue(sealer, policies.links, to_portal=policies.has_portal), KeyChecker(guard)
     accounts = _make_accounts(sealer, tokens, policies, passwords, platform, mailer)
     workspaces = Workspaces(accounts=accounts, platform=platform, email_queue=mailer)
-    checker, webhook_policy = KeyChecker(guard), policies.outbound_webhooks
     knowledge, do_not_call = KnowledgeDocuments(workspaces, platform), DoNotCallList(NumberPseudonyms(sealer).list_all)
-    agents = _make_agents(workspaces, knowledge, policies)
+    agents, webhook_policy = _make_agents(workspaces, knowledge, policies), policies.outbound_webhooks
     billing = _make_billing(policies, platform, workspaces, mailer, outside)
     return Services(
         accounts=accounts,
@@ -233,6 +241,7 @@ def make_services(
         knowledge=knowledge,
         knowledge_search=KnowledgeSearch(HttpEmbedder(policies.embedder, guard) if policies.embedder else None),
         privacy=make_privacy(workspaces, platform, sealer),
+        sso=make_single_sign_on(workspaces, accounts, sealer, guard, policies.sso, mailer.page("/sso/callback")),
         integrations=_make_integrations(workspaces, sealer, guard, policies),
         tools=make_tools(workspaces, sealer, checker.guard, RESERVED_NAMES),
         carriers=outside.carriers,

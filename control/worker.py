@@ -27,6 +27,7 @@ from control.calls.worker_tasks import calls_tasks
 from control.campaigns.worker_tasks import campaigns_tasks
 from control.db.duties import WorkerTasks, join_tasks
 from control.db.jobs import JobRetries
+from control.db.logins import WORKER, require_plain_login
 from control.db.pool import Pool, Timeouts, open_pool
 from control.integrations.bookings import make_action_runner
 from control.integrations.revocation import enqueue_workspace_revocations
@@ -40,6 +41,7 @@ from control.messages.worker_tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside
+from control.platform.audit_tasks import audit_tasks
 from control.platform.worker_tasks import platform_tasks
 from control.privacy.purged_objects import delete_workspace_objects
 from control.privacy.purged_rows import delete_workspace_rows
@@ -64,7 +66,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class BackgroundWorkerOptions:
-    """host, port: where /healthz and /metrics are served; port 0 takes a free one."""
+    """host, port: where /healthz and /metrics are served; port 0 takes a free one. allows_owner: whether the worker may
+    sign in to PostgreSQL as the tables' owner."""
 
     database_url: str
     keys: KeySets
@@ -74,6 +77,7 @@ class BackgroundWorkerOptions:
     outside: OutsideOptions
     carrier_recordings_deleted: bool = True
     unknown_calls_ended: bool = False
+    allows_owner: bool = False
     billing_ahead: timedelta = timedelta(0)
     accepts_unsigned: bool = False
     host: str = "127.0.0.1"
@@ -100,7 +104,7 @@ def make_worker_tasks(
         [
             accounts_tasks(pool, services.accounts, sender),
             _make_workspaces_tasks(services),
-            platform_tasks(services.platform, metrics.report_partitions),
+            *_make_platform_tasks(services, metrics),
             _make_tool_tasks(services),
             messages_tasks(pool, services.messages),
             outbound_webhooks_tasks(
@@ -133,6 +137,11 @@ def make_worker_tasks(
             webhooks_tasks(pool, services, WebhookMetrics(metrics.registry)),
         ]
     )
+
+
+def _make_platform_tasks(services: Services, metrics: WorkerMetrics) -> tuple[WorkerTasks, WorkerTasks]:
+    audit = audit_tasks(services.providers.sealer, metrics.audit_breaks.set)
+    return platform_tasks(services.platform, metrics.report_partitions), audit
 
 
 def _make_workspaces_tasks(services: Services) -> WorkerTasks:
@@ -187,7 +196,7 @@ def _make_billing_tasks(pool: Pool, services: Services, metrics: WorkerMetrics, 
 @asynccontextmanager
 async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[BackgroundWorker]:
     """A worker with its connections, closed after the block. Raises OSError, TimeoutError and asyncpg.PostgresError
-    without a database, and ValueError for an invalid email URL."""
+    without a database, LoginRefused, and ValueError for an invalid email URL."""
     sealer, metrics = Sealer(options.keys.vault), WorkerMetrics()
     authority = make_authority(options.keys, options.accepts_unsigned)
     authority.report = metrics.bus.count_forged
@@ -195,6 +204,8 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
     async with open_pool(
         options.database_url, size=options.pool_size, timeouts=options.timeouts, name="vocalized-worker"
     ) as pool:
+        if not options.allows_owner:
+            await require_plain_login(pool, WORKER)
         with closing(Passwords(options.policies.hashing)) as passwords:
             async with open_outside(options.outside, authority) as outside, watching_revocations(pool, authority):
                 services = make_services(sealer, options.policies, passwords, outside)

@@ -81,6 +81,11 @@ class WorkerMetrics:
             ["table"],
             registry=registry,
         )
+        self.audit_breaks = Gauge(
+            "vocalized_worker_audit_breaks",
+            "Places at which the audit log is not as it was sealed",
+            registry=registry,
+        )
         self.backup_last = Gauge(
             "vocalized_worker_backup_last", "Unix time of the last successful run", ["kind"], registry=registry
         )

@@ -80,9 +80,10 @@ def settings(services: Services, hash_cost: Mapping[str, str]) -> dict[str, str]
 
 @contextmanager
 def ours(environment: Mapping[str, str], core: int, log: Path) -> Iterator[Server]:
-    """Runs our API on one core."""
+    """Runs our API on one core, signed in to PostgreSQL as in production."""
     _run([sys.executable, "-m", "control", "migrate"], environment)
-    port = free_port()
+    port, name = free_port(), "VOCALIZED_DATABASE_URL"
+    environment = {**environment, name: environment[name].replace("//owner@", "//vocalized_api@", 1)}
     with _pinned([sys.executable, "-m", "control", "api", "--port", str(port)], environment, core, port, log) as server:
         yield server
 

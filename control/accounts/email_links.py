@@ -6,7 +6,15 @@ from uuid import UUID
 
 from control.accounts import store
 from control.accounts.email_delivery import EmailQueue
-from control.accounts.emails import password_changed_email, password_reset_email, verification_email
+from control.accounts.emails import (
+    own_password_changed_email,
+    password_changed_email,
+    password_reset_email,
+    second_factor_email,
+    verification_email,
+)
+from control.accounts.letter_limits import LetterLimits
+from control.accounts.model import OwnPassword
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
@@ -33,6 +41,7 @@ class EmailLinks:
         passwords: Passwords,
         throttle: SignInThrottle,
         sessions: Sessions,
+        limits: LetterLimits,
     ) -> None:
         self._policy = policy
         self._sealer = sealer
@@ -40,12 +49,15 @@ class EmailLinks:
         self._passwords = passwords
         self._throttle = throttle
         self._sessions = sessions
+        self._limits = limits
 
     async def send_verification(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Sends a link that confirms the address, unless it is confirmed already."""
+        """Sends a link that confirms the address, unless it is confirmed already. Raises TooManyRequests
+        (letter_limit)."""
         user = await store.lock(db, user_id)
         if user is None or user.is_verified:
             return
+        await self._limits.require(db, "confirmation", user.email, now)
         token, good_for = new_token(), timedelta(seconds=self._policy.verify_s)
         await store.insert_token(db, token.hash, "verify_email", user, now, now + good_for)
         link = self._email_queue.link("/verify-email", token.text)
@@ -70,10 +82,13 @@ class EmailLinks:
         await enqueue(db, PASSWORD_RESET_JOB, self._sealer.seal(email.encode(), _PURPOSE))
 
     async def send_password_reset(self, db: Connection, payload: bytes, now: datetime) -> None:
-        """Runs the job of `request_password_reset`. Raises shared.secrets.UnsealError."""
+        """Runs the job of `request_password_reset`. An address that was sent many links gets none, and the latest one
+        stays good. Raises shared.secrets.UnsealError."""
         found = await store.find_by_email(db, self._sealer.open(payload, _PURPOSE).decode())
         user = await store.lock(db, found.id) if found else None
         if user is None or not user.is_active:
+            return
+        if not await self._limits.admits(db, "password_reset", user.email, now):
             return
         token, good_for = new_token(), timedelta(seconds=self._policy.reset_s)
         await store.insert_token(db, token.hash, "reset_password", user, now, now + good_for)
@@ -94,6 +109,14 @@ class EmailLinks:
         await self._sessions.end_all(db, user.id, "password reset", now)
         await self._throttle.clear_failures(db, "user", user.email)
         await self._email_queue.enqueue(db, password_changed_email(user.email, user.name))
+
+    async def report_own_password(self, db: Connection, own: OwnPassword, ends_sessions: bool) -> None:
+        """Tells a person that their password was changed in a session."""
+        await self._email_queue.enqueue(db, own_password_changed_email(own.email, own.name, ends_sessions))
+
+    async def report_second_factor(self, db: Connection, email: str, name: str, is_enabled: bool) -> None:
+        """Tells a person that their second factor was enabled or removed."""
+        await self._email_queue.enqueue(db, second_factor_email(email, name, is_enabled))
 
 
 def _link_invalid() -> Invalid:

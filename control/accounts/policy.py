@@ -29,14 +29,20 @@ class SessionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:
-    """Wait after wrong passwords. free_failures: without a wait; each further one doubles it, from 2 s to max_wait_s.
+    """Wait after wrong passwords of an address at one network or device. free_failures: without a wait; each further
+    one doubles it, from 2 s to max_wait_s. forget_after_s: the count starts anew after so many seconds without a
+    failure.
 
-    forget_after_s: the count starts anew after so many seconds without a failure.
+    address_failures, network_failures: of an address from all networks, and of a network at all addresses, after which
+    sign-ins without a known device wait for the end of the window of window_s seconds that the first one began.
     """
 
     free_failures: int = 5
     max_wait_s: int = 900
     forget_after_s: int = DAY_S
+    address_failures: int = 100
+    network_failures: int = 200
+    window_s: int = 3_600
 
     def wait_s(self, failures: int) -> int:
         """Returns the seconds that an address waits after so many consecutive failures."""
@@ -49,12 +55,15 @@ class LockPolicy:
 @dataclass(frozen=True, slots=True)
 class AccountPolicy:
     """All times in seconds. refresh_grace_s: how long a used refresh token is accepted again, for clients that lose
-    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app."""
+    responses or refresh twice at once; 0 accepts none. issuer: our name in an authenticator app. recent_s: how long
+    after a sign-in, or a further proof of who they are, people may do sensitive things."""
 
     user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
     admin: SessionPolicy = SessionPolicy(idle_s=3_600, max_age_s=12 * 3_600)
+    sso: SessionPolicy = SessionPolicy(idle_s=12 * 3_600, max_age_s=12 * 3_600)
     lock: LockPolicy = LockPolicy()
     refresh_grace_s: int = 0
     verify_s: int = 2 * DAY_S
     reset_s: int = 3_600
     issuer: str = "Vocalized"
+    recent_s: int = 900

@@ -1,42 +1,48 @@
 """Users' accounts: sign-up, sign-in and sessions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from control.accounts import store, store_sessions
-from control.accounts.access_tokens import AccessTokens
+from control.accounts import store, store_sessions, store_sign_ins
+from control.accounts.access_tokens import AccessTokens, Audience
 from control.accounts.admins import AdminAccounts
 from control.accounts.deactivation import sign_in_refused
+from control.accounts.devices import DeviceTokens
 from control.accounts.email_delivery import EmailQueue
 from control.accounts.email_links import EmailLinks
-from control.accounts.model import User
+from control.accounts.letter_limits import LetterLimits
+from control.accounts.model import PresentedCredentials, User
+from control.accounts.own_account import OwnAccount
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import PasswordCheck, Passwords
 from control.accounts.policy import AccountPolicy
+from control.accounts.second_factors import SecondFactors
 from control.accounts.sessions import Origin, Sessions, SessionTokens
-from control.accounts.sign_in_throttle import SignInThrottle
+from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
 from control.accounts.store import Credentials
 from control.accounts.user_administration import UserAdministration
 from control.db.pool import Connection
 from control.db.scope import enter_user
 from control.platform.service import Platform
-from shared.errors import Conflict, Forbidden
+from shared.errors import Conflict, Forbidden, Unauthorised
 from shared.ids import new_id
 from shared.secrets import Sealer
 
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """A user and their new session's tokens."""
+    """A user and their new session's tokens. device_token: proves at the next sign-in that the client is known."""
 
     user: User
     tokens: SessionTokens
+    device_token: str
 
 
 class Accounts:
     """Accounts of users. admins: accounts of the staff. user_administration: what the staff does to users. email_links:
-    confirmation and reset by e-mail."""
+    confirmation and reset by e-mail. own, second_factors: what users do to their own account."""
 
     def __init__(
         self,
@@ -50,17 +56,30 @@ class Accounts:
     ) -> None:
         self._passwords = passwords
         self._platform = platform
-        self._throttle = SignInThrottle(passwords, policy.lock)
+        self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
         self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
-        self.email_links = EmailLinks(policy, sealer, email_queue, passwords, self._throttle, self._sessions)
-        self.user_administration = UserAdministration(self._sessions)
-        self.admins = AdminAccounts(
-            throttle=self._throttle,
+        self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
+        self.letter_limits = LetterLimits(platform)
+        self.email_links = EmailLinks(
+            policy=policy,
             sealer=sealer,
+            email_queue=email_queue,
+            passwords=passwords,
+            throttle=throttle,
+            sessions=self._sessions,
+            limits=self.letter_limits,
+        )
+        self.user_administration = UserAdministration(self._sessions)
+        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
+        self.own = _make_own_account("user", throttle, passwords, self.second_factors, policy)
+        staff_factors = SecondFactors("admin", throttle, sealer, policy.issuer)
+        self.admins = AdminAccounts(
+            throttle=throttle,
             passwords=passwords,
             platform=platform,
-            issuer=policy.issuer,
             sessions=Sessions("admin", tokens, policy.admin, policy.refresh_grace_s),
+            second_factors=staff_factors,
+            own=_make_own_account("admin", throttle, passwords, staff_factors, policy),
         )
 
     async def sign_up(
@@ -73,7 +92,13 @@ class Accounts:
             raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
         user = await self.create_user(db, email, name, password, verified=False, now=now)
         await self.email_links.send_verification(db, user.id, now)
-        return SignInResult(user, await self.start_session(db, user.id, origin, now))
+        return await self.sign_in_new(db, user, origin, now)
+
+    async def sign_in_new(self, db: Connection, user: User, origin: Origin, now: datetime) -> SignInResult:
+        """Signs in a user whose account was just made; enters their scope."""
+        tokens = await self.start_session(db, user.id, origin, now)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
 
     async def create_user(
         self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
@@ -89,30 +114,46 @@ class Accounts:
             raise _email_taken()
         return user
 
-    async def sign_in(self, db: Connection, email: str, password: str, origin: Origin, now: datetime) -> SignInResult:
-        """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; session_over when the account
-        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
-        found, check = await self._check(db, email, password, now)
+    async def sign_in(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; totp_required when only the
+        code is missing; totp_invalid, recovery_code_invalid; session_over when the account changed meanwhile),
+        Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
+        attempt = self._attempt(presented, origin, now)
+        found, check = await self._check(db, attempt, presented, origin, now)
         tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
         if check.needs_rehash:
-            await store.set_password(db, found.user.id, await self._passwords.hash(password), now)
-        return SignInResult(found.user, tokens)
+            await store.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
+        return SignInResult(found.user, tokens, self._throttle.device_token(attempt, presented.device, now))
 
-    async def authenticate(self, db: Connection, email: str, password: str, now: datetime) -> User:
+    async def authenticate(
+        self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
+    ) -> User:
         """Returns the user with this password, without a session. Raises what `sign_in` raises."""
-        found, _ = await self._check(db, email, password, now)
+        found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
         return found.user
 
+    def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
+        return self._throttle.attempt("user", presented.email, origin.address, presented.device, now)
+
     async def _check(
-        self, db: Connection, email: str, password: str, now: datetime
+        self,
+        db: Connection,
+        attempt: SignInAttempt,
+        presented: PresentedCredentials,
+        origin: Origin,
+        now: datetime,
     ) -> tuple[Credentials, PasswordCheck]:
-        found = await store.find_credentials(db, email)
+        found = await store.find_credentials(db, presented.email)
         known = found.password_hash if found else None
-        check = await self._throttle.check_password(db, "user", email, known, password, now)
+        check = await self._throttle.check_password(db, attempt, known, presented.password, now)
         assert found is not None  # without an account no password is correct
         if not found.user.is_active:
             raise sign_in_refused()
-        await self._throttle.accept(db, "user", email, now)
+        if found.has_totp:
+            await self.second_factors.require_at_sign_in(db, found.user.id, presented.code, origin, now)
+        await self._throttle.accept(db, attempt, now)
         return found, check
 
     async def start_session(
@@ -123,6 +164,27 @@ class Accounts:
         tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens
+
+    async def sign_in_by_sso(
+        self, db: Connection, user_id: UUID, workspace_id: UUID, origin: Origin, now: datetime
+    ) -> SignInResult:
+        """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
+        (account_deactivated), Unauthorised (session_over)."""
+        user = await store.find(db, user_id)
+        if user is None:
+            raise Unauthorised("The account was deleted at this moment.", code="session_over")
+        if not user.is_active:
+            raise sign_in_refused()
+        tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
+        await enter_user(db, user_id)
+        attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
+        return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def end_sso_sessions(
+        self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
+    ) -> None:
+        """Ends the sessions of these users that a workspace's provider began."""
+        await store_sessions.revoke_sso(db, user_ids, workspace_id, why, now)
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
         """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
@@ -142,7 +204,18 @@ class Accounts:
 
     async def purge(self, db: Connection, now: datetime, most: int) -> int:
         """Deletes expired sessions, tokens and failure counts, up to `most` of each; returns how many in all."""
-        return await store_sessions.purge(db, now, self._throttle.oldest_relevant_failure(now), most)
+        forget = self._throttle.oldest_relevant_failure(now)
+        sessions = await store_sessions.purge(db, now, forget, most)
+        letters = await self.letter_limits.purge(db, now, most)
+        return sessions + letters + await store_sign_ins.purge(db, forget, most)
+
+
+def _make_own_account(
+    audience: Audience, throttle: SignInThrottle, passwords: Passwords, factors: SecondFactors, policy: AccountPolicy
+) -> OwnAccount:
+    return OwnAccount(
+        audience, throttle=throttle, passwords=passwords, second_factors=factors, recent_s=policy.recent_s
+    )
 
 
 def _email_taken() -> Conflict:

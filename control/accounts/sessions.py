@@ -47,13 +47,27 @@ class Sessions:
         self._grace = timedelta(seconds=grace_s)
 
     async def begin(
-        self, db: Connection, owner_id: UUID, origin: Origin, now: datetime, known: str | None = None
+        self,
+        db: Connection,
+        owner_id: UUID,
+        origin: Origin,
+        now: datetime,
+        known: str | None = None,
+        sso_workspace_id: UUID | None = None,
     ) -> SessionTokens:
         """Starts a session. known: the hash that the password was checked against; hashing takes long enough for the
-        account to change meanwhile. Raises Unauthorised (session_over) when it did."""
+        account to change meanwhile. sso_workspace_id: whose provider signed the user in. Raises Unauthorised
+        (session_over) when the account changed."""
         token, ends = new_token(), now + timedelta(seconds=self._policy.max_age_s)
         session = NewSession(
-            UUID(new_id()), owner_id, token.hash, self._idle_end(now, ends), ends, origin.address, origin.user_agent
+            id=UUID(new_id()),
+            owner_id=owner_id,
+            token=token.hash,
+            token_expires_at=self._idle_end(now, ends),
+            expires_at=ends,
+            address=origin.address,
+            user_agent=origin.user_agent,
+            sso_workspace_id=sso_workspace_id,
         )
         if not await store_sessions.insert(db, self._audience, session, now, known):
             raise Unauthorised("The account was changed at this moment; sign in again.", code="session_over")

@@ -1,73 +1,170 @@
-"""Password check of a sign-in with a growing wait after failures; unknown addresses are treated like known ones."""
+"""Password check of a sign-in with growing waits after failures; unknown addresses are treated like known ones.
 
-from datetime import datetime, timedelta
+Failures are counted for an address at a network (or at a known device), so that nobody makes another one wait by
+guessing from elsewhere. Two further counts bound guesses that are spread: of one address over many networks, and of one
+network over many addresses. Known devices pass these two.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import ceil
+from typing import Final
 
-from control.accounts import store_sessions
+from control.accounts import store_sign_ins
 from control.accounts.access_tokens import Audience
+from control.accounts.devices import DeviceTokens
+from control.accounts.networks import network_of
 from control.accounts.passwords import PasswordCheck, Passwords
 from control.accounts.policy import LockPolicy
+from control.accounts.store_sign_ins import CountedFailure, FailureCount
 from control.db.pool import Connection
 from shared.errors import TooManyRequests, Unauthorised
+
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAttempt:
+    """Who signs in. network: where the request comes from. device: the id of a known device of this address; None
+    without proof of one."""
+
+    audience: Audience
+    email: str
+    network: str
+    device: bytes | None = None
+
+    @property
+    def source(self) -> bytes:
+        """The address at this network, or at this device."""
+        if self.device is not None:
+            return _subject("device", self.email, self.device.hex())
+        return _subject("address at network", self.email, self.network)
+
+    @property
+    def codes(self) -> bytes:
+        """Codes of the second factor, which only those try who know the password: wherever they come from."""
+        return _subject("codes", self.email)
 
 
 class SignInThrottle:
     """Checks passwords and counts failures in the database, so that the count holds across restarts and processes."""
 
-    def __init__(self, passwords: Passwords, policy: LockPolicy) -> None:
+    def __init__(self, passwords: Passwords, policy: LockPolicy, devices: DeviceTokens) -> None:
         self._passwords = passwords
         self._policy = policy
+        self._devices = devices
+
+    def attempt(self, audience: Audience, email: str, address: str, device: str | None, now: datetime) -> SignInAttempt:
+        """address: the client's IP. device: the token that it presented."""
+        known = self._devices.read(audience, email, device, now) if device else None
+        return SignInAttempt(audience, email, network_of(address), known)
+
+    def device_token(self, attempt: SignInAttempt, presented: str | None, now: datetime) -> str:
+        """The token that the client keeps after its sign-in."""
+        return self._devices.renewed(attempt.audience, attempt.email, presented or "", now)
 
     async def check_password(
-        self, db: Connection, audience: Audience, email: str, known: str | None, password: str, now: datetime
+        self, db: Connection, attempt: SignInAttempt, known: str | None, password: str, now: datetime
     ) -> PasswordCheck:
         """Checks the password. Raises TooManyRequests (before the check), Unauthorised, Unavailable.
 
         known: the hash; None for an unknown account, refused after the same work. Call `accept` when the whole sign-in
         succeeds.
         """
-        await self.refuse_locked(db, audience, email, now)
+        await self.refuse_locked(db, attempt, now)
         verdict = await self._passwords.check(known, password)
         if not verdict.is_correct:
-            raise await self.count_failure(db, audience, email, now)
+            raise await self.count_failure(db, attempt, now)
         return verdict
 
-    async def refuse_locked(self, db: Connection, audience: Audience, email: str, now: datetime) -> bool:
-        """Returns whether failures are recorded. Raises TooManyRequests while the address has to wait."""
-        recorded, until = await store_sessions.locked_until(db, audience, address_hash(email))
-        if until is not None and until > now:
-            raise TooManyRequests(
-                "Too many wrong sign-ins; wait before the next.",
-                code="sign_in_locked",
-                retry_after_s=ceil((until - now).total_seconds()),
-            )
-        return recorded
+    async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
+        """Raises TooManyRequests while the sign-in has to wait."""
+        spread = self._spread_limits(attempt)
+        counts = await store_sign_ins.select_counts(db, attempt.audience, [attempt.source, *spread])
+        waits = [_lock_end(counts.get(attempt.source))]
+        waits += [self._window_end(counts.get(subject), most) for subject, most in spread.items()]
+        _refuse(max(waits), now)
 
-    async def count_failure(self, db: Connection, audience: Audience, email: str, now: datetime) -> Unauthorised:
+    async def refuse_codes(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
+        """Raises TooManyRequests while codes of the account's second factor have to wait."""
+        counts = await store_sign_ins.select_counts(db, attempt.audience, [attempt.codes])
+        _refuse(_lock_end(counts.get(attempt.codes)), now)
+
+    async def count_failure(self, db: Connection, attempt: SignInAttempt, now: datetime) -> Unauthorised:
         """Counts a failure; returns the error to raise, which commits the count."""
-        key, forget = address_hash(email), now - timedelta(seconds=self._policy.forget_after_s)
-        failures = await store_sessions.count_failure(db, audience, key, now, forget)
-        wait_s = self._policy.wait_s(failures)
-        if wait_s:
-            await store_sessions.lock_address(db, audience, key, now + timedelta(seconds=wait_s))
+        await self._count(db, attempt, attempt.source, self._spread_limits(attempt), now)
         return Unauthorised("Address or password is wrong.", code="invalid_credentials", commits=True)
 
-    async def accept(self, db: Connection, audience: Audience, email: str, now: datetime) -> None:
-        """Clears the failures after a successful sign-in. Raises TooManyRequests when concurrent guesses have locked
-        the address meanwhile: otherwise many concurrent guesses would escape the wait."""
-        if await self.refuse_locked(db, audience, email, now):
-            await self.clear_failures(db, audience, email)
+    async def count_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
+        """Counts a wrong code of the second factor."""
+        await self._count(db, attempt, attempt.codes, {}, now)
+
+    async def accept(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
+        """Clears the failures of this source after a successful sign-in. Raises TooManyRequests when concurrent guesses
+        have locked it meanwhile: otherwise many concurrent guesses would escape the wait."""
+        await self.refuse_locked(db, attempt, now)
+        await store_sign_ins.delete_subject(db, attempt.audience, attempt.source)
+
+    async def accept_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
+        """As `accept`, of codes."""
+        await self.refuse_codes(db, attempt, now)
+        await store_sign_ins.delete_subject(db, attempt.audience, attempt.codes)
 
     async def clear_failures(self, db: Connection, audience: Audience, email: str) -> None:
-        """Clears the failures, as after a reset by e-mail."""
-        await store_sessions.delete_failures(db, audience, address_hash(email))
+        """Clears all failures of an address, as after a reset by e-mail."""
+        await store_sign_ins.delete_address(db, audience, address_hash(email))
 
     def oldest_relevant_failure(self, now: datetime) -> datetime:
         """Returns the moment before which recorded failures may be deleted."""
-        return now - timedelta(seconds=max(self._policy.forget_after_s, self._policy.max_wait_s))
+        policy = self._policy
+        return now - timedelta(seconds=max(policy.forget_after_s, policy.max_wait_s, policy.window_s))
+
+    def _spread_limits(self, attempt: SignInAttempt) -> dict[bytes, int]:
+        """Failures within the window after which sign-ins wait for its end, by subject. None of a known device."""
+        if attempt.device is not None:
+            return {}
+        return {
+            _subject("address", attempt.email): self._policy.address_failures,
+            _subject("network", attempt.network): self._policy.network_failures,
+        }
+
+    def _window_end(self, count: FailureCount | None, most: int) -> datetime:
+        if count is None or count.failures < most:
+            return _LONG_AGO
+        return count.started_at + timedelta(seconds=self._policy.window_s)
+
+    async def _count(
+        self, db: Connection, attempt: SignInAttempt, source: bytes, spread: dict[bytes, int], now: datetime
+    ) -> None:
+        policy, address = self._policy, address_hash(attempt.email)
+        forget = now - timedelta(seconds=policy.forget_after_s)
+        counted = [CountedFailure(source, address, _LONG_AGO, forget)]
+        for subject in spread:
+            owner = None if subject == _subject("network", attempt.network) else address
+            counted.append(CountedFailure(subject, owner, now - timedelta(seconds=policy.window_s), _LONG_AGO))
+        failures = await store_sign_ins.count_failures(db, attempt.audience, counted, now)
+        if wait_s := policy.wait_s(failures[source]):
+            await store_sign_ins.lock_subject(db, attempt.audience, source, now + timedelta(seconds=wait_s))
 
 
 def address_hash(email: str) -> bytes:
-    """Under which an address's failures are counted."""
+    """Under which an address's failures are found."""
     return sha256(email.encode()).digest()
+
+
+def _subject(kind: str, *parts: str) -> bytes:
+    return sha256("\0".join((kind, *parts)).encode()).digest()
+
+
+def _lock_end(count: FailureCount | None) -> datetime:
+    return _LONG_AGO if count is None or count.locked_until is None else count.locked_until
+
+
+def _refuse(until: datetime, now: datetime) -> None:
+    if until > now:
+        raise TooManyRequests(
+            "Too many wrong sign-ins; wait before the next.",
+            code="sign_in_locked",
+            retry_after_s=ceil((until - now).total_seconds()),
+        )

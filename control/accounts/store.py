@@ -19,10 +19,11 @@ _ORDER: Final = Keyset(("created_at", "id"), "SELECT created_at, id FROM users W
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user with the hash of the password."""
+    """A user with the hash of the password. has_totp: a second factor is enabled."""
 
     user: User
     password_hash: str
+    has_totp: bool
 
 
 async def insert(
@@ -67,8 +68,8 @@ async def find_by_email(db: Connection, email: str) -> User | None:
 
 async def find_credentials(db: Connection, email: str) -> Credentials | None:
     """By address, with the hash of the password."""
-    row = await db.fetchrow(f"SELECT {_COLUMNS}, password_hash FROM users WHERE email = $1", email)
-    return Credentials(_user(row), row["password_hash"]) if row else None
+    row = await db.fetchrow(f"SELECT {_COLUMNS}, password_hash, totp_enabled_at FROM users WHERE email = $1", email)
+    return Credentials(_user(row), row["password_hash"], row["totp_enabled_at"] is not None) if row else None
 
 
 async def set_password(db: Connection, user_id: UUID, password_hash: str, now: datetime) -> None:

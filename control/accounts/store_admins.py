@@ -55,38 +55,6 @@ async def set_password(db: Connection, admin_id: UUID, password_hash: str, now: 
     )
 
 
-async def offer_totp(db: Connection, admin_id: UUID, sealed: bytes, now: datetime) -> bool:
-    """Stores a secret that is not confirmed yet; False when one is enabled."""
-    return _hit(
-        await db.execute(
-            "UPDATE admins SET totp_secret = $2, updated_at = $3 WHERE id = $1 AND totp_enabled_at IS NULL",
-            admin_id, sealed, now,
-        )
-    )  # fmt: skip
-
-
-async def use_step(db: Connection, admin_id: UUID, step: int) -> bool:
-    """Marks a code's time step as used; False when that or a later one was used before."""
-    return _hit(
-        await db.execute("UPDATE admins SET totp_last_step = $2 WHERE id = $1 AND totp_last_step < $2", admin_id, step)
-    )
-
-
-async def enable_totp(db: Connection, admin_id: UUID, now: datetime) -> None:
-    """Enables the second factor: each sign-in needs a code."""
-    await db.execute(
-        "UPDATE admins SET totp_enabled_at = $2, updated_at = $2 WHERE id = $1 AND totp_enabled_at IS NULL",
-        admin_id, now,
-    )  # fmt: skip
-
-
-async def remove_totp(db: Connection, admin_id: UUID, now: datetime) -> None:
-    """Removes the second factor."""
-    await db.execute(
-        "UPDATE admins SET totp_secret = NULL, totp_enabled_at = NULL, updated_at = $2 WHERE id = $1", admin_id, now
-    )
-
-
 async def set_active(db: Connection, admin_id: UUID, is_active: bool, now: datetime) -> None:
     """Says whether the admin may sign in."""
     await db.execute("UPDATE admins SET is_active = $2, updated_at = $3 WHERE id = $1", admin_id, is_active, now)
@@ -104,7 +72,3 @@ def _admin(row: Any) -> Admin:
 
 def _secrets(row: Any) -> AdminSecrets:
     return AdminSecrets(_admin(row), row["password_hash"], row["totp_secret"])
-
-
-def _hit(done: object) -> bool:
-    return str(done) == "UPDATE 1"

@@ -1,5 +1,6 @@
-"""SQL of sessions, their refresh tokens, and failed sign-ins."""
+"""SQL of sessions and their refresh tokens."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,8 @@ _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"),
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session to insert. token: hash of the first refresh token."""
+    """A session to insert. token: hash of the first refresh token. sso_workspace_id: whose provider signed the user in;
+    None for a password."""
 
     id: UUID
     owner_id: UUID
@@ -23,6 +25,7 @@ class NewSession:
     expires_at: datetime
     address: str
     user_agent: str
+    sso_workspace_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,13 @@ async def insert(db: Connection, audience: Audience, session: NewSession, now: d
             WHERE id = $2 AND is_active AND ($9::text IS NULL OR password_hash = $9) RETURNING id
         ),
         session AS (
-            INSERT INTO sessions (id, {column}, created_at, expires_at, address, user_agent)
-            SELECT $1, id, $8, $5, $6, $7 FROM owner RETURNING id
+            INSERT INTO sessions (id, {column}, created_at, expires_at, address, user_agent, sso_workspace_id)
+            SELECT $1, id, $8, $5, $6, $7, $10 FROM owner RETURNING id
         )
         INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) SELECT $3, id, $8, $4 FROM session
         """,
         *(session.id, session.owner_id, session.token, session.token_expires_at, session.expires_at),
-        *(session.address or None, session.user_agent, now, known),
+        *(session.address or None, session.user_agent, now, known, session.sso_workspace_id),
     )
     return bool(done == "INSERT 0 1")
 
@@ -118,6 +121,15 @@ async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> N
     )  # fmt: skip
 
 
+async def revoke_sso(db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime) -> None:
+    """Ends the sessions of these users that a workspace's provider began."""
+    await db.execute(
+        "UPDATE sessions SET revoked_at = $4, revoked_why = $3 "
+        "WHERE user_id = ANY ($1::uuid[]) AND revoked_at IS NULL AND sso_workspace_id = $2",
+        list(user_ids), workspace_id, why, now,
+    )  # fmt: skip
+
+
 async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: str, now: datetime) -> None:
     """Ends all sessions of an owner."""
     column, _ = _OWNERS[audience]
@@ -125,41 +137,6 @@ async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: st
         f"UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE {column} = $1 AND revoked_at IS NULL",
         owner_id, why, now,
     )  # fmt: skip
-
-
-async def locked_until(db: Connection, audience: Audience, address: bytes) -> tuple[bool, datetime | None]:
-    """Returns whether failures of this address are recorded, and until when it has to wait."""
-    row = await db.fetchrow(
-        "SELECT locked_until FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address
-    )
-    return (True, row["locked_until"]) if row else (False, None)
-
-
-async def count_failure(db: Connection, audience: Audience, address: bytes, now: datetime, forget: datetime) -> int:
-    """Counts a failure; returns the consecutive ones. forget: the count starts anew if the last one is older."""
-    failures: int = await db.fetchval(
-        """
-        INSERT INTO failed_sign_ins AS f (audience, address_hash, failures, last_at) VALUES ($1, $2, 1, $3)
-        ON CONFLICT (audience, address_hash) DO UPDATE
-            SET failures = CASE WHEN f.last_at < $4 THEN 1 ELSE f.failures + 1 END, last_at = $3
-        RETURNING failures
-        """,
-        audience, address, now, forget,
-    )  # fmt: skip
-    return failures
-
-
-async def lock_address(db: Connection, audience: Audience, address: bytes, until: datetime) -> None:
-    """Refuses sign-ins with this address before `until`."""
-    await db.execute(
-        "UPDATE failed_sign_ins SET locked_until = $3 WHERE audience = $1 AND address_hash = $2",
-        audience, address, until,
-    )  # fmt: skip
-
-
-async def delete_failures(db: Connection, audience: Audience, address: bytes) -> None:
-    """Deletes the count of an address."""
-    await db.execute("DELETE FROM failed_sign_ins WHERE audience = $1 AND address_hash = $2", audience, address)
 
 
 async def purge(db: Connection, now: datetime, forget: datetime, most: int) -> int:

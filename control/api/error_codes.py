@@ -11,6 +11,9 @@ from control.http.api_reference import ErrorCode
 _SIGN_IN: Final = "401 invalid_credentials, 401 session_over, 403 account_deactivated, 429 sign_in_locked"
 _REFRESH: Final = "401 session_over, 401 refresh_token_reused, 401 account_deactivated"
 _SECOND_FACTOR: Final = "401 totp_invalid, 401 recovery_code_invalid, 429 sign_in_locked"
+_PASSWORD_AGAIN: Final = "401 invalid_credentials, 429 sign_in_locked"
+_NEW_OWN_PASSWORD: Final = f"{_PASSWORD_AGAIN}, 409 password_changed, 422 weak_password"
+_PROOF: Final = f"{_PASSWORD_AGAIN}, {_SECOND_FACTOR}, 409 totp_not_enabled"
 _NEW_USER: Final = "409 email_taken, 422 weak_password"
 _INVITATION: Final = (
     "409 already_member, 409 invitation_accepted, 409 invitation_expired, 409 invitation_revoked, 409 member_limit, "
@@ -95,19 +98,43 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_rank_providers": _RANGE,
     "admin_get_costs": _RANGE,
     "sign_up": f"{_NEW_USER}, 403 signup_closed, 401 session_over",
-    "log_in": _SIGN_IN,
+    "log_in": f"{_SIGN_IN}, 401 totp_required, 401 totp_invalid, 401 recovery_code_invalid",
+    "change_password": _NEW_OWN_PASSWORD,
+    "reauthenticate": _PROOF,
+    "end_own_session": "404 session_not_found",
+    "begin_totp": f"{_PASSWORD_AGAIN}, 409 totp_enabled",
+    "confirm_totp": f"{_SECOND_FACTOR}, 409 totp_enabled, 409 totp_not_begun",
+    "remove_totp": f"{_SECOND_FACTOR}, 409 totp_not_enabled",
+    "replace_recovery_codes": f"{_SECOND_FACTOR}, 409 totp_not_enabled",
+    "change_sign_in_rules": "409 second_factor_missing, 409 workspace_suspended",
+    "admin_change_password": _NEW_OWN_PASSWORD,
+    "admin_reauthenticate": _PROOF,
+    "admin_end_own_session": "404 session_not_found",
     "refresh": _REFRESH,
     "verify_email": "422 token_invalid",
     "reset_password": "422 token_invalid, 422 weak_password",
     "create_workspace": "409 tier_not_priced, 409 workspace_limit, 422 timezone_unknown",
     "get_workspace": "404 tier_not_found",
     "update_workspace": "409 workspace_suspended, 422 timezone_unknown, 422 disclosure_text_missing",
-    "invite_member": "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended",
+    "resend_verification": "429 letter_limit",
+    "invite_member": (
+        "403 email_unverified, 409 already_member, 409 member_limit, 409 workspace_suspended, 429 letter_limit"
+    ),
     "change_member": "404 member_not_found, 409 last_owner",
     "remove_member": "404 member_not_found, 409 last_owner",
     "revoke_invitation": "404 invitation_not_found",
     "accept_invitation": f"{_INVITATION}, 403 invitation_address",
     "sign_up_invited": f"{_INVITATION}, {_NEW_USER}, 401 session_over",
+    "change_sso": "409 domain_unproven, 409 workspace_suspended, 422 client_secret_missing, 422 issuer_refused",
+    "remove_sso": "404 sso_not_found",
+    "add_sso_domain": "409 domain_exists, 409 domain_limit, 409 workspace_suspended, 422 domain_invalid",
+    "prove_sso_domain": "404 sso_domain_not_found, 409 domain_taken, 409 proof_missing, 409 proof_unavailable",
+    "remove_sso_domain": "404 sso_domain_not_found",
+    "begin_sso": "404 sso_not_found, 503 provider_away",
+    "complete_sso": (
+        "401 session_over, 401 sso_over, 401 sso_refused, 403 account_deactivated, 403 sso_domain, 404 tier_not_found, "
+        "404 workspace_not_found, 409 email_taken, 409 member_limit, 422 issuer_mismatch, 503 provider_away"
+    ),
     "create_api_key": "409 api_key_limit, 422 expiry_in_the_past",
     "change_api_key": "404 api_key_not_found, 422 scopes_widened, 422 expiry_in_the_past",
     "rotate_api_key": "404 api_key_not_found, 409 api_key_expired, 409 secret_limit",
@@ -220,7 +247,7 @@ _CODES: Final[Mapping[str, str]] = {
     ),
     "admin_refresh": _REFRESH,
     "admin_enrol_totp": f"{_SIGN_IN}, 409 totp_enabled",
-    "admin_begin_totp": "409 totp_enabled",
+    "admin_begin_totp": f"{_PASSWORD_AGAIN}, 409 totp_enabled",
     "admin_confirm_totp": f"{_SECOND_FACTOR}, 409 totp_enabled, 409 totp_not_begun",
     "admin_remove_totp": f"{_SECOND_FACTOR}, 403 totp_setup_required, 409 totp_not_enabled",
     "admin_replace_recovery_codes": f"{_SECOND_FACTOR}, 409 totp_not_enabled",

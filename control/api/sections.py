@@ -30,6 +30,8 @@ SECTIONS: Final = (
     Section("Billing", "The running period, closed periods, invoices, and the limit of what a workspace may spend."),
     Section("Members", "The people of a workspace and their roles."),
     Section("Invitations", "Invitations to a workspace, for those who sent them and those who got them."),
+    Section("Sign in rules", "What a workspace demands of its members' sign-in."),
+    Section("Sso", "Single sign-on at a workspace's own provider of OpenID Connect."),
     Section("Api keys", "Keys with which a workspace's own systems use the API, each with scopes of its own."),
     Section("Admin: auth", "Sign-in of the platform's staff, with a second factor."),
     Section("Admin: dashboard", "Figures of the platform."),

@@ -20,8 +20,11 @@ from control.backups.model import BackupFailed, BackupManifest, CheckReport, Dat
 from control.backups.programs import hash_schema, restore
 from control.backups.read_database import find_newest_call, has_role, select_facts, select_sealed_keys
 from control.calls.records import CallRecords
+from control.db.logins import PLATFORM
 from control.db.pool import ROLE, Timeouts, open_pool
 from control.db.scope import enter_platform, enter_workspace
+from control.platform.audit_seals import audit_keys
+from control.platform.audit_verification import verify_log
 from control.voice.keys import open_key
 from shared.errors import Problem
 from shared.logs import error_fields
@@ -82,6 +85,7 @@ async def _compare(url: str, manifest: BackupManifest, sealer: Sealer | None) ->
         _compare_protection(manifest.facts, facts),
         await _read_as_programs(url),
         _open_sealed(sealed, sealer),
+        await _verify_audit_log(url, sealer),
     ]
 
 
@@ -134,8 +138,20 @@ def _open_sealed(sealed: Mapping[str, bytes], sealer: Sealer | None) -> Finding:
         return Finding(None, "sealed values were not opened: VOCALIZED_VAULT_KEYS is not set")
     closed = [provider for provider, key in sealed.items() if open_key(sealer, key) is None]
     if closed:
-        return Finding(False, f"VOCALIZED_SECRET_KEYS does not open the key of: {', '.join(closed)}")
+        return Finding(False, f"VOCALIZED_VAULT_KEYS does not open the key of: {', '.join(closed)}")
     return Finding(True, f"VOCALIZED_VAULT_KEYS opens all {len(sealed)} sealed keys of providers")
+
+
+async def _verify_audit_log(url: str, sealer: Sealer | None) -> Finding:
+    if sealer is None:
+        return Finding(None, "the audit log's seals were not verified: VOCALIZED_VAULT_KEYS is not set")
+    pool = open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-backups", role=None)
+    async with pool as connections, connections.transaction() as db:
+        verdict = await verify_log(db, audit_keys(sealer))
+    if verdict.breaks:
+        return Finding(False, f"the audit log is not as it was sealed, at {len(verdict.breaks)} places or more")
+    unsealed = f", {verdict.unsealed:,} not sealed yet" if verdict.unsealed else ""
+    return Finding(True, f"audit log: {verdict.entries:,} entries in {verdict.seals:,} seals as sealed{unsealed}")
 
 
 @asynccontextmanager
@@ -163,7 +179,7 @@ async def _drop(server_url: str, name: str) -> None:
 
 async def _create_roles(db: asyncpg.Connection, manifest: BackupManifest) -> None:
     """A dump holds no roles. Those that rights are granted to or by must exist, with this user as a member."""
-    for role in sorted({ROLE, *manifest.facts.roles}):
+    for role in sorted({ROLE, PLATFORM, *manifest.facts.roles}):
         quoted = '"' + role.replace('"', '""') + '"'
         if not await has_role(db, role):
             await db.execute(f"CREATE ROLE {quoted} NOLOGIN")

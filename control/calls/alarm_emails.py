@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from control.accounts.email_delivery import Email
+from control.accounts.letter_names import letter_name
 from control.calls.store_alarms import AlarmKind, UnusualCalls
 
 _WHAT: Final[Mapping[AlarmKind, str]] = {
@@ -17,7 +18,7 @@ _WHAT: Final[Mapping[AlarmKind, str]] = {
 def alarm_email(to: str, workspace: str, found: UnusualCalls) -> Email:
     """workspace: its name; empty for all workspaces together. The figures are those of the moment."""
     what = _WHAT[found.kind].format(figure=found.figure)
-    about = f'The workspace "{workspace}" calls unusually: {what}.' if workspace else f"Attention: {what}."
+    about = f'The workspace "{letter_name(workspace)}" calls unusually: {what}.' if workspace else f"Attention: {what}."
     return Email(
         to,
         "Unusual calls on Vocalized",

@@ -1,9 +1,11 @@
 """Pool of connections to PostgreSQL. All use the role that row-level security applies to; each wait is bounded."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -39,9 +41,14 @@ class PoolExhausted(Exception):
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that is not reset on release: only its role outlives a transaction."""
+    """A connection that is not reset on release: only its role outlives a transaction. proof: a secret of this
+    connection, which enters scopes (`control/db/scope.py`); it goes to the server as a parameter only."""
 
-    __slots__ = ()
+    __slots__ = ("proof",)
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.proof = secrets.token_urlsafe(32)
 
     def get_reset_query(self) -> str:
         """Returns no query, which saves a round trip per use."""
@@ -81,13 +88,13 @@ class Pool:
 
 @asynccontextmanager
 async def open_pool(
-    url: str, *, size: int, timeouts: Timeouts = Timeouts(), name: str = "vocalized", role: str = ROLE
+    url: str, *, size: int, timeouts: Timeouts = Timeouts(), name: str = "vocalized", role: str | None = ROLE
 ) -> AsyncIterator[Pool]:
     """Yields a pool of at most `size` connections. Opens the first at once, so that a wrong `url` fails here.
 
     `url`: postgresql://user:password@host:port/database, or for a Unix socket postgresql://user@/database?host=/folder.
-    `name`: application_name of the sessions. Raises OSError, TimeoutError or asyncpg.PostgresError. At the end of the
-    block connections in use have `timeouts.command` to be released.
+    `name`: application_name of the sessions. `role`: None stays the user of `url`. Raises OSError, TimeoutError or
+    asyncpg.PostgresError. At the end of the block connections in use have `timeouts.command` to be released.
     """
 
     async def prepare(connection: Connection) -> None:
@@ -109,12 +116,18 @@ async def open_pool(
         await _close(driver, timeouts.command)
 
 
-async def _prepare(connection: Connection, role: str, timeouts: Timeouts) -> None:
-    """Sets role and timeouts in one round trip, as statements: a connection pooler drops startup parameters."""
-    await connection.execute(
-        f'SET ROLE "{role}"; SET statement_timeout = {_milliseconds(timeouts.statement)}; '
-        f"SET idle_in_transaction_session_timeout = {_milliseconds(timeouts.idle_in_transaction)}"
-    )
+async def _prepare(connection: Connection, role: str | None, timeouts: Timeouts) -> None:
+    """Sets role and timeouts in one round trip, as statements: a connection pooler drops startup parameters. With the
+    programs' role, also registers the proof, before anything that comes from outside can run on this connection."""
+    statements = [
+        f"SET statement_timeout = {_milliseconds(timeouts.statement)}",
+        f"SET idle_in_transaction_session_timeout = {_milliseconds(timeouts.idle_in_transaction)}",
+    ]
+    if role is not None:
+        statements.insert(0, f'SET ROLE "{role}"')
+    if role == ROLE:
+        statements.append(f"SELECT begin_session('\\x{sha256(connection.proof.encode()).hexdigest()}')")
+    await connection.execute("; ".join(statements))
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, schema="pg_catalog", encoder=_encode, decoder=_DECODER.decode)
 

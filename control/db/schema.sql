@@ -60,6 +60,21 @@ END
 $$;
 
 --
+-- Name: authorise_admin(uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.authorise_admin(session uuid, proof text) RETURNS TABLE(admin_id uuid, email text, name text, role text)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM authorise_admin(session);
+    IF FOUND THEN
+        PERFORM seal_scope(proof);
+    END IF;
+END
+$$;
+
+--
 -- Name: authorise_api_key(bytea, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -91,6 +106,22 @@ END
 $$;
 
 --
+-- Name: authorise_api_key(bytea, uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.authorise_api_key(secret bytea, workspace uuid, proof text, OUT key_id uuid, OUT workspace_id uuid, OUT scopes text[], OUT has_expired boolean, OUT holder_id uuid, OUT email text, OUT name text, OUT is_verified boolean, OUT role text, OUT workspace_status text, OUT is_use_due boolean) RETURNS SETOF record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM enter_scope('', NULL, NULL);     -- the key may be found and yet enter none
+    RETURN QUERY SELECT * FROM authorise_api_key(secret, workspace);
+    IF FOUND THEN
+        PERFORM seal_scope(proof);
+    END IF;
+END
+$$;
+
+--
 -- Name: authorise_user(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -115,28 +146,94 @@ END
 $$;
 
 --
+-- Name: authorise_user(uuid, uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.authorise_user(session uuid, workspace uuid, proof text, OUT user_id uuid, OUT email text, OUT name text, OUT is_verified boolean, OUT role text, OUT workspace_status text) RETURNS SETOF record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM authorise_user(session, workspace);
+    IF FOUND THEN
+        PERFORM seal_scope(proof);
+    END IF;
+END
+$$;
+
+--
+-- Name: begin_session(bytea); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.begin_session(hash bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    began timestamptz;
+BEGIN
+    IF needs_no_proof() THEN
+        RETURN;
+    END IF;
+    SELECT backend_start INTO began FROM pg_stat_activity WHERE pid = pg_backend_pid();
+    IF began IS NULL THEN
+        RAISE insufficient_privilege USING MESSAGE = format('the owner of the tables must be a member of %I', session_user);
+    END IF;
+    DELETE FROM session_keys k WHERE k.started < began - interval '1 hour'
+        AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = k.pid);
+    INSERT INTO session_keys VALUES (pg_backend_pid(), began, hash,
+        encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'))
+        ON CONFLICT (pid) DO UPDATE
+        SET started = excluded.started, proof_hash = excluded.proof_hash, seal_key = excluded.seal_key
+        WHERE session_keys.started <> excluded.started;
+    IF NOT FOUND THEN
+        RAISE insufficient_privilege USING MESSAGE = 'this session has a proof already',
+            HINT = 'A pooler must not give a session of PostgreSQL to a second client.';
+    END IF;
+END
+$$;
+
+--
+-- Name: is_scope_sealed(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_scope_sealed() RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    AS $$
+DECLARE
+    sealing pg_catalog.text;
+BEGIN
+    IF pg_catalog.pg_has_role(session_user, 'vocalized_platform', 'MEMBER') THEN
+        RETURN true;
+    END IF;
+    SELECT k.seal_key INTO sealing FROM public.session_keys k
+        WHERE k.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid();
+    RETURN public.seal_of_scope(sealing) OPERATOR(pg_catalog.=) pg_catalog.current_setting('vocalized.seal', true);
+END
+$$;
+
+--
 -- Name: current_person(); Type: FUNCTION; Schema: public; Owner: -
 --
 
 CREATE FUNCTION public.current_person() RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (NULLIF(current_setting('vocalized.user_id'::text, true), ''::text))::uuid;
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN CASE WHEN public.is_scope_sealed() THEN (NULLIF(current_setting('vocalized.user_id'::text, true), ''::text))::uuid ELSE NULL::uuid END;
 
 --
 -- Name: current_scope(); Type: FUNCTION; Schema: public; Owner: -
 --
 
 CREATE FUNCTION public.current_scope() RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN current_setting('vocalized.scope'::text, true);
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN CASE WHEN ((current_setting('vocalized.scope'::text, true) <> 'platform'::text) OR public.is_scope_sealed()) THEN current_setting('vocalized.scope'::text, true) ELSE NULL::text END;
 
 --
 -- Name: current_workspace(); Type: FUNCTION; Schema: public; Owner: -
 --
 
 CREATE FUNCTION public.current_workspace() RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (NULLIF(current_setting('vocalized.workspace_id'::text, true), ''::text))::uuid;
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN CASE WHEN public.is_scope_sealed() THEN (NULLIF(current_setting('vocalized.workspace_id'::text, true), ''::text))::uuid ELSE NULL::uuid END;
 
 --
 -- Name: drop_empty_partitions(date); Type: FUNCTION; Schema: public; Owner: -
@@ -237,6 +334,19 @@ CREATE FUNCTION public.enter_scope(scope text, workspace uuid, person uuid) RETU
 $$;
 
 --
+-- Name: enter_scope(text, uuid, uuid, text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.enter_scope(scope text, workspace uuid, person uuid, proof text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM enter_scope(scope, workspace, person);
+    PERFORM seal_scope(proof);
+END
+$$;
+
+--
 -- Name: fn_pgqueuer_changed(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -301,6 +411,38 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+--
+-- Name: member_refusal(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE
+        WHEN s.sso_workspace_id <> w.id THEN 'sso_of_another_workspace'
+        WHEN s.sso_workspace_id = w.id THEN NULL
+        WHEN EXISTS (
+            SELECT FROM sso_connections c
+            JOIN sso_domains d ON d.workspace_id = c.workspace_id AND d.verified_at IS NOT NULL
+            JOIN workspace_members m ON m.workspace_id = c.workspace_id AND m.user_id = u.id AND m.role <> 'owner'
+            WHERE c.workspace_id = w.id AND c.is_enforced AND d.domain = split_part(u.email, '@', 2)
+        ) THEN 'sso_required'
+        WHEN w.settings -> 'second_factor_required' = 'true' AND u.totp_enabled_at IS NULL
+            THEN 'second_factor_required'
+    END
+    FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
+    WHERE w.id = workspace AND s.id = session
+$$;
+
+--
+-- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.needs_no_proof() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
 
 --
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
@@ -463,6 +605,37 @@ CREATE FUNCTION public.refuse_change() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+--
+-- Name: seal_of_scope(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.seal_of_scope(seal_key text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN encode(sha256(convert_to(format('%s|%s|%s|%s|%s'::text, seal_key, current_setting('vocalized.scope'::text, true), current_setting('vocalized.workspace_id'::text, true), current_setting('vocalized.user_id'::text, true), EXTRACT(epoch FROM now())), 'UTF8'::name)), 'hex'::text);
+
+--
+-- Name: seal_scope(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.seal_scope(proof text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    sealing text;
+BEGIN
+    IF needs_no_proof() THEN
+        RETURN;
+    END IF;
+    SELECT k.seal_key INTO sealing FROM session_keys k
+        WHERE k.pid = pg_backend_pid() AND k.proof_hash = sha256(convert_to(proof, 'UTF8'));
+    IF NOT FOUND THEN
+        RAISE insufficient_privilege USING MESSAGE = 'a scope is entered with the proof of the session';
+    END IF;
+    PERFORM set_config('vocalized.seal', seal_of_scope(sealing), true);
 END
 $$;
 
@@ -803,6 +976,31 @@ CREATE TABLE public.audit_log (
     request_id text,
     address inet,
     CONSTRAINT audit_log_actor_check CHECK ((actor = ANY (ARRAY['admin'::text, 'user'::text, 'api_key'::text, 'system'::text])))
+);
+
+--
+-- Name: audit_sealed_rows; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_sealed_rows (
+    entry_id uuid NOT NULL,
+    seal bigint NOT NULL,
+    "position" integer NOT NULL,
+    hash bytea NOT NULL
+);
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_seals (
+    number bigint NOT NULL,
+    entries integer NOT NULL,
+    root bytea NOT NULL,
+    previous bytea NOT NULL,
+    reached timestamp with time zone NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    mac bytea NOT NULL
 );
 
 --
@@ -1507,6 +1705,18 @@ CREATE TABLE public.knowledge_terms (
     workspace_id uuid NOT NULL,
     term text NOT NULL COLLATE pg_catalog."C",
     chunks integer NOT NULL
+);
+
+--
+-- Name: letter_counts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.letter_counts (
+    recipient bytea NOT NULL,
+    hour_started_at timestamp with time zone NOT NULL,
+    in_hour integer NOT NULL,
+    day_started_at timestamp with time zone NOT NULL,
+    in_day integer NOT NULL
 );
 
 --
@@ -2216,6 +2426,17 @@ CREATE TABLE public.schema_migrations (
 );
 
 --
+-- Name: session_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.session_keys (
+    pid integer NOT NULL,
+    started timestamp with time zone NOT NULL,
+    proof_hash bytea NOT NULL,
+    seal_key text NOT NULL
+);
+
+--
 -- Name: sessions; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2229,6 +2450,8 @@ CREATE TABLE public.sessions (
     revoked_why text,
     address inet,
     user_agent text,
+    authenticated_at timestamp with time zone,
+    sso_workspace_id uuid,
     CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
 );
 
@@ -2242,6 +2465,21 @@ CREATE TABLE public.settings (
     description text DEFAULT ''::text NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_by uuid
+);
+
+--
+-- Name: sign_in_failures; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in_failures (
+    audience text NOT NULL,
+    subject bytea NOT NULL,
+    address_hash bytea,
+    failures integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT sign_in_failures_audience_check CHECK ((audience = ANY (ARRAY['user'::text, 'admin'::text])))
 );
 
 --
@@ -2300,6 +2538,59 @@ CREATE TABLE public.spend_alerts (
     threshold_percentage integer,
     ends_calls boolean,
     CONSTRAINT spend_alerts_kind_check CHECK ((kind = ANY (ARRAY['threshold'::text, 'limit'::text])))
+);
+
+--
+-- Name: sso_connections; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_connections (
+    workspace_id uuid NOT NULL,
+    issuer text NOT NULL,
+    client_id text NOT NULL,
+    client_secret bytea NOT NULL,
+    default_role text NOT NULL,
+    is_enforced boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT sso_connections_default_role_check CHECK ((default_role = ANY (ARRAY['admin'::text, 'member'::text, 'viewer'::text])))
+);
+
+--
+-- Name: sso_domains; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_domains (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    domain text NOT NULL,
+    proof text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    verified_at timestamp with time zone,
+    CONSTRAINT sso_domains_domain_check CHECK ((domain = lower(domain)))
+);
+
+--
+-- Name: sso_flows; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_flows (
+    state_hash bytea NOT NULL,
+    workspace_id uuid NOT NULL,
+    client_hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: sso_identities; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sso_identities (
+    workspace_id uuid NOT NULL,
+    subject text NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 --
@@ -2497,6 +2788,17 @@ CREATE TABLE public.usage_records_default (
 );
 
 --
+-- Name: user_recovery_codes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_recovery_codes (
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+
+--
 -- Name: user_trials; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2521,6 +2823,9 @@ CREATE TABLE public.users (
     last_login_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    totp_secret bytea,
+    totp_enabled_at timestamp with time zone,
+    totp_last_step bigint DEFAULT 0 NOT NULL,
     CONSTRAINT users_email_check CHECK ((email = lower(email)))
 );
 
@@ -2825,6 +3130,14 @@ ALTER TABLE ONLY public.pgqueuer_statistics ALTER COLUMN id SET DEFAULT nextval(
 --
 
 --
+-- Data for Name: audit_sealed_rows; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: audit_seals; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
 -- Data for Name: backup_runs; Type: TABLE DATA; Schema: public; Owner: -
 --
 
@@ -2976,6 +3289,10 @@ INSERT INTO public.call_search_progress VALUES (true, 'ffffffff-ffff-ffff-ffff-f
 
 --
 -- Data for Name: knowledge_terms; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: letter_counts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3217,6 +3534,15 @@ INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
 INSERT INTO public.schema_migrations VALUES ('20261127003801');
+INSERT INTO public.schema_migrations VALUES ('20261127003901');
+INSERT INTO public.schema_migrations VALUES ('20261127003902');
+INSERT INTO public.schema_migrations VALUES ('20261127004001');
+INSERT INTO public.schema_migrations VALUES ('20261127004002');
+INSERT INTO public.schema_migrations VALUES ('20261127004003');
+
+--
+-- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
+--
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -3224,6 +3550,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127003801');
 
 --
 -- Data for Name: settings; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sign_in_failures; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3240,6 +3570,22 @@ INSERT INTO public.schema_migrations VALUES ('20261127003801');
 
 --
 -- Data for Name: spend_alerts; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_connections; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_domains; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_flows; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: sso_identities; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3272,6 +3618,10 @@ INSERT INTO public.schema_migrations VALUES ('20261127003801');
 
 --
 -- Data for Name: usage_records_default; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: user_recovery_codes; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -3504,6 +3854,27 @@ ALTER TABLE ONLY public.appointments
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+
+--
+-- Name: audit_sealed_rows audit_sealed_rows_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_sealed_rows
+    ADD CONSTRAINT audit_sealed_rows_pkey PRIMARY KEY (entry_id);
+
+--
+-- Name: audit_sealed_rows audit_sealed_rows_seal_position_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_sealed_rows
+    ADD CONSTRAINT audit_sealed_rows_seal_position_key UNIQUE (seal, "position");
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (number);
 
 --
 -- Name: backup_runs backup_runs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3849,6 +4220,13 @@ ALTER TABLE ONLY public.knowledge_terms
     ADD CONSTRAINT knowledge_terms_pkey PRIMARY KEY (workspace_id, term);
 
 --
+-- Name: letter_counts letter_counts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.letter_counts
+    ADD CONSTRAINT letter_counts_pkey PRIMARY KEY (recipient);
+
+--
 -- Name: mcp_servers mcp_servers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4171,6 +4549,13 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 --
+-- Name: session_keys session_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.session_keys
+    ADD CONSTRAINT session_keys_pkey PRIMARY KEY (pid);
+
+--
 -- Name: sessions sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -4183,6 +4568,13 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE ONLY public.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (key);
+
+--
+-- Name: sign_in_failures sign_in_failures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in_failures
+    ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (audience, subject);
 
 --
 -- Name: sink_customers sink_customers_customer_id_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4225,6 +4617,41 @@ ALTER TABLE ONLY public.spend_alarms
 
 ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_pkey PRIMARY KEY (workspace_id, period_start, usage_limit, kind);
+
+--
+-- Name: sso_connections sso_connections_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_pkey PRIMARY KEY (workspace_id);
+
+--
+-- Name: sso_domains sso_domains_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_pkey PRIMARY KEY (id);
+
+--
+-- Name: sso_domains sso_domains_workspace_id_domain_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_workspace_id_domain_key UNIQUE (workspace_id, domain);
+
+--
+-- Name: sso_flows sso_flows_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_flows
+    ADD CONSTRAINT sso_flows_pkey PRIMARY KEY (state_hash);
+
+--
+-- Name: sso_identities sso_identities_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_pkey PRIMARY KEY (workspace_id, subject);
 
 --
 -- Name: tax_rates tax_rates_country_name_valid_from_key; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4295,6 +4722,13 @@ ALTER TABLE ONLY public.usage_records
 
 ALTER TABLE ONLY public.usage_records_default
     ADD CONSTRAINT usage_records_default_pkey PRIMARY KEY (id, at);
+
+--
+-- Name: user_recovery_codes user_recovery_codes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_recovery_codes
+    ADD CONSTRAINT user_recovery_codes_pkey PRIMARY KEY (user_id, code_hash);
 
 --
 -- Name: user_trials user_trials_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -4926,6 +5360,12 @@ CREATE INDEX knowledge_documents_pending ON public.knowledge_documents USING btr
 CREATE INDEX knowledge_documents_start_tags ON public.knowledge_documents USING btree (workspace_id, start_tag) WHERE (status = 'pending'::text);
 
 --
+-- Name: letter_counts_day; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX letter_counts_day ON public.letter_counts USING btree (day_started_at);
+
+--
 -- Name: mcp_servers_oldest_list; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5262,6 +5702,18 @@ CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at);
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id) WHERE (revoked_at IS NULL);
 
 --
+-- Name: sign_in_failures_address; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_failures_address ON public.sign_in_failures USING btree (audience, address_hash);
+
+--
+-- Name: sign_in_failures_last; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_failures_last ON public.sign_in_failures USING btree (last_at);
+
+--
 -- Name: sink_invoices_checked; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -5284,6 +5736,30 @@ CREATE INDEX sink_invoices_workspace ON public.sink_invoices USING btree (worksp
 --
 
 CREATE INDEX spend_alarms_newest ON public.spend_alarms USING btree (raised_at);
+
+--
+-- Name: sso_domains_verified; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX sso_domains_verified ON public.sso_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
+--
+-- Name: sso_flows_expiry; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_flows_expiry ON public.sso_flows USING btree (expires_at);
+
+--
+-- Name: sso_flows_workspace; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_flows_workspace ON public.sso_flows USING btree (workspace_id);
+
+--
+-- Name: sso_identities_user; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sso_identities_user ON public.sso_identities USING btree (user_id);
 
 --
 -- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
@@ -5544,6 +6020,18 @@ CREATE TRIGGER agent_versions_immutable BEFORE UPDATE ON public.agent_versions F
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 --
+-- Name: audit_sealed_rows audit_sealed_rows_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_sealed_rows_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_sealed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
+-- Name: audit_seals audit_seals_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OF number, entries, root, previous, reached, sealed_at OR TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+--
 -- Name: calls calls_search_inserted; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -5679,6 +6167,13 @@ ALTER TABLE ONLY public.appointments
 
 ALTER TABLE ONLY public.appointments
     ADD CONSTRAINT appointments_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: audit_sealed_rows audit_sealed_rows_seal_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_sealed_rows
+    ADD CONSTRAINT audit_sealed_rows_seal_fkey FOREIGN KEY (seal) REFERENCES public.audit_seals(number);
 
 --
 -- Name: billing_settings billing_settings_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -6108,6 +6603,41 @@ ALTER TABLE ONLY public.spend_alerts
     ADD CONSTRAINT spend_alerts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
 
 --
+-- Name: sso_connections sso_connections_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_connections
+    ADD CONSTRAINT sso_connections_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_domains sso_domains_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_domains
+    ADD CONSTRAINT sso_domains_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_flows sso_flows_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_flows
+    ADD CONSTRAINT sso_flows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_identities sso_identities_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+--
+-- Name: sso_identities sso_identities_workspace_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sso_identities
+    ADD CONSTRAINT sso_identities_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
 -- Name: tier_prices tier_prices_tier_name_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -6134,6 +6664,13 @@ ALTER TABLE ONLY public.transfer_times
 
 ALTER TABLE ONLY public.transfer_times
     ADD CONSTRAINT transfer_times_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: user_recovery_codes user_recovery_codes_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_recovery_codes
+    ADD CONSTRAINT user_recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 --
 -- Name: verified_numbers verified_numbers_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -6205,6 +6742,18 @@ ALTER TABLE ONLY public.workspaces
 ALTER TABLE public.address_registrations ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: admin_recovery_codes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.admin_recovery_codes ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: admins; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.admins ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: agent_daily; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6257,6 +6806,18 @@ ALTER TABLE public.appointments ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_sealed_rows; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_sealed_rows ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_seals; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: backup_runs; Type: ROW SECURITY; Schema: public; Owner: -
@@ -6529,6 +7090,30 @@ ALTER TABLE public.phone_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: admin_recovery_codes platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.admin_recovery_codes USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: admins platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.admins USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: audit_sealed_rows platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.audit_sealed_rows USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: audit_seals platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.audit_seals USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
 -- Name: backup_runs platform; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -6665,6 +7250,30 @@ ALTER TABLE public.spend_alarms ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.spend_alerts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_connections; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_connections ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_domains; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_domains ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_flows; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_flows ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sso_identities; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sso_identities ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
@@ -7045,6 +7654,30 @@ CREATE POLICY tenant ON public.spend_alarms USING ((( SELECT (public.current_sco
 CREATE POLICY tenant ON public.spend_alerts USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: sso_connections tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_connections USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_domains tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_domains USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_flows tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_flows USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: sso_identities tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.sso_identities USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -7243,6 +7876,7 @@ ALTER TABLE public.workspaces ENABLE ROW LEVEL SECURITY;
 --
 
 GRANT USAGE ON SCHEMA public TO vocalized_app;
+GRANT USAGE ON SCHEMA public TO vocalized_backup;
 
 --
 -- Name: FUNCTION prepare_knowledge_vectors(); Type: ACL; Schema: public; Owner: -
@@ -7263,774 +7897,1080 @@ GRANT ALL ON FUNCTION public.rank_knowledge_chunks(searched uuid, wanted tsquery
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.calls TO vocalized_app;
+GRANT SELECT ON TABLE public.calls TO vocalized_backup;
 
 --
 -- Name: TABLE address_registrations; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.address_registrations TO vocalized_app;
+GRANT SELECT ON TABLE public.address_registrations TO vocalized_backup;
 
 --
 -- Name: TABLE admin_recovery_codes; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.admin_recovery_codes TO vocalized_app;
+GRANT SELECT ON TABLE public.admin_recovery_codes TO vocalized_backup;
 
 --
 -- Name: TABLE admins; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.admins TO vocalized_app;
+GRANT SELECT ON TABLE public.admins TO vocalized_app;
+GRANT SELECT ON TABLE public.admins TO vocalized_backup;
+
+--
+-- Name: COLUMN admins.password_hash; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(password_hash) ON TABLE public.admins TO vocalized_app;
+
+--
+-- Name: COLUMN admins.totp_secret; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_secret) ON TABLE public.admins TO vocalized_app;
+
+--
+-- Name: COLUMN admins.totp_enabled_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_enabled_at) ON TABLE public.admins TO vocalized_app;
+
+--
+-- Name: COLUMN admins.totp_last_step; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_last_step) ON TABLE public.admins TO vocalized_app;
+
+--
+-- Name: COLUMN admins.last_login_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(last_login_at) ON TABLE public.admins TO vocalized_app;
+
+--
+-- Name: COLUMN admins.updated_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.admins TO vocalized_app;
 
 --
 -- Name: TABLE agent_daily; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_daily TO vocalized_app;
+GRANT SELECT ON TABLE public.agent_daily TO vocalized_backup;
 
 --
 -- Name: TABLE agent_templates; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_templates TO vocalized_app;
+GRANT SELECT ON TABLE public.agent_templates TO vocalized_backup;
 
 --
 -- Name: TABLE agent_totals; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_totals TO vocalized_app;
+GRANT SELECT ON TABLE public.agent_totals TO vocalized_backup;
 
 --
 -- Name: TABLE agent_versions; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.agent_versions TO vocalized_app;
+GRANT SELECT ON TABLE public.agent_versions TO vocalized_backup;
 
 --
 -- Name: TABLE agents; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO vocalized_app;
+GRANT SELECT ON TABLE public.agents TO vocalized_backup;
 
 --
 -- Name: TABLE api_key_secrets; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_key_secrets TO vocalized_app;
+GRANT SELECT ON TABLE public.api_key_secrets TO vocalized_backup;
 
 --
 -- Name: TABLE api_keys; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO vocalized_app;
+GRANT SELECT ON TABLE public.api_keys TO vocalized_backup;
 
 --
 -- Name: TABLE appointments; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.appointments TO vocalized_app;
+GRANT SELECT ON TABLE public.appointments TO vocalized_backup;
 
 --
 -- Name: TABLE audit_log; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT ON TABLE public.audit_log TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_log TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_log TO vocalized_backup;
+
+--
+-- Name: COLUMN audit_log.id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.actor; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(actor) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.actor_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(actor_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.actor_email; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(actor_email) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(action) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.resource_type; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(resource_type) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.resource_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(resource_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.workspace_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(workspace_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.details; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(details) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(request_id) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: COLUMN audit_log.address; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(address) ON TABLE public.audit_log TO vocalized_app;
+
+--
+-- Name: TABLE audit_sealed_rows; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_sealed_rows TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_sealed_rows TO vocalized_backup;
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_seals TO vocalized_app;
+GRANT SELECT ON TABLE public.audit_seals TO vocalized_backup;
 
 --
 -- Name: TABLE backup_runs; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT ON TABLE public.backup_runs TO vocalized_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.backup_runs TO vocalized_backup;
 
 --
 -- Name: SEQUENCE backup_runs_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.backup_runs_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.backup_runs_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE billing_accounts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_accounts TO vocalized_app;
+GRANT SELECT ON TABLE public.billing_accounts TO vocalized_backup;
 
 --
 -- Name: TABLE billing_periods; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_periods TO vocalized_app;
+GRANT SELECT ON TABLE public.billing_periods TO vocalized_backup;
 
 --
 -- Name: TABLE billing_settings; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.billing_settings TO vocalized_app;
+GRANT SELECT ON TABLE public.billing_settings TO vocalized_backup;
 
 --
 -- Name: TABLE blocked_callers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blocked_callers TO vocalized_app;
+GRANT SELECT ON TABLE public.blocked_callers TO vocalized_backup;
 
 --
 -- Name: TABLE business_addresses; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.business_addresses TO vocalized_app;
+GRANT SELECT ON TABLE public.business_addresses TO vocalized_backup;
 
 --
 -- Name: TABLE call_events; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events TO vocalized_app;
+GRANT SELECT ON TABLE public.call_events TO vocalized_backup;
 
 --
 -- Name: TABLE call_events_default; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_events_default TO vocalized_app;
+GRANT SELECT ON TABLE public.call_events_default TO vocalized_backup;
 
 --
 -- Name: TABLE call_exports; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_exports TO vocalized_app;
+GRANT SELECT ON TABLE public.call_exports TO vocalized_backup;
 
 --
 -- Name: TABLE call_intervals; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_intervals TO vocalized_app;
+GRANT SELECT ON TABLE public.call_intervals TO vocalized_backup;
 
 --
 -- Name: TABLE call_search; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search TO vocalized_app;
+GRANT SELECT ON TABLE public.call_search TO vocalized_backup;
 
 --
 -- Name: TABLE call_search_progress; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_search_progress TO vocalized_app;
+GRANT SELECT ON TABLE public.call_search_progress TO vocalized_backup;
 
 --
 -- Name: TABLE call_words; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.call_words TO vocalized_app;
+GRANT SELECT ON TABLE public.call_words TO vocalized_backup;
 
 --
 -- Name: TABLE called_countries; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.called_countries TO vocalized_app;
+GRANT SELECT ON TABLE public.called_countries TO vocalized_backup;
 
 --
 -- Name: TABLE caller_deletions; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.caller_deletions TO vocalized_app;
+GRANT SELECT ON TABLE public.caller_deletions TO vocalized_backup;
 
 --
 -- Name: TABLE campaign_attempts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.campaign_attempts TO vocalized_app;
+GRANT SELECT ON TABLE public.campaign_attempts TO vocalized_backup;
 
 --
 -- Name: TABLE campaign_recipients; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.campaign_recipients TO vocalized_app;
+GRANT SELECT ON TABLE public.campaign_recipients TO vocalized_backup;
 
 --
 -- Name: TABLE campaigns; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.campaigns TO vocalized_app;
+GRANT SELECT ON TABLE public.campaigns TO vocalized_backup;
 
 --
 -- Name: TABLE contacts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contacts TO vocalized_app;
+GRANT SELECT ON TABLE public.contacts TO vocalized_backup;
 
 --
 -- Name: TABLE credit_grants; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO vocalized_app;
+GRANT SELECT ON TABLE public.credit_grants TO vocalized_backup;
 
 --
 -- Name: TABLE do_not_call_numbers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.do_not_call_numbers TO vocalized_app;
+GRANT SELECT ON TABLE public.do_not_call_numbers TO vocalized_backup;
 
 --
 -- Name: TABLE exchange_rates; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.exchange_rates TO vocalized_app;
+GRANT SELECT ON TABLE public.exchange_rates TO vocalized_backup;
 
 --
 -- Name: SEQUENCE exchange_rates_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.exchange_rates_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.exchange_rates_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE exemptions; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.exemptions TO vocalized_app;
+GRANT SELECT ON TABLE public.exemptions TO vocalized_backup;
 
 --
 -- Name: TABLE failed_sign_ins; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO vocalized_app;
+GRANT SELECT ON TABLE public.failed_sign_ins TO vocalized_backup;
 
 --
 -- Name: TABLE former_users; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.former_users TO vocalized_app;
+GRANT SELECT ON TABLE public.former_users TO vocalized_backup;
 
 --
 -- Name: TABLE http_tools; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.http_tools TO vocalized_app;
+GRANT SELECT ON TABLE public.http_tools TO vocalized_backup;
 
 --
 -- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO vocalized_app;
+GRANT SELECT ON TABLE public.idempotency_keys TO vocalized_backup;
 
 --
 -- Name: TABLE integration_sync_logs; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_sync_logs TO vocalized_app;
+GRANT SELECT ON TABLE public.integration_sync_logs TO vocalized_backup;
 
 --
 -- Name: TABLE integration_syncs; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_syncs TO vocalized_app;
+GRANT SELECT ON TABLE public.integration_syncs TO vocalized_backup;
 
 --
 -- Name: TABLE integration_types; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integration_types TO vocalized_app;
+GRANT SELECT ON TABLE public.integration_types TO vocalized_backup;
 
 --
 -- Name: TABLE integrations; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.integrations TO vocalized_app;
+GRANT SELECT ON TABLE public.integrations TO vocalized_backup;
 
 --
 -- Name: TABLE invitations; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO vocalized_app;
+GRANT SELECT ON TABLE public.invitations TO vocalized_backup;
 
 --
 -- Name: TABLE invoice_lines; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO vocalized_app;
+GRANT SELECT ON TABLE public.invoice_lines TO vocalized_backup;
 
 --
 -- Name: TABLE invoice_numbers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_numbers TO vocalized_app;
+GRANT SELECT ON TABLE public.invoice_numbers TO vocalized_backup;
 
 --
 -- Name: TABLE invoices; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO vocalized_app;
+GRANT SELECT ON TABLE public.invoices TO vocalized_backup;
 
 --
 -- Name: TABLE knowledge_chunks; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_chunks TO vocalized_app;
+GRANT SELECT ON TABLE public.knowledge_chunks TO vocalized_backup;
 
 --
 -- Name: TABLE knowledge_documents; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_documents TO vocalized_app;
+GRANT SELECT ON TABLE public.knowledge_documents TO vocalized_backup;
 
 --
 -- Name: TABLE knowledge_terms; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.knowledge_terms TO vocalized_app;
+GRANT SELECT ON TABLE public.knowledge_terms TO vocalized_backup;
+
+--
+-- Name: TABLE letter_counts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.letter_counts TO vocalized_app;
+GRANT SELECT ON TABLE public.letter_counts TO vocalized_backup;
 
 --
 -- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mcp_servers TO vocalized_app;
+GRANT SELECT ON TABLE public.mcp_servers TO vocalized_backup;
 
 --
 -- Name: TABLE message_emails; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_emails TO vocalized_app;
+GRANT SELECT ON TABLE public.message_emails TO vocalized_backup;
 
 --
 -- Name: TABLE messages; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO vocalized_app;
+GRANT SELECT ON TABLE public.messages TO vocalized_backup;
 
 --
 -- Name: TABLE meter_days; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meter_days TO vocalized_app;
+GRANT SELECT ON TABLE public.meter_days TO vocalized_backup;
 
 --
 -- Name: TABLE oauth_states; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.oauth_states TO vocalized_app;
+GRANT SELECT ON TABLE public.oauth_states TO vocalized_backup;
 
 --
 -- Name: TABLE one_time_tokens; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.one_time_tokens TO vocalized_app;
+GRANT SELECT ON TABLE public.one_time_tokens TO vocalized_backup;
 
 --
 -- Name: TABLE outbound_webhook_attempts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_attempts TO vocalized_app;
+GRANT SELECT ON TABLE public.outbound_webhook_attempts TO vocalized_backup;
 
 --
 -- Name: TABLE outbound_webhook_deliveries; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_deliveries TO vocalized_app;
+GRANT SELECT ON TABLE public.outbound_webhook_deliveries TO vocalized_backup;
 
 --
 -- Name: TABLE outbound_webhook_endpoints; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_endpoints TO vocalized_app;
+GRANT SELECT ON TABLE public.outbound_webhook_endpoints TO vocalized_backup;
 
 --
 -- Name: TABLE outbound_webhook_events; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbound_webhook_events TO vocalized_app;
+GRANT SELECT ON TABLE public.outbound_webhook_events TO vocalized_backup;
 
 --
 -- Name: TABLE payments; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.payments TO vocalized_app;
+GRANT SELECT ON TABLE public.payments TO vocalized_backup;
 
 --
 -- Name: TABLE pgqueuer; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pgqueuer TO vocalized_app;
+GRANT SELECT ON TABLE public.pgqueuer TO vocalized_backup;
 
 --
 -- Name: SEQUENCE pgqueuer_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.pgqueuer_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE pgqueuer_log; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pgqueuer_log TO vocalized_app;
+GRANT SELECT ON TABLE public.pgqueuer_log TO vocalized_backup;
 
 --
 -- Name: SEQUENCE pgqueuer_log_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_log_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.pgqueuer_log_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE pgqueuer_schedules; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pgqueuer_schedules TO vocalized_app;
+GRANT SELECT ON TABLE public.pgqueuer_schedules TO vocalized_backup;
 
 --
 -- Name: SEQUENCE pgqueuer_schedules_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_schedules_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.pgqueuer_schedules_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE pgqueuer_statistics; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pgqueuer_statistics TO vocalized_app;
+GRANT SELECT ON TABLE public.pgqueuer_statistics TO vocalized_backup;
 
 --
 -- Name: SEQUENCE pgqueuer_statistics_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.pgqueuer_statistics_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.pgqueuer_statistics_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE phone_codes; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_codes TO vocalized_app;
+GRANT SELECT ON TABLE public.phone_codes TO vocalized_backup;
 
 --
 -- Name: TABLE phone_numbers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.phone_numbers TO vocalized_app;
+GRANT SELECT ON TABLE public.phone_numbers TO vocalized_backup;
 
 --
 -- Name: TABLE plan_versions; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.plan_versions TO vocalized_app;
+GRANT SELECT ON TABLE public.plan_versions TO vocalized_backup;
 
 --
 -- Name: SEQUENCE plan_versions_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.plan_versions_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.plan_versions_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE platform_calls; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_calls TO vocalized_app;
+GRANT SELECT ON TABLE public.platform_calls TO vocalized_backup;
 
 --
 -- Name: TABLE platform_daily; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_daily TO vocalized_app;
+GRANT SELECT ON TABLE public.platform_daily TO vocalized_backup;
 
 --
 -- Name: TABLE platform_provider_daily; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.platform_provider_daily TO vocalized_app;
+GRANT SELECT ON TABLE public.platform_provider_daily TO vocalized_backup;
 
 --
 -- Name: TABLE price_versions; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.price_versions TO vocalized_app;
+GRANT SELECT ON TABLE public.price_versions TO vocalized_backup;
 
 --
 -- Name: SEQUENCE price_versions_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.price_versions_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.price_versions_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE provider_daily; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_daily TO vocalized_app;
+GRANT SELECT ON TABLE public.provider_daily TO vocalized_backup;
 
 --
 -- Name: TABLE provider_figures; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_figures TO vocalized_app;
+GRANT SELECT ON TABLE public.provider_figures TO vocalized_backup;
 
 --
 -- Name: TABLE provider_probes; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_probes TO vocalized_app;
+GRANT SELECT ON TABLE public.provider_probes TO vocalized_backup;
 
 --
 -- Name: TABLE providers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.providers TO vocalized_app;
+GRANT SELECT ON TABLE public.providers TO vocalized_backup;
 
 --
 -- Name: TABLE reference_attempts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.reference_attempts TO vocalized_app;
+GRANT SELECT ON TABLE public.reference_attempts TO vocalized_backup;
 
 --
 -- Name: TABLE refresh_tokens; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refresh_tokens TO vocalized_app;
+GRANT SELECT ON TABLE public.refresh_tokens TO vocalized_backup;
 
 --
 -- Name: TABLE refund_orders; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refund_orders TO vocalized_app;
+GRANT SELECT ON TABLE public.refund_orders TO vocalized_backup;
 
 --
 -- Name: TABLE regulatory_bundles; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.regulatory_bundles TO vocalized_app;
+GRANT SELECT ON TABLE public.regulatory_bundles TO vocalized_backup;
 
 --
 -- Name: TABLE rented_numbers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rented_numbers TO vocalized_app;
+GRANT SELECT ON TABLE public.rented_numbers TO vocalized_backup;
 
 --
 -- Name: TABLE retention_limits; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.retention_limits TO vocalized_app;
+GRANT SELECT ON TABLE public.retention_limits TO vocalized_backup;
 
 --
 -- Name: TABLE retention_progress; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.retention_progress TO vocalized_app;
+GRANT SELECT ON TABLE public.retention_progress TO vocalized_backup;
 
 --
 -- Name: TABLE revoked_media_passes; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_app;
+GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_backup;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rollup_dirty TO vocalized_app;
+GRANT SELECT ON TABLE public.rollup_dirty TO vocalized_backup;
 
 --
 -- Name: SEQUENCE rollup_dirty_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.rollup_dirty_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.rollup_dirty_id_seq TO vocalized_backup;
+
+--
+-- Name: TABLE schema_migrations; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.schema_migrations TO vocalized_backup;
+
+--
+-- Name: TABLE session_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.session_keys TO vocalized_backup;
 
 --
 -- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
+GRANT SELECT ON TABLE public.sessions TO vocalized_backup;
 
 --
 -- Name: TABLE settings; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.settings TO vocalized_app;
+GRANT SELECT ON TABLE public.settings TO vocalized_backup;
+
+--
+-- Name: TABLE sign_in_failures; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_failures TO vocalized_app;
+GRANT SELECT ON TABLE public.sign_in_failures TO vocalized_backup;
 
 --
 -- Name: TABLE sink_customers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sink_customers TO vocalized_app;
+GRANT SELECT ON TABLE public.sink_customers TO vocalized_backup;
 
 --
 -- Name: TABLE sink_invoices; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sink_invoices TO vocalized_app;
+GRANT SELECT ON TABLE public.sink_invoices TO vocalized_backup;
 
 --
 -- Name: TABLE spend_alarms; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alarms TO vocalized_app;
+GRANT SELECT ON TABLE public.spend_alarms TO vocalized_backup;
 
 --
 -- Name: TABLE spend_alerts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spend_alerts TO vocalized_app;
+GRANT SELECT ON TABLE public.spend_alerts TO vocalized_backup;
+
+--
+-- Name: TABLE sso_connections; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_connections TO vocalized_backup;
+
+--
+-- Name: TABLE sso_domains; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_domains TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_domains TO vocalized_backup;
+
+--
+-- Name: TABLE sso_flows; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_flows TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_flows TO vocalized_backup;
+
+--
+-- Name: TABLE sso_identities; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_identities TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_identities TO vocalized_backup;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.tax_rates TO vocalized_app;
+GRANT SELECT ON TABLE public.tax_rates TO vocalized_backup;
 
 --
 -- Name: SEQUENCE tax_rates_id_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.tax_rates_id_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.tax_rates_id_seq TO vocalized_backup;
 
 --
 -- Name: TABLE tier_prices; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tier_prices TO vocalized_app;
+GRANT SELECT ON TABLE public.tier_prices TO vocalized_backup;
 
 --
 -- Name: TABLE tiers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiers TO vocalized_app;
+GRANT SELECT ON TABLE public.tiers TO vocalized_backup;
 
 --
 -- Name: TABLE tool_runs; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tool_runs TO vocalized_app;
+GRANT SELECT ON TABLE public.tool_runs TO vocalized_backup;
 
 --
 -- Name: TABLE transfer_times; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.transfer_times TO vocalized_app;
+GRANT SELECT ON TABLE public.transfer_times TO vocalized_backup;
 
 --
 -- Name: TABLE usage_daily; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO vocalized_app;
+GRANT SELECT ON TABLE public.usage_daily TO vocalized_backup;
 
 --
 -- Name: TABLE usage_intervals; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_intervals TO vocalized_app;
+GRANT SELECT ON TABLE public.usage_intervals TO vocalized_backup;
 
 --
 -- Name: TABLE usage_records; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.usage_records TO vocalized_app;
+GRANT SELECT ON TABLE public.usage_records TO vocalized_backup;
 
 --
 -- Name: TABLE usage_records_default; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.usage_records_default TO vocalized_app;
+GRANT SELECT ON TABLE public.usage_records_default TO vocalized_backup;
+
+--
+-- Name: TABLE user_recovery_codes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_recovery_codes TO vocalized_app;
+GRANT SELECT ON TABLE public.user_recovery_codes TO vocalized_backup;
 
 --
 -- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_trials TO vocalized_app;
+GRANT SELECT ON TABLE public.user_trials TO vocalized_backup;
 
 --
 -- Name: TABLE users; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+GRANT SELECT ON TABLE public.users TO vocalized_backup;
 
 --
 -- Name: TABLE verified_numbers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verified_numbers TO vocalized_app;
+GRANT SELECT ON TABLE public.verified_numbers TO vocalized_backup;
 
 --
 -- Name: TABLE voice_routing; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.voice_routing TO vocalized_app;
+GRANT SELECT ON TABLE public.voice_routing TO vocalized_backup;
 
 --
 -- Name: TABLE voice_strategies; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.voice_strategies TO vocalized_app;
+GRANT SELECT ON TABLE public.voice_strategies TO vocalized_backup;
 
 --
 -- Name: TABLE warm_transfers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.warm_transfers TO vocalized_app;
+GRANT SELECT ON TABLE public.warm_transfers TO vocalized_backup;
 
 --
 -- Name: TABLE webhook_events; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_events TO vocalized_app;
+GRANT SELECT ON TABLE public.webhook_events TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_changes; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_changes TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_changes TO vocalized_backup;
 
 --
 -- Name: SEQUENCE workspace_changes_seq_seq; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,USAGE ON SEQUENCE public.workspace_changes_seq_seq TO vocalized_app;
+GRANT SELECT ON SEQUENCE public.workspace_changes_seq_seq TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_daily; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_daily TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_daily TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_exports; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_exports TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_exports TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_members; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_members TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_members TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_monthly; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_monthly TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_monthly TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_providers; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_providers TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_providers TO vocalized_backup;
 
 --
 -- Name: TABLE workspace_totals; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspace_totals TO vocalized_app;
+GRANT SELECT ON TABLE public.workspace_totals TO vocalized_backup;
 
 --
 -- Name: TABLE workspaces; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.workspaces TO vocalized_app;
+GRANT SELECT ON TABLE public.workspaces TO vocalized_backup;
 
 --
 -- Name: DEFAULT PRIVILEGES FOR SEQUENCES; Type: DEFAULT ACL; Schema: public; Owner: -
 --
 
 ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT,USAGE ON SEQUENCES TO vocalized_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT ON SEQUENCES TO vocalized_backup;
 
 --
 -- Name: DEFAULT PRIVILEGES FOR TABLES; Type: DEFAULT ACL; Schema: public; Owner: -
 --
 
 ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES TO vocalized_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public GRANT SELECT ON TABLES TO vocalized_backup;
 
 --
 -- PostgreSQL database dump complete

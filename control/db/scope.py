@@ -1,4 +1,8 @@
-"""Scope of a transaction, which the row-level security policies read. It ends with the transaction."""
+"""Scope of a transaction, which the row-level security policies read. It ends with the transaction.
+
+In a session of the API a scope holds only if it was entered with the connection's proof; SQL that somebody smuggled
+into a request does not know it.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,17 +15,17 @@ T = TypeVar("T")
 
 async def enter_platform(db: Connection) -> None:
     """Enters the scope of all workspaces, for the staff's requests and the worker."""
-    await db.execute("SELECT enter_scope('platform', NULL, NULL)")
+    await db.execute("SELECT enter_scope('platform', NULL, NULL, $1)", db.proof)
 
 
 async def enter_user(db: Connection, user_id: UUID) -> None:
     """Enters the scope of a user: their memberships and the workspaces of these."""
-    await db.execute("SELECT enter_scope('user', NULL, $1)", user_id)
+    await db.execute("SELECT enter_scope('user', NULL, $1, $2)", user_id, db.proof)
 
 
 async def enter_workspace(db: Connection, workspace_id: UUID, user_id: UUID | None = None) -> None:
     """Enters the scope of one workspace."""
-    await db.execute("SELECT enter_scope('tenant', $1, $2)", workspace_id, user_id)
+    await db.execute("SELECT enter_scope('tenant', $1, $2, $3)", workspace_id, user_id, db.proof)
 
 
 async def read_platform(db: Connection, read: Callable[[], Awaitable[T]]) -> T:
@@ -32,5 +36,7 @@ async def read_platform(db: Connection, read: Callable[[], Awaitable[T]]) -> T:
     )
     await enter_platform(db)
     result = await read()
-    await db.execute("SELECT enter_scope($1, $2, $3)", before["scope"] or "", before["workspace"], before["person"])
+    await db.execute(
+        "SELECT enter_scope($1, $2, $3, $4)", before["scope"] or "", before["workspace"], before["person"], db.proof
+    )
     return result

@@ -3,6 +3,7 @@ sign-out takes effect at once."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from aiohttp import web
@@ -27,6 +28,13 @@ class TokenClaim:
 
 
 Claim = TokenClaim | KeyClaim
+
+# By the codes of the schema's function member_refusal.
+_REFUSALS: Final = {
+    "sso_required": "This workspace demands single sign-on: begin it at POST /auth/sso/begin.",
+    "sso_of_another_workspace": "This session is good in the workspace of its single sign-on only.",
+    "second_factor_required": "This workspace demands a second factor: set one up at POST /auth/totp.",
+}
 
 
 class Authoriser:
@@ -100,6 +108,15 @@ class Authoriser:
         raise TypeError("an open route has no caller")
 
 
+async def require_recent(claim: Claim, context: Context) -> None:
+    """Raises Forbidden (reauthentication_required) where the caller's sign-in is not recent. Routes that need a recent
+    one accept no API keys."""
+    if isinstance(claim, TokenClaim):
+        accounts = context.services.accounts
+        own = accounts.admins.own if isinstance(context, AdminContext) else accounts.own
+        await own.require_recent(context.db, claim.session_id, context.now)
+
+
 async def _admin(access: Access, claim: TokenClaim, context: Context) -> AdminContext:
     session = await read_admin_session(context.db, claim.session_id)
     if session is None:
@@ -143,6 +160,8 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
         raise await _refusal(context.db, claim)
     if workspace_id is None or session.role is None or session.workspace_status is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
+    if session.refusal is not None:
+        raise _member_refused(session.refusal)
     if not access.allows(session.role):
         raise _role_refused(access, session.role)
     return MemberContext(
@@ -158,6 +177,10 @@ async def _member(access: Access, claim: TokenClaim, request: web.Request, conte
         role=session.role,
         workspace_status=session.workspace_status,
     )
+
+
+def _member_refused(code: str) -> Forbidden:
+    return Forbidden(_REFUSALS[code], code=code)
 
 
 def _role_refused(access: Access, role: str) -> Forbidden:

@@ -3,7 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+
+from control.accounts.devices import LENGTH as DEVICE_TOKEN_LENGTH
+from control.accounts.letter_names import holds_address
 
 # A Decimal inside, a JSON number in major units outside.
 Money = Annotated[
@@ -20,6 +23,18 @@ CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
 # One line, because names are shown in lists and in email to others.
 ONE_LINE: Final = r"^[^\u0000-\u001f\u007f]*$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
+
+
+def _require_no_address(name: str) -> str:
+    if holds_address(name):
+        raise ValueError("must not hold a web address or an e-mail address; put a space after a period")
+    return name
+
+
+# A name that stands in letters to others.
+LetterName = Annotated[Name, AfterValidator(_require_no_address)]
+# Of an earlier sign-in of the same client.
+DeviceToken = Annotated[str, Field(min_length=DEVICE_TOKEN_LENGTH, max_length=DEVICE_TOKEN_LENGTH)]
 # A name for programs: of a tier, an industry, a feature.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 # Only bounds the length; the rules for new passwords are in control/accounts/password_rules.py.

@@ -18,7 +18,7 @@ from control.db.pool import Connection, Pool
 from control.db.transaction import in_transaction
 from control.http.access import AccessKind
 from control.http.after_commit import AfterCommit, CheckedChange, IdempotentAfterCommit
-from control.http.authorisation import Authoriser, Claim
+from control.http.authorisation import Authoriser, Claim, require_recent
 from control.http.concurrency_limit import ConcurrencyLimit, SenderConcurrencyLimit
 from control.http.context import AdminContext, Context, MemberContext, UserContext
 from control.http.file_response import FileResponse, make_file_response
@@ -243,6 +243,8 @@ class Endpoint:
             context = await dependencies.authoriser.authorise(self.route.access, incoming.claim, request, context)
             request[PRINCIPAL] = context
             await self._limit_caller(incoming, context)
+            if self.route.needs_recent_sign_in:
+                await require_recent(incoming.claim, context)
         return context
 
     async def _run_idempotently(self, incoming: EndpointRequest, context: Context) -> EndpointResponse:

@@ -193,11 +193,12 @@ def redis_keys(name: str, address: str | None, account: str | None) -> list[str]
 
 
 def address_network(address: str) -> str:
-    """An IPv6 address as its /64, which is the least that a client has."""
+    """An IPv6 address as its /64, which is the least that a client has. An IPv4 address in IPv6 form is one of IPv4."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if parsed.version == 4:
         return str(parsed)
     return str(ip_network((parsed, 64), strict=False).network_address)

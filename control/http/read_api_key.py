@@ -29,7 +29,7 @@ class KeyIdentity:
 
 async def read_key(db: Connection, secret: bytes, workspace_id: UUID | None) -> KeyIdentity | None:
     """secret: its hash. workspace_id: that of the request, None if it has none. None: there is no such secret."""
-    row = await db.fetchrow("SELECT * FROM authorise_api_key($1, $2)", secret, workspace_id)
+    row = await db.fetchrow("SELECT * FROM authorise_api_key($1, $2, $3)", secret, workspace_id, db.proof)
     if row is None:
         return None
     return KeyIdentity(

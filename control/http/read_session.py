@@ -5,12 +5,14 @@ from typing import cast
 from uuid import UUID
 
 from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.http.access import AdminRole, WorkspaceRole
 
 
 @dataclass(frozen=True, slots=True)
 class UserIdentity:
-    """role, workspace_status: None unless the user is a member of the workspace that was asked for."""
+    """role, workspace_status: None unless the user is a member of the workspace that was asked for. refusal: the code
+    of the workspace's rule that keeps this session out of it."""
 
     user_id: UUID
     email: str
@@ -18,6 +20,7 @@ class UserIdentity:
     is_verified: bool
     role: WorkspaceRole | None
     workspace_status: str | None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,12 @@ class AdminIdentity:
 
 async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
     """None when the session has ended."""
-    row = await db.fetchrow("SELECT * FROM authorise_user($1, $2)", session_id, workspace_id)
+    row = await db.fetchrow(
+        "SELECT *, member_refusal($1, $2) AS refusal FROM authorise_user($1, $2, $3)",
+        session_id,
+        workspace_id,
+        db.proof,
+    )
     if row is None:
         return None
     return UserIdentity(
@@ -42,11 +50,14 @@ async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID
         is_verified=row["is_verified"],
         role=cast(WorkspaceRole | None, row["role"]),
         workspace_status=row["workspace_status"],
+        refusal=row["refusal"],
     )
 
 
 async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
-    """Whether the session's owner, a user or an admin, may not sign in any more."""
+    """Whether the session's owner, a user or an admin, may not sign in any more. Enters platform scope, which the
+    staff's accounts need."""
+    await enter_platform(db)
     is_deactivated: bool | None = await db.fetchval(
         """
         SELECT NOT coalesce(u.is_active, a.is_active)
@@ -60,7 +71,7 @@ async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
 
 async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
     """None when the session has ended."""
-    row = await db.fetchrow("SELECT * FROM authorise_admin($1)", session_id)
+    row = await db.fetchrow("SELECT * FROM authorise_admin($1, $2)", session_id, db.proof)
     if row is None:
         return None
     return AdminIdentity(

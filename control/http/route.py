@@ -44,7 +44,8 @@ class Route:
     hashing limit before it takes a connection. is_heavy: takes the event loop's time even with a short body, so the
     request passes the limit of heavy ones. beyond_spec: documented as an addition to the spec. check_limit: of the
     checks of a CheckedChange, for each user and each workspace, whatever address they come from. upload_bytes: the
-    longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any type."""
+    longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any type.
+    needs_recent_sign_in: the caller signed in, or proved again who they are, some minutes ago at most."""
 
     method: str
     path: str
@@ -58,6 +59,7 @@ class Route:
     beyond_spec: bool = False
     check_limit: RateLimit | None = None
     upload_bytes: int = 0
+    needs_recent_sign_in: bool = False
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
@@ -149,6 +151,8 @@ def _check(route: Route) -> None:
         _check_storable(route, where)
     if kind is not AccessKind.OPEN and route.limit is not None and route.limit.account:
         raise InvalidRoute(f"{where}: a limit per account is for open routes only")
+    if route.needs_recent_sign_in and (kind is AccessKind.OPEN or route.access.scope is not None):
+        raise InvalidRoute(f"{where}: without a session there is no recent sign-in")
     if kind is AccessKind.OPEN and route.check_limit is not None:
         raise InvalidRoute(f"{where}: on an open route nobody is known to limit checks by")
     if kind is AccessKind.OPEN and route.limit is not None and route.limit.per_user:

@@ -14,6 +14,14 @@ _EVERY: Final = (
     ErrorCode(500, "internal", "Something went wrong on our side."),
     ErrorCode(503, "unavailable", "The database is busy or away. Try again in a moment."),
 )
+_RECENT: Final = ErrorCode(
+    403, "reauthentication_required", "The sign-in is too long ago: prove again who you are, then repeat the request."
+)
+_RULES: Final = (
+    ErrorCode(403, "second_factor_required", "The workspace demands a second factor, which the caller lacks."),
+    ErrorCode(403, "sso_required", "The workspace demands single sign-on of this member."),
+    ErrorCode(403, "sso_of_another_workspace", "The session is good in the workspace of its single sign-on only."),
+)
 _SIGNED_IN: Final = (
     ErrorCode(401, "no_token", "This needs a bearer token."),
     ErrorCode(401, "token_invalid", "This token is not valid."),
@@ -70,6 +78,9 @@ def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCod
         yield _ROLE
     if kind is AccessKind.MEMBER:
         yield _WORKSPACE
+        yield from _RULES
+    if route.needs_recent_sign_in:
+        yield _RECENT
     if path_parameters(route.path):
         yield _PATH
     for name in signature.query.model_fields if signature.query is not None else ():

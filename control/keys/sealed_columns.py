@@ -1,22 +1,24 @@
 """All columns that the vault keys seal for longer than a day.
 
 Not here, because they are gone before old keys are removed: e-mails and password resets that wait to be sent, codes
-that calls speak, sign-ins at vendors that have begun, and outcomes of tools. Recovery codes and pseudonyms of numbers
-are no sealed values but HMACs, which cannot be made anew without what they hide.
+that calls speak, sign-ins at vendors and by single sign-on that have begun, and outcomes of tools. Recovery codes,
+tokens of known devices and pseudonyms of numbers are no sealed values but HMACs, which cannot be made anew without what
+they hide. The audit log's seals are HMACs of digests that stand beside them: `audit renew-keys` makes them anew.
 """
 
 from typing import Final
 
-from control.accounts.admins import TOTP_PURPOSE
+from control.accounts.second_factors import TOTP_PURPOSES
 from control.db.resealing import SealedColumn
 from control.integrations.model import CLIENT_SECRET_PURPOSE, CREDENTIALS_PURPOSE
 from control.outbound_webhooks.secret_safe import WEBHOOK_SECRET_PURPOSE
 from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE
+from control.sso.model import SECRET_PURPOSE
 from control.tools.secret_headers import PURPOSE as HEADERS_PURPOSE
 from control.voice.keys import KEY_PURPOSE
 
 SEALED_COLUMNS: Final = (
-    SealedColumn("admins", "totp_secret", TOTP_PURPOSE),
+    SealedColumn("admins", "totp_secret", TOTP_PURPOSES["admin"]),
     SealedColumn("caller_deletions", "sealed_number", CALLER_PURPOSE),
     SealedColumn("http_tools", "sealed_headers", HEADERS_PURPOSE),
     SealedColumn("integration_types", "secrets", CLIENT_SECRET_PURPOSE),
@@ -25,5 +27,7 @@ SEALED_COLUMNS: Final = (
     SealedColumn("outbound_webhook_endpoints", "sealed_secret", WEBHOOK_SECRET_PURPOSE),
     SealedColumn("outbound_webhook_endpoints", "sealed_old_secret", WEBHOOK_SECRET_PURPOSE),
     SealedColumn("providers", "api_key", KEY_PURPOSE),
+    SealedColumn("sso_connections", "client_secret", SECRET_PURPOSE),
+    SealedColumn("users", "totp_secret", TOTP_PURPOSES["user"]),
     SealedColumn("workspace_providers", "api_key", KEY_PURPOSE),
 )

@@ -6,6 +6,7 @@ What the caller said stands in the body only, quoted line by line, so that it ca
 from typing import Final
 
 from control.accounts.email_delivery import Email
+from control.accounts.letter_names import letter_name
 from control.carriers.phone import is_valid
 from control.messages.model import MessageCall
 from shared.local_time import find_zone
@@ -36,7 +37,7 @@ def message_email(to: str, call: MessageCall, call_link: str, recording_link: st
     return Email(
         to,
         f"{kind} from {source}",
-        f"""A caller left a message for {call.workspace_name}.
+        f"""A caller left a message for {letter_name(call.workspace_name)}.
 
 {_lines(facts)}
 

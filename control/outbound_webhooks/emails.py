@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from control.accounts.email_delivery import Email
+from control.accounts.letter_names import letter_name
 from control.outbound_webhooks.model import DisabledReason, WebhookOwner
 
 _WHY: Final[Mapping[DisabledReason, str]] = {
@@ -15,13 +16,13 @@ _WHY: Final[Mapping[DisabledReason, str]] = {
 
 def disabled_email(owner: WebhookOwner, url: str, reason: DisabledReason, link: str) -> Email:
     """Names the receiver's host only: the rest of an address may be secret."""
-    host = urlsplit(url).hostname or ""
+    host, name = urlsplit(url).hostname or "", letter_name(owner.workspace_name)
     return Email(
         owner.email,
-        f"{owner.workspace_name}: a webhook endpoint was disabled",
+        f"{name}: a webhook endpoint was disabled",
         f"""Hello,
 
-the webhook endpoint of {owner.workspace_name} at {host} was disabled. {_WHY[reason]}, so nothing is sent there any
+the webhook endpoint of {name} at {host} was disabled. {_WHY[reason]}, so nothing is sent there any
 more, and events that happen now are not kept for it.
 
 When it works again, enable it, and have the deliveries that failed sent again:

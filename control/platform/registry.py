@@ -39,7 +39,10 @@ def _number(key: str, default: int, least: int, most: int, description: str) -> 
 
 _SPECS: Final = (
     _switch("signup_enabled", True, "Whether people may sign up by themselves; invitations work all the same."),
-    _switch("admin_totp_required", False, "Whether staff must have a second factor to sign in."),
+    _switch(
+        "admin_totp_required", True,
+        "Whether staff must have a second factor to sign in; `false` at first where `VOCALIZED_PUBLIC_URL` is local.",
+    ),
     SettingSpec("default_tier", "tier", "trial", "The tier of a new workspace."),
     SettingSpec(
         "default_currency", "currency", CURRENCY, "The currency of a new workspace whose creator chooses none."
@@ -52,6 +55,14 @@ _SPECS: Final = (
     ),
     _number("deletion_grace_days", 30, 0, 365, "Days in which a deleted workspace can be restored."),
     _number("invitation_days", 7, 1, 90, "Days that an invitation is good for."),
+    _number(
+        "letters_per_hour", 5, 1, 1_000,
+        "Letters of a kind (invitation, confirmation, new password) to one address within an hour.",
+    ),
+    _number(
+        "letters_per_day", 20, 1, 10_000,
+        "Letters of a kind (invitation, confirmation, new password) to one address within 24 hours.",
+    ),
     _number("max_workspaces_per_user", 10, 1, 1_000, "Workspaces that one user may own."),
     _number("outbound_calls_per_minute", 30, 1, 10_000, "Outbound calls that a workspace may place within a minute."),
     _number("outbound_calls_per_hour", 300, 1, 100_000, "Outbound calls that a workspace may place within an hour."),
@@ -207,6 +218,9 @@ _SPECS: Final = (
     ),
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
+
+# Not stored at first: what they are depends on the kind of the platform.
+UNSEEDED: Final = frozenset({"admin_totp_required"})
 
 REGISTRY: Final[Mapping[str, SettingSpec]] = {spec.key: spec for spec in _SPECS}
 

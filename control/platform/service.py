@@ -9,7 +9,7 @@ from control.platform import read_tier_use, store, store_audit
 from control.platform.audit import Actor, Change, record_change
 from control.platform.currencies import require_priced
 from control.platform.model import AuditEntry, AuditFilter, Setting, Tier
-from control.platform.registry import REGISTRY, check_setting
+from control.platform.registry import REGISTRY, UNSEEDED, check_setting
 from control.platform.tier_changes import NewTier, TierChange, require_limits_fit
 from shared.errors import Conflict, Invalid, NotFound
 
@@ -17,19 +17,24 @@ AUDIT_LOG_DEPTH: Final = 10_000
 
 
 class Platform:
-    """Settings, tiers and the audit log. Nothing is cached: a change takes effect with the next transaction."""
+    """Settings, tiers and the audit log. Nothing is cached: a change takes effect with the next transaction. defaults:
+    of settings that depend on the kind of the platform, in place of the registry's."""
+
+    def __init__(self, defaults: Mapping[str, Any] | None = None) -> None:
+        self._defaults = {spec.key: spec.default for spec in REGISTRY.values()} | dict(defaults or {})
 
     async def setting(self, db: Connection, key: str) -> Any:
         """Returns a setting's value; the default while it was never stored. Raises KeyError."""
-        spec = REGISTRY[key]
+        default = self._defaults[key]
         found = await store.select_setting(db, key)
-        return spec.default if found is None else found.value
+        return default if found is None else found.value
 
     async def settings(self, db: Connection) -> list[Setting]:
         """Returns all settings in the order of the registry."""
         stored = {setting.key: setting for setting in await store.select_settings(db)}
         return [
-            stored.get(spec.key, Setting(spec.key, spec.default, spec.description, None)) for spec in REGISTRY.values()
+            stored.get(spec.key, Setting(spec.key, self._defaults[spec.key], spec.description, None))
+            for spec in REGISTRY.values()
         ]
 
     async def change_settings(self, db: Connection, actor: Actor, values: Mapping[str, Any]) -> None:
@@ -53,7 +58,8 @@ class Platform:
     async def _change_setting(self, db: Connection, actor: Actor, key: str, before: Any, value: Any) -> None:
         spec = REGISTRY[key]
         check_setting(spec, value)
-        if value == before and type(value) is type(before):
+        is_same = value == before and type(value) is type(before)
+        if is_same and key not in UNSEEDED:  # a choice is stored, so that it outlives a change of the default
             return
         if spec.kind == "tier":
             await self.lock_offered_tier(db, value, key)

@@ -26,6 +26,7 @@ _AUDITED_FIELDS: Final = (
     "retention",
     "redaction",
     "disclosure",
+    "second_factor_required",
 )
 
 

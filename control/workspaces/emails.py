@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from control.accounts.email_delivery import Email
+from control.accounts.letter_names import letter_name
 
 
 def invitation_email(to: str, inviter: str, workspace: str, role: str, link: str, until: datetime) -> Email:
@@ -12,7 +13,7 @@ def invitation_email(to: str, inviter: str, workspace: str, role: str, link: str
         "You are invited to a workspace on Vocalized",
         f"""Hello,
 
-{inviter} invites you to the workspace "{workspace}" on Vocalized, as {role}.
+{letter_name(inviter)} invites you to the workspace "{letter_name(workspace)}" on Vocalized, as {role}.
 
 Open this link by {until:%d %B %Y, %H:%M} UTC to accept:
 

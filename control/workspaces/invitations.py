@@ -13,7 +13,8 @@ from control.db.pool import Connection
 from control.db.scope import enter_platform, enter_workspace
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform
-from control.workspaces import read_members, read_use, store, store_invitations, store_members
+from control.workspaces import read_members, store, store_invitations, store_members
+from control.workspaces.capacity import require_capacity
 from control.workspaces.changes import lock_workspace
 from control.workspaces.emails import invitation_email
 from control.workspaces.members import require_may_change, require_role
@@ -44,12 +45,13 @@ class Invitations:
     ) -> Invitation:
         """Sends an invitation. A repeated one renews it and makes the older token invalid. It makes no difference
         whether the address has an account. Raises Forbidden (role, email_unverified), Conflict (already_member,
-        member_limit, workspace_suspended)."""
+        member_limit, workspace_suspended), TooManyRequests (letter_limit)."""
         workspace = await lock_workspace(db, workspace_id)
         inviter = await self._inviter(db, actor)
         before = await store_invitations.find_open(db, workspace_id, email)
         require_may_change(await require_role(db, workspace_id, actor), before.role if before else None, role)
         await self._require_invitable(db, workspace, before, email, now)
+        await self._accounts.letter_limits.require(db, "invitation", email, now)
         token, until = new_token(), now + timedelta(days=await self._platform.setting(db, "invitation_days"))
         new = Invitation(UUID(new_id()), workspace_id, email, role, inviter.id, now, until)
         invitation = await store_invitations.upsert(db, new, token.hash)
@@ -97,7 +99,7 @@ class Invitations:
         user = await self._accounts.create_user(db, invitation.email, name, password, verified=True, now=now)
         actor = Actor("user", user.id, user.email, origin.request_id, origin.address)
         await self._admit(db, actor, user.id, invitation, now)
-        return SignInResult(user, await self._accounts.start_session(db, user.id, origin, now))
+        return await self._accounts.sign_in_new(db, user, origin, now)
 
     async def _inviter(self, db: Connection, actor: Actor) -> User:
         """Returns the actor, whose address must be confirmed: the e-mail goes out in their name."""
@@ -117,12 +119,7 @@ class Invitations:
 
     async def _require_capacity(self, db: Connection, workspace: Workspace, counted: bool, now: datetime) -> None:
         """counted: the person holds an open invitation, which counts as a member already."""
-        most = (await self._platform.tier(db, workspace.tier_name)).max_members
-        use = await read_use.select_use(db, workspace.id, now)
-        if use.members + use.invitations + (not counted) > most:
-            raise Conflict(
-                f"This workspace's tier allows {most} members, and open invitations count.", code="member_limit"
-            )
+        await require_capacity(db, self._platform, workspace, counted, now)
 
     async def _admit(
         self, db: Connection, actor: Actor, user_id: UUID, invitation: PresentedInvitation, now: datetime

@@ -73,6 +73,11 @@ class Workspace:
         return disclosure_choice(self.settings)
 
     @property
+    def second_factor_required(self) -> bool:
+        """Whether members without a second factor may do nothing in it."""
+        return self.settings.get("second_factor_required") is True
+
+    @property
     def redaction(self) -> Sequence[str]:
         """See `redaction_kinds`."""
         return redaction_kinds(self.settings)

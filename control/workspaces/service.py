@@ -16,6 +16,7 @@ from control.platform.model import Tier
 from control.platform.service import Platform
 from control.redaction.finder import KINDS
 from control.workspaces import administration, read_members, read_tiers, read_use, store, store_members, store_trials
+from control.workspaces.capacity import require_capacity
 from control.workspaces.changes import lock_workspace, require_found, save_change
 from control.workspaces.invitations import Invitations
 from control.workspaces.members import Members, require_may_change, require_role
@@ -28,6 +29,7 @@ from control.workspaces.model import (
     Workspace,
 )
 from control.workspaces.people import lock_person_workspaces
+from control.workspaces.roles import Role
 from control.workspaces.status import require_not_suspended, suspend
 from control.workspaces.timezones import require_timezone
 from shared.errors import Conflict, Invalid, Unauthorised
@@ -71,6 +73,19 @@ class Workspaces:
         use = await read_use.select_use(db, workspace_id, now)
         seconds = await read_use.select_seconds(db, workspace_id, now)
         return Subscription(await self.limits(db, workspace_id), use, round(seconds / 60, 1))
+
+    async def admit(self, db: Connection, actor: Actor, workspace_id: UUID, role: Role, now: datetime) -> None:
+        """Makes the actor a member, unless they are one: their workspace's own provider signed them in. Enters the
+        workspace's scope. Raises NotFound, Conflict (member_limit)."""
+        assert actor.id is not None
+        await enter_workspace(db, workspace_id, actor.id)
+        workspace = await lock_workspace(db, workspace_id)
+        if await store_members.select_role(db, workspace_id, actor.id) is not None:
+            return
+        await require_capacity(db, self._platform, workspace, False, now)
+        await store_members.insert_member(db, workspace_id, actor.id, role, None, now)
+        after = {"email": actor.email, "role": role}
+        await record_change(db, actor, Change("member.join", "member", str(actor.id), workspace_id, after=after))
 
     async def require_running(self, db: Connection, workspace_id: UUID) -> None:
         """Checks that agents may answer calls. Raises NotFound, Conflict (codes workspace_suspended, owner_unverified).

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings
+from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings, MigrationSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 UNITS = {"_s": "s", "_bytes": "bytes", "_kib": "KiB"}
@@ -31,9 +31,13 @@ def variable(name: str) -> str:
     return f"`{PREFIX}{name.upper()}`"
 
 
-@pytest.mark.parametrize("name", ControlSettings.model_fields)
+# `migrate` has one of its own.
+CONTROL = MigrationSettings.model_fields | ControlSettings.model_fields
+
+
+@pytest.mark.parametrize("name", CONTROL)
 def test_control_setting_is_documented(name: str) -> None:
-    field = ControlSettings.model_fields[name]
+    field = CONTROL[name]
     line = f"| {variable(name)} | {default(field)} | {unit(name)} | {field.description} |".replace("|  |", "| |")
     assert line in (DOCS / "control.md").read_text().splitlines()
 
@@ -54,11 +58,13 @@ def brief_line(settings: type[MediaSettings] | type[BackupSettings], name: str) 
 
 
 @pytest.mark.parametrize(
-    ("document", "settings"),
-    [("control.md", ControlSettings), ("media-server.md", MediaSettings), ("backups.md", BackupSettings)],
+    ("document", "fields"),
+    [
+        ("control.md", CONTROL),
+        ("media-server.md", MediaSettings.model_fields),
+        ("backups.md", BackupSettings.model_fields),
+    ],
 )
-def test_only_existing_settings_are_documented(
-    document: str, settings: type[ControlSettings] | type[MediaSettings] | type[BackupSettings]
-) -> None:
+def test_only_existing_settings_are_documented(document: str, fields: dict[str, FieldInfo]) -> None:
     documented = set(re.findall(rf"^\| (`{PREFIX}\w+`) \|", (DOCS / document).read_text(), re.MULTILINE))
-    assert documented == {variable(name) for name in settings.model_fields}
+    assert documented == {variable(name) for name in fields}

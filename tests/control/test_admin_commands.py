@@ -140,7 +140,7 @@ def test_a_password_is_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
 
 async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     sam = await api.admin()
-    offer = await sam.post("/admin/auth/totp")
+    offer = await sam.post("/admin/auth/totp", {"password": PASSWORD})
     code = totp.code_at(offer.body["secret"], datetime.now(UTC))
     assert (await sam.post("/admin/auth/totp/confirm", {"code": code})).status == 204
     assert (await log_in(api, sam.email, PASSWORD)).code == "totp_required"
@@ -151,7 +151,7 @@ async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, caps
     assert (await sam.get("/admin/auth/me")).code == "session_over"
     signed_in = await log_in(api, sam.email, PASSWORD)
     assert signed_in.status == 200
-    offered = await Staff(api.anonymous, sam.email, signed_in.body).post("/admin/auth/totp")
+    offered = await Staff(api.anonymous, sam.email, signed_in.body).post("/admin/auth/totp", {"password": PASSWORD})
     assert not set(offer.body["recovery_codes"]) & set(offered.body["recovery_codes"])
     (entry,) = (row for row in await audited(api, sam.email) if row["action"] == "admin.totp_reset")
     assert entry["actor"] == "system"
@@ -195,3 +195,41 @@ async def test_the_last_super_admin_may_be_disabled_with_a_warning(
         assert await command("disable", "--email", "last@example.com") == 0
         assert "No super_admin is left who may sign in" in capsys.readouterr().out
     assert await command("enable", "--email", "last@example.com") == 0
+
+
+async def test_reset_gives_a_new_password_and_ends_everything(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    sam = await api.admin()
+    offer = await sam.post("/admin/auth/totp", {"password": PASSWORD})
+    code = totp.code_at(offer.body["secret"], datetime.now(UTC))
+    assert (await sam.post("/admin/auth/totp/confirm", {"code": code})).status == 204
+    while (await log_in(api, sam.email, "not the password")).code != "sign_in_locked":
+        pass
+    capsys.readouterr()
+    assert await command("reset", "--email", sam.email, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (await sam.get("/admin/auth/me")).code == "session_over"
+    assert (await log_in(api, sam.email, PASSWORD)).code == "invalid_credentials"
+    assert (await log_in(api, sam.email, printed["password"])).status == 200
+    assert "admin.reset" in [row["action"] for row in await audited(api, sam.email)]
+    assert await command("reset", "--email", sam.email) == 0
+    assert "has a new password and no second factor any more" in capsys.readouterr().out
+
+
+async def test_sessions_are_listed_and_ended(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    sam = await api.admin()
+    capsys.readouterr()
+    assert await command("sessions", "--email", sam.email) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "127.0.0.0/24" in line and "Python" in line
+    session = line.split()[0]
+    assert await command("sessions", "--email", sam.email, "--end", session) == 0
+    assert (await sam.get("/admin/auth/me")).code == "session_over"
+    assert await command("sessions", "--email", sam.email, "--end", session) == 1
+    signed_in = Staff(api.anonymous, sam.email, (await log_in(api, sam.email, PASSWORD)).body)
+    assert await command("sessions", "--email", sam.email, "--end-all") == 0
+    assert (await signed_in.get("/admin/auth/me")).code == "session_over"
+    capsys.readouterr()
+    assert await command("sessions", "--email", sam.email) == 0
+    assert "has no session" in capsys.readouterr().out
+    actions = [row["action"] for row in await audited(api, sam.email)]
+    assert actions[1:] == ["admin.sign_in", "admin.session_end", "admin.sign_in", "admin.sessions_end"]

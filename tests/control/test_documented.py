@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from control.app import ROUTES
 from control.billing.stripe_client import StripeOptions
+from control.db.logins import WORKER, with_login
 from control.http.metrics import HttpMetrics
 from control.http.route import RateLimit
 from control.knowledge.embedder import EmbedderPolicy
@@ -56,7 +57,7 @@ def test_every_staff_setting_is_documented_with_its_default() -> None:
 
 async def test_every_duty_is_documented_with_its_interval(database_url: str, tmp_path: Path) -> None:
     options = BackgroundWorkerOptions(
-        database_url=database_url,
+        database_url=with_login(database_url, WORKER),
         keys=KeySets.all_from([KEY]),
         policies=Policies(
             links="http://127.0.0.1",

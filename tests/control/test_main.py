@@ -17,7 +17,8 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from config.settings import PREFIX, control_settings
-from control.__main__ import control_options, main
+from control.__main__ import main
+from control.program_options import control_options
 from shared.secrets import new_key
 from vocalized.services.postgres import Postgres
 from vocalized.stack.ports import free_port

@@ -52,6 +52,15 @@ ROWS = {
     "api_keys": "INSERT INTO api_keys (id, workspace_id, name, scopes, created_at) VALUES ($2, $1, 'x', '{}', now())",
     "api_key_secrets": "INSERT INTO api_key_secrets (hash, key_id, workspace_id, holder_id, prefix, created_at) VALUES "
     "($2::uuid::text::bytea, $2, $1, (SELECT user_id FROM workspace_members WHERE workspace_id = $1), 'x', now())",
+    "sso_connections": "INSERT INTO sso_connections (workspace_id, issuer, client_id, client_secret, default_role, "
+    "is_enforced, created_at, updated_at) SELECT $1, 'x', 'x', '', 'member', false, now(), now() "
+    "WHERE $2::uuid IS NOT NULL",
+    "sso_domains": "INSERT INTO sso_domains (id, workspace_id, domain, proof, created_at) "
+    "VALUES ($2, $1, 'example.com', 'x', now())",
+    "sso_flows": "INSERT INTO sso_flows (state_hash, workspace_id, client_hash, sealed, expires_at) "
+    "VALUES ($2::uuid::text::bytea, $1, '', '', now())",
+    "sso_identities": "INSERT INTO sso_identities (workspace_id, subject, user_id, created_at) VALUES "
+    "($1, $2::uuid::text, (SELECT user_id FROM workspace_members WHERE workspace_id = $1), now())",
     "http_tools": "INSERT INTO http_tools (id, workspace_id, name, config, created_at, updated_at) "
     "VALUES ($2, $1, 'x', '{}', now(), now())",
     "mcp_servers": "INSERT INTO mcp_servers (id, workspace_id, name, config, created_at, updated_at) "

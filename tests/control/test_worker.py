@@ -19,6 +19,7 @@ from control.analytics.rollup import mark_day
 from control.analytics.worker_tasks import REBUILD
 from control.db.duties import Duty, WorkerTasks
 from control.db.jobs import JobRetries, count_jobs, enqueue
+from control.db.logins import WORKER, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.platform.seed import seed_platform
@@ -48,10 +49,9 @@ async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
 
 def worker_options(url: str, emails: Path) -> BackgroundWorkerOptions:
     sender = "Vocalized <no-reply@example.com>"
-    outside_options = worker_outside("redis://127.0.0.1:9", emails / "objects")
-    return BackgroundWorkerOptions(
-        url, KeySets.all_from([KEY]), POLICIES, emails.as_uri(), sender, outside_options, retries=FAST_RETRIES
-    )
+    login, outside = with_login(url, WORKER), worker_outside("redis://127.0.0.1:9", emails / "objects")
+    keys = KeySets.all_from([KEY])
+    return BackgroundWorkerOptions(login, keys, POLICIES, emails.as_uri(), sender, outside, retries=FAST_RETRIES)
 
 
 @asynccontextmanager

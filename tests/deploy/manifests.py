@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic_settings import BaseSettings
 
-from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings
+from config.settings import PREFIX, BackupSettings, ControlSettings, MediaSettings, MigrationSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -15,10 +15,10 @@ KUBERNETES = DEPLOY / "kubernetes"
 # Read by the object storage library itself.
 _STORAGE_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
-_SETTINGS: Mapping[str, type[BaseSettings]] = {
-    "media": MediaSettings,
-    "control": ControlSettings,
-    "backup": BackupSettings,
+_SETTINGS: Mapping[str, tuple[type[BaseSettings], ...]] = {
+    "media": (MediaSettings,),
+    "control": (ControlSettings, MigrationSettings),
+    "backup": (BackupSettings,),
 }
 
 Manifest = dict[str, Any]
@@ -26,7 +26,7 @@ Manifest = dict[str, Any]
 
 def known(program: str) -> set[str]:
     """The variables that a program reads."""
-    fields = _SETTINGS[program].model_fields
+    fields = (name for settings in _SETTINGS[program] for name in settings.model_fields)
     return {f"{PREFIX}{name.upper()}" for name in fields} | _STORAGE_KEYS
 
 

@@ -7,9 +7,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -85,16 +87,34 @@ def test_media_node_has_no_carrier_or_storage_read_credentials() -> None:
     for name in ("media-1", "media-2"):
         given = SERVICES[name]["environment"]
         assert not {key for key in given if re.search("TWILIO|TELNYX|SMTP|DATABASE", key)}
-        for key in ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"):
+        for key in (
+            "GARAGE_DEFAULT_ACCESS_KEY",
+            "GARAGE_DEFAULT_SECRET_KEY",
+            "GARAGE_RPC_SECRET",
+            "GARAGE_ADMIN_TOKEN",
+        ):
             assert owner[key] not in given.values()
         assert given["AWS_ACCESS_KEY_ID"] == SERVICES["bucket"]["environment"]["MEDIA_STORAGE_USER"]
     (rights,) = json.loads((DEPLOY / "storage-media.json").read_text())["Statement"]
     assert rights["Effect"] == "Allow" and set(rights["Action"]) == {"s3:PutObject", "s3:AbortMultipartUpload"}
     bucket = example()["VOCALIZED_STORAGE_URL"].removeprefix("s3://").partition("?")[0]
     assert rights["Resource"] == [f"arn:aws:s3:::{bucket}/*"]
-    (script,) = SERVICES["bucket"]["command"]
-    mounted = SERVICES["bucket"]["volumes"][0].split(":")
-    assert (DEPLOY / mounted[0]).exists() and f"policy create ours media {mounted[1]} " in script
+    assert bucket == owner["GARAGE_DEFAULT_BUCKET"]
+    source, target, _ = SERVICES["bucket"]["volumes"][0].split(":")
+    assert (DEPLOY / source).exists() and SERVICES["bucket"]["entrypoint"] == ["python", target]
+
+
+def test_every_port_of_storage_asks_for_a_key() -> None:
+    storage = tomllib.loads(COMPOSE["configs"]["garage"]["content"])
+    assert storage["rpc_bind_addr"].startswith("127.0.0.1:")
+    assert storage.keys() & {"s3_api", "admin", "s3_web", "k2v_api"} == {"s3_api", "admin"}
+    assert storage["admin"].keys() == {"api_bind_addr"}, "a token in a file would be the same everywhere"
+    url = urlsplit(example()["VOCALIZED_STORAGE_URL"].replace("s3://", "http://"))
+    options = dict(parse_qsl(url.query))
+    assert options["region"] == storage["s3_api"]["s3_region"]
+    assert options["endpoint"].rpartition(":")[2] == storage["s3_api"]["api_bind_addr"].rpartition(":")[2]
+    assert SERVICES["bucket"]["environment"]["STORAGE_ADMIN_URL"] == "http://objects:3903"
+    assert storage["admin"]["api_bind_addr"] == "0.0.0.0:3903"
 
 
 def test_a_store_is_reached_only_by_the_programs_that_use_it() -> None:
@@ -117,6 +137,21 @@ def test_each_program_has_only_its_own_user_in_redis_and_its_own_keys() -> None:
         assert all(not given.get(other) for other in given if other.endswith(("REDIS_PASSWORD", "_1_PASS", "_2_PASS")))
     assert SERVICES["worker"]["environment"]["VOCALIZED_TOKEN_KEYS"] == ""
     assert SERVICES["redis"]["command"][-2:] == ["--aclfile", SERVICES["redis"]["configs"][0]["target"]]
+
+
+def test_programs_of_control_get_their_own_login_only() -> None:
+    settings = example()
+    owner = settings["VOCALIZED_DATABASE_URL"]
+    for name in ("api", "worker"):
+        given = SERVICES[name]["environment"]
+        url = settings[f"{name.upper()}_DATABASE_URL"]
+        assert given["VOCALIZED_DATABASE_URL"] == f"${{{name.upper()}_DATABASE_URL:?in deploy/.env}}"
+        assert f"vocalized_{name}={urlsplit(url).password}," in settings["VOCALIZED_DATABASE_PASSWORDS"]
+        passed = {key: value for key, value in settings.items() if key not in given}
+        assert not {key for key, value in passed.items() if value == owner or re.search("DATABASE|POSTGRES", key)}
+        urls = {"VOCALIZED_DATABASE_URL", "VOCALIZED_REDIS_URL"}
+    assert {value for key, value in given.items() if key not in urls} == {""}
+    assert "environment" not in SERVICES["migrate"]
 
 
 def test_recording_links_use_no_internal_host() -> None:
@@ -194,8 +229,8 @@ def test_only_the_backup_jobs_get_the_settings_of_backups() -> None:
 def test_backups_are_made_by_programs_of_the_servers_version() -> None:
     (stage,) = read_dockerfile(ROOT / "Dockerfile.backup")
     for name in ("postgres", "scratch"):
-        assert stage.base == f"{SERVICES[name]['image']}-trixie"
-    version = SERVICES["postgres"]["image"].removeprefix("postgres:")
+        assert stage.base == SERVICES[name]["image"].replace("@", "-trixie@")
+    version = SERVICES["postgres"]["image"].removeprefix("postgres:").partition(".")[0]
     assert f"/usr/lib/postgresql/{version}/bin" in stage.environment["PATH"]
 
 

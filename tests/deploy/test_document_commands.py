@@ -46,7 +46,18 @@ def test_control_accepts_the_commands_of_the_documents(document: str, command: s
 
 def test_commands_are_found() -> None:
     found = {command.partition(" ")[0] for _, command in control_commands()}
-    assert {"api", "worker", "migrate", "admin", "analytics", "providers", "prices", "backups", "keys"} == found
+    assert {
+        "api",
+        "worker",
+        "migrate",
+        "admin",
+        "analytics",
+        "providers",
+        "prices",
+        "audit",
+        "backups",
+        "keys",
+    } == found
     with pytest.raises(SystemExit):
         make_parser(COMMANDS).parse_args(["admin", "make"])
 
@@ -77,8 +88,10 @@ def test_kubectl_is_told_of_objects_and_files_that_exist() -> None:
 
 
 def test_first_admin_is_made_in_the_container(fresh_database_url: str, tmp_path: Path) -> None:
-    (line,) = [line for document, line in lines() if document == "docs/operations.md" and "exec api" in line]
-    arguments = shlex.split(line.partition("python -m control ")[2])
+    (line,) = [
+        line for document, line in lines() if document == "docs/operations.md" and "migrate admin create" in line
+    ]
+    arguments = shlex.split(line.partition("run --rm migrate ")[2])
     settings = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))
     settings |= {"VOCALIZED_DATABASE_URL": fresh_database_url, "PATH": "/usr/bin:/bin"}
     script = _WITHOUT.format(

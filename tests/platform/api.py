@@ -28,6 +28,7 @@ from control.agents.model import AgentPolicy
 from control.app import ROUTES, ApiOptions, HttpOptions, limit_names, open_app
 from control.billing.stripe_client import StripeOptions
 from control.carriers.registry import CarrierOptions
+from control.db.logins import API, with_login
 from control.db.pool import Connection, Timeouts, open_pool
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
@@ -36,6 +37,7 @@ from control.integrations.model import GrantPolicy
 from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
 from control.services import Policies
+from control.sso.model import SsoPolicy
 from control.webhooks.options import WebhookOptions
 from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue
@@ -125,6 +127,7 @@ async def running_api(
     has_portal: bool = True,
     egress_allow: tuple[str, ...] = (),
     grants: GrantPolicy | None = None,
+    sso: SsoPolicy | None = None,
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalogue in the database.
@@ -140,7 +143,7 @@ async def running_api(
     with TemporaryDirectory(prefix="vocalized-objects-") as folder:
         objects = Path(folder)
         options = ApiOptions(
-            database_url=database_url,
+            database_url=with_login(database_url, API),
             redis_url=valkey_url,
             keys=KeySets.all_from([KEY]),
             accepts_unsigned=True,
@@ -151,6 +154,7 @@ async def running_api(
                 has_portal=has_portal,
                 egress_allow=egress_allow,
                 grants=grants or GrantPolicy(),
+                sso=sso or SsoPolicy(),
                 accounts=accounts or AccountPolicy(),
                 hashing=CHEAP_HASHING,
                 agents=AgentPolicy(standins=True),

@@ -27,6 +27,7 @@ from control.agents.model import AgentDraft, AgentPolicy
 from control.app import ApiOptions, HttpOptions, make_app, make_dependencies, redis_client
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
+from control.db.logins import API, with_login
 from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.keys.settings import make_authority
@@ -295,7 +296,7 @@ async def _running(
     """As control.app.open_app, with a clock of the test's."""
     sealer, authority = Sealer(options.keys.vault), make_authority(options.keys, options.accepts_unsigned)
     async with (
-        open_pool(options.database_url, size=options.pool_size) as pool,
+        open_pool(with_login(options.database_url, API), size=options.pool_size) as pool,
         open_pool(options.database_url, size=1, role="owner") as owners,
         owners.acquire() as owner,
         open_outside(options.outside, authority) as outside,

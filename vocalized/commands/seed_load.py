@@ -202,6 +202,6 @@ async def _busiest_actor(db: asyncpg.Connection) -> str:
 @asynccontextmanager
 async def _owner(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection as the owner of the database, who bypasses row-level security, with our codecs."""
-    async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-seed-load") as pool, pool.acquire() as db:
-        await db.execute("RESET ROLE")
+    pool = open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-seed-load", role=None)
+    async with pool as connections, connections.acquire() as db:
         yield db

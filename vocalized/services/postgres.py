@@ -1,6 +1,7 @@
 """An embedded PostgreSQL on a Unix socket only; its data are created at the first start and stay between starts."""
 
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -91,10 +92,15 @@ class Postgres:
         """
         self._command(_CREATE_VECTOR, SUPERUSER, database)
 
-    def _command(self, sql: str, user: str = OWNER, database: str = "postgres") -> None:
+    def query(self, sql: str, *, database: str = DATABASE) -> str:
+        """What psql prints for a query of the superuser: a line a row, columns separated by |. Raises ServiceFailed."""
+        return self._command(sql, SUPERUSER, database).strip()
+
+    def _command(self, sql: str, user: str = OWNER, database: str = "postgres") -> str:
         done = _psql(self.programs, _url(self.sockets, user, database), sql)
         if done.returncode:
             raise ServiceFailed(f"psql: {done.stderr.strip()}")
+        return done.stdout
 
 
 @contextmanager
@@ -112,6 +118,7 @@ def serve_postgres(
     with locked(state / "postgres.lock") as lock, own as sockets:
         programs = postgres_programs(account)
         data = _cluster(state, programs, lock, account)
+        _admit_only_this_user(data, account)
         _remove_stale_files(data, sockets)
         command = [str(programs / "postgres"), "-D", str(data), "-k", str(sockets), *_flags(durable)]
         program = Program(command, data, state / "postgres.log", lock, _ENDINGS, account)
@@ -143,6 +150,22 @@ def _cluster(state: Path, programs: Path, lock: int, account: Account | None) ->
         run_once([str(programs / "initdb"), "-D", str(folder), *flags], folder=folder, lock=lock, account=account)
         new.rename(data)
     return make_folder(data, account)
+
+
+def _admit_only_this_user(data: Path, account: Account | None) -> None:
+    """Has the server ask the kernel who connects (pg_hba.conf, method peer): the user of this process may be any role,
+    nobody else any. Without an entry in the list of users, which the server would ask too, the socket's folder decides.
+    """
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return
+    rules = {"pg_hba.conf": "local all all peer map=starter\n", "pg_ident.conf": f'starter "{user}" all\n'}
+    for name, text in rules.items():
+        file = data / name
+        file.write_text(text)
+        if account:
+            os.chown(file, account.uid, account.gid)
 
 
 def _remove_stale_files(data: Path, sockets: Path) -> None:
@@ -182,7 +205,15 @@ def _until_ready(program: Program, process: subprocess.Popen[bytes], programs: P
 
 
 def _psql(programs: Path, url: str, sql: str) -> subprocess.CompletedProcess[str]:
-    command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={url}"]
+    command = [
+        str(programs / "psql"),
+        "--no-psqlrc",
+        "--quiet",
+        "--no-align",
+        "--tuples-only",
+        "--set=ON_ERROR_STOP=1",
+        f"--dbname={url}",
+    ]
     return subprocess.run(command, input=sql, env=clean_environment(), capture_output=True, text=True)
 
 

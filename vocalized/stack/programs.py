@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from control.db.logins import API, WORKER, with_login
 from vocalized.stack.process import running_server
+
+_DATABASE: Final = "VOCALIZED_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,13 @@ class Programs:
 
     def api(self, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
         """The API."""
-        return self._server("api", ["control", "api"], port, "/readyz", settings)
+        return self._server("api", ["control", "api"], port, "/readyz", self._signed_in(settings, API))
 
     def worker(
         self, port: int, settings: Mapping[str, str], name: str = "worker"
     ) -> AbstractAsyncContextManager[Process]:
         """A worker of jobs and duties."""
-        return self._server(name, ["control", "worker"], port, "/healthz", settings)
+        return self._server(name, ["control", "worker"], port, "/healthz", self._signed_in(settings, WORKER))
 
     def node(self, name: str, port: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Process]:
         """A media node with a state folder of its own."""
@@ -52,6 +56,12 @@ class Programs:
         """The simulated Stripe. config: a JSON file of simulator.stripe. account: the file that stores its objects."""
         arguments = ["simulator.stripe", "--config", str(config), "--state", str(account)]
         return self._server("stripe", arguments, port, "/healthz", settings)
+
+    def _signed_in(self, settings: Mapping[str, str], login: str) -> Mapping[str, str]:
+        """The settings with the program's own user of PostgreSQL. A checkout of before has none: the owner stays."""
+        if not (self.root / "control/db/logins.py").exists():
+            return settings
+        return {**settings, _DATABASE: with_login(settings[_DATABASE], login)}
 
     def _server(
         self, name: str, arguments: Sequence[str], port: int, probe: str, settings: Mapping[str, str]

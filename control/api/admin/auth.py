@@ -5,49 +5,55 @@ from typing import Annotated
 from pydantic import Field
 
 from control.accounts.addresses import Address
-from control.accounts.recovery_codes import PATTERN as RECOVERY_CODE
+from control.accounts.model import PresentedCredentials
 from control.api.admin.auth_views import (
     AdminSelf,
     AdminSession,
     AdminSignedIn,
-    RecoveryCodeList,
     Staff,
-    TotpSecret,
     to_session,
     to_signed_in,
+)
+from control.api.admin.own_account import PROOFS, own_session
+from control.api.own_account import (
+    Code,
+    PasswordAgain,
+    RecoveryCode,
+    RecoveryCodeList,
+    SecondFactor,
+    TotpCode,
+    TotpSecret,
     to_totp_secret,
 )
 from control.http.access import ANY_ADMIN, OPEN
-from control.http.body import Body, PasswordText
+from control.http.body import Body, DeviceToken, PasswordText
 from control.http.context import AdminContext, Context
 from control.http.route import RateLimit, Route
-from shared.errors import Invalid
-
-Code = Annotated[str, Field(pattern=r"^[0-9]{6}$", description="Six digits of an authenticator app.")]
-RecoveryCode = Annotated[
-    str,
-    Field(
-        pattern=RECOVERY_CODE,
-        description="A one-time recovery code, for those without their authenticator app.",
-        examples=["k3vq-7ayo-m2fd"],
-    ),
-]
-
-
-class AdminSignIn(Body):
-    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
-
-    email: Address
-    password: PasswordText
-    totp_code: Code | None = None
-    recovery_code: RecoveryCode | None = None
 
 
 class AdminPassword(Body):
-    """The credentials of an admin who sets up a second factor before the first sign-in."""
+    """The credentials of an admin who sets up a second factor before the first sign-in. device_token: of an earlier
+    sign-in, so that nobody else's failures make this client wait."""
 
     email: Address
     password: PasswordText
+    device_token: DeviceToken | None = None
+
+    def presented(self) -> PresentedCredentials:
+        """As the accounts take them."""
+        return PresentedCredentials(self.email, self.password, None, self.device_token)
+
+
+class AdminSignIn(AdminPassword):
+    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
+
+    totp_code: Code | None = None
+    recovery_code: RecoveryCode | None = None
+
+    def presented(self) -> PresentedCredentials:
+        """As the accounts take them."""
+        code = self.totp_code or self.recovery_code
+        return PresentedCredentials(self.email, self.password, code, self.device_token)
 
 
 class AdminRefresh(Body):
@@ -56,34 +62,11 @@ class AdminRefresh(Body):
     refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class TotpCode(Body):
-    """A code of the authenticator app; each is accepted once."""
-
-    code: Code
-
-
-class SecondFactor(Body):
-    """One of the two codes."""
-
-    code: Code | None = None
-    recovery_code: RecoveryCode | None = None
-
-    def given(self) -> str:
-        """The code that was sent. Raises Invalid for none."""
-        given = self.code or self.recovery_code
-        if given is None:
-            raise Invalid("A code of the authenticator app is needed, or a recovery code.", param="code")
-        return given
-
-
 async def log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:
     """Signs in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
     requires a second factor, and this admin has none yet."""
-    code = body.totp_code or body.recovery_code
-    done = await context.services.accounts.admins.sign_in(
-        context.db, body.email, body.password, code, context.origin, context.now
-    )
-    return to_signed_in(done.admin, done.tokens)
+    admins = context.services.accounts.admins
+    return to_signed_in(await admins.sign_in(context.db, body.presented(), context.origin, context.now))
 
 
 async def refresh(context: Context, body: AdminRefresh) -> AdminSession:
@@ -104,13 +87,14 @@ async def me(context: AdminContext) -> AdminSelf:
 
 async def enrol_totp(context: Context, body: AdminPassword) -> TotpSecret:
     """Creates a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
-    offer = await context.services.accounts.admins.enrol_totp(context.db, body.email, body.password, context.now)
-    return to_totp_secret(offer)
-
-
-async def begin_totp(context: AdminContext) -> TotpSecret:
-    """Creates a new secret, which its first code confirms."""
     admins = context.services.accounts.admins
+    return to_totp_secret(await admins.enrol_totp(context.db, body.presented(), context.origin, context.now))
+
+
+async def begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSecret:
+    """Creates a new secret, which its first code confirms. The password is asked for again."""
+    admins = context.services.accounts.admins
+    await admins.own.require_password(context.db, own_session(context), body.password, context.now)
     offer = await admins.begin_totp(context.db, context.admin_id, context.email, context.now)
     return to_totp_secret(offer)
 
@@ -140,7 +124,7 @@ ROUTES: tuple[Route, ...] = (
         "/admin/auth/login",
         log_in,
         OPEN,
-        limit=RateLimit("admin-login", 20, 60, account="email"),
+        limit=RateLimit("admin-login", 20, 60),
         hashes_password=True,
     ),
     Route("POST", "/admin/auth/logout", log_out, ANY_ADMIN),
@@ -151,12 +135,19 @@ ROUTES: tuple[Route, ...] = (
         "/admin/auth/totp/enrol",
         enrol_totp,
         OPEN,
-        limit=RateLimit("admin-enrol", 10, 60, account="email"),
+        limit=RateLimit("admin-enrol", 10, 60),
         hashes_password=True,
         beyond_spec=True,
     ),
-    Route("POST", "/admin/auth/totp", begin_totp, ANY_ADMIN, beyond_spec=True),
-    Route("POST", "/admin/auth/totp/confirm", confirm_totp, ANY_ADMIN, beyond_spec=True),
-    Route("DELETE", "/admin/auth/totp", remove_totp, ANY_ADMIN, beyond_spec=True),
-    Route("POST", "/admin/auth/totp/recovery-codes", replace_recovery_codes, ANY_ADMIN, beyond_spec=True),
+    Route("POST", "/admin/auth/totp", begin_totp, ANY_ADMIN, limit=PROOFS, hashes_password=True, beyond_spec=True),
+    Route("POST", "/admin/auth/totp/confirm", confirm_totp, ANY_ADMIN, needs_recent_sign_in=True, beyond_spec=True),
+    Route("DELETE", "/admin/auth/totp", remove_totp, ANY_ADMIN, needs_recent_sign_in=True, beyond_spec=True),
+    Route(
+        "POST",
+        "/admin/auth/totp/recovery-codes",
+        replace_recovery_codes,
+        ANY_ADMIN,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
 )

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from control.accounts.admins import TotpOffer
-from control.accounts.model import Admin
+from control.accounts.admins import AdminSignInResult
 from control.accounts.sessions import SessionTokens
 from control.http.access import AdminRole
 
@@ -30,9 +29,10 @@ class AdminSession:
 
 @dataclass(frozen=True, slots=True)
 class AdminSignedIn(AdminSession):
-    """A session and its admin."""
+    """A session and its admin. device_token: to be sent at this client's next sign-in."""
 
     admin: Staff
+    device_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +42,11 @@ class AdminSelf:
     admin: Staff
 
 
-@dataclass(frozen=True, slots=True)
-class TotpSecret:
-    """A secret for an authenticator app, in force once it is confirmed. otpauth_uri: the content of a QR code.
-    recovery_codes: ten one-time codes for a sign-in without the app, shown only here; valid once it is confirmed."""
-
-    secret: str
-    otpauth_uri: str
-    recovery_codes: list[str]
-    digits: int = 6
-    period: int = 30
-
-
-@dataclass(frozen=True, slots=True)
-class RecoveryCodeList:
-    """Ten one-time codes for a sign-in without the authenticator app, shown only here."""
-
-    recovery_codes: list[str]
-
-
-def to_totp_secret(offer: TotpOffer) -> TotpSecret:
-    return TotpSecret(offer.secret, offer.uri, list(offer.recovery_codes))
-
-
 def to_session(tokens: SessionTokens) -> AdminSession:
     return AdminSession(tokens.token, tokens.refresh_token, tokens.expires_in)
 
 
-def to_signed_in(admin: Admin, tokens: SessionTokens) -> AdminSignedIn:
+def to_signed_in(done: AdminSignInResult) -> AdminSignedIn:
+    admin, tokens = done.admin, done.tokens
     staff = Staff(admin.id, admin.email, admin.name, admin.role)
-    return AdminSignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, staff)
+    return AdminSignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, staff, done.device_token)

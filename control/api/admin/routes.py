@@ -11,6 +11,7 @@ from control.api.admin import (
     integrations,
     logs,
     numbers,
+    own_account,
     providers,
     templates,
     users,
@@ -20,6 +21,7 @@ from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *auth.ROUTES,
+    *own_account.ROUTES,
     *users.ROUTES,
     *dashboard.ROUTES,
     *config.ROUTES,

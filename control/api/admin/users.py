@@ -6,7 +6,7 @@ from pydantic import Field
 
 from control.api.admin.users_views import UserAnswer, UserList, UserWithWorkspaces, UserWorkspace, to_detail, to_summary
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, Name
+from control.http.body import Body, LetterName
 from control.http.context import AdminContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import Route
@@ -21,7 +21,7 @@ class UsersQuery(ListQuery):
 class UserChange(Body):
     """Fields that are left out or null stay unchanged."""
 
-    name: Name | None = None
+    name: LetterName | None = None
     is_active: bool | None = None
 
 

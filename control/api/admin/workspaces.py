@@ -17,7 +17,7 @@ from control.api.admin.workspaces_views import (
 )
 from control.db.keyset import PageRequest
 from control.http.access import ANY_ADMIN, admin
-from control.http.body import Body, ChangeBody, Name, Slug
+from control.http.body import Body, ChangeBody, LetterName, Slug
 from control.http.context import AdminContext
 from control.http.pagination import MAX_LIMIT, ListQuery, page_fields
 from control.http.route import Route
@@ -45,7 +45,7 @@ class WorkspacesQuery(ListQuery):
 class WorkspaceEdit(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: Name = Field("", description="The new name.")
+    name: LetterName = Field("", description="The new name.")
     status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
     subscription_tier: Slug = Field("", description="An available tier whose limits the workspace does not exceed.")
     outbound_countries: list[Country] = Field(

@@ -103,8 +103,25 @@ async def revoke_api_key(context: MemberContext, api_key_id: UUID) -> None:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", API_KEYS, list_api_keys, member("admin"), beyond_spec=True),
-    Route("POST", API_KEYS, create_api_key, member("admin"), status=201, limit=SECRETS_LIMIT, beyond_spec=True),
+    Route(
+        "POST",
+        API_KEYS,
+        create_api_key,
+        member("admin"),
+        status=201,
+        limit=SECRETS_LIMIT,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
     Route("PUT", API_KEY, change_api_key, member("admin"), beyond_spec=True),
     Route("DELETE", API_KEY, revoke_api_key, member("admin"), beyond_spec=True),
-    Route("POST", f"{API_KEY}/rotate", rotate_api_key, member("admin"), limit=SECRETS_LIMIT, beyond_spec=True),
+    Route(
+        "POST",
+        f"{API_KEY}/rotate",
+        rotate_api_key,
+        member("admin"),
+        limit=SECRETS_LIMIT,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
 )

@@ -5,15 +5,17 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from control.accounts.addresses import Address
+from control.accounts.model import PresentedCredentials
 from control.api.client.auth_views import Me, Self, Session, SignedIn, SignedUp, to_session, to_signed_in, to_signed_up
+from control.api.own_account import Code, RecoveryCode
 from control.http.access import OPEN, USER
-from control.http.body import Body, Name, PasswordText
+from control.http.body import Body, DeviceToken, LetterName, PasswordText
 from control.http.context import Context, SessionContext, UserContext
 from control.http.route import RateLimit, Route
 
 # Longer than any token that we issue, and short enough to hash quickly.
 TokenText = Annotated[str, Field(min_length=1, max_length=200)]
-LOGIN_LIMIT: Final = RateLimit("login", 20, 60, account="email")
+LOGIN_LIMIT: Final = RateLimit("login", 20, 60)
 VERIFY_LIMIT: Final = RateLimit("verify-email", 20, 60)
 RESET_LIMIT: Final = RateLimit("reset-password", 20, 60)
 
@@ -23,14 +25,23 @@ class NewAccount(Body):
 
     email: Address
     password: PasswordText
-    name: Name
+    name: LetterName
 
 
 class SignIn(Body):
-    """The credentials."""
+    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code.
+    device_token: of an earlier sign-in, so that nobody else's failures make this client wait."""
 
     email: Address
     password: PasswordText
+    totp_code: Code | None = None
+    recovery_code: RecoveryCode | None = None
+    device_token: DeviceToken | None = None
+
+    def presented(self) -> PresentedCredentials:
+        """As the accounts take them."""
+        code = self.totp_code or self.recovery_code
+        return PresentedCredentials(self.email, self.password, code, self.device_token)
 
 
 class RefreshToken(Body):
@@ -62,15 +73,15 @@ async def sign_up(context: Context, body: NewAccount) -> SignedUp:
     """Creates an account and signs in. An email asks to confirm the address."""
     accounts = context.services.accounts
     done = await accounts.sign_up(context.db, body.email, body.name, body.password, context.origin, context.now)
-    return to_signed_up(done.user, done.tokens)
+    return to_signed_up(done)
 
 
 async def log_in(context: Context, body: SignIn) -> SignedIn:
-    """Signs in. After several wrong passwords the account must wait, longer each time (429)."""
-    accounts = context.services.accounts
-    done = await accounts.sign_in(context.db, body.email, body.password, context.origin, context.now)
+    """Signs in. 401 totp_required: the password is right, and a code is missing. After several wrong passwords from one
+    network the account must wait there, longer each time (429)."""
+    done = await context.services.accounts.sign_in(context.db, body.presented(), context.origin, context.now)
     workspaces = await context.services.workspaces.memberships(context.db, done.user.id)
-    return to_signed_in(done.user, done.tokens, workspaces)
+    return to_signed_in(done, workspaces)
 
 
 async def refresh(context: Context, body: RefreshToken) -> Session:
@@ -133,7 +144,7 @@ ROUTES: tuple[Route, ...] = (
         limit=RateLimit("resend-verification", 5, 3600),
         beyond_spec=True,
     ),
-    Route("POST", "/auth/forgot-password", forgot_password, OPEN, limit=RateLimit("forgot", 5, 3600, account="email")),
+    Route("POST", "/auth/forgot-password", forgot_password, OPEN, limit=RateLimit("forgot", 5, 3600)),
     Route(
         "POST",
         "/auth/reset-password",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from control.accounts.model import User
+from control.accounts.service import SignInResult
 from control.accounts.sessions import SessionTokens
 from control.workspaces.model import Membership
 
@@ -29,9 +30,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SignedUp(Session):
-    """A new account with its session."""
+    """A new account with its session. device_token: to be sent at this client's next sign-in."""
 
     user: Me
+    device_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ def to_session(tokens: SessionTokens) -> Session:
     return Session(tokens.token, tokens.refresh_token, tokens.expires_in)
 
 
-def to_signed_up(user: User, tokens: SessionTokens) -> SignedUp:
-    return SignedUp(tokens.token, tokens.refresh_token, tokens.expires_in, to_me(user))
+def to_signed_up(done: SignInResult) -> SignedUp:
+    tokens = done.tokens
+    return SignedUp(tokens.token, tokens.refresh_token, tokens.expires_in, to_me(done.user), done.device_token)
 
 
-def to_signed_in(user: User, tokens: SessionTokens, workspaces: list[Membership]) -> SignedIn:
-    return SignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, to_me(user), workspaces)
+def to_signed_in(done: SignInResult, workspaces: list[Membership]) -> SignedIn:
+    tokens, user = done.tokens, to_me(done.user)
+    return SignedIn(tokens.token, tokens.refresh_token, tokens.expires_in, user, done.device_token, workspaces)
 
 
 def to_me(user: User) -> Me:

@@ -7,7 +7,7 @@ from control.api.client.auth import LetterToken
 from control.api.client.auth_views import SignedIn, to_signed_in
 from control.api.client.invitations_views import InvitationList, Joined, to_view
 from control.http.access import OPEN, USER, member
-from control.http.body import Name, PasswordText
+from control.http.body import LetterName, PasswordText
 from control.http.context import Context, MemberContext, UserContext
 from control.http.pagination import ListQuery, page_fields
 from control.http.route import RateLimit, Route
@@ -19,7 +19,7 @@ SIGN_UP_LIMIT: Final = RateLimit("invited-signup", 20, 3600)
 class InvitedAccount(LetterToken):
     """A new account for an invitation; its email address is the invited one."""
 
-    name: Name
+    name: LetterName
     password: PasswordText
 
 
@@ -50,7 +50,7 @@ async def sign_up_invited(context: Context, body: InvitedAccount) -> SignedIn:
     done = await workspaces.invitations.sign_up(
         context.db, body.token, body.name, body.password, context.origin, context.now
     )
-    return to_signed_in(done.user, done.tokens, await workspaces.memberships(context.db, done.user.id))
+    return to_signed_in(done, await workspaces.memberships(context.db, done.user.id))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -69,6 +69,6 @@ ROUTES: tuple[Route, ...] = (
         idempotent=True,
         limit=RateLimit("invite", 100, 3600),
     ),
-    Route("PUT", MEMBER, change_member, member("admin")),
+    Route("PUT", MEMBER, change_member, member("admin"), needs_recent_sign_in=True),
     Route("DELETE", MEMBER, remove_member, member("viewer")),
 )

@@ -20,8 +20,11 @@ from control.api.client import (
     members,
     messages,
     numbers,
+    own_account,
     privacy,
     regulatory_bundles,
+    sign_in_rules,
+    sso,
     templates,
     verified_numbers,
     voice,
@@ -32,8 +35,11 @@ from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *auth.ROUTES,
+    *own_account.ROUTES,
     *workspaces.ROUTES,
     *members.ROUTES,
+    *sign_in_rules.ROUTES,
+    *sso.ROUTES,
     *invitations.ROUTES,
     *api_keys.ROUTES,
     *templates.ROUTES,

@@ -16,7 +16,7 @@ from control.api.client.workspaces_views import (
 from control.billing.currency_changes import open_account
 from control.db.keyset import PageRequest
 from control.http.access import USER, member, user
-from control.http.body import Body, ChangeBody, Currency, Name, Slug
+from control.http.body import Body, ChangeBody, Currency, LetterName, Slug
 from control.http.context import MemberContext, UserContext
 from control.http.pagination import MAX_LIMIT
 from control.http.route import RateLimit, Route
@@ -34,7 +34,7 @@ Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA d
 class NewWorkspaceBody(Body):
     """A new workspace."""
 
-    name: Name
+    name: LetterName
     industry: Slug | None = Field(None, description="Such as dental or real_estate.")
     timezone: Timezone = "UTC"
     currency: Currency | None = Field(
@@ -56,7 +56,7 @@ class DisclosureBody(Body):
 class WorkspaceChange(ChangeBody):
     """Changes; fields that are left out stay unchanged."""
 
-    name: Name = Field("", description="The new name.")
+    name: LetterName = Field("", description="The new name.")
     industry: Slug | None = Field(None, description="null removes it.")
     timezone: Timezone = ""
     disclosure: DisclosureBody = Field(
@@ -130,5 +130,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", WORKSPACES, list_workspaces, user("workspace:read")),
     Route("GET", WORKSPACE, get_workspace, member("viewer", "workspace:read")),
     Route("PUT", WORKSPACE, update_workspace, member("admin", "workspace:write")),
-    Route("DELETE", WORKSPACE, delete_workspace, member("owner")),
+    Route("DELETE", WORKSPACE, delete_workspace, member("owner"), needs_recent_sign_in=True),
 )

@@ -80,7 +80,7 @@ class EmailPage:
 
 async def accept_as_existing_user(context: Context, body: InvitedSignIn) -> None:
     """Accepts an invitation with the password of the invited address. Starts no session."""
-    user = await context.services.accounts.authenticate(context.db, body.email, body.password, context.now)
+    user = await context.services.accounts.authenticate(context.db, body.presented(), context.origin, context.now)
     actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
     await context.services.workspaces.invitations.accept(context.db, actor, body.token, context.now)
 
@@ -120,6 +120,14 @@ _PASSWORD: Final = InputField(
     autocomplete="current-password",
     length=(1, MAX_LENGTH),
     wrong=f"Enter a password of 1 to {MAX_LENGTH} characters.",
+)
+CODE_FIELD: Final = InputField(
+    "totp_code",
+    "Code of your authenticator app, if you use one",
+    type="text",
+    autocomplete="one-time-code",
+    length=(0, 6),
+    wrong="Enter the six digits that your authenticator app shows.",
 )
 _JOINED: Final = ("You have joined the workspace", "You can close this page and sign in.")
 PAGES: Final = (
@@ -186,6 +194,7 @@ PAGES: Final = (
                     [
                         _EMAIL,
                         _PASSWORD,
+                        CODE_FIELD,
                     ],
                     heading="If you have an account with this address",
                 ),
@@ -255,7 +264,9 @@ class EmailPages:
         """Raises Problem."""
         dependencies = self._dependencies
         try:
-            body = submission.body.model_validate(dict(fields))
+            body = submission.body.model_validate(
+                {name: text for name, text in fields.items() if text or name != CODE_FIELD.name}
+            )
         except ValidationError as error:
             raise _explain(map_validation_error(error), submission.form) from None
         origin, limit = origin_of(request), submission.limit

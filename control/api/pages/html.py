@@ -44,7 +44,7 @@ POLICY: Final = (
 @dataclass(frozen=True, slots=True)
 class InputField:
     """A field of a form. name: of the body's field. autocomplete: its purpose, for browsers and aids (WCAG 1.3.5).
-    length: the fewest and most characters. wrong: what to say when the body refuses its value."""
+    length: the fewest and most characters; 0: it may be empty. wrong: what to say when the body refuses its value."""
 
     name: str
     label: str
@@ -137,7 +137,8 @@ def _input(element: str, field: InputField, filled: FilledForm, error: str) -> s
         attributes += ' aria-invalid="true" autofocus'
     attributes += f' aria-describedby="{" ".join(described)}"' if described else ""
     attributes += _bounds(field, filled.values.get(field.name, ""))
-    return f'<label for="{element}">{escape(field.label)}</label>\n{notes}<input {attributes} required>\n'
+    attributes += " required" if field.length[0] else ""
+    return f'<label for="{element}">{escape(field.label)}</label>\n{notes}<input {attributes}>\n'
 
 
 def _bounds(field: InputField, value: str) -> str:

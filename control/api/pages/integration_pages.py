@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 from control.accounts import addresses
 from control.accounts.password_rules import MAX_LENGTH
 from control.api.client.auth import LOGIN_LIMIT, SignIn
-from control.api.pages.email_pages import EmailPage, EmailPages, Submission, respond
+from control.api.pages.email_pages import CODE_FIELD, EmailPage, EmailPages, Submission, respond
 from control.api.pages.html import Form, InputField, render_page
 from control.http.context import Context
 from control.http.endpoint import EndpointDependencies
@@ -41,7 +41,7 @@ class ConfirmingSignIn(SignIn):
 async def confirm_connection(context: Context, body: ConfirmingSignIn) -> None:
     """Completes OAuth with the password of the member who began it. Starts no session."""
     services = context.services
-    user = await services.accounts.authenticate(context.db, body.email, body.password, context.now)
+    user = await services.accounts.authenticate(context.db, body.presented(), context.origin, context.now)
     actor = Actor("user", user.id, user.email, context.origin.request_id, context.origin.address)
     await services.integrations.confirm_anywhere(context.db, actor, body.token, context.now)
 
@@ -73,6 +73,7 @@ CONFIRM_PAGE: Final = EmailPage(
                         length=(1, MAX_LENGTH),
                         wrong=f"Enter a password of 1 to {MAX_LENGTH} characters.",
                     ),
+                    CODE_FIELD,
                 ],
             ),
             ConfirmingSignIn,

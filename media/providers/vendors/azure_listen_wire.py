@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderBusy, ProviderError, TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.spoken_language import read_language
@@ -113,8 +114,8 @@ class PhraseReader:
             return None
         try:
             found = _DECODER.decode(message.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         return self._read_phrase(found, began_ms) if is_phrase else self._read_hypothesis(found, began_ms)
 
     def begin(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.spoken_language import read_language
@@ -54,7 +55,7 @@ def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
     """A message of the server; None unless it is Results. Raises ProviderError."""
     try:
         read = _decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         raise make_unreadable(provider) from None
     if read.type == "Error":
         raise make_error(provider, read.code or read.variant, "error").with_answer(message)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import RecognisedText, TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.spoken_language import most_spoken, read_language
@@ -122,8 +123,8 @@ class ScribeTranscript:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         kind = found.message_type
         if kind == _PARTIAL:
             return self._read_partial(found.text)

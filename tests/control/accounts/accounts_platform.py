@@ -13,6 +13,7 @@ from uuid import uuid4
 from control.accounts import email_delivery, email_links
 from control.accounts.access_tokens import AccessTokens
 from control.accounts.email_delivery import EmailSender
+from control.accounts.model import PresentedCredentials
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy, HashPolicy
 from control.accounts.service import Accounts, SignInResult
@@ -30,12 +31,15 @@ PASSWORD = "a fine long pass phrase"
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
+HOME = "192.0.2.7"
+
+
 @dataclass(frozen=True, slots=True)
 class FixedOrigin:
     """The origin of a test's requests."""
 
     request_id: str = "test"
-    address: str = "192.0.2.7"
+    address: str = HOME
     user_agent: str = "tests"
 
 
@@ -74,9 +78,12 @@ class AccountsPlatform:
             lambda db: self.accounts.sign_up(db, address, "Ada Lovelace", password, FixedOrigin(), NOW)
         )
 
-    async def sign_in(self, email: str, password: str = PASSWORD, now: datetime = NOW) -> SignInResult:
+    async def sign_in(
+        self, email: str, password: str = PASSWORD, now: datetime = NOW, *, address: str = "", device: str | None = None
+    ) -> SignInResult:
         """Signs in, with the password of `sign_up` by default."""
-        return await self.transact(lambda db: self.accounts.sign_in(db, email, password, FixedOrigin(), now))
+        presented, origin = PresentedCredentials(email, password, None, device), FixedOrigin(address=address or HOME)
+        return await self.transact(lambda db: self.accounts.sign_in(db, presented, origin, now))
 
     async def send_emails(self, now: datetime = NOW) -> list[EmailMessage]:
         """Runs the queued jobs and returns the e-mails they sent, oldest first."""
@@ -123,9 +130,10 @@ async def open_accounts(
     sealer, passwords = Sealer([KEY]), Passwords(hashing)
     links = "https://app.vocalized.example/"
     policies = Policies(links=links, accounts=policy or AccountPolicy(), hashing=hashing)
-    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())))
+    tokens = make_tokens(sealer, policies)
+    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())), tokens=tokens)
     try:
         async with open_pool(url, size=12) as pool:
-            yield AccountsPlatform(pool, sealer, make_tokens(sealer, policies), passwords, services)
+            yield AccountsPlatform(pool, sealer, tokens, passwords, services)
     finally:
         passwords.close()

@@ -2,19 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import pytest
 
 from control.accounts import totp
-from control.accounts.admins import AdminSignInResult, TotpOffer
-from control.accounts.model import Admin
+from control.accounts.admins import AdminSignInResult
+from control.accounts.model import Admin, PresentedCredentials
 from control.accounts.new_admin import NewAdmin
 from control.accounts.policy import AccountPolicy
 from control.accounts.recovery_codes import RecoveryCodes
+from control.accounts.second_factors import TotpOffer
 from control.db.keyset import PageRequest
+from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.platform.audit import Actor
 from control.platform.model import AuditFilter
 from control.platform.service import Platform
@@ -22,6 +26,7 @@ from shared.errors import Conflict, Forbidden, Invalid, Problem, TooManyRequests
 from shared.secrets import Sealer
 from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, FixedOrigin, new_address
 
+T = TypeVar("T")
 STEP = timedelta(seconds=totp.STEP_S)
 
 
@@ -32,12 +37,31 @@ class StaffAccounts:
     platform: AccountsPlatform
 
     async def create_admin(self) -> Admin:
-        new = NewAdmin(new_address(), "Grace Hopper", "support", PASSWORD)
-        return await self.platform.transact(lambda db: self.platform.accounts.admins.create(db, new, NOW))
+        return await self.create(NewAdmin(new_address(), "Grace Hopper", "support", PASSWORD))
+
+    async def create(self, new: NewAdmin) -> Admin:
+        """As the command line does, which connects as the owner."""
+
+        async def create(db: Connection) -> Admin:
+            await db.execute("SET LOCAL ROLE owner")
+            return await self.platform.accounts.admins.create(db, new, NOW)
+
+        return await self.platform.transact(create)
+
+    async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """In platform scope, as the staff's routes do."""
+
+        async def run(db: Connection) -> T:
+            await enter_platform(db)
+            return await work(db)
+
+        return await self.platform.transact(run)
 
     async def sign_in(self, email: str, code: str | None = None, now: datetime = NOW) -> AdminSignInResult:
         return await self.platform.transact(
-            lambda db: self.platform.accounts.admins.sign_in(db, email, PASSWORD, code, FixedOrigin(), now)
+            lambda db: self.platform.accounts.admins.sign_in(
+                db, PresentedCredentials(email, PASSWORD, code), FixedOrigin(), now
+            )
         )  # fmt: skip
 
     async def refusal(self, email: str, code: str | None = None, now: datetime = NOW) -> str:
@@ -51,12 +75,12 @@ class StaffAccounts:
         return offer.secret
 
     async def confirm_totp(self, admin: Admin, code: str, now: datetime = NOW) -> None:
-        await self.platform.transact(
+        await self.transact(
             lambda db: self.platform.accounts.admins.confirm_totp(db, admin.id, code, FixedOrigin(), now)
         )
 
     async def remove_totp(self, admin: Admin, code: str, now: datetime = NOW) -> None:
-        await self.platform.transact(
+        await self.transact(
             lambda db: self.platform.accounts.admins.remove_totp(db, admin.id, code, FixedOrigin(), now)
         )
 
@@ -75,23 +99,21 @@ class StaffAccounts:
         return admin, offer.secret, offer.recovery_codes
 
     async def offer(self, admin: Admin) -> TotpOffer:
-        return await self.platform.transact(
-            lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW)
-        )
+        return await self.transact(lambda db: self.platform.accounts.admins.begin_totp(db, admin.id, admin.email, NOW))
 
     async def replace_codes(self, admin: Admin, code: str, now: datetime = NOW) -> Sequence[str]:
-        return await self.platform.transact(
+        return await self.transact(
             lambda db: self.platform.accounts.admins.replace_recovery_codes(db, admin.id, code, FixedOrigin(), now)
         )
 
     async def require_totp(self, required: bool) -> None:
-        await self.platform.transact(
+        await self.transact(
             lambda db: Platform().change_settings(db, Actor("system"), {"admin_totp_required": required})
         )  # fmt: skip
 
     async def audit_actions(self, admin: Admin) -> list[str]:
         async with self.platform.pool.transaction() as db:
-            await db.execute("SELECT enter_scope('platform', NULL, NULL)")
+            await enter_platform(db)
             entries = (await Platform().audit_log(db, AuditFilter(), page=PageRequest(200))).rows
         return [entry.action for entry in entries if entry.resource_id == str(admin.id)][::-1]
 
@@ -141,15 +163,9 @@ async def test_sign_out_takes_effect_at_once_and_idle_sessions_expire(staff: Sta
 async def test_duplicate_address_and_weak_password_are_refused(staff: StaffAccounts) -> None:
     admin = await staff.create_admin()
     with pytest.raises(Conflict):
-        await staff.platform.transact(
-            lambda db: staff.platform.accounts.admins.create(db, NewAdmin(admin.email, "G", "support", PASSWORD), NOW)
-        )
+        await staff.create(NewAdmin(admin.email, "G", "support", PASSWORD))
     with pytest.raises(Invalid):
-        await staff.platform.transact(
-            lambda db: staff.platform.accounts.admins.create(
-                db, NewAdmin(new_address(), "G", "support", "welcome123"), NOW
-            )
-        )
+        await staff.create(NewAdmin(new_address(), "G", "support", "welcome123"))
 
 
 async def test_unconfirmed_secret_is_not_required_at_sign_in(staff: StaffAccounts) -> None:
@@ -225,13 +241,19 @@ async def test_platform_setting_requires_totp(staff: StaffAccounts) -> None:
         assert await staff.refusal(admin.email) == "totp_setup_required"
         admins = staff.platform.accounts.admins
         with pytest.raises(Unauthorised):
-            await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, "wrong", NOW))
-        offer = await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, PASSWORD, NOW))
+            await staff.platform.transact(
+                lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, "wrong"), FixedOrigin(), NOW)
+            )
+        offer = await staff.platform.transact(
+            lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
+        )
         assert await staff.refusal(admin.email) == "totp_setup_required"
         await staff.sign_in(admin.email, totp.code_at(offer.secret, NOW))
         assert await staff.refusal(admin.email) == "totp_required"
         with pytest.raises(Conflict):
-            await staff.platform.transact(lambda db: admins.enrol_totp(db, admin.email, PASSWORD, NOW))
+            await staff.platform.transact(
+                lambda db: admins.enrol_totp(db, PresentedCredentials(admin.email, PASSWORD), FixedOrigin(), NOW)
+            )
         with pytest.raises(Forbidden):
             await staff.remove_totp(with_totp, totp.code_at(secret, NOW + STEP), NOW + STEP)
     finally:
@@ -241,6 +263,7 @@ async def test_platform_setting_requires_totp(staff: StaffAccounts) -> None:
 async def test_totp_secrets_are_sealed_in_the_database(staff: StaffAccounts) -> None:
     admin, secret = await staff.create_admin_with_totp()
     async with staff.platform.pool.transaction() as db:
+        await enter_platform(db)
         stored = await db.fetchval("SELECT totp_secret FROM admins WHERE id = $1", admin.id)
     assert secret.encode() not in stored
     assert staff.platform.sealer.open(stored, "totp").decode() == secret
@@ -276,6 +299,7 @@ async def test_recovery_codes_are_the_admins_own(staff: StaffAccounts) -> None:
     (admin, _, _), (other, _, codes) = await staff.create_admin_with_codes(), await staff.create_admin_with_codes()
     assert await staff.refusal(admin.email, codes[0]) == "recovery_code_invalid"
     async with staff.platform.pool.transaction() as db:  # nor does a row that was copied in the database help
+        await enter_platform(db)
         await db.execute(
             "INSERT INTO admin_recovery_codes SELECT $1, code_hash FROM admin_recovery_codes WHERE admin_id = $2",
             admin.id, other.id,
@@ -319,6 +343,7 @@ async def test_recovery_code_removes_the_second_factor_and_all_codes_go_with_it(
     await staff.remove_totp(admin, codes[0])
     await staff.sign_in(admin.email)
     async with staff.platform.pool.transaction() as db:
+        await enter_platform(db)
         assert await db.fetchval("SELECT count(*) FROM admin_recovery_codes WHERE admin_id = $1", admin.id) == 0
 
 
@@ -326,7 +351,8 @@ async def test_recovery_codes_are_stored_as_hashes_and_outlive_a_new_key(staff: 
     admin, _, codes = await staff.create_admin_with_codes()
     old_key, new_key = bytes(range(32)), bytes(32)
     async with staff.platform.pool.transaction() as db:
+        await enter_platform(db)
         stored = await db.fetch("SELECT code_hash FROM admin_recovery_codes WHERE admin_id = $1", admin.id)
         assert all(len(row["code_hash"]) == 32 for row in stored) and len(stored) == 10
-        assert not await RecoveryCodes(Sealer([new_key])).use(db, admin.id, codes[0], NOW)
-        assert await RecoveryCodes(Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)
+        assert not await RecoveryCodes("admin", Sealer([new_key])).use(db, admin.id, codes[0], NOW)
+        assert await RecoveryCodes("admin", Sealer([new_key, old_key])).use(db, admin.id, codes[0], NOW)

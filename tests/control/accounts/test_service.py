@@ -10,7 +10,7 @@ from control.accounts.service import SignInResult
 from control.platform.audit import Actor
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, TooManyRequests, Unauthorised
-from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, new_address, open_accounts
+from tests.control.accounts.accounts_platform import HOME, NOW, PASSWORD, AccountsPlatform, new_address, open_accounts
 
 SYSTEM = Actor("system")
 
@@ -127,13 +127,13 @@ async def test_correct_password_among_concurrent_guesses_is_locked(platform: Acc
     async with platform.pool.acquire() as db:
         transaction = db.transaction()
         await transaction.start()
-        check = await platform.accounts._throttle.check_password(
-            db, "user", email, await hash_of(platform, email), PASSWORD, NOW
-        )
+        throttle = platform.accounts._throttle
+        attempt = throttle.attempt("user", email, HOME, None, NOW)
+        check = await throttle.check_password(db, attempt, await hash_of(platform, email), PASSWORD, NOW)
         assert check.is_correct
         await fail_sign_ins(platform, email, 1)
         with pytest.raises(TooManyRequests):
-            await platform.accounts._throttle.accept(db, "user", email, NOW)
+            await throttle.accept(db, attempt, NOW)
         await transaction.rollback()
 
 
@@ -166,6 +166,6 @@ async def test_purge_deletes_only_expired_rows(platform: AccountsPlatform) -> No
         removed = await platform.accounts.purge(db, NOW + timedelta(seconds=max_age_s, days=9), 1000)
         remaining = [
             await db.fetchval(f"SELECT count(*) FROM {table}")
-            for table in ("sessions", "refresh_tokens", "one_time_tokens", "failed_sign_ins")
+            for table in ("sessions", "refresh_tokens", "one_time_tokens", "sign_in_failures", "letter_counts")
         ]
-    assert removed >= 3 and remaining == [0, 0, 0, 0]
+    assert removed >= 3 and remaining == [0, 0, 0, 0, 0]

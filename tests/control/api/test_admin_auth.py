@@ -42,7 +42,7 @@ async def log_in(api: Api, email: str, totp_code: str | None = None) -> Reply:
 
 async def with_totp(staff: Staff) -> Authenticator:
     """Sets up and confirms a second factor; its first code is used up."""
-    offer = await staff.post("/admin/auth/totp")
+    offer = await staff.post("/admin/auth/totp", {"password": PASSWORD})
     assert offer.body["otpauth_uri"].startswith("otpauth://totp/")
     authenticator = Authenticator(offer.body["secret"])
     assert (await staff.post("/admin/auth/totp/confirm", {"code": authenticator.code})).status == 204
@@ -86,7 +86,7 @@ async def test_second_factor_is_set_up_used_and_removed(api: Api) -> None:
     assert (await log_in(api, sam.email, authenticator.code)).code == "totp_invalid"
     assert (await log_in(api, sam.email, authenticator.next)).status == 200
     assert (await log_in(api, sam.email, authenticator.next)).code == "totp_invalid"
-    assert (await sam.post("/admin/auth/totp")).code == "totp_enabled"
+    assert (await sam.post("/admin/auth/totp", {"password": PASSWORD})).code == "totp_enabled"
     assert (await sam.delete("/admin/auth/totp")).status == 422
     assert (await sam.delete("/admin/auth/totp", {"code": authenticator.next})).code == "totp_invalid"
     await api.owner.execute("UPDATE admins SET totp_last_step = 0 WHERE id = $1::uuid", sam.id)
@@ -117,7 +117,7 @@ async def test_second_factor_changes_are_audited_without_secrets(api: Api) -> No
 
 async def test_recovery_codes_sign_in_and_are_renewed(api: Api) -> None:
     sam = await api.admin()
-    offer = await sam.post("/admin/auth/totp")
+    offer = await sam.post("/admin/auth/totp", {"password": PASSWORD})
     codes = offer.body["recovery_codes"]
     assert len(codes) == 10
     authenticator = Authenticator(offer.body["secret"])

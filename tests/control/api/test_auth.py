@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from control.db.logins import WORKER, with_login
 from control.services import Policies
 from control.worker import BackgroundWorkerOptions, run_worker
 from shared.key_sets import KeySets
@@ -28,7 +29,7 @@ async def api(database_url: str, valkey_url: str) -> AsyncIterator[Api]:
 async def mailbox(api: Api, database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[Path]:
     """The folder into which a running worker delivers email."""
     options = BackgroundWorkerOptions(
-        database_url,
+        with_login(database_url, WORKER),
         KeySets.all_from([KEY]),
         Policies(links="https://app.example.com", hashing=CHEAP_HASHING),
         tmp_path.as_uri(),
@@ -76,7 +77,8 @@ async def test_sign_up_responds_as_specified_and_signs_in(api: Api) -> None:
     assert reply.status == 201
     user = reply.body["user"]
     assert user == {"id": user["id"], "email": "ada@example.com", "name": "Ada Lovelace", "is_verified": False}
-    assert reply.body.keys() == {"token", "refresh_token", "expires_in", "user"} and reply.body["expires_in"] == 600
+    assert reply.body.keys() == {"token", "refresh_token", "expires_in", "user", "device_token"}
+    assert reply.body["expires_in"] == 600
     me = await api.with_token(reply.body["token"]).get("/auth/me")
     assert (me.status, me.body) == (200, {"user": user, "workspaces": []})
     repeated = await api.anonymous.post("/auth/signup", account | {"email": "ADA@example.com"})
@@ -103,7 +105,7 @@ async def test_invalid_sign_up_names_the_field(api: Api, change: dict[str, str],
 
 
 async def test_email_to_an_unconfirmed_address_holds_no_name(api: Api, mailbox: Path) -> None:
-    unverified = await api.sign_up(name="You have won: https://example.com", verified=False)
+    unverified = await api.sign_up(name="You have won", verified=False)
     assert (await api.anonymous.post("/auth/forgot-password", {"email": unverified.email})).status == 204
     for subject in ("Confirm your e-mail address", "Choose a new password"):
         assert "won" not in await next_email(mailbox, unverified.email, subject)
@@ -129,6 +131,49 @@ async def test_failed_sign_ins_are_counted(api: Api) -> None:
         assert replies[6].code == "sign_in_locked" and 1 <= int(replies[6].headers["Retry-After"]) <= 2
     locked = await api.anonymous.post("/auth/login", {"email": ann.email, "password": PASSWORD})
     assert locked.status == 429
+
+
+async def test_a_known_device_signs_in_while_its_network_waits(api: Api) -> None:
+    ann = await api.sign_up()
+    credentials = {"email": ann.email, "password": PASSWORD}
+    device = (await api.anonymous.post("/auth/login", credentials)).body["device_token"]
+    for _ in range(6):
+        await api.anonymous.post("/auth/login", credentials | {"password": "not the password"})
+    assert (await api.anonymous.post("/auth/login", credentials)).code == "sign_in_locked"
+    signed_in = await api.anonymous.post("/auth/login", credentials | {"device_token": device})
+    assert (signed_in.status, signed_in.body["device_token"]) == (200, device)
+    malformed = await api.anonymous.post("/auth/login", credentials | {"device_token": "short"})
+    assert (malformed.status, malformed.param) == (422, "device_token")
+
+
+async def test_nobody_holds_an_address_by_guessing_from_elsewhere(database_url: str, valkey_url: str) -> None:
+    async with running_api(
+        database_url, valkey_url, trusted_proxies=["127.0.0.0/8"], limits={"login": (20, 60)}
+    ) as api:
+        sam, ann = await api.admin(), await api.sign_up()
+        for path, email in (("/admin/auth/login", sam.email), ("/auth/login", ann.email)):
+            for number in range(30):
+                wrong = {"email": email, "password": "not the password"}
+                headers = {"X-Forwarded-For": f"198.51.{number % 3}.{number}"}
+                assert (await api.anonymous.post(path, wrong, headers=headers)).status in (401, 429)
+            own = await api.anonymous.post(
+                path, {"email": email, "password": PASSWORD}, headers={"X-Forwarded-For": "192.0.2.7"}
+            )
+            assert own.status == 200
+
+
+async def test_letters_to_one_address_are_capped(api: Api, mailbox: Path) -> None:
+    ann = await api.sign_up(verified=False)
+    sent = [(await ann.post("/auth/resend-verification")).status for _ in range(5)]
+    assert sent == [204] * 4 + [429]  # the first one was sent at the sign-up
+    assert (await ann.post("/auth/resend-verification")).code == "letter_limit"
+    for _ in range(7):
+        assert (await api.anonymous.post("/auth/forgot-password", {"email": ann.email})).status == 204
+    tokens = [token_of(await next_email(mailbox, ann.email, "Choose a new password")) for _ in range(5)]
+    assert await api.owner.fetchval("SELECT max(in_day) FROM letter_counts") == 5
+    reset = {"token": tokens[-1], "new_password": NEW}
+    statuses = [(await api.anonymous.post("/auth/reset-password", reset | {"token": token})).status for token in tokens]
+    assert sorted(statuses) == [204, 422, 422, 422, 422]
 
 
 async def test_refresh_rotates_and_reuse_ends_the_session(api: Api) -> None:

@@ -126,3 +126,35 @@ async def test_invalid_field_is_named(api: Api) -> None:
     assert (await ann.post(path, {"email": "a@example.com", "role": "boss"})).param == "role"
     assert (await ann.post(path, {"email": ann.email, "role": "viewer"})).code == "already_member"
     assert (await ann.post("/invitations/accept", {"token": "x"})).code == "token_invalid"
+
+
+async def test_invitations_of_all_senders_to_one_address_are_capped(api: Api) -> None:
+    senders = [await api.sign_up() for _ in range(3)]
+    workspace_ids = [await sender.workspace() for sender in senders]
+    replies = []
+    for _ in range(3):
+        for sender, workspace_id in zip(senders, workspace_ids, strict=True):
+            body = {"email": "victim@example.com", "role": "viewer"}
+            replies.append(await sender.post(f"/workspaces/{workspace_id}/members", body))
+    assert [reply.status for reply in replies] == [201] * 5 + [429] * 4
+    assert replies[5].code == "letter_limit" and replies[5].headers["Retry-After"] == "3600"
+    other = {"email": "other@example.com", "role": "viewer"}
+    assert (await senders[0].post(f"/workspaces/{workspace_ids[0]}/members", other)).status == 201
+
+
+async def test_names_in_letters_hold_no_address(api: Api) -> None:
+    lure = "Win now: https://evil.example/x"
+    account = {"email": "lure@example.com", "password": PASSWORD, "name": lure}
+    assert (await api.anonymous.post("/auth/signup", account)).param == "name"
+    ann = await api.sign_up()
+    refused = await ann.post("/workspaces", {"name": lure})
+    assert (refused.status, refused.param) == (422, "name")
+    workspace_id = await ann.workspace()
+    assert (await ann.put(f"/workspaces/{workspace_id}", {"name": "evil.example"})).param == "name"
+    await api.owner.execute("UPDATE workspaces SET name = $2 WHERE id = $1::uuid", workspace_id, lure)  # an older name
+    assert (await ann.post(f"/workspaces/{workspace_id}/members", {"email": "b@example.com", "role": "viewer"})).status
+    gateway = RecordingGateway()
+    for row in await api.owner.fetch("DELETE FROM pgqueuer WHERE entrypoint = 'mail.send' RETURNING payload"):
+        await EmailSender(Sealer([KEY]), gateway, "us@vocalized.example").send(row["payload"])
+    text = gateway.messages[-1].get_content()
+    assert "Win now" in text and "evil.example" not in text and "//evil" not in text

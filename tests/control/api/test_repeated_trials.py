@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from control.calls.phone_codes import PURPOSE
+from control.db.logins import WORKER, with_login
 from control.db.pool import Pool, open_pool
 from control.outside import OutsideOptions
 from control.services import Policies
@@ -109,7 +110,7 @@ async def attack(fresh_database_url: str, valkey_url: str, tmp_path: Path) -> As
         outside = OutsideOptions(valkey_url, tmp_path.as_uri(), network.options)
         policies = Policies(links="https://app.example.com", hashing=CHEAP_HASHING)
         options = BackgroundWorkerOptions(
-            fresh_database_url,
+            with_login(fresh_database_url, WORKER),
             KeySets.all_from([KEY]),
             policies,
             tmp_path.as_uri(),

@@ -14,6 +14,7 @@ import pytest
 from control.__main__ import main
 from control.backups.model import BackupRun
 from control.backups.worker_tasks import backups_tasks
+from control.db.logins import BACKUP, with_login
 from control.db.pool import open_pool
 from shared.secrets import new_key
 from tests.control.backups.conftest import CALLER, SECRET_KEY, BackedUp, superuser_url
@@ -56,7 +57,7 @@ def test_a_backup_is_restored_on_a_server_that_lacks_our_role(
         assert secret not in dump.read_bytes() + manifest.read_bytes()
 
     out = printed(capsys, "check")
-    assert out.count("\nok ") == 5 and "BAD" not in out and "restored and checked" in out
+    assert out.count("\nok ") == 6 and "BAD" not in out and "restored and checked" in out
     assert f"call {backed_up.call_id} of " in out and "turns: 1\n" in out and "opens all 1 sealed keys" in out
     assert query(superuser_url(new_server), "SELECT datname FROM pg_database WHERE datname ~ 'check'") == []
     runs = query(backed_up.url, "SELECT kind FROM backup_runs WHERE size > 0 ORDER BY id")
@@ -142,11 +143,24 @@ def test_whoever_is_not_the_owner_makes_no_backup(
     assert not list(backed_up.folder.glob("*"))
 
 
+def test_the_login_for_backups_makes_and_records_one(
+    backed_up: BackedUp, postgres: Postgres, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.query(f"ALTER ROLE {BACKUP} BYPASSRLS")
+    try:
+        monkeypatch.setenv("VOCALIZED_DATABASE_URL", with_login(backed_up.url, BACKUP))
+        assert " encrypted" in printed(capsys, "create")
+        assert "restored and checked" in printed(capsys, "check")
+    finally:
+        postgres.query(f"ALTER ROLE {BACKUP} NOBYPASSRLS")
+    assert query(backed_up.url, "SELECT kind FROM backup_runs ORDER BY id") == ["backup", "check"]
+
+
 async def _create_reader(url: str) -> None:
     db = await asyncpg.connect(url)
     try:
         await db.execute(
-            "CREATE ROLE reader LOGIN; GRANT vocalized_app TO reader; GRANT SELECT ON schema_migrations TO reader"
+            "CREATE ROLE reader LOGIN; GRANT vocalized_backup TO reader; GRANT SELECT ON schema_migrations TO reader"
         )
     finally:
         await db.close()

@@ -187,6 +187,7 @@ def test_keys_hold_no_account_and_share_one_hash_tag(account: str, address: obje
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
         ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
         ("fe80::1%eth0", "fe80::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
         ("nonsense", "nonsense"),
     ],
 )

@@ -23,11 +23,13 @@ PROVIDERS = SealedColumn("providers", "api_key", "provider key")
 URL = "wss://media-1.example.com"
 # Sealed, but gone before an old key is removed; or not sealed.
 _NOT_RESEALED = {
-    "admin_recovery_codes.code_hash", "api_key_secrets.hash", "failed_sign_ins.address_hash",
-    "former_users.identity", "idempotency_keys.answer", "idempotency_keys.request_hash", "invitations.token_hash",
+    "admin_recovery_codes.code_hash", "api_key_secrets.hash", "audit_sealed_rows.hash", "audit_seals.mac",
+    "audit_seals.previous", "audit_seals.root", "failed_sign_ins.address_hash", "former_users.identity",
+    "idempotency_keys.answer", "idempotency_keys.request_hash", "invitations.token_hash", "letter_counts.recipient",
     "oauth_states.confirmation_hash", "oauth_states.credentials", "oauth_states.state_hash", "oauth_states.verifier",
     "one_time_tokens.token_hash", "pgqueuer.payload", "phone_codes.code", "refresh_tokens.token_hash",
-    "tool_runs.outcome",
+    "session_keys.proof_hash", "sign_in_failures.address_hash", "sign_in_failures.subject", "sso_flows.client_hash",
+    "sso_flows.sealed", "sso_flows.state_hash", "tool_runs.outcome", "user_recovery_codes.code_hash",
 }  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """The embedded PostgreSQL: permissions, durability, and clean-up after failures."""
 
 import os
+import pwd
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
+from control.db.logins import with_login
 from tests.vocalized.conftest import temporary_state
 from tests.vocalized.processes import family, linux_only, root_only, wait_ended
 from vocalized.services.account import ELSEWHERE
@@ -143,6 +146,18 @@ async def test_environment_variables_of_postgresql_are_ignored(state: Path, monk
         monkeypatch.setenv(name, "--nonsense")
     async with running_postgres(state, durable=False) as postgres:
         postgres.create("other")
+
+
+@linux_only
+@root_only
+def test_as_root_nobody_is_no_user_of_the_database(server: Postgres) -> None:
+    nobody = pwd.getpwnam("nobody")
+    for role in ("postgres", "owner", "vocalized_api"):
+        url = with_login(server.url, role)
+        psql = [str(server.programs / "psql"), "--no-psqlrc", f"--dbname={url}", "--command=SELECT 1"]
+        done = subprocess.run(psql, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/",
+                              capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 2 and "Peer authentication failed" in done.stderr
 
 
 @root_only

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import SettingsError, control_settings
-from control.__main__ import worker_options
+from control.program_options import worker_options
 from vocalized.stack.simulated_stripe import prepare_stripe
 
 BASE = {

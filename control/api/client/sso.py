@@ -1,0 +1,184 @@
+"""Routes of single sign-on: a workspace's provider and domains, and its members' sign-in."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from control.accounts.addresses import Address
+from control.api.client.auth_views import SignedIn, to_signed_in
+from control.api.client.sso_views import (
+    BegunSso,
+    SsoAnswer,
+    SsoDomainAnswer,
+    SsoDomainList,
+    to_begun,
+    to_connection,
+    to_domain,
+)
+from control.http.access import OPEN, member
+from control.http.after_commit import AfterCommit, CheckedChange
+from control.http.body import Body
+from control.http.context import Context, MemberContext
+from control.http.route import RateLimit, Route
+from control.sso.model import DefaultRole, SsoPerson
+from control.sso.settings import SsoChange
+from control.sso.sign_ins import BegunSignIn
+
+SSO = "/workspaces/{workspaceId}/sso"
+DOMAINS = f"{SSO}/domains"
+DOMAIN = f"{DOMAINS}/{{ssoDomainId}}"
+_BEGINNINGS: Final = RateLimit("sso-begin", 20, 60)
+_COMPLETIONS: Final = RateLimit("sso-complete", 20, 60)
+_CHECKS: Final = RateLimit("sso-checks", 20, 600)
+_PROOFS: Final = RateLimit("sso-proofs", 30, 600, per_user=True)
+_VISIBLE: Final = r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$"
+Visible = Annotated[str, StringConstraints(pattern=_VISIBLE, max_length=1_000)]
+
+
+class SsoBody(Body):
+    """A provider of OpenID Connect. client_secret: left out, it stays as it is."""
+
+    issuer: Visible
+    client_id: Visible
+    client_secret: Visible | None = None
+    default_role: DefaultRole = "member"
+    is_enforced: bool = False
+
+
+class NewSsoDomain(Body):
+    """A domain of mail addresses."""
+
+    domain: Annotated[str, Field(min_length=3, max_length=253)]
+
+
+class SsoBeginning(Body):
+    """The address of the person who signs in."""
+
+    email: Address
+
+
+class SsoCompletion(Body):
+    """What the provider sent the browser back with, and the flow token of the beginning. iss: if it was sent."""
+
+    state: Annotated[str, Field(min_length=1, max_length=200)]
+    code: Visible
+    iss: Visible | None = None
+    flow_token: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+async def get_sso(context: MemberContext) -> SsoAnswer:
+    """The workspace's provider for single sign-on, without its secret; null without one."""
+    sso = context.services.sso
+    found = await sso.settings.find(context.db, context.workspace_id)
+    return SsoAnswer(to_connection(found), sso.sign_ins.redirect_uri)
+
+
+async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[SsoAnswer]:
+    """Sets the provider, which is asked for its metadata first. Another issuer or client signs out whom the old one
+    signed in. Enforced, members with an address of a proven domain, owners excepted, use the workspace by single
+    sign-on only, from the next request on."""
+    sso, workspace_id = context.services.sso, context.workspace_id
+    change = SsoChange(body.issuer, body.client_id, body.client_secret, body.default_role, body.is_enforced)
+
+    async def check() -> None:
+        await sso.settings.check_issuer(body.issuer, workspace_id)
+
+    async def save(again: MemberContext) -> SsoAnswer:
+        saved = await sso.settings.save(again.db, again.actor, workspace_id, change, again.now)
+        return SsoAnswer(to_connection(saved), sso.sign_ins.redirect_uri)
+
+    return CheckedChange(check, save)
+
+
+async def remove_sso(context: MemberContext) -> None:
+    """Removes the provider, and signs out whom it signed in."""
+    await context.services.sso.settings.remove(context.db, context.actor, context.workspace_id, context.now)
+
+
+async def list_sso_domains(context: MemberContext) -> SsoDomainList:
+    """The domains whose addresses the provider may speak for, and the DNS records that prove them."""
+    found = await context.services.sso.settings.list_domains(context.db, context.workspace_id)
+    return SsoDomainList([to_domain(one) for one in found], False)
+
+
+async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomainAnswer:
+    """Adds a domain, to be proven by the TXT record in the answer."""
+    settings = context.services.sso.settings
+    added = await settings.add_domain(context.db, context.actor, context.workspace_id, body.domain, context.now)
+    return SsoDomainAnswer(to_domain(added))
+
+
+async def prove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> CheckedChange[SsoDomainAnswer]:
+    """Looks the TXT record up."""
+    settings = context.services.sso.settings
+    domain = await settings.get_domain(context.db, context.workspace_id, sso_domain_id)
+
+    async def check() -> None:
+        await settings.look_up_proof(domain)
+
+    async def save(again: MemberContext) -> SsoDomainAnswer:
+        return SsoDomainAnswer(to_domain(await settings.save_proof(again.db, again.actor, domain, again.now)))
+
+    return CheckedChange(None if domain.verified_at else check, save)
+
+
+async def remove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> None:
+    """Removes a domain. Its addresses sign in by password again."""
+    settings = context.services.sso.settings
+    await settings.remove_domain(context.db, context.actor, context.workspace_id, sso_domain_id)
+
+
+async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSso]:
+    """Answers the address at which the person signs in. Keep the flow token in the client that completes."""
+    sign_ins = context.services.sso.sign_ins
+    connection = await sign_ins.find(context.db, body.email)
+
+    async def complete(later: Context, begun: BegunSignIn) -> BegunSso:
+        await sign_ins.store(later.db, begun, later.now)
+        return to_begun(begun)
+
+    return AfterCommit(lambda: sign_ins.begin(connection, body.email), complete)
+
+
+async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[SignedIn]:
+    """Signs in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
+    The session is good in this workspace only."""
+    sign_ins = context.services.sso.sign_ins
+    returned = await sign_ins.use(context.db, body.state, body.flow_token, body.code, body.iss, context.now)
+
+    async def complete(later: Context, person: SsoPerson) -> SignedIn:
+        done = await sign_ins.complete(later.db, returned.connection, person, later.origin, later.now)
+        return to_signed_in(done, await later.services.workspaces.memberships(later.db, done.user.id))
+
+    return AfterCommit(lambda: sign_ins.identify(returned), complete)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", SSO, get_sso, member("admin"), beyond_spec=True),
+    Route(
+        "PUT",
+        SSO,
+        change_sso,
+        member("owner"),
+        check_limit=_CHECKS,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
+    Route("DELETE", SSO, remove_sso, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
+    Route("GET", DOMAINS, list_sso_domains, member("admin"), beyond_spec=True),
+    Route(
+        "POST",
+        DOMAINS,
+        add_sso_domain,
+        member("owner"),
+        status=201,
+        limit=_PROOFS,
+        needs_recent_sign_in=True,
+        beyond_spec=True,
+    ),
+    Route("POST", f"{DOMAIN}/prove", prove_sso_domain, member("owner"), limit=_PROOFS, beyond_spec=True),
+    Route("DELETE", DOMAIN, remove_sso_domain, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
+    Route("POST", "/auth/sso/begin", begin_sso, OPEN, limit=_BEGINNINGS, beyond_spec=True),
+    Route("POST", "/auth/sso/complete", complete_sso, OPEN, limit=_COMPLETIONS, hashes_password=True, beyond_spec=True),
+)

@@ -1,0 +1,1 @@
+"""Single sign-on: members of a workspace sign in at its own OpenID Connect provider."""
