@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -20,6 +20,7 @@ from benchmarks.report import verdicts, write
 from benchmarks.results import LoadResult
 from benchmarks.run import BARGE_AFTER_S, Bench, BenchmarkRun, LoadSeries, ServerRecord, machine, summary
 from benchmarks.server import LEAN, OURS, ROOT, STOCK, NotReady
+from benchmarks.vendors import costs
 from benchmarks.vendors import report as vendor_report
 from benchmarks.vendors.run import LoadCores, VendorBench, VendorRun, vendor_series
 
@@ -96,6 +97,10 @@ def vendors(
     calls: Annotated[int, typer.Option(help="Calls of our own server's load.")] = 200,
     seconds: Annotated[float, typer.Option(help="Measured seconds of our own server's load.")] = 60.0,
     only: Annotated[list[str] | None, typer.Option(help="ours, lean, stock; may be repeated.")] = None,
+    which: Annotated[
+        Literal["three", "all"],
+        typer.Option("--vendors", help="all: ours alone, with each vendor in turn, into vendor-costs.md."),
+    ] = "three",
     server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
     load_core: Annotated[int, typer.Option(help="The core that the callers are pinned to.")] = 0,
     vendor_core: Annotated[int, typer.Option(help="The core of the simulated vendors.")] = 0,
@@ -108,6 +113,9 @@ def vendors(
         raise typer.BadParameter("the server needs a core of its own")
     os.sched_setaffinity(0, {load_core})
     bench = VendorBench(load_phrase(clip, UNFINISHED), LoadCores(server_core, vendor_core), console.print)
+    if which == "all":
+        console.print(f"wrote {costs.write(machine(), costs.measure(bench, calls, seconds), out)}")
+        return
     chosen = [series for series in vendor_series(calls, seconds) if not only or series.contender.name in only]
     result = VendorRun(machine(), [bench.record(series) for series in chosen])
     if json:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import TimedWord
 from media.providers.socket_errors import make_unreadable
+from media.providers.spoken_language import read_language
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error
@@ -40,7 +41,8 @@ class _Word(Struct):
 
 class _Message(Struct):
     """Any message; fields that others have keep their defaults. audio_window_start, audio_window_end: in seconds.
-    end_of_turn_confidence: 0-1; no message is refused because of it."""
+    end_of_turn_confidence: 0-1. languages: of `flux-general-multi`, most spoken first. No message is refused because of
+    these two."""
 
     type: str
     event: str = ""
@@ -51,6 +53,7 @@ class _Message(Struct):
     words: list[_Word] = []
     trigger: str | None = None
     end_of_turn_confidence: Any = None
+    languages: Any = None
     code: str = ""
 
 
@@ -95,6 +98,7 @@ def _segment(read: _Message) -> TranscribedSegment:
         start_ms=read.audio_window_start * 1000,
         end_ms=read.audio_window_end * 1000,
         words=_words(read.words),
+        language=read_language(read.languages),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.ports import RecognisedText, TimedWord
+from media.providers.spoken_language import most_spoken
 
 # A result that ends so shortly before a position covers it: a recogniser counts in frames of its own.
 TOLERANCE_MS: Final = 50.0
@@ -19,13 +20,15 @@ LITTLE_AUDIO_MS: Final = 200.0
 @dataclass(frozen=True, slots=True)
 class TranscribedSegment:
     """What was recognised in a stretch of audio. number: grows from segment to segment; results with the same number
-    replace each other. words: with their times in the audio that was sent, empty where they are not known."""
+    replace each other. words: with their times in the audio that was sent, empty where they are not known. language:
+    its code, empty where the vendor tells none."""
 
     number: int
     text: str
     start_ms: float
     end_ms: float
     words: tuple[TimedWord, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,8 @@ class TurnTranscript:
         if self._token is None:
             return None
         text, words = self._text(self._asked_ms), self._words(self._asked_ms)
-        answer = RecognisedText(text, final=True, token=self._token, words=words)
+        language = most_spoken((one.language, self._text_of(one, self._asked_ms)) for one in self._segments)
+        answer = RecognisedText(text, final=True, token=self._token, words=words, language=language)
         self._token = None
         return answer
 
@@ -148,8 +152,11 @@ class TurnTranscript:
         return [*self._finals, self._interim] if self._interim is not None else self._finals
 
     def _text(self, until_ms: float = float("inf")) -> str:
-        parts = (_text_between(segment, self._turn_start_ms, until_ms) for segment in self._segments)
+        parts = (self._text_of(segment, until_ms) for segment in self._segments)
         return " ".join(part for part in parts if part)
+
+    def _text_of(self, segment: TranscribedSegment, until_ms: float) -> str:
+        return _text_between(segment, self._turn_start_ms, until_ms)
 
     def _words(self, until_ms: float) -> tuple[TimedWord, ...]:
         """The words of `_text`; none if a segment came without their times."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from media.providers.ports import RecognisedText, TimedWord, TurnSignal
+from media.providers.spoken_language import most_spoken, read_language
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.soniox_wire import ENDPOINT, FINALISED, SonioxToken, read_message
 
@@ -121,7 +122,9 @@ class SonioxTranscript:
     def _answer(self) -> RecognisedText:
         token, self._token = self._token, None
         self._answered, self._interim = len(self._finals), []
-        return RecognisedText(_join(self._finals), final=True, token=token, words=_join_words(self._finals))
+        language = most_spoken((read_language(one.language), one.text) for one in self._finals)
+        words = _join_words(self._finals)
+        return RecognisedText(_join(self._finals), final=True, token=token, words=words, language=language)
 
 
 def _join(tokens: Iterable[SonioxToken]) -> str:

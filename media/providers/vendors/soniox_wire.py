@@ -42,12 +42,13 @@ _TOO_LONG: Final = 413
 
 class SonioxToken(Struct, frozen=True):
     """A piece of text: a word, a part of one, or a mark; blanks are in it. start_ms, end_ms: in the audio that was
-    sent; none of the marks `<fin>` and `<end>`."""
+    sent; none of the marks `<fin>` and `<end>`. language: its code, which no message is refused because of."""
 
     text: str
     start_ms: float | None = None
     end_ms: float | None = None
     is_final: bool = False
+    language: Any = None
 
 
 class SonioxMessage(Struct, frozen=True):

@@ -222,7 +222,8 @@ def test_languages_are_the_vendors() -> None:
 
 def test_settings_say_only_what_was_chosen() -> None:
     plain = soniox.make_settings("v", SonioxSpeechToTextOptions(language="auto"), "en-US")
-    assert {name for name, value in plain.items() if value is not None} == {"model", "enable_endpoint_detection"}
+    always = {"model", "enable_endpoint_detection", "enable_language_identification"}
+    assert {name for name, value in plain.items() if value is not None} == always
     chosen = SonioxSpeechToTextOptions(only_language=True, keyterm=("Okonkwo",), context="A dentist.")
     found = soniox.make_settings("v", chosen, "de-DE")
     assert (found["language_hints"], found["language_hints_strict"]) == (["de"], True)
@@ -288,6 +289,7 @@ async def test_turns_are_recognised_with_times_over_one_session(harness: Harness
             "language_hints": ["en"],
             "context": {"terms": ["Kelly", "Müller & Co"]},
             "enable_endpoint_detection": True,
+            "enable_language_identification": True,
         }
     ]
     await wait_for(lambda: bool(harness.a.state.billed))
