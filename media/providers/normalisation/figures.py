@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from media.providers.local.normaliser import LONGEST_WORD
 from media.providers.normalisation.languages import Currency, NumberLanguage
 from media.providers.normalisation.numerals import (
     LONG_NUMBER,
@@ -17,8 +18,6 @@ from media.providers.normalisation.numerals import (
 )
 from media.providers.normalisation.spans import SpokenSpan, split_tokens
 
-# A longer word is no expression that could be read to somebody; the longest e-mail address has 254 characters.
-LONGEST_WORD: Final = 260
 # What may stand before and behind an expression.
 _OPENING: Final = "\"'([\u00ab\u201c\u201e\u2018\u00bf\u00a1"
 _END: Final = r"(?=[.,;:!?)\]\"'\u00bb\u201c\u201d\u2019\u2026]*(?:\s|$))"
