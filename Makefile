@@ -41,15 +41,16 @@ bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/perf
 rehearse: $(STAMP) ## 200 calls through the whole stack, then carriers' faults, outages and a killed node; writes docs/stack.md
 	$(PY) -m vocalized.rehearse
 
-listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; writes docs/listening.md
+listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; goes on where it was stopped; writes docs/listening.md
 	$(PY) -m vocalized.listening fetch
 	$(PY) -m vocalized.listening run --set development --json var/listening/development.json
 	$(PY) -m vocalized.listening run --set held_out --json var/listening/held_out.json
 	$(PY) -m vocalized.listening run --set held_out --families pauses --llm-ms 300 --tts-ms 150 --json var/listening/slow.json
+	$(PY) -m vocalized.listening run --set second_held_out --families pauses --json var/listening/second.json
 	$(PY) -m vocalized.listening score --set held_out --json var/listening/scores.json
-	$(PY) -m vocalized.listening peers --set held_out --json var/listening/peers.json
+	-$(PY) -m vocalized.listening peers --set held_out --json var/listening/peers.json
 	$(PY) -m vocalized.listening report var/listening/held_out.json var/listening/slow.json \
-		var/listening/development.json --scores var/listening/scores.json --peers var/listening/peers.json
+		var/listening/second.json var/listening/development.json --scores var/listening/scores.json --peers var/listening/peers.json
 
 seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; measures every list and overview
 	$(PY) -m vocalized seed-load

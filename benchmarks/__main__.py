@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -13,12 +13,14 @@ from benchmarks import comparison
 from benchmarks.caller import CallerBehaviour
 from benchmarks.clip import load_phrase
 from benchmarks.comparison import LoadSize
+from benchmarks.judges import judged_loads, judges_table, measure_judges
 from benchmarks.load import LoadPlan, run_load
 from benchmarks.meter import Meter
 from benchmarks.report import verdicts, write
 from benchmarks.results import LoadResult
 from benchmarks.run import BARGE_AFTER_S, Bench, BenchmarkRun, LoadSeries, ServerRecord, machine, summary
 from benchmarks.server import LEAN, OURS, ROOT, STOCK, NotReady
+from benchmarks.vendors import costs
 from benchmarks.vendors import report as vendor_report
 from benchmarks.vendors.run import LoadCores, VendorBench, VendorRun, vendor_series
 
@@ -95,6 +97,10 @@ def vendors(
     calls: Annotated[int, typer.Option(help="Calls of our own server's load.")] = 200,
     seconds: Annotated[float, typer.Option(help="Measured seconds of our own server's load.")] = 60.0,
     only: Annotated[list[str] | None, typer.Option(help="ours, lean, stock; may be repeated.")] = None,
+    which: Annotated[
+        Literal["three", "all"],
+        typer.Option("--vendors", help="all: ours alone, with each vendor in turn, into vendor-costs.md."),
+    ] = "three",
     server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
     load_core: Annotated[int, typer.Option(help="The core that the callers are pinned to.")] = 0,
     vendor_core: Annotated[int, typer.Option(help="The core of the simulated vendors.")] = 0,
@@ -107,11 +113,31 @@ def vendors(
         raise typer.BadParameter("the server needs a core of its own")
     os.sched_setaffinity(0, {load_core})
     bench = VendorBench(load_phrase(clip, UNFINISHED), LoadCores(server_core, vendor_core), console.print)
+    if which == "all":
+        console.print(f"wrote {costs.write(machine(), costs.measure(bench, calls, seconds), out)}")
+        return
     chosen = [series for series in vendor_series(calls, seconds) if not only or series.contender.name in only]
     result = VendorRun(machine(), [bench.record(series) for series in chosen])
     if json:
         json.write_bytes(msgspec.json.encode(result))
     _conclude_vendors(result, out)
+
+
+@app.command()
+def judges(
+    calls: Annotated[int, typer.Option(help="Calls with plain silence, and with the completeness model.")] = 400,
+    teacher_calls: Annotated[int, typer.Option(help="Calls with the teacher, and without it beside.")] = 40,
+    seconds: Annotated[float, typer.Option(help="Measured seconds of each load.")] = 60.0,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core that the load generator is pinned to.")] = 0,
+    clip: Clip = CLIP,
+) -> None:
+    """Measure what it costs our server to judge whether callers have finished; prints a table."""
+    os.sched_setaffinity(0, {load_core})
+    bench = Bench(load_phrase(clip, UNFINISHED), load_phrase(clip, FINISHED), server_core, console.print)
+    loads = judged_loads(calls, teacher_calls)
+    for line in judges_table(loads, measure_judges(bench, loads, seconds)):
+        console.print(line, markup=False)
 
 
 @app.command()

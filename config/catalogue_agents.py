@@ -31,7 +31,8 @@ class ShippedProvider(_Shipped):
     change.
 
     vendor: the adapter that media makes it with; by default the one of its own name.
-    cost_per_unit: by kind, then by model; the model "*" stands for all others. config: default options by kind.
+    cost_per_unit: by kind, then by model; the model "*" stands for all others. priced_in: year and month of these
+    prices, empty where no source has a date; price_source: where they were read. config: default options by kind.
     options: those that an agent may set, by kind. Never a URL or a key, which would send the platform's key elsewhere.
     """
 
@@ -45,6 +46,8 @@ class ShippedProvider(_Shipped):
     is_enabled: bool
     priority: int = Field(ge=0)
     cost_per_unit: dict[Kind, dict[str, Price]] = {}
+    priced_in: str = Field("", pattern=r"^(20[0-9]{2}(-[01][0-9])?|)$")
+    price_source: str = ""
     config: dict[Kind, dict[str, Any]] = {}
     data_policy: dict[str, Any] = {}
 
@@ -59,11 +62,14 @@ class ShippedTemplate(_Shipped):
     default_config: dict[str, Any]
 
 
+def read_providers(folder: Path = DATA) -> list[ShippedProvider]:
+    """The catalogue as it is written. Raises OSError, pydantic.ValidationError."""
+    return TypeAdapter(list[ShippedProvider]).validate_json((folder / "providers.json").read_bytes())
+
+
 def shipped_providers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The catalogue, each provider by column names; its config names its vendor. Raises OSError,
-    pydantic.ValidationError."""
-    read = TypeAdapter(list[ShippedProvider]).validate_json((folder / "providers.json").read_bytes())
-    return tuple(_columns(provider) for provider in read)
+    """The catalogue, each provider by column names; its config names its vendor. Raises as `read_providers`."""
+    return tuple(_columns(provider) for provider in read_providers(folder))
 
 
 def shipped_templates(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
@@ -73,6 +79,6 @@ def shipped_templates(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
 
 
 def _columns(provider: ShippedProvider) -> dict[str, Any]:
-    columns = provider.model_dump(exclude_none=True)
+    columns = provider.model_dump(exclude_none=True, exclude={"priced_in", "price_source"})
     vendor = columns.pop("vendor") or provider.provider
     return {**columns, "config": {"vendor": vendor, **columns["config"]}}

@@ -8,9 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.account_settings import AccountSettings
 from config.embedder_settings import EmbedderSettings
+from config.key_settings import KeySetSettings, NodeKeySettings
 from config.setting_types import (
     BUS_UNSIGNED,
-    BusKeys,
     BusUnsigned,
     DatabasePasswords,
     DatabaseUrl,
@@ -28,10 +28,8 @@ from config.setting_types import (
     SocketPatterns,
     SocketUrl,
     StorageUrl,
-    TokenKeys,
     Tokens,
     TwilioSharedKeys,
-    VaultKeys,
     WebUrl,
 )
 
@@ -45,7 +43,7 @@ class SettingsError(ValueError):
     """Invalid settings; the message lists every error with the variable's name."""
 
 
-class MediaSettings(BaseSettings):
+class MediaSettings(NodeKeySettings):
     """Settings of the media program. Each field is the variable VOCALIZED_<FIELD> in capitals."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
@@ -112,19 +110,6 @@ class MediaSettings(BaseSettings):
     redis_url: OptionalRedisUrl = Field(
         SecretStr(""), description="Redis, where plans come from and events go to; not needed with --plan."
     )
-    media_pass: SecretStr = Field(
-        SecretStr(""),
-        description="By which control believes this node: `python -m control keys media-pass URL` makes it.",
-    )
-    media_node_key: SecretStr = Field(
-        SecretStr(""),
-        description="Private key of several nodes that share one address, base64url of 32 bytes; empty: each start "
-        "makes its own.",
-    )
-    secret_keys: SecretStr = Field(
-        SecretStr(""), description="For this release: control's, of platforms that have no pass for this node yet."
-    )
-    bus_unsigned: BusUnsigned = BUS_UNSIGNED
     storage_url: StorageUrl = Field(
         "", description="Storage of recordings: file:///folder or s3://bucket?endpoint=…; the same as control's."
     )
@@ -156,13 +141,16 @@ class MigrationSettings(DatabaseSettings):
     database_passwords: DatabasePasswords = ()
 
 
-class KeySettings(DatabaseSettings):
-    """Settings of `python -m control providers` and `keys`."""
+class KeySettings(DatabaseSettings, KeySetSettings):
+    """Settings of `python -m control providers` and `audit`."""
 
-    token_keys: TokenKeys = SecretStr("")
-    vault_keys: VaultKeys = SecretStr("")
-    bus_keys: BusKeys = SecretStr("")
-    secret_keys: SecretKeys = SecretStr("")
+
+class KeyCommandSettings(KeySettings):
+    """Settings of `python -m control keys`."""
+
+    database_url: OptionalDatabaseUrl = Field(
+        SecretStr(""), description="PostgreSQL as the owner of the tables: what `rotate` and `revoke` need."
+    )
 
 
 class BackupSettings(BaseSettings):
@@ -197,16 +185,12 @@ class BackupSettings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
 
 
-class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings):
+class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySetSettings):
     """Settings of the control program: the API and the worker. Limits apply to each process."""
 
     redis_url: RedisUrl = Field(
         description="Redis: redis://host:port/0, rediss://… or unix:///socket; a cluster: redis+cluster://host:port,host:port."
     )
-    token_keys: TokenKeys = SecretStr("")
-    vault_keys: VaultKeys = SecretStr("")
-    bus_keys: BusKeys = SecretStr("")
-    secret_keys: SecretKeys = SecretStr("")
     bus_unsigned: BusUnsigned = BUS_UNSIGNED
     public_url: WebUrl = Field(LOCAL_URL, description="Public URL of the API.")
     portal_url: WebUrl | None = Field(
@@ -383,6 +367,11 @@ def migration_settings() -> MigrationSettings:
 def key_settings() -> KeySettings:
     """As `media_settings`."""
     return _read(KeySettings)
+
+
+def key_command_settings() -> KeyCommandSettings:
+    """As `media_settings`."""
+    return _read(KeyCommandSettings)
 
 
 def backup_settings() -> BackupSettings:

@@ -23,12 +23,11 @@ from control.accounts.admin_changes import (
     reset_totp,
     set_active,
 )
-from control.accounts.model import Admin, AdminRole
+from control.accounts.model import Admin, AdminRole, ListedSession
 from control.accounts.networks import network_of
 from control.accounts.new_admin import NewAdmin, create_admin
 from control.accounts.passwords import Passwords
 from control.accounts.policy import HashPolicy
-from control.accounts.store_own_account import ListedSession
 from control.db.pool import Connection, open_pool
 from shared.errors import Invalid
 

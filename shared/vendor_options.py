@@ -279,6 +279,10 @@ class SonioxSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
     trailing_silence_ms: Annotated[int, Meta(ge=0, le=1_000)] | None = None
     connect_s: Seconds = 3.0
 
+    def __post_init__(self) -> None:
+        if sum(map(len, self.keyterm)) > SONIOX_KEYTERM_CHARACTERS:
+            raise ValueError(f"keyterm: more than {SONIOX_KEYTERM_CHARACTERS} characters together")
+
 
 class SonioxTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """model: `tts-rt-…`. base_url: scheme and host. voice_id: the name of a voice, or the id of a cloned one; each

@@ -18,16 +18,31 @@ CHAT_MODEL = "gpt-4.1-mini"
 
 
 class VendorAddresses(msgspec.Struct, frozen=True):
-    """Where the simulated vendors listen. authority: PEM file that servers have to trust."""
+    """Where the simulated vendors listen. authority: PEM file that servers have to trust. others: host and port of
+    further vendors, by their names."""
 
     authority: str
     deepgram: str
     openai: str
     cartesia: str
+    others: dict[str, str] = {}
 
 
-def make_vendor_config(phrase: Phrase, delays: Delays | None = None) -> dict[str, Any]:
-    """What the simulated vendors are told; the delays are those of the stand-ins."""
+class VendorTrio(msgspec.Struct, frozen=True):
+    """Who hears, thinks and speaks: each a vendor, with its model behind a blank where it is not the usual one."""
+
+    stt: str = "deepgram nova-3"
+    llm: str = "openai"
+    tts: str = "cartesia"
+
+
+BASE = VendorTrio()
+_MODELS = {"openai": CHAT_MODEL, "anthropic": "claude-haiku-4-5", "google": "gemini-3.5-flash-lite"}
+_SECURE = {"stt": "wss", "llm": "https", "tts": "wss"}
+
+
+def make_vendor_config(phrase: Phrase, delays: Delays | None = None, *, serves_all: bool = False) -> dict[str, Any]:
+    """What the simulated vendors are told; the delays are those of the stand-ins. serves_all: all vendors run."""
     delays = delays or read_delays()
     recording = b"".join(base64.b64decode(frame) for frame in phrase.frames)
     return {
@@ -40,18 +55,30 @@ def make_vendor_config(phrase: Phrase, delays: Delays | None = None) -> dict[str
         "first_audio_ms": delays.first_byte,
         "chunk_ms": delays.chunk,
         "key": KEY,
+        "serves_all": serves_all,
     }
 
 
-def make_plan(addresses: VendorAddresses) -> dict[str, Any]:
+def make_plan(addresses: VendorAddresses, trio: VendorTrio = BASE) -> dict[str, Any]:
     """The call plan of our server: that of the stand-ins, with vendors in their place and a greeting."""
     plan: dict[str, Any] = json.loads(PLAN.read_text())
     plan["agent"]["greeting"] = GREETING
-    plan["stt"] = [{"provider": "deepgram", "options": {"api_key": KEY, "base_url": addresses.deepgram}}]
-    chat = {"model": CHAT_MODEL, "api_key": KEY, "base_url": addresses.openai, "dialect": "openai"}
-    plan["llm"] = [{"provider": "openai", "options": chat}]
-    plan["tts"] = [{"provider": "cartesia", "options": {"api_key": KEY, "base_url": addresses.cartesia}}]
+    for role in ("stt", "llm", "tts"):
+        plan[role] = [_make_provider(addresses, role, getattr(trio, role))]
     return plan
+
+
+def _make_provider(addresses: VendorAddresses, role: str, named: str) -> dict[str, Any]:
+    vendor, _, model = named.partition(" ")
+    first = {"deepgram": addresses.deepgram, "openai": addresses.openai, "cartesia": addresses.cartesia}
+    url = first.get(vendor) or f"{_SECURE[role]}://{addresses.others[vendor]}"
+    options = {"api_key": KEY, "base_url": url}
+    chosen = model or (_MODELS[vendor] if role == "llm" else "")
+    if chosen:
+        options["model"] = chosen
+    if vendor == "openai":
+        options["dialect"] = "openai"
+    return {"provider": vendor, "options": options}
 
 
 def make_services(addresses: VendorAddresses) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from benchmarks.meter import Meter
 from benchmarks.results import GENERATOR_SHARE, LAG_MS, LoadResult, Spread, spread
 from benchmarks.run import Machine, holds, summary
 from benchmarks.server import LEAN, OURS, STOCK, Contender, running
-from benchmarks.vendors.conversation import VendorAddresses, make_plan, make_services, make_vendor_config, write_json
+from benchmarks.vendors.conversation import (
+    BASE,
+    VendorAddresses,
+    VendorTrio,
+    make_plan,
+    make_services,
+    make_vendor_config,
+    write_json,
+)
 from benchmarks.vendors.markers import MarkerLog
 from benchmarks.vendors.vendor_process import VendorFigures, running_vendors
 
@@ -71,12 +79,13 @@ class VendorRun(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class VendorSeries:
-    """The loads of one server. smaller: loads in place of a first one that was void."""
+    """The loads of one server. smaller: loads in place of a first one that was void. trio: of our server."""
 
     contender: Contender
     steps: tuple[int, ...]
     seconds: float
     smaller: tuple[int, ...] = ()
+    trio: VendorTrio = BASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,11 @@ class LoadCores:
     vendors: int
 
 
-def prepare(contender: Contender, addresses: VendorAddresses, folder: Path) -> Contender:
+def prepare(contender: Contender, addresses: VendorAddresses, folder: Path, trio: VendorTrio = BASE) -> Contender:
     """The server with the simulated vendors' addresses, which are written into the folder."""
     trust = {"SSL_CERT_FILE": addresses.authority}
     if contender.name == OURS.name:
-        path = write_json(folder / "plan.json", make_plan(addresses))
+        path = write_json(folder / "plan.json", make_plan(addresses, trio))
         arguments = ("-m", "media", "--port", "{port}", "--plan", str(path))
         return replace(contender, arguments=arguments, environment=trust)
     path = write_json(folder / "services.json", make_services(addresses))
@@ -137,8 +146,9 @@ class VendorBench:
         log = MarkerLog()
         with TemporaryDirectory(prefix="bench-") as name:
             folder = Path(name)
-            with running_vendors(make_vendor_config(self._phrase), self._cores.vendors, folder) as vendors:
-                contender = prepare(series.contender, vendors.addresses, folder)
+            config = make_vendor_config(self._phrase, serves_all=series.trio != BASE)
+            with running_vendors(config, self._cores.vendors, folder) as vendors:
+                contender = prepare(series.contender, vendors.addresses, folder, series.trio)
                 with running(contender, self._cores.server, folder / "log") as server:
                     plan = self._plan(server.url, calls, series.seconds, log)
                     load = run_load(plan, Meter(server.pid, self._cores.server))

@@ -12,12 +12,11 @@ from control.accounts import (
     store_sessions,
     store_sign_ins,
 )
-from control.accounts.model import Admin
+from control.accounts.model import Admin, ListedSession
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.sign_in_throttle import address_hash
 from control.accounts.store_admins import AdminSecrets
-from control.accounts.store_own_account import ListedSession
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from shared.errors import NotFound

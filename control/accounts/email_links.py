@@ -14,12 +14,12 @@ from control.accounts.emails import (
     verification_email,
 )
 from control.accounts.letter_limits import LetterLimits
+from control.accounts.model import OwnPassword
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
 from control.accounts.sessions import Sessions
 from control.accounts.sign_in_throttle import SignInThrottle
-from control.accounts.store_own_account import OwnPassword
 from control.accounts.tokens import new_token, token_hash
 from control.db.jobs import enqueue
 from control.db.pool import Connection

@@ -52,3 +52,24 @@ class VerifiedNumber:
     user_id: UUID
     phone_number: str
     verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPassword:
+    """An account with the hash of its password."""
+
+    email: str
+    name: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session that goes on. last_used_at: when tokens were last issued to it. address: of the sign-in."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None

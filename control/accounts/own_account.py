@@ -8,12 +8,12 @@ from uuid import UUID
 
 from control.accounts import store_own_account
 from control.accounts.access_tokens import Audience
+from control.accounts.model import ListedSession, OwnPassword
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.second_factors import SecondFactors
 from control.accounts.sessions import Origin
 from control.accounts.sign_in_throttle import SignInThrottle
-from control.accounts.store_own_account import ListedSession, OwnPassword
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
 from shared.errors import Conflict, Forbidden, NotFound, Unauthorised

@@ -1,38 +1,17 @@
 """SQL of what people do to their own account, users and the staff alike: password, and sessions."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from control.accounts.access_tokens import Audience
+from control.accounts.model import ListedSession, OwnPassword
 from control.db.pool import Connection
 
 # Owners of sessions: the column that refers to them, and their table.
 _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}
 # As many as a page shows: a person has a few.
 MOST_LISTED: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class OwnPassword:
-    """An account with the hash of its password."""
-
-    email: str
-    name: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListedSession:
-    """A session that goes on. last_used_at: when tokens were last issued to it. address: of the sign-in."""
-
-    id: UUID
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    address: str | None
-    user_agent: str | None
 
 
 async def find_password(db: Connection, audience: Audience, owner_id: UUID) -> OwnPassword | None:

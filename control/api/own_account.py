@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from control.accounts.model import ListedSession
 from control.accounts.networks import network_of
 from control.accounts.own_account import PasswordChange
 from control.accounts.recovery_codes import PATTERN as RECOVERY_CODE
 from control.accounts.second_factors import TotpOffer
-from control.accounts.store_own_account import ListedSession
 from control.http.body import Body, PasswordText
 from control.http.pagination import HasMore
 from shared.errors import Invalid

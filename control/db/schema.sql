@@ -412,13 +412,39 @@ BEGIN
 END
 $$;
 
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
 --
--- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
+-- Name: sessions; Type: TABLE; Schema: public; Owner: -
 --
 
-CREATE FUNCTION public.needs_no_proof() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid,
+    admin_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_why text,
+    address inet,
+    user_agent text,
+    authenticated_at timestamp with time zone,
+    sso_workspace_id uuid,
+    CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
+);
+
+--
+-- Name: is_staff_session(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_staff_session(session uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    RETURN (EXISTS (SELECT FROM public.sessions s WHERE ((s.id = is_staff_session.session) AND (s.admin_id IS NOT NULL))));
+
+--
 -- Name: member_refusal(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -441,6 +467,14 @@ CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
     FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
     WHERE w.id = workspace AND s.id = session
 $$;
+
+--
+-- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.needs_no_proof() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
 
 --
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
@@ -694,10 +728,6 @@ BEGIN
               carrier_id, most - found_rows, edge.created_at, edge.call_id;
 END
 $_$;
-
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
 
 --
 -- Name: calls; Type: TABLE; Schema: public; Owner: -
@@ -2435,25 +2465,6 @@ CREATE UNLOGGED TABLE public.session_keys (
 );
 
 --
--- Name: sessions; Type: TABLE; Schema: public; Owner: -
---
-
-CREATE TABLE public.sessions (
-    id uuid NOT NULL,
-    user_id uuid,
-    admin_id uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone,
-    revoked_why text,
-    address inet,
-    user_agent text,
-    authenticated_at timestamp with time zone,
-    sso_workspace_id uuid,
-    CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
-);
-
---
 -- Name: settings; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -3531,9 +3542,17 @@ INSERT INTO public.schema_migrations VALUES ('20261127003301');
 INSERT INTO public.schema_migrations VALUES ('20261127003401');
 INSERT INTO public.schema_migrations VALUES ('20261127003601');
 INSERT INTO public.schema_migrations VALUES ('20261127003701');
+INSERT INTO public.schema_migrations VALUES ('20261127003801');
+INSERT INTO public.schema_migrations VALUES ('20261127003901');
+INSERT INTO public.schema_migrations VALUES ('20261127003902');
+INSERT INTO public.schema_migrations VALUES ('20261127003903');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
 INSERT INTO public.schema_migrations VALUES ('20261127004003');
+
+--
+-- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
+--
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
@@ -7135,10 +7154,22 @@ CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public
 CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: refresh_tokens platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.refresh_tokens USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (NOT public.is_staff_session(session_id))));
+
+--
 -- Name: revoked_media_passes platform; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY platform ON public.revoked_media_passes FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: sessions platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.sessions USING (((admin_id IS NULL) OR ( SELECT (public.current_scope() = 'platform'::text))));
 
 --
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7175,6 +7206,12 @@ CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.curr
 --
 
 ALTER TABLE public.reference_attempts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: refresh_tokens; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.refresh_tokens ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: refund_orders; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7217,6 +7254,12 @@ ALTER TABLE public.revoked_media_passes ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sessions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: sink_customers; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7870,6 +7913,13 @@ GRANT USAGE ON SCHEMA public TO vocalized_app;
 GRANT USAGE ON SCHEMA public TO vocalized_backup;
 
 --
+-- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
+GRANT SELECT ON TABLE public.sessions TO vocalized_backup;
+
+--
 -- Name: FUNCTION prepare_knowledge_vectors(); Type: ACL; Schema: public; Owner: -
 --
 
@@ -8375,6 +8425,7 @@ GRANT SELECT ON TABLE public.knowledge_terms TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.letter_counts TO vocalized_app;
+GRANT SELECT ON TABLE public.letter_counts TO vocalized_backup;
 
 --
 -- Name: TABLE mcp_servers; Type: ACL; Schema: public; Owner: -
@@ -8654,6 +8705,7 @@ GRANT SELECT ON TABLE public.retention_progress TO vocalized_backup;
 --
 
 GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_app;
+GRANT SELECT ON TABLE public.revoked_media_passes TO vocalized_backup;
 
 --
 -- Name: TABLE rollup_dirty; Type: ACL; Schema: public; Owner: -
@@ -8682,13 +8734,6 @@ GRANT SELECT ON TABLE public.schema_migrations TO vocalized_backup;
 GRANT SELECT ON TABLE public.session_keys TO vocalized_backup;
 
 --
--- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
-GRANT SELECT ON TABLE public.sessions TO vocalized_backup;
-
---
 -- Name: TABLE settings; Type: ACL; Schema: public; Owner: -
 --
 
@@ -8700,6 +8745,7 @@ GRANT SELECT ON TABLE public.settings TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_failures TO vocalized_app;
+GRANT SELECT ON TABLE public.sign_in_failures TO vocalized_backup;
 
 --
 -- Name: TABLE sink_customers; Type: ACL; Schema: public; Owner: -
@@ -8734,24 +8780,28 @@ GRANT SELECT ON TABLE public.spend_alerts TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_connections TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_connections TO vocalized_backup;
 
 --
 -- Name: TABLE sso_domains; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_domains TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_domains TO vocalized_backup;
 
 --
 -- Name: TABLE sso_flows; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_flows TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_flows TO vocalized_backup;
 
 --
 -- Name: TABLE sso_identities; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sso_identities TO vocalized_app;
+GRANT SELECT ON TABLE public.sso_identities TO vocalized_backup;
 
 --
 -- Name: TABLE tax_rates; Type: ACL; Schema: public; Owner: -
@@ -8828,6 +8878,7 @@ GRANT SELECT ON TABLE public.usage_records_default TO vocalized_backup;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_recovery_codes TO vocalized_app;
+GRANT SELECT ON TABLE public.user_recovery_codes TO vocalized_backup;
 
 --
 -- Name: TABLE user_trials; Type: ACL; Schema: public; Owner: -

@@ -1,8 +1,9 @@
 """All columns that the vault keys seal for longer than a day.
 
 Not here, because they are gone before old keys are removed: e-mails and password resets that wait to be sent, codes
-that calls speak, sign-ins at vendors that have begun, and outcomes of tools. Recovery codes and pseudonyms of numbers
-are no sealed values but HMACs, which cannot be made anew without what they hide.
+that calls speak, sign-ins at vendors and by single sign-on that have begun, and outcomes of tools. Recovery codes,
+tokens of known devices and pseudonyms of numbers are no sealed values but HMACs, which cannot be made anew without what
+they hide. The audit log's seals are HMACs of digests that stand beside them: `audit renew-keys` makes them anew.
 """
 
 from typing import Final

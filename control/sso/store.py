@@ -110,10 +110,8 @@ async def has_verified(db: Connection, workspace_id: UUID, domain: str | None = 
     return found
 
 
-async def insert_flow(
-    db: Connection, state: bytes, workspace_id: UUID, client: bytes, sealed: bytes, expires_at: datetime
-) -> None:
-    """Stores a sign-in that begins; what has expired is deleted, a few rows each time."""
+async def delete_expired_flows(db: Connection) -> None:
+    """Deletes a few sign-ins that were begun and never completed, of any workspace. Needs platform scope."""
     await db.execute(
         """
         DELETE FROM sso_flows WHERE state_hash IN (
@@ -121,6 +119,12 @@ async def insert_flow(
             FOR UPDATE SKIP LOCKED)
         """
     )
+
+
+async def insert_flow(
+    db: Connection, state: bytes, workspace_id: UUID, client: bytes, sealed: bytes, expires_at: datetime
+) -> None:
+    """Stores a sign-in that begins."""
     await db.execute(
         "INSERT INTO sso_flows (state_hash, workspace_id, client_hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)",
         state, workspace_id, client, sealed, expires_at,
@@ -142,6 +146,16 @@ async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUI
     found: UUID | None = await db.fetchval(
         "SELECT user_id FROM sso_identities WHERE workspace_id = $1 AND subject = $2", workspace_id, subject
     )
+    return found
+
+
+async def has_other_subject(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
+    """Whether a member of the workspace is known there by a subject already."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM sso_identities i JOIN workspace_members m USING (workspace_id, user_id) "
+        "WHERE i.workspace_id = $1 AND i.user_id = $2)",
+        workspace_id, user_id,
+    )  # fmt: skip
     return found
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from media.providers import token_estimate
 from media.providers.conversation_turns import NO_RESULT, join_texts
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
@@ -106,7 +107,7 @@ def parse_error(body: bytes) -> VendorError:
     """The error in the body of an HTTP answer; an empty one if there is none."""
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
-    except msgspec.MsgspecError:
+    except DECODE_ERRORS:
         error = None
     if isinstance(error, str):  # xAI's; its `code` is a sentence, too
         return VendorError(code=read_sentence(error))
@@ -248,8 +249,8 @@ class StreamedReply:
     def _decode(self, data: bytes) -> _Chunk:
         try:
             chunk = self._decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise ProviderError(self._provider, "an unreadable chunk", cause="unreadable") from error
+        except DECODE_ERRORS:
+            raise ProviderError(self._provider, "an unreadable chunk", cause="unreadable") from None
         found = chunk.error or (chunk.x_groq.error if chunk.x_groq else None)
         if found:
             self.has_failed = True

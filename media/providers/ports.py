@@ -108,12 +108,15 @@ class RecognisedText:
     token: the `finalise` request that this answers, or None for a result that was not asked for.
     words: of an answer, those of `text` with the vendor's times in the audio that was pushed, or the last of them where
         several recognisers heard the turn; empty where the vendor tells no times.
+    language: of an answer, the code of the language that most of it was spoken in ("es"), as the vendor told it; empty
+        where it told none.
     """
 
     text: str
     final: bool
     token: int | None = None
     words: tuple[TimedWord, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,32 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+_CLOSING: Final = tuple(".?!\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH EXCLAMATION MARK}")
+_OTHER_CLOSING: Final = ("\N{ARABIC QUESTION MARK}", "\N{DEVANAGARI DANDA}")
+_QUOTES: Final = "\"')]\N{RIGHT SINGLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalMark:
+    """What the mark at the end of the words is worth where the vendor documents that it ends turns by it: probabilities
+    (0-1) that the caller has finished after one that closes a sentence, and without one."""
+
+    closed: float
+    open: float
+
+    def probability(self, text: str) -> float:
+        """The probability after this text, as the vendor wrote it."""
+        return self.closed if text.rstrip(_QUOTES + " ").endswith((*_CLOSING, *_OTHER_CLOSING)) else self.open
+
 
 @dataclass(frozen=True, slots=True)
 class TurnCalibration:
     """points: figures of the vendor's, rising from 0 to 1, and the probability (0-1) of each that the caller has
-    finished; linear in between."""
+    finished; linear in between. mark: None where punctuation is not documented to end turns: most recognisers put a
+    full stop before nearly every pause."""
 
     points: tuple[tuple[float, float], ...]
+    mark: FinalMark | None = None
 
     def probability(self, figure: object) -> float | None:
         """The probability for a figure of the vendor's; None if that is no number from 0 to 1."""
@@ -38,8 +57,9 @@ CALIBRATIONS: Final[dict[str, TurnCalibration]] = {
     # `end_of_turn_confidence`: the vendor's own threshold is 0.4, the curve's is 0.7; see docs/vendors/assemblyai.md.
     "universal-streaming": TurnCalibration(((0.0, 0.0), (0.4, 0.7), (1.0, 1.0))),
     # The same field, for which these models have no threshold: it is 1 at each end, also where silence ended half a
-    # sentence. So an end is worth what Ink's is.
-    "universal-3": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),
+    # sentence. They end a turn by the mark at its end (docs/vendors/assemblyai.md): an end with one is worth what Ink's
+    # is, and one without was made by silence.
+    "universal-3": TurnCalibration(((0.0, 0.0), (1.0, 0.8)), FinalMark(closed=0.8, open=0.2)),
     # `<end>` has no figure. It follows words as well as sound, so that it is worth what Ink's end is; see
     # docs/vendors/soniox.md.
     "soniox": TurnCalibration(((0.0, 0.0), (1.0, 0.8))),

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from media.providers.cleanup import close_within
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
+from media.providers.service_facts import ServiceFacts
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_socket import SocketTarget
 from media.providers.wait_history import UsualWait
@@ -186,6 +187,7 @@ class Adapter(Generic[P]):
     have measured it.
     reads_figures: of a voice: it says numbers, dates and addresses well itself, so that it is given them as written.
     keyterms: of a recogniser: which words its options make it expect, if it can.
+    services: what it can do, by families of models; of the adapter's kind.
     """
 
     make: Callable[[ProviderSetup], P]
@@ -196,6 +198,7 @@ class Adapter(Generic[P]):
     usual_wait: Callable[[Any], UsualWait | None] = _no_usual_wait
     reads_figures: bool = False
     keyterms: KeytermOption | None = None
+    services: tuple[ServiceFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

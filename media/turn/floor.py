@@ -17,6 +17,7 @@ Until then the text is cumulative.
 from collections.abc import Callable
 
 from media.turn.agent_speech import AgentSpeech
+from media.turn.caller_voice import CallerVoice
 from media.turn.decisions import (
     NOTHING,
     CallerDone,
@@ -38,7 +39,6 @@ from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import CALLER_TALKS, FloorState
 from media.turn.hold import Hold
 from media.turn.pause import TurnPause
-from media.turn.stalled_words import StalledWords
 from media.turn.turn_text import TurnText
 
 
@@ -59,13 +59,10 @@ class Floor:
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = FloorState.LISTENING
         self.turn = 0
-        # The caller's voice.
-        self._speaking = False
-        self._since = self._last_voice = self._silent_since = 0
-        self._unseen = NEVER
-        # The caller's words, and the pause in which their final text was requested.
+        self._voice = CallerVoice()
+        # The caller's words, and when the latest came that the detector had missed.
         self._text = TurnText()
-        self._stalled = StalledWords()
+        self._unseen = NEVER
         self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
         self.agent = AgentSpeech()
@@ -87,21 +84,15 @@ class Floor:
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
-        if self._stalled.is_hidden:
-            last_voice_ms, speaking = self._stalled.hide(last_voice_ms, speaking=speaking), False
-        if speaking is not self._speaking:
-            self._speaking = speaking
-            self._since = t
-            self._silent_since = self._last_voice
-        self._last_voice = last_voice_ms
-        state = self.state
+        voice, state = self._voice, self.state
+        voice.take_frame(t, speaking, last_voice_ms)
+        speaking = voice.is_heard
         if state is FloorState.PAUSED:
             return self._start(t, again=True) if speaking else self._finish_if_due(t)
         if state is FloorState.HELD:
             return self._held(t)
         if state is FloorState.CALLER:
-            is_heard = speaking and not self._stalled.hide_if_stalled(t, self._since)
-            return NOTHING if is_heard else self._pause_if_silent(t)
+            return NOTHING if speaking and not voice.is_stalled(t) else self._pause_if_silent(t)
         if not speaking:
             return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
         return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
@@ -112,7 +103,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        self._stalled.tell(t, is_changed=changed, answers=answers)
+        self._voice.take_words(t, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -141,15 +132,18 @@ class Floor:
         return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
 
     def dtmf(self, t: int, digit: str) -> Decisions:
-        """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is handled by the call."""
+        """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is answered by the call, and
+        words said over the agent that did not interrupt it are answered as well."""
         if not self._may_interrupt() or not self.agent.is_audible:
             return NOTHING
         if self.state is FloorState.HELD:
-            return self._interrupt(t)
-        settled = self._settle(t)
-        self._lose_floor()
+            return self._interrupt(t, by_key=True)
+        settled, was_spoken_over = self._settle(t), self._is_spoken_over()
+        self._lose_floor(by_key=True)
         self.state = FloorState.LISTENING
-        return (*settled, HoldAgent(t), InterruptAgent(t))
+        self._over_agent = not self.agent.asks
+        is_unanswered = was_spoken_over and not self._voice.is_heard
+        return (*settled, HoldAgent(t), InterruptAgent(t), *(self._request_text(t) if is_unanswered else NOTHING))
 
     # --- the agent ---
 
@@ -205,9 +199,9 @@ class Floor:
         self.agent.stop()
         self._interrupted, self._interruptible = False, True
         self._hold.end()
-        if self._speaking or self.state is FloorState.HELD:
+        if self._voice.is_heard or self.state is FloorState.HELD:
             return self._start(t, again=True, over_agent=not self.agent.asks)
-        if self._overlap_open or self._text.needs_answer or (self.agent.asks and self._text.new_words):
+        if self._is_spoken_over():
             self._over_agent = not self.agent.asks
             return self._request_text(t)
         self._text.mark_handled()
@@ -218,7 +212,7 @@ class Floor:
 
     def _start(self, t: int, *, again: bool, over_agent: bool = False) -> Decisions:
         if self.state is FloorState.PAUSED:
-            self._pause.continued(t - self._silent_since)
+            self._pause.continued(t - self._voice.silent_since)
         self.state = FloorState.CALLER
         self._unseen = NEVER
         self._over_agent = over_agent
@@ -226,13 +220,13 @@ class Floor:
         return (CallerStarted(t, again),)
 
     def _pause_if_silent(self, t: int) -> Decisions:
-        return self._request_text(t) if t - self._last_voice >= self._pause_ms else NOTHING
+        return self._request_text(t) if t - self._voice.last_ms >= self._pause_ms else NOTHING
 
     def _request_text(self, t: int) -> Decisions:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
-        return (CallerPaused(t, self._pause.begin(t, self._last_voice, self._text.text, self.agent)),)
+        return (CallerPaused(t, self._pause.begin(t, self._voice.last_ms, self._text.text, self.agent)),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
         """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
@@ -243,8 +237,8 @@ class Floor:
 
     def _finish_if_due(self, t: int) -> Decisions:
         pause = self._pause
-        end = max(self._last_voice, self._unseen)
-        if t - end < pause.needed_ms or self._speaking:
+        end = max(self._voice.last_ms, self._unseen)
+        if t - end < pause.needed_ms or self._voice.is_heard:
             return pause.prepare(t, t - end, self._text, over_agent=self._over_agent)
         return self._finish(t, end) if pause.may_end(t) else NOTHING
 
@@ -276,35 +270,35 @@ class Floor:
 
     def _overlap(self, t: int) -> Decisions:
         """The caller speaks while the agent has the floor. After each false hold the next one needs more speech."""
-        is_new = not self._overlap_open or t == self._since
+        is_new = not self._overlap_open or t == self._voice.since
         self._overlap_open = True
         if not self._may_interrupt():
             return (CallerOverlaps(t),) if is_new else NOTHING
-        if t - self._since < self._hold.extra_ms:
+        if t - self._voice.since < self._hold.extra_ms:
             return NOTHING
         may_nod = self._rules.nod_ms > 0 and self.agent.may_be_lowered(t, self._rules.near_end_ms)
         self.state = FloorState.HELD
-        self._hold.begin(t, t - self._silent_since, len(self._text.new_words), is_lowered=may_nod)
+        self._hold.begin(t, t - self._voice.silent_since, len(self._text.new_words), is_lowered=may_nod)
         self._request.cancel()
         return (LowerAgent(t) if may_nod else HoldAgent(t),)
 
     def _held(self, t: int) -> Decisions:
-        return self._held_speech(t) if self._speaking else self._held_silence(t)
+        return self._held_speech(t) if self._voice.is_heard else self._held_silence(t)
 
     def _held_speech(self, t: int) -> Decisions:
         if self._request.is_made:
             self._request.cancel()
             self._hold.speak_again(t)
-        if self._hold.is_interruption(t, self._last_voice):
+        if self._hold.is_interruption(t, self._voice.last_ms):
             return self._interrupt(t)
-        if not self._hold.is_too_long_for_nod(self._last_voice) or self._text.is_backchannel:
+        if not self._hold.is_too_long_for_nod(self._voice.last_ms) or self._text.is_backchannel:
             return NOTHING
         self._hold.end()
         return (HoldAgent(t, lowered=True),)
 
     def _held_silence(self, t: int) -> Decisions:
         if not self._request.is_made:
-            is_silent = t - self._last_voice >= self._rules.held_pause_ms or self._hold.is_at_limit(t)
+            is_silent = t - self._voice.last_ms >= self._rules.held_pause_ms or self._hold.is_at_limit(t)
             return self._request_text(t) if is_silent else NOTHING
         return self._resume(t) if t - self._request.at >= self._rules.resume_wait_ms else NOTHING
 
@@ -327,6 +321,10 @@ class Floor:
             self._request.cancel()
         return (HoldAgent(t), *self._interrupt(t))
 
+    def _is_spoken_over(self) -> bool:
+        """Whether something was said over the agent that needs an answer, or may, because its words are not known."""
+        return self._overlap_open or self._text.needs_answer or (self.agent.asks and bool(self._text.new_words))
+
     def _takes_floor(self, onset: int) -> bool:
         """Whether the new words interrupt; a question whose end is near may be answered by any word."""
         if self.agent.awaits_answer(onset, self._rules.near_end_ms) and self._text.new_words:
@@ -335,7 +333,7 @@ class Floor:
 
     def _is_misheard_nod(self) -> bool:
         """Whether the new words are one that is often written for a nod, and no longer than one."""
-        is_short = self._last_voice - self._hold.at <= self._rules.nod_ms
+        is_short = self._voice.last_ms - self._hold.at <= self._rules.nod_ms
         return self.state is FloorState.HELD and self.agent.is_audible and is_short and self._text.is_like_nod
 
     def _resume(self, t: int) -> Decisions:
@@ -345,18 +343,18 @@ class Floor:
         self.state = FloorState.SPEAKING if self.agent.is_audible else FloorState.THINKING
         return (ResumeAgent(t, lowered=was_lowered),)
 
-    def _interrupt(self, t: int) -> Decisions:
+    def _interrupt(self, t: int, *, by_key: bool = False) -> Decisions:
         early = self.agent.leaves_turn_open
         if early or not self.agent.is_audible:  # the turn was ended too early
             self._pause.continued(self._hold.pause_before_ms)
         held = (HoldAgent(t, lowered=True),) if self._hold.end() else NOTHING
         interrupted = (*held, InterruptAgent(t, early))
-        self._lose_floor()
-        if self._request.is_made and not self._speaking:
+        self._lose_floor(by_key=by_key)
+        if self._request.is_made and not self._voice.is_heard:
             self.state = FloorState.PAUSED
             return (*interrupted, *self._update_need(t, more_unseen=False))
         self.state = FloorState.CALLER
-        if self._speaking:
+        if self._voice.is_heard:
             return interrupted
         pause = self._request_text(t) if self._unseen == t else self._pause_if_silent(t)
         return (*interrupted, *pause)
@@ -373,12 +371,13 @@ class Floor:
         self._overlap_open, self._interrupted, self._interruptible = False, False, True
         self._hold.reset()
 
-    def _lose_floor(self) -> None:
-        """The agent was interrupted: what it was to answer needs an answer again."""
+    def _lose_floor(self, *, by_key: bool = False) -> None:
+        """The agent was interrupted: what it was to answer needs an answer again. by_key: which the call answers; who
+        interrupts by sounds has to be told something if no words come."""
         self._text.reopen()
         self.agent.stop()
         self._over_agent = False
-        self._interrupted = self._interruptible = True
+        self._interrupted, self._interruptible = not by_key, True
 
     def _settle(self, t: int) -> Decisions:
         """Commits the turn that the audible reply answers, if that has not happened yet."""
@@ -391,5 +390,5 @@ class Floor:
         self.agent.settles_at = NEVER
         self._text.commit()
         self._pause.end_turn()
-        self._stalled.end_turn()
+        self._voice.end_turn()
         self.turn += 1

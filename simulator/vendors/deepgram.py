@@ -22,12 +22,13 @@ MAX_KEYTERMS = 100
 
 @dataclass(slots=True)
 class SimulatedDeepgram:
-    """make_ear: what each new recogniser's session hears."""
+    """make_ear: what each new recogniser's session hears. forced_ends: how often Flux was sent ForceEndTurn."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
     listen_timing: ListenTiming = field(default_factory=ListenTiming)
     speak_timing: SpeakTiming = field(default_factory=SpeakTiming)
+    forced_ends: int = 0
 
     def routes(self) -> list[web.RouteDef]:
         """All addresses."""
@@ -58,7 +59,11 @@ class SimulatedDeepgram:
             _check_model(request, FLUX_MODELS)
         except Refused as refused:
             return refused.response()
-        return await self._listen(request, FluxSession(socket, self.make_ear(), self.listen_timing))
+        session = FluxSession(socket, self.make_ear(), self.listen_timing, self._count_forced_end)
+        return await self._listen(request, session)
+
+    def _count_forced_end(self) -> None:
+        self.forced_ends += 1
 
     async def _aura(self, request: web.Request) -> web.StreamResponse:
         socket = open_socket(request, self.state, "tts")

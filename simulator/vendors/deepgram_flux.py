@@ -4,6 +4,7 @@ Source: developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (types of `listen
 """
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -45,12 +46,16 @@ def check_flux_query(query: dict[str, str]) -> None:
 class FluxSession:
     """One connection."""
 
-    def __init__(self, socket: SimulatedSocket, ear: Hearing, timing: ListenTiming) -> None:
+    def __init__(
+        self, socket: SimulatedSocket, ear: Hearing, timing: ListenTiming, on_forced: Callable[[], None]
+    ) -> None:
+        """on_forced: called for each ForceEndTurn, those included that end nothing."""
         query = socket.request.query
         self._socket = socket
         self._ear = FaultyEar(ear, socket.faults)
         self._silence = SilenceMeter()
         self._timing = timing
+        self._on_forced = on_forced
         self._is_linear = query["encoding"] == "linear16"
         self._threshold = float(query.get("eot_threshold", 0.7))
         self._eager = float(query["eager_eot_threshold"]) if "eager_eot_threshold" in query else None
@@ -79,6 +84,7 @@ class FluxSession:
         read = _read(message)
         match read.get("type"):
             case "ForceEndTurn":
+                self._on_forced()
                 if self._words:
                     self._end_turn("manual")
             case "Configure":

@@ -31,10 +31,11 @@ class OpenedSocket:
     faults: FaultInjector
     key: str
 
-    async def end(self, last: dict[str, Any], reason: str) -> NoReturn:
-        """Sends a last message, and closes. Raises ConnectionEnded."""
+    async def end(self, last: dict[str, Any] | None, reason: str) -> NoReturn:
+        """Sends a last message, if any, and closes. Raises ConnectionEnded."""
         if not self.socket.closed:
-            await self.socket.send_json(last)
+            if last is not None:
+                await self.socket.send_json(last)
             await self.socket.close(code=POLICY_VIOLATION, message=reason.encode()[:120])
         raise ConnectionEnded
 

@@ -42,13 +42,14 @@ CharacterTime = tuple[str, float, float]
 class GenerationTiming:
     """How the voices behave. first_audio_ms: from a text to its first chunk. chunk_ms: audio of a chunk. speed: of
     generation, in times real time. max_generating: texts that are spoken at once, in all connections. uses_snake: names
-    are spelled `context_id`. voice: what speaks."""
+    are spelled `context_id`. closes_silently: an error is told by the close frame alone. voice: what speaks."""
 
     first_audio_ms: float = 75.0
     chunk_ms: int = 100
     speed: float = 4.0
     max_generating: int = 30
     uses_snake: bool = False
+    closes_silently: bool = False
     voice: SimulatedVoice = speak_clips
 
 
@@ -214,7 +215,8 @@ class _SpokenConnection:
 
     async def _fail(self, code: str, message: str) -> NoReturn:
         """Raises ConnectionEnded."""
-        await self._opened.end({"message": message, "error": code, "code": 1008}, message)
+        last = None if self._speech.timing.closes_silently else {"message": message, "error": code, "code": 1008}
+        await self._opened.end(last, message)
 
     async def _finish(self) -> None:
         """Speaks what was handed on, and closes."""

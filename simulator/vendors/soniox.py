@@ -91,7 +91,7 @@ def _find_fault(start: dict[str, Any]) -> SonioxRefusal | None:
         return _bad_request("Invalid language hint.")
     if start.get("endpoint_sensitivity") is not None and start["model"] == "stt-rt-v4":
         return _bad_request("endpoint_sensitivity is not supported.")
-    if len(json.dumps(start.get("context") or "")) > MAX_CONTEXT_CHARACTERS:
+    if len(json.dumps(start.get("context") or "", ensure_ascii=False)) > MAX_CONTEXT_CHARACTERS:
         return _bad_request("Context is too long (max length 10000).")
     return None
 

@@ -9,27 +9,39 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import uvloop
+from aiohttp import web
 from msgspec import Struct
 
+from simulator.vendors.anthropic import AnthropicVendor
+from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.audio_markers import MarkedEar, MarkerArrival
+from simulator.vendors.azure import SimulatedAzure
+from simulator.vendors.azure_speech import SynthesisTiming
 from simulator.vendors.cartesia import SimulatedCartesia
 from simulator.vendors.cartesia_speech import SpeechTiming
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.deepgram import SimulatedDeepgram
 from simulator.vendors.deepgram_nova import ListenTiming
+from simulator.vendors.elevenlabs import SimulatedElevenLabs
+from simulator.vendors.elevenlabs_speech import GenerationTiming
+from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import VendorState, running_vendor
+from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox_speech import VoiceTiming
+from simulator.vendors.xai import SimulatedXai
 
 FIGURES: Final = "figures.json"
 # Contexts and connections at once; an account that carries a benchmark has no limit that it would meet.
@@ -40,7 +52,7 @@ _BEAT_S: Final = 0.005
 class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Texts and delays. recording: mu-law of what each caller says, with the words of `heard` all through it. answer:
     of the model. final_ms: from the audio to the result about it. first_audio_ms: from a text to its first audio of
-    chunk_ms. key: the only one that is accepted."""
+    chunk_ms. key: the only one that is accepted. serves_all: the other vendors run, too, with delays of their own."""
 
     recording: bytes
     heard: str
@@ -51,15 +63,17 @@ class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     first_audio_ms: float
     chunk_ms: int
     key: str
+    serves_all: bool = False
 
 
 class VendorAddresses(Struct, frozen=True):
-    """What clients are told. authority: PEM file that they have to trust."""
+    """What clients are told. authority: PEM file that they have to trust. others: host and port of further vendors."""
 
     authority: str
     deepgram: str
     openai: str
     cartesia: str
+    others: dict[str, str] = {}
 
 
 class LoopBeat(Struct, frozen=True, array_like=True):
@@ -71,7 +85,7 @@ class LoopBeat(Struct, frozen=True, array_like=True):
     cpu_s: float
 
 
-@dataclass(slots=True)
+@dataclass
 class TimedVendors:
     """The vendors, and what they have measured."""
 
@@ -90,24 +104,54 @@ class TimedVendors:
                 await stack.enter_async_context(running_vendor(routes, certificate, cancels=True))
                 for routes in (self._deepgram().routes(), self._openai().routes(), self._cartesia().routes())
             ]
+            others = {
+                name: await stack.enter_async_context(running_vendor(routes, certificate, cancels=True))
+                for name, routes in (self._others() if self.config.serves_all else {}).items()
+            }
             yield VendorAddresses(
                 authority=str(certificate.authority),
                 deepgram=f"wss://{deepgram}",
                 openai=f"https://{openai}{BASE_PATHS['openai']}",
                 cartesia=f"wss://{cartesia}",
+                others=others,
             )
 
     def figures(self) -> bytes:
         """JSON of what was measured."""
         return msgspec.json.encode({"arrivals": self.arrivals, "beats": self.beats})
 
+    def _others(self) -> dict[str, Sequence[web.AbstractRouteDef]]:
+        config, make_ear = self.config, self._make_ear
+        first_s, token_s = config.first_token_ms / 1_000, config.token_ms / 1_000
+        generation = GenerationTiming(first_audio_ms=config.first_audio_ms, max_generating=_MAX_CONTEXTS)
+        synthesis = SynthesisTiming(first_audio_ms=config.first_audio_ms, max_speaking=_MAX_CONTEXTS)
+        voice = VoiceTiming(first_audio_ms=config.first_audio_ms)
+        return {
+            "elevenlabs": SimulatedElevenLabs(self._state(), make_ear, speech_timing=generation).routes(),
+            "azure-speech": SimulatedAzure(self._state(), make_ear, speech_timing=synthesis).routes(),
+            "soniox": SimulatedSoniox(self._state(), make_ear, voice_timing=voice).routes(),
+            "assemblyai": SimulatedAssemblyAi(self._state(), make_ear).routes(),
+            "xai": SimulatedXai(self._state(), make_ear).routes(),
+            "anthropic": AnthropicVendor(self._state(), self._reply, first_s, token_s).routes(),
+            "google": GeminiVendor(self._state(), self._reply, first_s, token_s).routes(),
+        }
+
+    def _reply(self, body: Mapping[str, Any]) -> ChatReply:
+        return ChatReply(self.config.answer)
+
+    def _make_ear(self) -> MarkedEar:
+        return MarkedEar(Ear(self._speech), self.arrivals.append)
+
+    @cached_property
+    def _speech(self) -> KnownSpeech:
+        recording = self.config.recording
+        return KnownSpeech([spread_words(recording, self.config.heard, 0.0, len(recording) / 8)])
+
     def _deepgram(self) -> SimulatedDeepgram:
         config = self.config
-        length_ms = len(config.recording) / 8
-        speech = KnownSpeech([spread_words(config.recording, config.heard, 0.0, length_ms)])
         return SimulatedDeepgram(
             state=self._state(),
-            make_ear=lambda: MarkedEar(Ear(speech), self.arrivals.append),
+            make_ear=self._make_ear,
             listen_timing=ListenTiming(result_s=config.final_ms / 1_000),
         )
 
@@ -115,7 +159,7 @@ class TimedVendors:
         config = self.config
         return ChatVendor(
             state=self._state(),
-            reply=lambda body: ChatReply(config.answer),
+            reply=self._reply,
             first_token_s=config.first_token_ms / 1_000,
             token_s=config.token_ms / 1_000,
         )

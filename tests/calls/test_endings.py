@@ -4,7 +4,7 @@ import pytest
 
 from media.providers.ports import TextDelta, ToolCall
 from shared.events import AgentSaid, CallEnded, CallerSaid, CallNudged, ToolRan, TurnInterrupted, TurnResumed
-from shared.plan import LimitsPlan
+from shared.plan import LimitsPlan, TurnPlan
 from tests.calls.scripted_call import ScriptedCall, ScriptedRecogniser
 from tests.virtual_time import run_virtual
 
@@ -133,6 +133,28 @@ def test_digits_are_collected_for_the_tool() -> None:
         assert (result.role, result.text) == ("tool", "The caller pressed: 1234")
         (tool,) = scripted.events_of(ToolRan)
         assert tool.result == "", "digits may be a PIN: they are left out of events"
+
+    run_virtual(call())
+
+
+def test_a_word_over_the_agent_and_the_key_after_it_are_both_answered() -> None:
+    """The word alone is too short to interrupt."""
+
+    async def call() -> None:
+        long = "we are open from nine to five on weekdays and until noon on saturdays"
+        scripted = ScriptedCall(
+            answers=[long, "Tomorrow.", "You chose two."], turn=TurnPlan(silence_ms=400, min_words=2)
+        )
+        await scripted.say("when are you open", 400)
+        await scripted.wait_until_sounding()
+        await scripted.silence(1_200)
+        await scripted.say("tomorrow", 200)
+        await scripted.silence(1_000)
+        assert scripted.carrier.sounding, "the agent goes on"
+        scripted.call.on_digit("2")
+        await scripted.silence(12_000)
+        said = [event.text for event in scripted.events_of(CallerSaid)]
+        assert said == ["when are you open", "tomorrow", "(pressed on the keypad: 2)"]
 
     run_virtual(call())
 

@@ -69,7 +69,7 @@ def garage() -> Iterator[Garage]:
 
 def run(garage: Garage, **changed: str) -> subprocess.CompletedProcess[str]:
     settings = {"STORAGE_ADMIN_URL": f"http://127.0.0.1:{garage.server_address[1]}", "STORAGE_ADMIN_TOKEN": "token"}
-    command = [sys.executable, "-I", DEPLOY / "storage_media.py"]
+    command = [sys.executable, "-I", str(DEPLOY / "storage_media.py")]
     return subprocess.run(command, env={**settings, **KEY, **changed}, capture_output=True, text=True, timeout=60)
 
 

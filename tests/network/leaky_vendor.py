@@ -2,14 +2,28 @@
 and reasons of closing."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from simulator.vendors.server import running_vendor
+
+# Where vendors have the key, but for `Authorization`.
+KEY_HEADERS = ("X-API-Key", "x-goog-api-key", "xi-api-key", "Ocp-Apim-Subscription-Key")
+# A model's first word: chat completions, the Messages API, the Gemini API.
+_CHAT_WORD = {"choices": [{"delta": {"content": "Hello"}}]}
+_CLAUDE_WORD = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}
+_GEMINI_WORD = {"candidates": [{"content": {"parts": [{"text": "Hello"}]}}]}
+
+
+def find_key(headers: Mapping[str, str]) -> str:
+    """The key that a request came with."""
+    named = (headers[name] for name in KEY_HEADERS if name in headers)
+    return headers.get("Authorization", "").split(" ")[-1] or next(named, "")
 
 
 @dataclass
@@ -23,7 +37,7 @@ class LeakyVendor:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Any request."""
-        key = request.headers.get("Authorization", "").split(" ")[-1] or request.headers.get("X-API-Key", "")
+        key = find_key(request.headers)
         is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
         if not self.is_hostile:
             return await (self._accept_socket(request) if is_socket else self._say_hello(request))
@@ -42,7 +56,7 @@ class LeakyVendor:
     async def _say_hello(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        await response.write(b'data: {"choices": [{"delta": {"content": "Hello"}}]}\n\n')
+        await response.write(f"data: {json.dumps(_first_word(request.path))}\n\n".encode())
         return response
 
     async def _break_off(self, request: web.Request, key: str) -> web.StreamResponse:
@@ -55,11 +69,10 @@ class LeakyVendor:
     async def _accept_socket(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        async for message in socket:
-            if message.type == WSMsgType.TEXT:
-                await socket.send_json({"type": "done"})
-                break
-        await socket.close()
+        await socket.send_json({"type": "done"})
+        await socket.send_bytes(bytes(2))  # some believe only in audio
+        async for _ in socket:
+            pass  # until the other side closes
         return socket
 
     async def _refuse_in_socket(self, request: web.Request, key: str, turn: int) -> web.StreamResponse:
@@ -70,6 +83,12 @@ class LeakyVendor:
         await socket.send_str(text)
         await socket.close(code=1011, message=key.encode()[:120])
         return socket
+
+
+def _first_word(path: str) -> dict[str, Any]:
+    if "/messages" in path:
+        return _CLAUDE_WORD
+    return _GEMINI_WORD if "streamGenerateContent" in path else _CHAT_WORD
 
 
 @asynccontextmanager

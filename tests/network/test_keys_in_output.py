@@ -38,6 +38,28 @@ SECRET_SETTINGS = (
 )
 
 
+# By vendor whose key goes with each handshake. Google's speech has a key file, which is never sent.
+SPEECH_VENDORS = {
+    "deepgram": ("stt", "tts"),
+    "elevenlabs": ("stt", "tts"),
+    "soniox": ("stt", "tts"),
+    "azure-speech": ("stt", "tts"),
+    "assemblyai": ("stt",),
+    "xai": ("stt",),
+    "cartesia": ("stt", "tts"),
+}
+# A chain has seven providers at most, of which the last one works.
+MOST_LEAKY = 6
+MODEL_VENDORS = ("openai", "anthropic", "google")
+LEAKY = tuple(f"leaky-{name}" for name in (*MODEL_VENDORS, *SPEECH_VENDORS))
+
+
+def list_leaky(kind: str) -> list[str]:
+    """The leaky providers of a kind, first choice first."""
+    speech = (name for name, kinds in SPEECH_VENDORS.items() if kind in kinds)
+    return [f"leaky-{name}" for name in (MODEL_VENDORS if kind == "llm" else speech)][:MOST_LEAKY]
+
+
 def make_key(owner: str) -> str:
     """A key with characters that base64 and percent encoding write differently."""
     return f"sk-{owner}/+%?={secrets.token_hex(12)}"
@@ -79,12 +101,13 @@ class RecordingClient(ApiClient):
 async def set_up_providers(staff: ApiClient, vendor: LeakyVendor, keys: Mapping[str, str]) -> None:
     """Platform providers of each vendor at the leaky address, saved while it accepts them; then refused keys."""
     http, socket = f"http://{vendor.address}", f"ws://{vendor.address}"
-    speech = {"stt": {"base_url": socket}, "tts": {"base_url": socket}}
-    configs = {
-        "leaky-chat": {"vendor": "openai", "llm": {"base_url": f"{http}/v1", "model": "m"}},
-        "leaky-deepgram": {"vendor": "deepgram", **speech},
-        "leaky-cartesia": {"vendor": "cartesia", **speech},
+    configs: dict[str, dict[str, Any]] = {
+        "leaky-openai": {"vendor": "openai", "llm": {"base_url": f"{http}/v1", "model": "m"}},
+        "leaky-anthropic": {"vendor": "anthropic", "llm": {"base_url": http, "model": "claude-haiku-4-5"}},
+        "leaky-google": {"vendor": "google", "llm": {"base_url": http, "model": "gemini-3.5-flash-lite"}},
     }
+    for name, kinds in SPEECH_VENDORS.items():
+        configs[f"leaky-{name}"] = {"vendor": name, **{kind: {"base_url": socket} for kind in kinds}}
     for name, config in configs.items():
         body = {"provider": name, "api_key": keys[name], "config": config, "priority": 90_000}
         await staff.request("POST", "/admin/providers", body)
@@ -111,8 +134,8 @@ async def bring_own_key(platform: Platform, owner: ApiClient, keys: Mapping[str,
 
 async def make_call(platform: Platform, owner: ApiClient, turns: Sequence[PreparedTurn]) -> str:
     """A test call whose first choices are all leaky; returns its id."""
-    failing = [{"provider": "leaky-deepgram"}, {"provider": "leaky-cartesia"}]
-    chains = {"stt": failing, "llm": [{"provider": "leaky-chat"}, {"provider": "openai"}], "tts": failing}
+    chains = {kind: [{"provider": name} for name in list_leaky(kind)] for kind in ("stt", "llm", "tts")}
+    chains["llm"].append({"provider": "openai"})
     speech = {kind: [*chain, *SPEECH[kind]] for kind, chain in chains.items()}
     body = {"name": f"Leaky {secrets.token_hex(3)}", "config": {**agent_config(recorded=True), "speech": speech}}
     agent = (await owner.request("POST", f"{platform.workspace.path}/agents", body))["agent"]["id"]
@@ -123,7 +146,7 @@ async def make_call(platform: Platform, owner: ApiClient, turns: Sequence[Prepar
     call_id: str = placed["test_call_id"]
     record = await wait_for_record(platform, call_id, recorded=True)
     failed = {event["event_data"]["provider"] for event in record.events if event["event_type"] == "provider.failed"}
-    assert failed == {"leaky-deepgram", "leaky-cartesia", "leaky-chat", "openai"}
+    assert failed == {*LEAKY, "openai"}
     return call_id
 
 
@@ -166,7 +189,7 @@ def _text_files(folder: Path) -> Iterator[Path]:
 
 
 async def test_no_key_is_in_anything_that_a_run_puts_out(platform: Platform, turns: Sequence[PreparedTurn]) -> None:
-    keys = {name: make_plain_key("a") for name in ("leaky-chat", "leaky-deepgram", "leaky-cartesia")}
+    keys = {name: make_plain_key("a") for name in LEAKY}
     keys |= {name: make_key(name) for name in ("refused", "own")}
     seen: list[str] = []
     async with aiohttp.ClientSession() as session, leaky_vendor() as vendor:

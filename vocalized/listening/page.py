@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
-from vocalized.listening.clips import NODS, Clip, read_clips
+from vocalized.listening.clips import NODS, Clip, SetName, read_clips
 from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.peers import PeerCase
 from vocalized.listening.plot import draw, name_of
@@ -71,7 +71,7 @@ def _recordings(clips: Sequence[Clip], nods: Sequence[Clip]) -> Iterator[str]:
     yield ""
     yield "| set | clips | speakers | word boundaries | nods | scenes of nods |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for name in ("development", "held_out"):
+    for name in get_args(SetName):
         some, short = ([clip for clip in which if clip.set == name] for which in (clips, nods))
         speakers, scenes = (len({clip.speaker for clip in which}) for which in (some, short))
         boundaries = sum(len(clip.boundaries) for clip in some)

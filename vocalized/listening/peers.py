@@ -1,7 +1,7 @@
-"""Servers beside ours, in real time over their sockets: the same clips with pauses, said by callers of `benchmarks/`.
+"""Servers beside each other, in real time over their sockets: clips with pauses, said by callers of `benchmarks/`.
 
-They hear recognised text from a stand-in, which they do not use to end turns: stock pipecat asks smart-turn, lean
-pipecat waits.
+Ours hears the clips with the local recogniser. The others get recognised text from a stand-in, which they do not use to
+end turns: stock pipecat asks smart-turn, lean pipecat waits.
 """
 
 import asyncio
@@ -17,12 +17,13 @@ import msgspec
 from benchmarks.caller import Caller, CallerBehaviour
 from benchmarks.clip import Phrase
 from benchmarks.line import Line, LineState
-from benchmarks.server import LEAN, STOCK, Contender, running
+from benchmarks.server import LEAN, OURS, STOCK, Contender, running
 from vocalized.listening.clips import Clip, ClipAudio
+from vocalized.listening.our_server import our_server
 from vocalized.listening.sound import FRAME_MS, USUAL_DB, at_level
 from vocalized.listening.timeline import LEAD_MS, speak
 
-PEERS: Final = (STOCK, LEAN)
+PEERS: Final = (OURS, STOCK, LEAN)
 AT_ONCE: Final = 4
 ANSWER_S: Final = 5.0
 _DIAL_S: Final = 10.0
@@ -47,10 +48,12 @@ def run_peer(peer: Contender, clips: Sequence[Clip], audio: ClipAudio, pauses_ms
     """Each clip with each pause at its first boundary (0: without), a few calls at once. Raises PeerError, NotReady,
     SourceError."""
     wanted = [(clip, pause_ms) for clip in clips for pause_ms in pauses_ms]
-    with TemporaryDirectory() as folder, running(peer, max(os.sched_getaffinity(0)), Path(folder) / "log") as server:
-        cases = []
-        for start in range(0, len(wanted), AT_ONCE):
-            cases += asyncio.run(_run_some(peer, server.url, wanted[start : start + AT_ONCE], audio))
+    with TemporaryDirectory() as name:
+        folder, cases = Path(name), list[PeerCase]()
+        contender = our_server(folder) if peer is OURS else peer
+        with running(contender, max(os.sched_getaffinity(0)), folder / "log") as server:
+            for start in range(0, len(wanted), AT_ONCE):
+                cases += asyncio.run(_run_some(peer, server.url, wanted[start : start + AT_ONCE], audio))
     return cases
 
 

@@ -12,8 +12,8 @@ from vocalized.listening.rooms import HeardCase, NoiseCase
 
 class ListeningRun(msgspec.Struct):
     """set: of clips. llm_ms, tts_ms: delays of the model and the voice. silence_ms, smart_turn: of the agent's plan.
-    teacher: whether the language model was asked besides. The rest are the families' cases; empty: the family was not
-    run."""
+    teacher: whether the language model was asked besides. every: only every so many-th clip. code: its version. done:
+    families that were run. The rest are their cases."""
 
     set: SetName
     llm_ms: int
@@ -21,7 +21,11 @@ class ListeningRun(msgspec.Struct):
     silence_ms: int
     smart_turn: bool
     teacher: bool = False
+    every: int = 1
+    code: str = ""
+    done: list[str] = []
     pauses: list[PauseCase] = []
+    turns: list[PauseCase] = []
     hesitations: list[HesitationCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []
@@ -30,3 +34,9 @@ class ListeningRun(msgspec.Struct):
     noise: list[NoiseCase] = []
     quiet: list[HeardCase] = []
     dictations: list[DictationCase] = []
+
+    @property
+    def setup(self) -> tuple[object, ...]:
+        """What makes the cases of two runs comparable as one."""
+        plan = (self.llm_ms, self.tts_ms, self.silence_ms, self.smart_turn, self.teacher)
+        return (self.set, self.every, self.code, *plan)

@@ -1,12 +1,12 @@
 """Chooses the clips: whole turns of 2 to 12 s that the recogniser hears surely and that have a boundary between words.
 
-The two sets share no speaker. Which speaker is in which set is fixed here, and was before anything was measured.
+The sets share no speaker. Which speaker is in which set is fixed here, and was before anything was measured.
 """
 
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final
 from zlib import crc32
 
@@ -16,8 +16,9 @@ from media.turn.backchannels import phrase_set, split_words
 from vocalized.listening.clips import Clip, ClipAudio, SetName
 from vocalized.listening.recognition_cache import RecogniserEngine
 from vocalized.listening.sound import PER_MS
-from vocalized.listening.sources import AMAZON_QUEEN, POCKETSPHINX, PYANNOTE
+from vocalized.listening.sources import AMAZON_QUEEN, DRASCULA, POCKETSPHINX, PYANNOTE, STEEL_SKY
 from vocalized.listening.speech_archive import PLAYER
+from vocalized.listening.steel_sky import scene_of
 from vocalized.listening.word_boundaries import find_boundaries, recognise
 
 # People of the game who are tuned on; all others are held out.
@@ -25,12 +26,25 @@ DEVELOPMENT: Final = frozenset(
     (PLAYER, "bob", "sparky", "tam", "jim", "chief", "klunk", "bud", "ape", "lola", "laris", "zombie")
 )
 SEED: Final = 16
-PER_SPEAKER: Final = 6
-MOST_TRIED: Final = 30
+# How many clips of a speaker at most, and of how many candidates. In the second game a scene stands for a speaker.
+LIMITS: Final[dict[SetName, tuple[int, int]]] = {
+    "development": (11, 36),
+    "held_out": (6, 30),
+    "second_held_out": (3, 9),
+}
+# Likewise of the player of the first game, who has a thousand lines, and in the third, whose recordings mostly fail.
+PLAYER_LIMITS: Final = (36, 72)
+DRASCULA_LIMITS: Final = (11, 16)
 LEAST_MS, MOST_MS = 2_000, 12_000
 LEAST_WORDS: Final = 5
 LEAST_CONFIDENCE: Final = 0.7
 MOST_BOUNDARIES: Final = 3
+
+# Short turns: whole lines of so few words, at most so many of a speaker, of three times as many candidates.
+PER_SPEAKER_TURNS: Final[dict[SetName, int]] = {"development": 8, "held_out": 4, "second_held_out": 2}
+_TRIED_TURNS: Final = 3
+TURN_WORDS: Final = range(2, 11)
+LEAST_TURN_MS, MOST_TURN_MS = 600, 4_000
 
 # Nods: recordings of one short sound that are nothing but these words.
 NOD_WORDS: Final = phrase_set(
@@ -40,6 +54,8 @@ MOST_NOD_MS: Final = 900
 _NOD_BYTES: Final = 5_000
 _SCENE: Final = re.compile(r"C\w\w[A-Z_]")
 
+# Of the third game a speaker's recordings begin alike; those that begin otherwise are songs and noises.
+_DRASCULA: Final = re.compile(r"(|B|BJ|D|E|I|L|P|T|VB)\d+\.ALS")
 _LIBRIVOX: Final = "librivox/sense_and_sensibility_01_austen_64kb-{}.wav"
 
 
@@ -62,6 +78,20 @@ def candidates(audio: ClipAudio) -> Iterator[Clip]:
     for line in lines:
         name: SetName = "development" if line.speaker in DEVELOPMENT else "held_out"
         yield Clip(f"queen-{line.name}", name, line.speaker, AMAZON_QUEEN.name, line.parts)
+    yield from _other_games(audio)
+
+
+def _other_games(audio: ClipAudio) -> Iterator[Clip]:
+    recordings = sorted(path.name for path in audio.drascula().iterdir())
+    random.Random(SEED).shuffle(recordings)
+    for file in recordings:
+        if match := _DRASCULA.fullmatch(file):
+            speaker = f"drascula {match[1] or 'player'}"
+            yield Clip(f"drascula-{file.removesuffix('.ALS')}", "development", speaker, DRASCULA.name, (file,))
+    names = audio.steel_sky().names()
+    random.Random(SEED).shuffle(names)
+    for name in names:
+        yield Clip(f"sky-{name}", "second_held_out", scene_of(name), STEEL_SKY.name, (name,))
 
 
 def _held_out(name: str, speaker: str, source: str, file: str) -> Clip:
@@ -72,7 +102,8 @@ def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
     """The clips that fit, at most so many of a speaker, with text and boundaries. Raises SourceError."""
     chosen, tried = Counter[str](), Counter[str]()
     for clip in candidates(audio):
-        if chosen[clip.speaker] >= PER_SPEAKER or tried[clip.speaker] >= MOST_TRIED:
+        most, most_tried = _limits(clip)
+        if chosen[clip.speaker] >= most or tried[clip.speaker] >= most_tried:
             continue
         samples = audio.samples(clip)
         if not LEAST_MS * PER_MS <= len(samples) <= MOST_MS * PER_MS:
@@ -85,6 +116,31 @@ def select(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
         if boundaries:
             chosen[clip.speaker] += 1
             yield msgspec.structs.replace(clip, text=heard.text, boundaries=tuple(boundaries))
+
+
+def _limits(clip: Clip) -> tuple[int, int]:
+    if clip.speaker == PLAYER:
+        return PLAYER_LIMITS
+    return DRASCULA_LIMITS if clip.source == DRASCULA.name else LIMITS[clip.set]
+
+
+def select_turns(audio: ClipAudio, engine: RecogniserEngine, taken: Set[str]) -> Iterator[Clip]:
+    """Short whole turns with their text. taken: names of the clips that are in use already. Raises SourceError."""
+    chosen, tried = Counter[str](), Counter[str]()
+    for clip in candidates(audio):
+        if clip.name in taken or len(clip.files) > 1 or clip.end_ms:
+            continue
+        most = PER_SPEAKER_TURNS[clip.set]
+        if chosen[clip.speaker] >= most or tried[clip.speaker] >= most * _TRIED_TURNS:
+            continue
+        samples = audio.samples(clip)
+        if not LEAST_TURN_MS * PER_MS <= len(samples) <= MOST_TURN_MS * PER_MS:
+            continue
+        tried[clip.speaker] += 1
+        heard = recognise(samples, engine)
+        if heard.confidence >= LEAST_CONFIDENCE and len(split_words(heard.text)) in TURN_WORDS:
+            chosen[clip.speaker] += 1
+            yield msgspec.structs.replace(clip, text=heard.text)
 
 
 def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:

@@ -50,6 +50,24 @@ AMAZON_QUEEN: Final = Source(
     licence="the game's own: free to copy, change and pass on with its readme; not to be sold alone",
     content="spoken dialogue of an adventure game of 1995, English, some 30 speakers",
 )
+STEEL_SKY: Final = Source(
+    name="beneath-a-steel-sky",
+    kind="debian",
+    version="0.0372-9",
+    sha256="492550d0358469583050cfcc3c9bb8f319f3cfc43d79db5ca4a2cf07fbe17020",
+    file="usr/share/scummvm/beneath-a-steel-sky",
+    licence="the game's own: free to copy, change (if marked) and pass on with its readme; not to be sold alone",
+    content="spoken dialogue of an adventure game of 1994, British and American English, some 40 speakers",
+)
+DRASCULA: Final = Source(
+    name="drascula",
+    kind="debian",
+    version="1.0+ds4-2",
+    sha256="ed4af8e2d41ad446e2f3b73533daa1804e2f13f62f596c0b02b8dc39544f22b4",
+    file="usr/share/scummvm/drascula/en",
+    licence="the game's own: free to copy, change (if marked) and pass on with its readme; not to be sold alone",
+    content="spoken dialogue of an adventure game of 1996, English with a Spanish accent, ten speakers",
+)
 POCKETSPHINX: Final = Source(
     name="pocketsphinx-testdata",
     kind="debian",
@@ -78,7 +96,7 @@ HOTATO: Final = Source(
     licence="MIT",
     content="a tool that scores the turn-taking of stereo recordings",
 )
-SOURCES: Final = (AMAZON_QUEEN, POCKETSPHINX, PYANNOTE)
+SOURCES: Final = (AMAZON_QUEEN, STEEL_SKY, DRASCULA, POCKETSPHINX, PYANNOTE)
 
 
 def fetch(source: Source, folder: Path) -> Path:

@@ -9,6 +9,14 @@ from vocalized.listening.pauses import PAUSES_MS, PauseCase
 from vocalized.listening.peers import PeerCase
 from vocalized.listening.results import ListeningRun
 
+_SCORED: Final = (
+    ("hold", "go on (nods)", "virtual"),
+    ("yield", "stop (interruptions)", "virtual"),
+    ("hold", "go on (nods), over sockets", "socket"),
+    ("yield", "stop (interruptions), over sockets", "socket"),
+)
+# A turn whose words show its end is answered well within this, any other later.
+SOON_MS: Final = 1_100
 _PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
 
 
@@ -28,6 +36,14 @@ def tables(run: ListeningRun) -> Iterator[str]:
 def _pauses(run: ListeningRun) -> Iterator[str]:
     if run.pauses:
         yield from pause_table(run.pauses)
+    if run.turns:
+        times = [case.response_ms for case in run.turns if case.response_ms is not None]
+        soon = share([case.response_ms is not None and case.response_ms < SOON_MS for case in run.turns])
+        if run.pauses:
+            yield ""
+        yield f"| short whole turns | answered within {SOON_MS} ms | response p50, p95, ms | none |"
+        yield "| --- | --- | --- | --- |"
+        yield f"| {len(run.turns)} | {soon:.1%} | {_middle(times)} | {len(run.turns) - len(times)} |"
 
 
 def _hesitations(run: ListeningRun) -> Iterator[str]:
@@ -98,8 +114,8 @@ def score_table(scores: Sequence[OutsideScore]) -> Iterator[str]:
     """Verdicts of the tool that is not ours."""
     yield "| scored by hotato: the agent should | recordings | passed | silent after p50, p95, ms | talk-over p50, ms |"
     yield "| --- | --- | --- | --- | --- |"
-    for expected, title in (("hold", "go on (nods)"), ("yield", "stop (interruptions)")):
-        some = [one for one in scores if one.expected == expected]
+    for expected, title, place in _SCORED:
+        some = [one for one in scores if (one.expected, one.place) == (expected, place)]
         if some:
             times = [one.yield_ms for one in some if one.yield_ms is not None]
             over = percentile([one.talk_over_ms for one in some], 50)

@@ -7,6 +7,7 @@ programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
 `python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
 each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls;
+`python -m vocalized.rehearse pairings` runs a call with each recogniser and each voice, models in turn;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
 `python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
@@ -34,6 +35,7 @@ from vocalized.rehearse.campaign.commands import campaign
 from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
+from vocalized.rehearse.failover.pairings import rehearse_pairings
 from vocalized.rehearse.full_disk import SHAPE as FULL_DISK
 from vocalized.rehearse.full_disk import TURNS as TURNS_ON_FULL_DISK
 from vocalized.rehearse.full_disk import full_disk
@@ -85,6 +87,8 @@ def main(names: Sequence[str]) -> int:
         return _redis_cluster(names[1:])
     if list(names) == ["dead-provider"]:
         return _dead_provider()
+    if list(names) == ["pairings"]:
+        return rehearse_pairings(ROOT)
     if len(names) == 1 and names[0] in _PROOFS:
         return _PROOFS[names[0]]()
     if names and names[0] in _SECTIONS:

@@ -17,7 +17,8 @@ from vocalized.stack.api_client import ApiClient, ApiError
 from vocalized.stack.process import ServerFailed
 from vocalized.vendors.configuration import VendorsConfig
 
-# By provider: the shipped one whose prices it has, which is also its vendor.
+# By provider: its vendor, which is also the shipped provider whose prices it has, but for _PRICED_AS. Google's speech
+# is left out: its key is tried over HTTP at the address that speaks gRPC; the simulated server speaks only the latter.
 PROVIDERS: Final = {
     "simulated-deepgram": "deepgram",
     "simulated-openai": "openai",
@@ -28,8 +29,12 @@ PROVIDERS: Final = {
     "simulated-assemblyai": "assemblyai",
     "simulated-azure-speech": "azure-speech",
     "simulated-soniox": "soniox",
+    "simulated-xai": "xai",
 }
-# By role: who is tried in which order; without vendors the local engines and the rules go on.
+# The shipped provider `xai` is of its models.
+_PRICED_AS: Final = {"xai": "xai-speech"}
+# By role: who is tried in which order; without vendors the local engines and the rules go on. A chain has seven at most,
+# so that xAI is in service and not in it.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": (
         *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
@@ -89,7 +94,7 @@ async def _put_into_service(api: ApiClient, config: VendorsConfig) -> None:
             "config": {"vendor": shipped, **options[shipped]},
             "priority": 40,
             "is_enabled": True,
-            "cost_per_unit": sort_prices(known[shipped]["cost_per_unit"]),
+            "cost_per_unit": sort_prices(known[_PRICED_AS.get(shipped, shipped)]["cost_per_unit"]),
         }
         if name in known:
             await api.request("PUT", f"{_PATH}/{name}", body)
@@ -113,6 +118,7 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
         f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs", "azure-speech")
     )
     return {
+        "xai": {"stt": {"model": "grok-voice-transcribe-2.0", "base_url": f"wss://{config.host('xai')}"}},
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},
         },

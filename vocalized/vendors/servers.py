@@ -29,6 +29,7 @@ from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.soniox import SimulatedSoniox
 from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.voice import SimulatedVoice
+from simulator.vendors.xai import SimulatedXai
 from vocalized.vendors.bill_totals import TotalledVendorState
 from vocalized.vendors.configuration import VendorsConfig
 from vocalized.vendors.local_ear import LocalEar, Recognise
@@ -44,6 +45,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "assemblyai": ("stt",),
     "azure-speech": ("stt", "tts"),
     "soniox": ("stt", "tts"),
+    "xai": ("stt",),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -94,6 +96,7 @@ def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequ
         "assemblyai": assemblyai.routes(),
         "azure-speech": azure.routes(),
         "soniox": soniox.routes(),
+        "xai": SimulatedXai(states["xai"], make_ear).routes(),
         "deepgram": _join(deepgram.routes(), deepgram_documents(states["deepgram"])),
         "openai": openai.routes(),
         "anthropic": anthropic.routes(),

@@ -155,7 +155,7 @@ class ChainedSession:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
         text = join_texts(self._earlier_text, event.text)
-        found = RecognisedText(text, event.final, event.token, event.words)
+        found = RecognisedText(text, event.final, event.token, event.words, event.language)
         is_new = bool(text.strip()) and text != self._final_text
         if is_new:
             self._unheard.understood()

@@ -18,6 +18,9 @@ MIN_LOG_PROB: Final = -1.0
 # right instead of 81.7 %. Heard slower, the recogniser understands less.
 SURE_LOG_PROB: Final = -0.357
 FASTER: Final = 1.075
+# Where the first text was dropped as unreliable, the second one has to be surer than this (0.55), so that noise stays
+# without a text (docs/decisions/0171).
+RESCUE_LOG_PROB: Final = -0.598
 # The model recognises best at this level, with this much silence around the speech.
 LEVEL_DB: Final = -20.0
 MARGIN_S: Final = 0.3
@@ -65,18 +68,29 @@ class Recogniser:
 
     def _transcribe_piece(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
         hypothesis = self._hear(piece, stop)
-        if stop is None and hypothesis.text and hypothesis.log_prob < SURE_LOG_PROB:
-            second = self._hear(soxr.resample(piece, RATE * FASTER, RATE), stop)
-            hypothesis = max(hypothesis, second, key=lambda one: (bool(one.text), one.log_prob))
-        return hypothesis
+        if stop is not None or not _is_doubtful(hypothesis):
+            return hypothesis
+        second = self._hear(soxr.resample(piece, RATE * FASTER, RATE), stop)
+        if not hypothesis.text:
+            return second if second.log_prob >= RESCUE_LOG_PROB else hypothesis
+        return max(hypothesis, second, key=lambda one: (bool(one.text), one.log_prob))
 
     def _hear(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
         """The model's text; "" where it is unreliable, or what the model puts out for noise."""
         margin = np.zeros(int(MARGIN_S * RATE), np.float32)
         hypothesis = self._model.transcribe(np.concatenate((margin, piece, margin)), stop)
         text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())
-        unreliable = hypothesis.looped or hypothesis.log_prob < MIN_LOG_PROB
-        return Hypothesis("" if unreliable or _NOISE_OUTPUT.fullmatch(text) else text, hypothesis.log_prob)
+        is_dropped = _is_unreliable(hypothesis) or _NOISE_OUTPUT.fullmatch(text)
+        return Hypothesis("" if is_dropped else text, hypothesis.log_prob, hypothesis.looped)
+
+
+def _is_unreliable(hypothesis: Hypothesis) -> bool:
+    return hypothesis.looped or hypothesis.log_prob < MIN_LOG_PROB
+
+
+def _is_doubtful(hypothesis: Hypothesis) -> bool:
+    """Whether another hearing may be better: not of what the model is sure of, nor of noise."""
+    return hypothesis.log_prob < SURE_LOG_PROB if hypothesis.text else _is_unreliable(hypothesis)
 
 
 def split_pieces(speech: Floats) -> list[Floats]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from media.providers import token_estimate
 from media.providers.conversation_turns import SpeakerTurn, ToolAnswer, make_turns, parse_arguments
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
@@ -112,7 +113,7 @@ def parse_error(body: bytes) -> AnthropicError:
     """The error in the body of an HTTP answer; an empty one if there is none."""
     try:
         return msgspec.json.decode(body, type=_Envelope).error
-    except msgspec.MsgspecError:
+    except DECODE_ERRORS:
         return AnthropicError()
 
 
@@ -243,8 +244,8 @@ class MessageReader:
     def _decode(self, data: bytes) -> _Event:
         try:
             event = self._decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise ProviderError(self._provider, "an unreadable event", cause="unreadable") from error
+        except DECODE_ERRORS:
+            raise ProviderError(self._provider, "an unreadable event", cause="unreadable") from None
         if event.type == "error" or event.error is not None:
             found = event.error or AnthropicError()
             reason = f"error in the stream {_code(found)}".strip()

@@ -5,6 +5,7 @@ from typing import Final
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
 from media.providers.recogniser_dialect import ListenRules
+from media.providers.service_facts import RecogniserFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
@@ -90,6 +91,42 @@ def _stt_wait(options: AssemblyAiSpeechToTextOptions) -> UsualWait:
     return UsualWait(0.3, max(_FINAL_P99_S, options.answer_s))
 
 
+_SESSIONS: Final = "new sessions a minute: 5 free, 100 paid; 3 h a session"
+_SERVICES: Final = (
+    RecogniserFacts(
+        "Universal Streaming, English",
+        ("universal-streaming-english",),
+        word_times=True,
+        turn_signals=True,
+        languages=_LANGUAGES["universal-streaming-english"],
+        limits=_SESSIONS,
+    ),
+    RecogniserFacts(
+        "Universal Streaming, multilingual",
+        ("universal-streaming-multilingual",),
+        word_times=True,
+        turn_signals=True,
+        languages=_LANGUAGES["universal-streaming-multilingual"],
+        limits=_SESSIONS,
+    ),
+    RecogniserFacts(
+        "Universal-3",
+        _UNIVERSAL_3,
+        word_times=True,
+        turn_signals=True,
+        other_languages="6, 19 or 32 by the model",
+        limits=_SESSIONS,
+    ),
+    RecogniserFacts(
+        "Whisper",
+        ("whisper-rt",),
+        word_times=True,
+        turn_signals=None,
+        other_languages="99",
+        limits=_SESSIONS,
+    ),
+)
+
 VENDOR: Final = Vendor(
     "assemblyai",
     stt=Adapter(
@@ -100,5 +137,6 @@ VENDOR: Final = Vendor(
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=KeytermOption("keyterm", ("universal-", "u3-"), most=100, most_characters=5_000, longest=50),
+        services=_SERVICES,
     ),
 )

@@ -59,7 +59,8 @@ class UniversalTranscript:
     calibration: TurnCalibration
     formats: bool = False
     _turns: dict[int, _VendorTurn] = field(default_factory=dict)
-    _last_ended: int = -1  # order of the vendor's latest turn that is over
+    _latest: int = -1  # order of the vendor's latest turn
+    _last_ended: int = -1  # and of the latest that it has ended
     _turn_start_ms: float = 0.0
     _asked_ms: float = 0.0
     _speech_ms: float = 0.0  # where the caller began to speak, the last time
@@ -88,7 +89,7 @@ class UniversalTranscript:
         self._turns = {
             order: turn
             for order, turn in self._turns.items()
-            if not turn.has_ended or turn.between(self._turn_start_ms, _EVER)
+            if self._is_running(turn) or turn.between(self._turn_start_ms, _EVER)
         }
 
     def read(self, message: bytes, position_ms: float = 0.0) -> RecognisedText | None:
@@ -111,13 +112,17 @@ class UniversalTranscript:
         that could be ended. A turn that runs is ended by the vendor or not at all: its last text may lack words."""
         if self._token is None:
             return None
-        is_running = any(not turn.has_ended for turn in self._turns.values())
+        is_running = any(self._is_running(turn) for turn in self._turns.values())
         return self._answer() if self._is_over or (is_overdue and not is_running) else None
 
     @property
     def _is_over(self) -> bool:
         """Whether the vendor's end is that of the speech for which a text was asked."""
         return self._over_ms is not None and self._asked_ms - self._over_ms <= MOST_SILENCE_MS
+
+    def _is_running(self, turn: _VendorTurn) -> bool:
+        """Whether more may come of it: all messages of a turn come before those of the next."""
+        return not turn.has_ended and turn.order >= self._latest
 
     def _add(self, found: TurnMessage) -> bool:
         """False for a message that says nothing new: of a turn that is over already, and the end of nothing. One
@@ -134,6 +139,7 @@ class UniversalTranscript:
         has_formatted = found.end_of_turn and found.turn_is_formatted
         turn = _VendorTurn(found.turn_order, text, words, found.end_of_turn, has_formatted)
         self._turns[found.turn_order] = turn
+        self._latest = max(self._latest, turn.order)
         self._over_ms = None
         if found.end_of_turn:
             self._end(turn)
@@ -152,19 +158,28 @@ class UniversalTranscript:
             self._over_ms = end_ms
 
     def _judge(self, found: TurnMessage) -> None:
-        """Makes a signal of the confidence. That of an end which was asked for is not told apart from the vendor's own,
-        so neither is read while one is awaited."""
+        """Makes a signal of what the vendor believes."""
         was_forced = found.end_of_turn and self._is_forced
         if found.end_of_turn:
             self._is_forced = False
-        text, figure = self._text(), found.end_of_turn_confidence
+        text = self._text()
         if not text:
             return
-        probability = None if was_forced else self.calibration.probability(figure)
-        if probability is not None and figure >= LEAST_CONFIDENCE:
-            self._signal, self._signalled = TurnSignal(text, probability), text
+        finished = self._finished(found, was_forced=was_forced)
+        if finished is not None:
+            self._signal, self._signalled = TurnSignal(text, finished), text
         elif text == self._signalled and not found.end_of_turn:
             self._signal, self._signalled = TurnSignal(text, None), ""
+
+    def _finished(self, found: TurnMessage, *, was_forced: bool) -> float | None:
+        """The probability that the caller has finished; None if nothing is known of it. An end that was asked for is
+        not told apart from the vendor's own. So while one is awaited only a mark counts that even then is missing."""
+        mark = self.calibration.mark
+        if mark is not None and found.end_of_turn:
+            finished = mark.probability(found.transcript)
+            return finished if not was_forced or finished == mark.open else None
+        probability = None if was_forced else self.calibration.probability(found.end_of_turn_confidence)
+        return probability if probability is not None and found.end_of_turn_confidence >= LEAST_CONFIDENCE else None
 
     def _answer(self) -> RecognisedText:
         token, self._token = self._token, None

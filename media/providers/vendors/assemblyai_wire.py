@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 from media.providers.socket_errors import make_unreadable
 from shared.events import FailureCause
@@ -32,8 +33,8 @@ _NOT_AUTHORIZED: Final = 4001
 _POLICY: Final = 1008
 # A message, a parameter or a piece of audio that the vendor does not take: the same would be refused again.
 _REFUSED: Final = (3006, 3007, 4000, 4029, 4032, 4033, 4034, 4100, 4101)
-_UNPAID_TEXT: Final = re.compile(r"balance|fund|billing|credit|paid", re.IGNORECASE)
-_TOO_MANY_TEXT: Final = re.compile(r"too many|concurren|rate", re.IGNORECASE)
+_UNPAID_TEXT: Final = re.compile(r"balance|fund|billing|credits?\b|paid", re.IGNORECASE)
+_TOO_MANY_TEXT: Final = re.compile(r"too many|concurren|\brate\b", re.IGNORECASE)
 
 
 class _Word(Struct, frozen=True):
@@ -78,8 +79,8 @@ def read_message(provider: str, message: bytes) -> TurnMessage:
     """A message of the server. Raises ProviderError for the vendor's error and for what cannot be read."""
     try:
         found = _DECODER.decode(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise make_unreadable(provider) from error
+    except DECODE_ERRORS:
+        raise make_unreadable(provider) from None
     if found.type == "Error" or (not found.type and found.error):
         raise make_error(provider, found.error_code or 0, found.error, "error").with_answer(message)
     return found

@@ -7,11 +7,12 @@ from typing import Final
 import msgspec
 
 from media.providers.ports import ProviderError
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.azure_listen_wire import PATH as LISTEN_PATH
 from media.providers.vendors.azure_listen_wire import UNIVERSAL_PATH, ListenSettings
-from media.providers.vendors.azure_locales import find_locale
+from media.providers.vendors.azure_locales import LANGUAGES, find_locale
 from media.providers.vendors.azure_recogniser import AzureListener, AzureSpeechToText
 from media.providers.vendors.azure_speech import AzureTextToSpeech, AzureVoiceConnection
 from media.providers.vendors.azure_speech_wire import PATH as SPEAK_PATH
@@ -132,6 +133,29 @@ _STT_REQUEST: Final = frozenset(
 )
 _TTS_REQUEST: Final = frozenset({"voice_id", "style", "rate", "pitch", "volume", "lexicon_url"})
 
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Speech to text",
+        ("realtime",),
+        word_times=True,
+        turn_signals=False,
+        tells_language=True,
+        languages=LANGUAGES,
+        limits="100 requests at once (S0); 600 s a connection, then media opens the next",
+        with_option="`languages`: of up to 10, the one that is spoken",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Neural voices",
+        ("neural",),
+        word_times=True,
+        languages=LANGUAGES,
+        other_languages="of these, the voice's own",
+        pronunciations="`lexicon_url`",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "azure-speech",
     stt=Adapter(
@@ -144,6 +168,7 @@ VENDOR: Final = Vendor(
         keyterms=KeytermOption(
             "keyterm", ("realtime",), most=AZURE_KEYTERMS, most_characters=AZURE_KEYTERMS * LONGEST_KEYTERM
         ),
+        services=_RECOGNISERS,
     ),
     tts=Adapter(
         _make_tts,
@@ -152,5 +177,6 @@ VENDOR: Final = Vendor(
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
         is_guardable=True,
+        services=_VOICES,
     ),
 )

@@ -12,8 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderBusy, ProviderError, TimedWord
 from media.providers.socket_errors import make_unreadable
+from media.providers.spoken_language import read_language
 from media.providers.vendors.azure_messages import AzureMessage
 from media.providers.vendors.azure_wire import TICKS_PER_MS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
@@ -45,7 +47,7 @@ class _Reading(Struct, frozen=True):
 
 
 class _Result(Struct, frozen=True):
-    """A hypothesis (`text`) or a phrase."""
+    """A hypothesis (`text`) or a phrase. language: with several, what is told of it: `Language` and `Confidence`."""
 
     text: str = msgspec.field(name="Text", default="")
     status: str = msgspec.field(name="RecognitionStatus", default="")
@@ -53,6 +55,7 @@ class _Result(Struct, frozen=True):
     offset: float = msgspec.field(name="Offset", default=0)
     duration: float = msgspec.field(name="Duration", default=0)
     readings: tuple[_Reading, ...] = msgspec.field(name="NBest", default=())
+    language: Any = msgspec.field(name="PrimaryLanguage", default=None)
 
 
 _DECODER: Final = msgspec.json.Decoder(_Result)
@@ -111,8 +114,8 @@ class PhraseReader:
             return None
         try:
             found = _DECODER.decode(message.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         return self._read_phrase(found, began_ms) if is_phrase else self._read_hypothesis(found, began_ms)
 
     def begin(self) -> None:
@@ -149,8 +152,19 @@ class PhraseReader:
     ) -> TranscribedSegment:
         start_ms = began_ms + found.offset / TICKS_PER_MS
         return TranscribedSegment(
-            self._number, text.strip(), start_ms, start_ms + found.duration / TICKS_PER_MS, tuple(words)
+            number=self._number,
+            text=text.strip(),
+            start_ms=start_ms,
+            end_ms=start_ms + found.duration / TICKS_PER_MS,
+            words=tuple(words),
+            language=_sure_language(found.language),
         )
+
+
+def _sure_language(told: Any) -> str:
+    """Empty where the service is not sure of it: its confidences are `High`, `Medium`, `Low` and `Unknown`."""
+    is_sure = isinstance(told, Mapping) and told.get("Confidence") in ("High", "Medium")
+    return read_language(told["Language"]) if is_sure and "Language" in told else ""
 
 
 def _read_reading(found: _Result, began_ms: float) -> tuple[str, tuple[TimedWord, ...]]:

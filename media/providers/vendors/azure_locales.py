@@ -17,6 +17,7 @@ _REGIONS: Final = {
     **{"sr": "RS", "sv": "SE", "sw": "KE", "ta": "IN", "te": "IN", "th": "TH", "tr": "TR", "uk": "UA", "ur": "IN"},
     **{"uz": "UZ", "vi": "VN", "zh": "CN", "zu": "ZA"},
 }
+LANGUAGES: Final = tuple(_REGIONS)
 _OTHER_NAMES: Final = {"no": "nb", "iw": "he", "tl": "fil"}
 
 

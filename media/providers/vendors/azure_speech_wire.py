@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import SpeechChunk, TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.azure_messages import SSML, AzureMessage, make_json, make_text
@@ -142,8 +143,8 @@ class SpokenTurns:
         """Raises ProviderError."""
         try:
             marks = _DECODER.decode(message.body).marks
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         return tuple(word for mark in marks for word in self._words.add(mark, self._began_ms))
 
 

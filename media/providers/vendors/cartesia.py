@@ -5,6 +5,7 @@ from typing import Final
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
 from media.providers.recogniser_dialect import ListenRules
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor, VendorResources
 from media.providers.vendor_socket import SocketTarget
@@ -109,6 +110,36 @@ def _tts_wait(options: CartesiaTextToSpeechOptions) -> UsualWait:
     return _VOICE_WAIT
 
 
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Ink-2",
+        (_ENGLISH,),
+        word_times=True,
+        turn_signals=True,
+        languages=("en",),
+        limits="sessions at once by plan: 8 free, 60 Scale",
+        with_option="`turns`: turn signals in place of times of words",
+    ),
+    RecogniserFacts(
+        "Ink-Whisper",
+        ("ink-whisper",),
+        word_times=True,
+        turn_signals=False,
+        other_languages="about 100",
+        limits="as Ink-2",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Sonic",
+        ("sonic",),
+        word_times=True,
+        other_languages="the voice's and the model's",
+        pronunciations="`pronunciation_dict_id`",
+        limits="speeches at once by plan: 2 free, 15 Scale",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "cartesia",
     stt=Adapter(
@@ -119,6 +150,7 @@ VENDOR: Final = Vendor(
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=KeytermOption("keyterm", (_ENGLISH,), most=100, most_characters=CARTESIA_KEYTERM_CHARACTERS),
+        services=_RECOGNISERS,
     ),
     tts=Adapter(
         _make_tts,
@@ -128,5 +160,6 @@ VENDOR: Final = Vendor(
         usual_wait=_tts_wait,
         is_guardable=True,
         reads_figures=True,  # Cartesia, "Formatting text for Sonic"; it times the words as they are written
+        services=_VOICES,
     ),
 )

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import RecognisedText, TimedWord, TurnSignal
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
@@ -75,8 +76,8 @@ class FinalisedTranscript:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
-        except msgspec.MsgspecError as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         if found.type == "error":
             failed = make_error(self._provider, ErrorEvent(found.status_code, found.error_code))
             raise failed.with_answer(message)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS, RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
@@ -46,8 +47,8 @@ def read_message(provider: str, message: bytes) -> SpeechMessage:
     """Reads a message. Raises ProviderError."""
     try:
         return _DECODER.decode(message)
-    except msgspec.MsgspecError as error:
-        raise make_unreadable(provider) from error
+    except DECODE_ERRORS:
+        raise make_unreadable(provider) from None
 
 
 class VoiceSettings(Struct, frozen=True, omit_defaults=True):

@@ -20,13 +20,15 @@ class VoiceProtocol(Generic[M]):
     """What holds for all connections to a vendor.
 
     read: a message, for a provider; raises ProviderError. find_ended: the id of the context that a message ends, empty
-    for none. refine_refusal: the error of a refused handshake, by its answer. max_contexts: that the vendor allows in a
-    connection at once; None: one that was cancelled does not count any more.
+    for none. refine_refusal: the error of a refused handshake, by its answer. make_closed: that for a provider, a close
+    code and its reason. max_contexts: that the vendor allows in a connection at once; None: one that was cancelled does
+    not count any more.
     """
 
     read: Callable[[str, bytes], M]
     find_ended: Callable[[M], str]
     refine_refusal: Callable[[ProviderError], ProviderError] = unrefined
+    make_closed: Callable[[str, int, str], ProviderError] = make_closed
     max_contexts: int | None = None
 
 
@@ -105,7 +107,7 @@ class ContextConnection(Generic[M]):
     def on_closed(self, code: int, reason: str) -> None:
         """Fails the utterance."""
         if self._utterance is not None:
-            self._utterance.fail(make_closed(self._provider, code))
+            self._utterance.fail(self._protocol.make_closed(self._provider, code, reason))
 
 
 async def speak_contexts(

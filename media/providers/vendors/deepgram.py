@@ -6,6 +6,7 @@ import msgspec
 
 from media.audio.mulaw import RATE
 from media.providers.ports import ProviderError
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -125,6 +126,46 @@ def _tts_wait(options: DeepgramTextToSpeechOptions) -> UsualWait:
     return _VOICE_WAIT
 
 
+_STREAMS: Final = "150 streams at once (pay as you go)"
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Flux, English",
+        (_FLUX_ENGLISH,),
+        word_times=True,
+        turn_signals=True,
+        languages=("en",),
+        limits=_STREAMS,
+    ),
+    RecogniserFacts(
+        "Flux, multilingual",
+        (_FLUX_PREFIX,),
+        word_times=True,
+        turn_signals=True,
+        tells_language=True,
+        other_languages="the model's",
+        limits=_STREAMS,
+    ),
+    RecogniserFacts(
+        "Nova",
+        ("nova-", "enhanced", "base"),
+        word_times=True,
+        turn_signals=False,
+        tells_language=True,
+        other_languages="the model's, or several at once (`multi`)",
+        limits=_STREAMS,
+        with_option="`language` `multi` (the staff's): tells language",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Aura",
+        ("aura",),
+        word_times=False,
+        other_languages="one: the voice's last part",
+        limits="45 connections at once; 2,000 characters a message",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "deepgram",
     stt=Adapter(
@@ -135,6 +176,7 @@ VENDOR: Final = Vendor(
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=_KEYTERMS,
+        services=_RECOGNISERS,
     ),
     tts=Adapter(
         _make_tts,
@@ -143,5 +185,6 @@ VENDOR: Final = Vendor(
         request_options=frozenset({"model"}),
         usual_wait=_tts_wait,
         is_guardable=True,
+        services=_VOICES,
     ),
 )

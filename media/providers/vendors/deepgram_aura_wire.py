@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderBusy
 from media.providers.socket_errors import make_unreadable
 
@@ -40,7 +41,7 @@ def read_aura(provider: str, message: bytes) -> AuraMessage:
     """Reads a message. Raises ProviderError for one that cannot be read."""
     try:
         return _decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         raise make_unreadable(provider) from None
 
 

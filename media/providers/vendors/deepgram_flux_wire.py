@@ -1,9 +1,12 @@
 """Deepgram's Flux: messages of `/v2/listen`; pure.
 
-The greatest threshold keeps it from ending turns by itself; ForceEndTurn ends one when ours may be over. A turn of Flux
-is therefore a segment of our turn. What it believes of the turn's end until then is passed on as evidence: from
-EagerEndOfTurn on, and in the updates that follow it, until TurnResumed. A lower confidence says nothing, because
-speech has it, too; and nowhere is it said what a forced end's is.
+The greatest threshold keeps it from ending turns by itself before a minute of silence; ForceEndTurn ends one when ours
+may be over. A turn of Flux is therefore a segment of our turn. What it believes of the turn's end until then is passed
+on as evidence: from EagerEndOfTurn on, and in the updates that follow it, until TurnResumed. A lower confidence says
+nothing, because speech has it, too; and nowhere is it said what a forced end's is.
+
+A turn that Flux has ended itself is not forced. After EagerEndOfTurn it is forced only when ours is over: the text does
+not change before TurnResumed (developers.deepgram.com/docs/flux/state), and only a turn that runs has a confidence.
 Source: developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (`ListenV2ForceEndTurn`, `ListenV2TurnInfo.trigger`).
 """
 
@@ -12,8 +15,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import TimedWord
 from media.providers.socket_errors import make_unreadable
+from media.providers.spoken_language import read_language
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error
@@ -36,7 +41,8 @@ class _Word(Struct):
 
 class _Message(Struct):
     """Any message; fields that others have keep their defaults. audio_window_start, audio_window_end: in seconds.
-    end_of_turn_confidence: 0-1; no message is refused because of it."""
+    end_of_turn_confidence: 0-1. languages: of `flux-general-multi`, most spoken first. No message is refused because of
+    these two."""
 
     type: str
     event: str = ""
@@ -47,6 +53,7 @@ class _Message(Struct):
     words: list[_Word] = []
     trigger: str | None = None
     end_of_turn_confidence: Any = None
+    languages: Any = None
     code: str = ""
 
 
@@ -57,7 +64,7 @@ def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
     """A message of the server; None unless it is TurnInfo. Raises ProviderError."""
     try:
         read = _decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         raise make_unreadable(provider) from None
     if read.type == "Error":
         raise make_error(provider, read.code, "error").with_answer(message)
@@ -66,8 +73,14 @@ def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
     has_ended = read.event == "EndOfTurn"
     is_forced = has_ended and read.trigger == "manual"
     has_resumed = read.event == "TurnResumed"
-    finished = None if is_forced or has_resumed else _finished(read)
-    return TranscribedResult(_segment(read), has_ended, is_forced, finished, has_resumed)
+    return TranscribedResult(
+        _segment(read),
+        is_final=has_ended,
+        is_flushed=is_forced,
+        finished=None if is_forced or has_resumed else _finished(read),
+        is_over=(has_ended and not is_forced) or read.event == "EagerEndOfTurn",
+        has_resumed=has_resumed,
+    )
 
 
 def _finished(read: _Message) -> float | None:
@@ -85,6 +98,7 @@ def _segment(read: _Message) -> TranscribedSegment:
         start_ms=read.audio_window_start * 1000,
         end_ms=read.audio_window_end * 1000,
         words=_words(read.words),
+        language=read_language(read.languages),
     )
 
 

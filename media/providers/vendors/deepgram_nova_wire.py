@@ -3,13 +3,15 @@
 Source: developers.deepgram.com/reference/speech-to-text/listen-streaming, /docs/finalize, /docs/audio-keep-alive.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import TimedWord
 from media.providers.socket_errors import make_unreadable
+from media.providers.spoken_language import read_language
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
 from media.providers.vendors.deepgram_wire import ListenProtocol, make_error
 
@@ -22,8 +24,11 @@ class _Word(Struct):
 
 
 class _Alternative(Struct):
+    """languages: with `multi`, most spoken first; no message is refused because of them."""
+
     transcript: str = ""
     words: list[_Word] = []
+    languages: Any = None
 
 
 class _Channel(Struct):
@@ -50,7 +55,7 @@ def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
     """A message of the server; None unless it is Results. Raises ProviderError."""
     try:
         read = _decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         raise make_unreadable(provider) from None
     if read.type == "Error":
         raise make_error(provider, read.code or read.variant, "error").with_answer(message)
@@ -64,7 +69,12 @@ def _segment(read: _Message, channel: _Channel) -> TranscribedSegment:
     start_ms = read.start * 1000
     words = tuple(TimedWord(one.punctuated_word or one.word, one.start * 1000, one.end * 1000) for one in best.words)
     return TranscribedSegment(
-        round(start_ms), best.transcript.strip(), start_ms, start_ms + read.duration * 1000, words
+        number=round(start_ms),
+        text=best.transcript.strip(),
+        start_ms=start_ms,
+        end_ms=start_ms + read.duration * 1000,
+        words=words,
+        language=read_language(best.languages),
     )
 
 

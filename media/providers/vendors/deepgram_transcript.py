@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.ports import RecognisedText, TimedWord
+from media.providers.spoken_language import most_spoken
 
 # A result that ends so shortly before a position covers it: a recogniser counts in frames of its own.
 TOLERANCE_MS: Final = 50.0
@@ -19,25 +20,28 @@ LITTLE_AUDIO_MS: Final = 200.0
 @dataclass(frozen=True, slots=True)
 class TranscribedSegment:
     """What was recognised in a stretch of audio. number: grows from segment to segment; results with the same number
-    replace each other. words: with their times in the audio that was sent, empty where they are not known."""
+    replace each other. words: with their times in the audio that was sent, empty where they are not known. language:
+    its code, empty where the vendor tells none."""
 
     number: int
     text: str
     start_ms: float
     end_ms: float
     words: tuple[TimedWord, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscribedResult:
     """One message of a recogniser. is_final: the segment will not change. is_flushed: it came because it was asked
     for. finished: the probability (0-1) that the caller has finished, where the vendor signals the end of turns.
-    has_resumed: it takes an end back that it has signalled."""
+    is_over: it has ended the turn itself, or may, and the text stays until it takes that back with has_resumed."""
 
     segment: TranscribedSegment
     is_final: bool
     is_flushed: bool = False
     finished: float | None = None
+    is_over: bool = False
     has_resumed: bool = False
 
 
@@ -54,11 +58,26 @@ class TurnTranscript:
         self._token: int | None = None
         self._is_overdue = False
         self._unanswered: list[float] = []  # positions at which the recogniser was asked
+        self._over: TranscribedSegment | None = None  # the turn that it has ended itself, or may
+        self._runs_on = False  # a text was taken from a turn that it has not ended yet
 
-    def finalise(self, token: int, position_ms: float) -> None:
-        """Records that the text up to this position was asked for, and of the recogniser, too."""
+    def finalise(self, token: int, position_ms: float) -> bool:
+        """Records that the text up to this position was asked for. Returns whether the recogniser has to be asked: not
+        where it believes itself that the caller has finished. Then `expire` has the answer at once."""
         self._token, self._asked_ms, self._is_overdue = token, position_ms, False
-        self._unanswered.append(position_ms)
+        is_known = self._over is not None and self._covers_question()
+        self._runs_on = is_known and self._interim is not None
+        if not is_known:
+            self._unanswered.append(position_ms)
+        return not is_known
+
+    def end_segment(self, position_ms: float) -> bool:
+        """Returns whether the recogniser has to be asked to end a turn whose text has been taken, so that the next one
+        is not part of it; records that it is."""
+        runs_on, self._runs_on = self._runs_on, False
+        if runs_on:
+            self._unanswered.append(position_ms)
+        return runs_on
 
     def next_turn(self) -> None:
         """What was said before the last `finalise` has been taken."""
@@ -71,6 +90,7 @@ class TurnTranscript:
         if segment.number <= self._last_number and not result.is_final:
             return None  # came after the final that replaced it
         self._covered_ms = max(self._covered_ms, segment.end_ms)
+        self._note_end(result)
         if result.is_final:
             self._add_final(segment)
         else:
@@ -96,6 +116,16 @@ class TurnTranscript:
         if self._interim is not None and self._interim.number <= segment.number:
             self._interim = None
 
+    def _note_end(self, result: TranscribedResult) -> None:
+        """A turn without the times of its words has to be asked to end: they could not be told apart from those of the
+        next one."""
+        segment, over = result.segment, self._over
+        is_same = over is not None and (segment.number, segment.text) == (over.number, over.text)
+        if result.is_over:
+            self._over = segment if result.is_final or segment.words else None
+        elif result.has_resumed or result.is_flushed or (segment.text and not is_same):
+            self._over = None
+
     def _answers_latest(self, end_ms: float) -> bool:
         """Whether a flushed result answers the latest question. They are answered in order, but not each one."""
         answered = sum(position <= end_ms + TOLERANCE_MS for position in self._unanswered)
@@ -103,13 +133,17 @@ class TurnTranscript:
         return not self._unanswered
 
     def _is_settled(self) -> bool:
-        return self._is_overdue and self._covered_ms >= self._asked_ms - LITTLE_AUDIO_MS
+        return self._is_overdue and self._covers_question()
+
+    def _covers_question(self) -> bool:
+        return self._covered_ms >= self._asked_ms - LITTLE_AUDIO_MS
 
     def _answer(self) -> RecognisedText | None:
         if self._token is None:
             return None
         text, words = self._text(self._asked_ms), self._words(self._asked_ms)
-        answer = RecognisedText(text, final=True, token=self._token, words=words)
+        language = most_spoken((one.language, self._text_of(one, self._asked_ms)) for one in self._segments)
+        answer = RecognisedText(text, final=True, token=self._token, words=words, language=language)
         self._token = None
         return answer
 
@@ -118,8 +152,11 @@ class TurnTranscript:
         return [*self._finals, self._interim] if self._interim is not None else self._finals
 
     def _text(self, until_ms: float = float("inf")) -> str:
-        parts = (_text_between(segment, self._turn_start_ms, until_ms) for segment in self._segments)
+        parts = (self._text_of(segment, until_ms) for segment in self._segments)
         return " ".join(part for part in parts if part)
+
+    def _text_of(self, segment: TranscribedSegment, until_ms: float) -> str:
+        return _text_between(segment, self._turn_start_ms, until_ms)
 
     def _words(self, until_ms: float) -> tuple[TimedWord, ...]:
         """The words of `_text`; none if a segment came without their times."""

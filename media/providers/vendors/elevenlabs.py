@@ -6,6 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from media.providers.ports import ProviderError
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -142,6 +143,35 @@ _KEYTERMS: Final = KeytermOption(
     longest=ELEVENLABS_KEYTERM_CHARACTERS,
 )
 
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Scribe",
+        ("scribe_",),
+        word_times=True,
+        turn_signals=False,
+        tells_language=True,
+        other_languages="the vendor's, or any (`auto`)",
+        limits="a text by itself after about 36 s",
+        with_option="`word_times` (the staff's): times and language",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Flash and Turbo v2.5",
+        _TOLD,
+        word_times=True,
+        languages=_LANGUAGES,
+        limits="speeches at once by plan: 2 free, 15 Scale, twice as many",
+    ),
+    VoiceFacts(
+        "other models",
+        ("eleven_",),
+        word_times=True,
+        other_languages="found by the text",
+        limits="speeches at once by plan: 2 free, 15 Scale",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "elevenlabs",
     stt=Adapter(
@@ -152,6 +182,7 @@ VENDOR: Final = Vendor(
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=_KEYTERMS,
+        services=_RECOGNISERS,
     ),
     tts=Adapter(
         _make_tts,
@@ -160,5 +191,6 @@ VENDOR: Final = Vendor(
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
         is_guardable=True,
+        services=_VOICES,
     ),
 )

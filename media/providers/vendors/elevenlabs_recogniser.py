@@ -8,7 +8,7 @@ from media.audio.mulaw import BYTES_PER_MS, SILENCE
 from media.providers.ports import RecognisedText
 from media.providers.recogniser_dialect import ListenRules, RecogniserLine
 from media.providers.vendors.elevenlabs_scribe_wire import ScribeTranscript, make_chunk
-from media.providers.vendors.elevenlabs_wire import refine_refusal
+from media.providers.vendors.elevenlabs_wire import make_closed, refine_refusal
 
 # Audio of one message: 60 ms. It is a multiple of 3, so that base64 adds no padding, and costs 20 ms on average.
 CHUNK_BYTES: Final = 480
@@ -21,6 +21,7 @@ _KEEP_ALIVE: Final = make_chunk(SILENCE * (20 * BYTES_PER_MS))
 def make_rules() -> ListenRules:
     """Audio goes in JSON, and silence when there is none."""
     return ListenRules(
+        make_closed=make_closed,
         refine_refusal=refine_refusal,
         chunk_bytes=CHUNK_BYTES,
         encode=make_chunk,

@@ -6,14 +6,16 @@ commits by itself what became too long.
 """
 
 from binascii import b2a_base64
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import RecognisedText, TimedWord
 from media.providers.socket_errors import make_unreadable
+from media.providers.spoken_language import most_spoken, read_language
 from media.providers.vendors.elevenlabs_wire import make_error
 
 PATH: Final = "/v1/speech-to-text/realtime"
@@ -49,13 +51,15 @@ class _Message(Struct, frozen=True):
     text: str = ""
     words: tuple[_Word, ...] | None = None
     error: str | None = None
+    language_code: Any = None
 
 
 class _Segment(Struct, frozen=True):
-    """A text that was committed. words: empty where no times came."""
+    """A text that was committed. words: empty where no times came. language: its code, empty where it was not told."""
 
     text: str
     words: tuple[TimedWord, ...] = ()
+    language: str = ""
 
 
 _DECODER: Final = msgspec.json.Decoder(_Message)
@@ -119,8 +123,8 @@ class ScribeTranscript:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         kind = found.message_type
         if kind == _PARTIAL:
             return self._read_partial(found.text)
@@ -155,20 +159,20 @@ class ScribeTranscript:
             self._misses = 0 if found.message_type == _TIMED else self._misses
             return None
         if found.message_type == _TIMED:
-            return self._read_timed(text, found.words or ())
+            return self._read_timed(text, found.words or (), read_language(found.language_code))
         if self._plain is not None:
             return None  # the same again
         self._plain = text
         return self.settle() if not self._times_words or self._misses >= _MISSES else None
 
-    def _read_timed(self, text: str, words: tuple[_Word, ...]) -> RecognisedText | None:
+    def _read_timed(self, text: str, words: tuple[_Word, ...], language: str) -> RecognisedText | None:
         if words and words == self._last_words:
             self._plain = None
             return None  # the same again
         self._last_words = words
         self._twin = None if self._plain is not None else (_PLAIN, text)
         self._plain, self._misses = None, 0
-        return self._take(_Segment(text, _timed(words)))
+        return self._take(_Segment(text, _timed(words), language))
 
     def _take(self, segment: _Segment | None) -> RecognisedText | None:
         """Takes what answers the earliest commit, or what the vendor committed by itself."""
@@ -186,7 +190,8 @@ class ScribeTranscript:
         self._answered = len(self._segments)
         has_times = all(one.words or not one.text for one in self._segments)
         words = tuple(word for one in self._segments for word in one.words) if has_times else ()
-        return RecognisedText(self._join(), final=True, token=token, words=words)
+        language = most_spoken((one.language, one.text) for one in self._segments)
+        return RecognisedText(self._join(), final=True, token=token, words=words, language=language)
 
     def _join(self, interim: str = "") -> str:
         return " ".join(text for text in (*(one.text for one in self._segments), interim) if text)

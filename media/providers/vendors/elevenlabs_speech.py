@@ -9,7 +9,7 @@ from typing import Final
 from media.providers.ports import SpeechChunk
 from media.providers.vendors.context_voice import ContextConnection, VoiceProtocol, speak_contexts
 from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, SpeechOutput, read_output
-from media.providers.vendors.elevenlabs_wire import refine_refusal
+from media.providers.vendors.elevenlabs_wire import make_closed, refine_refusal
 from media.providers.warm_connections import WarmConnections
 
 # The vendor closes a connection (1008) that opens more contexts at once; one that was closed counts until its audio has
@@ -22,7 +22,9 @@ def _find_ended(output: SpeechOutput) -> str:
     return (output.context_id or "") if output.is_final else ""
 
 
-PROTOCOL: Final = VoiceProtocol(read_output, _find_ended, refine_refusal, MAX_CONTEXTS)
+PROTOCOL: Final = VoiceProtocol(
+    read_output, _find_ended, refine_refusal=refine_refusal, make_closed=make_closed, max_contexts=MAX_CONTEXTS
+)
 
 
 @dataclass(slots=True)

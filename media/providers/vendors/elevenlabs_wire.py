@@ -11,8 +11,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
+from media.providers.socket_errors import make_closed as make_cut
 
 QueryItem = str | int | float | bool | Sequence[str] | None
 
@@ -52,6 +54,15 @@ _REQUESTS: Final = frozenset(
     ]
 )
 _ENDED: Final = frozenset(["session_time_limit_exceeded", "insufficient_audio_activity", "input_timeout_exceeded"])
+# The close code of refusals, and the codes that sentences in its reason stand for.
+_POLICY: Final = 1008
+_REASONS: Final = (
+    (re.compile(r"quota|credits? remaining|payment", re.IGNORECASE), QUOTA),
+    (re.compile(r"api key|unusual activity|permission|unauthori[sz]ed", re.IGNORECASE), "invalid_api_key"),
+    (re.compile(r"concurrent requests|system is busy|heavy traffic", re.IGNORECASE), "too_many_concurrent_requests"),
+    (re.compile(r"maximum simultaneous contexts", re.IGNORECASE), "max_active_conversations"),
+    (re.compile(r"does not exist|not found|not supported", re.IGNORECASE), "invalid_request"),
+)
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryItem]) -> str:
@@ -81,6 +92,14 @@ def make_error(provider: str, code: str) -> ProviderError:
     return ProviderError(provider, reason, cause="cut" if code in _ENDED else "error")
 
 
+def make_closed(provider: str, code: int, reason: str) -> ProviderError:
+    """The error for a connection that the vendor closed while it was needed. reason: a code or a sentence, which counts
+    where no message came before, and is dropped, because it may quote the caller or the key."""
+    sentence = reason if code == _POLICY else ""
+    told = make_error(provider, next((name for pattern, name in _REASONS if pattern.search(sentence)), reason))
+    return told if told.cause != "error" else make_cut(provider, code)
+
+
 def refine_refusal(error: ProviderError) -> ProviderError:
     """The error of a handshake by the code in its answer: of HTTP 401, ElevenLabs makes a used up quota, too."""
     code = _read_code(error.answer)
@@ -100,7 +119,7 @@ def _read_code(answer: bytes) -> str:
     """`detail.status` of a JSON answer; empty where there is none."""
     try:
         decoded: Any = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         return ""
     detail = decoded.get("detail") if isinstance(decoded, dict) else None
     code = detail.get("status") if isinstance(detail, dict) else None

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from media.providers import token_estimate
 from media.providers.conversation_turns import SpeakerTurn, ToolAnswer, join_texts, make_turns, parse_arguments
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import (
@@ -115,7 +116,7 @@ def parse_error(body: bytes) -> GeminiError:
     """The error in the body of an HTTP answer, which may stand in a list; an empty one if there is none."""
     try:
         found = msgspec.json.decode(body, type=_Envelope | list[_Envelope])
-    except msgspec.MsgspecError:
+    except DECODE_ERRORS:
         return GeminiError()
     if isinstance(found, list):
         return found[0].error if found else GeminiError()
@@ -237,8 +238,8 @@ class ContentReader:
     def _decode(self, data: bytes) -> _Chunk:
         try:
             chunk = self._decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise ProviderError(self._provider, "an unreadable chunk", cause="unreadable") from error
+        except DECODE_ERRORS:
+            raise ProviderError(self._provider, "an unreadable chunk", cause="unreadable") from None
         if chunk.error is not None:
             raise _map_error(self._provider, chunk.error.code, chunk.error, "error in the stream").with_answer(data)
         return chunk

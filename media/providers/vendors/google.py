@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from media.providers.chat_api import ChatTimeouts
 from media.providers.ports import ChatRequest, ProviderError
+from media.providers.service_facts import ModelFacts
 from media.providers.streamed_model import VENDOR_WAIT, StreamedLanguageModel, share_server
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.vendors.gemini_wire import ContentReader, make_contents, make_http_error, make_system, make_tools
@@ -73,6 +74,8 @@ def _usual_wait(options: GoogleOptions) -> UsualWait | None:
 _REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens"})
 
 
+_SERVICES: Final = (ModelFacts("Gemini", ("",), limits="requests and tokens a minute by tier"),)
+
 VENDOR: Final = Vendor(
     "google",
     llm=Adapter(
@@ -82,5 +85,6 @@ VENDOR: Final = Vendor(
         request_options=_REQUEST_OPTIONS,
         is_guardable=True,
         usual_wait=_usual_wait,
+        services=_SERVICES,
     ),
 )

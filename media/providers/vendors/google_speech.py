@@ -7,6 +7,7 @@ from typing import Final
 
 from media.providers.grpc_calls import GrpcAddress, GrpcServer
 from media.providers.ports import KeyRefused
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendors.google_recogniser import GoogleListener, GoogleSpeechToText
 from media.providers.vendors.google_recognition_stream import StreamOpener
@@ -109,6 +110,42 @@ def _tts_wait(options: GoogleTextToSpeechOptions) -> UsualWait:
 _STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "final_silence"})
 _TTS_REQUEST: Final = frozenset({"voice_id", "language", "speed"})
 
+_STREAM: Final = "5 min a stream, of which media opens the next; streams a minute by project"
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Telephony",
+        (_WITHOUT_KEYTERMS,),
+        word_times=True,
+        turn_signals=True,
+        other_languages="the vendor's table",
+        limits=_STREAM,
+    ),
+    RecogniserFacts(
+        "Chirp and others",
+        ("chirp_", "latest_", "long", "short"),
+        word_times=True,
+        turn_signals=True,
+        other_languages="the vendor's table",
+        limits=_STREAM,
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Chirp 3: HD",
+        (_STREAMING,),
+        word_times=False,
+        other_languages="those that have a voice of the name",
+        limits="100 streams at once, 200 requests a minute",
+    ),
+    VoiceFacts(
+        "Neural2, WaveNet, Standard, Studio",
+        tuple(one for one in _FAMILIES if one != _STREAMING),
+        word_times=False,
+        other_languages="those that have a voice of the name",
+        limits="1,000 requests a minute (Studio 500), whole clauses",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "google-speech",
     stt=Adapter(
@@ -118,6 +155,7 @@ VENDOR: Final = Vendor(
         request_options=_STT_REQUEST,
         usual_wait=_stt_wait,
         keyterms=KeytermOption("keyterm", ("chirp_", "latest_", "long", "short"), most=100, most_characters=10_000),
+        services=_RECOGNISERS,
     ),
     tts=Adapter(
         _make_tts,
@@ -125,5 +163,6 @@ VENDOR: Final = Vendor(
         model=_model,
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
+        services=_VOICES,
     ),
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from media.providers.ports import SpeechToText, TextToSpeech
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
 from shared.vendor_options import EmptyOptions
@@ -48,8 +49,14 @@ def _usual_wait(options: EmptyOptions) -> UsualWait:
     return _WAIT
 
 
+_CORES: Final = "the machine's cores"
+_RECOGNISERS: Final = (
+    RecogniserFacts("Moonshine", ("",), word_times=False, turn_signals=False, languages=("en",), limits=_CORES),
+)
+_VOICES: Final = (VoiceFacts("VITS", ("",), word_times=True, languages=("en",), limits=_CORES),)
+
 VENDOR: Final = Vendor(
     "local",
-    stt=Adapter(_make_stt, usual_wait=_usual_wait),
-    tts=Adapter(_make_tts, usual_wait=_usual_wait, reads_figures=True),
+    stt=Adapter(_make_stt, usual_wait=_usual_wait, services=_RECOGNISERS),
+    tts=Adapter(_make_tts, usual_wait=_usual_wait, reads_figures=True, services=_VOICES),
 )

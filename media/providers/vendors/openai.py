@@ -6,6 +6,7 @@ from typing import Any, Final
 from media.providers.chat_api import ChatTimeouts
 from media.providers.openai_wire import StreamedReply, make_http_error, make_messages, make_tools, parse_error
 from media.providers.ports import ChatRequest, ProviderError
+from media.providers.service_facts import ModelFacts
 from media.providers.streamed_model import VENDOR_WAIT, StreamedLanguageModel, share_server
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.wait_history import UsualWait
@@ -81,6 +82,9 @@ def _usual_wait(options: OpenAiOptions) -> UsualWait | None:
     return None if dialect_of(options) == "compatible" else VENDOR_WAIT
 
 
+# Any model of any server.
+_SERVICES: Final = (ModelFacts("chat completions", ("",), limits="the server's"),)
+
 VENDOR: Final = Vendor(
     "openai",
     llm=Adapter(
@@ -90,5 +94,6 @@ VENDOR: Final = Vendor(
         request_options=_REQUEST_OPTIONS,
         is_guardable=True,
         usual_wait=_usual_wait,
+        services=_SERVICES,
     ),
 )

@@ -3,6 +3,7 @@
 from typing import Final
 
 from media.providers.receptionist.llm import ReceptionistLanguageModel
+from media.providers.service_facts import ModelFacts
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 
 
@@ -11,4 +12,7 @@ def _make_llm(setup: ProviderSetup) -> ReceptionistLanguageModel:
     return setup.resources.share((_make_llm, setup.name), lambda: ReceptionistLanguageModel(setup.name))
 
 
-VENDOR: Final = Vendor("receptionist", llm=Adapter(_make_llm))
+# It answers from the prompt alone, and costs no tokens.
+_SERVICES: Final = (ModelFacts("rules", ("",), tells_cached=False),)
+
+VENDOR: Final = Vendor("receptionist", llm=Adapter(_make_llm, services=_SERVICES))

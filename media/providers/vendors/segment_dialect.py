@@ -48,12 +48,16 @@ class SegmentDialect:
 
     def finalise(self, line: RecogniserLine, token: int) -> None:
         line.flush()
-        self._transcript.finalise(token, line.position_ms)
-        line.send(self._reader.finalise(line.position_ms))
-        line.wait(self._answer_s)
+        is_asked = self._transcript.finalise(token, line.position_ms)
+        if is_asked:
+            line.send(self._reader.finalise(line.position_ms))
+        line.wait(self._answer_s if is_asked else 0.0)
 
     def next_turn(self, line: RecogniserLine) -> None:
         line.cancel_wait()
+        if self._transcript.end_segment(line.position_ms):
+            line.flush()
+            line.send(self._reader.finalise(line.position_ms))
         self._transcript.next_turn()
 
     def read(self, line: RecogniserLine, message: bytes) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from media.providers.ports import ProviderError
 from media.providers.recogniser_dialect import ListenRules
+from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -13,6 +14,7 @@ from media.providers.vendors.soniox_transcript import SonioxTranscript
 from media.providers.vendors.soniox_wire import (
     END_OF_AUDIO,
     KEEP_ALIVE,
+    LANGUAGES,
     LISTEN_PATH,
     find_language,
     make_finalize,
@@ -63,6 +65,7 @@ def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) 
         "language_hints": [code] if code else None,
         "language_hints_strict": True if code and options.only_language else None,
         "context": {part: value for part, value in context.items() if value} or None,
+        "enable_language_identification": True,
         "enable_endpoint_detection": options.endpoint_detection,
         "endpoint_sensitivity": options.endpoint_sensitivity,
         "max_endpoint_delay_ms": options.max_endpoint_delay_ms,
@@ -107,6 +110,28 @@ def _tts_wait(options: SonioxTextToSpeechOptions) -> UsualWait:
     return _VOICE_WAIT
 
 
+_RECOGNISERS: Final = (
+    RecogniserFacts(
+        "Soniox real-time",
+        ("stt-rt-",),
+        word_times=True,
+        turn_signals=True,
+        tells_language=True,
+        languages=tuple(sorted(LANGUAGES)),
+        limits="10 sessions at once, 100 new ones a minute, 300 min a session",
+        with_option="`endpoint_detection` (the staff's): turn signals",
+    ),
+)
+_VOICES: Final = (
+    VoiceFacts(
+        "Soniox voices",
+        ("tts-rt-",),
+        word_times=True,
+        languages=tuple(sorted(LANGUAGES)),
+        limits="3 connections at once, 100 streams a minute, 2 min of audio each",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "soniox",
     stt=Adapter(
@@ -117,6 +142,7 @@ VENDOR: Final = Vendor(
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=KeytermOption("keyterm", ("stt-rt-",), most=100, most_characters=SONIOX_KEYTERM_CHARACTERS),
+        services=_RECOGNISERS,
     ),
     tts=Adapter(
         _make_tts,
@@ -125,5 +151,6 @@ VENDOR: Final = Vendor(
         request_options=frozenset({"voice_id", "speed"}),
         usual_wait=_tts_wait,
         is_guardable=True,
+        services=_VOICES,
     ),
 )

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import BYTES_PER_MS, RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.character_words import CharacterWords
@@ -55,8 +56,8 @@ def read_output(provider: str, message: bytes) -> StreamOutput:
     """Reads a message. Raises ProviderError."""
     try:
         return _DECODER.decode(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise make_unreadable(provider) from error
+    except DECODE_ERRORS:
+        raise make_unreadable(provider) from None
 
 
 def find_ended(output: StreamOutput) -> str:

@@ -9,11 +9,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from media.providers.ports import RecognisedText, TimedWord, TurnSignal
+from media.providers.spoken_language import most_spoken, read_language
 from media.providers.turn_calibration import CALIBRATIONS
 from media.providers.vendors.soniox_wire import ENDPOINT, FINALISED, SonioxToken, read_message
 
 # Speech is noticed about so long after it began, so that a word that ends so shortly before is one of it.
 TOLERANCE_MS: Final = 50.0
+# A text is asked for after 200 ms of silence: an end that the vendor told before it heard more than so much less may be
+# of earlier speech, because one that takes over is sent a minute at once.
+UNHEARD_MS: Final = 200.0
 # An end comes without a figure.
 _CERTAIN: Final = 1.0
 _CALIBRATION: Final = CALIBRATIONS["soniox"]
@@ -34,6 +38,7 @@ class SonioxTranscript:
         self._speech_ms = 0.0  # where the caller began to speak, the last time
         self._is_over = False  # the vendor believes that the caller has finished
         self._final_ms = 0.0  # audio before this is in final tokens
+        self._heard_ms = 0.0  # audio that the vendor has worked on
         self._last_finals: list[SonioxToken] = []
         self._signal: TurnSignal | None = None
 
@@ -42,9 +47,10 @@ class SonioxTranscript:
         self._speech_ms, self._is_over = position_ms, False
 
     def finalise(self, token: int, position_ms: float) -> str:
-        """The message that asks for the text; empty if the vendor has ended the turn, because all is final then."""
+        """The message that asks for the text; empty if the vendor has heard all of it and ended the turn, because all
+        is final then."""
         self._token = token
-        if self._is_over and not self._asked:
+        if self._is_over and not self._asked and self._heard_ms >= position_ms - UNHEARD_MS:
             return ""
         self._asked += 1
         return self._finalize
@@ -60,9 +66,10 @@ class SonioxTranscript:
 
     def read(self, message: bytes, position_ms: float) -> RecognisedText | None:
         """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
-        tokens = read_message(self._provider, message).tokens
+        found = read_message(self._provider, message)
+        tokens, self._heard_ms = found.tokens, max(self._heard_ms, found.total_audio_proc_ms or 0.0)
         if not tokens:
-            return None  # how much audio was worked on
+            return None
         finals = [one for one in tokens if one.is_final and one.text not in (FINALISED, ENDPOINT)]
         is_repeated = bool(finals) and finals == self._last_finals
         self._last_finals = finals or self._last_finals
@@ -115,7 +122,9 @@ class SonioxTranscript:
     def _answer(self) -> RecognisedText:
         token, self._token = self._token, None
         self._answered, self._interim = len(self._finals), []
-        return RecognisedText(_join(self._finals), final=True, token=token, words=_join_words(self._finals))
+        language = most_spoken((read_language(one.language), one.text) for one in self._finals)
+        words = _join_words(self._finals)
+        return RecognisedText(_join(self._finals), final=True, token=token, words=words, language=language)
 
 
 def _join(tokens: Iterable[SonioxToken]) -> str:

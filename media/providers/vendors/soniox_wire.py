@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from media.audio.mulaw import RATE
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.error_code import is_error_code
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
@@ -41,19 +42,21 @@ _TOO_LONG: Final = 413
 
 class SonioxToken(Struct, frozen=True):
     """A piece of text: a word, a part of one, or a mark; blanks are in it. start_ms, end_ms: in the audio that was
-    sent; none of the marks `<fin>` and `<end>`."""
+    sent; none of the marks `<fin>` and `<end>`. language: its code, which no message is refused because of."""
 
     text: str
     start_ms: float | None = None
     end_ms: float | None = None
     is_final: bool = False
+    language: Any = None
 
 
 class SonioxMessage(Struct, frozen=True):
-    """A message of the server. tokens: final ones, each told once, before those that may change. finished: the stream
-    is over."""
+    """A message of the server. tokens: final ones, each told once, before those that may change. total_audio_proc_ms:
+    audio that was worked on. finished: the stream is over."""
 
     tokens: tuple[SonioxToken, ...] = ()
+    total_audio_proc_ms: float | None = None
     finished: bool = False
     error_code: int | None = None
     error_type: Any = None
@@ -97,8 +100,8 @@ def read_message(provider: str, message: bytes) -> SonioxMessage:
     """A message of the server. Raises ProviderError for the vendor's error and for what cannot be read."""
     try:
         found = _DECODER.decode(message)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise make_unreadable(provider) from error
+    except DECODE_ERRORS:
+        raise make_unreadable(provider) from None
     if found.error_code is not None:
         raise make_error(provider, found.error_code, found.error_type).with_answer(message)
     return found

@@ -4,6 +4,7 @@ from typing import Final
 
 from media.audio.mulaw import RATE
 from media.providers.recogniser_dialect import ListenRules
+from media.providers.service_facts import RecogniserFacts
 from media.providers.socket_recogniser import SocketSpeechToText
 from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
@@ -51,6 +52,18 @@ def _stt_wait(options: XaiSpeechToTextOptions) -> UsualWait:
     return UsualWait(0.5, max(_FINAL_P99_S, options.answer_s))
 
 
+_SERVICES: Final = (
+    RecogniserFacts(
+        "Grok Voice Transcribe",
+        ("grok-",),
+        word_times=True,
+        turn_signals=True,
+        other_languages="all are heard; numbers are written in the call's",
+        limits="100 sessions at once, 10 new ones a second",
+        with_option="`smart_turn` (the staff's): turn signals",
+    ),
+)
+
 VENDOR: Final = Vendor(
     "xai",
     stt=Adapter(
@@ -61,5 +74,6 @@ VENDOR: Final = Vendor(
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=KeytermOption("keyterm", ("grok-",), most=100, most_characters=5_000, longest=50),
+        services=_SERVICES,
     ),
 )

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
+from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.turn_calibration import CALIBRATIONS
@@ -72,8 +73,8 @@ class UtteranceReader:
         """None for a message without a result. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise make_unreadable(self._provider) from error
+        except DECODE_ERRORS:
+            raise make_unreadable(self._provider) from None
         if found.type == "error":
             raise make_error(self._provider, found.message, "error").with_answer(message)
         self.is_ready = self.is_ready or found.type == "transcript.created"

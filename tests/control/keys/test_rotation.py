@@ -23,11 +23,13 @@ PROVIDERS = SealedColumn("providers", "api_key", "provider key")
 URL = "wss://media-1.example.com"
 # Sealed, but gone before an old key is removed; or not sealed.
 _NOT_RESEALED = {
-    "admin_recovery_codes.code_hash", "api_key_secrets.hash", "failed_sign_ins.address_hash",
-    "former_users.identity", "idempotency_keys.answer", "idempotency_keys.request_hash", "invitations.token_hash",
+    "admin_recovery_codes.code_hash", "api_key_secrets.hash", "audit_sealed_rows.hash", "audit_seals.mac",
+    "audit_seals.previous", "audit_seals.root", "failed_sign_ins.address_hash", "former_users.identity",
+    "idempotency_keys.answer", "idempotency_keys.request_hash", "invitations.token_hash", "letter_counts.recipient",
     "oauth_states.confirmation_hash", "oauth_states.credentials", "oauth_states.state_hash", "oauth_states.verifier",
     "one_time_tokens.token_hash", "pgqueuer.payload", "phone_codes.code", "refresh_tokens.token_hash",
-    "tool_runs.outcome",
+    "session_keys.proof_hash", "sign_in_failures.address_hash", "sign_in_failures.subject", "sso_flows.client_hash",
+    "sso_flows.sealed", "sso_flows.state_hash", "tool_runs.outcome", "user_recovery_codes.code_hash",
 }  # fmt: skip
 
 
@@ -77,6 +79,15 @@ async def test_values_that_no_key_opens_are_told_and_stay(database_url: str, mon
     assert len(await opened(database_url, Sealer([LOST]))) == 3
 
 
+async def test_the_command_tells_that_the_list_of_keys_is_likely_wrong(
+    keys: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await seal_providers(database_url, Sealer([LOST]), 3)
+    monkeypatch.setattr("control.db.resealing.MOST_LOST", 1)
+    assert await in_thread(["keys", "rotate", "--pause", "0"]) == 1
+    assert "providers.api_key: no key opens 3 values" in capsys.readouterr().err
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
@@ -111,6 +122,17 @@ async def test_a_revoked_pass_is_known_to_running_programs(keys: dict[str, str],
         await load_revocations(pool, authority)
     with pytest.raises(ForgedEntry, match="revoked"):
         authority.enrolment.find_peer(stolen.card)
+
+
+def test_what_needs_no_database_asks_for_none(
+    keys: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys and passes are made before there is a database, and where nobody knows its password."""
+    monkeypatch.delenv("VOCALIZED_DATABASE_URL")
+    assert main(["keys", "new"]) == main(["keys", "media-pass", URL]) == 0
+    for action in (["rotate"], ["revoke", URL]):
+        assert main(["keys", *action]) == 2
+        assert f"VOCALIZED_DATABASE_URL: needed by `keys {action[0]}`" in capsys.readouterr().err
 
 
 async def in_thread(arguments: list[str]) -> int:

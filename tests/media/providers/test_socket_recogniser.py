@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from media.providers.ports import ProviderError, ProviderSlow, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
 from media.providers.recogniser_dialect import ListenRules, RecogniserLine
-from media.providers.socket_recogniser import SocketSpeechToText
+from media.providers.socket_recogniser import SocketSpeechToText, _Session
 from media.providers.tls import ResumingTlsContext
 from media.providers.vendor_socket import SocketTarget
 
@@ -22,6 +22,7 @@ class Echo:
     """A dialect that reports each message as a text, and fails at `bad`."""
 
     is_ready: bool = True
+    answer_s: float = 0.01
     expired: int = 0
     has_expired: asyncio.Event = field(default_factory=asyncio.Event)
     started_ms: list[float] = field(default_factory=list)
@@ -38,7 +39,7 @@ class Echo:
     def finalise(self, line: RecogniserLine, token: int) -> None:
         line.flush()
         line.send(f"text {token}")
-        line.wait(0.01)
+        line.wait(self.answer_s)
 
     def next_turn(self, line: RecogniserLine) -> None:
         line.cancel_wait()
@@ -61,7 +62,7 @@ class Vendor:
 
     address: str = ""
     received: list[str | int] = field(default_factory=list)
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str | bytes] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     is_over: bool = False
 
@@ -79,8 +80,11 @@ class Vendor:
         async for message in socket:
             self.received.append(message.data if message.type is WSMsgType.TEXT else len(message.data))
             self.changed.set()
-            if message.data in self.answers:
-                await socket.send_str(self.answers[message.data])
+            answer = self.answers.get(message.data)
+            if isinstance(answer, bytes):
+                await socket.send_bytes(answer)
+            elif answer is not None:
+                await socket.send_str(answer)
 
     async def until(self, *received: str | int) -> None:
         """Waits for the end of the connection; what came is this."""
@@ -141,6 +145,54 @@ async def test_audio_may_be_encoded_and_silence_be_told(vendor: Vendor) -> None:
             await vendor.changed.wait()
     await session.close()
     assert vendor.received[:2] == ["hello", "audio 160"]
+
+
+async def test_a_rest_goes_before_the_audio_that_follows_it(vendor: Vendor) -> None:
+    rules = ListenRules(chunk_bytes=320, encode=lambda ulaw: b"audio %d-%d" % (ulaw[0], ulaw[-1]))
+    session = await recogniser(vendor, rules, Echo()).open("en", print)
+    session.push(bytes([1]) * 160)
+    session.push(bytes([2]) * 400)
+    await session.close()
+    await vendor.until("hello", "audio 1-2")
+
+
+async def test_nothing_is_told_while_audio_comes_or_after_the_end(vendor: Vendor) -> None:
+    """By the session's own clock, which the test moves."""
+    rules = ListenRules(keep_alive="still here", keep_alive_s=60)
+    session = await recogniser(vendor, rules, Echo()).open("en", print)
+    assert isinstance(session, _Session)
+    for _ in range(2):
+        session.push(FRAME)
+        session._check_idle()
+    session._check_idle()
+    await session.close()
+    assert session._keep_alive is not None and session._keep_alive.cancelled()
+    await vendor.until("hello", 160, 160, "still here")
+
+
+async def test_audio_from_a_recogniser_is_an_error(vendor: Vendor) -> None:
+    vendor.answers["text 1"] = b"audio"
+    events: list[SpeechToTextEvent] = []
+    session = await recogniser(vendor, ListenRules(), Echo()).open("en", events.append)
+    session.finalise(1)
+    await vendor.until("hello", "text 1")
+    (failed,) = events
+    assert isinstance(failed, SpeechToTextFailed)
+    assert (failed.error.cause, failed.error.reason) == ("unreadable", "an unreadable message")
+
+
+async def test_no_deadline_outlives_a_session(vendor: Vendor) -> None:
+    vendor.answers["text 1"] = "bad"
+    events: list[SpeechToTextEvent] = []
+    dialect = Echo(answer_s=60)
+    session = await recogniser(vendor, ListenRules(), dialect).open("en", events.append)
+    assert isinstance(session, _Session)
+    session.finalise(1)
+    assert session.is_waiting
+    await vendor.until("hello", "text 1")
+    assert not session.is_waiting
+    session.wait(60)
+    assert not session.is_waiting
 
 
 async def test_a_vendor_that_does_not_greet_is_late(vendor: Vendor) -> None:

@@ -46,6 +46,18 @@ def test_the_vendors_own_thresholds_mean_the_curves() -> None:
     assert ink.probability(0.2) >= done > ink.probability(0.4) > still_open  # type: ignore[operator]
 
 
+def test_marks_count_only_where_the_vendor_ends_turns_by_them() -> None:
+    marked = [name for name, found in CALIBRATIONS.items() if found.mark is not None]
+    assert marked == ["universal-3"]
+    mark = CALIBRATIONS["universal-3"].mark
+    assert mark is not None
+    assert mark.closed >= DEFAULT_WEIGHTS.vendor_done and mark.open < DEFAULT_WEIGHTS.vendor_open
+    for text in ("Yes.", "Really?", "\N{HIRAGANA LETTER A}\N{IDEOGRAPHIC FULL STOP}", 'He said "no!" '):
+        assert mark.probability(text) == mark.closed
+    for text in ("Yes,", "I want", "", "about 3.5 or", "well..., so"):
+        assert mark.probability(text) == mark.open
+
+
 @pytest.mark.parametrize("name", CALIBRATIONS)
 def test_the_vendors_thresholds_are_exactly_the_curves(name: str) -> None:
     """0.6999… in place of 0.7 would count for nothing at the vendor's own threshold."""

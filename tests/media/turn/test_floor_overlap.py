@@ -177,6 +177,36 @@ def test_speech_that_continues_after_the_agent_is_a_turn() -> None:
     assert call.new_kinds() == ["CallerOverlaps", "CallerStarted"]
 
 
+# --- keys after words ---
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_key_answers_words_too_few_to_interrupt(final: bool) -> None:
+    call = make_speaking_agent(min_words=2).text("tomorrow", final=final).key("5")
+    assert call.new_kinds() == ["HoldAgent", "InterruptAgent", "CallerPaused"]
+    call.text("tomorrow").silence(400)
+    assert [d.text for d in call.log] == ["tomorrow"] and call.new_kinds() == ["CallerDone"]  # type: ignore[union-attr]
+
+
+def test_a_key_asks_for_the_words_of_speech_too_short_to_hold() -> None:
+    call = make_speaking_agent().speech(300).silence(960)
+    assert call.new_kinds() == ["HoldAgent", "CallerPaused", "ResumeAgent"]
+    assert call.speech(100).silence(100).key("5").new_kinds() == ["HoldAgent", "InterruptAgent", "CallerPaused"]
+    call.text("tomorrow").silence(400)
+    assert call.kinds() == ["CallerDone"]
+
+
+def test_a_nod_before_a_key_needs_no_answer() -> None:
+    call = make_speaking_agent().text("okay").key("5").silence(3_000)
+    assert call.kinds() == ["HoldAgent", "InterruptAgent"] and call.floor.state is FloorState.LISTENING
+
+
+@pytest.mark.parametrize("cough", [60, 300])
+def test_who_presses_a_key_is_not_asked_again_for_a_cough(cough: int) -> None:
+    call = make_speaking_agent().speech(cough).key("5").silence(400).text("").silence(400)
+    assert call.log[-1] == NothingSaid(call.log[-1].t, interrupted=False)
+
+
 # --- an utterance that cannot be interrupted ---
 
 

@@ -206,6 +206,18 @@ class RandomCall(RuleBasedStateMachine):
         self.audible = True
         self.carry_out(self.floor.agent_speaking(self.t, expect, asks, None if left is None else self.t + left))
 
+    @precondition(lambda self: self.floor.state in (FloorState.LISTENING, FloorState.SPEAKING))
+    @rule(is_key=st.booleans())
+    def a_word_over_the_agent_and_then_its_end(self, is_key: bool) -> None:
+        """One word may be too few to interrupt, and a key ends what the agent says as its own end does."""
+        if not self.replying:
+            self.agent_nudges(True)
+            self.agent_sounds(ExpectedReply.REPLY, False, None)
+        self.said.append(self.word(""))
+        self.recognise(True, None)
+        if self.replying:
+            self.press_a_key() if is_key else self.agent_finishes()
+
     @precondition(lambda self: self.replying)
     @rule()
     def agent_finishes(self) -> None:
@@ -231,6 +243,11 @@ class RandomCall(RuleBasedStateMachine):
         longest = max(self.plan.silence_ms, MOST_MS, self.plan.text_wait_ms) + 2 * STEP
         is_paused = self.floor.state is FloorState.PAUSED
         assert not is_paused or self.t - max(self.voice, self.news) <= longest
+
+    @invariant()
+    def no_final_word_is_left_unanswered(self) -> None:
+        """While nobody has the floor, nothing would ever answer it."""
+        assert self.floor.state is not FloorState.LISTENING or self.final <= self.answered
 
     def teardown(self) -> None:
         if not hasattr(self, "floor"):

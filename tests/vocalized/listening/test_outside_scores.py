@@ -7,7 +7,7 @@ import soundfile  # type: ignore[import-untyped]
 
 from media.audio import mulaw
 from vocalized.listening.clips import Clip
-from vocalized.listening.outside_scores import CallRecordings, OutsideError, OutsideScore, write_stereo
+from vocalized.listening.outside_scores import CallRecordings, OutsideError, OutsideScore, OutsideTool, write_stereo
 from vocalized.listening.overlaps import OverlapCall
 from vocalized.listening.virtual_call import CallOutcome
 
@@ -23,10 +23,10 @@ print(json.dumps({"events": [{"verdict": verdict}]}))
 """
 
 
-def tool(folder: Path, text: str) -> Path:
+def tool(folder: Path, text: str) -> OutsideTool:
     (folder / "hotato").mkdir()
     (folder / "hotato" / "__main__.py").write_text(text)
-    return folder
+    return OutsideTool(folder)
 
 
 def test_both_sides_are_written_at_the_callers_length(tmp_path: Path) -> None:

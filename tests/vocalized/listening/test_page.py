@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from vocalized.listening.dictations import DictationCase
@@ -48,6 +49,7 @@ def run() -> ListeningRun:
         silence_ms=600,
         smart_turn=False,
         pauses=CASES,
+        turns=[paused(0, False, 780.0), paused(0, False, 1_620.0), paused(0, False, None)],
         hesitations=[
             HesitationCase("a", "ann", "ummm", "inside", True, None),
             HesitationCase("b", "bob", "uhhh", "inside", False, 800.0),
@@ -73,6 +75,7 @@ def test_pauses_are_counted_by_length_and_place() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "| 3 | 33.3% | 1200, 1578 | 1 |",
         "| a hesitation | 2 | 50.0% | 50.0% of 2 | - of 0 | - of 0 | 800, 800 |",
         "| nods | 2 | 50.0% | 400, 400 | 60, 60 | 100.0% | 100, 118 |",
         "| a voice 20 dB softer | 1 | 100.0% | 0, 0 | - | 0.0% | - |",
@@ -94,6 +97,10 @@ def test_a_family_that_was_not_run_has_none() -> None:
 def test_scores_of_others() -> None:
     scores = [OutsideScore("a", "yield", True, 60.0, 60.0), OutsideScore("b", "yield", False, None, 2_000.0)]
     assert "| stop (interruptions) | 2 | 1 | 60, 60 | 1030 |" in list(score_table(scores))
+    over_sockets = [msgspec.structs.replace(scores[0], place="socket")]
+    lines = list(score_table([*scores, *over_sockets]))
+    assert "| stop (interruptions) | 2 | 1 | 60, 60 | 1030 |" in lines
+    assert "| stop (interruptions), over sockets | 1 | 1 | 60, 60 | 60 |" in lines
     cases = [PeerCase("lean", "a", pause_ms, pause_ms > 600, 900.0) for pause_ms in (500, 700, 900, 1_200)]
     assert "| lean | 0% | 100% | 100% | 100% | 900, 900 |" in list(peer_table(cases))
 

@@ -2,11 +2,12 @@
 
 import stat
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
-from vocalized.listening.clips import LIST, NODS, read_clips
+from vocalized.listening.clips import LIST, NODS, TURNS, SetName, read_clips
 from vocalized.listening.sources import AMAZON_QUEEN, HOTATO, SOURCES, Source, SourceError, fetch
 
 
@@ -62,12 +63,19 @@ def test_every_source_is_pinned_and_licensed() -> None:
 def test_the_sets_are_large_and_share_no_speaker() -> None:
     clips = read_clips()
     assert len({clip.name for clip in clips}) == len(clips) >= 80
-    development, held_out = ({clip.speaker for clip in read_clips(name)} for name in ("development", "held_out"))
-    assert not development & held_out
-    assert min(len(development), len(held_out)) >= 6
+    speakers = [{clip.speaker for clip in read_clips(name)} for name in get_args(SetName)]
+    assert sum(map(len, speakers)) == len(set.union(*speakers))
+    assert min(map(len, speakers)) >= 6
+    assert sum(len(clip.boundaries) for clip in read_clips("development")) >= 300
     scenes = [{clip.speaker for clip in read_clips(name, NODS)} for name in ("development", "held_out")]
     assert not scenes[0] & scenes[1]
     assert len(read_clips(path=NODS)) >= 36
+    turns = read_clips(path=TURNS)
+    assert not {clip.name for clip in turns} & {clip.name for clip in clips}
+    for name in get_args(SetName):
+        others = {clip.speaker for clip in (*clips, *turns) if clip.set != name}
+        assert not others & {clip.speaker for clip in turns if clip.set == name}
+    assert all(2 <= len(clip.text.split()) <= 11 for clip in turns)
 
 
 def test_cuts_lie_between_words_of_the_text() -> None:

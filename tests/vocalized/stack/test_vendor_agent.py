@@ -76,7 +76,7 @@ async def test_the_vendors_serve_are_tried_fail_and_are_retired(
     assert agent.number == ""
 
     code, report = await examine(state, capsys)
-    assert (code, [one["reason"] for one in report["providers"]]) == (0, [""] * 14)
+    assert (code, [one["reason"] for one in report["providers"]]) == (0, [""] * 15)
     assert all(one["cost_usd"] > 0 and one["ms"] > 0 for one in report["providers"])
     model = next(one for one in report["providers"] if one["provider"] == "simulated-openai")
     assert 0 < model["cost_usd"] < 0.0001  # by the price of this model, not of any
@@ -126,10 +126,10 @@ async def test_the_report_for_people_has_a_line_for_each_request(platform: Platf
     out = StringIO()
     code = await try_providers(ROOT, ProviderDoctorOptions(platform.state), Console(file=out, width=200))
     lines = out.getvalue().splitlines()
-    assert (code, len(lines)) == (0, 17)
-    assert all(line.startswith("works ") for line in lines[:15])
-    assert all(("not priced" in line) is ("unpriced" in line) for line in lines[:15])
-    assert lines[-1].startswith("15 of 15 work; trying them cost $0.00") and lines[-1].endswith(
+    assert (code, len(lines)) == (0, 18)
+    assert all(line.startswith("works ") for line in lines[:16])
+    assert all(("not priced" in line) is ("unpriced" in line) for line in lines[:16])
+    assert lines[-1].startswith("16 of 16 work; trying them cost $0.00") and lines[-1].endswith(
         ", and what is not priced"
     )
 
@@ -142,8 +142,8 @@ async def test_an_operator_sees_the_vendors_and_what_cannot_be_done(platform: Pl
         ["anthropic", "llm", "works"], ["google", "llm", "works"],
         ["cartesia", "stt", "works"], ["cartesia", "tts", "works"],
         ["elevenlabs", "stt", "works"], ["elevenlabs", "tts", "works"],
-        ["assemblyai", "stt", "works"], ["soniox", "stt", "works"], ["soniox", "tts", "works"],
-        ["azure-speech", "stt", "works"], ["azure-speech", "tts", "works"],
+        ["assemblyai", "stt", "works"], ["azure-speech", "stt", "works"], ["azure-speech", "tts", "works"],
+        ["soniox", "stt", "works"], ["soniox", "tts", "works"], ["xai", "stt", "works"],
     ]  # fmt: skip
     wrong = {
         FaultOptions("ear", "deaf"): "there is no role 'ear'",

@@ -86,13 +86,21 @@ def make_plan(accounts: VendorAccounts, chain: ChainPair, call_id: str) -> CallP
 
 class CellCall:
     """Runs one cell's call. turns: of the caller; disturbed: which of them the fault strikes, from 1, unless the cell's
-    fault is at the opening."""
+    fault is at the opening. chain: the call's providers, in place of those that the cell names."""
 
-    def __init__(self, setting: CallSetting, cell: Cell, turns: int = TURNS, disturbed: int = 2) -> None:
+    def __init__(
+        self,
+        setting: CallSetting,
+        cell: Cell,
+        turns: int = TURNS,
+        disturbed: int = 2,
+        *,
+        chain: ChainPair | None = None,
+    ) -> None:
         self._setting = setting
         self._accounts = setting.accounts
         self._cell = cell
-        self._chain = CHAINS[cell.chain]
+        self._chain = chain or CHAINS[cell.chain]
         self._turns = turns
         self._disturbed = 1 if cell.is_at_opening else disturbed
         self._struck_at = datetime.max.replace(tzinfo=UTC)

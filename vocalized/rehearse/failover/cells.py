@@ -15,19 +15,19 @@ _UNITS: Final = {"stt": 1, "llm": 4, "tts": 5}
 
 @dataclass(frozen=True, slots=True)
 class ChainPair:
-    """A call's providers: the first choice and the next one of each role."""
+    """A call's providers: the first choice of each role, and in the matrix the next one."""
 
-    stt: tuple[str, str]
-    llm: tuple[str, str]
-    tts: tuple[str, str]
+    stt: tuple[str, ...]
+    llm: tuple[str, ...]
+    tts: tuple[str, ...]
 
-    def of(self, role: Role) -> tuple[str, str]:
-        """The two of a role."""
+    def of(self, role: Role) -> tuple[str, ...]:
+        """Those of a role."""
         return {"stt": self.stt, "llm": self.llm, "tts": self.tts}[role]
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """All six."""
+        """All of them."""
         return (*self.stt, *self.llm, *self.tts)
 
 

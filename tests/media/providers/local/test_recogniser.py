@@ -85,7 +85,7 @@ def test_the_model_gets_its_rate_level_and_margin(rate: int) -> None:
     ],
 )
 def test_noise_output_gives_no_text(answer: Hypothesis, text: str) -> None:
-    assert transcribe([answer], pcm(tone(1))) == text
+    assert transcribe([answer, answer], pcm(tone(1))) == text
 
 
 def test_confidence_is_the_tokens_mean_probability() -> None:
@@ -112,10 +112,25 @@ def test_an_uncertain_utterance_is_heard_faster_as_well(first: Hypothesis, secon
     assert faster == pytest.approx(heard / FASTER, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        (Hypothesis("A joke oh", -1.5), Hypothesis("A joke, oh, I get it.", -0.45), "A joke, oh, I get it."),
+        (Hypothesis("no no no no", UNSURE, looped=True), Hypothesis("No, thanks.", -0.3), "No, thanks."),
+        (Hypothesis("A joke oh", -1.5), Hypothesis("An old guess", -0.65), ""),
+        (Hypothesis("A joke oh", -1.5), Hypothesis("An old guess", -1.4), ""),
+        (Hypothesis("A joke oh", -1.5), Hypothesis("You", CERTAIN), ""),
+    ],
+)
+def test_an_unreliable_text_is_replaced_by_one_that_is_surer(first: Hypothesis, second: Hypothesis, text: str) -> None:
+    model = FakeModel(first, second)
+    assert Recogniser(model).transcribe(pcm(tone(2)), PHONE_RATE).text == text
+    assert len(model.inputs) == 2
+
+
 def test_what_is_certain_or_noise_or_can_be_stopped_is_heard_once() -> None:
     for answer, stop in (
         (Hypothesis("Yes.", CERTAIN), None),
-        (Hypothesis("An old guess", -1.5), None),
         (Hypothesis("You", UNSURE), None),
         (Hypothesis("A table for", UNSURE), RecognitionStop()),
     ):

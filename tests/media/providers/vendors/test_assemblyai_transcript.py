@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText, TurnSignal
-from media.providers.turn_calibration import CALIBRATIONS
+from media.providers.turn_calibration import CALIBRATIONS, TurnCalibration
 from media.providers.vendors.assemblyai_transcript import UniversalTranscript
 from media.providers.vendors.assemblyai_wire import FORCE_ENDPOINT, make_closed, make_url
 
@@ -185,6 +185,22 @@ def test_a_confidence_that_falls_takes_the_signal_back() -> None:
     assert transcript.take_signal() == TurnSignal("and", None)
 
 
+def test_a_turn_whose_end_never_came_is_over_when_the_next_one_begins() -> None:
+    """It neither runs for ever nor is kept for the rest of the call."""
+    transcript = make()
+    turn(transcript, "uh")
+    transcript.finalise(1, 400)
+    transcript.next_turn()
+    turn(transcript, "yes", order=1, at=1_000, ended=True)
+    transcript.finalise(2, 1_500)
+    assert transcript.settle(is_overdue=False) is not None
+    transcript.next_turn()
+    transcript.started(9_000)
+    transcript.finalise(3, 9_400)  # noise
+    assert transcript.settle(is_overdue=True) == RecognisedText("", True, 3)
+    assert transcript._turns == {}
+
+
 def test_the_confidence_of_a_forced_end_is_not_read() -> None:
     transcript = make()
     transcript.finalise(1, 400)
@@ -195,9 +211,38 @@ def test_the_confidence_of_a_forced_end_is_not_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("calibration", "text", "ended", "forced", "finished"),
+    [
+        (UNIVERSAL_3, "That is all.", True, False, 0.8),
+        (UNIVERSAL_3, "Is that \N{LEFT DOUBLE QUOTATION MARK}all?\N{RIGHT DOUBLE QUOTATION MARK}", True, False, 0.8),
+        (UNIVERSAL_3, "I would like to", True, False, 0.2),
+        (UNIVERSAL_3, "I would like to\N{EM DASH}", True, False, 0.2),
+        (UNIVERSAL_3, "I would like to\N{EM DASH}", False, False, None),
+        (UNIVERSAL_3, "That is all.", True, True, None),
+        (UNIVERSAL_3, "I would like to", True, True, 0.2),
+        (UNIVERSAL_3, "That is all.", False, False, None),
+        (UNIVERSAL, "That is all.", True, False, 1.0),
+        (UNIVERSAL, "I would like to", True, False, 1.0),
+    ],
+)
+def test_the_final_mark_counts_where_the_vendor_ends_turns_by_it(
+    calibration: TurnCalibration, text: str, ended: bool, forced: bool, finished: float | None
+) -> None:
+    """Not the confidence, which is 1 at every end of Universal-3, nor a mark that we made it write."""
+    transcript = UniversalTranscript("v", calibration)
+    if forced:
+        transcript.finalise(1, 400)
+    turn(transcript, text, ended=ended, end_of_turn_confidence=1.0 if ended else 0.0)
+    signal = transcript.take_signal()
+    assert (signal.finished if signal else None) == finished
+
+
+@pytest.mark.parametrize(
     ("code", "text", "kind", "cause"),
     [
         (1008, "Unauthorized Connection: Missing Authorization header", KeyRefused, "unauthorized"),
+        (1008, "Invalid API key; generate a new one", KeyRefused, "unauthorized"),
+        (1008, "Session rate exceeded", ProviderBusy, "rate_limited"),
         (1008, "Unauthorized Connection: Insufficient account balance", ProviderBusy, "quota"),
         (1008, "Unauthorized Connection: Too many concurrent sessions", ProviderBusy, "rate_limited"),
         (3009, "", ProviderBusy, "rate_limited"),

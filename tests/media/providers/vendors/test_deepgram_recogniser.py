@@ -274,6 +274,55 @@ async def test_flux_refuses_a_language_that_its_model_does_not_know(platform: Pl
     assert DEEPGRAM_URL == "wss://api.deepgram.com"
 
 
+async def hear_silence(session: SpeechToTextSession, ms: int) -> None:
+    """The caller is silent, 40 times faster than real time."""
+    for number, frame in enumerate(frames("", silence_ms=ms)):
+        session.push(frame)
+        await asyncio.sleep(0.001 * (number % 2))
+
+
+async def test_flux_is_not_forced_where_it_believes_itself_that_the_turn_is_over(platform: Platform) -> None:
+    """It answers at once and thinks on; its turn ends when ours does, so that no word is in two."""
+    vendor = platform.vendors["a"]
+    session = await platform.open(platform.make("a", "flux-general-en", answer_s=5.0))
+    await say(session, FIRST)
+    await hear_silence(session, 240)
+    await wait_until(lambda: bool(platform.signals))
+    session.finalise(1)
+    assert await platform.answer(1) == FIRST
+    before = [one.finished for one in platform.signals]
+    await hear_silence(session, 300)
+    await wait_until(lambda: len(platform.signals) > len(before))
+    assert vendor.forced_ends == 0
+    assert (platform.signals[-1].finished or 0) > (before[-1] or 0), "it became surer"
+    session.next_turn()
+    await wait_until(lambda: vendor.forced_ends == 1)
+    await say(session, SECOND)
+    session.finalise(2)
+    assert await platform.answer(2) == SECOND
+    assert vendor.forced_ends == 2
+    await session.close()
+    assert platform.failed == []
+
+
+async def test_flux_is_not_forced_after_it_has_ended_the_turn(platform: Platform) -> None:
+    """A minute of silence ends a turn of the vendor's: after a signal in each of its seconds."""
+    vendor = platform.vendors["a"]
+    session = await platform.open(platform.make("a", "flux-general-en", answer_s=5.0))
+    await say(session, FIRST)
+    for _ in range(60):
+        session.push(bytes([0xFF]) * 8_000)
+    await wait_until(lambda: len(platform.signals) == 60)
+    session.finalise(1)
+    assert await platform.answer(1) == FIRST
+    session.next_turn()
+    await say(session, SECOND)
+    session.finalise(2)
+    assert await platform.answer(2) == SECOND
+    assert vendor.forced_ends == 1
+    await session.close()
+
+
 async def test_flux_signals_the_end_of_a_turn_and_takes_it_back(platform: Platform) -> None:
     """Also in a turn of the caller's that has several of the vendor's; the signals come before an end is forced."""
     session = await platform.open(platform.make("a", "flux-general-en"))

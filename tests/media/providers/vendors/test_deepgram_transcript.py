@@ -142,6 +142,58 @@ def test_a_question_without_an_answer_is_answered_by_what_covers_its_audio() -> 
     assert untimed(turn.expire()) == answer("yes", 1)
 
 
+def over(of: TranscribedSegment, *, ended: bool = False) -> TranscribedResult:
+    """The recogniser believes that the turn is over, or has ended it."""
+    return TranscribedResult(of, is_final=ended, is_over=True)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_turn_that_the_recogniser_has_ended_is_answered_without_asking(ended: bool) -> None:
+    turn = TurnTranscript()
+    said = segment(0, "yes", "please", start=0, length=500)
+    turn.add(over(said, ended=ended))
+    assert not turn.finalise(1, 650)
+    assert untimed(turn.expire()) == answer("yes please", 1)
+    assert turn.end_segment(900) is not ended, "a turn that runs on is ended once its text is taken"
+    turn.next_turn()
+    assert not turn.end_segment(900)
+    turn.add(final(replace(said, end_ms=900), flushed=not ended))
+    assert turn.finalise(2, 1_500)
+    late = turn.add(final(segment(1, "thanks", start=900, length=600), flushed=True))
+    assert untimed(late) == answer("thanks", 2), "the end of the turn before is no answer"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        interim(segment(0, "yes", "please", start=0, length=500)),
+        TranscribedResult(segment(0, "yes", start=0, length=500), is_final=False, has_resumed=True),
+        final(segment(0, "yes", start=0, length=500), flushed=True),
+        interim(segment(1, "please", start=500)),
+    ],
+)
+def test_a_turn_that_goes_on_has_to_be_asked_for(after: TranscribedResult) -> None:
+    turn = TurnTranscript()
+    turn.add(over(segment(0, "yes", start=0, length=300)))
+    turn.add(after)
+    assert turn.finalise(1, 600) and not turn.end_segment(600)
+
+
+def test_an_end_without_times_or_of_audio_before_has_to_be_asked_for() -> None:
+    turn = TurnTranscript()
+    turn.add(over(segment(0, "yes", start=0, length=300, timed=False)))
+    assert turn.finalise(1, 400)
+    turn.add(over(segment(0, "yes", start=0, length=300)))
+    assert turn.finalise(2, 600)
+
+
+def test_an_update_without_news_leaves_the_end_as_it_is() -> None:
+    turn = TurnTranscript()
+    turn.add(over(segment(0, "yes", start=0, length=300)))
+    turn.add(interim(segment(0, "yes", start=0, length=540)))
+    assert not turn.finalise(1, 700)
+
+
 def test_a_recogniser_that_stopped_working_never_answers() -> None:
     turn = TurnTranscript()
     turn.add(interim(segment(0, "yes", start=0, length=100)))

@@ -70,7 +70,7 @@ def test_turns_of_flux() -> None:
     expected = TranscribedSegment(2, "Yes please", 1250, 2500)
     assert read_flux("d", encode(TURN)) == TranscribedResult(expected, is_final=True, is_flushed=True)
     by_model = read_flux("d", encode(TURN | {"trigger": "model"}))
-    assert by_model == TranscribedResult(expected, is_final=True, is_flushed=False, finished=0.8)
+    assert by_model == TranscribedResult(expected, is_final=True, finished=0.8, is_over=True)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,21 @@ def test_from_the_threshold_on_the_confidence_of_flux_is_a_signal(
     found = read_flux("d", encode(TURN | {"event": event, "trigger": None} | fields))
     assert found is not None
     assert (found.finished, found.has_resumed) == (finished, False)
+
+
+@pytest.mark.parametrize(
+    ("event", "trigger", "is_over"),
+    [
+        ("EagerEndOfTurn", None, True),
+        ("EndOfTurn", "timeout", True),
+        ("EndOfTurn", "manual", False),
+        ("Update", None, False),
+        ("TurnResumed", None, False),
+    ],
+)
+def test_flux_tells_where_it_need_not_be_forced(event: str, trigger: str | None, is_over: bool) -> None:
+    found = read_flux("d", encode(TURN | {"event": event, "trigger": trigger}))
+    assert found is not None and found.is_over is is_over
 
 
 def test_flux_takes_an_end_back() -> None:

@@ -123,6 +123,18 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harn
     assert not harness.call.sums("a")
 
 
+@pytest.mark.parametrize(
+    ("kind", "cause"), [("unauthorized", "unauthorized"), ("no_credit", "quota"), ("rate_limited", "rate_limited")]
+)
+async def test_a_refusal_is_understood_by_the_close_frame_alone(harness: Harness, kind: Any, cause: str) -> None:
+    harness.a.timing = replace(TIMING, closes_silently=True)
+    harness.a.state.faults.keep("tts", Fault(kind))
+    chunks = await speak(harness.call.build(), say(*SENTENCES))
+    assert heard(chunks) == words(TEXT)
+    assert harness.call.failed[0].cause == cause
+    assert not harness.call.sums("a")
+
+
 async def test_text_after_a_pause_goes_into_a_new_context(harness: Harness) -> None:
     async def text() -> AsyncIterator[str]:
         yield "One moment please. "

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from media.providers.error_code import is_error_code
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk, TimedWord
 from media.providers.vendors.elevenlabs_speech_wire import ElevenLabsTone, FlushedContexts, read_output
-from media.providers.vendors.elevenlabs_wire import base_language, make_error, make_url, refine_refusal
+from media.providers.vendors.elevenlabs_wire import base_language, make_closed, make_error, make_url, refine_refusal
 
 
 def make_contexts(**tone: Any) -> FlushedContexts:
@@ -218,3 +219,25 @@ def test_addresses() -> None:
         "https://api.elevenlabs.io/", "/x", {"auto_mode": True, "n": 3, "keyterms": ("a b", "c"), "no": None}
     )
     assert url == "wss://api.elevenlabs.io/x?auto_mode=true&n=3&keyterms=a%20b&keyterms=c"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "cause"),
+    [
+        (1008, "This request exceeds your quota of 10000. You have 3 credits remaining, while 9 credits are", "quota"),
+        (1008, "Invalid API key", "unauthorized"),
+        (1008, "Unusual activity detected. Free Tier usage disabled.", "unauthorized"),
+        (1008, "Too many concurrent requests. Your current subscription is", "rate_limited"),
+        (1008, "Maximum simultaneous contexts per WebSocket connection exceeded (5).", "rate_limited"),
+        (1008, "A voice with voice_id x does not exist.", "refused"),
+        (1008, "We are sorry, something went wrong. You are not charged for this request.", "cut"),
+        (1008, "Have not received a new text input within the timeout of 20 seconds.", "cut"),
+        (1000, "quota_exceeded", "quota"),
+        (1011, "the model was not found", "cut"),
+        (1006, "", "cut"),
+    ],
+)
+def test_the_reason_of_a_close_frame_tells_why(code: int, reason: str, cause: str) -> None:
+    error = make_closed("v", code, reason)
+    assert error.cause == cause
+    assert not reason or is_error_code(reason) or reason not in str(error)

@@ -25,7 +25,7 @@ from media.providers.vendors.soniox_wire import find_language, make_error, make_
 from shared.vendor_options import SonioxSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
-from simulator.vendors.soniox import SimulatedSoniox
+from simulator.vendors.soniox import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
 from simulator.vendors.voice import word_times
 from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
 from tests.media.providers.vendors.test_cartesia_recogniser import Caller
@@ -53,8 +53,10 @@ def make_transcript() -> SonioxTranscript:
     return SonioxTranscript("v", make_finalize())
 
 
-def take(transcript: SonioxTranscript, *tokens: dict[str, Any], position_ms: float = 2_000) -> RecognisedText | None:
-    return transcript.read(msgspec.json.encode({"tokens": tokens, "total_audio_proc_ms": 1}), position_ms)
+def take(
+    transcript: SonioxTranscript, *tokens: dict[str, Any], heard_ms: float | None = 2_000
+) -> RecognisedText | None:
+    return transcript.read(msgspec.json.encode({"tokens": tokens, "total_audio_proc_ms": heard_ms}), 2_000)
 
 
 def test_final_tokens_stay_and_others_are_replaced() -> None:
@@ -157,6 +159,21 @@ def test_an_end_of_earlier_speech_answers_nothing() -> None:
     assert transcript.take_signal() == TurnSignal("Yes", 0.8)  # the first one
 
 
+def test_an_end_that_the_vendor_told_before_it_heard_all_answers_nothing() -> None:
+    """A minute was sent at once: what follows the pause is on its way to it."""
+    transcript = make_transcript()
+    transcript.started(100)
+    take(transcript, token("I want", 120, 500), END, heard_ms=1_300)
+    assert transcript.finalise(1, 1_600) != ""
+    transcript = make_transcript()
+    take(transcript, token("I want", 120, 500), END, heard_ms=None)
+    take(transcript, heard_ms=1_400)
+    assert transcript.finalise(1, 1_600) == ""
+    transcript = make_transcript()
+    take(transcript, token("I want", 120, 500), END, heard_ms=None)
+    assert transcript.finalise(1, 1_600) != ""
+
+
 def test_without_an_answer_nothing_is_settled() -> None:
     transcript = make_transcript()
     take(transcript, token("One", 0, 100))
@@ -205,13 +222,22 @@ def test_languages_are_the_vendors() -> None:
 
 def test_settings_say_only_what_was_chosen() -> None:
     plain = soniox.make_settings("v", SonioxSpeechToTextOptions(language="auto"), "en-US")
-    assert {name for name, value in plain.items() if value is not None} == {"model", "enable_endpoint_detection"}
+    always = {"model", "enable_endpoint_detection", "enable_language_identification"}
+    assert {name for name, value in plain.items() if value is not None} == always
     chosen = SonioxSpeechToTextOptions(only_language=True, keyterm=("Okonkwo",), context="A dentist.")
     found = soniox.make_settings("v", chosen, "de-DE")
     assert (found["language_hints"], found["language_hints_strict"]) == (["de"], True)
     assert found["context"] == {"text": "A dentist.", "terms": ("Okonkwo",)}
     with pytest.raises(ProviderError, match="stt-rt-v5 knows no 'tlh'"):
         soniox.make_settings("v", chosen, "tlh")
+
+
+def test_no_more_keyterms_are_configured_than_the_vendor_takes() -> None:
+    fitting = SonioxSpeechToTextOptions(keyterm=("Жук" * 25 + "12345",) * 62, context="я" * 4_000)
+    context = soniox.make_settings("v", fitting, "uk")["context"]
+    assert len(msgspec.json.encode(context).decode()) < MAX_CONTEXT_CHARACTERS
+    with pytest.raises(ValueError, match="keyterm: more than 5000 characters together"):
+        SonioxSpeechToTextOptions(keyterm=("x" * 100,) * 51)
 
 
 def test_an_address_may_hold_the_path() -> None:
@@ -263,6 +289,7 @@ async def test_turns_are_recognised_with_times_over_one_session(harness: Harness
             "language_hints": ["en"],
             "context": {"terms": ["Kelly", "Müller & Co"]},
             "enable_endpoint_detection": True,
+            "enable_language_identification": True,
         }
     ]
     await wait_for(lambda: bool(harness.a.state.billed))

@@ -1,0 +1,228 @@
+"""Writes `docs/providers.md`: what each vendor's service can do, from the declarations of the adapters.
+
+    python -m tools.provider_page
+
+What is declared is in `services` of each adapter in `media/providers/vendors/`, prices are in
+`config/data/providers.json`, services that are reached by pipecat in `shared/pipecat_services.json`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from config.catalogue_agents import Kind, Price, ShippedProvider, read_providers
+from media.__main__ import VENDORS
+from media.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts
+from media.providers.vendor import Adapter, KeytermOption, Vendor
+from shared.pipecat_services import read_catalogue
+
+TARGET: Final = Path(__file__).resolve().parents[1] / "docs" / "providers.md"
+# Vendors that stand for none: stand-ins of tests, and what runs pipecat's services.
+_APART: Final = ("standin", "pipecat")
+_NAMES: Final[Mapping[Kind, str]] = {"stt": "recognition", "llm": "models", "tts": "voices"}
+_HEAD: Final = """# Providers: what each can do
+
+Written by `python -m tools.provider_page` from what the code declares: `services` of each adapter in
+`media/providers/vendors/`, prices in `config/data/providers.json`. A test holds this page against both. What a vendor
+is asked, and how, is in `docs/vendors/`; how a provider is set up in [control.md](control.md).
+
+Those of the first three tables are native: media speaks the vendor's protocol itself, over connections that it keeps,
+and with each vendor of speech mu-law at 8 kHz goes both ways as it is (the engines of `local` convert). The vendors
+at the end are reached by pipecat's services, in processes of their own, which convert.
+
+*?* is what the vendor's documents do not confirm. Languages are those that the adapter sends on; it refuses others,
+and the chain goes on with the next provider."""
+_RECOGNISERS: Final = """
+## Recognisers
+
+*Times*: final texts have the vendor's times of words; without, those of the voice and the caller's turn are all that
+is known. *Turn signals*: the vendor tells how sure it is that the caller has finished, which is evidence beside
+others ([0143](decisions/0143-turn-signals.md)). *Tells language*: final texts say which language was spoken.
+"""
+_VOICES: Final = """
+## Voices
+
+*Times*: audio comes with the vendor's times of words; without, they are estimated. *Figures*: numbers and addresses
+are given as they are written, because the voice reads them well. Pronunciations of agents are written into the text
+of every voice; *own lexicon* is what the vendor takes besides.
+"""
+_MODELS: Final = """
+## Language models
+
+All stream their replies. *Cached tokens*: those of the prompt that the vendor had cached are counted, and priced,
+apart. Vendor `openai` reaches any server of chat completions: OpenAI, Azure, Groq, OpenRouter, xAI, one's own.
+"""
+_PRICES: Final = """
+## Prices
+
+List prices in US dollars, pay as you go, with which the ledger begins; the staff set those of their contracts. \\* is
+any other model. *Of* is when the price was read last, *?* that no source dates it.
+"""
+_PIPECAT: Final = """
+## Reached by pipecat's services
+
+pipecat {version}. They have no times of words, no turn signals and no keyterms at our ports; audio is converted from
+and to mu-law. The staff set them up ([control.md](control.md)).
+"""
+_MODULE: Final = re.compile(r"pipecat\.services\.([a-z0-9_]+)")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A family of models of one vendor. facts: as declared."""
+
+    vendor: str
+    adapter: Adapter[Any]
+    facts: Any
+
+
+def make_page() -> str:
+    """The whole document."""
+    shipped = read_providers()
+    parts = [
+        _HEAD,
+        _RECOGNISERS,
+        *_table(
+            ("vendor", "models", "languages", "times", "turn signals", "tells language", "keyterms", "limits"),
+            (_recogniser_row(one) for one in list_services("stt")),
+        ),
+        _VOICES,
+        *_table(
+            ("vendor", "models", "languages", "times", "figures", "own lexicon", "limits"),
+            (_voice_row(one) for one in list_services("tts")),
+        ),
+        _MODELS,
+        *_table(
+            ("vendor", "API", "tools", "cached tokens", "limits"),
+            (_model_row(one) for one in list_services("llm")),
+        ),
+        _PRICES,
+        *_table(("provider", "kind", "prices", "of", "read at"), _price_rows(shipped)),
+        _PIPECAT.format(version=read_catalogue().version),
+        *_table(("vendor", "recognisers", "models", "voices"), _pipecat_rows()),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def list_services(kind: Kind) -> Iterator[Service]:
+    """Of all vendors, in the order of their names."""
+    for vendor in sorted(VENDORS, key=lambda one: one.name):
+        adapter = _adapter(vendor, kind)
+        if adapter is not None and vendor.name not in _APART:
+            yield from (Service(vendor.name, adapter, facts) for facts in adapter.services)
+
+
+def _adapter(vendor: Vendor, kind: Kind) -> Adapter[Any] | None:
+    found: Adapter[Any] | None = getattr(vendor, kind)
+    return found
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _recogniser_row(one: Service) -> Sequence[str]:
+    facts: RecogniserFacts = one.facts
+    limits = [facts.limits, facts.with_option]
+    return (
+        one.vendor,
+        _models(facts),
+        _languages(facts),
+        _answer(facts.word_times),
+        _answer(facts.turn_signals),
+        _answer(facts.tells_language),
+        _keyterms(facts, one.adapter.keyterms),
+        "; ".join(filter(None, limits)),
+    )
+
+
+def _voice_row(one: Service) -> Sequence[str]:
+    facts: VoiceFacts = one.facts
+    reads = _answer(one.adapter.reads_figures)
+    return (
+        *(one.vendor, _models(facts), _languages(facts), _answer(facts.word_times), reads),
+        *(facts.pronunciations, facts.limits),
+    )
+
+
+def _model_row(one: Service) -> Sequence[str]:
+    facts: ModelFacts = one.facts
+    return one.vendor, facts.name, _answer(facts.tools), _answer(facts.tells_cached), facts.limits
+
+
+def _models(facts: RecogniserFacts | VoiceFacts) -> str:
+    names = ", ".join(f"`{one}…`" for one in facts.models if one)
+    return f"{facts.name} ({names})" if names else facts.name
+
+
+def _languages(facts: RecogniserFacts | VoiceFacts) -> str:
+    if not facts.languages:
+        return facts.other_languages
+    listed = " ".join(sorted(facts.languages))
+    counted = listed if len(facts.languages) < 8 else f"{len(facts.languages)}: {listed}"
+    return f"{counted}; {facts.other_languages}" if facts.other_languages else counted
+
+
+def _answer(fact: bool | None) -> str:
+    return {True: "yes", False: "no", None: "?"}[fact]
+
+
+def _keyterms(facts: RecogniserFacts, option: KeytermOption | None) -> str:
+    """How many, of which length together; and of which models, where that are not all of the family."""
+    if option is None:
+        return "no"
+    taking = [
+        one for one in option.models if any(one.startswith(name) or name.startswith(one) for name in facts.models)
+    ]
+    if not taking:
+        return "no"
+    counted = f"{option.most}, {option.most_characters:,} characters"
+    is_all = all(name.startswith(tuple(taking)) for name in facts.models)
+    return counted if is_all else f"{counted} ({', '.join(f'`{one}…`' for one in taking)})"
+
+
+def _overlap(first: str, second: str) -> bool:
+    """Whether names can begin with both."""
+    return first.startswith(second) or second.startswith(first)
+
+
+def _price_rows(shipped: Sequence[ShippedProvider]) -> Iterator[Sequence[str]]:
+    for provider in sorted(shipped, key=lambda one: one.provider):
+        if provider.price_source:
+            for kind, models in provider.cost_per_unit.items():
+                prices = "; ".join(f"{_escape(model)} {_price(price)}" for model, price in models.items())
+                yield provider.provider, _NAMES[kind], prices, provider.priced_in or "?", provider.price_source
+
+
+def _escape(model: str) -> str:
+    return "\\*" if model == "*" else f"`{model}`"
+
+
+def _price(price: Price) -> str:
+    if price.unit == "million_tokens":
+        cached = "" if price.cached_input is None else f" ({price.cached_input} cached)"
+        return f"{price.input}{cached} and {price.output} a million tokens"
+    return f"{price.price} a {price.unit.replace('_', ' ')}"
+
+
+def _pipecat_rows() -> Iterator[Sequence[str]]:
+    """What no provider of the catalogue reaches by an adapter of ours, by the module of the services."""
+    native = {(one.provider.partition("-")[0], kind) for one in read_providers() for kind in one.kinds}
+    services: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, service in read_catalogue().services.items():
+        found = _MODULE.match(name)
+        if found and (found[1], service.kind) not in native:
+            services[found[1]][service.kind].append(name.rpartition(".")[2])
+    for vendor in sorted(services):
+        kinds = (services[vendor].get(kind, []) for kind in ("stt", "llm", "tts"))
+        yield vendor, *(", ".join(f"`{one}`" for one in sorted(names)) for names in kinds)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(make_page())
