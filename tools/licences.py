@@ -54,10 +54,11 @@ def locked_packages(lock: str) -> Iterator[tuple[str, str]]:
 
 def stated_licence(metadata: PackageMetadata) -> str:
     """What a package says of itself; empty where it says nothing."""
-    expression = metadata.get("License-Expression")
+    (expression,) = metadata.get_all("License-Expression") or [""]
+    (text,) = metadata.get_all("License") or [""]
     classifiers = [one for one in metadata.get_all("Classifier") or [] if one.startswith("License :: ")]
     named = [one.rpartition(" :: ")[2] for one in classifiers if one.count(" :: ") > 1]
-    return str(expression or " AND ".join(named) or (metadata.get("License") or "").partition("\n")[0].strip())
+    return str(expression or " AND ".join(named) or text.partition("\n")[0].strip())
 
 
 def licence_of(name: str, policy: Policy) -> str:
