@@ -1,6 +1,6 @@
 # Every target creates the virtual environment if it is missing (.venv, or VENV=FOLDER); `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check pythons format bench rehearse listen seed-load client lock schema help
+.PHONY: setup demo test check pythons format bench rehearse listen seed-load client audit sbom lock schema help
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -58,6 +58,12 @@ seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; measu
 client: $(STAMP) ## write the Python client to var/client; builds, installs and tries it
 	$(PY) -m vocalized client --language python --output var/client
 	$(PY) -m tools.client_package
+
+audit: $(STAMP) ## known faults in the packages of the images, and their licences; needs the internet
+	@tools/supply.sh audit
+
+sbom: $(STAMP) ## write var/sbom: the images' packages as CycloneDX, and their licences
+	@tools/supply.sh sbom
 
 lock: $(STAMP) ## write requirements/*.txt from pyproject.toml
 	@tools/lock.sh

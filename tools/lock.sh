@@ -15,3 +15,6 @@ done
     echo "# Written by \`make lock\`; don't edit."
     echo "uv>=0.9" | .venv/bin/python -m uv pip compile -q --universal --no-header --no-annotate --generate-hashes -
 } > requirements/installer.txt
+# Not of the images: what `make audit` and `make sbom` run, in an environment of its own.
+printf 'pip-audit>=2.10\ncyclonedx-bom>=7.5\n' | .venv/bin/python -m uv pip compile --universal --python-version 3.11 \
+    --no-header --no-annotate --generate-hashes --output-file requirements/audit.txt - > /dev/null

@@ -2,7 +2,7 @@
 
 from multidict import CIMultiDict, MultiMapping
 
-CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 YEAR_S = 31_536_000
 
 

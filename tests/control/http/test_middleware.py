@@ -45,7 +45,8 @@ async def test_every_response_has_security_headers(api: Api, path: str) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cache-Control"] == "no-store"
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    for directive in ("base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'"):
+        assert directive in headers["Content-Security-Policy"]
     assert "Strict-Transport-Security" not in headers
     assert "aiohttp" not in headers["Server"]
 
