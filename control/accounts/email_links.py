@@ -18,6 +18,7 @@ from control.accounts.model import OwnPassword
 from control.accounts.password_rules import require_strong_password
 from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
+from control.accounts.second_factors import SecondFactors
 from control.accounts.sessions import Sessions
 from control.accounts.sign_in_throttle import SignInThrottle
 from control.accounts.tokens import new_token, token_hash
@@ -42,6 +43,7 @@ class EmailLinks:
         throttle: SignInThrottle,
         sessions: Sessions,
         limits: LetterLimits,
+        second_factors: SecondFactors,
     ) -> None:
         self._policy = policy
         self._sealer = sealer
@@ -50,6 +52,7 @@ class EmailLinks:
         self._throttle = throttle
         self._sessions = sessions
         self._limits = limits
+        self._second_factors = second_factors
 
     async def send_verification(self, db: Connection, user_id: UUID, now: datetime) -> None:
         """Sends a link that confirms the address, unless it is confirmed already. Raises TooManyRequests
@@ -96,14 +99,16 @@ class EmailLinks:
         await self._email_queue.enqueue(db, password_reset_email(user.email, link, self._policy.reset_s // 60))
 
     async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
-        """Sets a new password and ends all sessions. Raises Invalid (token_invalid; weak_password, after which the
-        token is still valid)."""
+        """Sets a new password and ends all sessions; of an address that nobody confirmed, the second factor goes,
+        too. Raises Invalid (token_invalid; weak_password, after which the token is still valid)."""
         used = await store.use_token(db, token_hash(token), "reset_password", now)
         user = await store.lock(db, used[0]) if used else None
         if used is None or user is None or not user.is_active or user.email != used[1]:
             raise _link_invalid()
         require_strong_password(password, email=user.email, name=user.name, param="new_password")
         await store.set_password(db, user.id, await self._passwords.hash(password), now)
+        if not user.is_verified:  # somebody else may have made the account, to lock the address's owner out of it
+            await self._second_factors.forget(db, user.id, now)
         await store.set_verified(db, user.id, user.email, now)
         await store.drop_tokens(db, user.id, "reset_password")
         await self._sessions.end_all(db, user.id, "password reset", now)

@@ -61,6 +61,7 @@ class Accounts:
         self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
         self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
         self.letter_limits = LetterLimits(platform)
+        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
         self.email_links = EmailLinks(
             policy=policy,
             sealer=sealer,
@@ -69,9 +70,9 @@ class Accounts:
             throttle=throttle,
             sessions=self._sessions,
             limits=self.letter_limits,
+            second_factors=self.second_factors,
         )
         self.user_administration = UserAdministration(self._sessions)
-        self.second_factors = SecondFactors("user", throttle, sealer, policy.issuer)
         self.own = _make_own_account("user", throttle, passwords, self.second_factors, policy)
         staff_factors = SecondFactors("admin", throttle, sealer, policy.issuer)
         self.admins = AdminAccounts(

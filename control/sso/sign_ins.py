@@ -179,7 +179,9 @@ class SsoSignIns:
 
     async def _require_unknown(self, db: Connection, connection: SsoConnection, user: User) -> None:
         """Providers give an address to somebody else one day, who must not get the account of the person before."""
-        if await store.has_other_subject(db, connection.workspace_id, user.id):
+        workspace_id = connection.workspace_id
+        is_known = await store.has_identity(db, workspace_id, user.id)
+        if is_known and await self._workspaces.is_member(db, workspace_id, user.id):
             raise Forbidden(
                 "A member of the workspace with this address is known to its provider as somebody else; an owner "
                 "removes that member first.",

@@ -74,6 +74,10 @@ class Workspaces:
         seconds = await read_use.select_seconds(db, workspace_id, now)
         return Subscription(await self.limits(db, workspace_id), use, round(seconds / 60, 1))
 
+    async def is_member(self, db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
+        """Whether the user belongs to the workspace."""
+        return await store_members.select_role(db, workspace_id, user_id) is not None
+
     async def admit(self, db: Connection, actor: Actor, workspace_id: UUID, role: Role, now: datetime) -> None:
         """Makes the actor a member, unless they are one: their workspace's own provider signed them in. Enters the
         workspace's scope. Raises NotFound, Conflict (member_limit)."""

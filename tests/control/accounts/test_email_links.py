@@ -5,9 +5,17 @@ from datetime import timedelta
 
 import pytest
 
+from control.accounts import totp
 from control.accounts.email_links import PASSWORD_RESET_JOB
 from shared.errors import Invalid, TooManyRequests, Unauthorised
-from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, link_token, new_address
+from tests.control.accounts.accounts_platform import (
+    NOW,
+    PASSWORD,
+    AccountsPlatform,
+    FixedOrigin,
+    link_token,
+    new_address,
+)
 
 NEW = "another fine pass phrase"
 
@@ -74,6 +82,21 @@ async def test_reset_sets_the_password_and_ends_all_sessions(platform: AccountsP
         await platform.sign_in(email)
     assert (await platform.sign_in(email, NEW)).user.is_verified  # the link confirmed the address, too
     assert [message["Subject"] for message in await platform.send_emails()] == ["Your password was changed"]
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_reset_removes_a_second_factor_of_before_the_address_was_confirmed(
+    platform: AccountsPlatform, is_confirmed: bool
+) -> None:
+    user, factors = (await platform.sign_up()).user, platform.accounts.second_factors
+    if is_confirmed:
+        await verify(platform, await emailed_token(platform, user.email))
+    secret = (await platform.transact(lambda db: factors.offer(db, user.id, user.email, NOW))).secret
+    code = totp.code_at(secret, NOW)
+    await platform.transact(lambda db: factors.confirm(db, user.id, code, FixedOrigin(), NOW))
+    await request_reset(platform, user.email)
+    await reset(platform, await emailed_token(platform, user.email))
+    assert (await platform.transact(lambda db: factors.state(db, user.id))).is_enabled == is_confirmed
 
 
 async def test_reset_clears_the_sign_in_lock(platform: AccountsPlatform) -> None:
