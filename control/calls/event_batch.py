@@ -70,7 +70,7 @@ class JoinRecordingsJob(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
-    """An event as read from the stream. entry: its id there. line: its bytes."""
+    """An event as read from the stream. entry: its id there. line: its bytes. proof: as EventEntry has it."""
 
     entry: str
     line: bytes
@@ -78,6 +78,7 @@ class IncomingEvent:
     seq: int
     at: datetime
     envelope: EventEnvelope
+    proof: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from control.db.pool import Pool, PoolExhausted
 from control.db.scope import enter_platform
 from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, BusUnavailable, map_redis_error
-from shared.bus.events import EventEntry, EventStream
+from shared.bus.events import EventEntry, EventStream, entry_fields
 from shared.bus.vouchers import ForgedEntry
 from shared.events import SEQ_PER_LEG
 
@@ -157,7 +157,7 @@ class _Consumer:
 
     def _parse(self, entry: EventEntry) -> IncomingEvent:
         """Raises EventUnreadable, also for an event that the node with the call's stream has not written."""
-        event = parse_event(entry.id, entry.line)
+        event = replace(parse_event(entry.id, entry.line), proof=entry.proof)
         if self._authority is not None:
             leg = event.seq // SEQ_PER_LEG
             try:
@@ -184,7 +184,7 @@ class _Consumer:
     async def _store_halves(self, events: Sequence[IncomingEvent], reason: str) -> list[str]:
         """Finds the events that cannot be stored by halving the batch, and stores the others."""
         if len(events) == 1:
-            await self._set_aside(EventEntry(events[0].entry, events[0].line), reason)
+            await self._set_aside(EventEntry(events[0].entry, events[0].line, events[0].proof), reason)
             return [events[0].entry]
         middle = len(events) // 2
         return [*await self._store(events[:middle]), *await self._store(events[middle:])]
@@ -206,10 +206,11 @@ class _Consumer:
         return [one.entry for one in events if one.entry not in waiting]
 
     async def _set_aside(self, entry: EventEntry, reason: str) -> None:
+        """Keeps it as it came, with its proof: moved back to the stream, it is checked again."""
         self._counts.set_aside += 1
         log.error("event.set_aside", entry=entry.id, reason=reason)
         async with map_redis_error():
-            await self._redis.xadd(ASIDE, {b"e": entry.line}, maxlen=KEPT_ASIDE, approximate=True)
+            await self._redis.xadd(ASIDE, entry_fields(entry.line, entry.proof), maxlen=KEPT_ASIDE, approximate=True)
 
     async def _pause(self, service: str, reason: str) -> None:
         self._counts.pauses += 1

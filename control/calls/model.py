@@ -107,6 +107,14 @@ class CarrierRecording:
     session_id: str = ""
 
 
+class StreamFollowed(Exception):
+    """Another request has given the call its next media stream meanwhile. leg: the number of its latest one."""
+
+    def __init__(self, leg: int) -> None:
+        super().__init__(f"stream {leg} follows already")
+        self.leg = leg
+
+
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call that is not over, or has been so for less than a minute, or was transferred (see status): what decides

@@ -154,7 +154,8 @@ class Calls:
         self, db: Connection, open_call: OpenCall, checkpoint: Checkpoint | None, now: datetime
     ) -> AdmittedCall | RefusedCall:
         """The plan of the call's next media stream, which continues from the checkpoint: with an apology instead of the
-        greeting, or with why a transfer failed. Refused after MOST_LEGS streams, and for a call that is over."""
+        greeting, or with why a transfer failed. Refused after MOST_LEGS streams, and for a call that is over. Raises
+        StreamFollowed."""
         agent = await self._agents.find_by_agent(
             db, open_call.workspace_id, open_call.agent_id, open_call.agent_version
         )
@@ -162,7 +163,7 @@ class Calls:
         if agent is None or not agent.may_run:
             return make_refusal("suspended", language, open_call.call_id)
         text = transfer_failed_text(language) if open_call.returned is not None else None
-        leg = await store.increment_leg(db, open_call.call_id)
+        leg = await store.increment_leg(db, open_call.call_id, open_call.leg)
         if not 0 < leg <= MOST_LEGS:
             return make_refusal("unusable", language, open_call.call_id, text)
         try:

@@ -10,7 +10,7 @@ from uuid import UUID
 from control.agents.variables import PlannedCall
 from control.calls.caller_identity import identify_caller
 from control.calls.details import decode_details, encode_details
-from control.calls.model import Direction, RefusalReason
+from control.calls.model import Direction, RefusalReason, StreamFollowed
 from control.calls.state import CallState
 from control.db.pool import Connection
 
@@ -113,7 +113,12 @@ _UPDATE_COSTS: Final = """
 # The number of a call's next media stream; no row for a call that is over.
 _INCREMENT_LEG: Final = """
     UPDATE calls SET details = jsonb_set(details, '{leg}', to_jsonb(coalesce((details->>'leg')::integer, 0) + 1))
-    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') RETURNING (details->>'leg')::integer
+    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND coalesce((details->>'leg')::integer, 0) = $2
+    RETURNING (details->>'leg')::integer
+"""
+_LATER_LEG: Final = """
+    SELECT (details->>'leg')::integer FROM calls
+    WHERE id = $1 AND status IN ('queued', 'ringing', 'in_progress') AND (details->>'leg')::integer > $2
 """
 
 # The media node of a call's stream.
@@ -258,10 +263,16 @@ async def update_costs(db: Connection, costs: Mapping[UUID, Decimal]) -> None:
     await db.execute(_UPDATE_COSTS, list(costs), list(costs.values()))
 
 
-async def increment_leg(db: Connection, call_id: UUID) -> int:
-    """Counts a further media stream of the call; returns its number, -1 when the call is over."""
-    leg = await db.fetchval(_INCREMENT_LEG, call_id)
-    return -1 if leg is None else int(leg)
+async def increment_leg(db: Connection, call_id: UUID, after: int) -> int:
+    """Counts the media stream that follows stream `after` of the call; returns its number, -1 when the call is over.
+    Raises StreamFollowed."""
+    leg = await db.fetchval(_INCREMENT_LEG, call_id, after)
+    if leg is not None:
+        return int(leg)
+    later = await db.fetchval(_LATER_LEG, call_id, after)
+    if later is not None:
+        raise StreamFollowed(int(later))
+    return -1
 
 
 async def append_leg(db: Connection, call_id: UUID, leg: int, node_id: str, stream: str = "") -> None:

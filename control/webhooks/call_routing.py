@@ -78,7 +78,7 @@ class CallRouting:
     ) -> tuple[AdmittedCall | RefusedCall, Collection[str]]:
         """Returns the plan of the call's next leg, made from its last checkpoint, and the ids of nodes to avoid: of a
         call whose stream was lost, or whose transfer led back to the agent.
-        language: see `refuse_cut_off`."""
+        language: see `refuse_cut_off`. Raises StreamFollowed."""
         media = self.services.media_assignment
         try:
             async with asyncio.timeout(self.timeout_s):

@@ -38,7 +38,7 @@ class EventStream:
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for line in lines:
                 proof, event = split_line(line)
-                pipe.xadd(STREAM, {_FIELD: event, _PROOF: proof} if proof else {_FIELD: event})
+                pipe.xadd(STREAM, entry_fields(event, proof))
             await pipe.execute()
 
     async def create_group(self) -> None:
@@ -83,6 +83,11 @@ def split_line(line: bytes) -> tuple[bytes, bytes]:
         return b"", line
     proof, _, event = line.partition(b" ")
     return (proof, event) if event else (b"", line)
+
+
+def entry_fields(line: bytes, proof: bytes) -> dict[Any, Any]:
+    """An entry of the stream. line, proof: as EventEntry has them."""
+    return {_FIELD: line, _PROOF: proof} if proof else {_FIELD: line}
 
 
 def _entries(found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[EventEntry]:

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from control.calls.announcements import make_busy_refusal, make_refusal
-from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
+from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
 from control.calls.policy import TRANSFER_S
 from control.calls.service import Calls
 from control.calls.transfer_check import may_transfer
@@ -135,8 +135,7 @@ class CallCommands:
             # The repeated end of an earlier stream: the call has another one since.
             log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
             return None
-        resumed, lost_nodes = await self._routing.resume(call, now)
-        return await self.connect_agent(event, resumed, now, lost_nodes)
+        return await self._resume(event, call, now)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
         """Hangs up a call that no media node carries, unless its caller is connected with the target of a transfer, or
@@ -165,7 +164,15 @@ class CallCommands:
         if call.leg not in call.transfer_failures and await self._is_streaming(call.call_id, call.leg):
             return None  # a repeat: the call has another stream since
         log.info("transfer.returned", carrier="telnyx", call_id=str(call.call_id), failure=call.returned)
-        resumed, lost_nodes = await self._routing.resume(call, now)
+        return await self._resume(event, call, now)
+
+    async def _resume(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
+        try:
+            resumed, lost_nodes = await self._routing.resume(call, now)
+        except StreamFollowed as followed:
+            # Another event about the same loss was faster, and connects the call.
+            log.info("call.already_streaming", call_id=str(call.call_id), leg=followed.leg)
+            return None
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:

@@ -13,7 +13,7 @@ from aiohttp import web
 from control.agents.destinations import is_ordinary_destination
 from control.calls.announcements import transfer_failed_text
 from control.calls.media_assignment import StreamTarget
-from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
+from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall, StreamFollowed
 from control.calls.policy import TRANSFER_S
 from control.calls.transfer_check import may_transfer
 from control.carriers.locales import locale
@@ -39,6 +39,8 @@ _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
 _FAILURES: Final[Mapping[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer"}
 # A blocked caller is told nothing. To the others Twilio plays that the number is not in service (docs: TwiML <Reject>).
 _NEEDS_NO_WORDS: Final = frozenset({"blocked", "unknown_number", "suspended"})
+# How often a request looks for what the same request is given.
+_POLL_S: Final = 0.025
 log = structlog.get_logger()
 
 
@@ -144,7 +146,7 @@ class TwilioCalls:
     async def _prepare_transfer(self, call: OpenCall, outcome: StreamOutcome, now: datetime) -> bool:
         """Whether the transfer may be carried out: to a conference only while the target waits in it, to a number only
         where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without a database it
-        is carried out."""
+        is carried out, unless the number alone forbids it."""
         calls = self._services.calls
 
         async def prepare(db: Connection) -> bool:
@@ -161,7 +163,7 @@ class TwilioCalls:
         except Exception as error:
             if not is_database_unavailable(error):
                 raise
-            return True
+            return bool(outcome.conference) or is_ordinary_destination(outcome.number)
 
     async def _load_call(self, form: TwilioForm, now: datetime) -> OpenCall | None:
         async def store_and_load(db: Connection) -> OpenCall | None:
@@ -185,15 +187,35 @@ class TwilioCalls:
     async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
         """Asked again about a stream that was resumed before, because Twilio repeats the request or somebody replays a
         captured one, the answer is the same, and its ticket can be used once."""
-        if form.leg < call.leg and call.returned is None:
-            with suppress(BusUnavailable):
-                known = await self._services.media_assignment.find_assignment(call.call_id, call.leg)
-                if known is not None:
-                    return self._stream_to(known, call.call_id, call.leg, locale(form.language))
-        resumed, lost_nodes = await self._routing.resume(call, now, form.language)
+        if form.leg < call.leg and (known := await self._find_stream(call, call.leg)) is not None:
+            return self._stream_to(known, call.call_id, call.leg, locale(form.language))
+        try:
+            resumed, lost_nodes = await self._routing.resume(call, now, form.language)
+        except StreamFollowed as followed:
+            stream = await self._wait_for_stream(call, followed.leg)
+            return self._stream_to(stream, call.call_id, followed.leg, locale(form.language))
         if isinstance(resumed, RefusedCall):
             return self._refuse(resumed, now)
         return await self._connect_stream(resumed, now, lost_nodes)
+
+    async def _find_stream(self, call: OpenCall, leg: int) -> StreamTarget | None:
+        """What a stream of the call was assigned to; None also while Redis is unavailable."""
+        with suppress(BusUnavailable):
+            return await self._services.media_assignment.find_assignment(call.call_id, leg)
+        return None
+
+    async def _wait_for_stream(self, call: OpenCall, leg: int) -> StreamTarget:
+        """The stream that the same request, sent at the same moment, is being given. Raises TimeoutError when it gets
+        none, because no node has room, or Redis is unavailable."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._routing.timeout_s
+        found = await self._find_stream(call, leg)
+        while found is None and loop.time() < until:
+            await asyncio.sleep(_POLL_S)
+            found = await self._find_stream(call, leg)
+        if found is None:
+            raise TimeoutError
+        return found
 
     async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
         """The URL names our call, so its outcome can be read from the bus. Raises `error` where there is none: only

@@ -23,9 +23,8 @@ from control.calls.model import AdmittedCall, CarrierStatus
 from control.calls.stream_end import STREAM_ENDED, StreamEndedJob
 from control.carriers.model import CarrierName
 from control.carriers.registry import Carriers
-from shared.bus.authority import BusAuthority
 from shared.bus.client import bus_client
-from shared.bus.events import STREAM, EventStream, prove_line
+from shared.bus.events import STREAM, EventStream
 from shared.events import (
     SEQ_PER_LEG,
     CallEnded,
@@ -39,7 +38,7 @@ from shared.events import (
     encode_event,
 )
 from shared.ids import new_id
-from tests.control.calls.call_platform import KEYS, NOW, CallPlatform, FakeCarrier, later
+from tests.control.calls.call_platform import NOW, CallPlatform, FakeCarrier, later
 from tests.control.calls.consumed_events import (
     FAST_PACE,
     STARTED_AT,
@@ -383,18 +382,3 @@ async def test_hangup_of_a_call_that_telnyx_ended_succeeds(platform: CallPlatfor
     )
     await platform.in_platform(lambda db: write_events(db, [media_event]))
     assert not [job for job in await platform.job_payloads(HANG_UP) if b"hung-up-already" in job]
-
-
-async def test_invented_events_are_set_aside_and_those_of_the_calls_node_are_stored(platform: CallPlatform) -> None:
-    """Who can write to Redis, and who has another call's voucher, cannot put words into a call's mouth."""
-    _, call = await admit_call(platform)
-    keys, call_id, reported = BusAuthority(KEYS), str(call.call_id), list[tuple[str, str]]()
-    voucher, others = keys.vouchers.issue(call_id, 0, "0-a-b"), keys.vouchers.issue(str(UUID(int=9)), 0, "0-a-b")
-    lines = conversation_events(call)
-    await send(platform, [lines[0], prove_line(lines[1], others), prove_line(lines[2], voucher)])
-    await send(platform, [prove_line(lines[2], keys.vouchers.issue(call_id, 1, "0-a-b"))])
-    keys.report = lambda *forged: reported.append(forged)
-    async with running_consumer(platform, authority=keys) as counts:
-        await wait_until_drained(platform)
-    assert (counts.written, counts.set_aside) == (1, 3)
-    assert reported == [("event", "unsigned"), ("event", "changed"), ("event", "other stream")]

@@ -1,5 +1,6 @@
 """Attacks of somebody who can write to Redis, or has a media node: each of them worked before."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.details import decode_details
 from shared.bus.checkpoints import Checkpoint, Checkpoints, StreamOutcome
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.live import LiveCall, LiveCalls
@@ -18,7 +20,7 @@ from shared.plan import CallPlan, HeardMessage
 from tests.control.webhooks.inbox.test_database_unavailable import database_unavailable
 from tests.platform.services import KEY
 from tests.platform.trust import make_identity
-from tests.platform.webhook_reply import WebhookReply
+from tests.platform.webhook_reply import PUBLIC_URL, WebhookReply
 from tests.platform.webhooks import WebhookPlatform, running_webhooks
 
 PREMIUM, HUMAN, HERE, ELSEWHERE = (
@@ -126,6 +128,16 @@ async def test_without_a_database_no_premium_number_is_dialled_either(attacked: 
     assert "Dial" not in answer.verbs and PREMIUM not in answer.text
 
 
+async def test_nor_where_the_rules_of_the_workspace_cannot_be_read(attacked: Attacked) -> None:
+    """The database fails between the call's row and the rules: what a number alone tells still holds."""
+    for sid, number, verbs in (("FA5b", PREMIUM, ["Say", "Hangup"]), ("FA5c", HUMAN, ["Dial"])):
+        reply, call_id, plan = await attacked.connect(sid)
+        await attacked.speak(call_id, StreamOutcome(0, number), voucher_of(plan))
+        async with database_unavailable(attacked.platform, "phone_numbers"):
+            answer = await attacked.ask(reply.action, sid)
+        assert answer.verbs == verbs and PREMIUM not in answer.text
+
+
 async def test_no_caller_is_led_to_a_host_of_somebody_elses(attacked: Attacked) -> None:
     """The registry holds an entry without a proof, one of a stranger's key, and a genuine one with another address."""
     redis, evil = attacked.platform.redis, "wss://evil.example.net"
@@ -156,6 +168,24 @@ async def test_a_captured_webhook_cannot_make_a_second_stream(attacked: Attacked
     replayed = await attacked.ask(reply.action, "FA8")
     assert (replayed.ticket, replayed.action) == (resumed.ticket, resumed.action)
     assert (await attacked.platform.call_row("FA8"))["id"] == call_id
+
+
+async def test_replays_at_the_same_moment_make_one_stream(attacked: Attacked) -> None:
+    """Whoever reads along sends the webhook once more before the first one is answered."""
+    reply, _, _ = await attacked.connect("FA10")
+    answers = await asyncio.gather(*(attacked.ask(reply.action, "FA10") for _ in range(4)))
+    assert len({(answer.ticket, answer.action) for answer in answers}) == 1
+    assert decode_details((await attacked.platform.call_row("FA10"))["details"]).leg == 1
+
+
+async def test_replays_after_a_failed_transfer_make_one_stream(attacked: Attacked) -> None:
+    reply, call_id, plan = await attacked.connect("FA11")
+    await attacked.speak(call_id, StreamOutcome(0, HUMAN), voucher_of(plan))
+    dialled = await attacked.ask(reply.action, "FA11")
+    failed = {"CallSid": "FA11", "CallStatus": "in-progress", "Direction": "inbound", "DialCallStatus": "busy"}
+    action = dialled.xml[0].attrib["action"].removeprefix(PUBLIC_URL)
+    answers = await asyncio.gather(*(attacked.platform.post_twilio(action, failed) for _ in range(4)))
+    assert answers[0].verbs == ["Connect"] and len({answer.ticket for answer in answers}) == 1
 
 
 async def test_a_revoked_node_gets_no_call_and_its_calls_go_on_elsewhere(attacked: Attacked) -> None:

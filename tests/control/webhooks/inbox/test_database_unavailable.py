@@ -17,8 +17,9 @@ from tests.platform.webhooks import WebhookPlatform, running_webhooks
 
 
 @asynccontextmanager
-async def database_unavailable(platform: WebhookPlatform) -> AsyncIterator[None]:
-    """Until the block ends, connections that store a webhook or read a call wait for a lock and are terminated."""
+async def database_unavailable(platform: WebhookPlatform, tables: str = "webhook_events, calls") -> AsyncIterator[None]:
+    """Until the block ends, connections that store a webhook or read a call wait for a lock and are terminated.
+    tables: those who use these, instead."""
 
     async def terminate_waiting() -> None:
         while True:
@@ -29,7 +30,7 @@ async def database_unavailable(platform: WebhookPlatform) -> AsyncIterator[None]
             await asyncio.sleep(0.02)
 
     async with platform.pool.transaction() as db:
-        await db.execute("LOCK TABLE webhook_events, calls IN ACCESS EXCLUSIVE MODE")
+        await db.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
         terminating = asyncio.create_task(terminate_waiting())
         try:
             yield
