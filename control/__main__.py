@@ -38,7 +38,7 @@ from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.db.logins import LoginRefused, set_passwords
 from control.db.migrate import MigrationFailed, migrate
-from control.db.resealing import TooManyLost
+from control.db.seal_renewal import TooManyLost
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, stop_signal
 from control.processes import run_processes, serve_api

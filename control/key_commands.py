@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from control.db.pool import Pool, open_pool
-from control.db.resealing import BATCH, PAUSE_S, ResealProgress, reseal_column
 from control.db.scope import enter_platform
+from control.db.seal_renewal import BATCH, PAUSE_S, ResealProgress, reseal_column
 from control.keys.sealed_columns import SEALED_COLUMNS
 from control.keys.settings import require_set
 from control.keys.store_revocations import upsert_revocation

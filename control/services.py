@@ -67,20 +67,20 @@ from shared.secrets import KEY_BYTES, Sealer
 from shared.storage import Storage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The domain services, which hold no state but connections, and the clients of what lies outside; made once per
     program."""
 
     accounts: Accounts
     workspaces: Workspaces
-    api_keys: ApiKeys
+    api_keys: ApiKeys = field(default_factory=ApiKeys)
     agents: Agents
-    templates: Templates
+    templates: Templates = field(default_factory=Templates)
     platform: Platform
-    analytics: Analytics
-    platform_analytics: PlatformAnalytics
-    workspace_analytics: WorkspaceAnalytics
+    analytics: Analytics = field(default_factory=Analytics)
+    platform_analytics: PlatformAnalytics = field(default_factory=PlatformAnalytics)
+    workspace_analytics: WorkspaceAnalytics = field(default_factory=WorkspaceAnalytics)
     call_exports: CallExports
     billing: Billing
     spend_guard: SpendGuard
@@ -93,7 +93,7 @@ class Services:
     call_analyser: CallAnalyser
     providers: ProviderAdministration
     workspace_providers: WorkspaceProviders
-    blocked_callers: BlockedCallers
+    blocked_callers: BlockedCallers = field(default_factory=BlockedCallers)
     do_not_call: DoNotCallList
     phone_codes: PhoneCodes
     spend_alarms: SpendAlarms
@@ -194,15 +194,11 @@ def _make_billing(
 
 
 def make_services(
-    sealer: Sealer,
-    policies: Policies,
-    passwords: Passwords,
-    outside: OutsideClients,
-    tokens: AccessTokens | None = None,
+    sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients, own: AccessTokens | None = None
 ) -> Services:
-    """sealer: of the vault keys. passwords: owns threads; the caller closes it. tokens: None in programs in which
-    nobody signs in; they have a key that nobody else knows."""
-    tokens = tokens or make_tokens(Sealer([os.urandom(KEY_BYTES)]), policies)
+    """sealer: of the vault keys. passwords: owns threads; the caller closes it. own: access tokens; None in
+    programs in which nobody signs in, for which they have a key that nobody else knows."""
+    tokens = own or make_tokens(Sealer([os.urandom(KEY_BYTES)]), policies)
     platform, guard = _make_platform(policies), EgressGuard(policies.egress_allow)
     mailer, checker = EmailQueue(sealer, policies.links, to_portal=policies.has_portal), KeyChecker(guard)
     accounts = _make_accounts(sealer, tokens, policies, passwords, platform, mailer)
@@ -213,13 +209,8 @@ def make_services(
     return Services(
         accounts=accounts,
         workspaces=workspaces,
-        api_keys=ApiKeys(),
         agents=agents,
-        templates=Templates(),
         platform=platform,
-        analytics=Analytics(),
-        platform_analytics=PlatformAnalytics(),
-        workspace_analytics=WorkspaceAnalytics(),
         call_exports=CallExports(policies.exports),
         billing=billing,
         spend_guard=SpendGuard(outside.bus, outside.authority.vouchers),
@@ -232,7 +223,6 @@ def make_services(
         call_analyser=CallAnalyser(policies.analysis, guard),
         providers=ProviderAdministration(sealer, checker),
         workspace_providers=WorkspaceProviders(workspaces, sealer, checker, standins=policies.agents.standins),
-        blocked_callers=BlockedCallers(),
         do_not_call=do_not_call,
         spend_alarms=SpendAlarms(platform, mailer),
         phone_codes=PhoneCodes(workspaces, platform, sealer, do_not_call, policies.agents.dangerous_countries),

@@ -93,10 +93,7 @@ def calls_tasks(
         PLACE_CALL: make_dial_job(pool, calls, carriers, DialQueue(pool, pacer)),
         HANG_UP: make_hangup_job(pool, carriers, media_assignment),
         **_carrier_jobs(pool, calls, carriers),
-        DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
-        FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
-        REDACT_RECORDINGS: make_redact_recordings_job(pool, storage),
-        JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
+        **_recording_jobs(pool, carriers, storage, delete_at_carrier),
     }
     consume = partial(
         consume_events,
@@ -107,6 +104,15 @@ def calls_tasks(
         counts=counts,
     )
     return WorkerTasks(handlers, duties, {"events": consume}, _LIMITS)
+
+
+def _recording_jobs(pool: Pool, carriers: Carriers, storage: Storage, delete_at_carrier: bool) -> dict[str, JobHandler]:
+    return {
+        DISCARD_RECORDINGS: make_discard_recordings_job(pool, carriers, storage),
+        FETCH_RECORDING: make_fetch_recording_job(pool, carriers, storage, delete=delete_at_carrier),
+        REDACT_RECORDINGS: make_redact_recordings_job(pool, storage),
+        JOIN_RECORDINGS: make_join_recordings_job(pool, storage),
+    }
 
 
 def _carrier_jobs(pool: Pool, calls: Calls, carriers: Carriers) -> dict[str, JobHandler]:

@@ -9,7 +9,7 @@ they hide. The audit log's seals are HMACs of digests that stand beside them: `a
 from typing import Final
 
 from control.accounts.second_factors import TOTP_PURPOSES
-from control.db.resealing import SealedColumn
+from control.db.seal_renewal import SealedColumn
 from control.integrations.model import CLIENT_SECRET_PURPOSE, CREDENTIALS_PURPOSE
 from control.outbound_webhooks.secret_safe import WEBHOOK_SECRET_PURPOSE
 from control.privacy.caller_deletions import PURPOSE as CALLER_PURPOSE

@@ -9,7 +9,7 @@ from shared.key_sets import BUS_KEYS, KeySetError, KeySets, make_key_sets
 from shared.secrets import Sealer
 
 
-class KeySetSettings(Protocol):
+class GivenKeys(Protocol):
     """The settings of keys."""
 
     token_keys: SecretStr
@@ -18,7 +18,7 @@ class KeySetSettings(Protocol):
     secret_keys: SecretStr
 
 
-def read_key_sets(settings: KeySetSettings) -> KeySets:
+def read_key_sets(settings: GivenKeys) -> KeySets:
     """Raises KeySetError."""
     return make_key_sets(
         tokens=settings.token_keys.get_secret_value(),

@@ -15,8 +15,8 @@ from urllib.parse import quote_plus, urlencode
 import jwt
 
 from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorRequest, VendorUnreachable
-from control.sso.key_sets import KeySets
 from control.sso.model import SsoPerson
+from control.sso.signing_keys import SigningKeys
 from shared.egress import EgressRefused
 
 # Signatures by keys that the provider publishes; never `none`, nor one by the client's secret, which we share.
@@ -89,7 +89,7 @@ class OpenIdClient:
 
     def __init__(self, http: VendorHttp) -> None:
         self._http = http
-        self._keys = KeySets(self._fetch_keys)
+        self._keys = SigningKeys(self._fetch_keys)
 
     async def discover(self, issuer: str, owner: str) -> ProviderMetadata:
         """The provider's metadata (OpenID Connect Discovery, 4). Raises ProviderRefused."""

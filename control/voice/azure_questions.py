@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 from control.voice.speech_question import WORD, SpeechQuestion
 from shared.azure_speech import find_base_url
-from shared.vendor_options import AZURE_REGION, AZURE_VOICE_ID
+from shared.cloud_speech_options import AZURE_REGION, AZURE_VOICE_ID
 
 _SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _FORMAT: Final = "raw-8khz-8bit-mono-mulaw"

@@ -25,10 +25,10 @@ from control.voice.vendor_words import read_words, redact
 from control.voice.vendors import VENDORS
 from shared.azure_speech import find_base_url
 from shared.chat_dialects import STATUS_OF_CODE
+from shared.cloud_speech_options import AZURE_REGION
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from shared.google_account import read_account
-from shared.vendor_options import AZURE_REGION
 
 MAX_ERROR_BYTES: Final = 4_096
 # Events before the first word: a server may send empty ones, and comments while it computes.

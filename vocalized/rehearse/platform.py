@@ -152,17 +152,15 @@ async def running_platform(
         bus = await running.enter_async_context(aclosing(bus_client(redis_url, BUS_S)))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
         settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape)
-        if python != Path(sys.executable):
-            settings = share_one_set(settings)
-        config = _network_config(ports, keys)
-        network = await running.enter_async_context(phone_network(config, ports.carrier))
+        settings = settings if python == Path(sys.executable) else share_one_set(settings)
+        network = await running.enter_async_context(phone_network(_network_config(ports, keys), ports.carrier))
         await migrate_database(root, settings, python)
         programs = ProgramFactory(Programs(root, state or folder, python), settings)
         api_port = free_port() if shape.balanced else ports.control
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
         api, workers = programs.api(api_port), [programs.worker(ports.worker)]
-        workers += [programs.worker(free_port(), f"worker-{number}") for number in range(1, shape.workers)]
-        nodes = [programs.node(f"media-{number}", port) for number, port in enumerate(ports.media)]
+        workers += [programs.worker(free_port(), f"worker-{one}") for one in range(1, shape.workers)]
+        nodes = [programs.node(f"media-{one}", port) for one, port in enumerate(ports.media)]
         await _start_programs(running, [api, *workers, *nodes])
         staff = await sign_in_staff(session, ports.control_url, database_url)
         agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model, language=shape.language)
@@ -174,7 +172,7 @@ async def running_platform(
             settings=settings,
             bus=EventStream(bus),
             network=network,
-            network_config=config,
+            network_config=_network_config(ports, keys),
             postgres=postgres,
             valkey=valkey,
             balancer=balancer,

@@ -22,8 +22,8 @@ from media.providers.vendors.azure_wire import QueryItem, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
 from shared.azure_speech import find_base_url
+from shared.cloud_speech_options import AZURE_KEYTERMS, AzureSpeechToTextOptions, AzureTextToSpeechOptions
 from shared.plan import LONGEST_KEYTERM
-from shared.vendor_options import AZURE_KEYTERMS, AzureSpeechToTextOptions, AzureTextToSpeechOptions
 
 # The service ends a connection that is idle for 180 s, and any after 600 s.
 _MAX_AGE_S: Final = 170.0

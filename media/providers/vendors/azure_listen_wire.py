@@ -19,7 +19,7 @@ from media.providers.spoken_language import read_language
 from media.providers.vendors.azure_messages import AzureMessage
 from media.providers.vendors.azure_wire import TICKS_PER_MS
 from media.providers.vendors.deepgram_transcript import TranscribedResult, TranscribedSegment
-from shared.vendor_options import AzureSegmentation
+from shared.cloud_speech_options import AzureSegmentation
 
 PATH: Final = "/speech/recognition/conversation/cognitiveservices/v1"
 # Languages are told apart by this one only.

@@ -14,13 +14,13 @@ from media.providers.vendors.google_recognition_stream import StreamOpener
 from media.providers.vendors.google_speech_wire import find_locale, make_address, make_recogniser_config
 from media.providers.vendors.google_voice import GoogleSpeaker, GoogleTextToSpeech
 from media.providers.wait_history import UsualWait
-from shared.google_account import AccountInvalid, ServiceAccount, read_account
-from shared.vendor_options import (
+from shared.cloud_speech_options import (
     GOOGLE_RECOGNITION_URL,
     GOOGLE_VOICE_URL,
     GoogleSpeechToTextOptions,
     GoogleTextToSpeechOptions,
 )
+from shared.google_account import AccountInvalid, ServiceAccount, read_account
 
 # It refuses phrases ("Recognizer does not support feature", pipecat's table).
 _WITHOUT_KEYTERMS: Final = "telephony"

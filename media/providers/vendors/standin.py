@@ -27,11 +27,7 @@ from media.providers.ports import (
 )
 from media.providers.vendor import Adapter, ProviderSetup, Vendor
 from media.providers.word_timing import spread_words, timing_length
-from shared.vendor_options import (
-    StandinLanguageModelOptions,
-    StandinSpeechToTextOptions,
-    StandinTextToSpeechOptions,
-)
+from shared.vendor_options import StandinLanguageModelOptions, StandinSpeechToTextOptions, StandinTextToSpeechOptions
 
 # Vendors produce speech faster than it is spoken.
 SPEED: Final = 4.0

@@ -117,18 +117,7 @@ class NodeServices:
             resources.provider_health, ProviderHealthStates(redis, options.node_id), metrics
         )
         self._time_limits = TimeLimits(GrantedTimes(redis), self._heartbeats, metrics)
-        self.records = BusCallRecordStore(
-            RecordServices(
-                node_id=options.node_id,
-                identity=identity,
-                disk=disk,
-                folder=self._folder,
-                publisher=self._publisher,
-                checkpoints=self._checkpoints,
-                heartbeats=self._heartbeats,
-                uploads=self._uploads,
-            )
-        )
+        self.records = self._make_records(resources)
         self.plans = TicketPlans(Tickets(redis, unsigned, identity), gate)
         self._services = (
             self._publisher,
@@ -139,6 +128,20 @@ class NodeServices:
             self.requests,
             self._recovery,
             self._provider_health,
+        )
+
+    def _make_records(self, resources: NodeResources) -> BusCallRecordStore:
+        return BusCallRecordStore(
+            RecordServices(
+                node_id=self._options.node_id,
+                identity=resources.identity,
+                disk=resources.disk,
+                folder=self._folder,
+                publisher=self._publisher,
+                checkpoints=self._checkpoints,
+                heartbeats=self._heartbeats,
+                uploads=self._uploads,
+            )
         )
 
     def start(self, calls: Callable[[], int]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from control.__main__ import main
 from control.db.pool import open_pool
-from control.db.resealing import SealedColumn, TooManyLost, reseal_column
+from control.db.seal_renewal import SealedColumn, TooManyLost, reseal_column
 from control.keys.revocations import load_revocations
 from control.keys.sealed_columns import SEALED_COLUMNS
 from shared.bus.authority import BusAuthority
@@ -73,7 +73,7 @@ async def test_values_that_no_key_opens_are_told_and_stay(database_url: str, mon
     async with open_pool(database_url, size=1) as pool:
         found = [one async for one in reseal_column(pool, Sealer([NEW, OLD]), PROVIDERS, batch=2, pause_s=0)]
         assert (found[-1].resealed, found[-1].lost, found[-1].left) == (0, 3, 0)
-        monkeypatch.setattr("control.db.resealing.MOST_LOST", 1)
+        monkeypatch.setattr("control.db.seal_renewal.MOST_LOST", 1)
         with pytest.raises(TooManyLost):
             [one async for one in reseal_column(pool, Sealer([NEW]), PROVIDERS, batch=2, pause_s=0)]
     assert len(await opened(database_url, Sealer([LOST]))) == 3
@@ -83,7 +83,7 @@ async def test_the_command_tells_that_the_list_of_keys_is_likely_wrong(
     keys: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await seal_providers(database_url, Sealer([LOST]), 3)
-    monkeypatch.setattr("control.db.resealing.MOST_LOST", 1)
+    monkeypatch.setattr("control.db.seal_renewal.MOST_LOST", 1)
     assert await in_thread(["keys", "rotate", "--pause", "0"]) == 1
     assert "providers.api_key: no key opens 3 values" in capsys.readouterr().err
 

@@ -12,7 +12,6 @@ import pytest
 from joserfc.jwk import ECKey
 
 from control.integrations.vendor_http import VendorHttp
-from control.sso.key_sets import KeySets
 from control.sso.model import SsoPerson
 from control.sso.openid import (
     ClientAccount,
@@ -22,6 +21,7 @@ from control.sso.openid import (
     SignInRefused,
     make_authorize_url,
 )
+from control.sso.signing_keys import SigningKeys
 from shared.egress import EgressGuard
 from tests.control.sso.forging_peer import ForgingPeer, forging_peer, new_key
 
@@ -148,7 +148,7 @@ async def test_what_is_no_token_is_refused(peer: ForgingPeer) -> None:
 async def test_rotated_keys_are_fetched_when_a_token_names_one(peer: ForgingPeer) -> None:
     now = [0.0]
     client = make_client()
-    client._keys = KeySets(client._fetch_keys, clock=lambda: now[0])
+    client._keys = SigningKeys(client._fetch_keys, clock=lambda: now[0])
     peer.token = peer.sign(claims(peer))
     await complete(peer, client)
     await complete(peer, client)

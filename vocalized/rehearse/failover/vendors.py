@@ -191,7 +191,17 @@ async def running_accounts(
     deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
     soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
     google_speech = SimulatedGoogleSpeech(make_ear=make_ear)
-    accounts = VendorAccounts(assemblyai, azure, deepgram, cartesia, elevenlabs, grok, soniox, google_speech, models)
+    accounts = VendorAccounts(
+        assemblyai=assemblyai,
+        azure=azure,
+        deepgram=deepgram,
+        cartesia=cartesia,
+        elevenlabs=elevenlabs,
+        grok=grok,
+        soniox=soniox,
+        google_speech=google_speech,
+        models=models,
+    )
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:

@@ -14,7 +14,7 @@ from media.providers.vendor import ProviderSetup
 from media.providers.vendors.azure import VENDOR
 from media.providers.vendors.azure_recogniser import AzureListener, AzureSpeechToText
 from media.providers.vendors.azure_requests import MOST_KEPT_BYTES
-from shared.vendor_options import AzureSpeechToTextOptions
+from shared.cloud_speech_options import AzureSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.azure import SimulatedAzure
 from simulator.vendors.azure_recogniser import ListenTiming, find_phrases

@@ -16,7 +16,7 @@ from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.vendor import ProviderSetup
 from media.providers.vendors.azure import VENDOR
 from media.providers.vendors.azure_speech import AzureTextToSpeech
-from shared.vendor_options import AzureTextToSpeechOptions
+from shared.cloud_speech_options import AzureTextToSpeechOptions
 from simulator.carrier.mulaw import decode
 from simulator.vendors.azure import SimulatedAzure
 from simulator.vendors.faults import Fault

@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from media.providers.ports import TimedWord
 from media.providers.vendors import google_speech_pb2 as pb
 from media.providers.vendors.google_speech_wire import StreamReader, find_locale, make_address
-from shared.vendor_options import GOOGLE_RECOGNITION_URL
+from shared.cloud_speech_options import GOOGLE_RECOGNITION_URL
 
 EVENT = pb.StreamingRecognizeResponse.SpeechEventType
 

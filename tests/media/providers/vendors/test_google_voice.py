@@ -16,7 +16,7 @@ from media.providers.vendor import Preparable, ProviderSetup
 from media.providers.vendors.google_speech import VENDOR
 from media.providers.vendors.google_speech_wire import strip_wave
 from media.providers.vendors.google_voice import MAX_TEXT_BYTES, split_text
-from shared.vendor_options import GoogleTextToSpeechOptions
+from shared.cloud_speech_options import GoogleTextToSpeechOptions
 from simulator.vendors.faults import Fault
 from simulator.vendors.google_speech import SimulatedGoogleSpeech
 from simulator.vendors.voice import words

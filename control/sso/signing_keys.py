@@ -25,7 +25,7 @@ class _KeySet:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class KeySets:
+class SigningKeys:
     """fetch: the document at an address, on behalf of a workspace."""
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float] | None = None) -> None:
