@@ -76,9 +76,8 @@ class SignInThrottle:
         verdict = await self._passwords.check(known, password)
         if not verdict.is_correct:
             raise await self.count_failure(db, attempt, now)
-        await self.refuse_locked(
-            db, attempt, now
-        )  # concurrent guesses may have locked it: they must not learn this one
+        # Concurrent guesses may have locked it meanwhile: whoever made them must not learn that this one is right.
+        await self.refuse_locked(db, attempt, now)
         return verdict
 
     async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
