@@ -149,8 +149,8 @@ def test_programs_of_control_get_their_own_login_only() -> None:
         assert f"vocalized_{name}={urlsplit(url).password}," in settings["VOCALIZED_DATABASE_PASSWORDS"]
         passed = {key: value for key, value in settings.items() if key not in given}
         assert not {key for key, value in passed.items() if value == owner or re.search("DATABASE|POSTGRES", key)}
-        urls = {"VOCALIZED_DATABASE_URL", "VOCALIZED_REDIS_URL"}
-    assert {value for key, value in given.items() if key not in urls} == {""}
+        own = {"VOCALIZED_DATABASE_URL", "VOCALIZED_REDIS_URL"}
+        assert {value for key, value in given.items() if key not in own} == {""}
     assert "environment" not in SERVICES["migrate"]
 
 

@@ -152,7 +152,7 @@ async def open_accounts(
     links = "https://app.vocalized.example/"
     policies = Policies(links=links, accounts=policy or AccountPolicy(), hashing=hashing)
     tokens = make_tokens(sealer, policies)
-    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())), tokens=tokens)
+    services = make_services(sealer, policies, passwords, offline_clients(Path(gettempdir())), own=tokens)
     try:
         async with open_pool(url, size=12) as pool:
             yield AccountsPlatform(pool, sealer, tokens, passwords, services)
