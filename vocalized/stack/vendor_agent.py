@@ -33,8 +33,8 @@ PROVIDERS: Final = {
 }
 # The shipped provider `xai` is of its models.
 _PRICED_AS: Final = {"xai": "xai-speech"}
-# By role: who is tried in which order; without vendors the local engines and the rules go on. A chain has seven at most,
-# so that xAI is in service and not in it.
+# By role: who is tried in which order; without vendors the local engines and the rules go on. A chain has seven at
+# most, so that xAI is in service and not in it.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": (
         *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
