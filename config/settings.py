@@ -142,7 +142,15 @@ class MigrationSettings(DatabaseSettings):
 
 
 class KeySettings(DatabaseSettings, KeySetSettings):
-    """Settings of `python -m control providers` and `keys`."""
+    """Settings of `python -m control providers` and `audit`."""
+
+
+class KeyCommandSettings(KeySettings):
+    """Settings of `python -m control keys`."""
+
+    database_url: OptionalDatabaseUrl = Field(
+        SecretStr(""), description="PostgreSQL as the owner of the tables: what `rotate` and `revoke` need."
+    )
 
 
 class BackupSettings(BaseSettings):
@@ -359,6 +367,11 @@ def migration_settings() -> MigrationSettings:
 def key_settings() -> KeySettings:
     """As `media_settings`."""
     return _read(KeySettings)
+
+
+def key_command_settings() -> KeyCommandSettings:
+    """As `media_settings`."""
+    return _read(KeyCommandSettings)
 
 
 def backup_settings() -> BackupSettings:

@@ -20,6 +20,7 @@ from config.settings import (
     backup_settings,
     control_settings,
     database_settings,
+    key_command_settings,
     key_settings,
     migration_settings,
 )
@@ -37,6 +38,7 @@ from control.arguments import Command, make_parser
 from control.backups.model import BackupFailed
 from control.db.logins import LoginRefused, set_passwords
 from control.db.migrate import MigrationFailed, migrate
+from control.db.resealing import TooManyLost
 from control.http.route import InvalidRoute
 from control.http.server import ListenOptions, stop_signal
 from control.processes import run_processes, serve_api
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments)
     except (SettingsError, InvalidRoute) as error:
         return _print_error(error, 2)
-    except (MigrationFailed, BackupFailed, LoginRefused, Problem) as error:
+    except (MigrationFailed, BackupFailed, LoginRefused, TooManyLost, Problem) as error:
         return _print_error(error, 1)
     except StorageUnavailable as error:
         return _print_error(f"storage is unavailable or refused the request: {error}", 1)
@@ -136,8 +138,10 @@ def _with_vault(run: Callable[[argparse.Namespace, T], int], make: Callable[[str
 
 
 def _key_commands(arguments: argparse.Namespace) -> int:
-    settings = key_settings()
+    settings = key_command_settings()
     configure_logs(settings.log_level)
+    if arguments.action in key_commands.ON_DATABASE and not settings.database_url:
+        raise SettingsError(f"settings: {PREFIX}DATABASE_URL: needed by `keys {arguments.action}`")
     options = key_commands.KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
     try:
         return key_commands.run(arguments, options)

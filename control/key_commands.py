@@ -4,21 +4,28 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from control.db.pool import open_pool
+from control.db.pool import Pool, open_pool
 from control.db.resealing import BATCH, PAUSE_S, ResealProgress, reseal_column
+from control.db.scope import enter_platform
 from control.keys.sealed_columns import SEALED_COLUMNS
 from control.keys.settings import require_set
 from control.keys.store_revocations import upsert_revocation
+from control.platform.audit_seals import audit_keys
+from control.platform.audit_verification import renew_codes
 from shared.bus.enrolment import Enrolment
 from shared.errors import Invalid
 from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySets
 from shared.secrets import Sealer, new_key
 
+# The actions that need the database.
+ON_DATABASE: Final = frozenset({"rotate", "revoke"})
+
 
 @dataclass(frozen=True, slots=True)
 class KeyCommandOptions:
-    """database_url: as a user who may read all rows and write the table of revoked passes."""
+    """database_url: as the tables' owner; empty for actions that are not ON_DATABASE."""
 
     database_url: str
     keys: KeySets
@@ -38,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
-    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, Problem and what the database
-    raises."""
+    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, TooManyLost, Problem and what
+    the database raises."""
     if arguments.action == "new":
         print(new_key())
         return 0
@@ -58,8 +65,17 @@ async def _rotate(options: KeyCommandOptions, batch: int, pause_s: float) -> int
             async for progress in reseal_column(pool, sealer, column, batch=batch, pause_s=pause_s):
                 print(_format(progress), flush=True)
             lost += progress.lost
+        print(f"audit_seals.mac: {await _renew_audit_seals(pool, sealer)} sealed anew", flush=True)
     print(f"{lost} values cannot be opened by any listed key" if lost else "all is sealed by the first vault key")
     return 1 if lost else 0
+
+
+async def _renew_audit_seals(pool: Pool, sealer: Sealer) -> int:
+    """As the tables' owner: seals that no listed key verifies would count as forged."""
+    async with pool.transaction() as db:
+        await db.execute("RESET ROLE")
+        await enter_platform(db)
+        return await renew_codes(db, audit_keys(sealer))
 
 
 def _format(progress: ResealProgress) -> str:

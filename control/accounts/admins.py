@@ -62,17 +62,20 @@ class AdminAccounts:
     async def sign_in(
         self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
     ) -> AdminSignInResult:
-        """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing),
-        TooManyRequests (sign_in_locked), Forbidden (account_deactivated, totp_setup_required)."""
+        """Starts a session. Raises Unauthorised (invalid_credentials; totp_required when only the code is missing;
+        session_over when the account changed meanwhile), TooManyRequests (sign_in_locked), Forbidden
+        (account_deactivated, totp_setup_required)."""
         attempt = self._attempt(presented, origin, now)
-        found = await self._authenticate(db, attempt, presented.password, now)
+        found, needs_rehash = await self._authenticate(db, attempt, presented.password, now)
         if found.admin.has_totp or (found.totp_secret and presented.code):
             await self._second_factors.require_at_sign_in(db, found.admin.id, presented.code, origin, now)
         elif await self._platform.setting(db, _REQUIRED):
             raise Forbidden("A second factor must be set up before the first sign-in.", code="totp_setup_required")
         await self._throttle.accept(db, attempt, now)
-        tokens = await self._sessions.begin(db, found.admin.id, origin, now)
+        tokens = await self._sessions.begin(db, found.admin.id, origin, now, found.password_hash)
         admin = found.admin
+        if needs_rehash:
+            await store_admins.set_password(db, admin.id, await self._passwords.hash(presented.password), now)
         actor = Actor("admin", admin.id, admin.email, origin.request_id, origin.address)
         await record_change(db, actor, Change("admin.sign_in", "admin", str(admin.id)))
         return AdminSignInResult(admin, tokens, self._throttle.device_token(attempt, presented.device, now))
@@ -93,7 +96,7 @@ class AdminAccounts:
 
         Raises what `sign_in` raises, and Conflict (totp_enabled)."""
         attempt = self._attempt(presented, origin, now)
-        found = await self._authenticate(db, attempt, presented.password, now)
+        found, _ = await self._authenticate(db, attempt, presented.password, now)
         await self._throttle.accept(db, attempt, now)
         return await self.begin_totp(db, found.admin.id, found.admin.email, now)
 
@@ -122,8 +125,11 @@ class AdminAccounts:
     def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
         return self._throttle.attempt("admin", presented.email, origin.address, presented.device, now)
 
-    async def _authenticate(self, db: Connection, attempt: SignInAttempt, password: str, now: datetime) -> AdminSecrets:
-        """Enters platform scope, without which no account of the staff is seen."""
+    async def _authenticate(
+        self, db: Connection, attempt: SignInAttempt, password: str, now: datetime
+    ) -> tuple[AdminSecrets, bool]:
+        """The account, and whether its hash is to be made anew. Enters platform scope, without which no account of the
+        staff is seen."""
         await enter_platform(db)
         found = await store_admins.find_by_email(db, attempt.email)
         known = found.password_hash if found else None
@@ -131,6 +137,4 @@ class AdminAccounts:
         assert found is not None  # without an account no password is correct
         if not found.admin.is_active:
             raise sign_in_refused()
-        if verdict.needs_rehash:
-            await store_admins.set_password(db, found.admin.id, await self._passwords.hash(password), now)
-        return found
+        return found, verdict.needs_rehash

@@ -78,9 +78,13 @@ class SecondFactors:
         """Disables the second factor. Raises Conflict (totp_not_enabled), Unauthorised, TooManyRequests."""
         holder = await self._require_enabled(db, owner_id)
         await self.use(db, holder, code, origin, now)
+        await self.forget(db, owner_id, now)
+        await self._record(db, holder, "totp_remove", origin)
+
+    async def forget(self, db: Connection, owner_id: UUID, now: datetime) -> None:
+        """Removes the second factor, offered or enabled, with its recovery codes."""
         await store_second_factors.remove(db, self._audience, owner_id, now)
         await store_recovery_codes.delete(db, self._audience, owner_id)
-        await self._record(db, holder, "totp_remove", origin)
 
     async def replace_codes(
         self, db: Connection, owner_id: UUID, code: str, origin: Origin, now: datetime

@@ -1,5 +1,6 @@
 """Users' accounts: sign-up, sign-in and sessions."""
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -179,6 +180,13 @@ class Accounts:
         await enter_user(db, user_id)
         attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
         return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
+
+    async def take_over(self, db: Connection, user_id: UUID, now: datetime) -> None:
+        """Ends whatever the maker of an account can sign in with, for the person whose address it names: password,
+        second factor and sessions."""
+        await store.set_password(db, user_id, await self._passwords.hash(secrets.token_urlsafe(32)), now)
+        await self.second_factors.forget(db, user_id, now)
+        await self._sessions.end_all(db, user_id, "taken over by single sign-on", now)
 
     async def end_sso_sessions(
         self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime

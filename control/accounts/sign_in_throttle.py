@@ -67,7 +67,7 @@ class SignInThrottle:
     async def check_password(
         self, db: Connection, attempt: SignInAttempt, known: str | None, password: str, now: datetime
     ) -> PasswordCheck:
-        """Checks the password. Raises TooManyRequests (before the check), Unauthorised, Unavailable.
+        """Checks the password. Raises TooManyRequests (before the check and after it), Unauthorised, Unavailable.
 
         known: the hash; None for an unknown account, refused after the same work. Call `accept` when the whole sign-in
         succeeds.
@@ -76,6 +76,9 @@ class SignInThrottle:
         verdict = await self._passwords.check(known, password)
         if not verdict.is_correct:
             raise await self.count_failure(db, attempt, now)
+        await self.refuse_locked(
+            db, attempt, now
+        )  # concurrent guesses may have locked it: they must not learn this one
         return verdict
 
     async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
@@ -101,9 +104,7 @@ class SignInThrottle:
         await self._count(db, attempt, attempt.codes, {}, now)
 
     async def accept(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Clears the failures of this source after a successful sign-in. Raises TooManyRequests when concurrent guesses
-        have locked it meanwhile: otherwise many concurrent guesses would escape the wait."""
-        await self.refuse_locked(db, attempt, now)
+        """Clears the failures of this source after a successful sign-in."""
         await store_sign_ins.delete_subject(db, attempt.audience, attempt.source)
 
     async def accept_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
@@ -112,8 +113,9 @@ class SignInThrottle:
         await store_sign_ins.delete_subject(db, attempt.audience, attempt.codes)
 
     async def clear_failures(self, db: Connection, audience: Audience, email: str) -> None:
-        """Clears all failures of an address, as after a reset by e-mail."""
-        await store_sign_ins.delete_address(db, audience, address_hash(email))
+        """Clears the failures of an address after a reset by e-mail. Wrong codes still count: a mailbox proves nothing
+        about the second factor."""
+        await store_sign_ins.delete_address(db, audience, address_hash(email), kept=_subject("codes", email))
 
     def oldest_relevant_failure(self, now: datetime) -> datetime:
         """Returns the moment before which recorded failures may be deleted."""

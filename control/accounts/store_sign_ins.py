@@ -76,9 +76,12 @@ async def delete_subject(db: Connection, audience: Audience, subject: bytes) -> 
     await db.execute("DELETE FROM sign_in_failures WHERE audience = $1 AND subject = $2", audience, subject)
 
 
-async def delete_address(db: Connection, audience: Audience, address: bytes) -> None:
-    """Deletes all counts of an address, at all networks and devices."""
-    await db.execute("DELETE FROM sign_in_failures WHERE audience = $1 AND address_hash = $2", audience, address)
+async def delete_address(db: Connection, audience: Audience, address: bytes, kept: bytes = b"") -> None:
+    """Deletes all counts of an address, at all networks and devices. kept: a subject whose count stays."""
+    await db.execute(
+        "DELETE FROM sign_in_failures WHERE audience = $1 AND address_hash = $2 AND subject <> $3",
+        audience, address, kept,
+    )  # fmt: skip
 
 
 async def purge(db: Connection, forget: datetime, most: int) -> int:

@@ -132,8 +132,9 @@ _CODES: Final[Mapping[str, str]] = {
     "remove_sso_domain": "404 sso_domain_not_found",
     "begin_sso": "404 sso_not_found, 503 provider_away",
     "complete_sso": (
-        "401 session_over, 401 sso_over, 401 sso_refused, 403 account_deactivated, 403 sso_domain, 404 tier_not_found, "
-        "404 workspace_not_found, 409 email_taken, 409 member_limit, 422 issuer_mismatch, 503 provider_away"
+        "401 session_over, 401 sso_over, 401 sso_refused, 403 account_deactivated, 403 sso_domain, "
+        "403 sso_other_person, 404 tier_not_found, 404 workspace_not_found, 409 email_taken, 409 member_limit, "
+        "422 issuer_mismatch, 503 provider_away"
     ),
     "create_api_key": "409 api_key_limit, 422 expiry_in_the_past",
     "change_api_key": "404 api_key_not_found, 422 scopes_widened, 422 expiry_in_the_past",

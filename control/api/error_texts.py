@@ -60,6 +60,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "401 sso_over": "This single sign-on was completed before, began too long ago, or was begun by another client.",
     "401 sso_refused": "What the provider answers is not valid for this sign-in.",
     "403 sso_domain": "The workspace has not proven the domain of this address.",
+    "403 sso_other_person": "A member with this address is known to the provider as somebody else.",
     "404 sso_domain_not_found": "There is no such domain in this workspace.",
     "404 sso_not_found": "There is no single sign-on here.",
     "409 domain_exists": "The workspace has this domain already.",

@@ -412,6 +412,38 @@ BEGIN
 END
 $$;
 
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: sessions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid,
+    admin_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_why text,
+    address inet,
+    user_agent text,
+    authenticated_at timestamp with time zone,
+    sso_workspace_id uuid,
+    CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
+);
+
+--
+-- Name: is_staff_session(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_staff_session(session uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    RETURN (EXISTS (SELECT FROM public.sessions s WHERE ((s.id = is_staff_session.session) AND (s.admin_id IS NOT NULL))));
+
 --
 -- Name: member_refusal(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
 --
@@ -696,10 +728,6 @@ BEGIN
               carrier_id, most - found_rows, edge.created_at, edge.call_id;
 END
 $_$;
-
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
 
 --
 -- Name: calls; Type: TABLE; Schema: public; Owner: -
@@ -2437,25 +2465,6 @@ CREATE UNLOGGED TABLE public.session_keys (
 );
 
 --
--- Name: sessions; Type: TABLE; Schema: public; Owner: -
---
-
-CREATE TABLE public.sessions (
-    id uuid NOT NULL,
-    user_id uuid,
-    admin_id uuid,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone,
-    revoked_why text,
-    address inet,
-    user_agent text,
-    authenticated_at timestamp with time zone,
-    sso_workspace_id uuid,
-    CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
-);
-
---
 -- Name: settings; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -3536,6 +3545,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003701');
 INSERT INTO public.schema_migrations VALUES ('20261127003801');
 INSERT INTO public.schema_migrations VALUES ('20261127003901');
 INSERT INTO public.schema_migrations VALUES ('20261127003902');
+INSERT INTO public.schema_migrations VALUES ('20261127003903');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
 INSERT INTO public.schema_migrations VALUES ('20261127004003');
@@ -7144,10 +7154,22 @@ CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public
 CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: refresh_tokens platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.refresh_tokens USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (NOT public.is_staff_session(session_id))));
+
+--
 -- Name: revoked_media_passes platform; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY platform ON public.revoked_media_passes FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: sessions platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.sessions USING (((admin_id IS NULL) OR ( SELECT (public.current_scope() = 'platform'::text))));
 
 --
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7184,6 +7206,12 @@ CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.curr
 --
 
 ALTER TABLE public.reference_attempts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: refresh_tokens; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.refresh_tokens ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: refund_orders; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7226,6 +7254,12 @@ ALTER TABLE public.revoked_media_passes ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sessions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: sink_customers; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7877,6 +7911,13 @@ ALTER TABLE public.workspaces ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA public TO vocalized_app;
 GRANT USAGE ON SCHEMA public TO vocalized_backup;
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
+GRANT SELECT ON TABLE public.sessions TO vocalized_backup;
 
 --
 -- Name: FUNCTION prepare_knowledge_vectors(); Type: ACL; Schema: public; Owner: -
@@ -8691,13 +8732,6 @@ GRANT SELECT ON TABLE public.schema_migrations TO vocalized_backup;
 --
 
 GRANT SELECT ON TABLE public.session_keys TO vocalized_backup;
-
---
--- Name: TABLE sessions; Type: ACL; Schema: public; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO vocalized_app;
-GRANT SELECT ON TABLE public.sessions TO vocalized_backup;
 
 --
 -- Name: TABLE settings; Type: ACL; Schema: public; Owner: -

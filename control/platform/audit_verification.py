@@ -8,7 +8,7 @@ from typing import Final
 
 from control.db.pool import Connection
 from control.platform import store_audit_seals as store
-from control.platform.audit_chain import AuditBreak, AuditSeal, AuditVerdict, SealedRow, make_root
+from control.platform.audit_chain import EPOCH, AuditBreak, AuditSeal, AuditVerdict, SealedRow, make_root
 from control.platform.audit_seals import BATCH, LATEST_ENTRY, make_mac
 
 # Seals that are read at once.
@@ -26,7 +26,7 @@ async def verify_log(db: Connection, keys: Sequence[bytes]) -> AuditVerdict:
         breaks += await verify_seals(db, keys, last, found)
         last, seals, entries = found[-1], seals + len(found), entries + sum(seal.entries for seal in found)
     breaks += await find_dated_back(db, last)
-    unsealed = await store.select_unsealed(db, last.reached - LATEST_ENTRY, BATCH) if last else []
+    unsealed = await store.select_unsealed(db, last.reached - LATEST_ENTRY if last else EPOCH, BATCH)
     return AuditVerdict(seals, entries, len(unsealed), last.digest if last else b"", breaks[:MOST_BREAKS])
 
 

@@ -219,7 +219,7 @@ def _read_person(claims: Mapping[str, Any]) -> SsoPerson:
         raise SignInRefused("its subject cannot be read")
     if not isinstance(email, str):
         raise SignInRefused("the provider tells no e-mail address; allow the scope `email`")
-    if claims.get("email_verified") is False:
+    if claims.get("email_verified", True) not in (True, "true"):  # some providers send text
         raise SignInRefused("the provider has not verified the e-mail address")
     return SsoPerson(subject, email, name if isinstance(name, str) else "")
 

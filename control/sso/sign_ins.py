@@ -143,8 +143,8 @@ class SsoSignIns:
         self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: Origin, now: datetime
     ) -> SignInResult:
         """Finds or makes the person's account, makes them a member, and starts a session; enters the user's scope.
-        Raises Forbidden (sso_domain, account_deactivated), Conflict (member_limit), Unauthorised (sso_over: the
-        connection was changed meanwhile)."""
+        Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorised
+        (sso_over: the connection was changed meanwhile)."""
         await enter_platform(db)
         workspace_id = connection.workspace_id
         known = await store.find_connection(db, workspace_id)
@@ -170,8 +170,21 @@ class SsoSignIns:
             name = letter_name(person.name)[:_LONGEST_NAME].strip() or email.partition("@")[0]
             password = secrets.token_urlsafe(32)  # nobody knows it; "forgot password" sets one
             return await self._accounts.create_user(db, email, name, password, verified=True, now=now)
+        if not linked:
+            await self._require_unknown(db, connection, user)
+        if not user.is_verified:  # whoever made the account has not shown that the address is theirs
+            await self._accounts.take_over(db, user.id, now)
         await self._accounts.email_links.mark_verified(db, user.id, email, now)
         return user
+
+    async def _require_unknown(self, db: Connection, connection: SsoConnection, user: User) -> None:
+        """Providers give an address to somebody else one day, who must not get the account of the person before."""
+        if await store.has_other_subject(db, connection.workspace_id, user.id):
+            raise Forbidden(
+                "A member of the workspace with this address is known to its provider as somebody else; an owner "
+                "removes that member first.",
+                code="sso_other_person",
+            )
 
     def _account(self, connection: SsoConnection, secret: str) -> ClientAccount:
         return ClientAccount(connection.client_id, secret, self.redirect_uri)

@@ -149,6 +149,16 @@ async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUI
     return found
 
 
+async def has_other_subject(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
+    """Whether a member of the workspace is known there by a subject already."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM sso_identities i JOIN workspace_members m USING (workspace_id, user_id) "
+        "WHERE i.workspace_id = $1 AND i.user_id = $2)",
+        workspace_id, user_id,
+    )  # fmt: skip
+    return found
+
+
 async def insert_identity(db: Connection, workspace_id: UUID, subject: str, user_id: UUID, now: datetime) -> None:
     """Links a subject to a user."""
     await db.execute(

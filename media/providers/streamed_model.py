@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -113,12 +113,13 @@ class StreamedLanguageModel:
         """The answer's head. A field that the model does not take is left out from then on, and the request is sent
         again: at most once a field, and nothing was computed or billed."""
         while True:
-            response = await self._within(deadline, self._request(request), "no answer came in time")
+            left_out = frozenset(self._server.refused)  # another call may learn of a field while this one waits
+            response = await self._within(deadline, self._request(request, left_out), "no answer came in time")
             if response.status == 200 and response.content_type == "text/event-stream":
                 return response
             body = await self._read_refusal(response, deadline)
             refused = self._api.find_refused_field(body)
-            if not refused or refused in self._server.refused:
+            if not refused or refused in left_out:
                 raise self._api.make_error(response.status, body)
             self._server.refused.add(refused)
 
@@ -128,16 +129,27 @@ class StreamedLanguageModel:
             if response.status == 200:
                 reason = f"answered with {name_media_type(response.content_type)}, no event stream"
                 raise ProviderError(self.name, reason, retryable=False, cause="unreadable")
-            return await self._within(deadline, response.content.read(MAX_ERROR_BYTES), "no answer came in time")
+            return await self._read_error(response, deadline)
         finally:
             response.close()
 
-    async def _request(self, request: ChatRequest) -> aiohttp.ClientResponse:
+    async def _read_error(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
+        """The body of an HTTP error, which comes in pieces; what came of one that is cut or late, because its status
+        says more than that."""
+        body = bytearray()
+        with suppress(ProviderError):
+            while len(body) < MAX_ERROR_BYTES:
+                if not (piece := await self._within(deadline, response.content.readany(), "no answer came in time")):
+                    break
+                body += piece
+        return bytes(body[:MAX_ERROR_BYTES])
+
+    async def _request(self, request: ChatRequest, left_out: frozenset[str]) -> aiohttp.ClientResponse:
         if self._server.warm is not None:
             self._server.warm.take()
         return await self._http.post(
             URL(self._api.url, encoded=True),
-            data=msgspec.json.encode(self._api.make_body(request, self._server.refused)),
+            data=msgspec.json.encode(self._api.make_body(request, left_out)),
             headers={**_HEADERS, **self._api.headers},
             timeout=aiohttp.ClientTimeout(total=None, connect=self._api.timeouts.connect_s),
             ssl=self._server.tls or True,

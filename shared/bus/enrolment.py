@@ -130,7 +130,7 @@ class Enrolment:
     def make_pass(self, url: str, issued_s: int | None = None) -> MediaPass:
         """A pass for the nodes at `url`. issued_s: Unix time; None means now."""
         master, private = self._pairs[0]
-        issued_s = round(self._clock()) if issued_s is None else issued_s
+        issued_s = int(self._clock()) if issued_s is None else issued_s  # a later second would outlive a revocation
         public, secret = private.public_key().public_bytes_raw(), _pass_secret(master, url, issued_s)
         return MediaPass(url, issued_s, secret, public, self._fingerprints)
 

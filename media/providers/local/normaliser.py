@@ -17,14 +17,16 @@ from media.providers.local.text_normalisation.context import WordContext, is_sho
 from media.providers.local.text_normalisation.phone_numbers import find_phone_numbers, read_phone_part
 
 PAUSE: Final = ","
+# A longer word is nothing that could be read to somebody; the longest e-mail address has 254 characters.
+LONGEST_WORD: Final = 260
 
 _TOKEN: Final = re.compile(r"\s*\S+\s*")
 _CORE: Final = re.compile(
     r"[\s\"'(\[{<*_\u201c\u201d\u2018\u2019]*(.*?)([\"')\]}>*_\u201c\u201d\u2019.,;:!?…\u2013\u2014-]*)\s*", re.DOTALL
 )
 _STOPS: Final = {".": ".", "!": "!", "?": "?", "…": ".", ",": ",", ";": ",", ":": ",", "\u2013": ",", "\u2014": ","}
-_SYMBOLS: Final = {"&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "#": "number"}
-_PARTS: Final = re.compile(r"[a-z']+|\d+|[&+=@%#]", re.IGNORECASE)
+_SYMBOLS: Final = {"&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "#": "number", ".": "point"}
+_PARTS: Final = re.compile(r"[a-z']+|\d+|[&+=@%#]|(?<=\d)\.(?=\d)", re.IGNORECASE)
 # Words of up to three letters that are said as words even in capitals.
 _SHORT_WORDS: Final = word_list(
     "a i am an and any are as at be but by can car day did do for get go had has he her him his how if in is it its "
@@ -73,6 +75,8 @@ def normalise(text: str) -> list[SpokenWord]:
 
 
 def _read(token: str, context: WordContext, phones: Sequence[tuple[int, int]]) -> SpokenWord:
+    if len(token) > LONGEST_WORD:
+        return SpokenWord(token, ())
     match = _CORE.fullmatch(token)
     core, tail = (match.group(1), match.group(2)) if match else (token.strip(), "")
     stop = next((_STOPS[mark] for mark in tail if mark in _STOPS), "")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from media.providers.local.normaliser import LONGEST_WORD
 from media.providers.normalisation.languages import Currency, NumberLanguage
 from media.providers.normalisation.numerals import (
     LONG_NUMBER,
@@ -17,15 +18,16 @@ from media.providers.normalisation.numerals import (
 )
 from media.providers.normalisation.spans import SpokenSpan, split_tokens
 
-# A longer word is no expression that could be read to somebody; the longest e-mail address has 254 characters.
-LONGEST_WORD: Final = 260
 # What may stand before and behind an expression.
 _OPENING: Final = "\"'([\u00ab\u201c\u201e\u2018\u00bf\u00a1"
 _END: Final = r"(?=[.,;:!?)\]\"'\u00bb\u201c\u201d\u2019\u2026]*(?:\s|$))"
 _BLANK: Final = r"[ \u00a0\u202f]"
 _NUMBER: Final = rf"\d{{1,3}}(?:{_BLANK}\d{{3}}){{1,4}}(?:,\d+)?|\d+(?:[.,]\d+)*"
-_CODES: Final = {"EUR": "€", "USD": "$", "GBP": "£"}
-_MONEY_SIGN: Final = "|".join(("[€$£]", *_CODES))
+_CODES: Final = {"EUR": "€", "USD": "$", "GBP": "£", "US$": "$"}
+_MONEY_SIGN: Final = "|".join(("[€$£]", *map(re.escape, _CODES)))
+# Of a bank account (ISO 13616), in groups of four or in one piece.
+_IBAN: Final = r"[A-Z]{2}\d\d(?=[A-Z0-9 ]{11})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?"
+_TIME: Final = r"(\d\d?)(?::(\d\d)|h(\d\d)?| h)"
 _EMAIL: Final = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
 _URL: Final = (
     r"(?i:https?://)?((?:[a-z0-9-]+\.)+(?:com|org|net|es|de|fr|eu|mx|ch|at|be|info|app|io|example)(?:/[\w./-]*)?)"
@@ -33,9 +35,12 @@ _URL: Final = (
 _ADDRESS_PART: Final = re.compile(r"[^\W\d_]+|\d|[^\w]|_")
 _VOWEL: Final = re.compile("[aeiouyáéíóúäöüàèéêî]", re.IGNORECASE)
 # After these a German ordinal has its weak or its dative ending.
-_DATIVE: Final = frozenset(("am", "vom", "zum", "dem", "den", "ab", "bis", "seit", "im", "beim"))
+_DATIVE: Final = frozenset(("am", "vom", "zum", "zur", "dem", "den", "des", "ab", "bis", "seit", "im", "beim"))
+_BEFORE_DATIVE: Final = frozenset(("an", "auf", "aus", "ab", "bei", "in", "mit", "nach", "seit", "von", "vor", "zu"))
 _NOMINATIVE: Final = frozenset(("der", "die", "das"))
 _ORDINAL_NOUNS: Final = "Stock|Etage|Obergeschoss|Tag|Monat|Quartal|Jahrhundert|Mal|Platz|Klasse"
+# Spanish nouns in -as of which there are many, and no feminine ones.
+_MASCULINE: Final = frozenset(("dí", "problem", "sistem", "program", "tem", "idiom", "map", "clim"))
 
 # What is said for a match, after the text before it; None: the next rule is asked.
 _Say = Callable[[re.Match[str], str], str | None]
@@ -53,9 +58,14 @@ class FigureReader:
         rules: list[tuple[str, _Say]] = [
             (_EMAIL, lambda match, _: self._address(match[0])),
             (_URL, lambda match, _: self._address(match[1].rstrip("/"))),
+            (_IBAN, lambda match, _: self._account(match[0])),
             (r"(?P<y>\d{4})-(?P<m>\d\d?)-(?P<d>\d\d?)", self._date),
-            (r"(?P<d>\d\d?)[./](?P<m>\d\d?)[./](?P<y>\d{4})", self._date),
+            (r"(?P<d>\d\d?)(?:[./-]|\. )(?P<m>\d\d?)(?:[./-]|\. )(?P<y>\d{4})", self._date),
+            (r"(?P<d>\d\d)([./-])(?P<m>\d\d)\2(?P<y>\d\d)", self._date),
+            (r"(?P<d>\d\d?)\.(?P<m>\d\d?)\.", self._german_date),
             (rf"(?P<d>\d\d?)(?:er|\.)?(?: de)? (?P<name>{months})(?: (?:de |del )?(?P<y>\d{{4}}))?", self._date),
+            (rf"{_TIME}[-\u2013]{_TIME}(?: (?:Uhr|horas|h))?", self._clock_range),
+            (r"(\d\d?)\.(\d\d)( (?:Uhr|horas|h))?", self._pointed_clock),
             (r"(\d\d?)(?::|h| h )(\d\d)(?: (?:Uhr|horas|h))?", self._clock),
             (r"(\d\d?)()(?: Uhr| ?h)", self._whole_clock),
             (
@@ -63,11 +73,13 @@ class FigureReader:
                 lambda match, _: self._money(match[1], match[3], match[2]),
             ),
             (
-                rf"([-\u2212])?({_NUMBER}){_BLANK}?({_MONEY_SIGN})",
-                lambda match, _: self._money(match[1], match[2], match[3]),
+                rf"([-\u2212])?({_NUMBER})(?:,[-\u2013\u2014])?{_BLANK}?({_MONEY_SIGN})",
+                lambda match, _: self._money(match[1], match[2], match[3], is_behind=True),
             ),
+            (r"()(\d+)([€$£])(\d\d)", lambda match, _: self._money(None, f"{match[2]},{match[4]}", match[3])),
+            (rf"({_NUMBER})[-\u2013]((?:{_NUMBER}){_BLANK}?(?:{_MONEY_SIGN}|%|{units}))", self._amounts),
             (rf"([-\u2212])?({_NUMBER}){_BLANK}?%", self._percent),
-            (rf"([-\u2212])?({_NUMBER}){_BLANK}?({units})(?:\.(?= [a-zäöüàé]))?", self._measure),
+            (rf"([-\u2212])?({_NUMBER}){_BLANK}?({units})(?:\.(?= [a-zäöüàé\d]))?", self._measure),
             (rf"(\d{{1,2}})\.(?= (?:{_ORDINAL_NOUNS}))", self._german_ordinal),
             (r"(\d{1,3})(er|re|ère|e|ème|\.?º|\.?ª)", self._ordinal),
             (r"\+?\(?\d[\d ()./-]{6,24}\d", self._phone),
@@ -120,12 +132,21 @@ class FigureReader:
         month = found.get("name") or (self._month(int(found["m"])) if found.get("m") else None)
         if not (1 <= day <= 31 and month):
             return None
-        year = (
-            f"{' de ' if self._language.code == 'es' else ' '}{say_year(self._language, int(found['y']))}"
-            if found["y"]
-            else ""
-        )
+        year = self._year(found.get("y") or "")
         return self._language.date.format(day=self._day(day, before), month=month, year=year)
+
+    def _german_date(self, match: re.Match[str], before: str) -> str | None:
+        """3.5.: elsewhere that is a number."""
+        return self._date(match, before) if self._language.code == "de" else None
+
+    def _year(self, written: str) -> str:
+        """With the word before it. Two figures are a year from 1950 to 2049."""
+        if not written:
+            return ""
+        number = int(written)
+        if len(written) == 2:
+            number += 2000 if number < 50 else 1900
+        return f"{' de ' if self._language.code == 'es' else ' '}{say_year(self._language, number)}"
 
     def _month(self, number: int) -> str | None:
         return self._language.months[number - 1] if 1 <= number <= 12 else None
@@ -140,7 +161,22 @@ class FigureReader:
         return None if self._language.code == "es" else self._clock(match, before)
 
     def _clock(self, match: re.Match[str], _: str) -> str | None:
-        language, hour, minute = self._language, int(match[1]), int(match[2] or 0)
+        return self._say_clock(int(match[1]), int(match[2] or 0))
+
+    def _clock_range(self, match: re.Match[str], _: str) -> str | None:
+        """9:00-17:00, 9h-17h30."""
+        first = self._say_clock(int(match[1]), int(match[2] or match[3] or 0))
+        last = self._say_clock(int(match[4]), int(match[5] or match[6] or 0))
+        return f"{first} {self._language.to} {last}" if first and last else None
+
+    def _pointed_clock(self, match: re.Match[str], before: str) -> str | None:
+        """9.30 Uhr, las 9.30; else that is a number."""
+        unit, code = (match[3] or "").strip(), self._language.code
+        is_time = unit == "Uhr" or (unit and code != "de") or (code == "es" and _last_word(before) in ("la", "las"))
+        return self._clock(match, before) if is_time else None
+
+    def _say_clock(self, hour: int, minute: int) -> str | None:
+        language = self._language
         if hour > 24 or minute > 59:
             return None
         said = language.hours.get(hour) or say_integer(language, hour)
@@ -148,10 +184,11 @@ class FigureReader:
         spoken = form.format(hour=said, minute=say_integer(language, minute))
         return spoken.replace("heures", "heure") if hour <= 1 else spoken
 
-    def _money(self, minus: str | None, number: str, sign: str) -> str:
+    def _money(self, minus: str | None, number: str, sign: str, *, is_behind: bool = False) -> str:
+        """is_behind: "1,459 €" has decimals, also in a language that writes "$1,459"."""
         language = self._language
         currency = language.currencies[_CODES.get(sign, sign)]
-        whole, fraction = parse_number(language, number)
+        whole, fraction = parse_number(language, number, comma_groups=not (is_behind and sign in ("€", "EUR")))
         if len(fraction) not in (0, 2):
             said = f"{say_decimal(language, whole, fraction)} {currency.many}"
         else:
@@ -160,7 +197,7 @@ class FigureReader:
 
     def _coins(self, currency: Currency, whole: int, cents: int) -> str:
         language = self._language
-        units = currency.one if whole == 1 else f"{say_integer(language, whole, before_noun=True)} {currency.many}"
+        units = currency.one if whole == 1 else self._units(currency.many, whole)
         if not cents:
             return units
         hundredths = (
@@ -170,6 +207,20 @@ class FigureReader:
             return hundredths
         named = hundredths if language.code == "es" else say_integer(language, cents)
         return f"{units}{language.and_cents}{named}"
+
+    def _units(self, many: str, whole: int) -> str:
+        """Of a million they are a part: un millón de euros, un million d'euros."""
+        said = say_integer(self._language, whole, before_noun=True)
+        if not said.endswith(self._language.millions):
+            return f"{said} {many}"
+        return f"{said} d'{many}" if self._language.code == "fr" and many[0] == "e" else f"{said} de {many}"
+
+    def _amounts(self, match: re.Match[str], before: str) -> str | None:
+        """10-15 €, 2-3 km, 5-10 %: the sign belongs to both."""
+        last = self.read(match[2])
+        if len(last) != 1 or not last[0].is_changed:
+            return None
+        return f"{self._signed(None, match[1])} {self._language.to} {last[0].spoken}"
 
     def _percent(self, match: re.Match[str], _: str) -> str:
         return f"{self._signed(match[1], match[2])} {self._language.percent}"
@@ -196,18 +247,31 @@ class FigureReader:
             return said.removesuffix("o") + "a"
         return "première" if number == 1 and ending in ("re", "ère") else said
 
+    def _account(self, written: str) -> str:
+        """By fours, as it is printed."""
+        plain = written.replace(" ", "")
+        groups = (plain[at : at + 4] for at in range(0, len(plain), 4))
+        return ", ".join(" ".join(self._say_sign(sign) for sign in group) for group in groups)
+
+    def _say_sign(self, sign: str) -> str:
+        return say_digits(self._language, sign) if sign.isdecimal() else sign
+
     def _phone(self, match: re.Match[str], _: str) -> str | None:
-        """A number with a country or area code, or of eight digits or more in groups."""
+        """A number with a country or area code, or of nine or ten digits in groups (55 1234 5678)."""
         written = match[0]
         groups = re.findall(r"\d+", written)
         digits = "".join(groups)
-        if not 7 <= len(digits) <= 15 or not (written[0] in "+(0" or (len(groups) > 1 and len(digits) == 9)):
+        if not 7 <= len(digits) <= 15 or not (written[0] in "+(0" or self._is_grouped(groups)):
             return None
         if len(groups) == 1:
             said = say_digit_groups(self._language, digits)
         else:
             said = ", ".join(self._say_group(group) for group in groups)
         return f"{self._language.plus} {said}" if written.startswith("+") else said
+
+    def _is_grouped(self, groups: list[str]) -> bool:
+        length = sum(map(len, groups))
+        return len(groups) > 1 and (length == 9 or (length == 10 and len(groups[-1]) == 4))
 
     def _say_group(self, group: str) -> str:
         if self._language.pairs and len(group) == 2 and group[0] != "0":
@@ -230,12 +294,16 @@ class FigureReader:
         as_number = is_short and part[0] != "0"
         return say_integer(self._language, int(part)) if as_number else say_digits(self._language, part)
 
-    def _plain(self, match: re.Match[str], _: str) -> str | None:
+    def _plain(self, match: re.Match[str], before: str) -> str | None:
         number = match[2]
         if number.isdecimal() and (len(number) >= LONG_NUMBER or (number[0] == "0" and len(number) > 1)):
             return say_digit_groups(self._language, number)
         if re.fullmatch(r"\d+(?:\.\d+){2,}", number) and not re.fullmatch(r"\d{1,3}(?:\.\d{3})+", number):
             return None  # a version, an IP address
+        if _last_word(before) in ("version", "versión"):
+            return None
+        if self._language.counts_one(number) and re.match(r" [^\W\d_]", match.string[match.end() :]):
+            return None  # it agrees with the noun: "1 Person", "21 personnes"
         if len(number) == 4 and number.isdecimal() and not match[1]:
             return say_year(self._language, int(number))
         said = self._signed(match[1], number)
@@ -248,19 +316,29 @@ class FigureReader:
         return self._language.abbreviations.get(word) if stop or is_bare else None
 
 
+def _last_word(text: str) -> str:
+    return (text.split() or [""])[-1].lower()
+
+
 def _german_ordinal(language: NumberLanguage, number: int, before: str) -> str:
-    word = (before.split() or [""])[-1].lower()
+    *_, earlier, word = "", "", *before.lower().split()
     said = say_ordinal(language, number)
-    if word in _DATIVE:
+    if word in _DATIVE or (word == "der" and earlier in _BEFORE_DATIVE):
         return said + "n"
     return said if word in _NOMINATIVE else said + "r"
 
 
 def _agree(said: str, after: str) -> str:
-    """A Spanish number that ends in one, with the noun behind it: veintiuna personas, treinta y un días."""
+    """A Spanish number with the noun behind it: veintiuna personas, treinta y un días, doscientas casas."""
     noun = re.match(r" (\w+?)(as|os|es)\b", after)
-    if noun is None or not said.endswith("uno"):
+    if noun is None:
         return said
-    if noun[2] == "as" and noun[1] != "dí":
+    is_feminine = noun[2] == "as" and noun[1] not in _MASCULINE
+    if is_feminine:
+        head, millions, rest = said.rpartition("mill")
+        said = f"{head}{millions}{rest.replace('ientos', 'ientas')}"
+    if not said.endswith("uno"):
+        return said
+    if is_feminine:
         return said.removesuffix("o") + "a"
     return said.removesuffix("veintiuno") + "veintiún" if said.endswith("veintiuno") else said.removesuffix("o")

@@ -1,5 +1,6 @@
 """The words of languages with decimal commas: Spanish, German, French."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,7 +24,8 @@ class NumberLanguage:
     signs: of addresses. abbreviations: in lower case, without the last full stop. elision: endings of a number that
     differ before a noun. date: how day, month and year are joined. first_day: the first of a month; empty: its number.
     clock: before minutes, after whole hours; {hour} and {minute}. whole_hour: the same without minutes. one_hour:
-    one o'clock. pairs: telephone numbers are read by pairs of digits."""
+    one o'clock. pairs: telephone numbers are read by pairs of digits. millions: endings of numbers that a noun follows
+    with "de". ones: numbers in figures that agree with a noun, besides 1 itself, as a pattern; empty: none."""
 
     code: str
     comma_groups: bool = False
@@ -45,6 +47,12 @@ class NumberLanguage:
     whole_hour: str
     hours: Mapping[int, str]
     pairs: bool = False
+    millions: tuple[str, ...] = ()
+    ones: str = ""
+
+    def counts_one(self, number: str) -> bool:
+        """Whether the word of a number, in figures, has a gender that depends on the noun behind it."""
+        return number == "1" or bool(self.ones and re.fullmatch(self.ones, number))
 
 
 SPANISH: Final = NumberLanguage(
@@ -100,6 +108,7 @@ SPANISH: Final = NumberLanguage(
     clock="{hour} y {minute}",
     whole_hour="{hour}",
     hours={1: "una", 21: "veintiuna"},
+    millions=("millón", "millones"),
 )
 
 GERMAN: Final = NumberLanguage(
@@ -156,6 +165,8 @@ GERMAN: Final = NumberLanguage(
         "inkl": "inklusive",
         "usw": "und so weiter",
         "d.h": "das heißt",
+        "mio": "Millionen",
+        "mrd": "Milliarden",
     },
     elision={"eins": "ein"},
     date="{day} {month}{year}",
@@ -221,4 +232,6 @@ FRENCH: Final = NumberLanguage(
     whole_hour="{hour} heures",
     hours={1: "une", 21: "vingt et une"},
     pairs=True,
+    millions=("million", "millions", "milliard", "milliards"),
+    ones=r"\d*(?:[2-6]1|01|81)",
 )

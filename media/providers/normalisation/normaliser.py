@@ -24,6 +24,8 @@ READERS: Final[Mapping[str, SpanReader]] = {
 _OPENING: Final = word_list(
     "jan feb mar apr jun jul aug sep sept oct nov dec eur usd gbp no nos suite room apt z n\u00ba n\u00b0 c/ m"
 )
+# Letters of a bank's code within an account's number: GB29 NWBK 6016 1331 9268 19.
+_BANK_CODE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,5 @@ class TextNormaliser:
 
 
 def _opens(token: str) -> bool:
-    return token.strip("(\"'.").lower() in _OPENING
+    bare = token.strip("(\"'.")
+    return bare.lower() in _OPENING or (len(bare) == _BANK_CODE and bare.isalpha() and bare.isupper())

@@ -59,14 +59,15 @@ def say_decimal(language: NumberLanguage, whole: str, fraction: str, *, before_n
     return f"{say_integer(language, int(whole))} {language.decimal} {said}"
 
 
-def parse_number(language: NumberLanguage, text: str) -> tuple[str, str]:
-    """The digits before and after the decimal sign of "1.250,50", "1 250,50" and "1,250.50"."""
+def parse_number(language: NumberLanguage, text: str, *, comma_groups: bool = True) -> tuple[str, str]:
+    """The digits before and after the decimal sign of "1.250,50", "1 250,50" and "1,250.50". comma_groups: "1,250" may
+    be a thousand, where the language has it so."""
     plain = re.sub(r"[\s\u00a0\u202f]", "", text)
     marks = [character for character in plain if character in ".,"]
     if not marks:
         return plain, ""
     groups = re.fullmatch(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*", plain)
-    if groups and (groups[1] == "." or language.comma_groups or len(marks) > 1):
+    if groups and (groups[1] == "." or (comma_groups and language.comma_groups) or len(marks) > 1):
         return plain.replace(groups[1], ""), ""
     whole, _, fraction = plain.rpartition(marks[-1])
     return re.sub(r"[.,]", "", whole), fraction

@@ -78,6 +78,7 @@ class GoogleTextToSpeech:
         try:
             while (chunk := await utterance.next_chunk()) is not None:
                 yield chunk
+            await reader  # whose text may have broken
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
@@ -114,11 +115,11 @@ class _Utterance:
                 else:
                     await self._end_stream()
             await self._end_stream()
-            self._chunks.put_nowait(None)
         except ProviderError as error:
             self._chunks.put_nowait(error)
         finally:
             pieces.close()
+            self._chunks.put_nowait(None)
 
     async def next_chunk(self) -> SpeechChunk | None:
         """The next audio; None at the end. Raises ProviderError."""
@@ -135,8 +136,11 @@ class _Utterance:
             self._call.cancel()
 
     async def _send(self, piece: str) -> None:
+        parts = split_text(piece)
+        if not parts:
+            return
         call = self._call or await self._open()
-        for part in split_text(piece):
+        for part in parts:
             await call.write(pb.StreamingSynthesizeRequest(input=pb.StreamingSynthesisInput(text=part)))
 
     async def _open(self) -> _SpeakCall:
@@ -202,7 +206,9 @@ class _Pieces:
 
 
 def split_text(text: str) -> list[str]:
-    """The text in parts that one request takes, at blanks where there are any."""
+    """The text in parts that one request takes, at blanks where there are any; none for a text without words."""
+    if not text.strip():
+        return []
     parts: list[str] = []
     while len(text.encode()) > MAX_TEXT_BYTES:
         most = len(text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore"))

@@ -1,5 +1,6 @@
 """Accounts on a real database: each call runs in a transaction as in the API; jobs run when a test asks for it."""
 
+from asyncio import sleep, timeout
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from tempfile import gettempdir
+from threading import Event
 from typing import TypeVar
 from uuid import uuid4
 
@@ -114,6 +116,25 @@ class AccountsPlatform:
 def new_address() -> str:
     """Returns a unique address."""
     return f"{uuid4().hex}@example.com"
+
+
+@asynccontextmanager
+async def hashing_waits(passwords: Passwords) -> AsyncIterator[None]:
+    """No password is checked before the block ends; what waits then is checked."""
+    go_on = Event()
+    for _ in range(passwords._threads._max_workers):
+        passwords._threads.submit(go_on.wait)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+async def until_a_password_waits(passwords: Passwords) -> None:
+    """A sign-in has come as far as the check of its password."""
+    async with timeout(10):
+        while not passwords._pending:  # noqa: ASYNC110
+            await sleep(0.005)
 
 
 def link_token(message: EmailMessage) -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from control.accounts import totp
+from control.accounts import store_admins, totp
 from control.accounts.admins import AdminSignInResult
 from control.accounts.model import Admin, PresentedCredentials
 from control.accounts.new_admin import NewAdmin
@@ -24,7 +24,15 @@ from control.platform.model import AuditFilter
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Invalid, Problem, TooManyRequests, Unauthorised
 from shared.secrets import Sealer
-from tests.control.accounts.accounts_platform import NOW, PASSWORD, AccountsPlatform, FixedOrigin, new_address
+from tests.control.accounts.accounts_platform import (
+    NOW,
+    PASSWORD,
+    AccountsPlatform,
+    FixedOrigin,
+    hashing_waits,
+    new_address,
+    until_a_password_waits,
+)
 
 T = TypeVar("T")
 STEP = timedelta(seconds=totp.STEP_S)
@@ -142,6 +150,16 @@ async def test_admin_sessions_are_separate_from_user_sessions(staff: StaffAccoun
     assert await staff.audit_actions(admin) == ["admin.create", "admin.sign_in"]
 
 
+async def test_a_sign_in_with_the_password_before_a_reset_starts_no_session(staff: StaffAccounts) -> None:
+    admin, passwords = await staff.create_admin(), staff.platform.passwords
+    new = await passwords.hash("another password of hers")
+    async with hashing_waits(passwords):
+        late = asyncio.create_task(staff.refusal(admin.email))
+        await until_a_password_waits(passwords)
+        await staff.transact(lambda db: store_admins.set_password(db, admin.id, new, NOW))
+    assert await late == "session_over"
+
+
 async def test_sign_out_takes_effect_at_once_and_idle_sessions_expire(staff: StaffAccounts) -> None:
     admin = await staff.create_admin()
     tokens = (await staff.sign_in(admin.email)).tokens
@@ -151,7 +169,7 @@ async def test_sign_out_takes_effect_at_once_and_idle_sessions_expire(staff: Sta
             lambda db: staff.platform.accounts.admins.refresh(db, tokens.refresh_token, FixedOrigin(), idle)
         )
     session = staff.platform.tokens.read(tokens.token, "admin", NOW)
-    await staff.platform.transact(lambda db: staff.platform.accounts.admins.sign_out(db, session, NOW))
+    await staff.transact(lambda db: staff.platform.accounts.admins.sign_out(db, session, NOW))
     async with staff.platform.pool.transaction() as db:
         assert await db.fetchrow("SELECT * FROM authorise_admin($1)", session) is None
     with pytest.raises(Unauthorised):

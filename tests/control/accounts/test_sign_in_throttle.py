@@ -1,5 +1,6 @@
 """Waits after wrong passwords: at one network, at a known device, and of guesses that are spread."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
@@ -11,7 +12,15 @@ from control.accounts.networks import network_of
 from control.accounts.policy import AccountPolicy, LockPolicy
 from shared.errors import TooManyRequests, Unauthorised
 from shared.secrets import Sealer
-from tests.control.accounts.accounts_platform import NOW, AccountsPlatform, new_address, open_accounts
+from tests.control.accounts.accounts_platform import (
+    NOW,
+    PASSWORD,
+    AccountsPlatform,
+    hashing_waits,
+    new_address,
+    open_accounts,
+    until_a_password_waits,
+)
 
 ELSEWHERE: Final = "198.51.100.7"
 POLICY: Final = LockPolicy(address_failures=12, network_failures=20)
@@ -94,6 +103,34 @@ async def test_one_network_cannot_try_many_addresses(bounded: AccountsPlatform) 
     known = await bounded.sign_up()
     await bounded.sign_in(known.user.email)
     await bounded.sign_in(known.user.email, address=network, device=known.device_token)
+
+
+async def test_a_right_password_among_concurrent_guesses_is_not_told(platform: AccountsPlatform) -> None:
+    """Whatever else the sign-in lacks, such as a code."""
+    email, throttle = (await platform.sign_up()).user.email, platform.accounts._throttle
+    attempt = throttle.attempt("user", email, ELSEWHERE, None, NOW)
+    known = await platform.passwords.hash(PASSWORD)
+    async with hashing_waits(platform.passwords):
+        guess = asyncio.create_task(
+            platform.transact(lambda db: throttle.check_password(db, attempt, known, PASSWORD, NOW))
+        )
+        await until_a_password_waits(platform.passwords)
+        for _ in range(6):
+            await platform.transact(lambda db: throttle.count_failure(db, attempt, NOW))
+    with pytest.raises(TooManyRequests):
+        await guess
+
+
+async def test_a_reset_by_mail_frees_passwords_but_no_codes(platform: AccountsPlatform) -> None:
+    email, throttle = (await platform.sign_up()).user.email, platform.accounts._throttle
+    attempt = throttle.attempt("user", email, ELSEWHERE, None, NOW)
+    for _ in range(6):
+        await platform.transact(lambda db: throttle.count_failure(db, attempt, NOW))
+        await platform.transact(lambda db: throttle.count_code(db, attempt, NOW))
+    await platform.transact(lambda db: throttle.clear_failures(db, "user", email))
+    await platform.transact(lambda db: throttle.refuse_locked(db, attempt, NOW))
+    with pytest.raises(TooManyRequests):
+        await platform.transact(lambda db: throttle.refuse_codes(db, attempt, NOW))
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,35 @@ async def test_another_provider_signs_people_out(api: Api, provider: Provider, n
     assert (await api.anonymous.post("/auth/sso/begin", {"email": f"gus@{DOMAIN}"})).code == "sso_not_found"
 
 
+async def test_who_made_an_account_with_a_persons_address_loses_it(
+    api: Api, provider: Provider, names: NameServer
+) -> None:
+    tenant = await make_tenant(api, names, provider.issuer)
+    password = {"email": f"ivy@{DOMAIN}", "password": PASSWORD}
+    made = await api.anonymous.post("/auth/signup", password | {"name": "Mallory"})
+    assert made.status == 201 and not made.body["user"]["is_verified"], made.body
+    await provider.add_person("ivy", email=password["email"])
+    ivy = User(api.anonymous, password["email"], (await sign_in(api, provider, password["email"], "ivy")).body)
+    assert (await ivy.get(f"/workspaces/{tenant.id}")).status == 200
+    assert (await api.with_token(made.body["token"]).get("/auth/me")).code == "session_over"
+    assert (await api.anonymous.post("/auth/login", password)).code == "invalid_credentials"
+    assert (await sign_in(api, provider, password["email"], "ivy")).body["user"]["id"] == ivy.id
+    assert (await ivy.get("/auth/me")).status == 200  # a verified account is left as it is
+
+
+async def test_an_address_that_was_given_to_somebody_else_opens_no_account(
+    api: Api, provider: Provider, names: NameServer
+) -> None:
+    tenant = await make_tenant(api, names, provider.issuer)
+    await provider.add_person("jan-1", email=f"jan@{DOMAIN}")
+    jan = (await sign_in(api, provider, f"jan@{DOMAIN}", "jan-1")).body["user"]["id"]
+    await provider.add_person("jan-2", email=f"jan@{DOMAIN}")
+    refused = await sign_in(api, provider, f"jan@{DOMAIN}", "jan-2")
+    assert (refused.status, refused.code) == (403, "sso_other_person")
+    assert (await tenant.owner.delete(f"/workspaces/{tenant.id}/members/{jan}")).status == 204
+    assert (await sign_in(api, provider, f"jan@{DOMAIN}", "jan-2")).status == 200
+
+
 async def test_a_deactivated_person_stays_out(api: Api, provider: Provider, names: NameServer) -> None:
     await make_tenant(api, names, provider.issuer)
     hal = await api.sign_up(f"hal@{DOMAIN}")

@@ -388,13 +388,12 @@ async def test_hangup_of_a_call_that_telnyx_ended_succeeds(platform: CallPlatfor
 async def test_invented_events_are_set_aside_and_those_of_the_calls_node_are_stored(platform: CallPlatform) -> None:
     """Who can write to Redis, and who has another call's voucher, cannot put words into a call's mouth."""
     _, call = await admit_call(platform)
-    keys, call_id = BusAuthority(KEYS), str(call.call_id)
+    keys, call_id, reported = BusAuthority(KEYS), str(call.call_id), list[tuple[str, str]]()
     voucher, others = keys.vouchers.issue(call_id, 0, "0-a-b"), keys.vouchers.issue(str(UUID(int=9)), 0, "0-a-b")
     lines = conversation_events(call)
     await send(platform, [lines[0], prove_line(lines[1], others), prove_line(lines[2], voucher)])
     await send(platform, [prove_line(lines[2], keys.vouchers.issue(call_id, 1, "0-a-b"))])
-    reported: list[tuple[str, str]] = []
-    keys.report = lambda kind, reason: reported.append((kind, reason))
+    keys.report = lambda *forged: reported.append(forged)
     async with running_consumer(platform, authority=keys) as counts:
         await wait_until_drained(platform)
     assert (counts.written, counts.set_aside) == (1, 3)

@@ -160,6 +160,24 @@ async def test_rights_of_the_staff_are_written_by_no_program(attacked: Attacked,
         await _require_denied(with_login(database_url, login), statements)
 
 
+async def test_a_tenants_sql_signs_nobody_of_the_staff_in(attacked: Attacked) -> None:
+    begin = "INSERT INTO sessions (id, admin_id, expires_at) VALUES (gen_random_uuid(), $1, now() + interval '1 hour')"
+    token = (
+        "INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES ('mine', $1, now() + interval '1 h')"
+    )
+    for statement, argument in ((begin, attacked.admin), (token, attacked.admin_session)):
+        with pytest.raises(DENIED):
+            async with attacked.api.transaction() as db:
+                await enter_workspace(db, attacked.own)
+                await db.execute(statement, argument)
+    async with attacked.api.transaction() as db:
+        await enter_workspace(db, attacked.own)
+        assert await db.fetch("SELECT id FROM sessions WHERE admin_id IS NOT NULL") == []
+        assert (
+            await db.execute("UPDATE sessions SET user_agent = 'x' WHERE id = $1", attacked.admin_session) == "UPDATE 0"
+        )
+
+
 async def test_the_audit_log_is_neither_changed_nor_emptied_by_a_program(database_url: str) -> None:
     async with open_pool(with_login(database_url, WORKER), size=1) as pool, pool.transaction() as db:
         await enter_platform(db)

@@ -79,6 +79,15 @@ async def test_values_that_no_key_opens_are_told_and_stay(database_url: str, mon
     assert len(await opened(database_url, Sealer([LOST]))) == 3
 
 
+async def test_the_command_tells_that_the_list_of_keys_is_likely_wrong(
+    keys: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await seal_providers(database_url, Sealer([LOST]), 3)
+    monkeypatch.setattr("control.db.resealing.MOST_LOST", 1)
+    assert await in_thread(["keys", "rotate", "--pause", "0"]) == 1
+    assert "providers.api_key: no key opens 3 values" in capsys.readouterr().err
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +122,17 @@ async def test_a_revoked_pass_is_known_to_running_programs(keys: dict[str, str],
         await load_revocations(pool, authority)
     with pytest.raises(ForgedEntry, match="revoked"):
         authority.enrolment.find_peer(stolen.card)
+
+
+def test_what_needs_no_database_asks_for_none(
+    keys: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys and passes are made before there is a database, and where nobody knows its password."""
+    monkeypatch.delenv("VOCALIZED_DATABASE_URL")
+    assert main(["keys", "new"]) == main(["keys", "media-pass", URL]) == 0
+    for action in (["rotate"], ["revoke", URL]):
+        assert main(["keys", *action]) == 2
+        assert f"VOCALIZED_DATABASE_URL: needed by `keys {action[0]}`" in capsys.readouterr().err
 
 
 async def in_thread(arguments: list[str]) -> int:

@@ -157,6 +157,26 @@ async def test_the_worker_verifies_some_seals_each_time(
     assert reported == [0, 0, 0, 0, 1, 1, 1, 0]
 
 
+async def test_a_running_worker_misses_the_seals_that_it_saw(worker: Pool, fresh_database_url: str) -> None:
+    reported: list[int] = []
+    check = audit_tasks.AuditCheck(KEYS, reported.append)
+    await write_two_seals(worker)
+    await _run(worker, check.run, 4)
+    cut = ("DELETE FROM audit_log WHERE action = 'third'", "DELETE FROM audit_sealed_rows WHERE seal = 2")
+    await tamper(fresh_database_url, *cut, "DELETE FROM audit_seals WHERE number = 2")
+    await write(worker, "in its place")
+    assert await seal(worker) == 1
+    await _run(worker, check.run, 4)
+    assert reported == [0, 0, 0, 0, 0, 1, 1, 1]
+
+
+async def test_entries_without_any_seal_are_counted(worker: Pool) -> None:
+    await write(worker, "first", "second")
+    async with platform_scope(worker) as db:
+        verdict = await verify_log(db, KEYS)
+    assert (verdict.seals, verdict.unsealed) == (0, 2)
+
+
 async def _run(worker: Pool, run: Callable[[Connection, datetime], object], times: int) -> None:
     for _ in range(times):
         async with platform_scope(worker) as db:

@@ -95,6 +95,7 @@ async def test_the_authorize_url_has_state_nonce_and_challenge(peer: ForgingPeer
         {"sub": ""},
         {"email": 7},
         {"email_verified": False},
+        {"email_verified": "false"},
     ],
     ids=str,
 )

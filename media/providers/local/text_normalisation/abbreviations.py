@@ -5,6 +5,7 @@ from typing import Final
 
 from media.providers.english import word_list
 from media.providers.local.text_normalisation.context import WordContext
+from media.providers.local.text_normalisation.dates import SHORT_MONTHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def expand(core: str, tail: str, context: WordContext) -> Abbreviation | None:
         return Abbreviation((word[0].upper(), "M"), may_end=True)
     if word in _LATIN:
         return Abbreviation(_LATIN[word])
+    if word in SHORT_MONTHS and stopped and context.after[:1].isdecimal():
+        return Abbreviation((SHORT_MONTHS[word],))
     if word == "dr" and stopped and not context.next_is_capital:
         return Abbreviation(("drive",), may_end=True)
     if word in _TITLES and (stopped or core[0].isupper()) and not core.isupper():

@@ -33,9 +33,17 @@ _UNITS: Final = {
     "USD": ("US dollar", "US dollars"),
     "EUR": ("euro", "euros"),
     "GBP": ("pound", "pounds"),
+    "$": ("dollar", "dollars"),
+    "€": ("euro", "euros"),
+    "£": ("pound", "pounds"),
+    "°": ("degree", "degrees"),
+    "°C": ("degree celsius", "degrees celsius"),
+    "°F": ("degree fahrenheit", "degrees fahrenheit"),
 }
 _NUMBER: Final = r"[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
-_JOINED: Final = re.compile(rf"({_NUMBER})({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
+_JOINED: Final = re.compile(
+    rf"({_NUMBER})({'|'.join(unit for unit in sorted(_UNITS, key=len, reverse=True) if unit[0].isalpha())})"
+)
 _BARE: Final = re.compile(_NUMBER)
 
 

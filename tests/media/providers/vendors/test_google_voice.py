@@ -11,7 +11,7 @@ import pytest
 
 from media.providers.cleanup import close_stream
 from media.providers.grpc_calls import GrpcServer
-from media.providers.ports import ProviderError
+from media.providers.ports import ProviderError, TextToSpeech
 from media.providers.vendor import Preparable, ProviderSetup
 from media.providers.vendors.google_speech import VENDOR
 from media.providers.vendors.google_speech_wire import strip_wave
@@ -130,6 +130,35 @@ async def test_a_connection_is_opened_ahead(harness: Harness) -> None:
     await wait_for(lambda: server.connection_count == 1)
     assert heard([one async for one in voice.stream(say(*SENTENCES), "en")]) == words(TEXT)
     assert server.connection_count == 1 and harness.a.state.opened["tts"] == 1
+
+
+def bare_voice(harness: Harness) -> TextToSpeech:
+    """The first one without its chain."""
+    assert VENDOR.tts is not None
+    options = msgspec.convert(harness.call.plan["tts"][0]["options"], GoogleTextToSpeechOptions)
+    voice: TextToSpeech = VENDOR.tts.make(ProviderSetup("a", options, harness.call.factory._resources))
+    return voice
+
+
+async def test_a_text_that_breaks_ends_the_speech(harness: Harness) -> None:
+    """Its error comes out, and nobody waits for audio that will not come."""
+
+    async def text() -> AsyncIterator[str]:
+        yield "One moment please. "
+        raise LookupError("the text broke")
+
+    async with asyncio.timeout(5):
+        with pytest.raises(LookupError, match="the text broke"):
+            async for _ in bare_voice(harness).stream(text(), "en"):
+                pass
+
+
+@pytest.mark.parametrize("model", ["chirp3-hd", "neural2"])
+async def test_blanks_are_not_asked_for(harness: Harness, model: str) -> None:
+    """The vendor refuses a text without words."""
+    harness.call.plan["tts"][0]["options"] |= {"model": model, "voice_id": "F"}
+    assert [one async for one in bare_voice(harness).stream(say(" ", "\n\n"), "en")] == []
+    assert harness.a.state.opened["tts"] == 0
 
 
 async def test_a_voice_that_there_is_not_is_refused_for_good(harness: Harness) -> None:
