@@ -7,7 +7,6 @@ languages: codes of those that it takes, where our adapter knows them and refuse
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,8 @@ class ModelFacts:
 
 
 ServiceFacts = RecogniserFacts | VoiceFacts | ModelFacts
-F = TypeVar("F", RecogniserFacts, VoiceFacts, ModelFacts)
 
 
-def find_facts(services: Sequence[F], model: str) -> F | None:
+def find_facts(services: Sequence[ServiceFacts], model: str) -> ServiceFacts | None:
     """The family of a model; None for one that no family has."""
     return next((one for one in services if model.startswith(one.models)), None)

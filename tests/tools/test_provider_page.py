@@ -35,7 +35,7 @@ async def build(vendor: str, kind: Kind, options: dict[str, str]) -> Providers:
     plan = decode_plan(msgspec.json.encode({"agent": {}, **dict.fromkeys(KINDS, standin), kind: one}))
     async with aiohttp.ClientSession() as http:
         factory = ProviderFactory(VENDORS, http, engine_socket="/nonexistent/engine.sock")
-        made = factory.build(plan, pytest.fail, lambda usage: None)
+        made = factory.build(plan, lambda failed: pytest.fail(failed.reason), lambda usage: None)
         await factory.close()
         return made
 
