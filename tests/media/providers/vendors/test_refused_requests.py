@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -27,7 +28,7 @@ from tests.media.providers.sse_server import event, sse_server
 
 REQUEST = ChatRequest("You are kind.", [Message("user", "Hello")])
 TEMPERATURE = {"type": "invalid_request_error", "message": "temperature: is not supported by this model"}
-REPLY = [
+REPLY: list[dict[str, Any]] = [
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi."}},
     {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
     {"type": "message_stop"},
