@@ -97,6 +97,7 @@ def admin_probes(
     probe = partial(_probe, token)
     named = [f"?search={name}" for name in ("dental", "No. 77", "hotel no", "user300@", "ann")]
     return [
+        probe("/admin/auth/sessions"),
         probe("/admin/dashboard/overview"),
         *(probe("/admin/dashboard/revenue", f"?period={one}") for one in ("month", "quarter", "year")),
         *(probe("/admin/dashboard/usage", f"?period={one}") for one in ("day", "week", "month")),
@@ -184,6 +185,7 @@ def client_probes(
                           "/billing/history", "/billing/invoices", "/billing/credits", "/billing/alerts",
                           "/billing/settings")]  # fmt: skip
     return [
+        Probe("GET /auth/sessions", token, ["/auth/sessions"]),
         Probe("GET /auth/me", token, ["/auth/me"]),
         Probe("GET /workspaces", token, ["/workspaces"]),
         *lists,

@@ -27,6 +27,8 @@ QUIET = Console(quiet=True)
 # the object storage.
 NOT_MEASURED = {
     "/workspaces/{workspaceId}/analytics/export",  # streams a file
+    "/auth/totp", "/workspaces/{workspaceId}/sign-in-rules", "/workspaces/{workspaceId}/sso",
+    "/workspaces/{workspaceId}/sso/domains",
     "/admin/auth/me", "/admin/templates/{templateId}", "/templates/{templateId}",
     "/workspaces/{workspaceId}/agents/{agentId}/versions/{version}",
     "/workspaces/{workspaceId}/phone-numbers/available", "/workspaces/{workspaceId}/phone-numbers/{numberId}",

@@ -119,7 +119,7 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             output, errors = process.communicate(timeout=60)
             assert (process.returncode, output, errors) == (0, "", "")
         assert all(wait_ended(number) for number in family)
-        assert {(state / name).stat().st_mode & 0o777 for name in (ACCOUNTS_FILE, "secret-keys")} == {0o600}
+        assert {(state / name).stat().st_mode & 0o777 for name in (ACCOUNTS_FILE, "vault-keys")} == {0o600}
         assert {"mail", "media-1", "carrier", "api.log", "network.json"} <= {path.name for path in state.iterdir()}
         assert readable_by_others(state) == []
 

@@ -29,7 +29,8 @@ def test_keys_stay_between_starts_and_control_takes_the_settings(
 
 def test_a_platform_that_others_reach_is_not_billed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its customers' cards would be charged too early."""
-    for name, value in {**BASE, "VOCALIZED_PUBLIC_URL": "https://voice.example.com"}.items():
+    urls = {"VOCALIZED_PUBLIC_URL": "https://voice.example.com", "VOCALIZED_MEDIA_URLS": "wss://media.example.com"}
+    for name, value in {**BASE, **urls}.items():
         monkeypatch.setenv(name, value)
     assert not worker_options(control_settings(), "127.0.0.1", 0).billing_ahead
     monkeypatch.setenv("VOCALIZED_BILLING_DAYS_AHEAD", "1")
