@@ -81,5 +81,5 @@ async def test_keys_are_tried_only_so_often_for_one_of_the_staff(api: Api, vendo
 def test_each_route_that_asks_somebody_first_is_limited() -> None:
     returned = [(route, get_origin(get_type_hints(route.handler).get("return"))) for route in ROUTES]
     asking = [route for route, kind in returned if kind is CheckedChange]
-    assert len(asking) == 11
+    assert len(asking) == 13
     assert [route.path for route in asking if route.check_limit is None] == []
