@@ -31,6 +31,7 @@ DOMAIN = f"{DOMAINS}/{{ssoDomainId}}"
 _BEGINNINGS: Final = RateLimit("sso-begin", 20, 60)
 _COMPLETIONS: Final = RateLimit("sso-complete", 20, 60)
 _CHECKS: Final = RateLimit("sso-checks", 20, 600)
+_LOOKUPS: Final = RateLimit("sso-lookups", 30, 600)
 _PROOFS: Final = RateLimit("sso-proofs", 30, 600, per_user=True)
 _VISIBLE: Final = r"^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$"
 Visible = Annotated[str, StringConstraints(pattern=_VISIBLE, max_length=1_000)]
@@ -177,7 +178,7 @@ ROUTES: tuple[Route, ...] = (
         needs_recent_sign_in=True,
         beyond_spec=True,
     ),
-    Route("POST", f"{DOMAIN}/prove", prove_sso_domain, member("owner"), limit=_PROOFS, beyond_spec=True),
+    Route("POST", f"{DOMAIN}/prove", prove_sso_domain, member("owner"), check_limit=_LOOKUPS, beyond_spec=True),
     Route("DELETE", DOMAIN, remove_sso_domain, member("owner"), needs_recent_sign_in=True, beyond_spec=True),
     Route("POST", "/auth/sso/begin", begin_sso, OPEN, limit=_BEGINNINGS, beyond_spec=True),
     Route("POST", "/auth/sso/complete", complete_sso, OPEN, limit=_COMPLETIONS, hashes_password=True, beyond_spec=True),
