@@ -1,6 +1,7 @@
 """Call statuses from carriers, and calls that resume after a lost stream."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -260,10 +261,12 @@ async def test_resumed_call_keeps_its_agent_version(platform: CallPlatform) -> N
 async def test_call_is_not_resumed_more_than_the_limit(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     await platform.admit(workspace, "CA-ever")
-    open_call = await find_open(platform, "CA-ever")
     legs = []
     for _ in range(MOST_LEGS + 1):
-        result = await platform.in_platform(lambda db: platform.calls.resume(db, open_call, None, later(5)))
+        open_call = await find_open(platform, "CA-ever")
+        result = await platform.in_platform(
+            partial(platform.calls.resume, open_call=open_call, checkpoint=None, now=later(5))
+        )
         legs.append(result.leg if isinstance(result, AdmittedCall) else result.reason)
     assert legs == [1, 2, 3, 4, 5, "unusable"]
 

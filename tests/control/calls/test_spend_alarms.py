@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from control.accounts.email_delivery import EMAIL_JOB
@@ -16,16 +17,19 @@ SETTINGS = {
 
 
 @pytest.fixture(autouse=True)
-async def nothing_called(platform: CallPlatform) -> AsyncIterator[None]:
+async def nothing_called(platform: CallPlatform, database_url: str) -> AsyncIterator[None]:
     """With low thresholds, and one admin."""
+    owner = await asyncpg.connect(database_url)
+    await owner.execute("DELETE FROM admins")
+    await owner.execute(
+        "INSERT INTO admins (id, email, name, role, password_hash) "
+        "VALUES (gen_random_uuid(), 'sam@vocalized.example', 'Sam', 'support', 'x')"
+    )
+    await owner.close()
 
     async def prepare(db: Any) -> None:
-        for table in ("calls", "spend_alarms", "called_countries", "admins", "pgqueuer"):
+        for table in ("calls", "spend_alarms", "called_countries", "pgqueuer"):
             await db.execute(f"DELETE FROM {table}")
-        await db.execute(
-            "INSERT INTO admins (id, email, name, role, password_hash) "
-            "VALUES (gen_random_uuid(), 'sam@vocalized.example', 'Sam', 'support', 'x')"
-        )
         await platform.services.platform.change_settings(db, STAFF, SETTINGS)
 
     await platform.in_platform(prepare)

@@ -13,7 +13,8 @@ from tests.platform.api import running_api
 # All routes that check or set a password.
 HASHING = {
     "/auth/signup", "/auth/login", "/auth/reset-password", "/invitations/signup", "/admin/auth/login",
-    "/admin/auth/totp/enrol",
+    "/admin/auth/totp/enrol", "/auth/password", "/auth/reauthenticate", "/auth/sso/complete", "/auth/totp",
+    "/admin/auth/password", "/admin/auth/reauthenticate", "/admin/auth/totp",
 }  # fmt: skip
 
 
