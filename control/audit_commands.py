@@ -6,18 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import UUID
 
 from control.db.pool import ROLE, Connection, Timeouts, open_pool
 from control.db.scope import enter_platform
-from control.platform import store_audit_seals as store
-from control.platform.audit_chain import EPOCH, AuditVerdict
+from control.platform.audit_chain import AuditVerdict
+from control.platform.audit_export import export_lines, has_digest
 from control.platform.audit_seals import audit_keys
 from control.platform.audit_verification import renew_codes, verify_log
 from shared.secrets import Sealer
 
 _TIMEOUTS: Final = Timeouts(statement=300.0, command=305.0)
-_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +65,13 @@ async def _run(arguments: argparse.Namespace, options: AuditCommandOptions) -> i
 async def _verify(db: Connection, keys: Sequence[bytes], digest: str) -> int:
     verdict = await verify_log(db, keys)
     print(format_verdict(verdict))
-    if digest and not await _has_digest(db, digest):
+    if digest and not await has_digest(db, digest):
         print(f"BAD no seal has the digest {digest}: the log's end was cut off, or it is another log")
         return 1
     return 1 if verdict.breaks else 0
 
 
-async def _has_digest(db: Connection, digest: str) -> bool:
-    last = 0
-    while seals := await store.select_seals(db, last, _PAGE):
-        if any(seal.digest.hex() == digest for seal in seals):
-            return True
-        last = seals[-1].number
-    return False
-
-
 async def _export(db: Connection) -> int:
-    """Each line is an object of the entry's hash and its content, of whose text as it stands the hash is SHA-256."""
-    after = (EPOCH, UUID(int=0))
-    while entries := await store.select_contents(db, after, _PAGE):
-        for entry in entries:
-            sys.stdout.write(f'{{"hash":"{entry.hash.hex()}","content":{entry.content}}}\n')
-        after = (entries[-1].at, entries[-1].entry_id)
+    async for line in export_lines(db):
+        sys.stdout.write(line)
     return 0

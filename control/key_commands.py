@@ -9,9 +9,9 @@ from typing import Final
 from control.db.pool import Pool, open_pool
 from control.db.scope import enter_platform
 from control.db.seal_renewal import BATCH, PAUSE_S, ResealProgress, reseal_column
+from control.keys.revocations import revoke_passes
 from control.keys.sealed_columns import SEALED_COLUMNS
 from control.keys.settings import require_set
-from control.keys.store_revocations import upsert_revocation
 from control.platform.audit_seals import audit_keys
 from control.platform.audit_verification import renew_codes
 from shared.bus.enrolment import Enrolment
@@ -86,7 +86,7 @@ def _format(progress: ResealProgress) -> str:
 async def _revoke(options: KeyCommandOptions, url: str) -> int:
     async with open_pool(options.database_url, size=1, name="vocalized-keys") as pool, pool.transaction() as db:
         await db.execute("RESET ROLE")
-        await upsert_revocation(db, url, datetime.now(UTC))
+        await revoke_passes(db, url, datetime.now(UTC))
     print(f"passes for {url} that were made until now are revoked; control knows it within 5 s")
     return 0
 

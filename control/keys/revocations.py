@@ -4,20 +4,26 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from control.db.errors import UNAVAILABLE
-from control.db.pool import Pool, PoolExhausted
+from control.db.pool import Connection, Pool, PoolExhausted
 from control.db.scope import enter_platform
-from control.keys.store_revocations import select_revocations
+from control.keys.store_revocations import select_revocations, upsert_revocation
 from shared.bus.authority import BusAuthority
 from shared.logs import error_fields
 
 log = structlog.get_logger()
 
 EVERY_S: Final = 5.0
+
+
+async def revoke_passes(db: Connection, url: str, before: datetime) -> None:
+    """Revokes the passes for `url` that were made before this moment; only the tables' owner may."""
+    await upsert_revocation(db, url, before)
 
 
 async def load_revocations(pool: Pool, authority: BusAuthority) -> None:

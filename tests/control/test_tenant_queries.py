@@ -11,6 +11,7 @@ from tests.control.tenant_queries import SqlText, sql_texts, tenant_tables
 # servers, in parallel.
 PLATFORM: Final = frozenset(
     {
+        "platform.store_audit_seals.select_dated_back",
         "agents.store_templates.select_all",
         "agents.store_templates.select_template",
         "analytics.store_sums.make_platform_provider_days",

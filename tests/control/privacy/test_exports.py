@@ -35,7 +35,8 @@ LEFT_OUT: Final = {
     "integration_sync_logs", "integration_syncs", "integrations", "knowledge_terms", "message_emails", "meter_days",
     "oauth_states", "outbound_webhook_attempts", "outbound_webhook_deliveries", "outbound_webhook_events",
     "phone_codes", "provider_daily", "reference_attempts", "retention_limits", "retention_progress", "rollup_dirty",
-    "sessions", "sink_customers", "sink_invoices", "sso_connections", "sso_domains", "sso_flows", "sso_identities", "tool_runs", "transfer_times", "usage_daily", "usage_intervals",
+    "sessions", "sink_customers", "sink_invoices", "sso_connections", "sso_domains", "sso_flows", "sso_identities",
+    "tool_runs", "transfer_times", "usage_daily", "usage_intervals",
     "warm_transfers", "workspace_daily", "workspace_monthly", "workspace_totals",
 }  # fmt: skip
 
