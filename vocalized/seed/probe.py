@@ -106,8 +106,7 @@ def admin_probes(
         *(probe("/admin/analytics/providers", f"?period={one}") for one in ("month", "year")),
         *(probe("/admin/analytics/costs", f"?period={one}") for one in ("month", "year")),
         probe("/admin/workspaces", *_pages(20)),
-        probe("/admin/workspaces", "?limit=200"),
-        probe("/admin/workspaces", "?status=suspended"),
+        *(probe("/admin/workspaces", one) for one in ("?limit=200", "?status=suspended")),
         Probe("GET /admin/workspaces?search=…", token, [f"/admin/workspaces{one}" for one in named]),
         Probe("GET /admin/workspaces/{workspaceId}", token, [f"/admin/workspaces/{one}" for one in workspaces]),
         Probe(
