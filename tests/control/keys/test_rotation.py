@@ -33,6 +33,12 @@ _NOT_RESEALED = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command sets up would hold for all tests of this process."""
+    monkeypatch.setattr("control.__main__.configure_logs", lambda level: None)
+
+
 def test_every_sealed_column_is_sealed_anew() -> None:
     """A new column of bytes has to be put into one of the two lists."""
     schema = (Path(__file__).parents[3] / "control" / "db" / "schema.sql").read_text()
