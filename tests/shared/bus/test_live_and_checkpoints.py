@@ -8,7 +8,7 @@ from shared.plan import HeardMessage
 from shared.secrets import Sealer
 
 CALL = LiveCall("c1", "n1", 0)
-SAID = [HeardMessage("user", "my card is 4000"), HeardMessage("assistant", "", [("t1", "end_call", "{}")])]
+SAID = [HeardMessage("user", "my card is four thousand"), HeardMessage("assistant", "", [("t1", "end_call", "{}")])]
 CHECKPOINT = Checkpoint(
     call_id="c1", node_id="n1", leg=1, messages=SAID, turn=3, usage=CallUsage(call_ms=5), began_ms=1_000, at_ms=2_000
 )
@@ -31,7 +31,7 @@ async def test_checkpoint_is_stored_sealed(redis: BusClient) -> None:
     assert await checkpoints.get("c1") is None
     await checkpoints.put(CHECKPOINT)
     assert await checkpoints.get("c1") == CHECKPOINT
-    assert "4000" not in str(await redis.get("vocalized:checkpoint:{c1}"))
+    assert "thousand" not in str(await redis.get("vocalized:checkpoint:{c1}"))
     assert await Checkpoints(redis, Sealer([b"\x02" * 32])).get("c1") is None
     await checkpoints.delete(["c1", "c2"])
     assert await checkpoints.get("c1") is None

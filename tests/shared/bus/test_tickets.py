@@ -10,7 +10,7 @@ from shared.plan import AgentPlan, CallPlan, ProviderPlan
 from shared.secrets import Sealer
 
 CHAIN = [ProviderPlan("standin")]
-PLAN = CallPlan(AgentPlan(prompt="the safe's code is 4711"), CHAIN, CHAIN, CHAIN, call_id="c1")
+PLAN = CallPlan(AgentPlan(prompt="the safe's code is four-7-1-1"), CHAIN, CHAIN, CHAIN, call_id="c1")
 TICKET = Ticket("twilio", "CA1", PLAN)
 
 
@@ -59,7 +59,7 @@ async def test_ticket_expires(tickets: Tickets, redis: BusClient) -> None:
 async def test_prompt_is_not_readable_in_redis(tickets: Tickets, redis: BusClient) -> None:
     await tickets.issue(TICKET)
     (key,) = [key async for key in redis.scan_iter()]
-    assert b"4711" not in str(await redis.hgetall(key)).encode()
+    assert b"four-7" not in str(await redis.hgetall(key)).encode()
 
 
 async def test_other_keys_cannot_open_the_plan(tickets: Tickets, redis: BusClient) -> None:
