@@ -412,6 +412,22 @@ BEGIN
 END
 $$;
 
+--
+-- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.needs_no_proof() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
+
+--
+-- Name: is_accounts_scope(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_accounts_scope() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN (public.needs_no_proof() OR ((current_setting('vocalized.scope'::text, true) = ANY (ARRAY['accounts'::text, 'platform'::text])) AND public.is_scope_sealed()));
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -434,6 +450,15 @@ CREATE TABLE public.sessions (
     sso_workspace_id uuid,
     CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
 );
+
+--
+-- Name: is_own_session(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_own_session(session uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'public', 'pg_temp'
+    RETURN (EXISTS (SELECT FROM public.sessions s WHERE ((s.id = is_own_session.session) AND (s.user_id = public.current_person()))));
 
 --
 -- Name: is_staff_session(uuid); Type: FUNCTION; Schema: public; Owner: -
@@ -467,14 +492,6 @@ CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
     FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
     WHERE w.id = workspace AND s.id = session
 $$;
-
---
--- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.needs_no_proof() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
 
 --
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
@@ -3549,6 +3566,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127003903');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
 INSERT INTO public.schema_migrations VALUES ('20261127004003');
+INSERT INTO public.schema_migrations VALUES ('20261127004201');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -6950,6 +6968,12 @@ ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: users deletes; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY deletes ON public.users FOR DELETE USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (id = ( SELECT public.current_person() AS current_person))));
+
+--
 -- Name: do_not_call_numbers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6966,6 +6990,12 @@ ALTER TABLE public.exemptions ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.http_tools ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: users inserts; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY inserts ON public.users FOR INSERT WITH CHECK (( SELECT public.is_accounts_scope() AS is_accounts_scope));
 
 --
 -- Name: integration_sync_logs; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7058,6 +7088,12 @@ ALTER TABLE public.meter_days ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.oauth_states ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: one_time_tokens; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: outbound_webhook_attempts; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7086,6 +7122,30 @@ ALTER TABLE public.outbound_webhook_events ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: one_time_tokens person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.one_time_tokens USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (user_id = ( SELECT public.current_person() AS current_person))));
+
+--
+-- Name: refresh_tokens person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.refresh_tokens USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (( SELECT public.is_accounts_scope() AS is_accounts_scope) AND (NOT public.is_staff_session(session_id))) OR public.is_own_session(session_id)));
+
+--
+-- Name: sessions person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.sessions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR ((admin_id IS NULL) AND (( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (user_id = ( SELECT public.current_person() AS current_person))))));
+
+--
+-- Name: user_recovery_codes person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.user_recovery_codes USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (user_id = ( SELECT public.current_person() AS current_person))));
 
 --
 -- Name: phone_codes; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7154,22 +7214,10 @@ CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public
 CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
--- Name: refresh_tokens platform; Type: POLICY; Schema: public; Owner: -
---
-
-CREATE POLICY platform ON public.refresh_tokens USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (NOT public.is_staff_session(session_id))));
-
---
 -- Name: revoked_media_passes platform; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY platform ON public.revoked_media_passes FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
-
---
--- Name: sessions platform; Type: POLICY; Schema: public; Owner: -
---
-
-CREATE POLICY platform ON public.sessions USING (((admin_id IS NULL) OR ( SELECT (public.current_scope() = 'platform'::text))));
 
 --
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7200,6 +7248,12 @@ ALTER TABLE public.provider_daily ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: users reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.users FOR SELECT USING (true);
 
 --
 -- Name: reference_attempts; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7822,6 +7876,12 @@ ALTER TABLE public.tool_runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.transfer_times ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: users updates; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY updates ON public.users FOR UPDATE USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (id = ( SELECT public.current_person() AS current_person))));
+
+--
 -- Name: usage_daily; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7844,6 +7904,18 @@ ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.usage_records_default ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: user_recovery_codes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.user_recovery_codes ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: users; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: voice_strategies; Type: ROW SECURITY; Schema: public; Owner: -
@@ -8891,8 +8963,62 @@ GRANT SELECT ON TABLE public.user_trials TO vocalized_backup;
 -- Name: TABLE users; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.users TO vocalized_app;
 GRANT SELECT ON TABLE public.users TO vocalized_backup;
+
+--
+-- Name: COLUMN users.name; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(name) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.password_hash; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(password_hash) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.email_verified_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(email_verified_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.is_active; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(is_active) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.last_login_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(last_login_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.updated_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.totp_secret; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_secret) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.totp_enabled_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_enabled_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.totp_last_step; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_last_step) ON TABLE public.users TO vocalized_app;
 
 --
 -- Name: TABLE verified_numbers; Type: ACL; Schema: public; Owner: -
