@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import ClientSession
@@ -165,12 +166,45 @@ async def test_a_sign_in_is_completed_once_by_the_client_that_began(
     assert (await api.anonymous.post("/auth/sso/complete", body)).status == 200
     assert (await api.anonymous.post("/auth/sso/complete", body)).code == "sso_over"
     another = await provider.sign_in(other["authorize_url"], "dot")
-    mixed = {"state": another["state"], "code": returned["code"], "flow_token": other["flow_token"]}
+    mixed = another | {"code": returned["code"], "flow_token": other["flow_token"]}
     assert (await api.anonymous.post("/auth/sso/complete", mixed)).code == "sso_refused"  # a code is good once
     third = await begin(api, f"dot@{DOMAIN}")
     returned = await provider.sign_in(third["authorize_url"], "dot")
     elsewhere = returned | {"flow_token": third["flow_token"], "iss": "https://evil.example"}
     assert (await api.anonymous.post("/auth/sso/complete", elsewhere)).code == "issuer_mismatch"
+
+
+async def test_another_workspaces_provider_gets_no_code(api: Api, provider: Provider, names: NameServer) -> None:
+    """Mix-up (RFC 9700, 4.4): a person begins at a provider that leads the browser on to another workspace's, with the
+    state of the first. Its code is for the other one; ours would hand it to the first."""
+    acme = await make_tenant(api, names, provider.issuer)
+    evil = await make_tenant(api, names, provider.issuer, "evil.example")
+    await provider.add_person("ann", email=f"ann@{DOMAIN}")
+    own, led = await begin(api, "ann@evil.example"), await begin(api, f"ann@{DOMAIN}")
+    addresses = [parse_qs(urlsplit(one["authorize_url"]).query)["redirect_uri"][0] for one in (own, led)]
+    assert addresses == [f"https://app.example.com/sso/callback/{tenant.id}" for tenant in (evil, acme)]
+    honest = await provider.sign_in(led["authorize_url"], "ann")
+    state = parse_qs(urlsplit(own["authorize_url"]).query)["state"][0]
+    led_on = honest | {"state": state, "flow_token": own["flow_token"]}
+    refused = await api.anonymous.post("/auth/sso/complete", led_on)
+    assert (refused.status, refused.code, refused.param) == (422, "issuer_mismatch", "workspace_id")
+    used_up = await api.anonymous.post("/auth/sso/complete", led_on | {"workspace_id": evil.id})
+    assert used_up.code == "sso_over"
+
+
+async def test_a_removed_domain_signs_its_people_out(api: Api, provider: Provider, names: NameServer) -> None:
+    tenant = await make_tenant(api, names, provider.issuer)
+    other = await prove(tenant, names, "second.example")
+    people = {}
+    for subject, email in (("kim", f"kim@{DOMAIN}"), ("lea", "lea@second.example")):
+        await provider.add_person(subject, email=email)
+        people[subject] = User(api.anonymous, email, (await sign_in(api, provider, email, subject)).body)
+    assert (await tenant.owner.delete(f"{tenant.path}/domains/{other}")).status == 204
+    assert (await people["lea"].get("/auth/me")).code == "session_over"
+    refreshed = await api.anonymous.post("/auth/refresh", {"refresh_token": people["lea"].refresh_token})
+    assert refreshed.status == 401
+    assert (await people["kim"].get(f"/workspaces/{tenant.id}")).status == 200
+    assert (await tenant.owner.get("/auth/me")).status == 200
 
 
 async def test_a_provider_speaks_for_proven_domains_only(api: Api, provider: Provider, names: NameServer) -> None:
@@ -217,7 +251,7 @@ async def test_settings_are_the_owners_and_keep_their_secret(api: Api, provider:
     await api.join(workspace_id, admin, "admin")
     tenant = Tenant(owner, workspace_id, f"/workspaces/{workspace_id}/sso", provider.issuer)
     shown = (await owner.get(tenant.path)).body
-    assert shown == {"connection": None, "redirect_uri": "https://app.example.com/sso/callback"}
+    assert shown == {"connection": None, "redirect_uri": f"https://app.example.com/sso/callback/{workspace_id}"}
     assert (await tenant.change(client_secret=None)).code == "client_secret_missing"
     assert (await tenant.change(is_enforced=True)).code == "domain_unproven"
     for issuer in ("http://127.0.0.1:9", "https://10.1.2.3", "ftp://x.example", f"{provider.issuer}/"):
