@@ -17,6 +17,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity, matches_url
 from shared.bus.vouchers import ForgedEntry
+from shared.decoding import decode_json
 from shared.secrets import UnsealError
 
 BEAT_S: Final = 1.0
@@ -293,9 +294,9 @@ class NodeRegistry:
         """None for an entry that its node did not write, or not lately."""
         authority = self._authority
         if authority is None:
-            return msgspec.json.decode(text, type=NodeState)
+            return decode_json(text, type=NodeState)
         try:
-            state = msgspec.json.decode(text, type=NodeState)
+            state = decode_json(text, type=NodeState)
             state.require_genuine(authority, now_ms)
         except ForgedEntry as fault:
             authority.count_forged("node", fault)
@@ -312,6 +313,6 @@ class NodeRegistry:
 def _name(text: bytes) -> str:
     """The id in an entry that is not believed, which is also its name in the registry."""
     try:
-        return str(msgspec.json.decode(text)["node_id"])
-    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
+        return str(decode_json(text, dict[str, object])["node_id"])
+    except (msgspec.DecodeError, KeyError):
         return ""

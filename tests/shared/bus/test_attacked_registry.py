@@ -50,6 +50,8 @@ ENTRIES: Final[dict[str, Any]] = {
     "a list": [],
     "a number": 7,
     "no JSON": "{",
+    "nested too deeply": '{"node_id":"evil","url":"x","calls":0,"capacity":9,"x":' + "[" * 990 + "]" * 990 + "}",
+    "nested more deeply": '{"node_id":"evil","x":' + "[" * 5_000 + "]" * 5_000 + "}",
     "broken text": '{"node_id":"evil","url":"\\ud800","calls":0,"capacity":9}',
 }
 
@@ -108,7 +110,7 @@ async def test_a_heartbeat_of_the_future_does_not_hold_for_ever(redis: BusClient
 async def test_an_entry_under_another_name_keeps_no_lost_node_alive(redis: BusClient) -> None:
     """Calls of the lost node would wait for it."""
     await beat(redis)
-    await write(redis, "lost", (await redis.hget(STATES, "good")).decode())
+    await write(redis, "lost", bytes((await redis.hgetall(STATES))[b"good"]).decode())
     assert not await registry(redis).is_alive("lost")
 
 
