@@ -461,6 +461,14 @@ CREATE FUNCTION public.is_own_session(session uuid) RETURNS boolean
     RETURN (EXISTS (SELECT FROM public.sessions s WHERE ((s.id = is_own_session.session) AND (s.user_id = public.current_person()))));
 
 --
+-- Name: is_platform_scope(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_platform_scope() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN (public.needs_no_proof() OR COALESCE((public.current_scope() = 'platform'::text), false));
+
+--
 -- Name: is_staff_session(uuid); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -3567,6 +3575,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
 INSERT INTO public.schema_migrations VALUES ('20261127004003');
 INSERT INTO public.schema_migrations VALUES ('20261127004201');
+INSERT INTO public.schema_migrations VALUES ('20261127004202');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -6788,6 +6797,12 @@ ALTER TABLE public.admins ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.agent_daily ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: agent_templates; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent_templates ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: agent_totals; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6980,6 +6995,12 @@ CREATE POLICY deletes ON public.users FOR DELETE USING ((( SELECT public.is_acco
 ALTER TABLE public.do_not_call_numbers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: exchange_rates; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.exchange_rates ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: exemptions; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7008,6 +7029,12 @@ ALTER TABLE public.integration_sync_logs ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.integration_syncs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: integration_types; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.integration_types ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: integrations; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7160,6 +7187,12 @@ ALTER TABLE public.phone_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: plan_versions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.plan_versions ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: admin_recovery_codes platform; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -7170,6 +7203,12 @@ CREATE POLICY platform ON public.admin_recovery_codes USING (( SELECT (public.cu
 --
 
 CREATE POLICY platform ON public.admins USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: agent_templates platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.agent_templates USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: audit_sealed_rows platform; Type: POLICY; Schema: public; Owner: -
@@ -7190,10 +7229,28 @@ CREATE POLICY platform ON public.audit_seals USING (( SELECT (public.current_sco
 CREATE POLICY platform ON public.backup_runs FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: exchange_rates platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.exchange_rates USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: integration_types platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.integration_types USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
 -- Name: invoice_numbers platform; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY platform ON public.invoice_numbers USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: plan_versions platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.plan_versions USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
@@ -7214,10 +7271,52 @@ CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public
 CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: providers platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.providers USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
 -- Name: revoked_media_passes platform; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY platform ON public.revoked_media_passes FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: settings platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.settings USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: tax_rates platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.tax_rates USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: tier_prices platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.tier_prices USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: tiers platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.tiers USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: voice_routing platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.voice_routing USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: webhook_events platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.webhook_events USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7244,16 +7343,82 @@ ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.provider_daily ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: providers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.providers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent_templates reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.agent_templates FOR SELECT USING (true);
+
+--
 -- Name: audit_log reads; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: exchange_rates reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.exchange_rates FOR SELECT USING (true);
+
+--
+-- Name: integration_types reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.integration_types FOR SELECT USING (true);
+
+--
+-- Name: plan_versions reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.plan_versions FOR SELECT USING (true);
+
+--
+-- Name: providers reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.providers FOR SELECT USING (true);
+
+--
+-- Name: settings reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.settings FOR SELECT USING (true);
+
+--
+-- Name: tax_rates reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.tax_rates FOR SELECT USING (true);
+
+--
+-- Name: tier_prices reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.tier_prices FOR SELECT USING (true);
+
+--
+-- Name: tiers reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.tiers FOR SELECT USING (true);
+
+--
 -- Name: users reads; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY reads ON public.users FOR SELECT USING (true);
+
+--
+-- Name: voice_routing reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.voice_routing FOR SELECT USING (true);
 
 --
 -- Name: reference_attempts; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7316,6 +7481,12 @@ ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: settings; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.settings ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: sink_customers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7362,6 +7533,12 @@ ALTER TABLE public.sso_flows ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.sso_identities ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: tax_rates; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tax_rates ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
@@ -7864,6 +8041,18 @@ CREATE POLICY tenant ON public.workspaces USING ((( SELECT (public.current_scope
   WHERE (m.user_id = ( SELECT public.current_person() AS current_person)))))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: tier_prices; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tier_prices ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: tiers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tiers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: tool_runs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7918,6 +8107,12 @@ ALTER TABLE public.user_recovery_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: voice_routing; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.voice_routing ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: voice_strategies; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7928,6 +8123,12 @@ ALTER TABLE public.voice_strategies ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.warm_transfers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: webhook_events; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.webhook_events ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: workspace_changes; Type: ROW SECURITY; Schema: public; Owner: -
