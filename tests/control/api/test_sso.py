@@ -1,17 +1,24 @@
 """Single sign-on over the API, at a provider that others wrote."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from aiohttp import ClientSession
 
+from control.db.pool import open_pool
+from control.sso import store
 from control.sso.model import SsoPolicy
+from shared.ids import new_id
 from tests.control.sso.dns_peer import NameServer, name_server
 from tests.control.sso.provider import Provider, running_provider
 from tests.platform.api import PASSWORD, Api, running_api
+from tests.platform.bus_node import wait_until
 from tests.platform.clients import Reply, User
 
 DOMAIN = "acme.example"
@@ -205,6 +212,31 @@ async def test_a_removed_domain_signs_its_people_out(api: Api, provider: Provide
     assert refreshed.status == 401
     assert (await people["kim"].get(f"/workspaces/{tenant.id}")).status == 200
     assert (await tenant.owner.get("/auth/me")).status == 200
+
+
+async def test_a_sign_in_at_the_moment_of_the_removal_is_signed_out_too(
+    api: Api, provider: Provider, names: NameServer, fresh_database_url: str
+) -> None:
+    """The removal waits for what the sign-in stores, and then sees it."""
+    tenant = await make_tenant(api, names, provider.issuer)
+    moe, session = await api.sign_up(f"moe@{DOMAIN}"), UUID(new_id())
+    (domain,) = (await tenant.owner.get(f"{tenant.path}/domains")).body["domains"]
+    workspace_id, now = UUID(tenant.id), datetime.now(UTC)
+    async with (
+        open_pool(fresh_database_url, size=1, role=None) as pool,
+        pool.transaction() as db,
+    ):
+        assert await store.lock_verified(db, workspace_id, DOMAIN)
+        removal = asyncio.create_task(tenant.owner.delete(f"{tenant.path}/domains/{domain['id']}"))
+        await wait_until(lambda: api.owner.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"))
+        await store.insert_identity(db, workspace_id, "moe", UUID(moe.id), now)
+        await db.execute(
+            "INSERT INTO sessions (id, user_id, expires_at, sso_workspace_id) "
+            "VALUES ($1, $2, now() + interval '1 hour', $3)",
+            session, UUID(moe.id), workspace_id,
+        )  # fmt: skip
+    assert (await removal).status == 204
+    assert await api.owner.fetchval("SELECT revoked_at FROM sessions WHERE id = $1", session)
 
 
 async def test_a_provider_speaks_for_proven_domains_only(api: Api, provider: Provider, names: NameServer) -> None:
