@@ -32,7 +32,8 @@ HEAD: Final = """PostgreSQL, Valkey, the API behind a load balancer, the worker 
 their own; both carriers were simulated. Under the calls the keys of all three sets were rotated as
 [control.md](control.md#keys) says, each step with a new API and a new worker. Then one node was revoked and cut off,
 the other old one drained for a node with a new pass, and the old keys removed. At last another node was revoked and not
-cut off. What was found is what the phones heard, unless another source is named."""
+cut off. What was found is what the phones heard, unless another source is named. Calls that a revoked node had are in
+rows of their own, because their record lacks what that node said afterwards."""
 SHAPE: Final = PlatformShape(nodes=2, recorded=True, balanced=True, drain_s=900)
 CALLS: Final = 50
 TURNS: Final = 60  # about five minutes
