@@ -88,6 +88,8 @@ async def _revoke(options: KeyCommandOptions, url: str) -> int:
         await db.execute("RESET ROLE")
         await revoke_passes(db, url, datetime.now(UTC))
     print(f"passes for {url} that were made until now are revoked; control knows it within 5 s")
+    if not url.endswith("/*"):
+        print("a pass for more than this URL, which ends with /*, is another one, and is still believed")
     return 0
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from shared.decoding import decode_json
+
 CallStatus = Literal["queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled"]
 EndReason = Literal[
     "caller_hangup",
@@ -389,4 +391,4 @@ def encode_event(envelope: EventEnvelope) -> bytes:
 
 def decode_event(line: bytes | str) -> EventEnvelope:
     """Decodes an event. Raises msgspec.DecodeError; its subclass ValidationError names the invalid field."""
-    return msgspec.json.decode(line, type=EventEnvelope)
+    return decode_json(line, EventEnvelope)

@@ -24,6 +24,7 @@ from control.accounts.sign_in_throttle import SignInThrottle
 from control.accounts.tokens import new_token, token_hash
 from control.db.jobs import enqueue
 from control.db.pool import Connection
+from control.db.scope import enter_accounts
 from shared.errors import Invalid
 from shared.secrets import Sealer
 
@@ -67,7 +68,8 @@ class EmailLinks:
         await self._email_queue.enqueue(db, verification_email(user.email, link, self._policy.verify_s // 3600))
 
     async def verify_email(self, db: Connection, token: str, now: datetime) -> None:
-        """Marks the address as confirmed. Raises Invalid (token_invalid)."""
+        """Marks the address as confirmed; enters the scope of accounts. Raises Invalid (token_invalid)."""
+        await enter_accounts(db)
         used = await store.use_token(db, token_hash(token), "verify_email", now)
         if used is None:
             raise _link_invalid()
@@ -100,7 +102,9 @@ class EmailLinks:
 
     async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
         """Sets a new password and ends all sessions; of an address that nobody confirmed, the second factor goes,
-        too. Raises Invalid (token_invalid; weak_password, after which the token is still valid)."""
+        too. Enters the scope of accounts. Raises Invalid (token_invalid; weak_password, after which the token is still
+        valid)."""
+        await enter_accounts(db)
         used = await store.use_token(db, token_hash(token), "reset_password", now)
         user = await store.lock(db, used[0]) if used else None
         if used is None or user is None or not user.is_active or user.email != used[1]:

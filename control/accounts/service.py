@@ -25,7 +25,7 @@ from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
 from control.accounts.store import Credentials
 from control.accounts.user_administration import UserAdministration
 from control.db.pool import Connection
-from control.db.scope import enter_user
+from control.db.scope import enter_accounts, enter_user, read_platform
 from control.platform.service import Platform
 from shared.errors import Conflict, Forbidden, Unauthorised
 from shared.ids import new_id
@@ -42,8 +42,9 @@ class SignInResult:
 
 
 class Accounts:
-    """Accounts of users. admins: accounts of the staff. user_administration: what the staff does to users. email_links:
-    confirmation and reset by e-mail. own, second_factors: what users do to their own account."""
+    """Accounts of users. Whoever is not signed in yet is looked for, and signed in, in the scope of accounts. admins:
+    accounts of the staff. user_administration: what the staff does to users. email_links: confirmation and reset by
+    e-mail. own, second_factors: what users do to their own account."""
 
     def __init__(
         self,
@@ -89,7 +90,8 @@ class Accounts:
     ) -> SignInResult:
         """Creates an account, signs it in and sends an e-mail that asks to confirm the address.
 
-        Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
+        Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
+        await enter_accounts(db)
         if not await self._platform.setting(db, "signup_enabled"):
             raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
         user = await self.create_user(db, email, name, password, verified=False, now=now)
@@ -105,8 +107,8 @@ class Accounts:
     async def create_user(
         self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
     ) -> User:
-        """Creates an account. verified: the address is confirmed already. Raises Invalid (weak_password, param
-        password), Conflict (email_taken)."""
+        """Creates an account, in that scope. verified: the address is confirmed already. Raises Invalid
+        (weak_password, param password), Conflict (email_taken)."""
         require_strong_password(password, email=email, name=name, param="password")
         if await store.find_by_email(db, email):
             raise _email_taken()
@@ -119,9 +121,9 @@ class Accounts:
     async def sign_in(
         self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
     ) -> SignInResult:
-        """Starts a session. Raises Unauthorised (invalid_credentials, whichever is wrong; totp_required when only the
-        code is missing; totp_invalid, recovery_code_invalid; session_over when the account changed meanwhile),
-        Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
+        """Starts a session; enters the user's scope. Raises Unauthorised (invalid_credentials, whichever is wrong;
+        totp_required when only the code is missing; totp_invalid, recovery_code_invalid; session_over when the account
+        changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
         attempt = self._attempt(presented, origin, now)
         found, check = await self._check(db, attempt, presented, origin, now)
         tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
@@ -132,8 +134,9 @@ class Accounts:
     async def authenticate(
         self, db: Connection, presented: PresentedCredentials, origin: Origin, now: datetime
     ) -> User:
-        """Returns the user with this password, without a session. Raises what `sign_in` raises."""
+        """Returns the user with this password, without a session; enters their scope. Raises what `sign_in` raises."""
         found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
+        await enter_user(db, found.user.id)
         return found.user
 
     def _attempt(self, presented: PresentedCredentials, origin: Origin, now: datetime) -> SignInAttempt:
@@ -147,6 +150,7 @@ class Accounts:
         origin: Origin,
         now: datetime,
     ) -> tuple[Credentials, PasswordCheck]:
+        await enter_accounts(db)
         found = await store.find_credentials(db, presented.email)
         known = found.password_hash if found else None
         check = await self._throttle.check_password(db, attempt, known, presented.password, now)
@@ -163,6 +167,7 @@ class Accounts:
     ) -> SessionTokens:
         """Starts a session and enters the user's scope. known: the hash that the password was checked against. Raises
         Unauthorised (session_over) when the account changed meanwhile."""
+        await enter_accounts(db)
         tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens
@@ -172,6 +177,7 @@ class Accounts:
     ) -> SignInResult:
         """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
         (account_deactivated), Unauthorised (session_over)."""
+        await enter_accounts(db)
         user = await store.find(db, user_id)
         if user is None:
             raise Unauthorised("The account was deleted at this moment.", code="session_over")
@@ -193,10 +199,12 @@ class Accounts:
         self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
     ) -> None:
         """Ends the sessions of these users that a workspace's provider began."""
-        await store_sessions.revoke_sso(db, user_ids, workspace_id, why, now)
+        await read_platform(db, lambda: store_sessions.revoke_sso(db, user_ids, workspace_id, why, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: Origin, now: datetime) -> SessionTokens:
-        """Returns the next tokens of a session. Raises Unauthorised (session_over, refresh_token_reused)."""
+        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorised (session_over,
+        refresh_token_reused)."""
+        await enter_accounts(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:

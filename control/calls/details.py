@@ -228,6 +228,11 @@ class CallDetails(DetailsPart):
     opted_out_by: str = ""
 
     @property
+    def was_assigned(self) -> bool:
+        """Whether the current media stream was given to a node."""
+        return any(one.leg == self.leg for one in self.legs)
+
+    @property
     def discards_recordings(self) -> bool:
         """Whether every recording of the call is to be deleted, one that comes later, too."""
         return self.consent.is_refused or self.recordings_deleted_at is not None

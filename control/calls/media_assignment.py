@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -66,7 +66,8 @@ class MediaAssignment:
 
         A stream is assigned once: asked again, because a carrier repeats its webhook or somebody replays a captured
         one, the answer is the same, and its ticket can be used once. Only a ticket that nobody used in time, or whose
-        node lost the call, is replaced."""
+        node lost the call, is replaced. Where Redis lost the assignment, and a node reports the stream, the answer has
+        a ticket that is worth nothing."""
         try:
             node = await self._choose_node(exclude)
             made = Assignment(node.url, await self._issue_ticket(node, admitted), node.node_id)
@@ -82,11 +83,15 @@ class MediaAssignment:
 
     async def _assign_once(self, admitted: AdmittedCall, made: Assignment, exclude: Collection[str]) -> Assignment:
         before = await self._assignments.put(admitted.call_id, admitted.leg, made)
-        if before is None:
+        if before is None and not admitted.was_assigned:
             return made
-        if before.node_id not in exclude and await self._tickets.is_known(before.token):
+        if before is not None and before.node_id not in exclude and await self._tickets.is_known(before.token):
             await self._tickets.withdraw(made.token)
             return before
+        (live,) = await self._live.get([str(admitted.call_id)])
+        if live is not None and live.leg >= admitted.leg and live.node_id not in exclude:
+            await self._tickets.withdraw(made.token)
+            return replace(made, node_id=live.node_id)
         await self._assignments.replace(admitted.call_id, admitted.leg, made)
         return made
 

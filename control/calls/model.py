@@ -39,7 +39,7 @@ class AdmittedCall:
     """A call that an agent answers; its plan goes to a media node (control/calls/media_assignment.py). leg: the plan's;
     above 0 the call continues after its stream was lost. records_at_carrier: the carrier records it from its beginning;
     a recording that has to be announced begins later (control/calls/recording_start.py). spend_terms: what must be
-    reserved before it begins; None: nothing."""
+    reserved before it begins; None: nothing. was_assigned: this stream was given to a node before."""
 
     call_id: UUID
     workspace_id: UUID
@@ -49,6 +49,7 @@ class AdmittedCall:
     leg: int = 0
     records_at_carrier: bool = False
     spend_terms: SpendTerms | None = None
+    was_assigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

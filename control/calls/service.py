@@ -335,10 +335,9 @@ class Calls:
         carrier: CarrierName = "telnyx" if current.carrier == "telnyx" else "twilio"
         plan = msgspec.structs.replace(plan, leg=current.details.leg)
         admitted = admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
-        if current.is_test:
-            return admitted
-        terms = await load_terms(db, current.workspace_id, current.id, current.created_at, now)
-        return replace(admitted, spend_terms=terms)
+        of_call = (current.workspace_id, current.id, current.created_at)
+        terms = None if current.is_test else await load_terms(db, *of_call, now)
+        return replace(admitted, spend_terms=terms, was_assigned=current.details.was_assigned)
 
     async def _add_contact(self, db: Connection, agent: AnsweringAgent, call: PlannedCall) -> PlannedCall:
         """The call with whom its customer is; asked for only where the agent needs it."""

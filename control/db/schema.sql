@@ -412,6 +412,22 @@ BEGIN
 END
 $$;
 
+--
+-- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.needs_no_proof() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
+
+--
+-- Name: is_accounts_scope(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_accounts_scope() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN (public.needs_no_proof() OR ((current_setting('vocalized.scope'::text, true) = ANY (ARRAY['accounts'::text, 'platform'::text])) AND public.is_scope_sealed()));
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -434,6 +450,23 @@ CREATE TABLE public.sessions (
     sso_workspace_id uuid,
     CONSTRAINT sessions_check CHECK ((num_nonnulls(user_id, admin_id) = 1))
 );
+
+--
+-- Name: is_own_session(uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_own_session(session uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'public', 'pg_temp'
+    RETURN (EXISTS (SELECT FROM public.sessions s WHERE ((s.id = is_own_session.session) AND (s.user_id = public.current_person()))));
+
+--
+-- Name: is_platform_scope(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.is_platform_scope() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN (public.needs_no_proof() OR COALESCE((public.current_scope() = 'platform'::text), false));
 
 --
 -- Name: is_staff_session(uuid); Type: FUNCTION; Schema: public; Owner: -
@@ -467,14 +500,6 @@ CREATE FUNCTION public.member_refusal(session uuid, workspace uuid) RETURNS text
     FROM workspaces w, sessions s JOIN users u ON u.id = s.user_id
     WHERE w.id = workspace AND s.id = session
 $$;
-
---
--- Name: needs_no_proof(); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.needs_no_proof() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL RESTRICTED
-    RETURN pg_has_role(SESSION_USER, 'vocalized_platform'::name, 'MEMBER'::text);
 
 --
 -- Name: partition_states(); Type: FUNCTION; Schema: public; Owner: -
@@ -3549,6 +3574,8 @@ INSERT INTO public.schema_migrations VALUES ('20261127003903');
 INSERT INTO public.schema_migrations VALUES ('20261127004001');
 INSERT INTO public.schema_migrations VALUES ('20261127004002');
 INSERT INTO public.schema_migrations VALUES ('20261127004003');
+INSERT INTO public.schema_migrations VALUES ('20261127004201');
+INSERT INTO public.schema_migrations VALUES ('20261127004202');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -6770,6 +6797,12 @@ ALTER TABLE public.admins ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.agent_daily ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: agent_templates; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.agent_templates ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: agent_totals; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6950,10 +6983,22 @@ ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: users deletes; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY deletes ON public.users FOR DELETE USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (id = ( SELECT public.current_person() AS current_person))));
+
+--
 -- Name: do_not_call_numbers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
 ALTER TABLE public.do_not_call_numbers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: exchange_rates; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.exchange_rates ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: exemptions; Type: ROW SECURITY; Schema: public; Owner: -
@@ -6968,6 +7013,12 @@ ALTER TABLE public.exemptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.http_tools ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: users inserts; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY inserts ON public.users FOR INSERT WITH CHECK (( SELECT public.is_accounts_scope() AS is_accounts_scope));
+
+--
 -- Name: integration_sync_logs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -6978,6 +7029,12 @@ ALTER TABLE public.integration_sync_logs ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.integration_syncs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: integration_types; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.integration_types ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: integrations; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7058,6 +7115,12 @@ ALTER TABLE public.meter_days ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.oauth_states ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: one_time_tokens; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: outbound_webhook_attempts; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7088,6 +7151,30 @@ ALTER TABLE public.outbound_webhook_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: one_time_tokens person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.one_time_tokens USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (user_id = ( SELECT public.current_person() AS current_person))));
+
+--
+-- Name: refresh_tokens person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.refresh_tokens USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (( SELECT public.is_accounts_scope() AS is_accounts_scope) AND (NOT public.is_staff_session(session_id))) OR public.is_own_session(session_id)));
+
+--
+-- Name: sessions person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.sessions USING ((( SELECT (public.current_scope() = 'platform'::text)) OR ((admin_id IS NULL) AND (( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (user_id = ( SELECT public.current_person() AS current_person))))));
+
+--
+-- Name: user_recovery_codes person; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY person ON public.user_recovery_codes USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (user_id = ( SELECT public.current_person() AS current_person))));
+
+--
 -- Name: phone_codes; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7100,6 +7187,12 @@ ALTER TABLE public.phone_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.phone_numbers ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: plan_versions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.plan_versions ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: admin_recovery_codes platform; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -7110,6 +7203,12 @@ CREATE POLICY platform ON public.admin_recovery_codes USING (( SELECT (public.cu
 --
 
 CREATE POLICY platform ON public.admins USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: agent_templates platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.agent_templates USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: audit_sealed_rows platform; Type: POLICY; Schema: public; Owner: -
@@ -7130,10 +7229,28 @@ CREATE POLICY platform ON public.audit_seals USING (( SELECT (public.current_sco
 CREATE POLICY platform ON public.backup_runs FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
+-- Name: exchange_rates platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.exchange_rates USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: integration_types platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.integration_types USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
 -- Name: invoice_numbers platform; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY platform ON public.invoice_numbers USING (( SELECT (public.current_scope() = 'platform'::text)));
+
+--
+-- Name: plan_versions platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.plan_versions USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: platform_daily platform; Type: POLICY; Schema: public; Owner: -
@@ -7154,10 +7271,10 @@ CREATE POLICY platform ON public.platform_provider_daily USING (( SELECT (public
 CREATE POLICY platform ON public.price_versions USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
--- Name: refresh_tokens platform; Type: POLICY; Schema: public; Owner: -
+-- Name: providers platform; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY platform ON public.refresh_tokens USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (NOT public.is_staff_session(session_id))));
+CREATE POLICY platform ON public.providers USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: revoked_media_passes platform; Type: POLICY; Schema: public; Owner: -
@@ -7166,10 +7283,40 @@ CREATE POLICY platform ON public.refresh_tokens USING ((( SELECT (public.current
 CREATE POLICY platform ON public.revoked_media_passes FOR SELECT USING (( SELECT (public.current_scope() = 'platform'::text)));
 
 --
--- Name: sessions platform; Type: POLICY; Schema: public; Owner: -
+-- Name: settings platform; Type: POLICY; Schema: public; Owner: -
 --
 
-CREATE POLICY platform ON public.sessions USING (((admin_id IS NULL) OR ( SELECT (public.current_scope() = 'platform'::text))));
+CREATE POLICY platform ON public.settings USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: tax_rates platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.tax_rates USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: tier_prices platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.tier_prices USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: tiers platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.tiers USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: voice_routing platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.voice_routing USING (( SELECT public.is_platform_scope() AS is_platform_scope));
+
+--
+-- Name: webhook_events platform; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY platform ON public.webhook_events USING (( SELECT public.is_platform_scope() AS is_platform_scope));
 
 --
 -- Name: platform_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7196,10 +7343,82 @@ ALTER TABLE public.price_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.provider_daily ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: providers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.providers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: agent_templates reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.agent_templates FOR SELECT USING (true);
+
+--
 -- Name: audit_log reads; Type: POLICY; Schema: public; Owner: -
 --
 
 CREATE POLICY reads ON public.audit_log FOR SELECT USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: exchange_rates reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.exchange_rates FOR SELECT USING (true);
+
+--
+-- Name: integration_types reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.integration_types FOR SELECT USING (true);
+
+--
+-- Name: plan_versions reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.plan_versions FOR SELECT USING (true);
+
+--
+-- Name: providers reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.providers FOR SELECT USING (true);
+
+--
+-- Name: settings reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.settings FOR SELECT USING (true);
+
+--
+-- Name: tax_rates reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.tax_rates FOR SELECT USING (true);
+
+--
+-- Name: tier_prices reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.tier_prices FOR SELECT USING (true);
+
+--
+-- Name: tiers reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.tiers FOR SELECT USING (true);
+
+--
+-- Name: users reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.users FOR SELECT USING (true);
+
+--
+-- Name: voice_routing reads; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY reads ON public.voice_routing FOR SELECT USING (true);
 
 --
 -- Name: reference_attempts; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7262,6 +7481,12 @@ ALTER TABLE public.rollup_dirty ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: settings; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.settings ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: sink_customers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7308,6 +7533,12 @@ ALTER TABLE public.sso_flows ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.sso_identities ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: tax_rates; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tax_rates ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: address_registrations tenant; Type: POLICY; Schema: public; Owner: -
@@ -7810,6 +8041,18 @@ CREATE POLICY tenant ON public.workspaces USING ((( SELECT (public.current_scope
   WHERE (m.user_id = ( SELECT public.current_person() AS current_person)))))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: tier_prices; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tier_prices ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: tiers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tiers ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: tool_runs; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7820,6 +8063,12 @@ ALTER TABLE public.tool_runs ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.transfer_times ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: users updates; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY updates ON public.users FOR UPDATE USING ((( SELECT public.is_accounts_scope() AS is_accounts_scope) OR (id = ( SELECT public.current_person() AS current_person))));
 
 --
 -- Name: usage_daily; Type: ROW SECURITY; Schema: public; Owner: -
@@ -7846,6 +8095,24 @@ ALTER TABLE public.usage_records ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_records_default ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: user_recovery_codes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.user_recovery_codes ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: users; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: voice_routing; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.voice_routing ENABLE ROW LEVEL SECURITY;
+
+--
 -- Name: voice_strategies; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -7856,6 +8123,12 @@ ALTER TABLE public.voice_strategies ENABLE ROW LEVEL SECURITY;
 --
 
 ALTER TABLE public.warm_transfers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: webhook_events; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.webhook_events ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: workspace_changes; Type: ROW SECURITY; Schema: public; Owner: -
@@ -8891,8 +9164,62 @@ GRANT SELECT ON TABLE public.user_trials TO vocalized_backup;
 -- Name: TABLE users; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO vocalized_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.users TO vocalized_app;
 GRANT SELECT ON TABLE public.users TO vocalized_backup;
+
+--
+-- Name: COLUMN users.name; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(name) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.password_hash; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(password_hash) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.email_verified_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(email_verified_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.is_active; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(is_active) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.last_login_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(last_login_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.updated_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.totp_secret; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_secret) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.totp_enabled_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_enabled_at) ON TABLE public.users TO vocalized_app;
+
+--
+-- Name: COLUMN users.totp_last_step; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(totp_last_step) ON TABLE public.users TO vocalized_app;
 
 --
 -- Name: TABLE verified_numbers; Type: ACL; Schema: public; Owner: -

@@ -18,6 +18,12 @@ async def enter_platform(db: Connection) -> None:
     await db.execute("SELECT enter_scope('platform', NULL, NULL, $1)", db.proof)
 
 
+async def enter_accounts(db: Connection) -> None:
+    """Enters the scope of those who are not signed in yet: all accounts of customers and what signs them in, and no row
+    of any workspace."""
+    await db.execute("SELECT enter_scope('accounts', NULL, NULL, $1)", db.proof)
+
+
 async def enter_user(db: Connection, user_id: UUID) -> None:
     """Enters the scope of a user: their memberships and the workspaces of these."""
     await db.execute("SELECT enter_scope('user', NULL, $1, $2)", user_id, db.proof)

@@ -28,9 +28,9 @@ def make_single_sign_on(
     sealer: Sealer,
     guard: EgressGuard,
     policy: SsoPolicy,
-    redirect_uri: str,
+    callback: str,
 ) -> SingleSignOn:
-    """redirect_uri: where providers send the browser."""
+    """callback: see `SsoSignIns`."""
     openid = OpenIdClient(VendorHttp(guard, policy.request_s))
     return SingleSignOn(
         SsoSettings(
@@ -46,6 +46,6 @@ def make_single_sign_on(
             sealer=sealer,
             openid=openid,
             policy=policy,
-            redirect_uri=redirect_uri,
+            callback=callback,
         ),
     )

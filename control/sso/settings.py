@@ -12,6 +12,7 @@ from control.sso import store
 from control.sso.domain_proofs import PREFIX, DomainProofs, LookupFailed
 from control.sso.model import SECRET_PURPOSE, DefaultRole, SsoConnection, SsoDomain
 from control.sso.openid import OpenIdClient, ProviderRefused
+from control.sso.read_people import select_people
 from control.workspaces.service import Workspaces
 from shared.egress_addresses import HostInvalid, parse_host
 from shared.errors import Conflict, Invalid, NotFound
@@ -138,10 +139,14 @@ class SsoSettings:
         await _record_domain(db, actor, "sso.domain_prove", known)
         return replace(known, verified_at=now)
 
-    async def remove_domain(self, db: Connection, actor: Actor, workspace_id: UUID, domain_id: UUID) -> None:
-        """Removes a domain: its addresses sign in by password again. Raises NotFound."""
+    async def remove_domain(
+        self, db: Connection, actor: Actor, workspace_id: UUID, domain_id: UUID, now: datetime
+    ) -> None:
+        """Removes a domain: its addresses are signed out, and sign in by password again. Raises NotFound."""
         known = await self.get_domain(db, workspace_id, domain_id)
         await store.delete_domain(db, workspace_id, domain_id)
+        people = await select_people(db, workspace_id, known.domain)
+        await self._accounts.end_sso_sessions(db, people, workspace_id, "domain of single sign-on removed", now)
         await _record_domain(db, actor, "sso.domain_remove", known)
 
     def _make(

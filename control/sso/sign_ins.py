@@ -7,6 +7,7 @@ flow token connects all of it to the client that began, so that nobody is signed
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -49,6 +50,16 @@ class BegunSignIn:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnedBrowser:
+    """What a browser came back with. workspace_id: of the page that it came to. issuer: if it was sent (RFC 9207)."""
+
+    workspace_id: UUID
+    state: str = field(repr=False)
+    code: str = field(repr=False)
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnedSignIn:
     """A sign-in whose browser came back, and which is used up. secrets: of its beginning."""
 
@@ -58,7 +69,11 @@ class ReturnedSignIn:
 
 
 class SsoSignIns:
-    """redirect_uri: where the provider sends the browser; the same for all workspaces."""
+    """callback: the page that providers send browsers to; each workspace's has a path of its own below it.
+
+    So a code never comes back as another provider's (mix-up, RFC 9700, 4.4): a provider that leads a person on to
+    another workspace's gets no further than that one's page, which knows nothing of the sign-in.
+    """
 
     def __init__(
         self,
@@ -68,14 +83,18 @@ class SsoSignIns:
         sealer: Sealer,
         openid: OpenIdClient,
         policy: SsoPolicy,
-        redirect_uri: str,
+        callback: str,
     ) -> None:
         self._workspaces = workspaces
         self._accounts = accounts
         self._sealer = sealer
         self._openid = openid
         self._policy = policy
-        self.redirect_uri = redirect_uri
+        self._callback = callback
+
+    def redirect_uri(self, workspace_id: UUID) -> str:
+        """Where the workspace's provider sends the browser."""
+        return f"{self._callback}/{workspace_id}"
 
     async def find(self, db: Connection, email: str) -> SsoConnection:
         """Of the workspace that has proven the address's domain; enters platform scope. Raises NotFound."""
@@ -105,23 +124,22 @@ class SsoSignIns:
         state, client = token_hash(begun.new.state), token_hash(begun.flow_token)
         await store.insert_flow(db, state, begun.connection.workspace_id, client, sealed, expires_at)
 
-    async def use(
-        self, db: Connection, state: str, flow_token: str, code: str, issuer: str | None, now: datetime
-    ) -> ReturnedSignIn:
-        """Uses a begun sign-in up; enters platform scope. issuer: that the browser came back with (RFC 9207). Raises
-        Unauthorised (sso_over), Invalid (issuer_mismatch)."""
+    async def use(self, db: Connection, browser: ReturnedBrowser, flow_token: str, now: datetime) -> ReturnedSignIn:
+        """Uses a begun sign-in up; enters platform scope. Raises Unauthorised (sso_over), Invalid (issuer_mismatch)."""
         await enter_platform(db)
-        used = await store.use_flow(db, token_hash(state), token_hash(flow_token), now)
+        used = await store.use_flow(db, token_hash(browser.state), token_hash(flow_token), now)
         connection = await store.find_connection(db, used[0]) if used else None
         if used is None or connection is None:
             raise Unauthorised("This sign-in was completed before, or began too long ago.", code="sso_over")
-        if issuer is not None and issuer != connection.issuer:
-            raise Invalid("The browser comes from another provider.", param="iss", code="issuer_mismatch")
+        if browser.workspace_id != connection.workspace_id:
+            raise _mismatch("workspace_id")
+        if browser.issuer is not None and browser.issuer != connection.issuer:
+            raise _mismatch("iss")
         try:
             nonce, verifier = msgspec.json.decode(self._sealer.open(used[1], FLOW_PURPOSE), type=tuple[str, str])
         except UnsealError:
             raise Unauthorised("This sign-in began too long ago.", code="sso_over") from None
-        return ReturnedSignIn(connection, code, NewSignIn(state, nonce, verifier))
+        return ReturnedSignIn(connection, browser.code, NewSignIn(browser.state, nonce, verifier))
 
     async def identify(self, returned: ReturnedSignIn) -> SsoPerson:
         """Asks the provider who signed in, without a connection to the database. Raises Unauthorised (sso_refused),
@@ -163,7 +181,7 @@ class SsoSignIns:
         linked = await store.find_identity(db, connection.workspace_id, person.subject)
         user = await self._accounts.find(db, linked) if linked else None
         email = user.email if user else _address(person.email)
-        if not await store.has_verified(db, connection.workspace_id, email.rpartition("@")[2]):
+        if not await store.lock_verified(db, connection.workspace_id, email.rpartition("@")[2]):
             raise Forbidden("The workspace has not proven the domain of this address.", code="sso_domain")
         user = user or await self._accounts.find_by_email(db, email)
         if user is None:
@@ -189,7 +207,12 @@ class SsoSignIns:
             )
 
     def _account(self, connection: SsoConnection, secret: str) -> ClientAccount:
-        return ClientAccount(connection.client_id, secret, self.redirect_uri)
+        return ClientAccount(connection.client_id, secret, self.redirect_uri(connection.workspace_id))
+
+
+def _mismatch(param: str) -> Invalid:
+    """The sign-in stays used up."""
+    return Invalid("The browser comes from another provider.", param=param, code="issuer_mismatch", commits=True)
 
 
 def _address(text: str) -> str:

@@ -100,14 +100,21 @@ async def delete_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> 
     await db.execute("DELETE FROM sso_domains WHERE workspace_id = $1 AND id = $2", workspace_id, domain_id)
 
 
-async def has_verified(db: Connection, workspace_id: UUID, domain: str | None = None) -> bool:
-    """Whether the workspace has proven this domain, or any."""
+async def has_verified(db: Connection, workspace_id: UUID) -> bool:
+    """Whether the workspace has proven a domain."""
     found: bool = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM sso_domains WHERE workspace_id = $1 AND verified_at IS NOT NULL "
-        "AND ($2::text IS NULL OR domain = $2))",
+        "SELECT EXISTS (SELECT FROM sso_domains WHERE workspace_id = $1 AND verified_at IS NOT NULL)", workspace_id
+    )
+    return found
+
+
+async def lock_verified(db: Connection, workspace_id: UUID, domain: str) -> bool:
+    """Whether the workspace has proven this domain; if so, it is not removed before the transaction ends."""
+    found: bool | None = await db.fetchval(
+        "SELECT true FROM sso_domains WHERE workspace_id = $1 AND domain = $2 AND verified_at IS NOT NULL FOR SHARE",
         workspace_id, domain,
     )  # fmt: skip
-    return found
+    return bool(found)
 
 
 async def delete_expired_flows(db: Connection) -> None:

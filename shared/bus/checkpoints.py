@@ -10,6 +10,7 @@ from msgspec import Struct
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
+from shared.decoding import decode_json
 from shared.events import CallUsage
 from shared.plan import HeardMessage
 from shared.secrets import Sealer, UnsealError
@@ -108,7 +109,7 @@ class Checkpoints:
         speaker, plain = (
             (None, text) if self._authority is None else self._authority.open(call_id, text, OUTCOME_PURPOSE)
         )
-        outcome = msgspec.json.decode(plain, type=StreamOutcome)
+        outcome = decode_json(plain, type=StreamOutcome)
         if speaker is not None and speaker.leg != outcome.leg:
             raise ForgedEntry("other stream")
         return outcome
@@ -119,7 +120,7 @@ class Checkpoints:
         speaker, plain = (None, sealed) if authority is None else authority.open(call_id, sealed, PURPOSE, keeps=True)
         if speaker is None:
             plain = b"" if self._unsigned is None else self._unsigned.open(sealed, PURPOSE)
-        checkpoint = msgspec.json.decode(plain, type=Checkpoint)
+        checkpoint = decode_json(plain, type=Checkpoint)
         if speaker is not None and (speaker.leg, call_id) != (checkpoint.leg, checkpoint.call_id):
             raise ForgedEntry("other stream")
         return checkpoint

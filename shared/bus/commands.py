@@ -12,6 +12,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry
+from shared.decoding import decode_json
 from shared.events import EndReason
 from shared.secrets import Sealer, UnsealError
 
@@ -123,9 +124,9 @@ class CommandStream:
         try:
             if self._identity is not None and not text.startswith(b"{"):
                 plain = self._identity.link.open(text, PURPOSE)
-                return msgspec.structs.replace(msgspec.json.decode(plain, type=CallCommand), is_sealed=True)
+                return msgspec.structs.replace(decode_json(plain, type=CallCommand), is_sealed=True)
             if self._takes_unsigned:
-                return msgspec.structs.replace(msgspec.json.decode(text, type=CallCommand), is_sealed=False)
+                return msgspec.structs.replace(decode_json(text, type=CallCommand), is_sealed=False)
             log.warning("bus.entry_forged", kind="command", reason="unsigned")
         except UnsealError:
             log.warning("bus.entry_forged", kind="command", reason="changed")
@@ -184,7 +185,7 @@ class CommandStream:
             return _open_answer(self._authority, command_id, text)
         except ForgedEntry as fault:
             self._authority.count_forged("answer", fault)
-        except UnsealError:
+        except ValueError:  # not sealed by this node, or no text
             self._authority.count_forged("answer", ForgedEntry("changed"))
         return None
 

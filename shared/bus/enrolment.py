@@ -163,7 +163,7 @@ class Enrolment:
         try:
             body, _, mac = text.rpartition(".")
             card = msgspec.msgpack.decode(_decode(body), type=NodeCard)
-        except (ValueError, msgspec.DecodeError):
+        except (ValueError, msgspec.DecodeError, RecursionError):
             raise ForgedEntry("unsigned") from None
         for master, private in self._pairs:
             if hmac.compare_digest(_card_mac(body, _pass_secret(master, card.url, card.issued_s)), mac.encode()):

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.bus.vouchers import StreamVoucher, VoucherKeys
+from shared.decoding import decode_json
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class GrantedTimes:
 
 def _decode(call_id: str, text: bytes | None, voucher: StreamVoucher | None) -> GrantedTime | None:
     try:
-        granted = None if text is None else msgspec.json.decode(text, type=GrantedTime)
+        granted = None if text is None else decode_json(text, type=GrantedTime)
     except msgspec.DecodeError:
         return None
     if granted is None:

@@ -29,6 +29,8 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local limit, keep, fresh = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local node, last = ARGV[4], 5 + 4 * tonumber(ARGV[5])
+-- No ejection is longer than an hour: one without end, written by hand, would hold after its node was revoked.
+local longest = 3600000
 local function newer(a, b)
   if a[1] ~= b[1] then return a[1] > b[1] end
   if (a[2] == 0) ~= (b[2] == 0) then return a[2] == 0 end
@@ -56,11 +58,13 @@ end
 
 local states, size = load(KEYS[1], function(_, value)
   local at, till, count, owner = string.match(value, '^(%d+):(%d+):(%d+):(.*)$')
-  at, till = tonumber(at), tonumber(till)
-  if at and at <= now + 1000 and now <= math.max(at, till) + keep then return {at, till, tonumber(count), owner} end
+  at, till, count = tonumber(at), tonumber(till), tonumber(count)
+  if at and at <= now + 1000 and till <= at + longest and count < 1e6 and now <= math.max(at, till) + keep then
+    return {at, till, count, owner}
+  end
 end)
 for i = 6, last, 4 do
-  local name, at, cool = ARGV[i], now - tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local name, at, cool = ARGV[i], now - tonumber(ARGV[i + 1]), math.min(tonumber(ARGV[i + 2]), longest)
   local state = {at, cool > 0 and at + cool or 0, tonumber(ARGV[i + 3]), node}
   local known = states[name]
   if (not known and size < limit) or (known and newer(state, known)) then
@@ -78,9 +82,10 @@ local others = {}
 local _, doubts = load(KEYS[2], function(field, value)
   local at, count = string.match(value, '^(%d+):(%d+)$')
   local owner, name = string.match(field, '^([^:]*):(.*)$')
-  if not at or not name or now > at + fresh or owner == node then return nil end
+  at, count = tonumber(at), tonumber(count)
+  if not at or not name or at > now + 1000 or count > 1e6 or now > at + fresh or owner == node then return nil end
   local sum = others[name] or {0, 0}
-  others[name] = {sum[1] + tonumber(count), 0}
+  others[name] = {sum[1] + count, 0}
   return true
 end)
 local useful, known = load(KEYS[3], function(_, value)
@@ -213,7 +218,7 @@ class ProviderHealthStates:
 
 
 def _names(pairs: Sequence[bytes]) -> list[str]:
-    return [name.decode() for name in pairs[::2]]
+    return [name.decode("utf-8", "replace") for name in pairs[::2]]
 
 
 def _recent(text: bytes, now_ms: int) -> RecentRequests:
@@ -223,4 +228,4 @@ def _recent(text: bytes, now_ms: int) -> RecentRequests:
 
 def _decode(text: bytes) -> HealthState:
     at_ms, until_ms, ejections, node = text.split(b":", 3)
-    return HealthState(int(at_ms), int(until_ms), int(ejections), node.decode())
+    return HealthState(int(at_ms), int(until_ms), int(ejections), node.decode("utf-8", "replace"))

@@ -9,6 +9,7 @@ from msgspec import Struct
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
+from shared.decoding import decode_json
 
 PURPOSE: Final = "live"
 BEAT_S: Final = 3.0
@@ -61,10 +62,10 @@ class LiveCalls:
     def _open(self, call_id: str, text: bytes) -> LiveCall | None:
         authority = self._authority
         if authority is None:
-            return msgspec.json.decode(text, type=LiveCall)
+            return decode_json(text, type=LiveCall)
         try:
             speaker, plain = authority.open(call_id, text, PURPOSE)
-            call = msgspec.json.decode(plain, type=LiveCall)
+            call = decode_json(plain, type=LiveCall)
             if call.call_id != call_id or (speaker is not None and speaker.leg != call.leg):
                 raise ForgedEntry("other stream")
         except ForgedEntry as fault:

@@ -1,5 +1,10 @@
-"""Registry of the media nodes, and the choice of one for the next call. A node is one event loop of a media server."""
+"""Registry of the media nodes, and the choice of one for the next call. A node is one event loop of a media server.
 
+Whoever can write to Redis can put anything into it: scripts take no type for granted, and no entry keeps another one
+from being found.
+"""
+
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection
 from hashlib import sha256
@@ -12,6 +17,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity, matches_url
 from shared.bus.vouchers import ForgedEntry
+from shared.decoding import decode_json
 from shared.secrets import UnsealError
 
 BEAT_S: Final = 1.0
@@ -26,24 +32,37 @@ local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], t[1] .. '.' .. string.format('%06d', t[2]))
 redis.call('HDEL', KEYS[3], ARGV[1])
+return math.floor(t[1] * 1000 + t[2] / 1000)
 """
-_FIND: Final = """
+_NOW: Final = """
 local t = redis.call('TIME')
-local seen = redis.call('HGET', KEYS[2], ARGV[1])
-if not seen or tonumber(t[1]) + tonumber(t[2]) / 1e6 - tonumber(seen) > tonumber(ARGV[2]) then return false end
-return redis.call('HGET', KEYS[1], ARGV[1])
+return math.floor(t[1] * 1000 + t[2] / 1000)
 """
-_FRESH: Final = """
+# Redis's time in seconds, and the age of a heartbeat by it. One from the future, beyond what a failover to a slower
+# clock brings, would hold for ever: it counts as long past.
+_AGES: Final = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
+local now_ms = math.floor(now * 1000)
+local function age_of(seen)
+  local age = now - (tonumber(seen or '0') or 0)
+  return age < -60 and now or age
+end
+"""
+# These three return Redis's time in ms, and entries.
+_FIND: Final = f"""{_AGES}
+if age_of(redis.call('HGET', KEYS[2], ARGV[1])) > tonumber(ARGV[2]) then return {{now_ms}} end
+return {{now_ms, redis.call('HGET', KEYS[1], ARGV[1]) or nil}}
+"""
+_FRESH: Final = f"""{_AGES}
 local seen = redis.call('HGETALL', KEYS[2])
-local out = {}
+local out = {{now_ms}}
 for i = 1, #seen, 2 do
-  local age = now - tonumber(seen[i + 1])
+  local age = age_of(seen[i + 1])
   if age > 60 * tonumber(ARGV[1]) then
     for k = 1, 3 do redis.call('HDEL', KEYS[k], seen[i]) end
   elseif age <= tonumber(ARGV[1]) then
-    out[#out + 1] = redis.call('HGET', KEYS[1], seen[i])
+    out[#out + 1] = redis.call('HGET', KEYS[1], seen[i]) or nil
   end
 end
 return out
@@ -55,9 +74,9 @@ return out
 # them, and as many again, ARGV[4] times at most, until one of them has room. Where these draws would look at as many as
 # there are, all are looked at after the fourth, so that none with room is missed. ARGV[5]: number of excluded ids; they
 # follow, then the allowed URLs; all below one that ends with `/*`.
-_CHOOSE: Final = """
-local t = redis.call('TIME')
-local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
+_CHOOSE: Final = (
+    _AGES
+    + """
 local stale, all, sample = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local excluded, allowed, below, names = {}, {}, {}, 5 + tonumber(ARGV[5])
 for i = 6, names do excluded[ARGV[i]] = true end
@@ -74,6 +93,11 @@ local function is_allowed(url)
 end
 local restricted = #ARGV > names
 
+local function is_of(state, id)
+  return type(state) == 'table' and state.node_id == id and type(state.url) == 'string'
+    and type(state.calls) == 'number' and type(state.capacity) == 'number'
+end
+
 local function least_loaded(ids)
   if #ids == 0 then return false end
   local seen = redis.call('HMGET', KEYS[2], unpack(ids))
@@ -81,13 +105,13 @@ local function least_loaded(ids)
   local assigned = redis.call('HMGET', KEYS[3], unpack(ids))
   local best, least
   for i, id in ipairs(ids) do
-    local age = now - tonumber(seen[i] or '0')
+    local age = age_of(seen[i])
     if age > 60 * stale then
       for k = 1, 3 do redis.call('HDEL', KEYS[k], id) end
     elseif age <= stale and not excluded[id] then
       local readable, state = pcall(cjson.decode, states[i] or '')
-      if readable then
-        local calls = state.calls + tonumber(assigned[i] or '0')
+      if readable and is_of(state, id) then
+        local calls = state.calls + (tonumber(assigned[i] or '0') or 0)
         local part = calls / math.max(state.capacity, 1)
         local has_room = calls < state.capacity and not state.draining and (not restricted or is_allowed(state.url))
         if has_room and (not least or part < least or (part == least and id < ids[best])) then
@@ -97,8 +121,8 @@ local function least_loaded(ids)
     end
   end
   if not best then return false end
-  redis.call('HINCRBY', KEYS[3], ids[best], 1)
-  return states[best]
+  redis.pcall('HINCRBY', KEYS[3], ids[best], 1)
+  return {now_ms, states[best]}
 end
 
 local number, most = redis.call('HLEN', KEYS[1]), tonumber(ARGV[4])
@@ -110,20 +134,25 @@ for draw = 1, most do
 end
 return false
 """
+)
 # All nodes of most installations are looked at, which takes Redis 0.15 ms.
 LOOKED_AT_ALL: Final = 64
 SAMPLE: Final = 16
 # 512 nodes. Of more, with one in a hundred that has room, the draws miss all of these in 0.6 % of the calls.
 _MOST_SAMPLES: Final = 32
-# Entries of the registry that nobody may have written are passed over, so many for each call.
+# Entries of the registry that nobody may have written are passed over, so many for each call; then all are read, and
+# those that are genuine compared.
 _MOST_FORGED: Final = 8
+# A genuine entry that is older was kept by somebody, and written again: its node may be gone, or full.
+MOST_AGE_S: Final = 10.0
 PURPOSE: Final = "node"
 
 
 class NodeState(Struct, frozen=True, omit_defaults=True):
     """url: base of the node's sockets as carriers reach it, like wss://media-1.example.com. calls, capacity: of this
-    event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrolment.py). proof: that the
-    node with this key wrote the entry. Both are empty of nodes of the version before."""
+    event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrolment.py). at_ms: when the
+    entry was written, Unix time in ms by Redis's clock. proof: that the node with this key wrote the entry. Nodes of
+    the version before have none of the three."""
 
     node_id: str
     url: str
@@ -131,15 +160,17 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     capacity: int
     draining: bool = False
     card: str = ""
+    at_ms: int = 0
     proof: str = ""
 
-    def signed(self, identity: NodeIdentity) -> "NodeState":
+    def signed(self, identity: NodeIdentity, at_ms: int) -> "NodeState":
         """The entry with its proof."""
-        sealed = identity.link.seal(self._digest(), PURPOSE)
-        return msgspec.structs.replace(self, card=identity.card, proof=urlsafe_b64encode(sealed).decode())
+        dated = msgspec.structs.replace(self, card=identity.card, at_ms=at_ms)
+        sealed = identity.link.seal(dated._digest(), PURPOSE)
+        return msgspec.structs.replace(dated, proof=urlsafe_b64encode(sealed).decode())
 
-    def require_genuine(self, authority: BusAuthority) -> None:
-        """Raises ForgedEntry unless the node with this card wrote it, and may be at this URL."""
+    def require_genuine(self, authority: BusAuthority, now_ms: int) -> None:
+        """Raises ForgedEntry unless the node with this card wrote it lately, and may be at this URL."""
         if not self.card:
             if authority.unsigned is None:
                 raise ForgedEntry("unsigned")
@@ -152,9 +183,11 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
                 raise ForgedEntry("changed")
         except (UnsealError, ValueError):
             raise ForgedEntry("changed") from None
+        if abs(now_ms - self.at_ms) > MOST_AGE_S * 1000:
+            raise ForgedEntry("replayed")
 
     def _digest(self) -> bytes:
-        values = (self.node_id, self.url, self.calls, self.capacity, self.draining)
+        values = (self.node_id, self.url, self.calls, self.capacity, self.draining, self.at_ms)
         return sha256(msgspec.json.encode(values)).digest()
 
 
@@ -175,16 +208,35 @@ class NodeRegistry:
         node. stale_s: age of the last heartbeat after which a node counts as dead."""
         self._redis, self._allowed, self._stale_s = redis, frozenset(allowed), stale_s
         self._authority, self._identity = authority, identity
+        # How far Redis's clock is ahead of ours, in ms, as of the last heartbeat; None before the first.
+        self._ahead_ms: float | None = None
         self._beat = redis.register_script(_BEAT)
+        self._now = redis.register_script(_NOW)
         self._fresh = redis.register_script(_FRESH)
         self._find = redis.register_script(_FIND)
         self._choose = redis.register_script(_CHOOSE)
 
     async def heartbeat(self, state: NodeState) -> None:
         """Called by the node itself, every BEAT_S."""
-        state = state if self._identity is None else state.signed(self._identity)
         async with map_redis_error():
-            await self._beat(keys=[_STATES, _SEEN, _ASSIGNED], args=[state.node_id, msgspec.json.encode(state)])
+            at_ms = await self._now_ms()
+            now_ms = await self._write(state, at_ms)
+            if abs(now_ms - at_ms) > MOST_AGE_S * 500:  # Redis has another clock now, by which nobody believes this
+                await self._write(state, now_ms)
+
+    async def _write(self, state: NodeState, at_ms: int) -> int:
+        """Returns Redis's time in ms."""
+        state = state if self._identity is None else state.signed(self._identity, at_ms)
+        keys, text = [_STATES, _SEEN, _ASSIGNED], msgspec.json.encode(state)
+        now_ms = int(await self._beat(keys=keys, args=[state.node_id, text]))
+        self._ahead_ms = now_ms - time.monotonic() * 1000
+        return now_ms
+
+    async def _now_ms(self) -> int:
+        """Redis's time, without asking it at each heartbeat."""
+        if self._ahead_ms is None:
+            return int(await self._now(keys=[_STATES]))
+        return round(time.monotonic() * 1000 + self._ahead_ms)
 
     async def remove(self, node_id: str) -> None:
         """Removes a node that has shut down."""
@@ -196,16 +248,16 @@ class NodeRegistry:
     async def list_alive(self) -> list[NodeState]:
         """Nodes with a recent heartbeat. It reads all nodes, which takes Redis 21 ms with 10,000."""
         async with map_redis_error():
-            found = await self._fresh(keys=[_STATES, _SEEN, _ASSIGNED], args=[self._stale_s])
-        states = [self._read(text) for text in found]
+            now_ms, *found = await self._fresh(keys=[_STATES, _SEEN, _ASSIGNED], args=[self._stale_s])
+        states = [self._read(text, now_ms) for text in found]
         return [state for state in states if state is not None and self._is_allowed(state)]
 
     async def is_alive(self, node_id: str) -> bool:
         """Whether the node has a recent heartbeat, and a URL that is allowed."""
         async with map_redis_error():
-            found = await self._find(keys=[_STATES, _SEEN], args=[node_id, self._stale_s])
-        state = None if found is None else self._read(found)
-        return state is not None and self._is_allowed(state)
+            now_ms, *found = await self._find(keys=[_STATES, _SEEN], args=[node_id, self._stale_s])
+        state = self._read(found[0], now_ms) if found else None
+        return state is not None and state.node_id == node_id and self._is_allowed(state)
 
     async def choose(self, exclude: Collection[str] = ()) -> NodeState | None:
         """The least loaded node that has capacity for a call and whose id is not excluded; None if there is none, or if
@@ -217,25 +269,35 @@ class NodeRegistry:
         refused = list(exclude)
         for _ in range(_MOST_FORGED):
             found = await self._choose_entry(refused)
-            if found is None or (state := self._read(found)) is not None:
-                return None if found is None else state
-            refused.append(_name(found))
-        return None
+            if found is None:
+                return None
+            now_ms, text = found
+            if (state := self._read(text, now_ms)) is not None:
+                return state
+            refused.append(_name(text))
+        return await self._choose_genuine(exclude)
 
-    async def _choose_entry(self, exclude: Collection[str]) -> bytes | None:
+    async def _choose_genuine(self, exclude: Collection[str]) -> NodeState | None:
+        """Among very many forged entries: the least loaded node, without what was assigned since its heartbeat."""
+        alive = [one for one in await self.list_alive() if one.node_id not in exclude and not one.draining]
+        with_room = [one for one in alive if one.calls < one.capacity]
+        return min(with_room, key=lambda one: one.calls / one.capacity, default=None)
+
+    async def _choose_entry(self, exclude: Collection[str]) -> tuple[int, bytes] | None:
+        """Redis's time in ms, and an entry."""
         figures: list[str | float] = [self._stale_s, LOOKED_AT_ALL, SAMPLE, _MOST_SAMPLES, len(exclude)]
         async with map_redis_error():
             found = await self._choose(keys=[_STATES, _SEEN, _ASSIGNED], args=[*figures, *exclude, *self._allowed])
-        return found or None
+        return (found[0], found[1]) if found else None
 
-    def _read(self, text: bytes) -> NodeState | None:
-        """None for an entry that its node did not write."""
+    def _read(self, text: bytes, now_ms: int) -> NodeState | None:
+        """None for an entry that its node did not write, or not lately."""
         authority = self._authority
         if authority is None:
-            return msgspec.json.decode(text, type=NodeState)
+            return decode_json(text, type=NodeState)
         try:
-            state = msgspec.json.decode(text, type=NodeState)
-            state.require_genuine(authority)
+            state = decode_json(text, type=NodeState)
+            state.require_genuine(authority, now_ms)
         except ForgedEntry as fault:
             authority.count_forged("node", fault)
             return None
@@ -249,9 +311,8 @@ class NodeRegistry:
 
 
 def _name(text: bytes) -> str:
-    """The id in an entry that is not believed; empty if it has none."""
+    """The id in an entry that is not believed, which is also its name in the registry."""
     try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        return str(decode_json(text, dict[str, object])["node_id"])
+    except (msgspec.DecodeError, KeyError):
         return ""
-    return str(found.get("node_id", "")) if isinstance(found, dict) else ""

@@ -14,6 +14,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error, redis_key
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
+from shared.decoding import decode_json
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"
@@ -290,7 +291,7 @@ class RequestStream:
     def _open_vouched(self, authority: BusAuthority, name: str, call_id: str, sealed: bytes) -> RequestEntry:
         """Raises ForgedEntry, msgspec.DecodeError."""
         speaker, plain = authority.vouchers.open(call_id, sealed, REQUEST_PURPOSE)
-        request = msgspec.json.decode(plain, type=MediaRequest)
+        request = decode_json(plain, type=MediaRequest)
         peer = authority.enrolment.find_peer(request.card)
         if (request.call_id, peer.key) != (call_id, speaker.node_key):
             raise ForgedEntry("other stream")
@@ -305,7 +306,7 @@ class RequestStream:
         if sealer is None or len(sealed) > _MAX_SEALED_BYTES:
             return None
         try:
-            return msgspec.json.decode(sealer.open(sealed, purpose), type=kind)
+            return decode_json(sealer.open(sealed, purpose), type=kind)
         except (UnsealError, msgspec.DecodeError):
             return None
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity
+from shared.decoding import decode_json
 from shared.plan import CallPlan
 from shared.secrets import Sealer, UnsealError
 
@@ -83,7 +84,7 @@ class Tickets:
         if isinstance(found, int):
             raise TicketRefused("other_call" if found else "unknown")
         try:
-            plan = msgspec.json.decode(self._open(found), type=CallPlan)
+            plan = decode_json(self._open(found), type=CallPlan)
         except (UnsealError, msgspec.DecodeError):
             raise TicketRefused("unreadable") from None
         if self._unsigned is None and not plan.voucher:

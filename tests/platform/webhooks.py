@@ -184,6 +184,7 @@ class WebhookPlatform:
     async def stored_events(self, source: str = "") -> list[Mapping[str, Any]]:
         """The stored webhooks, oldest first."""
         async with self.pool.transaction() as db:
+            await enter_platform(db)
             rows = await db.fetch(
                 "SELECT * FROM webhook_events WHERE $1 IN ('', source) ORDER BY received_at, event_id", source
             )

@@ -12,6 +12,7 @@ each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
 `python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
 `python -m vocalized.rehearse campaign [--write docs/campaigns.md]` runs a campaign of 500 recipients;
+`python -m vocalized.rehearse keys [--write docs/keys.md]` rotates all keys and revokes nodes under 50 calls;
 `python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls.
 """
 
@@ -39,6 +40,11 @@ from vocalized.rehearse.failover.pairings import rehearse_pairings
 from vocalized.rehearse.full_disk import SHAPE as FULL_DISK
 from vocalized.rehearse.full_disk import TURNS as TURNS_ON_FULL_DISK
 from vocalized.rehearse.full_disk import full_disk
+from vocalized.rehearse.keys import HEAD as KEYS_HEAD
+from vocalized.rehearse.keys import SHAPE as KEYS
+from vocalized.rehearse.keys import TITLE as KEYS_TITLE
+from vocalized.rehearse.keys import TURNS as TURNS_OF_KEYS
+from vocalized.rehearse.keys import rotate_keys
 from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import ReportRow, page, replace_section, table
@@ -197,6 +203,7 @@ _PROOFS: Final = {"worst-bodies": _worst_bodies, "full-disk": _full_disk, "trans
 _SECTIONS: Final = {
     "tools": (Scenario(TOOLS_TITLE, TOOLS, 1, tools), TOOLS_HEAD),
     "campaign": (Scenario(CAMPAIGN_TITLE, CAMPAIGN, 1, campaign), CAMPAIGN_HEAD),
+    "keys": (Scenario(KEYS_TITLE, KEYS, TURNS_OF_KEYS, partial(rotate_keys, root=ROOT)), KEYS_HEAD),
 }
 _FAILOVERS: Final = {"failover": rehearse_failover, "outage": rehearse_outage}
 

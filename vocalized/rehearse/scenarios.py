@@ -185,7 +185,7 @@ async def lost_node(platform: Platform, words: Sequence[PreparedTurn], *, calls:
     tasks = await start_calls(platform, callers, 10.0, faults)
     await asyncio.sleep(12.0)
     first_ids = first_carrier_ids(platform, callers)
-    on_node = {first_ids.get(one, one) for one in await _calls_on(platform, "media-0")}
+    on_node = {first_ids.get(one, one) for one in await calls_on(platform, "media-0")}
     platform.nodes[0].kill()
     killed, killed_at = time.monotonic(), datetime.now(UTC)
     await asyncio.gather(*tasks)
@@ -226,7 +226,7 @@ async def _resumed_at(platform: Platform) -> dict[str, datetime]:
     return {row["carrier_call_id"]: row["at"] for row in found}
 
 
-async def _calls_on(platform: Platform, name: str) -> list[str]:
+async def calls_on(platform: Platform, name: str) -> list[str]:
     """The carrier's ids of the calls on a node."""
     found = await platform.rows(
         "SELECT carrier_call_id FROM calls WHERE media_node LIKE $1 AND status = 'in_progress'", f"{name}%"

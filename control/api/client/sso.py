@@ -23,7 +23,7 @@ from control.http.context import Context, MemberContext
 from control.http.route import RateLimit, Route
 from control.sso.model import DefaultRole, SsoPerson
 from control.sso.settings import SsoChange
-from control.sso.sign_ins import BegunSignIn
+from control.sso.sign_ins import BegunSignIn, ReturnedBrowser
 
 SSO = "/workspaces/{workspaceId}/sso"
 DOMAINS = f"{SSO}/domains"
@@ -60,8 +60,10 @@ class SsoBeginning(Body):
 
 
 class SsoCompletion(Body):
-    """What the provider sent the browser back with, and the flow token of the beginning. iss: if it was sent."""
+    """What the provider sent the browser back with, and the flow token of the beginning. workspace_id: the end of the
+    address that the browser came back to. iss: if it was sent."""
 
+    workspace_id: UUID
     state: Annotated[str, Field(min_length=1, max_length=200)]
     code: Visible
     iss: Visible | None = None
@@ -72,7 +74,7 @@ async def get_sso(context: MemberContext) -> SsoAnswer:
     """The workspace's provider for single sign-on, without its secret; null without one."""
     sso = context.services.sso
     found = await sso.settings.find(context.db, context.workspace_id)
-    return SsoAnswer(to_connection(found), sso.sign_ins.redirect_uri)
+    return SsoAnswer(to_connection(found), sso.sign_ins.redirect_uri(context.workspace_id))
 
 
 async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[SsoAnswer]:
@@ -87,7 +89,7 @@ async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[Sso
 
     async def save(again: MemberContext) -> SsoAnswer:
         saved = await sso.settings.save(again.db, again.actor, workspace_id, change, again.now)
-        return SsoAnswer(to_connection(saved), sso.sign_ins.redirect_uri)
+        return SsoAnswer(to_connection(saved), sso.sign_ins.redirect_uri(workspace_id))
 
     return CheckedChange(check, save)
 
@@ -125,9 +127,10 @@ async def prove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> Check
 
 
 async def remove_sso_domain(context: MemberContext, sso_domain_id: UUID) -> None:
-    """Removes a domain. Its addresses sign in by password again."""
+    """Removes a domain. Whom single sign-on has signed in with its addresses is signed out; they sign in by password
+    again."""
     settings = context.services.sso.settings
-    await settings.remove_domain(context.db, context.actor, context.workspace_id, sso_domain_id)
+    await settings.remove_domain(context.db, context.actor, context.workspace_id, sso_domain_id, context.now)
 
 
 async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSso]:
@@ -146,7 +149,8 @@ async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[Sig
     """Signs in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
     The session is good in this workspace only."""
     sign_ins = context.services.sso.sign_ins
-    returned = await sign_ins.use(context.db, body.state, body.flow_token, body.code, body.iss, context.now)
+    browser = ReturnedBrowser(body.workspace_id, body.state, body.code, body.iss)
+    returned = await sign_ins.use(context.db, browser, body.flow_token, context.now)
 
     async def complete(later: Context, person: SsoPerson) -> SignedIn:
         done = await sign_ins.complete(later.db, returned.connection, person, later.origin, later.now)

@@ -24,7 +24,13 @@ ACCOUNTS: Final = {
         "Whether members with an address of a proven domain, owners excepted, use the workspace by single sign-on only."
     ),
     "SsoAnswer.connection": Text("The provider; null without one."),
-    "SsoAnswer.redirect_uri": Text("To be registered at the provider.", "https://app.example.com/sso/callback"),
+    "SsoAnswer.redirect_uri": Text(
+        "To be registered at the provider; each workspace has its own.",
+        "https://app.example.com/sso/callback/0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f",
+    ),
+    "SsoCompletion.workspace_id": Text(
+        "The last part of the address that the browser came back to.", "0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f"
+    ),
     "domains": Text("The domains."),
     "SsoDomainAnswer.domain": Text("The domain."),
     "domain": Text("Domain of mail addresses.", "example.com"),

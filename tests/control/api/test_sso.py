@@ -1,16 +1,24 @@
 """Single sign-on over the API, at a provider that others wrote."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from aiohttp import ClientSession
 
+from control.db.pool import open_pool
+from control.sso import store
 from control.sso.model import SsoPolicy
+from shared.ids import new_id
 from tests.control.sso.dns_peer import NameServer, name_server
 from tests.control.sso.provider import Provider, running_provider
 from tests.platform.api import PASSWORD, Api, running_api
+from tests.platform.bus_node import wait_until
 from tests.platform.clients import Reply, User
 
 DOMAIN = "acme.example"
@@ -165,12 +173,70 @@ async def test_a_sign_in_is_completed_once_by_the_client_that_began(
     assert (await api.anonymous.post("/auth/sso/complete", body)).status == 200
     assert (await api.anonymous.post("/auth/sso/complete", body)).code == "sso_over"
     another = await provider.sign_in(other["authorize_url"], "dot")
-    mixed = {"state": another["state"], "code": returned["code"], "flow_token": other["flow_token"]}
+    mixed = another | {"code": returned["code"], "flow_token": other["flow_token"]}
     assert (await api.anonymous.post("/auth/sso/complete", mixed)).code == "sso_refused"  # a code is good once
     third = await begin(api, f"dot@{DOMAIN}")
     returned = await provider.sign_in(third["authorize_url"], "dot")
     elsewhere = returned | {"flow_token": third["flow_token"], "iss": "https://evil.example"}
     assert (await api.anonymous.post("/auth/sso/complete", elsewhere)).code == "issuer_mismatch"
+
+
+async def test_another_workspaces_provider_gets_no_code(api: Api, provider: Provider, names: NameServer) -> None:
+    """Mix-up (RFC 9700, 4.4): a person begins at a provider that leads the browser on to another workspace's, with the
+    state of the first. Its code is for the other one; ours would hand it to the first."""
+    acme = await make_tenant(api, names, provider.issuer)
+    evil = await make_tenant(api, names, provider.issuer, "evil.example")
+    await provider.add_person("ann", email=f"ann@{DOMAIN}")
+    own, led = await begin(api, "ann@evil.example"), await begin(api, f"ann@{DOMAIN}")
+    addresses = [parse_qs(urlsplit(one["authorize_url"]).query)["redirect_uri"][0] for one in (own, led)]
+    assert addresses == [f"https://app.example.com/sso/callback/{tenant.id}" for tenant in (evil, acme)]
+    honest = await provider.sign_in(led["authorize_url"], "ann")
+    state = parse_qs(urlsplit(own["authorize_url"]).query)["state"][0]
+    led_on = honest | {"state": state, "flow_token": own["flow_token"]}
+    refused = await api.anonymous.post("/auth/sso/complete", led_on)
+    assert (refused.status, refused.code, refused.param) == (422, "issuer_mismatch", "workspace_id")
+    used_up = await api.anonymous.post("/auth/sso/complete", led_on | {"workspace_id": evil.id})
+    assert used_up.code == "sso_over"
+
+
+async def test_a_removed_domain_signs_its_people_out(api: Api, provider: Provider, names: NameServer) -> None:
+    tenant = await make_tenant(api, names, provider.issuer)
+    other = await prove(tenant, names, "second.example")
+    people = {}
+    for subject, email in (("kim", f"kim@{DOMAIN}"), ("lea", "lea@second.example")):
+        await provider.add_person(subject, email=email)
+        people[subject] = User(api.anonymous, email, (await sign_in(api, provider, email, subject)).body)
+    assert (await tenant.owner.delete(f"{tenant.path}/domains/{other}")).status == 204
+    assert (await people["lea"].get("/auth/me")).code == "session_over"
+    refreshed = await api.anonymous.post("/auth/refresh", {"refresh_token": people["lea"].refresh_token})
+    assert refreshed.status == 401
+    assert (await people["kim"].get(f"/workspaces/{tenant.id}")).status == 200
+    assert (await tenant.owner.get("/auth/me")).status == 200
+
+
+async def test_a_sign_in_at_the_moment_of_the_removal_is_signed_out_too(
+    api: Api, provider: Provider, names: NameServer, fresh_database_url: str
+) -> None:
+    """The removal waits for what the sign-in stores, and then sees it."""
+    tenant = await make_tenant(api, names, provider.issuer)
+    moe, session = await api.sign_up(f"moe@{DOMAIN}"), UUID(new_id())
+    (domain,) = (await tenant.owner.get(f"{tenant.path}/domains")).body["domains"]
+    workspace_id, now = UUID(tenant.id), datetime.now(UTC)
+    async with (
+        open_pool(fresh_database_url, size=1, role=None) as pool,
+        pool.transaction() as db,
+    ):
+        assert await store.lock_verified(db, workspace_id, DOMAIN)
+        removal = asyncio.create_task(tenant.owner.delete(f"{tenant.path}/domains/{domain['id']}"))
+        await wait_until(lambda: api.owner.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"))
+        await store.insert_identity(db, workspace_id, "moe", UUID(moe.id), now)
+        await db.execute(
+            "INSERT INTO sessions (id, user_id, expires_at, sso_workspace_id) "
+            "VALUES ($1, $2, now() + interval '1 hour', $3)",
+            session, UUID(moe.id), workspace_id,
+        )  # fmt: skip
+    assert (await removal).status == 204
+    assert await api.owner.fetchval("SELECT revoked_at FROM sessions WHERE id = $1", session)
 
 
 async def test_a_provider_speaks_for_proven_domains_only(api: Api, provider: Provider, names: NameServer) -> None:
@@ -217,7 +283,7 @@ async def test_settings_are_the_owners_and_keep_their_secret(api: Api, provider:
     await api.join(workspace_id, admin, "admin")
     tenant = Tenant(owner, workspace_id, f"/workspaces/{workspace_id}/sso", provider.issuer)
     shown = (await owner.get(tenant.path)).body
-    assert shown == {"connection": None, "redirect_uri": "https://app.example.com/sso/callback"}
+    assert shown == {"connection": None, "redirect_uri": f"https://app.example.com/sso/callback/{workspace_id}"}
     assert (await tenant.change(client_secret=None)).code == "client_secret_missing"
     assert (await tenant.change(is_enforced=True)).code == "domain_unproven"
     for issuer in ("http://127.0.0.1:9", "https://10.1.2.3", "ftp://x.example", f"{provider.issuer}/"):

@@ -42,6 +42,20 @@ async def test_invented_events_are_set_aside_and_those_of_the_calls_node_are_sto
     assert reported == [("event", "unsigned"), ("event", "changed"), ("event", "other stream")]
 
 
+async def test_no_event_keeps_the_others_from_being_stored(platform: CallPlatform) -> None:
+    """One nested too deeply to be read ended the consumer, each time anew: nothing of any call was stored any more.
+    A stolen node can prove it for its own call; without a proof it did the same."""
+    _, call = await admit_call(platform)
+    keys = BusAuthority(KEYS)
+    voucher = keys.vouchers.issue(str(call.call_id), 0, "0-a-b")
+    lines = conversation_events(call)
+    deep = lines[0][:-1] + b',"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    await send(platform, [deep, prove_line(deep, voucher), *(prove_line(line, voucher) for line in lines)])
+    async with running_consumer(platform, authority=keys) as counts:
+        await wait_until_drained(platform)
+    assert (counts.written, counts.set_aside) == (len(lines), 2)
+
+
 async def test_events_proved_by_a_key_that_is_not_listed_yet_can_be_moved_back(platform: CallPlatform) -> None:
     """Keys in the wrong order: the API issues vouchers by one that the worker does not know. Nothing is lost."""
     _, call = await admit_call(platform)

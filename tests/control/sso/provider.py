@@ -28,11 +28,12 @@ class Provider:
             assert response.status == 204
 
     async def sign_in(self, authorize_url: str, subject: str) -> dict[str, str]:
-        """What the browser comes back with after this person signed in."""
+        """What the browser comes back with after this person signed in, as the portal reads it off the address."""
         async with self.client.post(authorize_url, data={"sub": subject}, allow_redirects=False) as response:
             assert response.status == 302, await response.text()
-            query = parse_qs(urlsplit(response.headers["Location"]).query)
-        return {name: values[0] for name, values in query.items()}
+            address = urlsplit(response.headers["Location"])
+        query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        return query | {"workspace_id": address.path.rpartition("/")[2]}
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Attacks of somebody who can write to Redis, or has a media node: each of them worked before."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -80,6 +81,15 @@ def voucher_of(plan: CallPlan) -> StreamVoucher:
     return StreamVoucher.parse(plan.voucher)
 
 
+async def until_assigned(attacked: Attacked, sid: str) -> None:
+    """Until the row has the node of the call, which is written after the answer."""
+
+    async def has_node() -> bool:
+        return bool((await attacked.platform.call_row(sid))["media_node"])
+
+    await attacked.platform.wait_until(has_node)
+
+
 def forged(attacked: Attacked, kind: str) -> float:
     """Entries of this kind that were counted as forged."""
     found = attacked.platform.registry.collect()
@@ -145,7 +155,7 @@ async def test_no_caller_is_led_to_a_host_of_somebody_elses(attacked: Attacked) 
     stranger = make_identity([b"\x07" * 32], evil)
     await NodeRegistry(redis, identity=stranger).heartbeat(NodeState("e2", evil, 0, 1_000))
     await NodeRegistry(redis, identity=attacked.nodes[HERE]).heartbeat(NodeState("e3", evil, 0, 1_000))
-    signed = NodeState("e4", HERE, 0, 1_000).signed(attacked.nodes[HERE])
+    signed = NodeState("e4", HERE, 0, 1_000).signed(attacked.nodes[HERE], round(time.time() * 1000))
     await NodeRegistry(redis).heartbeat(msgspec.structs.replace(signed, url=evil))
     reply, _, _ = await attacked.connect("FA6")
     assert "evil" not in reply.text and forged(attacked, "node") >= 3
@@ -168,6 +178,30 @@ async def test_a_captured_webhook_cannot_make_a_second_stream(attacked: Attacked
     replayed = await attacked.ask(reply.action, "FA8")
     assert (replayed.ticket, replayed.action) == (resumed.ticket, resumed.action)
     assert (await attacked.platform.call_row("FA8"))["id"] == call_id
+
+
+async def test_nor_after_redis_has_forgotten_the_first_one(attacked: Attacked) -> None:
+    """However often it is replayed, once the node has reported its call to the new Redis."""
+    _, call_id, plan = await attacked.connect("FA12")
+    await until_assigned(attacked, "FA12")
+    await attacked.platform.redis.flushall()
+    live = LiveCall(str(call_id), "m1", 0, attacked.nodes[HERE].card)
+    await LiveCalls(attacked.platform.redis).refresh([live], {str(call_id): voucher_of(plan)})
+    for _ in range(3):
+        replayed = await attacked.ring("FA12")
+        for node in attacked.nodes.values():
+            with pytest.raises(TicketRefused, match="unknown"):
+                await Tickets(attacked.platform.redis, None, node).claim(replayed.ticket, "twilio", "FA12")
+    assert (await attacked.platform.call_row("FA12"))["media_node"] == "m1"
+
+
+async def test_a_carrier_that_repeats_after_redis_was_lost_gets_a_stream(attacked: Attacked) -> None:
+    """No node reports the call: its answer was lost together with what Redis knew."""
+    await attacked.ring("FA13")
+    await until_assigned(attacked, "FA13")
+    await attacked.platform.redis.flushall()
+    _, _, plan = await attacked.connect("FA13")
+    assert plan.voucher
 
 
 async def test_replays_at_the_same_moment_make_one_stream(attacked: Attacked) -> None:

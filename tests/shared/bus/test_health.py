@@ -142,3 +142,19 @@ async def test_a_state_from_the_future_is_dropped(redis: BusClient) -> None:
     assert (await shared.exchange([])).states == {}
     states = (await shared.exchange([HealthReport("x", 0.0)])).states
     assert states["x"].works
+
+
+async def test_what_somebody_wrote_by_hand_ejects_nobody_without_end_and_breaks_no_exchange(redis: BusClient) -> None:
+    """A stolen node has these rights, and its entries would hold after its pass was revoked."""
+    shared = ProviderHealthStates(redis, "mine")
+    now_ms = (await shared.exchange([HealthReport("good", 0.0, 15.0, 1)])).now_ms
+    year_ms = now_ms + 365 * 86_400_000
+    await redis.hset(KEY, "endless", f"{now_ms}:{year_ms}:1:evil")
+    await redis.hset(KEY, "huge", f"{now_ms}:{'9' * 400}:{'9' * 400}:evil")
+    await redis.hset(KEY, b"\xff\xfe", f"{now_ms}:0:1:".encode() + b"\xff")
+    await redis.hset(KEY.replace("states", "doubts"), "evil:good", f"{year_ms}:9")
+    await redis.hset(KEY.replace("states", "doubts"), "evil:other", f"{now_ms}:{'9' * 400}")
+    found = await shared.exchange([])
+    assert set(found.states) == {"good", "\ufffd\ufffd"} and found.recent == {}
+    reported = await shared.exchange([HealthReport("long", 0.0, 1e6, 1)])
+    assert 0 < reported.states["long"].until_ms - reported.now_ms <= 3_600_000
