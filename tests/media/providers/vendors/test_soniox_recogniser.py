@@ -105,6 +105,44 @@ def test_an_answer_that_was_overtaken_is_none() -> None:
     assert answer is not None and (answer.text, answer.token) == ("One two", 2)
 
 
+def take_fin(transcript: SonioxTranscript, final_ms: float, *tokens: dict[str, Any]) -> RecognisedText | None:
+    progress = {"final_audio_proc_ms": final_ms, "total_audio_proc_ms": final_ms}
+    return transcript.read(msgspec.json.encode({"tokens": [*tokens, FIN], **progress}), 5_000)
+
+
+def test_one_mark_answers_all_requests_whose_audio_it_makes_final() -> None:
+    transcript = make_transcript()
+    transcript.finalise(1, 500)
+    transcript.finalise(2, 700)
+    answer = take_fin(transcript, 720, token("One two", 0, 600))
+    assert answer is not None and (answer.text, answer.token) == ("One two", 2)
+    transcript.next_turn()
+    transcript.finalise(3, 2_000)
+    answer = take_fin(transcript, 2_010, token("Three", 1_500, 1_900))
+    assert answer is not None and (answer.text, answer.token) == ("Three", 3), "no mark is missed of the one before"
+
+
+def test_a_mark_that_comes_late_answers_no_later_request() -> None:
+    transcript = make_transcript()
+    transcript.finalise(1, 500)
+    transcript.finalise(2, 700)
+    assert take_fin(transcript, 900, token("One", 0, 600)) is not None
+    transcript.next_turn()
+    transcript.finalise(3, 2_000)
+    assert take_fin(transcript, 900) == RecognisedText("", False), "the own mark of the second request"
+    answer = take_fin(transcript, 2_000, token("Three", 1_500, 1_900))
+    assert answer is not None and (answer.text, answer.token) == ("Three", 3)
+
+
+def test_a_mark_without_a_request_is_none() -> None:
+    transcript = make_transcript()
+    transcript.finalise(1, 500)
+    transcript.finalise(2, 700)
+    assert take_fin(transcript, 900, token("One", 0, 600)) is not None
+    assert take_fin(transcript, 900) == RecognisedText("One", False)
+    assert take_fin(transcript, 900) == RecognisedText("One", False)
+
+
 def test_the_next_turn_begins_behind_the_answer_and_forgets_what_was_not_waited_for() -> None:
     transcript = make_transcript()
     transcript.finalise(1, 500)
@@ -335,7 +373,18 @@ async def test_an_account_that_is_refused_is_replaced_and_bills_nothing(
     assert texts == [TEXT, NEXT]
     assert (harness.call.failed[0].cause, harness.call.failed[0].reason) == (cause, reason)
     assert not harness.a.state.billed
-    assert harness.call.sums("a")["ms"] <= 200  # until the vendor's answer came
+    assert harness.call.sums("a")["ms"] == 0  # what was sent until the vendor's answer bought nothing
+
+
+async def test_one_that_takes_over_with_a_wrong_key_is_not_metered_for_what_it_was_sent_at_once(
+    harness: Harness,
+) -> None:
+    harness.a.state.faults.queue("stt", Fault("cut", after_units=2))
+    harness.b.state.faults.keep("stt", Fault("unauthorized"))
+    _, texts = await harness.converse()
+    assert texts == [TEXT, NEXT], "the first one goes on"
+    assert {one.provider for one in harness.call.failed} == {"a", "b"}
+    assert harness.call.sums("b")["ms"] == 0 and not harness.b.state.billed
 
 
 async def test_noise_is_no_failure_and_pauses_are_signalled(harness: Harness) -> None:
