@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,11 @@ from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.soniox import MAX_CONTEXT_CHARACTERS, SimulatedSoniox
 from simulator.vendors.voice import word_times
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
-from tests.media.providers.vendors.test_cartesia_recogniser import Caller
+from tests.media.providers.vendors.cartesia_servers import running_call
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.soniox_callers import make_soniox
 
-TEXT = "i would like to book a table for seven"
-NEXT = "good bye"
 FIN: dict[str, Any] = {"text": "<fin>", "is_final": True}
 END: dict[str, Any] = {"text": "<end>", "is_final": True}
 
@@ -286,19 +284,7 @@ def test_an_address_may_hold_the_path() -> None:
 # --- calls ---
 
 
-@dataclass
-class Harness:
-    a: SimulatedSoniox
-    b: SimulatedSoniox
-    call: CartesiaCall
-
-    async def converse(self, burst: int = 8) -> tuple[Caller, list[str]]:
-        """Two turns of a caller."""
-        caller = Caller(burst)
-        caller.session = await self.call.build().stt.open("en-US", caller.sink)
-        texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-        await caller.session.close()
-        return caller, texts
+Harness = RecogniserHarness[SimulatedSoniox]
 
 
 @asynccontextmanager
