@@ -13,7 +13,7 @@ from vocalized.rehearse.failover.cell_result import CellResult
 from vocalized.rehearse.failover.vendors import list_providers
 from vocalized.rehearse.pairings.control_tools import CallWithTools, ControlTools
 from vocalized.rehearse.pairings.model_calls import MODELS, STT, TTS, ModelCall, find_call_faults, run_model_call
-from vocalized.rehearse.pairings.setting import running_setting
+from vocalized.rehearse.pairings.platform import running_pairing_platform
 from vocalized.rehearse.pairings.speech_pairings import SAMPLE, Pairing, all_pairings, find_fault, run_pairings
 
 ROOT = Path(__file__).parents[3]
@@ -35,9 +35,9 @@ def calls(services_state: Path) -> SampledCalls:
     folder.mkdir()
 
     async def run() -> SampledCalls:
-        async with running_setting(ROOT, folder) as setting:
-            models = asyncio.gather(*(run_model_call(setting, model) for model in SAMPLED_MODELS))
-            return SampledCalls(await run_pairings(setting.calls, SAMPLE), await models)
+        async with running_pairing_platform(ROOT, folder) as platform:
+            models = asyncio.gather(*(run_model_call(platform, model) for model in SAMPLED_MODELS))
+            return SampledCalls(await run_pairings(platform.calls, SAMPLE), await models)
 
     return asyncio.run(run())
 

@@ -184,37 +184,11 @@ async def running_accounts(
 ) -> AsyncIterator[VendorAccounts]:
     """All vendors, each on a port of its own: their health is learnt apart from other accounts'. reply: of the
     models."""
-    models: dict[str, ModelVendor] = {
-        name: ChatVendor(name, reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS
-    }
-    models["anthropic"] = AnthropicVendor(reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
-    models["google"] = GeminiVendor(reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
-    cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
-    elevenlabs = SimulatedElevenLabs(
-        make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
-    )
-    assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
-    azure = SimulatedAzure(
-        make_ear=make_ear, speech_timing=SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
-    )
-    deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
-    soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
-    google_speech = SimulatedGoogleSpeech(make_ear=make_ear)
-    accounts = VendorAccounts(
-        assemblyai=assemblyai,
-        azure=azure,
-        deepgram=deepgram,
-        cartesia=cartesia,
-        elevenlabs=elevenlabs,
-        grok=grok,
-        soniox=soniox,
-        google_speech=google_speech,
-        models=models,
-    )
+    accounts = _make_accounts(make_ear, reply)
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
-            cancels = name in models
+            cancels = name in accounts.models
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
@@ -225,8 +199,32 @@ async def running_accounts(
         await serve("elevenlabs", accounts.elevenlabs)
         await serve("grok", accounts.grok)
         await serve("soniox", accounts.soniox)
-        serving = running_google_speech(google_speech, certificate)
+        serving = running_google_speech(accounts.google_speech, certificate)
         accounts.addresses["google-speech"] = await running.enter_async_context(serving)
-        for name, model in models.items():
+        for name, model in accounts.models.items():
             await serve(name, model)
         yield accounts
+
+
+def _make_accounts(make_ear: Callable[[], Ear], reply: ModelReply) -> VendorAccounts:
+    generation = GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
+    synthesis = SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
+    return VendorAccounts(
+        assemblyai=SimulatedAssemblyAi(make_ear=make_ear),
+        azure=SimulatedAzure(make_ear=make_ear, speech_timing=synthesis),
+        deepgram=SimulatedDeepgram(make_ear=make_ear),
+        cartesia=SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS)),
+        elevenlabs=SimulatedElevenLabs(make_ear=make_ear, speech_timing=generation),
+        grok=SimulatedXai(make_ear=make_ear),
+        soniox=SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0)),
+        google_speech=SimulatedGoogleSpeech(make_ear=make_ear),
+        models=_make_models(reply),
+    )
+
+
+def _make_models(reply: ModelReply) -> dict[str, ModelVendor]:
+    return {
+        **{name: ChatVendor(name, reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS},
+        "anthropic": AnthropicVendor(reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S),
+        "google": GeminiVendor(reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S),
+    }

@@ -8,7 +8,7 @@ from typing import Final
 import uvloop
 
 from vocalized.rehearse.pairings.model_calls import MODELS, find_call_faults, run_model_call
-from vocalized.rehearse.pairings.setting import running_setting
+from vocalized.rehearse.pairings.platform import running_pairing_platform
 from vocalized.rehearse.pairings.speech_pairings import all_pairings, find_fault, run_pairings
 
 
@@ -29,12 +29,12 @@ def rehearse_pairings(root: Path) -> int:
 async def _run_all(root: Path, folder: Path) -> dict[str, str]:
     """What went wrong in each call, empty for nothing."""
     faults: dict[str, str] = {}
-    async with running_setting(root, folder) as setting:
+    async with running_pairing_platform(root, folder) as platform:
         for one in all_pairings():
-            results = await run_pairings(setting.calls, [one])
+            results = await run_pairings(platform.calls, [one])
             faults[one.text] = find_fault(results[one])
             print(f"  {one.text}", flush=True)
-        for call in await asyncio.gather(*(run_model_call(setting, model) for model in MODELS)):
+        for call in await asyncio.gather(*(run_model_call(platform, model) for model in MODELS)):
             faults[f"{call.model} with tools"] = "; ".join(find_call_faults(call))
             print(f"  {call.model} with tools", flush=True)
     return faults

@@ -20,7 +20,7 @@ from vocalized.rehearse.failover.recording import WordErrors, compare_texts, fin
 from vocalized.rehearse.failover.vendors import list_providers
 from vocalized.rehearse.pairings.control_tools import CallWithTools
 from vocalized.rehearse.pairings.model_script import EXPECTED_RUNS, EXPECTED_WORDS, make_tool_plans
-from vocalized.rehearse.pairings.setting import PairingSetting
+from vocalized.rehearse.pairings.platform import PairingPlatform
 
 MODELS: Final = tuple(list_providers("llm"))
 # The others of the call.
@@ -47,15 +47,15 @@ class ModelCall:
     fault: str = ""
 
 
-async def run_model_call(setting: PairingSetting, model: str) -> ModelCall:
+async def run_model_call(platform: PairingPlatform, model: str) -> ModelCall:
     """Runs one call. At the same time the model's account may have no other one, because its bill is compared."""
-    calls, done = setting.calls, ModelCall(model)
+    calls, done = platform.calls, ModelCall(model)
     call_id = f"model-{new_id()}"
-    setting.tools.calls[call_id] = done.tools
+    platform.tools.calls[call_id] = done.tools
     whens = (After(300), Once(lambda: done.tools.is_slow_running))
     caller, mark = Caller(await calls.conversation.turns(whens), _ENDING), mark_bills(calls.accounts)
     try:
-        call = await calls.nodes.call(_make_plan(setting, model, call_id), caller)
+        call = await calls.nodes.call(_make_plan(platform, model, call_id), caller)
         done.events = await calls.nodes.events.of(call_id)
     except (ConnectionError, TimeoutError) as error:
         done.fault = f"{type(error).__name__}: {error}"
@@ -98,7 +98,7 @@ def _word_faults(where: str, errors: WordErrors) -> Iterator[str]:
         yield f"{where}: {errors}"
 
 
-def _make_plan(setting: PairingSetting, model: str, call_id: str) -> CallPlan:
-    plan = make_plan(setting.calls.accounts, ChainPair((STT,), (model,), (TTS,)), call_id)
+def _make_plan(platform: PairingPlatform, model: str, call_id: str) -> CallPlan:
+    plan = make_plan(platform.calls.accounts, ChainPair((STT,), (model,), (TTS,)), call_id)
     agent = AgentPlan(prompt=f"You are the front desk. This is {call_id}.")
     return msgspec.structs.replace(plan, agent=agent, tools=make_tool_plans())

@@ -38,7 +38,7 @@ class ScriptedModels:
 
 
 @dataclass(frozen=True, slots=True)
-class PairingSetting:
+class PairingPlatform:
     """calls: what calls need. tools: what was asked of control."""
 
     calls: CallSetting
@@ -46,7 +46,7 @@ class PairingSetting:
 
 
 @asynccontextmanager
-async def running_setting(root: Path, folder: Path) -> AsyncIterator[PairingSetting]:
+async def running_pairing_platform(root: Path, folder: Path) -> AsyncIterator[PairingPlatform]:
     """root: the checkout. folder: as `running_platform`'s."""
     certificate, conversation, models = make_certificate(folder), read_conversation(root), ScriptedModels()
     async with AsyncExitStack() as running:
@@ -54,4 +54,4 @@ async def running_setting(root: Path, folder: Path) -> AsyncIterator[PairingSett
         serving = running_accounts(certificate, conversation.make_ear, models.reply_to)
         accounts = await running.enter_async_context(serving)
         await running.enter_async_context(models.tools.running(nodes.requests))
-        yield PairingSetting(CallSetting(accounts, nodes, conversation), models.tools)
+        yield PairingPlatform(CallSetting(accounts, nodes, conversation), models.tools)
