@@ -17,12 +17,13 @@ class _Shipped(BaseModel):
 
 class Price(_Shipped):
     """List price in US dollars, pay as you go. Speech to text has `price` per minute, text to speech per thousand
-    characters; language models have `input`, `cached_input` and `output` per million tokens."""
+    characters; language models have `input`, `cached_input`, `cache_write` and `output` per million tokens."""
 
     unit: Literal["minute", "thousand_characters", "million_tokens"]
     price: Decimal | None = Field(None, ge=0)
     input: Decimal | None = Field(None, ge=0)
     cached_input: Decimal | None = Field(None, ge=0)
+    cache_write: Decimal | None = Field(None, ge=0)
     output: Decimal | None = Field(None, ge=0)
 
 

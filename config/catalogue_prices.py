@@ -14,6 +14,7 @@ from config.catalogue_agents import Price, shipped_providers
 _TOKEN_UNITS: Final = {
     "input": "million_prompt_tokens",
     "cached_input": "million_cached_tokens",
+    "cache_write": "million_cache_write_tokens",
     "output": "million_completion_tokens",
 }
 

@@ -307,7 +307,7 @@ class RecordingIncomplete(_Event, frozen=True, tag="recording.incomplete"):
     leg: int = 0
 
 
-UsageUnit = Literal["ms", "prompt_tokens", "cached_tokens", "completion_tokens", "characters"]
+UsageUnit = Literal["ms", "prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "characters"]
 
 
 class UsageRecorded(_Event, frozen=True, omit_defaults=True, tag="usage.recorded"):

@@ -74,6 +74,7 @@ async def anthropic_sdk(origin: str, vendor: AnthropicVendor) -> None:
     second = await ask()
     require(second.content[0].text, TEXT)
     require(second.usage.cache_read_input_tokens, int(vendor.state.total("llm", "cached_tokens")))
+    require(first.usage.cache_creation_input_tokens, int(vendor.state.total("llm", "cache_write_tokens")))
     output: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
     whole: Any = await client.messages.create(
         model=CLAUDE, max_tokens=100, messages=messages, tools=tools, output_config=output

@@ -206,8 +206,9 @@ def _escape(model: str) -> str:
 
 def _price(price: Price) -> str:
     if price.unit == "million_tokens":
-        cached = "" if price.cached_input is None else f" ({price.cached_input} cached)"
-        return f"{price.input}{cached} and {price.output} a million tokens"
+        apart = {"cached": price.cached_input, "written to the cache": price.cache_write}
+        told = ", ".join(f"{amount} {name}" for name, amount in apart.items() if amount is not None)
+        return f"{price.input}{told and f' ({told})'} and {price.output} a million tokens"
     return f"{price.price} a {price.unit.replace('_', ' ')}"
 
 

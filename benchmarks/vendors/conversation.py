@@ -15,17 +15,19 @@ ANSWER = "Thank you for calling. I can certainly help you with that today."
 GREETING = "Hello. How can I help you?"
 KEY = "simulated-vendor-key"
 CHAT_MODEL = "gpt-4.1-mini"
+GOOGLE_SPEECH = "google-speech"
 
 
 class VendorAddresses(msgspec.Struct, frozen=True):
     """Where the simulated vendors listen. authority: PEM file that servers have to trust. others: host and port of
-    further vendors, by their names."""
+    further vendors, by their names. key_file: the key of Google's speech."""
 
     authority: str
     deepgram: str
     openai: str
     cartesia: str
     others: dict[str, str] = {}
+    key_file: str = ""
 
 
 class VendorTrio(msgspec.Struct, frozen=True):
@@ -70,9 +72,11 @@ def make_plan(addresses: VendorAddresses, trio: VendorTrio = BASE) -> dict[str, 
 
 def _make_provider(addresses: VendorAddresses, role: str, named: str) -> dict[str, Any]:
     vendor, _, model = named.partition(" ")
+    is_google = vendor == GOOGLE_SPEECH
     first = {"deepgram": addresses.deepgram, "openai": addresses.openai, "cartesia": addresses.cartesia}
-    url = first.get(vendor) or f"{_SECURE[role]}://{addresses.others[vendor]}"
-    options = {"api_key": KEY, "base_url": url}
+    scheme = "https" if is_google else _SECURE[role]
+    url = first.get(vendor) or f"{scheme}://{addresses.others[vendor]}"
+    options = {"api_key": addresses.key_file if is_google else KEY, "base_url": url}
     chosen = model or (_MODELS[vendor] if role == "llm" else "")
     if chosen:
         options["model"] = chosen

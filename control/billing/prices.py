@@ -19,26 +19,36 @@ from shared.events import UsageUnit
 Side = Literal["cost", "price"]
 Role = Literal["stt", "llm", "tts", "telephony", "call_minutes"]
 PriceUnit = Literal[
-    "minute", "thousand_characters", "million_prompt_tokens", "million_cached_tokens", "million_completion_tokens"
+    "minute",
+    "thousand_characters",
+    "million_prompt_tokens",
+    "million_cached_tokens",
+    "million_cache_write_tokens",
+    "million_completion_tokens",
 ]
 LedgerUnit = UsageUnit | Literal["second"]
 # The model of a price that holds for all models without one of their own.
 ANY_MODEL: Final = "*"
 PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
     "stt": ("minute",),
-    "llm": ("million_prompt_tokens", "million_cached_tokens", "million_completion_tokens"),
+    "llm": (
+        *("million_prompt_tokens", "million_cached_tokens"),
+        *("million_cache_write_tokens", "million_completion_tokens"),
+    ),
     "tts": ("thousand_characters",),
     "telephony": ("minute",),
     "call_minutes": ("minute",),
 }
-# By unit of the ledger: its size in the price's unit, and the units that it is priced by, first choice first. Cached
-# tokens without a price of their own cost as much as the others, because too high an estimate is found, too low is not.
+# By unit of the ledger: its size in the price's unit, and the units that it is priced by, first choice first. Tokens
+# that were read from a vendor's cache or are written to it cost as much as the others where they have no price of their
+# own: of the first too high an estimate is found, too low is not, and vendors without such a price bill the second so.
 _PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
     "ms": (60_000, ("minute",)),
     "second": (60, ("minute",)),
     "characters": (1_000, ("thousand_characters",)),
     "prompt_tokens": (1_000_000, ("million_prompt_tokens",)),
     "cached_tokens": (1_000_000, ("million_cached_tokens", "million_prompt_tokens")),
+    "cache_write_tokens": (1_000_000, ("million_cache_write_tokens", "million_prompt_tokens")),
     "completion_tokens": (1_000_000, ("million_completion_tokens",)),
 }
 _PLACES: Final = Decimal("1e-9")

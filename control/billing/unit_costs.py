@@ -14,19 +14,21 @@ CostUnit = Literal["minute", "thousand_characters", "million_tokens"]
 TOKEN_UNITS: Final[Mapping[str, PriceUnit]] = {
     "input": "million_prompt_tokens",
     "cached_input": "million_cached_tokens",
+    "cache_write": "million_cache_write_tokens",
     "output": "million_completion_tokens",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class UnitCost:
-    """The price of one model in US dollars: `price` for a unit, or the others for a million tokens. cached_input: as
-    much as input where it is None."""
+    """The price of one model in US dollars: `price` for a unit, or the others for a million tokens. cached_input,
+    cache_write: as much as input where they are None."""
 
     unit: CostUnit
     price: Decimal | None = None
     input: Decimal | None = None
     cached_input: Decimal | None = None
+    cache_write: Decimal | None = None
     output: Decimal | None = None
 
 
@@ -61,7 +63,7 @@ def _unit_prices(role: Role, model: str, cost: UnitCost) -> Iterator[tuple[Price
             if price is not None:
                 yield unit, price
         return
-    others = (cost.input, cost.cached_input, cost.output)
+    others = (cost.input, cost.cached_input, cost.cache_write, cost.output)
     if cost.unit not in PRICE_UNITS[role] or cost.price is None or any(other is not None for other in others):
         message = f"The price of {role} is `price` per {' or '.join(_cost_units(role))}."
         raise Invalid(message, code="price_invalid", param=param)

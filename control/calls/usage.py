@@ -10,6 +10,7 @@ _NUMBERS: Final[Mapping[tuple[str, str], str]] = {
     ("stt", "ms"): "stt_ms",
     ("llm", "prompt_tokens"): "llm_prompt_tokens",
     ("llm", "cached_tokens"): "llm_prompt_tokens",
+    ("llm", "cache_write_tokens"): "llm_prompt_tokens",
     ("llm", "completion_tokens"): "llm_completion_tokens",
     ("tts", "characters"): "tts_characters",
 }

@@ -122,6 +122,9 @@ class AnthropicChat:
 
 
 def _read_usage(usage: _Usage) -> ChatUsage:
-    """Writing to the cache counts as prompt."""
-    prompt = usage.input_tokens + (usage.cache_creation_input_tokens or 0)
-    return ChatUsage(max(0, prompt), max(0, usage.cache_read_input_tokens or 0), max(0, usage.output_tokens))
+    return ChatUsage(
+        prompt=max(0, usage.input_tokens),
+        cached=max(0, usage.cache_read_input_tokens or 0),
+        completion=max(0, usage.output_tokens),
+        cache_write=max(0, usage.cache_creation_input_tokens or 0),
+    )

@@ -31,16 +31,18 @@ class ChatQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ChatUsage:
-    """Tokens of one reply. prompt: without the cached ones. is_estimated: the server reported none."""
+    """Tokens of one reply. prompt: without those that the vendor had cached. cache_write: those that it caches now,
+    which are not in the prompt either. is_estimated: the server reported none."""
 
     prompt: int = 0
     cached: int = 0
     completion: int = 0
     is_estimated: bool = False
+    cache_write: int = 0
 
     @property
     def total(self) -> int:
-        return self.prompt + self.cached + self.completion
+        return self.prompt + self.cached + self.cache_write + self.completion
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class _Choice(Struct):
 
 class _PromptDetails(Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class _CompletionDetails(Struct):
@@ -151,12 +152,14 @@ class OpenAiChat:
 
 
 def _read_usage(usage: _Usage) -> ChatUsage:
-    """The API's prompt_tokens include the cached ones."""
+    """The API's prompt_tokens include those that were read from the cache and those that are written to it."""
     details = usage.prompt_tokens_details or _PromptDetails()
     cached = max(0, min(details.cached_tokens or 0, usage.prompt_tokens))
+    written = max(0, min(details.cache_write_tokens or 0, usage.prompt_tokens - cached))
     reasoning = (usage.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
     completion = count_completion(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, reasoning)
-    return ChatUsage(max(0, usage.prompt_tokens - cached), cached, max(0, completion))
+    prompt = max(0, usage.prompt_tokens - cached - written)
+    return ChatUsage(prompt, cached, max(0, completion), cache_write=written)
 
 
 def _meant_status(status: int, error: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ _FIELDS: Final[dict[UsageUnit, str]] = {
     "ms": "stt_ms",
     "prompt_tokens": "llm_prompt_tokens",
     "cached_tokens": "llm_prompt_tokens",
+    "cache_write_tokens": "llm_prompt_tokens",
     "completion_tokens": "llm_completion_tokens",
     "characters": "tts_characters",
 }

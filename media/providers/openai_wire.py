@@ -167,7 +167,10 @@ class _Choice(Struct):
 
 
 class _PromptDetails(Struct):
+    """cache_write_tokens: told by OpenRouter, and by OpenAI of models that bill them apart."""
+
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class _CompletionDetails(Struct):
@@ -296,9 +299,10 @@ class StreamedReply:
 
 
 def _token_usage(usage: _Usage) -> TokenUsage:
-    """The API's prompt_tokens include the cached ones."""
+    """The API's prompt_tokens include those that were read from the cache and those that are written to it."""
     details = usage.prompt_tokens_details or _PromptDetails()
     cached = min(details.cached_tokens or 0, usage.prompt_tokens)
+    written = min(details.cache_write_tokens or 0, usage.prompt_tokens - cached)
     reasoning = (usage.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
     completion = count_completion(usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, reasoning)
-    return TokenUsage(usage.prompt_tokens - cached, completion, cached=cached)
+    return TokenUsage(usage.prompt_tokens - cached - written, completion, cached=cached, cache_write=written)

@@ -277,13 +277,15 @@ class TextDelta:
 class TokenUsage:
     """Tokens of one request, as counted by the provider or (estimated=True) estimated by us.
 
-    prompt: those of the prompt that the provider had not cached. cached: those that it had.
+    prompt: those of the prompt that the provider neither had cached nor caches now. cached: those that it had.
+    cache_write: those that it caches now, where it bills them apart.
     """
 
     prompt: int
     completion: int
     estimated: bool = False
     cached: int = 0
+    cache_write: int = 0
 
 
 LanguageModelEvent = TextDelta | ToolCall | TokenUsage

@@ -44,6 +44,7 @@ class UsageMeter:
         """Reports the tokens of one request, an event for each unit."""
         self.record(usage.prompt, "prompt_tokens", estimated=usage.estimated)
         self.record(usage.cached, "cached_tokens", estimated=usage.estimated)
+        self.record(usage.cache_write, "cache_write_tokens", estimated=usage.estimated)
         self.record(usage.completion, "completion_tokens", estimated=usage.estimated)
 
 

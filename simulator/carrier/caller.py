@@ -8,7 +8,7 @@ from simulator.carrier.line_noise import LineNoise
 from simulator.carrier.media_stream import PartyOutput
 from simulator.carrier.mulaw import FRAME_MS, SILENT_FRAME
 from simulator.carrier.prepared_turn import PreparedTurn
-from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, When
+from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, Once, When
 
 _ANSWER_ENDED_MS = 600
 
@@ -129,6 +129,8 @@ class Caller:
         match when:
             case After(ms):
                 return waited >= ms
+            case Once(happened, patience_ms):
+                return happened() or waited >= patience_ms
             case AfterAgent(quiet_ms, patience_ms):
                 return waited >= patience_ms if quiet is None else quiet >= quiet_ms
             case BargeIn(after_ms, patience_ms):

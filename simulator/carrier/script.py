@@ -1,5 +1,6 @@
 """A caller's script: what it does in each turn, and when the turn begins."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,16 @@ class After:
     ms: int
 
 
-When = AfterAgent | BargeIn | After
+@dataclass(frozen=True, slots=True)
+class Once:
+    """As soon as something has happened beside the call, whatever the agent does; or when it has not for `patience_ms`
+    after the end of the caller's last turn."""
+
+    happened: Callable[[], bool]
+    patience_ms: int = 15_000
+
+
+When = AfterAgent | BargeIn | After | Once
 
 # --- What a turn does -----------------------------------------------------------------------------------------------
 

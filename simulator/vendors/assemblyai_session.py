@@ -4,25 +4,20 @@ Models of `universal-streaming` tell each word as it comes and are ever surer of
 Universal-3 tell a text at first, and again in silence, and end a turn by its marks, of which simulated speech has none.
 """
 
-import asyncio
 import json
 import time
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from simulator.carrier.mulaw import encode
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.faults import FaultInjector
 from simulator.vendors.known_speech import HeardWord
-from simulator.vendors.script import FaultyEar, Hearing
-from simulator.vendors.server import reset_connection, wait_until_gone
-from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.listening_session import ListeningSession
+from simulator.vendors.script import Hearing
 
 _BYTES_PER_MS: Final = 8
-_FRAME: Final = 160
 LEAST_MS, MOST_MS = 50.0, 1_000.0
 # Audio may be so far ahead of the clock: one public report counts "Received 314.9 sec. audio in 1.312326 sec".
 MOST_AHEAD_MS: Final = 310_000.0
@@ -31,7 +26,6 @@ _CERTAIN_MS: Final = 1_000.0
 _GARBAGE: Final = '{"type": "Turn", "turn_or'
 # A close frame has no room for longer reasons.
 _REASON_BYTES: Final = 123
-_REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +43,14 @@ class StreamTiming:
     result_s: float = 0.05
 
 
-class UniversalSession:
-    """One connection: messages are read at once and worked on in their order."""
+class UniversalSession(ListeningSession):
+    """One connection."""
 
     def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: StreamTiming) -> None:
+        super().__init__(request, ear, faults, _GARBAGE)
         query = request.query
-        self._request = request
-        self._faults = faults
         self._timing = timing
-        self._ear = FaultyEar(ear, faults)
-        self._silence = SilenceMeter()
-        self._socket = web.WebSocketResponse(compress=False)
-        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
-        self._is_linear = query.get("encoding") == "pcm_s16le"
+        self.is_linear = query.get("encoding") == "pcm_s16le"
         self._is_universal_3 = not query.get("speech_model", "").startswith("universal-streaming")
         self._formats = self._is_universal_3 or query.get("format_turns", "false") == "true"
         self._threshold = float(query.get("end_of_turn_confidence_threshold", 0.4))
@@ -73,70 +62,38 @@ class UniversalSession:
         self._began = time.monotonic()
         self.is_terminated = False
 
-    @property
-    def heard_ms(self) -> float:
-        """All audio that came."""
-        return self._ear.heard_ms
-
     async def refuse(self, reason: SessionEnded) -> web.WebSocketResponse:
         """Ends a session that is not accepted."""
-        await self._socket.prepare(self._request)
+        await self.socket.prepare(self._request)
         await self._end(reason)
-        return self._socket
+        return self.socket
 
     async def run(self) -> web.WebSocketResponse:
         """Serves the connection until it is over."""
-        self._faults.on_begin = self._begin_fault
-        await self._socket.prepare(self._request)
-        worker = asyncio.create_task(self._work_off())
-        try:
+        await self._accept()
+        async with self._working():
             await self._send({"type": "Begin", "id": str(uuid.uuid4()), "expires_at": int(time.time()) + 10_800})
-            while await self._read():
-                pass
-        finally:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
-        return self._socket
+            while (message := await self._read()) is not None:
+                self.is_terminated = self.is_terminated or _command(message) == "Terminate"
+        return self.socket
 
-    def _begin_fault(self, fault: Fault) -> None:
-        """A refusal strikes an open connection as its end, because the handshake is over."""
-        if fault.kind in _REFUSALS:
-            reset_connection(self._request)
+    async def _hear(self, audio: bytes) -> None:
+        ulaw = self._to_ulaw(audio)
+        ended = self._find_excess(len(ulaw) / _BYTES_PER_MS)
+        if ended is not None:
+            await self._end(ended)
+            return
+        for piece in self._frames(ulaw):
+            self._silence.feed(piece)
+            await self._hear_words(self._ear.feed(piece))
 
-    async def _read(self) -> bool:
-        """Takes one message; false at the end."""
-        if self._faults.reads_nothing:
-            await wait_until_gone(self._request)
-            return False
-        message = await self._socket.receive()
-        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-            return False
-        self.is_terminated = self.is_terminated or _command(message.data) == "Terminate"
-        self._work.put_nowait(message.data)
-        return True
-
-    async def _work_off(self) -> None:
-        try:
-            while not self._socket.closed:
-                item = await self._work.get()
-                ended = await self._hear(item) if isinstance(item, bytes) else await self._obey(item)
-                if ended is not None:
-                    await self._end(ended)
-        except FaultCut:
-            reset_connection(self._request)
-
-    async def _hear(self, audio: bytes) -> SessionEnded | None:
-        ulaw = encode(np.frombuffer(audio, "<i2")) if self._is_linear else audio
-        length_ms = len(ulaw) / _BYTES_PER_MS
+    def _find_excess(self, length_ms: float) -> SessionEnded | None:
+        """What is wrong with the length of a message of audio, or its pace."""
         if not LEAST_MS <= length_ms <= MOST_MS:
             return SessionEnded(3007, f"Input duration violation: {length_ms:g} ms. Expected between 50 and 1000 ms")
         elapsed_ms = (time.monotonic() - self._began) * 1_000
         if self.heard_ms + length_ms - elapsed_ms > MOST_AHEAD_MS:
             return SessionEnded(3007, "Audio Transmission Rate Exceeded")
-        for at in range(0, len(ulaw), _FRAME):  # silence is measured in frames of 20 ms
-            piece = ulaw[at : at + _FRAME]
-            self._silence.feed(piece)
-            await self._hear_words(self._ear.feed(piece))
         return None
 
     async def _hear_words(self, heard: list[HeardWord]) -> None:
@@ -164,7 +121,7 @@ class UniversalSession:
     def _confidence(self) -> float:
         return round(min(0.99, self._silence.quiet_ms / _CERTAIN_MS), 6)
 
-    async def _obey(self, command: str) -> SessionEnded | None:
+    async def _obey(self, command: str) -> None:
         kind = _command(command)
         if kind == "ForceEndpoint" and self._words:
             await self._end_turn()
@@ -175,10 +132,9 @@ class UniversalSession:
             audio_s = round(self.heard_ms / 1_000)
             termination = {"audio_duration_seconds": audio_s, "session_duration_seconds": session_s}
             await self._send({"type": "Termination", **termination})
-            await self._socket.close()
+            await self.socket.close()
         elif kind not in ("ForceEndpoint", "UpdateConfiguration", "KeepAlive"):
-            return SessionEnded(3006, f"Invalid Message Type: {kind}")
-        return None
+            await self._end(SessionEnded(3006, f"Invalid Message Type: {kind}"))
 
     async def _end_turn(self) -> None:
         plain, partial = self._turn(has_ended=True, is_formatted=False), self._turn(has_ended=False)
@@ -188,14 +144,14 @@ class UniversalSession:
         self._words, self._is_told = [], False
         self._order += 1
         for message in ended:
-            await self._send_unit(message)
+            await self._tell(message)
         if self._faults.has("repeat"):
-            await self._send_unit(ended[-1])
+            await self._tell(ended[-1])
         if self._faults.has("reorder"):
-            await self._send_unit(partial)
+            await self._tell(partial)
 
     async def _send_turn(self) -> None:
-        await self._send_unit(self._turn(has_ended=False))
+        await self._tell(self._turn(has_ended=False))
 
     def _turn(self, *, has_ended: bool, is_formatted: bool = False) -> dict[str, Any]:
         texts = [word.text for word in self._words]
@@ -226,23 +182,15 @@ class UniversalSession:
             ],
         }
 
-    async def _send_unit(self, message: dict[str, Any]) -> None:
-        """A result, before which the connection's fault may begin."""
-        await self._faults.wait(self._timing.result_s)
-        if self._faults.reports_error:
-            await self._end(SessionEnded(3005, "Session Cancelled: An error occurred"))
-        elif await self._faults.begin_unit():
-            await self._socket.send_str(_GARBAGE)
-        else:
-            await self._send(message)
+    async def _tell(self, message: dict[str, Any]) -> None:
+        await self._send_unit(message, self._timing.result_s)
 
-    async def _send(self, message: dict[str, Any]) -> None:
-        if not self._socket.closed:
-            await self._socket.send_json(message)
+    async def _fail(self) -> None:
+        await self._end(SessionEnded(3005, "Session Cancelled: An error occurred"))
 
     async def _end(self, reason: SessionEnded) -> None:
         await self._send({"type": "Error", "error_code": reason.code, "error": reason.text})
-        await self._socket.close(code=reason.code, message=reason.text.encode()[:_REASON_BYTES])
+        await self.socket.close(code=reason.code, message=reason.text.encode()[:_REASON_BYTES])
 
 
 def _command(message: str | bytes) -> str:

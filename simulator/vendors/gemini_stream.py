@@ -30,6 +30,7 @@ class ContentStream:
     garbage: bytes = field(default=b'data: {"candidates":[{"cont\r\n\r\n', init=False)
     completion_tokens: int = field(default=0, init=False)
     reasoning: int = field(default=0, init=False)
+    written: int = field(default=0, init=False)  # the vendor bills no writing to its cache
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "".join(random.choices(string.ascii_letters, k=22)))
 

@@ -5,7 +5,7 @@ and the characters that a voice was sent.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,13 @@ import grpc
 from grpc import aio
 
 from simulator.vendors.certificate import NAMED_SERVER_FILE, ServerCertificate
+from simulator.vendors.documents import google_documents
 from simulator.vendors.google_account import make_key_file
 from simulator.vendors.google_recogniser import GoogleRecogniser, StreamTiming
 from simulator.vendors.google_voice import GoogleVoices, SynthesisTiming
+from simulator.vendors.protocol_front import ProtocolFront
 from simulator.vendors.script import DeafEar, Hearing
-from simulator.vendors.server import VendorState
+from simulator.vendors.server import VendorState, running_vendor
 
 
 def _make_state() -> VendorState:
@@ -52,6 +54,25 @@ async def running_google_speech(vendor: SimulatedGoogleSpeech, certificate: Serv
         yield f"localhost:{port}"
     finally:
         await server.stop(None)
+
+
+@asynccontextmanager
+async def running_google_address(
+    vendor: SimulatedGoogleSpeech, certificate: ServerCertificate, port: int
+) -> AsyncIterator[None]:
+    """Runs it on this port of `localhost`, with the documents that are read over HTTP there, as at Google. Raises
+    OSError for a port that is taken."""
+    async with AsyncExitStack() as running:
+        grpc_address = await running.enter_async_context(running_google_speech(vendor, certificate))
+        serving = running_vendor(google_documents(vendor.state), certificate)
+        http_address = await running.enter_async_context(serving)
+        front = ProtocolFront(_port(grpc_address), _port(http_address))
+        await running.enter_async_context(front.running(port))
+        yield
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def _handlers(vendor: SimulatedGoogleSpeech) -> tuple[Any, ...]:

@@ -42,10 +42,11 @@ def greet(body: Mapping[str, Any]) -> ChatReply:
 
 @dataclass(slots=True)
 class ChatVendor:
-    """One vendor. reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens: of each
-    prompt. reasoning_tokens: before each reply. models: None if every name is one. fixed_temperature: models that take
-    no temperature of the client's. formats: types of `response_format` that are taken. bodies: of the requests that
-    were accepted. client_ports: of all requests, by method; a connection has one port."""
+    """One vendor. reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens,
+    written_tokens: of each prompt, read from the cache and written to it. reasoning_tokens: before each reply. models:
+    None if every name is one. fixed_temperature: models that take no temperature of the client's. formats: types of
+    `response_format` that are taken. bodies: of the requests that were accepted. client_ports: of all requests, by
+    method; a connection has one port."""
 
     flavour: Flavour = "openai"
     state: VendorState = field(default_factory=VendorState)
@@ -53,6 +54,7 @@ class ChatVendor:
     first_token_s: float = 0.0
     token_s: float = 0.0
     cached_tokens: int = 0
+    written_tokens: int = 0
     reasoning_tokens: int = 0
     models: frozenset[str] | None = None
     fixed_temperature: frozenset[str] = frozenset()
@@ -107,7 +109,15 @@ class ChatVendor:
         check_body(self.flavour, body, fixed_temperature=model in self.fixed_temperature)
         check_format(body, self.formats)
         self.bodies.append(body)
-        return ReplyStream(self.flavour, body, self.reply(body), model, self.cached_tokens, self.reasoning_tokens)
+        return ReplyStream(
+            self.flavour,
+            body,
+            self.reply(body),
+            model,
+            cached=self.cached_tokens,
+            reasoning=self.reasoning_tokens,
+            written=self.written_tokens,
+        )
 
     async def _answer(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
         """The whole reply at once."""

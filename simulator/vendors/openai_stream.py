@@ -37,9 +37,9 @@ class ChatReply:
 
 @dataclass(slots=True)
 class ReplyStream:
-    """Makes the events of one reply, and counts its tokens: a word is a token. cached: tokens of the prompt that the
-    vendor had cached. reasoning: tokens that are billed besides: of thinking before the reply. xAI counts them
-    apart."""
+    """Makes the events of one reply, and counts its tokens: a word is a token. cached, written: tokens of the prompt
+    that the vendor had cached, and that it caches now (OpenRouter tells them, and OpenAI of some models). reasoning:
+    tokens that are billed besides: of thinking before the reply. xAI counts them apart."""
 
     flavour: Flavour
     body: Mapping[str, Any]
@@ -47,6 +47,7 @@ class ReplyStream:
     model: str
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
     garbage: bytes = field(default=b'data: {"choices":[{"delta":{"conte\n\n', init=False)
     completion_tokens: int = field(default=0, init=False)
     prompt_tokens: int = field(default=0, init=False)
@@ -56,6 +57,7 @@ class ReplyStream:
         texts = [json.dumps(message) for message in (*self.body["messages"], *(self.body.get("tools") or []))]
         self.prompt_tokens = sum(len(text.split()) for text in texts)
         self.cached = min(self.cached, self.prompt_tokens)
+        self.written = min(self.written, self.prompt_tokens - self.cached)
 
     def head(self) -> Iterator[bytes]:
         """What comes before the first token's event."""
@@ -107,7 +109,10 @@ class ReplyStream:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens + (0 if is_apart else self.reasoning),
             "total_tokens": self.prompt_tokens + self.completion_tokens + self.reasoning,
-            "prompt_tokens_details": {"cached_tokens": self.cached},
+            "prompt_tokens_details": {
+                "cached_tokens": self.cached,
+                **({"cache_write_tokens": self.written} if self.written else {}),
+            },
             "completion_tokens_details": {"reasoning_tokens": self.reasoning},
         }
 

@@ -11,12 +11,14 @@ from simulator.vendors.server import VendorState, reset_connection
 
 
 class StreamableReply(Protocol):
-    """The events of one reply in a vendor's shape. Tokens count when their event is taken. reasoning:
-    tokens that are billed besides. garbage: bytes that no client can read."""
+    """The events of one reply in a vendor's shape. Tokens count when their event is taken. cached, written: tokens of
+    the prompt that the vendor had cached, and that it caches now. reasoning: tokens that are billed besides. garbage:
+    bytes that no client can read."""
 
     model: str
     prompt_tokens: int
     cached: int
+    written: int
     completion_tokens: int
     reasoning: int
     garbage: bytes
@@ -68,8 +70,9 @@ class ReplySender:
 
     def bill(self, reply: StreamableReply) -> None:
         """Bills what the reply cost until now."""
-        self.state.bill("llm", reply.model, "prompt_tokens", reply.prompt_tokens - reply.cached)
+        self.state.bill("llm", reply.model, "prompt_tokens", reply.prompt_tokens - reply.cached - reply.written)
         self.state.bill("llm", reply.model, "cached_tokens", reply.cached)
+        self.state.bill("llm", reply.model, "cache_write_tokens", reply.written)
         self.state.bill("llm", reply.model, "completion_tokens", reply.completion_tokens + reply.reasoning)
 
     async def _send_tokens(self, response: web.StreamResponse, reply: StreamableReply, faults: FaultInjector) -> None:

@@ -14,7 +14,7 @@ from simulator.vendors.faults import FaultBoard, FaultInjector, Role
 # How often it is looked whether a client has gone whose messages are not read.
 _GONE_S: Final = 0.05
 
-BilledUnit = Literal["ms", "characters", "prompt_tokens", "cached_tokens", "completion_tokens"]
+BilledUnit = Literal["ms", "characters", "prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,30 +4,25 @@ Words become final some words later, at `finalize`, which is answered by `<fin>`
 enough silence, which ends in `<end>`. Long words come in two tokens, as the vendor's do.
 """
 
-import asyncio
 import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
-from simulator.carrier.mulaw import RATE, encode
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.carrier.mulaw import RATE
+from simulator.vendors.faults import FaultInjector
 from simulator.vendors.known_speech import HeardWord
-from simulator.vendors.script import FaultyEar, Hearing
-from simulator.vendors.server import reset_connection, wait_until_gone
-from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.listening_session import ListeningSession
+from simulator.vendors.script import Hearing
 
-_FRAME: Final = 160
 _BYTES_PER_MS: Final = 8
 _LONG_WORD: Final = 6
 _FIN: Final = {"text": "<fin>", "is_final": True}
 _END: Final = {"text": "<end>", "is_final": True}
 _GARBAGE: Final = '{"tokens": [{"te'
-_REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +57,26 @@ _BAD_START: Final = SonioxRefusal(400, "invalid_request", "Start request must be
 _TOO_SLOW: Final = SonioxRefusal(408, "request_timeout", "Request timeout.")
 
 
-class SonioxSession:
-    """One connection: messages are read at once and worked on in their order."""
+class SonioxSession(ListeningSession):
+    """One connection."""
 
     def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: TokenTiming) -> None:
-        self._request = request
-        self._faults = faults
+        super().__init__(request, ear, faults, _GARBAGE)
         self._timing = timing
-        self._ear = FaultyEar(ear, faults)
-        self._silence = SilenceMeter()
-        self.socket = web.WebSocketResponse(compress=False)
-        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
         self._open_words: list[HeardWord] = []  # not final yet
         self._has_spoken = False  # since the latest endpoint
         self._final_ms = 0.0
         self._has_endpoints = False
-        self._is_linear = False
-        self._step = 1
         self._received = 0  # bytes of audio
-
-    @property
-    def heard_ms(self) -> float:
-        """The audio that was worked on."""
-        return self._ear.heard_ms
 
     @property
     def received_ms(self) -> float:
         """All audio that came."""
-        return self._received / (_BYTES_PER_MS * self._step * (2 if self._is_linear else 1))
+        return self._received / (_BYTES_PER_MS * self.step * (2 if self.is_linear else 1))
 
     async def open(self) -> dict[str, Any] | None:
         """Answers the handshake; the first message, None where there is none that can be read."""
-        self._faults.on_begin = self._begin_fault
-        await self.socket.prepare(self._request)
+        await self._accept()
         message = await self.socket.receive()
         try:
             start = json.loads(message.data) if message.type is WSMsgType.TEXT else None
@@ -113,51 +95,25 @@ class SonioxSession:
 
     async def run(self, start: dict[str, Any]) -> web.WebSocketResponse:
         """Serves the session until it is over."""
-        self._is_linear = start["audio_format"] == "pcm_s16le"
-        self._step = start["sample_rate"] // RATE
+        self.is_linear = start["audio_format"] == "pcm_s16le"
+        self.step = start["sample_rate"] // RATE
         self._has_endpoints = bool(start.get("enable_endpoint_detection"))
-        worker = asyncio.create_task(self._work_off())
-        try:
-            while await self._read():
-                pass
-        finally:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
+        async with self._working():
+            while (message := await self._read()) is not None:
+                self._received += len(message) if isinstance(message, bytes) else 0
         return self.socket
 
-    def _begin_fault(self, fault: Fault) -> None:
-        """A refusal strikes an open connection as its end, because the handshake is over."""
-        if fault.kind in _REFUSALS:
-            reset_connection(self._request)
-
-    async def _read(self) -> bool:
-        """Takes one message; false at the end."""
-        if self._faults.reads_nothing:
-            await wait_until_gone(self._request)
-            return False
+    async def _receive(self) -> WSMessage | None:
         try:
-            message = await self.socket.receive(self._timing.idle_s)
+            return await self.socket.receive(self._timing.idle_s)
         except TimeoutError:
             await self.refuse(_TOO_SLOW)
-            return False
-        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-            return False
-        self._received += len(message.data) if message.type is WSMsgType.BINARY else 0
-        self._work.put_nowait(message.data)
-        return True
-
-    async def _work_off(self) -> None:
-        try:
-            while not self.socket.closed:
-                item = await self._work.get()
-                await (self._hear(item) if isinstance(item, bytes) and item else self._obey(item or ""))
-        except FaultCut:
-            reset_connection(self._request)
+            return None
 
     async def _hear(self, audio: bytes) -> None:
-        ulaw = encode(np.frombuffer(audio, "<i2")[:: self._step]) if self._is_linear else audio[:: self._step]
-        for at in range(0, len(ulaw), _FRAME):  # silence is measured in frames of 20 ms
-            piece = ulaw[at : at + _FRAME]
+        if not audio:  # the end, as an empty text
+            await self._finish()
+        for piece in self._frames(self._to_ulaw(audio)):
             self._silence.feed(piece)
             words = self._ear.feed(piece)
             if words:
@@ -168,7 +124,7 @@ class SonioxSession:
                 self._has_spoken = False
                 await self._tell([*self._take(), _END])
 
-    async def _obey(self, command: str | bytes) -> None:
+    async def _obey(self, command: str) -> None:
         if not command:
             await self._finish()
             return
@@ -188,7 +144,7 @@ class SonioxSession:
         if self._faults.has("repeat"):
             await self._tell([*finals, _FIN])
         if self._faults.has("reorder") and pending:
-            await self._send_unit(self._message(pending))
+            await self._send_unit(self._message(pending), self._timing.result_s)
 
     async def _finish(self) -> None:
         """The end of the audio."""
@@ -208,7 +164,8 @@ class SonioxSession:
 
     async def _tell(self, finals: Sequence[dict[str, Any]]) -> None:
         """Sends what became final, and after it what may change."""
-        await self._send_unit(self._message([*finals, *_tokens(self._open_words, is_final=False)]))
+        message = self._message([*finals, *_tokens(self._open_words, is_final=False)])
+        await self._send_unit(message, self._timing.result_s)
 
     def _message(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
         return {
@@ -217,19 +174,8 @@ class SonioxSession:
             "total_audio_proc_ms": round(self.heard_ms),
         }
 
-    async def _send_unit(self, message: dict[str, Any]) -> None:
-        """A result, before which the connection's fault may begin."""
-        await self._faults.wait(self._timing.result_s)
-        if self._faults.reports_error:
-            await self.refuse(_RESTART)
-        elif await self._faults.begin_unit():
-            await self.socket.send_str(_GARBAGE)
-        else:
-            await self._send(message)
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        if not self.socket.closed:
-            await self.socket.send_json(message)
+    async def _fail(self) -> None:
+        await self.refuse(_RESTART)
 
 
 def _tokens(words: Sequence[HeardWord], *, is_final: bool) -> list[dict[str, Any]]:

@@ -35,6 +35,9 @@ from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.gemini import GeminiVendor
+from simulator.vendors.google_recogniser import StreamTiming
+from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_speech
+from simulator.vendors.google_voice import SynthesisTiming as GoogleTiming
 from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_stream import ChatReply
@@ -67,13 +70,15 @@ class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VendorAddresses(Struct, frozen=True):
-    """What clients are told. authority: PEM file that they have to trust. others: host and port of further vendors."""
+    """What clients are told. authority: PEM file that they have to trust. others: host and port of further vendors.
+    key_file: of the service account at Google's speech, which is among them."""
 
     authority: str
     deepgram: str
     openai: str
     cartesia: str
     others: dict[str, str] = {}
+    key_file: str = ""
 
 
 class LoopBeat(Struct, frozen=True, array_like=True):
@@ -108,12 +113,18 @@ class TimedVendors:
                 name: await stack.enter_async_context(running_vendor(routes, certificate, cancels=True))
                 for name, routes in (self._others() if self.config.serves_all else {}).items()
             }
+            key_file = ""
+            if self.config.serves_all:
+                google = self._google_speech()
+                serving = running_google_speech(google, certificate)
+                others["google-speech"], key_file = await stack.enter_async_context(serving), google.state.key
             yield VendorAddresses(
                 authority=str(certificate.authority),
                 deepgram=f"wss://{deepgram}",
                 openai=f"https://{openai}{BASE_PATHS['openai']}",
                 cartesia=f"wss://{cartesia}",
                 others=others,
+                key_file=key_file,
             )
 
     def figures(self) -> bytes:
@@ -135,6 +146,14 @@ class TimedVendors:
             "anthropic": AnthropicVendor(self._state(), self._reply, first_s, token_s).routes(),
             "google": GeminiVendor(self._state(), self._reply, first_s, token_s).routes(),
         }
+
+    def _google_speech(self) -> SimulatedGoogleSpeech:
+        config = self.config
+        return SimulatedGoogleSpeech(
+            make_ear=self._make_ear,
+            recogniser_timing=StreamTiming(final_s=config.final_ms / 1_000),
+            voice_timing=GoogleTiming(first_audio_s=config.first_audio_ms / 1_000),
+        )
 
     def _reply(self, body: Mapping[str, Any]) -> ChatReply:
         return ChatReply(self.config.answer)

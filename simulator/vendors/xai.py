@@ -4,31 +4,26 @@ Written from docs/vendors/xai.md. Billed: the audio that was sent. What it does 
 is refused (here as its chat refuses), and what answers `finalize` where nothing was said (here nothing).
 """
 
-import asyncio
 import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from simulator.carrier.mulaw import encode
-from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.faults import FaultInjector
 from simulator.vendors.known_speech import HeardWord
+from simulator.vendors.listening_session import ListeningSession
 from simulator.vendors.openai_request import Refusal, no_credit, rate_limited, wrong_key
-from simulator.vendors.script import DeafEar, FaultyEar, Hearing
-from simulator.vendors.server import VendorState, reset_connection, wait_until_gone
-from simulator.vendors.silence import SilenceMeter
+from simulator.vendors.script import DeafEar, Hearing
+from simulator.vendors.server import VendorState, reset_connection
 
 MODELS: Final = frozenset({"grok-voice-transcribe-2.0", "grok-stt"})
 MAX_KEYTERMS, KEYTERM_CHARACTERS = 100, 50
-_FRAME: Final = 160
 # Silence after which Smart Turn is certain.
 _CERTAIN_MS: Final = 1_000.0
 _GARBAGE: Final = '{"type": "transcript.par'
-_REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +90,14 @@ class SimulatedXai:
         return None
 
 
-class _Session:
-    """One connection: messages are read at once and worked on in their order."""
+class _Session(ListeningSession):
+    """One connection."""
 
     def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: TranscriptTiming) -> None:
+        super().__init__(request, ear, faults, _GARBAGE)
         query = request.query
-        self._request = request
-        self._faults = faults
         self._timing = timing
-        self._ear = FaultyEar(ear, faults)
-        self._silence = SilenceMeter()
-        self._socket = web.WebSocketResponse(compress=False)
-        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
-        self._is_linear = query.get("encoding") == "pcm"
+        self.is_linear = query.get("encoding") == "pcm"
         self._has_interims = query.get("interim_results") == "true"
         self._endpointing_ms = float(query.get("endpointing", 400))
         self._smart_turn = float(query["smart_turn"]) if "smart_turn" in query else None
@@ -118,53 +108,17 @@ class _Session:
         self._chunk_ms = 0.0
         self._is_told = False  # in this silence
 
-    @property
-    def heard_ms(self) -> float:
-        """All audio that came."""
-        return self._ear.heard_ms
-
     async def run(self) -> web.WebSocketResponse:
         """Serves the connection until it is over."""
-        self._faults.on_begin = self._begin_fault
-        await self._socket.prepare(self._request)
-        worker = asyncio.create_task(self._work_off())
-        try:
+        await self._accept()
+        async with self._working():
             await self._send({"type": "transcript.created", "id": str(uuid.uuid4())})
-            while await self._read():
+            while await self._read() is not None:
                 pass
-        finally:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
-        return self._socket
-
-    def _begin_fault(self, fault: Fault) -> None:
-        """A refusal strikes an open connection as its end, because the handshake is over."""
-        if fault.kind in _REFUSALS:
-            reset_connection(self._request)
-
-    async def _read(self) -> bool:
-        """Takes one message; false at the end."""
-        if self._faults.reads_nothing:
-            await wait_until_gone(self._request)
-            return False
-        message = await self._socket.receive()
-        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-            return False
-        self._work.put_nowait(message.data)
-        return True
-
-    async def _work_off(self) -> None:
-        try:
-            while not self._socket.closed:
-                item = await self._work.get()
-                await (self._hear(item) if isinstance(item, bytes) else self._obey(item))
-        except FaultCut:
-            reset_connection(self._request)
+        return self.socket
 
     async def _hear(self, audio: bytes) -> None:
-        ulaw = encode(np.frombuffer(audio, "<i2")) if self._is_linear else audio
-        for at in range(0, len(ulaw), _FRAME):  # silence is measured in frames of 20 ms
-            piece = ulaw[at : at + _FRAME]
+        for piece in self._frames(self._to_ulaw(audio)):
             self._silence.feed(piece)
             heard = self._ear.feed(piece)
             if heard:
@@ -176,11 +130,11 @@ class _Session:
 
     async def _tell_words(self) -> None:
         if len(self._words) >= self._timing.chunk_words:
-            await self._send_unit(self._partial(self._words, self._chunk_ms, is_final=True))
+            await self._tell(self._partial(self._words, self._chunk_ms, is_final=True))
             self._chunks += self._words
             self._words, self._chunk_ms = [], self.heard_ms
         elif self._has_interims:
-            await self._send_unit(self._partial(self._words, self._chunk_ms))
+            await self._tell(self._partial(self._words, self._chunk_ms))
 
     async def _judge(self) -> None:
         """Ends the utterance after enough silence, or tells how likely its end is."""
@@ -190,18 +144,18 @@ class _Session:
             await self._end_utterance()
         elif is_smart and quiet_ms >= self._timing.pause_ms and self._words and not self._is_told:
             self._is_told = True
-            await self._send_unit(self._partial(self._words, self._chunk_ms))
+            await self._tell(self._partial(self._words, self._chunk_ms))
 
     async def _end_utterance(self) -> None:
         words, partial = [*self._chunks, *self._words], self._partial(self._words, self._chunk_ms)
         final = self._partial(words, self._utterance_ms, is_final=True, speech_final=True)
         self._chunks, self._words, self._is_told = [], [], False
         self._utterance_ms = self._chunk_ms = self.heard_ms
-        await self._send_unit(final)
+        await self._tell(final)
         if self._faults.has("repeat"):
-            await self._send_unit(final)
+            await self._tell(final)
         if self._faults.has("reorder"):
-            await self._send_unit(partial)
+            await self._tell(partial)
 
     @property
     def _confidence(self) -> float:
@@ -238,24 +192,16 @@ class _Session:
             if self._words or self._chunks:
                 await self._end_utterance()
             await self._send({"type": "transcript.done", "text": "", "words": [], "duration": _s(self.heard_ms)})
-            await self._socket.close()
+            await self.socket.close()
         else:
             await self._send({"type": "error", "message": "Invalid message: expected audio.done or finalize"})
 
-    async def _send_unit(self, message: dict[str, Any]) -> None:
-        """A result, before which the connection's fault may begin."""
-        await self._faults.wait(self._timing.result_s)
-        if self._faults.reports_error:
-            await self._send({"type": "error", "message": "The transcription pipeline failed."})
-            await self._socket.close(code=1011)
-        elif await self._faults.begin_unit():
-            await self._socket.send_str(_GARBAGE)
-        else:
-            await self._send(message)
+    async def _tell(self, message: dict[str, Any]) -> None:
+        await self._send_unit(message, self._timing.result_s)
 
-    async def _send(self, message: dict[str, Any]) -> None:
-        if not self._socket.closed:
-            await self._socket.send_json(message)
+    async def _fail(self) -> None:
+        await self._send({"type": "error", "message": "The transcription pipeline failed."})
+        await self.socket.close(code=1011)
 
 
 def _s(ms: float) -> float:

@@ -23,6 +23,7 @@ def test_each_provider_but_those_for_tests_has_a_price_for_every_model() -> None
 def test_members_become_units_and_keep_all_digits() -> None:
     assert PRICES["openai", "llm", "gpt-4o", "million_cached_tokens"] == Decimal("1.25")
     assert ("openai", "llm", "gpt-4.1", "million_cached_tokens") not in PRICES
+    assert PRICES["anthropic", "llm", "claude-haiku-5-5", "million_cache_write_tokens"] == Decimal("0.125")
     assert PRICES["deepgram", "stt", "nova-3", "minute"] == Decimal("0.0048")
     assert PRICES["receptionist", "llm", "*", "million_completion_tokens"] == 0
 

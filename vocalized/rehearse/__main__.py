@@ -7,7 +7,8 @@ programs run in its own environment;
 `python -m vocalized.rehearse dead-provider` runs calls whose first language model is dead;
 `python -m vocalized.rehearse failover [--write docs/failover.md]` runs calls over simulated vendors, with each fault of
 each role; `python -m vocalized.rehearse outage [--write docs/failover.md]` lets all first choices fail under 50 calls;
-`python -m vocalized.rehearse pairings` runs a call with each recogniser and each voice, models in turn;
+`python -m vocalized.rehearse pairings` runs a call with each recogniser and each voice, models in turn, and one of each
+model with tools;
 `python -m vocalized.rehearse worst-bodies` sends the worst body of each route beside new calls;
 `python -m vocalized.rehearse transfers` runs warm transfers, judged on what was recorded and heard;
 `python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
@@ -36,7 +37,6 @@ from vocalized.rehearse.campaign.commands import campaign
 from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
-from vocalized.rehearse.failover.pairings import rehearse_pairings
 from vocalized.rehearse.full_disk import SHAPE as FULL_DISK
 from vocalized.rehearse.full_disk import TURNS as TURNS_ON_FULL_DISK
 from vocalized.rehearse.full_disk import full_disk
@@ -46,6 +46,7 @@ from vocalized.rehearse.keys import TITLE as KEYS_TITLE
 from vocalized.rehearse.keys import TURNS as TURNS_OF_KEYS
 from vocalized.rehearse.keys import rotate_keys
 from vocalized.rehearse.lines.scenario import LANGUAGE, real_lines
+from vocalized.rehearse.pairings.commands import rehearse_pairings
 from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 from vocalized.rehearse.report import ReportRow, page, replace_section, table
 from vocalized.rehearse.scenarios import full_load, greeting, lost_node, outages

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from simulator.vendors.certificate import AUTHORITY_FILE, make_certificate
+from simulator.vendors.google_account import make_key_file
 from vocalized.stack.ports import free_port
 from vocalized.stack.secret_file import write_secret
 from vocalized.vendors.configuration import VendorsConfig
@@ -29,7 +30,13 @@ def prepare_vendors(state: Path) -> VendorsConfig:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_certificate(folder, valid=_VALID)
     ports = {vendor: free_port() for vendor in ROLES}
-    config = VendorsConfig(f"simulated-{secrets.token_hex(16)}", str(folder), free_port(), ports)
+    config = VendorsConfig(
+        key=f"simulated-{secrets.token_hex(16)}",
+        key_file=make_key_file("simulated"),
+        folder=str(folder),
+        operation=free_port(),
+        ports=ports,
+    )
     write_secret(config_path(state), msgspec.json.encode(config))
     return config
 

@@ -15,10 +15,9 @@ from vocalized.stack.accounts import Accounts
 from vocalized.stack.agents import LiveAgent, agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
 from vocalized.stack.process import ServerFailed
-from vocalized.vendors.configuration import VendorsConfig
+from vocalized.vendors.configuration import GOOGLE_SPEECH, VendorsConfig
 
-# By provider: its vendor, which is also the shipped provider whose prices it has, but for _PRICED_AS. Google's speech
-# is left out: its key is tried over HTTP at the address that speaks gRPC; the simulated server speaks only the latter.
+# By provider: its vendor, which is also the shipped provider whose prices it has, but for _PRICED_AS.
 PROVIDERS: Final = {
     "simulated-deepgram": "deepgram",
     "simulated-openai": "openai",
@@ -30,11 +29,12 @@ PROVIDERS: Final = {
     "simulated-azure-speech": "azure-speech",
     "simulated-soniox": "soniox",
     "simulated-xai": "xai",
+    "simulated-google-speech": GOOGLE_SPEECH,
 }
 # The shipped provider `xai` is of its models.
 _PRICED_AS: Final = {"xai": "xai-speech"}
 # By role: who is tried in which order; without vendors the local engines and the rules go on. A chain has seven at
-# most, so that xAI is in service and not in it.
+# most, so that the recognisers of xAI and Google are in service and not in it.
 CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "stt": (
         *("simulated-deepgram", "simulated-cartesia", "simulated-elevenlabs", "simulated-assemblyai"),
@@ -43,7 +43,7 @@ CHAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "llm": ("simulated-openai", "simulated-anthropic", "simulated-google", "receptionist"),
     "tts": (
         *("simulated-cartesia", "simulated-deepgram", "simulated-elevenlabs", "simulated-soniox"),
-        *("simulated-azure-speech", "local"),
+        *("simulated-azure-speech", "simulated-google-speech", "local"),
     ),
 }
 _PATH: Final = "/admin/providers"
@@ -90,7 +90,7 @@ async def _put_into_service(api: ApiClient, config: VendorsConfig) -> None:
     options = make_options(config)
     for name, shipped in PROVIDERS.items():
         body = {
-            "api_key": config.key,
+            "api_key": config.entered_key(shipped),
             "config": {"vendor": shipped, **options[shipped]},
             "priority": 40,
             "is_enabled": True,
@@ -117,7 +117,12 @@ def make_options(config: VendorsConfig) -> dict[str, dict[str, dict[str, str]]]:
     deepgram, cartesia, elevenlabs, azure = (
         f"wss://{config.host(name)}" for name in ("deepgram", "cartesia", "elevenlabs", "azure-speech")
     )
+    google = f"https://{config.host(GOOGLE_SPEECH)}"
     return {
+        GOOGLE_SPEECH: {
+            "stt": {"model": "telephony", "base_url": google},
+            "tts": {"model": "chirp3-hd", "voice_id": "Kore", "base_url": google},
+        },
         "xai": {"stt": {"model": "grok-voice-transcribe-2.0", "base_url": f"wss://{config.host('xai')}"}},
         "assemblyai": {
             "stt": {"model": "universal-streaming-english", "base_url": f"wss://{config.host('assemblyai')}"},

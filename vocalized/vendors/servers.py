@@ -23,6 +23,8 @@ from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.elevenlabs_speech import GenerationTiming
 from simulator.vendors.faults import Role
 from simulator.vendors.gemini import GeminiVendor
+from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_address
+from simulator.vendors.google_voice import SynthesisTiming as GoogleTiming
 from simulator.vendors.openai import ChatVendor
 from simulator.vendors.operation import VendorOperation
 from simulator.vendors.server import VendorState, running_vendor
@@ -31,7 +33,7 @@ from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.voice import SimulatedVoice
 from simulator.vendors.xai import SimulatedXai
 from vocalized.vendors.bill_totals import TotalledVendorState
-from vocalized.vendors.configuration import VendorsConfig
+from vocalized.vendors.configuration import GOOGLE_SPEECH, VendorsConfig
 from vocalized.vendors.local_ear import LocalEar, Recognise
 from vocalized.vendors.rule_model import answer_by_rules
 
@@ -46,6 +48,7 @@ ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
     "azure-speech": ("stt", "tts"),
     "soniox": ("stt", "tts"),
     "xai": ("stt",),
+    GOOGLE_SPEECH: ("stt", "tts"),
 }
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
@@ -66,15 +69,22 @@ class Senses:
 async def running_vendors(config: VendorsConfig, senses: Senses) -> AsyncIterator[None]:
     """Runs them while the block lasts. Raises OSError for a port or a certificate that cannot be used."""
     certificate = load_certificate(Path(config.folder))
-    states = {name: TotalledVendorState(key=config.key) for name in ROLES}
+    states = {name: TotalledVendorState(key=config.key_of(name)) for name in ROLES}
     async with AsyncExitStack() as running:
         for name, routes in _routes(states, senses).items():
             await running.enter_async_context(
                 running_vendor(routes, certificate, cancels=True, port=config.ports[name])
             )
+        google = _google_speech(states[GOOGLE_SPEECH], senses)
+        await running.enter_async_context(running_google_address(google, certificate, config.ports[GOOGLE_SPEECH]))
         operation = VendorOperation(states, ROLES).routes()
         await running.enter_async_context(running_vendor(operation, None, port=config.operation))
         yield
+
+
+def _google_speech(state: VendorState, senses: Senses) -> SimulatedGoogleSpeech:
+    timing = GoogleTiming(voice=senses.voice)
+    return SimulatedGoogleSpeech(state, lambda: LocalEar(senses.recognise), voice_timing=timing)
 
 
 def _routes(states: Mapping[str, VendorState], senses: Senses) -> dict[str, Sequence[web.AbstractRouteDef]]:

@@ -64,6 +64,7 @@ class UnitCostBody(Body):
     price: Amount | None = Field(None, description="Of a unit; not for tokens.")
     input: Amount | None = Field(None, description="Of a million prompt tokens.")
     cached_input: Amount | None = Field(None, description="Of a million cached tokens; null: as `input`.")
+    cache_write: Amount | None = Field(None, description="Of a million tokens written to the cache; null: as `input`.")
     output: Amount | None = Field(None, description="Of a million completion tokens.")
     currency: Literal["usd"] = Field("usd", description="As answers have it.")
 

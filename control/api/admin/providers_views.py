@@ -26,6 +26,7 @@ class UnitCostView:
     price: Money | None
     input: Money | None
     cached_input: Money | None
+    cache_write: Money | None
     output: Money | None
     currency: Currency = CURRENCY
 
@@ -182,7 +183,14 @@ def to_routing(routing: PlatformRouting) -> RoutingView:
 
 
 def _cost(cost: UnitCost) -> UnitCostView:
-    return UnitCostView(cost.unit, cost.price, cost.input, cost.cached_input, cost.output)
+    return UnitCostView(
+        unit=cost.unit,
+        price=cost.price,
+        input=cost.input,
+        cached_input=cost.cached_input,
+        cache_write=cost.cache_write,
+        output=cost.output,
+    )
 
 
 def _health(found: CataloguedProvider, figures: Sequence[RoleFigures]) -> ProviderHealth:

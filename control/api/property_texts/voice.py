@@ -9,7 +9,7 @@ _KINDS: Final = ["llm"]
 _TOKENS: Final = {"unit": "million_tokens", "input": 0.4, "output": 1.6}
 _PRICE: Final = {"llm": {"*": _TOKENS}}
 _POLICY: Final = {"on_platform": False, "regions": ["eu"], "retention_days": 0, "no_training": True}
-_PRICE_VIEW: Final = {"llm": {"*": {**_TOKENS, "price": None, "cached_input": None}}}
+_PRICE_VIEW: Final = {"llm": {"*": {**_TOKENS, "price": None, "cached_input": None, "cache_write": None}}}
 _COST: Final = "unit and price by role and model"
 
 VOICE: Final = {
@@ -50,6 +50,7 @@ VOICE: Final = {
     "UnitCostBody.price": Text("Of a unit, in US dollars; not for tokens.", 0.0048),
     "input": Text("Of a million prompt tokens, in US dollars; null where there are none.", None),
     "cached_input": Text("Of a million cached tokens, in US dollars; null: as `input`.", None),
+    "cache_write": Text("Of a million tokens written to the vendor's cache, in US dollars; null: as `input`.", None),
     "output": Text("Of a million completion tokens, in US dollars; null where there are none.", None),
     "health_status": Text("Of its worst role.", "healthy"),
     "last_check": Text("When it was last measured (UTC); null if never.", _WHEN),

@@ -120,6 +120,7 @@ def _usage_records(use: ModelUse) -> Iterator[UsageRecorded]:
     quantities: dict[UsageUnit, int] = {
         "prompt_tokens": use.usage.prompt,
         "cached_tokens": use.usage.cached,
+        "cache_write_tokens": use.usage.cache_write,
         "completion_tokens": use.usage.completion,
     }
     for unit, quantity in quantities.items():

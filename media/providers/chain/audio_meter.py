@@ -25,10 +25,12 @@ class AudioMeter:
         self._reported = buffer.beginning
         self._timer = self._start_timer()
 
-    def stop(self) -> None:
-        """The session gets no more audio: reports the rest."""
+    def stop(self, *, is_billed: bool = True) -> None:
+        """The session gets no more audio: reports the rest. is_billed: false for a session that the vendor refused,
+        although it took audio."""
         self._timer.cancel()
-        self._report()
+        if is_billed:
+            self._report()
 
     def _start_timer(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(REPORT_S, self._on_timer)

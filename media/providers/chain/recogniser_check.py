@@ -104,9 +104,10 @@ class RecogniserCheck:
 
     def _stop(self) -> None:
         self._cleanup.add(self._task)
+        is_refused = self.sink is not None and self.sink.is_refused
         session, meter = self.take()
         if meter is not None:
-            meter.stop()
+            meter.stop(is_billed=not is_refused)
         self._cleanup.close(session)
 
     def _start(self) -> asyncio.Task[None]:

@@ -56,6 +56,6 @@ class RecogniserInUse:
         """Sends no more audio to the session, if there is one, and returns it."""
         session, self.session = self.session, None
         if self._meter is not None:
-            self._meter.stop()
+            self._meter.stop(is_billed=self.sink is None or not self.sink.is_refused)
             self._meter = None
         return session

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from media.providers.chain.candidates import Attempts
 from media.providers.chain.deadlines import Deadlines
 from media.providers.cleanup import close_within
 from media.providers.deadline_timer import DeadlineScope
 from media.providers.ports import (
+    KeyRefused,
+    ProviderBusy,
     ProviderError,
     ProviderSlow,
     RecognisedText,
@@ -18,6 +21,8 @@ from media.providers.ports import (
     SpeechToTextSession,
 )
 from media.providers.word_timing import shift_words
+
+_REFUSALS: Final = (KeyRefused, ProviderBusy)
 
 HandleEvent = Callable[["SessionSink", SpeechToTextEvent], None]
 
@@ -35,6 +40,13 @@ class SessionSink:
         self._handle = handle
         self.error: ProviderError | None = None
         self.begins_ms = 0.0
+        self._has_answered = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the vendor accepted neither key nor account, and said so with its first message only: such a session
+        is not billed."""
+        return isinstance(self.error, _REFUSALS) and not self._has_answered
 
     def redirect(self, handle: HandleEvent) -> None:
         """Sends further events elsewhere."""
@@ -43,8 +55,10 @@ class SessionSink:
     def __call__(self, event: SpeechToTextEvent) -> None:
         if isinstance(event, SpeechToTextFailed):
             self.error = event.error
-        elif isinstance(event, RecognisedText) and event.words and self.begins_ms:
-            event = replace(event, words=tuple(shift_words(event.words, self.begins_ms)))
+        else:
+            self._has_answered = True
+            if isinstance(event, RecognisedText) and event.words and self.begins_ms:
+                event = replace(event, words=tuple(shift_words(event.words, self.begins_ms)))
         self._handle(self, event)
 
 

@@ -58,4 +58,5 @@ def _sum(reports: list[TokenUsage]) -> TokenUsage:
         completion=sum(report.completion for report in reports),
         estimated=any(report.estimated for report in reports),
         cached=sum(report.cached for report in reports),
+        cache_write=sum(report.cache_write for report in reports),
     )

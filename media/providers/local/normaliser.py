@@ -24,6 +24,13 @@ _TOKEN: Final = re.compile(r"\s*\S+\s*")
 _CORE: Final = re.compile(
     r"[\s\"'(\[{<*_\u201c\u201d\u2018\u2019]*(.*?)([\"')\]}>*_\u201c\u201d\u2019.,;:!?…\u2013\u2014-]*)\s*", re.DOTALL
 )
+# <5, >= 3: of a number.
+_COMPARISON: Final = re.compile(r"\s*[\"'(\u201c]*(<=|>=|[<>\u2264\u2265])\s*(?=[$€£]?\d|$)")
+_COMPARED: Final = {
+    **{"<": ("less", "than"), ">": ("more", "than")},
+    **dict.fromkeys(("<=", "\u2264"), ("at", "most")),
+    **dict.fromkeys((">=", "\u2265"), ("at", "least")),
+}
 _STOPS: Final = {".": ".", "!": "!", "?": "?", "…": ".", ",": ",", ";": ",", ":": ",", "\u2013": ",", "\u2014": ","}
 _SYMBOLS: Final = {"&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "#": "number", ".": "point"}
 _PARTS: Final = re.compile(r"[a-z']+|\d+|[&+=@%#]|(?<=\d)\.(?=\d)", re.IGNORECASE)
@@ -77,6 +84,8 @@ def normalise(text: str) -> list[SpokenWord]:
 def _read(token: str, context: WordContext, phones: Sequence[tuple[int, int]]) -> SpokenWord:
     if len(token) > LONGEST_WORD:
         return SpokenWord(token, ())
+    if (compared := _COMPARISON.match(token)) and not phones:
+        return _read_compared(token, compared, context)
     match = _CORE.fullmatch(token)
     core, tail = (match.group(1), match.group(2)) if match else (token.strip(), "")
     stop = next((_STOPS[mark] for mark in tail if mark in _STOPS), "")
@@ -85,6 +94,15 @@ def _read(token: str, context: WordContext, phones: Sequence[tuple[int, int]]) -
     if abbreviation := expand(core, tail, context):
         return SpokenWord(token, abbreviation.spoken, _full_stop(abbreviation, context) if stop == "." else stop)
     return SpokenWord(token, tuple(_say(core, context)), stop)
+
+
+def _read_compared(token: str, compared: re.Match[str], context: WordContext) -> SpokenWord:
+    """A sign alone belongs to a number that follows it."""
+    said, number = _COMPARED[compared[1]], token[compared.end() :]
+    if not number:
+        return SpokenWord(token, said if context.after[:1].isdecimal() else ())
+    word = _read(number, context, ())
+    return SpokenWord(token, (*said, *word.spoken), word.stop)
 
 
 def _full_stop(abbreviation: Abbreviation, context: WordContext) -> str:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from media.providers.local.normaliser import LONGEST_WORD
+from media.providers.normalisation import fractions
 from media.providers.normalisation.languages import Currency, NumberLanguage
 from media.providers.normalisation.numerals import (
     LONG_NUMBER,
@@ -64,6 +66,7 @@ class FigureReader:
             (r"(?P<d>\d\d)([./-])(?P<m>\d\d)\2(?P<y>\d\d)", self._date),
             (r"(?P<d>\d\d?)\.(?P<m>\d\d?)\.", self._german_date),
             (rf"(?P<d>\d\d?)(?:er|\.)?(?: de)? (?P<name>{months})(?: (?:de |del )?(?P<y>\d{{4}}))?", self._date),
+            (fractions.PATTERN, self._fraction),
             (rf"{_TIME}[-\u2013]{_TIME}(?: (?:Uhr|horas|h))?", self._clock_range),
             (r"(\d\d?)\.(\d\d)( (?:Uhr|horas|h))?", self._pointed_clock),
             (r"(\d\d?)(?::|h| h )(\d\d)(?: (?:Uhr|horas|h))?", self._clock),
@@ -134,6 +137,19 @@ class FigureReader:
             return None
         year = self._year(found.get("y") or "")
         return self._language.date.format(day=self._day(day, before), month=month, year=year)
+
+    def _fraction(self, match: re.Match[str], before: str) -> str | None:
+        """The noun behind it is part of it, other words stay as they are."""
+        written = fractions.read_fraction(match)
+        if written is None:
+            return None
+        if match["parts"] and not written.whole and _last_word(before) in fractions.BEFORE_DATES:
+            day, month = self._day(written.parts, before), self._month(written.of)
+            return self._language.date.format(day=day, month=month, year="") + (match["behind"] or "")
+        if written.noun and fractions.has_noun(self._language, written.noun):
+            return fractions.say_fraction(self._language, written)
+        said = fractions.say_fraction(self._language, replace(written, noun=""))
+        return said and said + (match["behind"] or "")
 
     def _german_date(self, match: re.Match[str], before: str) -> str | None:
         """3.5.: elsewhere that is a number."""

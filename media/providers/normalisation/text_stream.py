@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
+from media.providers.normalisation.fractions import GLYPHS
 from media.providers.normalisation.spans import SpanReader, SpokenSpan, split_tokens
 from media.providers.normalisation.word_map import SpokenWordMap
 from media.providers.ports import SpeechChunk, TimedWord
@@ -14,7 +15,7 @@ MOST_HELD: Final = 12
 LONGEST_HELD: Final = 120  # characters
 # A longer abbreviation with a full stop is a sentence's end.
 _LONGEST_ABBREVIATION: Final = 7
-_SIGNS: Final = frozenset("$\u20ac\u00a3+(#")
+_SIGNS: Final = frozenset("$\u20ac\u00a3+(#<>\u2264\u2265" + GLYPHS)
 _ENDS: Final = (",", ";", "!", "?", ":")
 
 # Whether the word after this one (bare) may change how it is said, though it has no figure.

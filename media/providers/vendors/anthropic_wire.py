@@ -229,17 +229,21 @@ class MessageReader:
         return [*calls, self.spent(request)]
 
     def spent(self, request: ChatRequest) -> TokenUsage:
-        """What the stream reported until now; what it did not, is estimated. Writing to the cache counts as prompt."""
+        """What the stream reported until now; what it did not, is estimated."""
         pieces = (piece for _, parts in self._calls.values() for piece in parts)
         estimate = token_estimate.estimate_tokens(request, "".join(self._text) + "".join(pieces))
         usage = self._usage
         if usage.input_tokens is None:
             return estimate
-        prompt, cached = usage.input_tokens + (usage.cache_creation_input_tokens or 0), usage.cache_read_input_tokens
         told = usage.output_tokens or 0
-        if self._stop_reason and told:
-            return TokenUsage(prompt, told, cached=cached or 0)
-        return TokenUsage(prompt, max(told, estimate.completion), estimated=True, cached=cached or 0)
+        is_told = bool(self._stop_reason and told)
+        return TokenUsage(
+            usage.input_tokens,
+            told if is_told else max(told, estimate.completion),
+            estimated=not is_told,
+            cached=usage.cache_read_input_tokens or 0,
+            cache_write=usage.cache_creation_input_tokens or 0,
+        )
 
     def _decode(self, data: bytes) -> _Event:
         try:

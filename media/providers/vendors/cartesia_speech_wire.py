@@ -11,11 +11,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import BYTES_PER_MS, RATE
+from media.audio.mulaw import RATE
 from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderError, SpeechChunk, TimedWord
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.cartesia_wire import ErrorEvent, make_error
+from media.providers.vendors.speech_context import SpeechContext
 
 PATH: Final = "/tts/websocket"
 _FORMAT: Final = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": RATE}
@@ -79,34 +80,13 @@ class VoiceSettings(Struct, frozen=True, omit_defaults=True):
         }
 
 
-class SpokenContexts:
-    """The contexts of one utterance. fields: of each request. make_id: a new id at each call.
-
-    has_audio: audio came since the last text was sent. heard: any message came since then.
-    """
+class SpokenContexts(SpeechContext):
+    """The contexts of one utterance. fields: of each request. make_id: a new id at each call."""
 
     def __init__(self, provider: str, fields: dict[str, Any], make_id: Callable[[], str]) -> None:
+        super().__init__(make_id)
         self._provider = provider
         self._fields = fields
-        self._make_id = make_id
-        self._id = ""  # of the latest context
-        self._is_open = False  # it takes more text
-        self._is_done = True  # the vendor has sent all of it
-        self._blanks = ""
-        self._offset_ms = 0.0  # audio of earlier contexts
-        self._audio_ms = 0.0
-        self.has_audio = False
-        self.heard = True
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a context waits for more text."""
-        return self._is_open
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the vendor has sent everything of what was finished."""
-        return self._is_done
 
     @property
     def unfinished_id(self) -> str:
@@ -116,28 +96,21 @@ class SpokenContexts:
     def add_text(self, text: str) -> bytes:
         """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
         context is not done."""
-        text = self._blanks + text
-        if not text.strip():
-            self._blanks = text
+        spoken = self._take_text(text)
+        if not spoken:
             return b""
-        if not self._is_open:
-            self._id, self._is_open, self._is_done = self._make_id(), True, False
-            self._offset_ms = self._audio_ms
-        self._blanks, self.has_audio, self.heard = "", False, False
-        return self._encode(text, more=True)
+        self._begin()
+        return self._encode(spoken, more=True)
 
     def finish(self) -> bytes:
         """The message that ends the context; empty when none is open."""
-        if not self._is_open:
-            return b""
-        self._is_open = False
-        return self._encode("", more=False)
+        return self._encode("", more=False) if self._close() else b""
 
     def cancel(self) -> bytes:
         """The message that stops the context; empty when nothing of it can come any more."""
-        if self._is_done:
+        if self.is_done:
             return b""
-        self._is_open, self._is_done = False, True
+        self._end()
         return msgspec.json.encode({"context_id": self._id, "cancel": True})
 
     def read(self, message: SpeechMessage) -> SpeechChunk | None:
@@ -151,25 +124,24 @@ class SpokenContexts:
         if message.type == "timestamps" and message.word_timestamps is not None:
             return self._read_words(message.word_timestamps)
         if message.type == "done":
-            self._is_open, self._is_done = False, True
+            self._end()
         elif message.type == "error":
             raise make_error(self._provider, ErrorEvent(message.status_code, message.error_code))
         return None
 
     def _read_audio(self, ulaw: bytes) -> SpeechChunk | None:
-        if self._is_done or not ulaw:
+        if self.is_done or not ulaw:
             return None
-        self.has_audio = True
-        self._audio_ms += len(ulaw) / BYTES_PER_MS
+        self._add_audio(ulaw)
         return SpeechChunk(ulaw)
 
     def _read_words(self, words: _Words) -> SpeechChunk | None:
-        if self._is_done:
+        if self.is_done:
             return None
         if not len(words.words) == len(words.start) == len(words.end):
             raise ProviderError(self._provider, "word timings of unequal number", cause="unreadable")
         timed = zip(words.words, words.start, words.end, strict=True)
-        offset = self._offset_ms
+        offset = self._began_ms
         return SpeechChunk(b"", tuple(TimedWord(word, offset + a * 1_000, offset + b * 1_000) for word, a, b in timed))
 
     def _encode(self, text: str, *, more: bool) -> bytes:

@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import BYTES_PER_MS
 from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.character_words import CharacterWords
 from media.providers.vendors.elevenlabs_wire import make_error
+from media.providers.vendors.speech_context import SpeechContext
 
 PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"
 # Of a context; the vendor's limit. The connections that are kept are younger.
@@ -85,67 +85,35 @@ class ElevenLabsTone(Struct, frozen=True, omit_defaults=True):
     speed: float | None = None
 
 
-class FlushedContexts:
-    """The contexts of one utterance. tone: of each. make_id: a new id at each call.
-
-    has_audio: audio came since the last text was sent. heard: any message came since then.
-    """
+class FlushedContexts(SpeechContext):
+    """The contexts of one utterance. tone: of each. make_id: a new id at each call."""
 
     def __init__(self, provider: str, tone: ElevenLabsTone, make_id: Callable[[], str]) -> None:
+        super().__init__(make_id)
         self._provider = provider
         self._tone = tone
-        self._make_id = make_id
-        self._id = ""  # of the latest context
-        self._is_open = False  # it takes more text
-        self._is_done = True  # the vendor has sent all of it
-        self._blanks = ""
-        self._audio_ms = 0.0
         self._words = CharacterWords()
-        self.has_audio = False
-        self.heard = True
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a context waits for more text."""
-        return self._is_open
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the vendor has sent everything of what was finished."""
-        return self._is_done
-
-    @property
-    def unfinished_id(self) -> str:
-        """The context that counts as open at the vendor; empty for none."""
-        return "" if self._is_done else self._id
 
     def add_text(self, text: str) -> bytes:
         """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
         context is not done."""
-        text = self._blanks + text
-        if not text.strip():
-            self._blanks = text
+        spoken = self._take_text(text)
+        if not spoken:
             return b""
-        request: dict[str, Any] = {"text": text, "flush": True}
-        if not self._is_open:
-            self._id, self._is_open, self._is_done = self._make_id(), True, False
-            if self._tone != ElevenLabsTone():  # is taken from the first message only
-                request["voice_settings"] = self._tone
-        self._blanks, self.has_audio, self.heard = "", False, False
-        self._words.expect(text)
+        request: dict[str, Any] = {"text": spoken, "flush": True}
+        if self._begin() and self._tone != ElevenLabsTone():  # is taken from the first message only
+            request["voice_settings"] = self._tone
+        self._words.expect(spoken)
         return msgspec.json.encode({**request, "context_id": self._id})
 
     def finish(self) -> bytes:
         """The message that closes the context, of which everything is spoken; empty when none is open."""
-        if not self._is_open:
-            return b""
-        self._is_open = False
-        return msgspec.json.encode({"context_id": self._id, "close_context": True})
+        return msgspec.json.encode({"context_id": self._id, "close_context": True}) if self._close() else b""
 
     def cancel(self) -> bytes:
         """The message that closes the context, if it is open. What it has flushed may still come."""
         message = self.finish()
-        self._is_done = True
+        self._end()
         return message
 
     def read(self, message: SpeechOutput) -> SpeechChunk | None:
@@ -153,19 +121,18 @@ class FlushedContexts:
         of this context or of the whole connection."""
         if message.error is not None and message.context_id in (None, "", self._id):
             raise make_error(self._provider, message.error)
-        if message.context_id != self._id or self._is_done:
+        if message.context_id != self._id or self.is_done:
             return None  # of an utterance that was cancelled
         self.heard = True
         chunk = self._read_audio(message)
         if message.is_final:
-            self._is_open, self._is_done = False, True
+            self._end()
         return chunk if chunk.audio or chunk.words else None
 
     def _read_audio(self, message: SpeechOutput) -> SpeechChunk:
         audio = message.audio or b""
         began_ms = self._audio_ms
-        self._audio_ms += len(audio) / BYTES_PER_MS
-        self.has_audio = self.has_audio or bool(audio)
+        self._add_audio(audio)
         times = message.alignment or message.normalised
         try:
             words = self._words.add(times.rows(), began_ms) if times is not None else []

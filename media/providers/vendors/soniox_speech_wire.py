@@ -12,12 +12,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from media.audio.mulaw import BYTES_PER_MS, RATE
+from media.audio.mulaw import RATE
 from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import ProviderError, SpeechChunk
 from media.providers.socket_errors import make_unreadable
 from media.providers.vendors.character_words import CharacterWords
 from media.providers.vendors.soniox_wire import make_error
+from media.providers.vendors.speech_context import SpeechContext
 
 SPEAK_PATH: Final = "/tts-websocket"
 # That a connection may have at once; one that was cancelled counts until the vendor has said so.
@@ -65,13 +66,11 @@ def find_ended(output: StreamOutput) -> str:
     return (output.stream_id or "") if output.terminated else ""
 
 
-class SonioxStreams:
-    """The streams of one utterance. settings: of each. make_id: a new id at each call.
-
-    has_audio: audio came since the last text was sent. heard: any message came since then.
-    """
+class SonioxStreams(SpeechContext):
+    """The streams of one utterance. settings: of each. make_id: a new id at each call."""
 
     def __init__(self, provider: str, settings: Mapping[str, Any], make_id: Callable[[], str]) -> None:
+        super().__init__(make_id)
         self._provider = provider
         self._settings = {
             **{name: value for name, value in settings.items() if value is not None},
@@ -79,66 +78,34 @@ class SonioxStreams:
             "sample_rate": RATE,
             "return_timestamps": True,
         }
-        self._make_id = make_id
-        self._id = ""  # of the latest stream
-        self._is_open = False  # it takes more text
-        self._is_done = True  # the vendor has sent all of it
-        self._blanks = ""
-        self._began_ms = 0.0  # audio of earlier streams
-        self._audio_ms = 0.0
         self._words = CharacterWords()
-        self.has_audio = False
-        self.heard = True
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a stream waits for more text."""
-        return self._is_open
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the vendor has sent everything of what was finished."""
-        return self._is_done
-
-    @property
-    def unfinished_id(self) -> str:
-        """The stream that counts as open at the vendor; empty for none."""
-        return "" if self._is_done else self._id
 
     def add_text(self, text: str) -> tuple[bytes, ...]:
         """The messages that send text, with the settings if a stream begins; none for blanks, which are sent with the
         next words. Not while a finished stream is not done."""
-        text = self._blanks + text
-        if not text.strip():
-            self._blanks = text
+        words = self._take_text(text)
+        if not words:
             return ()
-        begins = not self._is_open
-        if begins:
-            self._id, self._is_open, self._is_done = self._make_id(), True, False
-            self._began_ms = self._audio_ms
-        self._blanks, self.has_audio, self.heard = "", False, False
-        self._words.expect(text)
-        spoken = self._encode({"text": text, "text_end": False})
+        begins = self._begin()
+        self._words.expect(words)
+        spoken = self._encode({"text": words, "text_end": False})
         return (self._encode(self._settings), spoken) if begins else (spoken,)
 
     def finish(self) -> bytes:
         """The message that ends the stream, of which everything is spoken; empty when none is open."""
-        if not self._is_open:
-            return b""
-        self._is_open = False
-        return self._encode({"text": "", "text_end": True})
+        return self._encode({"text": "", "text_end": True}) if self._close() else b""
 
     def cancel(self) -> bytes:
         """The message that stops the stream; empty when nothing of it can come any more."""
-        if self._is_done:
+        if self.is_done:
             return b""
-        self._is_open, self._is_done = False, True
+        self._end()
         return self._encode({"cancel": True})
 
     def read(self, message: StreamOutput) -> SpeechChunk | None:
         """Takes a message of the connection; returns the audio and the words in it. Raises ProviderError for an error
         of this stream or of the whole connection."""
-        is_own = message.stream_id == self._id and not self._is_done
+        is_own = message.stream_id == self._id and not self.is_done
         if message.error_code is not None and (is_own or not message.stream_id):
             raise make_error(self._provider, message.error_code, message.error_type)
         if not is_own:
@@ -146,13 +113,12 @@ class SonioxStreams:
         self.heard = True
         chunk = self._read_audio(message)
         if message.terminated:
-            self._is_open, self._is_done = False, True
+            self._end()
         return chunk if chunk.audio or chunk.words else None
 
     def _read_audio(self, message: StreamOutput) -> SpeechChunk:
         audio = message.audio or b""
-        self._audio_ms += len(audio) / BYTES_PER_MS
-        self.has_audio = self.has_audio or bool(audio)
+        self._add_audio(audio)
         try:
             rows = message.timestamps.rows() if message.timestamps is not None else []
         except ValueError:

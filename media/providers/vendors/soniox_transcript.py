@@ -1,10 +1,12 @@
 """Our caller's turn from Soniox's tokens, which are made final on request; pure.
 
 `finalize` makes all tokens of the audio before it final, and the token `<fin>` follows them: what is known then is the
-answer. With endpoint detection the vendor also does so by itself where it believes that the caller has finished, and
-says `<end>`.
+answer. Whether requests that follow each other soon have a `<fin>` each, is not documented: one answers the oldest, and
+those after it whose audio it makes final, too. With endpoint detection the vendor also does so by itself where it
+believes that the caller has finished, and says `<end>`.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -32,8 +34,9 @@ class SonioxTranscript:
         self._finals: list[SonioxToken] = []
         self._interim: list[SonioxToken] = []
         self._answered = 0  # final tokens that were in the last answer
-        self._asked = 0  # requests without an answer
+        self._asked: deque[float] = deque()  # where requests without an answer stand in the audio
         self._stale = 0  # of these, those of earlier turns
+        self._early = 0  # requests that the `<fin>` of an earlier one has answered
         self._token: int | None = None
         self._speech_ms = 0.0  # where the caller began to speak, the last time
         self._is_over = False  # the vendor believes that the caller has finished
@@ -52,12 +55,12 @@ class SonioxTranscript:
         self._token = token
         if self._is_over and not self._asked and self._heard_ms >= position_ms - UNHEARD_MS:
             return ""
-        self._asked += 1
+        self._asked.append(position_ms)
         return self._finalize
 
     def next_turn(self) -> None:
         """What was said before the last `finalise` has been taken."""
-        self._token, self._stale, self._is_over = None, self._asked, False
+        self._token, self._stale, self._is_over = None, len(self._asked), False
         del self._finals[: self._answered]
         self._answered = 0
         if self._stale:
@@ -77,7 +80,7 @@ class SonioxTranscript:
         answer = None
         for one in tokens:
             if one.text == FINALISED:
-                answer = self._take_answer() or answer
+                answer = self._take_answer(found.final_audio_proc_ms or 0.0) or answer
             elif one.text == ENDPOINT:
                 self._end()
             elif not (is_repeated and one.is_final):
@@ -115,8 +118,16 @@ class SonioxTranscript:
         self._signal = TurnSignal(_join(self._finals), _CALIBRATION.probability(_CERTAIN))
         self._is_over = self._final_ms + TOLERANCE_MS >= self._speech_ms
 
-    def _take_answer(self) -> RecognisedText | None:
-        self._asked, self._stale = max(0, self._asked - 1), max(0, self._stale - 1)
+    def _take_answer(self, final_ms: float) -> RecognisedText | None:
+        """final_ms: audio before it is final now."""
+        if self._early and (not self._asked or final_ms < self._asked[0] - UNHEARD_MS):
+            self._early -= 1
+            return None
+        answered = max(1, sum(position_ms <= final_ms for position_ms in self._asked))
+        for _ in range(min(answered, len(self._asked))):
+            self._asked.popleft()
+        self._early += answered - 1
+        self._stale = max(0, self._stale - answered)
         return None if self._asked or self._token is None else self._answer()
 
     def _answer(self) -> RecognisedText:

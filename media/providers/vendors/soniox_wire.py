@@ -52,10 +52,11 @@ class SonioxToken(Struct, frozen=True):
 
 
 class SonioxMessage(Struct, frozen=True):
-    """A message of the server. tokens: final ones, each told once, before those that may change. total_audio_proc_ms:
-    audio that was worked on. finished: the stream is over."""
+    """A message of the server. tokens: final ones, each told once, before those that may change. final_audio_proc_ms:
+    audio of which all tokens are final. total_audio_proc_ms: audio that was worked on. finished: the stream is over."""
 
     tokens: tuple[SonioxToken, ...] = ()
+    final_audio_proc_ms: float | None = None
     total_audio_proc_ms: float | None = None
     finished: bool = False
     error_code: int | None = None

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import pytest
 
 from benchmarks.clip import Phrase
 from benchmarks.results import LoadResult
 from benchmarks.server import LEAN, OURS
-from benchmarks.vendors.conversation import VendorAddresses
+from benchmarks.vendors.conversation import VendorAddresses, VendorTrio, make_plan
+from benchmarks.vendors.costs import trios
 from benchmarks.vendors.run import LoadCores, VendorBench, VendorLoad, VendorSeries, prepare, vendor_series
 from media.__main__ import VENDORS
 from media.providers.factory import ProviderFactory
-from shared.plan import read_plan
+from shared.plan import decode_plan, read_plan
+from simulator.vendors.google_account import make_key_file
 from tests.benchmarks.test_verdict import load
 
 ADDRESSES = VendorAddresses("/ca.pem", "wss://127.0.0.1:1", "https://127.0.0.1:2/v1", "wss://127.0.0.1:3")
@@ -46,6 +49,15 @@ async def test_our_server_gets_a_plan_that_it_takes(tmp_path: Path) -> None:
         ProviderFactory(VENDORS, http).check(plan)
     assert [choice.provider for choice in (*plan.stt, *plan.llm, *plan.tts)] == ["deepgram", "openai", "cartesia"]
     assert plan.agent.greeting
+
+
+@pytest.mark.parametrize("trio", [trio for _, trio in trios()])
+async def test_our_server_takes_the_plan_with_each_vendor(trio: VendorTrio) -> None:
+    names = ("elevenlabs", "azure-speech", "google-speech", "soniox", "assemblyai", "xai", "anthropic", "google")
+    others = dict.fromkeys(names, "localhost:4")
+    plan = make_plan(msgspec.structs.replace(ADDRESSES, others=others, key_file=make_key_file("a")), trio)
+    async with aiohttp.ClientSession() as http:
+        ProviderFactory(VENDORS, http).check(decode_plan(msgspec.json.encode(plan)))
 
 
 def test_the_peer_is_told_the_same_addresses(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ async def test_a_provider_is_created_changed_and_deleted(api: Api, staff: Staff,
         "unknown",
     )
     assert made["cost_per_unit"]["llm"]["*"] == {
-        "unit": "million_tokens", "price": None, "input": 0.5, "cached_input": None, "output": 2.0,
-        "currency": "usd",
+        "unit": "million_tokens", "price": None, "input": 0.5, "cached_input": None, "cache_write": None,
+        "output": 2.0, "currency": "usd",
     }  # fmt: skip
     assert vendor.asked == [KEY]
     path = f"{PATH}/{body['provider']}"
@@ -70,9 +70,11 @@ async def test_a_provider_is_created_changed_and_deleted(api: Api, staff: Staff,
     changed = await staff.put(path, {"api_key": "vendor-key-2", "priority": 7})
     assert (changed.status, changed.body["provider"]["priority"]) == (200, 7)
     dearer = await staff.put(
-        path, {"cost_per_unit": {"llm": {"*": {"unit": "million_tokens", "input": 1, "output": 3}}}}
+        path,
+        {"cost_per_unit": {"llm": {"*": {"unit": "million_tokens", "input": 1, "cache_write": 1.25, "output": 3}}}},
     )
-    assert dearer.body["provider"]["cost_per_unit"]["llm"]["*"]["input"] == 1
+    shown = dearer.body["provider"]["cost_per_unit"]["llm"]["*"]
+    assert (shown["input"], shown["cache_write"]) == (1, 1.25)
     assert (await staff.delete(path)).status == 204
     assert await listed(staff, body["provider"]) is None
     assert (await staff.put(path, {"priority": 1})).code == "provider_not_found"

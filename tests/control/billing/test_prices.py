@@ -49,6 +49,7 @@ def test_the_latest_version_before_the_moment_holds(hours: list[int], at: int) -
         ("characters", "thousand_characters", 1_000),
         ("prompt_tokens", "million_prompt_tokens", 1_000_000),
         ("cached_tokens", "million_cached_tokens", 1_000_000),
+        ("cache_write_tokens", "million_cache_write_tokens", 1_000_000),
         ("completion_tokens", "million_completion_tokens", 1_000_000),
     ],
 )
@@ -91,3 +92,19 @@ def test_cached_tokens_without_a_price_cost_as_much_as_the_others() -> None:
         for model in ("m", "cheap", "other")
     }
     assert cached == {"m": 4, "cheap": 2, "other": 1}
+
+
+def test_tokens_written_to_a_cache_have_their_price_or_that_of_the_prompt() -> None:
+    prices = PriceList(
+        [
+            version(1, "4", model="m", unit="million_prompt_tokens"),
+            version(2, "1", model="m", unit="million_cached_tokens"),
+            version(3, "5", model="dear", unit="million_cache_write_tokens"),
+            version(4, "4", model="dear", unit="million_prompt_tokens"),
+        ]
+    )
+    written = {
+        model: prices.calculate(used(1_000_000, "cache_write_tokens", model=model), START).value
+        for model in ("m", "dear", "unknown")
+    }
+    assert written == {"m": 4, "dear": 5, "unknown": None}

@@ -1,5 +1,7 @@
 """Totals of what a call consumes."""
 
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,14 +35,15 @@ def test_totals_continue_from_an_earlier_stream() -> None:
     assert UsageTotals(before).total(9) == before
 
 
-def test_cached_tokens_are_prompt_tokens() -> None:
+def test_tokens_of_the_cache_are_prompt_tokens() -> None:
     totals = UsageTotals()
     totals.add(recorded(100, "prompt_tokens"))
     totals.add(recorded(20, "cached_tokens"))
-    assert totals.total(0) == CallUsage(llm_prompt_tokens=120)
+    totals.add(recorded(3, "cache_write_tokens"))
+    assert totals.total(0) == CallUsage(llm_prompt_tokens=123)
 
 
-UNITS: tuple[UsageUnit, ...] = ("ms", "prompt_tokens", "cached_tokens", "completion_tokens", "characters")
+UNITS: tuple[UsageUnit, ...] = get_args(UsageUnit)
 
 
 @given(

@@ -72,19 +72,21 @@ def test_usage_is_the_provider_s_count_where_it_sends_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("details", "prompt", "cached"),
+    ("details", "prompt", "cached", "written"),
     [
-        (b"null", 10, 0),
-        (b"{}", 10, 0),
-        (b'{"cached_tokens": null}', 10, 0),
-        (b'{"cached_tokens": 4}', 6, 4),
-        (b'{"cached_tokens": 99}', 0, 10),
+        (b"null", 10, 0, 0),
+        (b"{}", 10, 0, 0),
+        (b'{"cached_tokens": null, "cache_write_tokens": null}', 10, 0, 0),
+        (b'{"cached_tokens": 4}', 6, 4, 0),
+        (b'{"cached_tokens": 4, "cache_write_tokens": 5}', 1, 4, 5),
+        (b'{"cached_tokens": 99, "cache_write_tokens": 99}', 0, 10, 0),
+        (b'{"cache_write_tokens": 99}', 0, 0, 10),
     ],
 )
-def test_cached_tokens_are_a_part_of_the_prompt(details: bytes, prompt: int, cached: int) -> None:
+def test_tokens_of_the_cache_are_a_part_of_the_prompt(details: bytes, prompt: int, cached: int, written: int) -> None:
     reply = StreamedReply("x")
     reply.feed(b'{"choices": [], "usage": {"prompt_tokens": 10, "prompt_tokens_details": %b}}' % details)
-    assert reply.usage(ChatRequest("", [])) == TokenUsage(prompt, 0, cached=cached)
+    assert reply.usage(ChatRequest("", [])) == TokenUsage(prompt, 0, cached=cached, cache_write=written)
 
 
 CHUNKS = st.one_of(

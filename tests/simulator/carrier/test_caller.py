@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from simulator.carrier.caller import Caller
 from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENT_FRAME
 from simulator.carrier.playout import PlayoutBuffer
 from simulator.carrier.prepared_turn import PreparedTurn
-from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, When
+from simulator.carrier.script import After, AfterAgent, BargeIn, Ending, Once, When
 from tests.simulator.scripted_agent import tone
 
 
@@ -189,3 +190,12 @@ def test_every_turn_is_played_once_in_order_and_the_call_always_ends(
         assert report.speech_ended_ms is not None and following.speech_began_ms is not None
         assert report.speech_ended_ms < following.speech_began_ms
         assert report.latency_ms is None or report.latency_ms > 0
+
+
+@pytest.mark.parametrize(("happens_ms", "begins_ms"), [(2_000, 2_000), (9_000, 480 + 4_000)])
+def test_a_turn_begins_once_something_has_happened_or_patience_is_over(happens_ms: int, begins_ms: int) -> None:
+    def happened() -> bool:
+        return len(line.sent) * FRAME_MS >= happens_ms
+
+    line = Line(Caller([speech(500, After(0)), speech(500, Once(happened, 4_000))]), audio={700: 5_000})
+    assert line.run().speaks() == [0, begins_ms]

@@ -1,33 +1,80 @@
-"""Calls with recognisers, models and voices of different vendors, on a media node of its own."""
+"""Calls with recognisers, models and voices of different vendors, and models with tools, on one media node."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from vocalized.rehearse.failover.pairings import all_pairings, find_fault, list_names, run_waves, sampled_waves
+import pytest
+
+from shared.bus.requests import MediaRequest
+from vocalized.rehearse.failover.cell_result import CellResult
+from vocalized.rehearse.failover.vendors import list_providers
+from vocalized.rehearse.pairings.control_tools import CallWithTools, ControlTools
+from vocalized.rehearse.pairings.model_calls import MODELS, STT, TTS, ModelCall, find_call_faults, run_model_call
+from vocalized.rehearse.pairings.platform import running_pairing_platform
+from vocalized.rehearse.pairings.speech_pairings import SAMPLE, Pairing, all_pairings, find_fault, run_pairings
 
 ROOT = Path(__file__).parents[3]
+# Those whose wire is not OpenAI's.
+SAMPLED_MODELS = ("anthropic", "google")
 
 
-async def test_a_sample_of_pairings_hears_and_says_every_word(services_state: Path) -> None:
+@dataclass(frozen=True)
+class SampledCalls:
+    """What all calls left, which ran at once."""
+
+    pairings: dict[Pairing, CellResult]
+    models: Sequence[ModelCall]
+
+
+@pytest.fixture(scope="module")
+def calls(services_state: Path) -> SampledCalls:
     folder = services_state / "pairings"
     folder.mkdir()
-    waves = sampled_waves()
-    found = await run_waves(ROOT, folder, waves, lambda one: None)
-    assert len(found) == sum(map(len, waves))
-    assert {one.text: fault for one, result in found.items() if (fault := find_fault(result))} == {}
+
+    async def run() -> SampledCalls:
+        async with running_pairing_platform(ROOT, folder) as platform:
+            models = asyncio.gather(*(run_model_call(platform, model) for model in SAMPLED_MODELS))
+            return SampledCalls(await run_pairings(platform.calls, SAMPLE), await models)
+
+    return asyncio.run(run())
 
 
-def test_the_sample_has_each_provider_and_none_twice_at_once() -> None:
-    waves = sampled_waves()
-    for wave in waves:
-        names = [name for one in wave for name in (one.stt, one.llm, one.tts)]
-        assert len(set(names)) == len(names)
-    used = {name for wave in waves for one in wave for name in (one.stt, one.llm, one.tts)}
-    assert used == {*list_names("stt"), *list_names("llm"), *list_names("tts")}
+def test_a_sample_of_pairings_hears_and_says_every_word(calls: SampledCalls) -> None:
+    assert {one.text: find_fault(result) for one, result in calls.pairings.items()} == dict.fromkeys(
+        (one.text for one in SAMPLE), ""
+    )
+
+
+def test_models_call_tools_use_their_results_and_go_on_at_a_barge_in(calls: SampledCalls) -> None:
+    assert {call.model: find_call_faults(call) for call in calls.models} == {name: [] for name in SAMPLED_MODELS}
+
+
+def test_the_sample_has_no_provider_twice_at_once() -> None:
+    used = Counter(name for one in SAMPLE for name in (one.stt, one.llm, one.tts))
+    assert max(used.values()) == 1
+    assert not set(used) & {*SAMPLED_MODELS, STT, TTS}
 
 
 def test_all_pairings_are_each_recogniser_with_each_voice() -> None:
     pairings = list(all_pairings())
     assert {(one.stt, one.tts) for one in pairings} == {
-        (stt, tts) for stt in list_names("stt") for tts in list_names("tts")
+        (stt, tts) for stt in list_providers("stt") for tts in list_providers("tts")
     }
-    assert {one.llm for one in pairings} == set(list_names("llm"))
+    assert {one.llm for one in pairings} == set(MODELS)
+
+
+async def test_control_refuses_unknown_calls_and_ends_a_slow_tool_in_time() -> None:
+    tools = ControlTools({"a": CallWithTools()})
+    request = MediaRequest("r", "node", "tool.ask_kitchen", "a", "", "", 0)
+    late = await tools.answer(request, 0.01)
+    assert (late.code, tools.calls["a"].is_slow_running) == ("timed_out", True)
+    assert (await tools.answer(MediaRequest("r", "node", "tool.tell_weather", "b", "", "", 0), 1.0)).code == "not_found"
+
+
+def test_call_that_differs_has_faults() -> None:
+    """A call without events, sound and runs lacks all that is demanded."""
+    faults = find_call_faults(ModelCall("a-model", said=["and so"], turns_ms=[0.0], agent=b"\xff" * 1_600))
+    assert [fault.split()[0] for fault in faults] == ["control", "heard:", "recorded", "recorded"]

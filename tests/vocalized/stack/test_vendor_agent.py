@@ -76,11 +76,11 @@ async def test_the_vendors_serve_are_tried_fail_and_are_retired(
     assert agent.number == ""
 
     code, report = await examine(state, capsys)
-    assert (code, [one["reason"] for one in report["providers"]]) == (0, [""] * 15)
+    assert (code, [one["reason"] for one in report["providers"]]) == (0, [""] * 17)
     assert all(one["cost_usd"] > 0 and one["ms"] > 0 for one in report["providers"])
     model = next(one for one in report["providers"] if one["provider"] == "simulated-openai")
     assert 0 < model["cost_usd"] < 0.0001  # by the price of this model, not of any
-    assert platform.config.key not in json.dumps(report)
+    assert platform.config.key not in json.dumps(report) and "PRIVATE KEY" not in json.dumps(report)
 
     failing = await asyncio.to_thread(set_fault, state, FaultOptions("llm", "unauthorized"))
     code, report = await examine(state, capsys)
@@ -126,10 +126,10 @@ async def test_the_report_for_people_has_a_line_for_each_request(platform: Platf
     out = StringIO()
     code = await try_providers(ROOT, ProviderDoctorOptions(platform.state), Console(file=out, width=200))
     lines = out.getvalue().splitlines()
-    assert (code, len(lines)) == (0, 18)
-    assert all(line.startswith("works ") for line in lines[:16])
-    assert all(("not priced" in line) is ("unpriced" in line) for line in lines[:16])
-    assert lines[-1].startswith("16 of 16 work; trying them cost $0.00") and lines[-1].endswith(
+    assert (code, len(lines)) == (0, 20)
+    assert all(line.startswith("works ") for line in lines[:18])
+    assert all(("not priced" in line) is ("unpriced" in line) for line in lines[:18])
+    assert lines[-1].startswith("18 of 18 work; trying them cost $0.00") and lines[-1].endswith(
         ", and what is not priced"
     )
 
@@ -144,6 +144,7 @@ async def test_an_operator_sees_the_vendors_and_what_cannot_be_done(platform: Pl
         ["elevenlabs", "stt", "works"], ["elevenlabs", "tts", "works"],
         ["assemblyai", "stt", "works"], ["azure-speech", "stt", "works"], ["azure-speech", "tts", "works"],
         ["soniox", "stt", "works"], ["soniox", "tts", "works"], ["xai", "stt", "works"],
+        ["google-speech", "stt", "works"], ["google-speech", "tts", "works"],
     ]  # fmt: skip
     wrong = {
         FaultOptions("ear", "deaf"): "there is no role 'ear'",

@@ -14,6 +14,7 @@ import aiohttp
 from media.server.bus.tickets import PARAM
 from shared.bus.client import BusClient, bus_client
 from shared.bus.events import EventStream
+from shared.bus.requests import RequestStream
 from shared.bus.tickets import Ticket, Tickets
 from shared.events import CallEnded, EventEnvelope, decode_event
 from shared.plan import CallPlan
@@ -57,12 +58,14 @@ class CallEvents:
 
 @dataclass(frozen=True, slots=True)
 class MediaNodes:
-    """The running nodes. urls: of their sockets for Twilio's protocol. logs: of each node, a JSON object a line."""
+    """The running nodes. urls: of their sockets for Twilio's protocol. logs: of each node, a JSON object a line.
+    requests: control's end of what their calls ask."""
 
     urls: tuple[str, ...]
     logs: tuple[Path, ...]
     tickets: Tickets
     events: CallEvents
+    requests: RequestStream
     session: aiohttp.ClientSession
 
     async def call(self, plan: CallPlan, party: Party, node: int = 0, *, limit_s: float = CALL_S) -> CompletedCall:
@@ -93,11 +96,13 @@ async def running_nodes(
         events = CallEvents()
         reader = asyncio.create_task(_read_events(redis, events))
         running.callback(reader.cancel)
+        sealer = Sealer(parse_keys(keys))
         yield MediaNodes(
             urls=tuple(f"ws://127.0.0.1:{port}/media/twilio" for port in ports),
             logs=tuple(folder / f"{name}.log" for name in names),
-            tickets=Tickets(redis, Sealer(parse_keys(keys))),
+            tickets=Tickets(redis, sealer),
             events=events,
+            requests=RequestStream(redis, sealer),
             session=session,
         )
 

@@ -1,6 +1,6 @@
 """The simulated vendors of one account each, over TLS, and the providers that a plan can name."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -23,6 +23,7 @@ from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_googl
 from simulator.vendors.known_speech import Ear
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
+from simulator.vendors.openai_stream import ChatReply
 from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.soniox import SimulatedSoniox
 from simulator.vendors.soniox_speech import VoiceTiming
@@ -46,6 +47,8 @@ ServerName = Literal[
     "google",
     "google-speech",
 ]
+# What a simulated model answers, from a request of chat completions.
+ModelReply = Callable[[Mapping[str, Any]], ChatReply]
 ModelVendor = ChatVendor | AnthropicVendor | GeminiVendor
 SpeechVendor = (
     SimulatedAssemblyAi
@@ -100,6 +103,11 @@ PROVIDERS: Final = {
         SimulatedProvider("google", "llm", "google", {"model": "gemini-3.5-flash-lite"}),
     )
 }
+
+
+def list_providers(role: Role) -> list[str]:
+    """The names of a role's providers."""
+    return [one.name for one in PROVIDERS.values() if one.role == role]
 
 
 @dataclass(slots=True)
@@ -172,40 +180,15 @@ class VendorAccounts:
 
 @asynccontextmanager
 async def running_accounts(
-    certificate: ServerCertificate, make_ear: Callable[[], Ear]
+    certificate: ServerCertificate, make_ear: Callable[[], Ear], reply: ModelReply = reply_to
 ) -> AsyncIterator[VendorAccounts]:
-    """All vendors, each on a port of its own: their health is learnt apart from other accounts'."""
-    models: dict[str, ModelVendor] = {
-        name: ChatVendor(name, reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS
-    }
-    models["anthropic"] = AnthropicVendor(reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
-    models["google"] = GeminiVendor(reply=reply_to, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S)
-    cartesia = SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS))
-    elevenlabs = SimulatedElevenLabs(
-        make_ear=make_ear, speech_timing=GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
-    )
-    assemblyai = SimulatedAssemblyAi(make_ear=make_ear)
-    azure = SimulatedAzure(
-        make_ear=make_ear, speech_timing=SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
-    )
-    deepgram, grok = SimulatedDeepgram(make_ear=make_ear), SimulatedXai(make_ear=make_ear)
-    soniox = SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0))
-    google_speech = SimulatedGoogleSpeech(make_ear=make_ear)
-    accounts = VendorAccounts(
-        assemblyai=assemblyai,
-        azure=azure,
-        deepgram=deepgram,
-        cartesia=cartesia,
-        elevenlabs=elevenlabs,
-        grok=grok,
-        soniox=soniox,
-        google_speech=google_speech,
-        models=models,
-    )
+    """All vendors, each on a port of its own: their health is learnt apart from other accounts'. reply: of the
+    models."""
+    accounts = _make_accounts(make_ear, reply)
     async with AsyncExitStack() as running:
 
         async def serve(name: str, vendor: SpeechVendor | ModelVendor) -> None:
-            cancels = name in models
+            cancels = name in accounts.models
             server = running_vendor(vendor.routes(), certificate, cancels=cancels)
             accounts.addresses[name] = await running.enter_async_context(server)
 
@@ -216,8 +199,32 @@ async def running_accounts(
         await serve("elevenlabs", accounts.elevenlabs)
         await serve("grok", accounts.grok)
         await serve("soniox", accounts.soniox)
-        serving = running_google_speech(google_speech, certificate)
+        serving = running_google_speech(accounts.google_speech, certificate)
         accounts.addresses["google-speech"] = await running.enter_async_context(serving)
-        for name, model in models.items():
+        for name, model in accounts.models.items():
             await serve(name, model)
         yield accounts
+
+
+def _make_accounts(make_ear: Callable[[], Ear], reply: ModelReply) -> VendorAccounts:
+    generation = GenerationTiming(first_audio_ms=100.0, max_generating=MOST_CONTEXTS)
+    synthesis = SynthesisTiming(first_audio_ms=100.0, max_speaking=MOST_CONTEXTS)
+    return VendorAccounts(
+        assemblyai=SimulatedAssemblyAi(make_ear=make_ear),
+        azure=SimulatedAzure(make_ear=make_ear, speech_timing=synthesis),
+        deepgram=SimulatedDeepgram(make_ear=make_ear),
+        cartesia=SimulatedCartesia(make_ear=make_ear, speech_timing=SpeechTiming(max_contexts=MOST_CONTEXTS)),
+        elevenlabs=SimulatedElevenLabs(make_ear=make_ear, speech_timing=generation),
+        grok=SimulatedXai(make_ear=make_ear),
+        soniox=SimulatedSoniox(make_ear=make_ear, voice_timing=VoiceTiming(first_audio_ms=100.0)),
+        google_speech=SimulatedGoogleSpeech(make_ear=make_ear),
+        models=_make_models(reply),
+    )
+
+
+def _make_models(reply: ModelReply) -> dict[str, ModelVendor]:
+    return {
+        **{name: ChatVendor(name, reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S) for name in _FLAVOURS},
+        "anthropic": AnthropicVendor(reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S),
+        "google": GeminiVendor(reply=reply, first_token_s=FIRST_TOKEN_S, token_s=TOKEN_S),
+    }

@@ -53,6 +53,11 @@ _SUFFIXES: Final = {"k": "thousand", "m": "million"}
 # Numbers of this many digits or more (orders, accounts, postal codes) are read digit by digit, in groups of three.
 _LONG_NUMBER: Final = 5
 # A number after one of these words is an identifier, not an amount.
+# So are the figures after these, as of a card or a telephone; after "ends in" a year is one.
+_LAST_FIGURES: Final = frozenset(
+    (("ending", "in"), ("ending", "with"), ("ends", "in"), ("ends", "with"), ("last", "four"), ("digits", "are"))
+)
+_YEARS: Final = re.compile(r"(?:19|20)\d\d")
 _IDENTIFIER_WORDS: Final = word_list("code ext extension pin suite room apartment apt unit zip flight")
 
 
@@ -149,11 +154,18 @@ def _money(match: re.Match[str], context: WordContext) -> list[str]:
     return [*sign, *(spoken or [*cardinal(0), many])]
 
 
+def _is_spelled(word: str, context: WordContext) -> bool:
+    """Whether a number is read digit by digit, whatever its length."""
+    if (context.earlier, context.before) in _LAST_FIGURES:
+        return context.earlier != "ends" or _YEARS.fullmatch(word) is None
+    return context.before in _IDENTIFIER_WORDS
+
+
 def _plain(word: str, match: re.Match[str], context: WordContext) -> list[str]:
     sign = ["minus"] if match[1] else []
     unit = list(_UNITS[match[4] or ""])
     if word.isdecimal():
         if context.after in _CURRENCY_NAMES:
             return cardinal(int(word))
-        return digits(word) if context.before in _IDENTIFIER_WORDS else read_number(word)
+        return digits(word) if _is_spelled(word, context) else read_number(word)
     return [*sign, *decimal(word.lstrip("-\u2212").rstrip("%°FC")), *unit]

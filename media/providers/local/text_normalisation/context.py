@@ -9,7 +9,8 @@ _BARE = re.compile(r"^\W+|\W+$")
 
 @dataclass(frozen=True, slots=True)
 class WordContext:
-    """before, after: the neighbouring words, bare and in lower case, "" at the ends.
+    """before, after: the neighbouring words, bare and in lower case, "" at the ends. earlier: the one in front of
+    `before`.
 
     currency: the sign that the word before begins with ("$" of "$1.5 million"), or "".
     shouting: the whole text is in capitals, so that capitals do not mark abbreviations.
@@ -17,6 +18,7 @@ class WordContext:
 
     before: str = ""
     after: str = ""
+    earlier: str = ""
     next_is_capital: bool = False
     is_last: bool = True
     currency: str = ""
@@ -30,6 +32,7 @@ class WordContext:
         return cls(
             before=strip_punctuation(before).lower(),
             after=strip_punctuation(after).lower(),
+            earlier=strip_punctuation(tokens[index - 2]).lower() if index > 1 else "",
             next_is_capital=strip_punctuation(after)[:1].isupper(),
             is_last=not after,
             currency=before.strip()[:1] if before.strip()[:1] in ("$", "€", "£") else "",

@@ -62,7 +62,7 @@ async def test_a_call_that_is_over_is_analysed_once(platform: CallPlatform) -> N
 
 async def test_what_the_analysis_used_is_in_the_ledger_at_no_price(platform: CallPlatform) -> None:
     async with served(platform, answering("no JSON", FINDINGS)) as vendor:
-        vendor.cached_tokens = 2
+        vendor.cached_tokens, vendor.written_tokens = 2, 3
         call = await end_call(platform)
         charged = (await platform.call_row(call.call_id))["cost_total"]
         row = await analyse(platform, call)
@@ -71,7 +71,7 @@ async def test_what_the_analysis_used_is_in_the_ledger_at_no_price(platform: Cal
         booked[one["unit"]] = booked.get(one["unit"], Decimal(0)) + one["quantity"]
         assert (one["resource_type"], one["provider"], one["price"]) == ("llm", PROVIDER, 0)
     billed = {item.unit: vendor.state.total("llm", item.unit) for item in vendor.state.billed}
-    assert set(billed) == {"prompt_tokens", "cached_tokens", "completion_tokens"}
+    assert set(billed) == {"prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens"}
     assert booked == billed
     assert row["analysis"]["tokens"] == sum(booked.values())
     assert row["cost_total"] == charged

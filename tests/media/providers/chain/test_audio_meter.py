@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from media.providers.chain.stt import SpeechToTextChain
-from media.providers.ports import ProviderError, SpeechToTextFailed
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, RecognisedText, SpeechToTextFailed
 from media.providers.usage import UsageMeter
 from shared.events import UsageRecorded
 from tests.media.providers.fakes import FakeSpeechToText
@@ -52,6 +54,27 @@ def test_replayed_audio_is_reported_again_for_the_next_recogniser() -> None:
         session.push(SECOND)
         await session.close()
         assert reported(events) == [("a", 1_000), ("b", 3_000)]
+
+    run(main())
+
+
+@pytest.mark.parametrize("refusal", [KeyRefused, ProviderBusy])
+def test_a_session_that_was_refused_before_any_text_is_not_reported(refusal: type[ProviderError]) -> None:
+    """Some vendors take audio before they say that they know no such key."""
+
+    async def main() -> None:
+        for text in ("", "hello"):
+            events: list[UsageRecorded] = []
+            a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+            session = await chain_of(events, a, b).open("en", lambda event: None)
+            session.push(SECOND)
+            if text:
+                a.sessions[0].sink(RecognisedText(text, final=False))
+            a.sessions[0].sink(SpeechToTextFailed(refusal("a", "HTTP 401")))
+            await asyncio.sleep(1)
+            await session.close()
+            assert reported(events)[:-1] == ([("a", 1_000)] if text else [])
+            assert reported(events)[-1][0] == "b"
 
     run(main())
 

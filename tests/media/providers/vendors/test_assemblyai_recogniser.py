@@ -13,30 +13,21 @@ from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
-from tests.media.providers.vendors.test_cartesia_recogniser import Caller
+from tests.media.providers.vendors.cartesia_servers import running_call
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.assemblyai_callers import make_assemblyai
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 
-TEXT = "i would like to book a table for seven"
-NEXT = "good bye"
 ENGLISH = "universal-streaming-english"
 UNIVERSAL_3 = "universal-3-6-pro"
 
 
 @dataclass
-class Harness:
-    a: SimulatedAssemblyAi
-    b: SimulatedAssemblyAi
-    call: CartesiaCall
+class Harness(RecogniserHarness[SimulatedAssemblyAi]):
     model: str
 
     async def converse(self, burst: int = 8) -> tuple[Caller, list[str]]:
-        """Two turns of a caller."""
-        caller = Caller(burst)
-        caller.session = await self.call.build().stt.open("en-US", caller.sink)
-        texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-        await caller.session.close()
+        caller, texts = await super().converse(burst)
         return caller, [plain(text) for text in texts]
 
 

@@ -21,32 +21,18 @@ from simulator.vendors.azure_recogniser import ListenTiming, find_phrases
 from simulator.vendors.azure_socket import VendorLimits
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
-from tests.media.providers.vendors.test_cartesia_recogniser import Caller
+from tests.media.providers.vendors.cartesia_servers import running_call
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.azure_callers import QUICK, make_azure
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 
-TEXT = "i would like to book a table for seven"
-NEXT = "good bye"
 # As the vendor writes them.
 WRITTEN = "I would like to book a table for seven."
 WRITTEN_NEXT = "Good bye."
 
 
 @dataclass
-class Harness:
-    a: SimulatedAzure
-    b: SimulatedAzure
-    call: CartesiaCall
-
-    async def converse(self, burst: int = 8) -> tuple[Caller, list[str]]:
-        """Two turns of a caller."""
-        caller = Caller(burst)
-        caller.session = await self.call.build().stt.open("en-US", caller.sink)
-        texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-        await caller.session.close()
-        return caller, texts
-
+class Harness(RecogniserHarness[SimulatedAzure]):
     def recogniser(self, renew_s: float) -> AzureSpeechToText:
         """The first one without its chain, whose connections live so long."""
         assert VENDOR.stt is not None

@@ -1,69 +1,24 @@
 """Cartesia's recognisers through the chain of a call, against two simulated vendors over TLS, with each fault."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextSession, TurnSignal
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, TurnSignal
 from simulator.vendors.cartesia_recogniser import CartesiaRecognisers
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
+from tests.media.providers.vendors.cartesia_servers import running_call
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, make_recognisers, wait_for
 
-TEXT = "i would like to book a table for seven"
-NEXT = "good bye"
-
 
 @dataclass
-class Caller:
-    """One caller. events: of the recognisers. burst: frames in a millisecond."""
-
-    burst: int = 8
-
-    session: SpeechToTextSession | None = None
-    events: list[SpeechToTextEvent] = field(default_factory=list)
-    pushed: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def sink(self, event: SpeechToTextEvent) -> None:
-        self.events.append(event)
-        self.changed.set()
-
-    async def say(self, text: str, token: int) -> str:
-        """Says a text; returns what was recognised."""
-        assert self.session is not None
-        for index, frame in enumerate(caller_frames(text)):
-            self.session.push(frame)
-            self.pushed += len(frame)
-            if index == 5:
-                self.session.started()
-            if index % self.burst == 0:
-                await asyncio.sleep(0.001)
-        self.session.finalise(token)
-        async with asyncio.timeout(8):
-            while not (found := [event for event in self.events if self._answers(event, token)]):
-                self.changed.clear()
-                await self.changed.wait()
-        self.session.next_turn()
-        assert isinstance(found[0], RecognisedText)
-        return found[0].text
-
-    @staticmethod
-    def _answers(event: SpeechToTextEvent, token: int) -> bool:
-        return isinstance(event, RecognisedText) and event.token == token
-
-
-@dataclass
-class Harness:
-    a: CartesiaRecognisers
-    b: CartesiaRecognisers
-    call: CartesiaCall
+class Harness(RecogniserHarness[CartesiaRecognisers]):
     has_turns: bool
 
 
@@ -78,17 +33,8 @@ async def harness(
         yield Harness(a, b, call, request.param == "turns")
 
 
-async def converse(harness: Harness, burst: int = 8) -> tuple[Caller, list[str]]:
-    """Two turns of a caller."""
-    caller = Caller(burst)
-    caller.session = await harness.call.build().stt.open("en-US", caller.sink)
-    texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-    await caller.session.close()
-    return caller, texts
-
-
 async def test_turns_are_recognised_over_one_connection(harness: Harness) -> None:
-    caller, texts = await converse(harness)
+    caller, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     server = harness.a
     assert server.state.opened["stt"] == 1
@@ -102,7 +48,7 @@ async def test_turns_are_recognised_over_one_connection(harness: Harness) -> Non
 
 async def test_words_are_timed_in_the_callers_audio_where_the_vendor_times_them(harness: Harness) -> None:
     """Its protocol of turns tells no times."""
-    caller, _ = await converse(harness)
+    caller, _ = await harness.converse()
     answer = next(event for event in caller.events if isinstance(event, RecognisedText) and event.token == 2)
     before_ms = 20 * len(caller_frames(TEXT))
     truth = [(one.text, before_ms + one.start_ms, before_ms + one.end_ms) for one in word_times(NEXT)]
@@ -117,7 +63,7 @@ async def test_words_are_timed_in_the_callers_audio_where_the_vendor_times_them(
 )
 async def test_no_word_is_lost_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
     harness.a.state.faults.queue("stt", Fault(kind, after_units=units))
-    _, texts = await converse(harness, burst=1)  # the first words are known before the last ones are said
+    _, texts = await harness.converse(burst=1)  # the first words are known before the last ones are said
     assert texts == [TEXT, NEXT]
     assert harness.call.failed[0].provider == "a"
     await wait_for(lambda: bool(harness.b.state.billed))
@@ -144,7 +90,7 @@ async def test_noise_is_no_failure(harness: Harness) -> None:
 @pytest.mark.parametrize("kind", ["refuse", "unauthorized", "no_credit", "rate_limited"])
 async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harness, kind: Any) -> None:
     harness.a.state.faults.keep("stt", Fault(kind))
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.call.sums("a")
     assert not harness.a.state.billed
@@ -155,7 +101,7 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harn
 @pytest.mark.parametrize("kind", ["reorder", "repeat"])
 async def test_finals_out_of_order_and_repeated_ones_double_nothing(harness: Harness, kind: Any) -> None:
     harness.a.state.faults.queue("stt", Fault(kind))
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.call.failed
 
@@ -176,7 +122,7 @@ async def test_a_refused_setting_is_an_error_of_opening(tmp_path: Path, monkeypa
 
 
 async def test_the_protocol_of_turns_signals_their_ends(harness: Harness) -> None:
-    caller, _ = await converse(harness)
+    caller, _ = await harness.converse()
     signals = [event for event in caller.events if isinstance(event, TurnSignal)]
     if not harness.has_turns:
         assert signals == []

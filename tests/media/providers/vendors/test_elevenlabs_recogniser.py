@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from simulator.vendors.faults import Fault
 from simulator.vendors.known_speech import Ear, KnownRecording, KnownSpeech, KnownWord
 from simulator.vendors.server import VendorState
 from simulator.vendors.voice import speak, word_times
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
-from tests.media.providers.vendors.test_cartesia_recogniser import NEXT, TEXT, Caller
+from tests.media.providers.vendors.cartesia_servers import running_call
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 
 QUICK = ScribeTiming(commit_s=0.01, times_s=0.002, partial_s=0.001)
@@ -32,11 +32,7 @@ def make_scribe(*texts: str, key: str) -> ScribeRecogniser:
     return ScribeRecogniser(VendorState(key=key), lambda: Ear(speech), QUICK)
 
 
-@dataclass
-class Harness:
-    a: ScribeRecogniser
-    b: ScribeRecogniser
-    call: CartesiaCall
+Harness = RecogniserHarness[ScribeRecogniser]
 
 
 @pytest.fixture
@@ -49,17 +45,8 @@ async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield Harness(a, b, call)
 
 
-async def converse(harness: Harness, burst: int = 8) -> tuple[Caller, list[str]]:
-    """Two turns of a caller."""
-    caller = Caller(burst)
-    caller.session = await harness.call.build().stt.open("en-US", caller.sink)
-    texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-    await caller.session.close()
-    return caller, texts
-
-
 async def test_turns_are_recognised_over_one_connection(harness: Harness) -> None:
-    caller, texts = await converse(harness)
+    caller, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     server = harness.a
     assert server.state.opened["stt"] == 1
@@ -80,7 +67,7 @@ async def test_turns_are_recognised_over_one_connection(harness: Harness) -> Non
 
 
 async def test_words_are_timed_in_the_callers_audio(harness: Harness) -> None:
-    caller, _ = await converse(harness)
+    caller, _ = await harness.converse()
     answer = next(event for event in caller.events if isinstance(event, RecognisedText) and event.token == 2)
     before_ms = 20 * len(caller_frames(TEXT))
     truth = [(one.text, before_ms + one.start_ms, before_ms + one.end_ms) for one in word_times(NEXT)]
@@ -91,7 +78,7 @@ async def test_words_are_timed_in_the_callers_audio(harness: Harness) -> None:
 
 async def test_a_text_is_not_lost_when_its_times_never_come(harness: Harness) -> None:
     harness.a.timing = replace(QUICK, times_s=None)
-    caller, texts = await converse(harness)
+    caller, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.call.failed
     assert not any(event.words for event in caller.events if isinstance(event, RecognisedText))
@@ -100,7 +87,7 @@ async def test_a_text_is_not_lost_when_its_times_never_come(harness: Harness) ->
 @pytest.mark.parametrize(("kind", "units"), [("deaf", 0), ("cut", 4), ("garbage", 4), ("error", 4)])
 async def test_no_word_is_lost_when_a_connection_breaks(harness: Harness, kind: Any, units: int) -> None:
     harness.a.state.faults.queue("stt", Fault(kind, after_units=units))
-    _, texts = await converse(harness, burst=1)  # the first words are known before the last ones are said
+    _, texts = await harness.converse(burst=1)  # the first words are known before the last ones are said
     assert texts == [TEXT, NEXT]
     assert harness.call.failed[0].provider == "a"
     await wait_for(lambda: bool(harness.b.state.billed))
@@ -111,7 +98,7 @@ async def test_no_word_is_lost_when_a_connection_breaks(harness: Harness, kind: 
 @pytest.mark.parametrize("kind", ["reorder", "repeat"])
 async def test_finals_out_of_order_and_repeated_ones_double_nothing(harness: Harness, kind: Any) -> None:
     harness.a.state.faults.queue("stt", Fault(kind))
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.call.failed
 
@@ -122,7 +109,7 @@ async def test_finals_out_of_order_and_repeated_ones_double_nothing(harness: Har
 )
 async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harness, kind: Any, reason: str) -> None:
     harness.a.state.faults.keep("stt", Fault(kind))
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.call.sums("a")
     assert not harness.a.state.billed

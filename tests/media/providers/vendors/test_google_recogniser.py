@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,11 @@ from simulator.carrier.mulaw import SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.google_speech import SimulatedGoogleSpeech
 from simulator.vendors.voice import word_times
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall
 from tests.media.providers.vendors.google_servers import QUICK, make_google, running_call
-from tests.media.providers.vendors.test_cartesia_recogniser import NEXT, TEXT, Caller
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, Caller, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 
-
-@dataclass
-class Harness:
-    a: SimulatedGoogleSpeech
-    b: SimulatedGoogleSpeech
-    call: CartesiaCall
+Harness = RecogniserHarness[SimulatedGoogleSpeech]
 
 
 @pytest.fixture
@@ -37,17 +31,8 @@ async def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         yield Harness(a, b, call)
 
 
-async def converse(harness: Harness, burst: int = 8) -> tuple[Caller, list[str]]:
-    """Two turns of a caller."""
-    caller = Caller(burst)
-    caller.session = await harness.call.build().stt.open("en", caller.sink)
-    texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-    await caller.session.close()
-    return caller, texts
-
-
 async def test_turns_are_recognised_by_a_stream_each(harness: Harness) -> None:
-    caller, texts = await converse(harness)
+    caller, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     server = harness.a
     assert server.state.opened["stt"] == 2
@@ -62,7 +47,7 @@ async def test_turns_are_recognised_by_a_stream_each(harness: Harness) -> None:
 
 async def test_words_are_timed_in_the_callers_audio(harness: Harness) -> None:
     """Also in the second stream, whose own times begin at 0."""
-    caller, _ = await converse(harness)
+    caller, _ = await harness.converse()
     answer = next(event for event in caller.events if isinstance(event, RecognisedText) and event.token == 2)
     before_ms = 20 * len(caller_frames(TEXT))
     truth = [(one.text, before_ms + one.start_ms, before_ms + one.end_ms) for one in word_times(NEXT)]
@@ -74,7 +59,7 @@ async def test_words_are_timed_in_the_callers_audio(harness: Harness) -> None:
 @pytest.mark.parametrize(("kind", "units"), [("deaf", 0), ("cut", 4), ("garbage", 4), ("error", 4), ("stall", 4)])
 async def test_no_word_is_lost_when_a_stream_breaks(harness: Harness, kind: Any, units: int) -> None:
     harness.a.state.faults.queue("stt", Fault(kind, after_units=units))
-    _, texts = await converse(harness, burst=1)  # the first words are known before the last ones are said
+    _, texts = await harness.converse(burst=1)  # the first words are known before the last ones are said
     assert texts == [TEXT, NEXT]
     assert harness.call.failed[0].provider == "a"
     await wait_for(lambda: harness.b.state.total("stt", "ms") == harness.call.sums("b")["ms"])
@@ -83,7 +68,7 @@ async def test_no_word_is_lost_when_a_stream_breaks(harness: Harness, kind: Any,
 @pytest.mark.parametrize("kind", ["reorder", "repeat"])
 async def test_results_that_come_late_or_twice_double_nothing(harness: Harness, kind: Any) -> None:
     harness.a.state.faults.keep("stt", Fault(kind))
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.call.failed
 
@@ -99,7 +84,7 @@ async def test_results_that_come_late_or_twice_double_nothing(harness: Harness, 
 )
 async def test_a_vendor_that_refuses_is_replaced(harness: Harness, kind: Any, reason: str, cause: str) -> None:
     harness.a.state.faults.keep("stt", Fault(kind))
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert not harness.a.state.billed
     assert reason in harness.call.failed[0].reason and harness.call.failed[0].cause == cause
@@ -107,7 +92,7 @@ async def test_a_vendor_that_refuses_is_replaced(harness: Harness, kind: Any, re
 
 async def test_a_key_that_is_none_is_refused_before_any_connection(harness: Harness) -> None:
     harness.call.plan["stt"][0]["options"]["api_key"] = "sk-1"
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert harness.call.failed[0].cause == "unauthorized" and "key file" in harness.call.failed[0].reason
     assert harness.a.state.opened["stt"] == 0
@@ -115,7 +100,7 @@ async def test_a_key_that_is_none_is_refused_before_any_connection(harness: Harn
 
 async def test_a_server_that_is_not_there_is_replaced(harness: Harness) -> None:
     harness.call.plan["stt"][0]["options"]["base_url"] = "https://127.0.0.1:1"
-    _, texts = await converse(harness)
+    _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]
     assert harness.call.failed[0].cause == "refused" and "cannot connect" in harness.call.failed[0].reason
 
@@ -165,7 +150,7 @@ async def test_a_stream_is_renewed_without_losing_a_word(
 
 async def test_a_stream_that_the_vendor_ends_is_a_failure(harness: Harness) -> None:
     harness.a.recogniser.timing = replace(QUICK, longest_s=0.05)
-    _, texts = await converse(harness, burst=1)
+    _, texts = await harness.converse(burst=1)
     assert texts == [TEXT, NEXT]
     assert "ABORTED" in harness.call.failed[0].reason
 

@@ -186,8 +186,9 @@ async def test_the_prompt_of_an_agent_is_read_from_claude_s_cache_by_its_next_ca
     async with model_call(certificate, vendor) as call:
         for request in requests:
             await call.reply(request)
-    first, second = vendor.state.billed[:2], vendor.state.billed[2:]
-    assert [item.unit for item in first] == ["prompt_tokens", "completion_tokens"]
+    assert (call.metered(0), call.failed) == (billed(vendor), [])
+    first, second = vendor.state.billed[:3], vendor.state.billed[3:]
+    assert [item.unit for item in first] == ["prompt_tokens", "cache_write_tokens", "completion_tokens"]
     assert [item.unit for item in second] == ["prompt_tokens", "cached_tokens", "completion_tokens"]
 
 

@@ -134,7 +134,8 @@ def test_a_reply_is_read_however_it_is_cut_into_chunks(text: str, places: list[i
         assert [(one.name, json.loads(one.arguments)) for one in calls if isinstance(one, ToolCall)] == [
             (tool.name, json.loads(tool.arguments)) for tool in TOOLS
         ]
-        assert usage == TokenUsage(stream.prompt_tokens - 1, stream.completion_tokens, cached=1)
+        prompt, written = stream.prompt_tokens - 1 - stream.written, stream.written
+        assert usage == TokenUsage(prompt, stream.completion_tokens, cached=1, cache_write=written)
 
 
 def test_a_recorded_message_is_read() -> None:
@@ -156,7 +157,8 @@ def test_a_stream_that_breaks_costs_what_it_told_and_what_was_written() -> None:
         tokens = stream.tokens()
         read(reader, [*stream.head(), *(next(tokens) for _ in range(4))])
         spent = reader.spent(REQUEST)
-        assert (spent.prompt, spent.cached, spent.estimated) == (stream.prompt_tokens - 1, 1, True)
+        assert (spent.prompt + spent.cache_write, spent.cached) == (stream.prompt_tokens - 1, 1)
+        assert (spent.cache_write, spent.estimated) == (stream.written, True)
         assert spent.completion >= 4
         with pytest.raises(ProviderError, match="the stream was cut"):
             reader.finish(REQUEST)

@@ -116,11 +116,13 @@ async def test_each_vendor_s_reply_is_read_whole_and_metered_as_it_bills(
 ) -> None:
     tools = (ToolUse("book", '{"day": "Monday"}'), ToolUse("end_call"))
     vendor = ChatVendor(flavour, reply=lambda body: ChatReply(TEXT, tools), cached_tokens=4, reasoning_tokens=5)
+    vendor.written_tokens = 3 if flavour == "openrouter" else 0
     async with chat_call(certificate, vendor, temperature=0.4, max_tokens=80) as call:
         text, calls = await call.reply()
     assert text == TEXT
     assert [(one.name, one.arguments) for one in calls] == [(tool.name, tool.arguments) for tool in tools]
     assert call.metered(0) == billed(vendor)
+    assert call.metered(0).get("cache_write_tokens", 0) == vendor.written_tokens
     assert not any(usage.estimated for usage in call.usage)
     (body,) = vendor.bodies
     assert body["max_tokens" if flavour == "openrouter" else "max_completion_tokens"] == 80

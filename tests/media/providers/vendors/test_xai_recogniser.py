@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,10 @@ from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
 from simulator.vendors.voice import word_times
 from simulator.vendors.xai import SimulatedXai
-from tests.media.providers.vendors.cartesia_servers import CartesiaCall, running_call
-from tests.media.providers.vendors.test_cartesia_recogniser import Caller
+from tests.media.providers.vendors.cartesia_servers import running_call
+from tests.media.providers.vendors.recogniser_harness import NEXT, TEXT, RecogniserHarness
 from tests.simulator.vendors.cartesia_callers import caller_frames, wait_for
 from tests.simulator.vendors.xai_callers import make_xai
-
-TEXT = "i would like to book a table for seven"
-NEXT = "good bye"
-
 
 # --- messages ---
 
@@ -123,19 +118,7 @@ def test_a_message_that_cannot_be_read_is_an_error(message: bytes) -> None:
 # --- calls ---
 
 
-@dataclass
-class Harness:
-    a: SimulatedXai
-    b: SimulatedXai
-    call: CartesiaCall
-
-    async def converse(self, burst: int = 8) -> tuple[Caller, list[str]]:
-        """Two turns of a caller."""
-        caller = Caller(burst)
-        caller.session = await self.call.build().stt.open("en-US", caller.sink)
-        texts = [await caller.say(TEXT, 1), await caller.say(NEXT, 2)]
-        await caller.session.close()
-        return caller, texts
+Harness = RecogniserHarness[SimulatedXai]
 
 
 @asynccontextmanager

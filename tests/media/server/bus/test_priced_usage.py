@@ -37,9 +37,9 @@ PRICES: Final[Mapping[str, Mapping[PriceUnit, Decimal]]] = {
     "ear": {"minute": Decimal("0.012")},
     "cut": {"million_prompt_tokens": Decimal(10), "million_completion_tokens": Decimal(100)},
     "mind": {
-        # First the price of cached tokens: it would replace that of the others a minute later.
-        "million_cached_tokens": Decimal("0.5"), "million_prompt_tokens": Decimal(2),
-        "million_completion_tokens": Decimal(8),
+        # First the prices of the cache: they would replace that of the others a minute later.
+        "million_cached_tokens": Decimal("0.5"), "million_cache_write_tokens": Decimal("2.5"),
+        "million_prompt_tokens": Decimal(2), "million_completion_tokens": Decimal(8),
     },
     "hoarse": {"thousand_characters": Decimal("0.08")},
     "mouth": {"thousand_characters": Decimal("0.04")},
@@ -50,11 +50,16 @@ SIZES: Final[Mapping[str, tuple[PriceUnit, int]]] = {
     "characters": ("thousand_characters", 1_000),
     "prompt_tokens": ("million_prompt_tokens", 1_000_000),
     "cached_tokens": ("million_cached_tokens", 1_000_000),
+    "cache_write_tokens": ("million_cache_write_tokens", 1_000_000),
     "completion_tokens": ("million_completion_tokens", 1_000_000),
 }
 # Longer than the test listens, so that the caller can interrupt it.
 LONG_SPEECH_MS: Final = 8_000
-COUNTED: Final = {"prompt_tokens": 1_000, "completion_tokens": 40, "prompt_tokens_details": {"cached_tokens": 600}}
+COUNTED: Final = {
+    "prompt_tokens": 1_000,
+    "completion_tokens": 40,
+    "prompt_tokens_details": {"cached_tokens": 600, "cache_write_tokens": 100},
+}
 CUT: Final[Sequence[Step]] = [delta(content="We open "), delta(content="at ")]
 WHOLE: Final[Sequence[Step]] = [
     delta(content="We open at nine and close at five."), delta("stop"), event({"choices": [], "usage": COUNTED}), DONE,
@@ -213,9 +218,10 @@ async def check_ended(bus_node: BusNode, platform: CallPlatform, workspace: Live
     for (kind, provider, unit), quantity in told.items():
         labels = {"kind": kind, "provider": provider, "unit": unit}
         assert bus_node.metric("vocalized_media_usage_total", **labels) == quantity, labels
-    requests = told["llm", "mind", "prompt_tokens"] // 400
+    requests = told["llm", "mind", "prompt_tokens"] // 300
     assert requests >= 2, "both answers"
     assert told["llm", "mind", "cached_tokens"] == requests * 600
+    assert told["llm", "mind", "cache_write_tokens"] == requests * 100
     assert told["llm", "mind", "completion_tokens"] == requests * 40
     assert all(row["estimated"] == (row["provider"] == "cut") for row in rows if row["resource_type"] == "llm")
 

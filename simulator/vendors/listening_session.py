@@ -1,0 +1,122 @@
+"""What sessions of simulated recognisers share: a socket whose messages are read at once and worked on in their order,
+audio in frames, and the faults of the connection."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import numpy as np
+from aiohttp import WSMessage, WSMsgType, web
+
+from simulator.carrier.mulaw import FRAME, encode
+from simulator.vendors.faults import Fault, FaultCut, FaultInjector
+from simulator.vendors.script import FaultyEar, Hearing
+from simulator.vendors.server import reset_connection, wait_until_gone
+from simulator.vendors.silence import SilenceMeter
+
+REFUSALS: Final = ("refuse", "unauthorized", "no_credit", "rate_limited")
+
+
+class ListeningSession:
+    """One connection. garbage: what no client can read. A vendor's session says what audio and commands do.
+
+    socket: the connection. is_linear, step: the audio is 16-bit, and has so many samples for one at 8 kHz.
+    """
+
+    def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, garbage: str) -> None:
+        self.socket = web.WebSocketResponse(compress=False)
+        self.is_linear, self.step = False, 1
+        self._request = request
+        self._faults = faults
+        self._garbage = garbage
+        self._ear = FaultyEar(ear, faults)
+        self._silence = SilenceMeter()
+        self._work: asyncio.Queue[bytes | str] = asyncio.Queue()
+
+    @property
+    def heard_ms(self) -> float:
+        """The audio that was worked on."""
+        return self._ear.heard_ms
+
+    # --- the vendor's ---
+
+    async def _hear(self, audio: bytes) -> None:
+        """Works on a message of audio."""
+        raise NotImplementedError
+
+    async def _obey(self, command: str) -> None:
+        """Works on a message of text."""
+        raise NotImplementedError
+
+    async def _fail(self) -> None:
+        """Tells a fault of the vendor's, and ends the session."""
+        raise NotImplementedError
+
+    async def _receive(self) -> WSMessage | None:
+        """The next message; None: the session is over."""
+        return await self.socket.receive()
+
+    # --- shared ---
+
+    async def _accept(self) -> None:
+        """Answers the handshake."""
+        self._faults.on_begin = self._begin_fault
+        await self.socket.prepare(self._request)
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        """Works on what is read while the block lasts."""
+        worker = asyncio.create_task(self._work_off())
+        try:
+            yield
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+
+    def _begin_fault(self, fault: Fault) -> None:
+        """A refusal strikes an open connection as its end, because the handshake is over."""
+        if fault.kind in REFUSALS:
+            reset_connection(self._request)
+
+    async def _read(self) -> bytes | str | None:
+        """Takes one message, which is returned; None at the end."""
+        if self._faults.reads_nothing:
+            await wait_until_gone(self._request)
+            return None
+        message = await self._receive()
+        if message is None or message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            return None
+        data: bytes | str = message.data
+        self._work.put_nowait(data)
+        return data
+
+    async def _work_off(self) -> None:
+        try:
+            while not self.socket.closed:
+                item = await self._work.get()
+                await (self._hear(item) if isinstance(item, bytes) else self._obey(item))
+        except FaultCut:
+            reset_connection(self._request)
+
+    def _to_ulaw(self, audio: bytes) -> bytes:
+        """Audio as it was sent, as mu-law at 8 kHz."""
+        return encode(np.frombuffer(audio, "<i2")[:: self.step]) if self.is_linear else audio[:: self.step]
+
+    def _frames(self, ulaw: bytes) -> list[bytes]:
+        """Pieces of 20 ms, in which silence is measured."""
+        return [ulaw[at : at + FRAME] for at in range(0, len(ulaw), FRAME)]
+
+    async def _send_unit(self, message: dict[str, Any], result_s: float) -> None:
+        """A result, before which the connection's fault may begin. result_s: from the audio to it."""
+        await self._faults.wait(result_s)
+        if self._faults.reports_error:
+            await self._fail()
+        elif await self._faults.begin_unit():
+            await self.socket.send_str(self._garbage)
+        else:
+            await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if not self.socket.closed:
+            await self.socket.send_json(message)

@@ -1,0 +1,1 @@
+"""Calls without faults over simulated vendors: each recogniser with each voice, and each model with tools."""
