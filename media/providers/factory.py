@@ -19,6 +19,7 @@ from media.providers.chain.tts import TextToSpeechChain
 from media.providers.chain.voice_levels import VoiceLevels
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
+from media.providers.language_voices import LanguageVoices, VoiceChain
 from media.providers.normalisation.normaliser import TextNormaliser
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
@@ -28,13 +29,14 @@ from shared.egress import EgressGuard
 from shared.events import ProviderFailed
 from shared.option_faults import explain_fault
 from shared.plan import CallPlan, PlanError, Pronunciation, ProviderPlan
+from shared.vendor_languages import hear_languages
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """One call's providers, each a fallback chain. members: of all chains."""
+    """One call's providers, each a fallback chain. members: of the chains that a call begins with."""
 
     stt: SpeechToText
     llm: LanguageModel
@@ -48,17 +50,23 @@ class Providers:
             if isinstance(member, Preparable):
                 member.prepare()
 
+    def prepare_language(self, language: str) -> None:
+        """The same for the voices of a language (BCP 47) that the call goes on in."""
+        if isinstance(self.tts, LanguageVoices):
+            self.tts.prepare_language(language)
+
 
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
     """The providers of one chain, and in the same order their adapters, meters and health, and the name and the options
-    that each was made from."""
+    that each was made from. multilingual: places of recognisers that hear all languages of the call."""
 
     providers: list[P]
     adapters: list[Adapter[P]]
     meters: list[UsageMeter]
     health: ChainHealth
     sources: list[tuple[str, Struct]]
+    multilingual: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,14 @@ class _Hooks:
 
     on_failed: OnProviderFailed
     on_usage: OnUsage
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What a call's recognisers are told to expect. languages: all that the call may be in; empty where it is one."""
+
+    keyterms: Sequence[str] = ()
+    languages: Sequence[str] = ()
 
 
 class ProviderFactory:
@@ -102,28 +118,48 @@ class ProviderFactory:
         and reported as failed: the call goes on with the others. Raises PlanError, which names the fields, for a chain
         of which none is left."""
         hooks = _Hooks(on_failed, on_usage)
-        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id, plan.speech.keyterms)
+        others = [one.language for one in plan.languages]
+        expected = _Expected(plan.speech.keyterms, [plan.agent.language, *others] if others else ())
+        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id, expected)
         llm = self._make_members("llm", plan.llm, self._llm, hooks, plan.workspace_id)
-        tts = self._make_members("tts", plan.tts, self._tts, hooks, plan.workspace_id)
+        voices = self._make_voices(plan, hooks)
         limits = self._deadlines
         return Providers(
-            SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
-            LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
-            TextToSpeechChain(
-                tts.providers,
+            SpeechToTextChain(
+                stt.providers,
                 on_failed,
                 limits,
-                meters=tts.meters,
-                health=tts.health,
-                normalisers=_normalisers(tts, plan.speech.pronunciations),
-                levels=[self._levels.find(name, msgspec.json.encode(options)) for name, options in tts.sources],
+                meters=stt.meters,
+                health=stt.health,
+                multilingual=stt.multilingual,
             ),
-            (*stt.providers, *llm.providers, *tts.providers),
+            LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
+            voices.chain,
+            (*stt.providers, *llm.providers, *voices.members),
         )
 
     def check(self, plan: CallPlan) -> None:
         """Raises PlanError also if only one provider of a chain cannot be made; opens nothing."""
         self.build(plan, _refuse, lambda usage: None)
+
+    def _make_voices(self, plan: CallPlan, hooks: _Hooks) -> VoiceChain:
+        """Raises PlanError for a chain of which no voice can be made."""
+        main = self._make_voice_chain(plan, plan.tts, hooks)
+        others = {one.language: self._make_voice_chain(plan, one.tts, hooks) for one in plan.languages if one.tts}
+        return VoiceChain(LanguageVoices(main, others), main.members) if others else main
+
+    def _make_voice_chain(self, plan: CallPlan, choices: Sequence[ProviderPlan], hooks: _Hooks) -> VoiceChain:
+        tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id)
+        chain = TextToSpeechChain(
+            tts.providers,
+            hooks.on_failed,
+            self._deadlines,
+            meters=tts.meters,
+            health=tts.health,
+            normalisers=_normalisers(tts, plan.speech.pronunciations),
+            levels=[self._levels.find(name, msgspec.json.encode(options)) for name, options in tts.sources],
+        )
+        return VoiceChain(chain, tuple(tts.providers))
 
     async def close(self) -> None:
         """Closes what vendors opened for all calls."""
@@ -136,7 +172,7 @@ class ProviderFactory:
         adapters: Mapping[str, Adapter[P]],
         hooks: _Hooks,
         workspace: str = "",
-        keyterms: Sequence[str] = (),
+        expected: _Expected = _Expected(),
     ) -> _Members[P]:
         made: list[P] = []
         used: list[Adapter[P]] = []
@@ -146,13 +182,16 @@ class ProviderFactory:
         keys: list[HealthKey] = []
         api_keys: list[str] = []
         faults: dict[int, str] = {}
+        multilingual: set[int] = set()
         for index, choice in enumerate(choices):
             try:
-                provider, options = self._make(choice, adapters, keyterms)
+                provider, options, hears_all = self._make(choice, adapters, expected)
             except ProviderUnusable as error:
                 faults[index] = f"{kind}[{index}].{error}"
                 continue
             adapter = adapters[choice.vendor_name]
+            if hears_all:
+                multilingual.add(len(made))
             made.append(provider)
             used.append(adapter)
             sources.append((choice.provider, options))
@@ -178,23 +217,28 @@ class ProviderFactory:
                     kind, choices[index].provider, fault, next(following, ""), stage="connect", cause="refused"
                 )
             )
-        return _Members(made, used, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys), sources)
+        health = ChainHealth(self._health, keys, workspace, seeds, api_keys)
+        return _Members(made, used, meters, health, sources, multilingual)
 
     def _make(
-        self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], keyterms: Sequence[str]
-    ) -> tuple[P, Struct]:
-        """A provider and its options. Raises ProviderUnusable."""
+        self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], expected: _Expected
+    ) -> tuple[P, Struct, bool]:
+        """A provider, its options, and whether it is a recogniser that hears all languages of the call. Raises
+        ProviderUnusable."""
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
             raise ProviderUnusable(f"{field}: there is no {choice.vendor_name!r}, only {', '.join(adapters)}")
         try:
-            options = _add_keyterms(adapter, msgspec.convert(choice.options, adapter.options), keyterms)
+            options = _add_keyterms(adapter, msgspec.convert(choice.options, adapter.options), expected.keyterms)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {explain_fault(error)}") from error
         if choice.guarded and not adapter.is_guardable:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
-        return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options
+        hearing = hear_languages(choice.vendor_name, options, expected.languages) if expected.languages else None
+        options = options if hearing is None else hearing
+        made = adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded))
+        return made, options, hearing is not None
 
 
 def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str]) -> Struct:

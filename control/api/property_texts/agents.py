@@ -64,6 +64,9 @@ AGENTS: Final = {
     "PronunciationEntry.word": Text("The word as it is written.", "Nguyen"),
     "PronunciationEntry.say": Text("How it sounds.", "win"),
     "keyterms": Text("Words that callers are likely to say.", ["Invisalign", "Dr. Okonkwo"]),
+    "additional_languages": Text(
+        "Languages besides the main one.", [{"language": "es", "voices": {"soniox": {"voice_id": "Adrian"}}}]
+    ),
     "goodbye": Text("Last words.", "Thank you for calling. Goodbye."),
     "facts": Text("What placeholders stand for.", _FACTS),
     "voices": Text("Options of each voice.", {"cartesia": {"speed": 1.1}}),

@@ -12,7 +12,6 @@ from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.azure_listen_wire import PATH as LISTEN_PATH
 from media.providers.vendors.azure_listen_wire import UNIVERSAL_PATH, ListenSettings
-from media.providers.vendors.azure_locales import LANGUAGES, find_locale
 from media.providers.vendors.azure_recogniser import AzureListener, AzureSpeechToText
 from media.providers.vendors.azure_speech import AzureTextToSpeech, AzureVoiceConnection
 from media.providers.vendors.azure_speech_wire import PATH as SPEAK_PATH
@@ -21,6 +20,7 @@ from media.providers.vendors.azure_ssml import AzureTone, AzureVoice
 from media.providers.vendors.azure_wire import QueryItem, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.azure_locales import LANGUAGES, find_locale
 from shared.azure_speech import find_base_url
 from shared.cloud_speech_options import AZURE_KEYTERMS, AzureSpeechToTextOptions, AzureTextToSpeechOptions
 from shared.plan import LONGEST_KEYTERM

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
 
-from media.providers.vendors.azure_locales import base_language
+from shared.azure_locales import base_language, speaks_locale
 
 # Characters that XML 1.0 cannot hold, not even escaped.
 _IMPOSSIBLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -37,14 +37,9 @@ class AzureVoice(Struct, frozen=True):
     tone: AzureTone = AzureTone()
     lexicon_url: str = ""
 
-    @property
-    def is_multilingual(self) -> bool:
-        """Whether it speaks other languages than its own: HD voices do, and those that say so."""
-        return "Multilingual" in self.voice_id or ":" in self.voice_id
-
     def speaks(self, language: str) -> bool:
         """Whether it can speak a language."""
-        return self.is_multilingual or base_language(language) == base_language(self.voice_id)
+        return speaks_locale(self.voice_id, language)
 
 
 def make_ssml(voice: AzureVoice, locale: str, text: str) -> str:

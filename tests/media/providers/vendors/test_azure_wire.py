@@ -10,7 +10,6 @@ import pytest
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 from media.providers.vendors.azure import VENDOR, make_query
 from media.providers.vendors.azure_listen_wire import ListenSettings, PhraseReader, make_context, make_wav_header
-from media.providers.vendors.azure_locales import find_locale
 from media.providers.vendors.azure_messages import (
     AzureMessage,
     make_audio,
@@ -30,6 +29,7 @@ from media.providers.vendors.azure_speech_wire import SpokenTurns
 from media.providers.vendors.azure_ssml import AzureTone, AzureVoice, make_ssml
 from media.providers.vendors.azure_wire import make_closed, make_headers, make_url, refine_refusal
 from media.providers.vendors.deepgram_transcript import TurnTranscript
+from shared.azure_locales import find_locale
 from shared.azure_speech import find_base_url
 from shared.cloud_speech_options import AzureSpeechToTextOptions, AzureTextToSpeechOptions
 
