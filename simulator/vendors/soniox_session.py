@@ -7,7 +7,7 @@ enough silence, which ends in `<end>`. Long words come in two tokens, as the ven
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,8 +65,17 @@ _TOO_SLOW: Final = SonioxRefusal(408, "request_timeout", "Request timeout.")
 class SonioxSession:
     """One connection: messages are read at once and worked on in their order."""
 
-    def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: TokenTiming) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        ear: Hearing,
+        faults: FaultInjector,
+        timing: TokenTiming,
+        find_language: Callable[[str], str],
+    ) -> None:
+        """find_language: of a word, as its tokens tell it."""
         self._request = request
+        self._find_language = find_language
         self._faults = faults
         self._timing = timing
         self._ear = FaultyEar(ear, faults)
@@ -182,7 +191,7 @@ class SonioxSession:
             await self.refuse(_BAD_CONTROL)
 
     async def _finalize(self) -> None:
-        pending = _tokens(self._open_words, is_final=False)
+        pending = self._tokens(self._open_words, is_final=False)
         finals = self._take()
         await self._tell([*finals, _FIN])
         if self._faults.has("repeat"):
@@ -204,11 +213,18 @@ class SonioxSession:
         count = max(0, len(self._open_words) - keep)
         words, self._open_words = self._open_words[:count], self._open_words[count:]
         self._final_ms = words[-1].end_ms if words and self._open_words else self.heard_ms
-        return _tokens(words, is_final=True)
+        return self._tokens(words, is_final=True)
 
     async def _tell(self, finals: Sequence[dict[str, Any]]) -> None:
         """Sends what became final, and after it what may change."""
-        await self._send_unit(self._message([*finals, *_tokens(self._open_words, is_final=False)]))
+        await self._send_unit(self._message([*finals, *self._tokens(self._open_words, is_final=False)]))
+
+    def _tokens(self, words: Sequence[HeardWord], *, is_final: bool) -> list[dict[str, Any]]:
+        return [
+            {**_token(text, start, end, is_final), "language": self._find_language(word.text)}
+            for word in words
+            for text, start, end in _split(word)
+        ]
 
     def _message(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
         return {
@@ -232,10 +248,6 @@ class SonioxSession:
             await self.socket.send_json(message)
 
 
-def _tokens(words: Sequence[HeardWord], *, is_final: bool) -> list[dict[str, Any]]:
-    return [_token(text, start, end, is_final) for word in words for text, start, end in _split(word)]
-
-
 def _split(word: HeardWord) -> list[tuple[str, float, float]]:
     """A word's tokens, the first of which has a blank before it."""
     if len(word.text) < _LONG_WORD:
@@ -247,4 +259,4 @@ def _split(word: HeardWord) -> list[tuple[str, float, float]]:
 
 def _token(text: str, start_ms: float, end_ms: float, is_final: bool) -> dict[str, Any]:
     times = {"start_ms": round(start_ms), "end_ms": round(end_ms)}
-    return {"text": text, **times, "confidence": 0.97, "is_final": is_final, "language": "en"}
+    return {"text": text, **times, "confidence": 0.97, "is_final": is_final}

@@ -34,7 +34,7 @@ class SpeechToTextChain:
             "stt", recognisers, on_failed, self._deadlines.demotion_s, health
         )
         self._meters = meters or discarding_meters("stt", (recogniser.name for recogniser in recognisers))
-        self._multilingual = multilingual
+        self.multilingual = multilingual
         self.name = recognisers[0].name
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
@@ -45,7 +45,7 @@ class SpeechToTextChain:
             sink,
             deadlines=self._deadlines,
             meters=self._meters,
-            multilingual=self._multilingual,
+            multilingual=self.multilingual,
         )
         attempts = self._candidates.new_attempts()
         try:
