@@ -17,7 +17,7 @@ _ORIGINS: Final = {
 _LANGUAGES: Final = (
     "The other person may speak {names}. A line that holds [Language: comes from the phone system, too: it is the "
     "language that the other person speaks from then on. Answer in it, and do not ask whether to, until another such "
-    "line tells another one. Names stay as they are."
+    "line tells another one. Names stay as they are, and what you write for tools stays in {main}."
 )
 _EXPLANATION: Final = (
     "A line that begins with [Now: comes from the phone system and was not said by anybody. It is the date and local "
@@ -52,7 +52,7 @@ class ModelContext:
 
     def _describe_languages(self) -> str:
         names = [language_name(tag) for tag in self.languages]
-        return _LANGUAGES.format(names=" or ".join(names)) if len(names) > 1 else ""
+        return _LANGUAGES.format(names=" or ".join(names), main=names[0]) if len(names) > 1 else ""
 
     def _spoken(self, language: str) -> str:
         """By the tag that the agent's config has: nothing that a caller or a recogniser said is in it."""

@@ -142,7 +142,7 @@ _RECOGNISERS: Final = (
         tells_language=True,
         languages=LANGUAGES,
         limits="100 requests at once (S0); 600 s a connection, then media opens the next",
-        with_option="`languages`: of up to 10, the one that is spoken",
+        with_option="tells language with `languages`, up to 10, as agents of several languages have it",
     ),
 )
 _VOICES: Final = (

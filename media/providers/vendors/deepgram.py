@@ -155,7 +155,7 @@ _RECOGNISERS: Final = (
         tells_language=True,
         other_languages="the model's, or several at once (`multi`)",
         limits=_STREAMS,
-        with_option="`language` `multi` (the staff's): tells language",
+        with_option="tells language with `language` `multi`, as agents of several languages have it",
     ),
 )
 _VOICES: Final = (
