@@ -51,7 +51,9 @@ class CallLanguage:
     def goodbye(self) -> str:
         """The agent's last words."""
         own = self._plan.goodbye
-        return own or (self.phrases.goodbye if has_phrases(self.tag) else self._main.goodbye)
+        if own or self.is_main:
+            return own
+        return self.phrases.goodbye if has_phrases(self.tag) else self._main.goodbye
 
     @property
     def others(self) -> Sequence[str]:
@@ -61,6 +63,10 @@ class CallLanguage:
     def follow(self, *followers: Callable[[str], None]) -> None:
         """Calls these with the new language whenever it changes."""
         self._followers += followers
+
+    def close(self) -> None:
+        """The call is over: it changes no more. Forgets its followers, which refer to this."""
+        self._followers.clear()
 
     def heard(self, turn: int, spoken: str) -> None:
         """A final text came. turn: of the floor. spoken: the text's language as the recogniser told it; empty: it told

@@ -301,7 +301,7 @@ class Conversation:
             return
         if not self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words):
             return self._reply(None)  # the answer that the sounds have cut off
-        self._switch.turn_ended(text)
+        self._switch.turn_ended(text, is_opening=self._pending.is_opening)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)

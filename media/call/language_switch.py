@@ -30,9 +30,12 @@ class LanguageSwitch:
         """The language that the call will be in if the caller's turn ends with this text."""
         return self._language.preview(self._floor.turn, text, is_dictated=self._is_dictated)
 
-    def turn_ended(self, text: str) -> None:
+    def turn_ended(self, text: str, *, is_opening: bool) -> None:
         """A turn of the caller's is about to be answered: from the answer on the call may be in another language. text:
-        all words of the floor's turn."""
+        all words of the floor's turn. is_opening: the agent's announcements or its greeting come first, which are in
+        its main language; the next turn decides."""
+        if is_opening:
+            return
         if before := self._language.take_turn(self._floor.turn, text, is_dictated=self._is_dictated):
             at_ms = round(self._clock.now())
             self._emit(LanguageSwitched(self._turns.number, self._language.tag, before, at_ms))

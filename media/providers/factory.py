@@ -195,16 +195,7 @@ class ProviderFactory:
             made.append(provider)
             used.append(adapter)
             sources.append((choice.provider, options))
-            meters.append(
-                UsageMeter(
-                    kind,
-                    choice.provider,
-                    hooks.on_usage,
-                    vendor=choice.vendor_name,
-                    model=adapter.model(options),
-                    own_key=choice.own_key,
-                )
-            )
+            meters.append(_make_meter(kind, choice, adapter.model(options), hooks))
             seeds.append(adapter.usual_wait(options))
             keys.append(self._health_keys.make(kind, choice, adapter.request_options))
             api_keys.append(str(getattr(options, "api_key", "")))
@@ -239,6 +230,12 @@ class ProviderFactory:
         options = options if hearing is None else hearing
         made = adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded))
         return made, options, hearing is not None
+
+
+def _make_meter(kind: ProviderKind, choice: ProviderPlan, model: str, hooks: _Hooks) -> UsageMeter:
+    return UsageMeter(
+        kind, choice.provider, hooks.on_usage, vendor=choice.vendor_name, model=model, own_key=choice.own_key
+    )
 
 
 def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str]) -> Struct:

@@ -152,6 +152,15 @@ def test_fillers_of_tools_are_in_the_language_of_the_call() -> None:
     run_virtual(call())
 
 
+def test_a_greeting_that_answers_the_first_words_is_in_the_main_language() -> None:
+    async def call() -> None:
+        scripted = bilingual(greeting="Hello.", first_message="wait_for_caller")
+        await speak(scripted, "es", "bueno quién habla por favor", RESERVE)
+        assert [language for language, _ in scripted.voice.spoken] == ["en", "es-MX"]
+
+    run_virtual(call())
+
+
 def test_an_opt_out_is_understood_before_the_call_has_followed() -> None:
     async def call() -> None:
         scripted = bilingual(greeting="Hello.")

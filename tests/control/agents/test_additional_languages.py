@@ -155,11 +155,21 @@ def test_goodbyes_have_placeholders_like_other_texts() -> None:
 
 def test_a_resumed_call_begins_in_the_language_that_it_was_in() -> None:
     plan = plan_of({"additional_languages": [SPANISH]}, OFFERS)
-    left = Checkpoint("c", "node", 0, [], 1, CallUsage(), 1, 2, language="es")
+    left = Checkpoint("c", "node", 0, [], 1, CallUsage(), began_ms=1, at_ms=2, language="es")
     policy, now = CallPolicy(), datetime(2026, 11, 26, tzinfo=UTC)
     call = OpenCall(
-        *(UUID(int=1), UUID(int=2), UUID(int=3), 1, 0),
-        *("+14155550100", "+14155550199", "inbound", "in_progress", "twilio", "CA1", now),
+        call_id=UUID(int=1),
+        workspace_id=UUID(int=2),
+        agent_id=UUID(int=3),
+        agent_version=1,
+        leg=0,
+        caller="+14155550100",
+        called="+14155550199",
+        direction="inbound",
+        status="in_progress",
+        carrier="twilio",
+        carrier_call_id="CA1",
+        created_at=now,
     )
     resumed = make_resumed_plan(plan, policy, 1, left, call, now)
     assert resumed.resume is not None and resumed.resume.language == "es"
