@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.events import CallUsage, TransferFailure
+from shared.ipa import LONGEST_IPA
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer", "send_digits"]
@@ -140,11 +141,13 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     filler_s: Annotated[float, Meta(ge=0, le=60)] = 1.2
 
 
-class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True):
-    """A word, as it is written, and what the voices are given in its place: how it sounds, in letters."""
+class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A word, as it is written, and how it sounds in the agent's main language. say: in letters, given to the voices in
+    the word's place. ipa: in IPA, for voices that take it; the others say the letters, or, without any, the word."""
 
     word: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\A\S+\Z")]
-    say: Annotated[str, Meta(min_length=1, max_length=120, pattern=r"\S")]
+    say: Annotated[str, Meta(max_length=120, pattern=r"\A\Z|\S")] = ""
+    ipa: Annotated[str, Meta(max_length=LONGEST_IPA)] = ""
 
 
 class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

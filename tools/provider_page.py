@@ -48,7 +48,7 @@ _VOICES: Final = """
 
 *Times*: audio comes with the vendor's times of words; without, they are estimated. *Figures*: numbers and addresses
 are given as they are written, because the voice reads them well. Pronunciations of agents are written into the text
-of every voice; *own lexicon* is what the vendor takes besides.
+of every voice in letters; *own lexicon* is what the vendor takes besides.
 """
 _MODELS: Final = """
 ## Language models

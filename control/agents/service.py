@@ -25,6 +25,7 @@ from control.agents.model import (
     VoiceAgent,
 )
 from control.agents.ports import NumberAssigner
+from control.agents.pronunciation_check import require_sayable
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.recipients import require_members, stored_recipients
 from control.agents.reported_agents import report_agent
@@ -217,6 +218,7 @@ class Agents:
         offers = await self._offers(db, workspace_id)
         require_known(content, config, offers)
         require_spoken(content, config, offers)
+        require_sayable(content, config, offers)
         await self._require_recipients(db, workspace_id, config, base)
         await require_tools(db, workspace_id, config, base.config)
         await require_actions(db, workspace_id, config, base.config)

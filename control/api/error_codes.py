@@ -23,7 +23,8 @@ _AGENT: Final = "404 agent_not_found"
 _AGENT_CONTENT: Final = (
     "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
     "422 document_unknown, 422 recipient_not_member, 422 tool_unknown, 422 tool_name_reserved, "
-    "403 lookup_not_allowed, 422 action_unknown, 422 action_arguments_unfit, 422 language_unsupported"
+    "403 lookup_not_allowed, 422 action_unknown, 422 action_arguments_unfit, 422 language_unsupported, "
+    "422 ipa_unsupported"
 )
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"

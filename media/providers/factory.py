@@ -21,12 +21,14 @@ from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
 from media.providers.language_voices import LanguageVoices, VoiceChain
 from media.providers.normalisation.normaliser import TextNormaliser
+from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed
+from shared.ipa import takes_ipa
 from shared.option_faults import explain_fault
 from shared.plan import CallPlan, PlanError, Pronunciation, ProviderPlan
 from shared.vendor_languages import hear_languages
@@ -58,14 +60,14 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
-    """The providers of one chain, and in the same order their adapters, meters and health, and the name and the options
-    that each was made from. multilingual: places of recognisers that hear all languages of the call."""
+    """The providers of one chain, and in the same order their adapters, meters and health, and the choice and the
+    options that each was made from. multilingual: places of recognisers that hear all languages of the call."""
 
     providers: list[P]
     adapters: list[Adapter[P]]
     meters: list[UsageMeter]
     health: ChainHealth
-    sources: list[tuple[str, Struct]]
+    sources: list[tuple[ProviderPlan, Struct]]
     multilingual: set[int]
 
 
@@ -79,10 +81,12 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What a call's recognisers are told to expect. languages: all that the call may be in; empty where it is one."""
+    """What a call's recognisers and voices are told to expect. languages: all that the call may be in; empty for one.
+    phonemes: for voices that take them."""
 
     keyterms: Sequence[str] = ()
     languages: Sequence[str] = ()
+    phonemes: Phonemes = NO_PHONEMES
 
 
 class ProviderFactory:
@@ -149,15 +153,17 @@ class ProviderFactory:
         return VoiceChain(LanguageVoices(main, others), main.members) if others else main
 
     def _make_voice_chain(self, plan: CallPlan, choices: Sequence[ProviderPlan], hooks: _Hooks) -> VoiceChain:
-        tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id)
+        spoken = [one for one in plan.speech.pronunciations if one.ipa]
+        expected = _Expected(phonemes=Phonemes(plan.agent.language, spoken))
+        tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id, expected)
         chain = TextToSpeechChain(
             tts.providers,
             hooks.on_failed,
             self._deadlines,
             meters=tts.meters,
             health=tts.health,
-            normalisers=_normalisers(tts, plan.speech.pronunciations),
-            levels=[self._levels.find(name, msgspec.json.encode(options)) for name, options in tts.sources],
+            normalisers=_normalisers(tts, plan.speech.pronunciations, plan.agent.language),
+            levels=[self._levels.find(one.provider, msgspec.json.encode(options)) for one, options in tts.sources],
         )
         return VoiceChain(chain, tuple(tts.providers))
 
@@ -176,7 +182,7 @@ class ProviderFactory:
     ) -> _Members[P]:
         made: list[P] = []
         used: list[Adapter[P]] = []
-        sources: list[tuple[str, Struct]] = []
+        sources: list[tuple[ProviderPlan, Struct]] = []
         meters: list[UsageMeter] = []
         seeds: list[UsualWait | None] = []
         keys: list[HealthKey] = []
@@ -194,7 +200,7 @@ class ProviderFactory:
                 multilingual.add(len(made))
             made.append(provider)
             used.append(adapter)
-            sources.append((choice.provider, options))
+            sources.append((choice, options))
             meters.append(_make_meter(kind, choice, adapter.model(options), hooks))
             seeds.append(adapter.usual_wait(options))
             keys.append(self._health_keys.make(kind, choice, adapter.request_options))
@@ -228,7 +234,8 @@ class ProviderFactory:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
         hearing = hear_languages(choice.vendor_name, options, expected.languages) if expected.languages else None
         options = options if hearing is None else hearing
-        made = adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded))
+        phonemes = expected.phonemes if takes_ipa(choice.vendor_name, choice.options) else NO_PHONEMES
+        made = adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded, phonemes))
         return made, options, hearing is not None
 
 
@@ -246,10 +253,18 @@ def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str])
     return msgspec.convert(option.add(msgspec.to_builtins(options), keyterms), adapter.options)
 
 
-def _normalisers(voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation]) -> Sequence[TextNormaliser]:
-    """A chain gives its voices whole clauses if one of them needs it."""
+def _normalisers(
+    voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation], language: str
+) -> Sequence[TextNormaliser]:
+    """A chain gives its voices whole clauses if one of them needs it. Words that a voice is told in IPA stay as they
+    are. language: of the agent."""
     whole = not all(voice.streams_text for voice in voices.providers)
-    return [TextNormaliser(adapter.reads_figures, pronunciations, whole) for adapter in voices.adapters]
+    made = []
+    for adapter, (choice, _) in zip(voices.adapters, voices.sources, strict=True):
+        is_told = takes_ipa(choice.vendor_name, choice.options)
+        spelled = [one for one in pronunciations if one.say and not (one.ipa and is_told)]
+        made.append(TextNormaliser(adapter.reads_figures, spelled, whole, language))
+    return made
 
 
 def _refuse(failed: ProviderFailed) -> None:

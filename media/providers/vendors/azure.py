@@ -67,7 +67,7 @@ def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
     """All calls with the same resource share their connections."""
     options: AzureTextToSpeechOptions = setup.options
     tone = AzureTone(options.style, options.rate, options.pitch, options.volume)
-    voice = AzureVoice(options.voice_id, tone, options.lexicon_url)
+    voice = AzureVoice(options.voice_id, tone, options.lexicon_url, setup.phonemes)
 
     def make_turns(language: str) -> SpokenTurns:
         locale = _require_locale(setup.name, language)
@@ -152,7 +152,7 @@ _VOICES: Final = (
         word_times=True,
         languages=LANGUAGES,
         other_languages="of these, the voice's own",
-        pronunciations="`lexicon_url`",
+        pronunciations="IPA of agents (not by HD voices), `lexicon_url`",
     ),
 )
 
