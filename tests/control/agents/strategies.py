@@ -54,11 +54,11 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "language": st.sampled_from(["en", "pt-BR", "zh-Hant", "es-419"]),
         "additional_languages": st.lists(
             st.fixed_dictionaries(
-                {"language": st.sampled_from(["de", "fr-CA"])},
-                optional={
+                {
+                    "language": st.sampled_from(["de", "fr-CA"]),
                     "voices": st.dictionaries(st.sampled_from(NAMES), options, max_size=2),
                     "goodbye": texts(400),
-                },
+                }
             ),
             min_size=1,
             max_size=4,
