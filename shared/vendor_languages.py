@@ -34,10 +34,14 @@ ELEVENLABS_LANGUAGES: Final = (
     *("ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fil", "fr", "hi", "hr", "hu", "id", "it"),
     *("ja", "ko", "ms", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sv", "ta", "tr", "uk", "vi", "zh"),
 )
-# Of Nova-3's `multi` and of Flux, multilingual; of Nova-2's only the first two.
-DEEPGRAM_LANGUAGES: Final = ("en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl")
 _FLUX_MULTILINGUAL: Final = "flux-general-multi"
 _ENGLISH: Final = "en"
+# What a model of Deepgram hears together.
+_TEN: Final = ("en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl")
+_DEEPGRAM_TOGETHER: Final[Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(("nova-3", "nova-3-general", _FLUX_MULTILINGUAL), _TEN),
+    **dict.fromkeys(("nova-2", "nova-2-general"), ("en", "es")),
+}
 
 
 def hear_languages(vendor: str, options: Struct, languages: Sequence[str]) -> Struct | None:
@@ -66,10 +70,6 @@ def base_language(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-def _bases(languages: Sequence[str]) -> tuple[str, ...]:
-    return tuple(map(base_language, languages))
-
-
 def _azure(options: AzureSpeechToTextOptions, languages: Sequence[str]) -> Struct | None:
     """A model of one's own has its own language."""
     locales = tuple(map(find_locale, languages))
@@ -78,14 +78,12 @@ def _azure(options: AzureSpeechToTextOptions, languages: Sequence[str]) -> Struc
 
 
 def _deepgram(options: DeepgramSpeechToTextOptions, languages: Sequence[str]) -> Struct | None:
-    bases = _bases(languages)
-    if options.model.startswith("nova-2"):
-        return msgspec.structs.replace(options, language="multi") if {*bases} <= {*DEEPGRAM_LANGUAGES[:2]} else None
-    if not {*bases} <= {*DEEPGRAM_LANGUAGES}:
+    """Models for a trade, such as `nova-3-medical`, know English only."""
+    bases = tuple(map(base_language, languages))
+    if not {*bases} <= {*_DEEPGRAM_TOGETHER.get(options.model, ())}:
         return None
-    if options.model == _FLUX_MULTILINGUAL:
-        return msgspec.structs.replace(options, languages=bases)
-    return msgspec.structs.replace(options, language="multi") if options.model.startswith("nova-3") else None
+    is_flux = options.model == _FLUX_MULTILINGUAL
+    return msgspec.structs.replace(options, **({"languages": bases} if is_flux else {"language": "multi"}))
 
 
 def _elevenlabs(options: ElevenLabsSpeechToTextOptions, languages: Sequence[str]) -> Struct:

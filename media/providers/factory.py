@@ -148,14 +148,18 @@ class ProviderFactory:
 
     def _make_voices(self, plan: CallPlan, hooks: _Hooks) -> VoiceChain:
         """Raises PlanError for a chain of which no voice can be made."""
-        main = self._make_voice_chain(plan, plan.tts, hooks)
-        others = {one.language: self._make_voice_chain(plan, one.tts, hooks) for one in plan.languages if one.tts}
+        main = self._make_voice_chain(plan, plan.tts, hooks, "tts")
+        others = {
+            one.language: self._make_voice_chain(plan, one.tts, hooks, f"languages[{place}].tts")
+            for place, one in enumerate(plan.languages)
+            if one.tts
+        }
         return VoiceChain(LanguageVoices(main, others), main.members) if others else main
 
-    def _make_voice_chain(self, plan: CallPlan, choices: Sequence[ProviderPlan], hooks: _Hooks) -> VoiceChain:
+    def _make_voice_chain(self, plan: CallPlan, choices: Sequence[ProviderPlan], hooks: _Hooks, at: str) -> VoiceChain:
         spoken = [one for one in plan.speech.pronunciations if one.ipa]
         expected = _Expected(phonemes=Phonemes(plan.agent.language, spoken))
-        tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id, expected)
+        tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id, expected, at=at)
         chain = TextToSpeechChain(
             tts.providers,
             hooks.on_failed,
@@ -179,7 +183,10 @@ class ProviderFactory:
         hooks: _Hooks,
         workspace: str = "",
         expected: _Expected = _Expected(),
+        *,
+        at: str = "",
     ) -> _Members[P]:
+        """at: the field of the plan, if it is not the kind's own."""
         made: list[P] = []
         used: list[Adapter[P]] = []
         sources: list[tuple[ProviderPlan, Struct]] = []
@@ -193,7 +200,7 @@ class ProviderFactory:
             try:
                 provider, options, hears_all = self._make(choice, adapters, expected)
             except ProviderUnusable as error:
-                faults[index] = f"{kind}[{index}].{error}"
+                faults[index] = f"{at or kind}[{index}].{error}"
                 continue
             adapter = adapters[choice.vendor_name]
             if hears_all:

@@ -39,6 +39,7 @@ def hear(vendor: str, languages: tuple[str, ...], **options: Any) -> dict[str, A
         ("deepgram", {"model": "nova-2"}, {"language": "multi"}),
         ("deepgram", {"model": "flux-general-multi"}, {"languages": ["en", "es"]}),
         ("deepgram", {"model": "flux-general-en"}, None),
+        ("deepgram", {"model": "nova-3-medical"}, None),
         ("elevenlabs", {"word_times": False}, {"language": "auto", "word_times": True}),
         ("cartesia", {"model": "ink-whisper"}, None),
         ("google-speech", {}, None),
