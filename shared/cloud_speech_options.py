@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from shared.option_types import Keyterms, Location, Name, OptionalSocketUrl, Seconds, SocketUrl
+from shared.option_types import Keyterms, Languages, Location, Name, OptionalSocketUrl, Seconds, SocketUrl
 
 AzureRegion = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]+\Z", max_length=40)]
 AzureSegmentation = Literal["", "semantic"]
@@ -33,7 +33,7 @@ class AzureSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     base_url: OptionalSocketUrl = ""
     endpoint_id: Annotated[str, Meta(max_length=100)] = ""
     language: Annotated[str, Meta(max_length=20)] = ""
-    languages: Annotated[tuple[Annotated[str, Meta(min_length=2, max_length=20)], ...], Meta(max_length=10)] = ()
+    languages: Languages = ()
     keyterm: Annotated[tuple[Name, ...], Meta(max_length=AZURE_KEYTERMS)] = ()
     profanity: Literal["raw", "masked", "removed"] = "raw"
     segmentation: AzureSegmentation = ""

@@ -47,8 +47,7 @@ class CallStarted(_Event, frozen=True, tag="call.started"):
 
 
 class CallResumed(_Event, frozen=True, tag="call.resumed"):
-    """The call was resumed in another media stream, because its node or socket was lost. lost_ms: time since the last
-    checkpoint."""
+    """The call goes on in another media stream after a lost node or socket. lost_ms: since the last checkpoint."""
 
     at_ms: int
     lost_ms: int
@@ -204,6 +203,15 @@ class CallerOptedOut(_Event, frozen=True, tag="caller.opted_out"):
 
     at_ms: int
     by: str
+
+
+class LanguageSwitched(_Event, frozen=True, tag="call.language_switched"):
+    """From this turn on the call is in another of the agent's languages (BCP 47), because the caller speaks it."""
+
+    turn: int
+    language: str
+    previous: str
+    at_ms: int
 
 
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
@@ -362,8 +370,8 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 Event = (
     CallStarted | CallResumed | TransferReturned | CallCommanded | CallerSaid | AgentSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
-    | RecordingRefused | CallerOptedOut | ToolStarted | ToolRan | CallNudged | ProviderFailed | UsageRecorded
-    | RecordingReady | RecordingIncomplete | CallEnded
+    | RecordingRefused | CallerOptedOut | LanguageSwitched | ToolStarted | ToolRan | CallNudged | ProviderFailed
+    | UsageRecorded | RecordingReady | RecordingIncomplete | CallEnded
 )  # fmt: skip
 
 

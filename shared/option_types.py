@@ -15,6 +15,7 @@ Location = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*\Z", max_length=40)]
 OptionalSocketUrl = Annotated[str, Meta(pattern=r"^((wss?|https?)://[^\s/]|\Z)")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
+Languages = Annotated[tuple[Annotated[str, Meta(min_length=2, max_length=20)], ...], Meta(max_length=10)]
 # AssemblyAI ignores longer ones and refuses more; the limits of xAI are the same.
 ShortKeyterms = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...], Meta(max_length=100)]
 # When a stand-in fails, so that fallback can be tested: at once, after half was delivered, or by never answering.

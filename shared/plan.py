@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.events import CallUsage, TransferFailure
+from shared.ipa import LONGEST_IPA
 
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer", "send_digits"]
@@ -34,7 +35,11 @@ LONGEST_GOODBYE: Final = 500
 LONGEST_ANNOUNCEMENT: Final = 2_000
 LONGEST_VOICEMAIL: Final = 1_500
 MOST_PRONUNCIATIONS: Final = 200
+# Besides the agent's main one: recognisers that are told of many tell them apart less well.
+MOST_MORE_LANGUAGES: Final = 4
 LONGEST_KEYTERM: Final = 60
+# Providers of a fallback chain.
+LONGEST_CHAIN: Final = 8
 
 
 class PlanError(ValueError):
@@ -81,6 +86,18 @@ class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return self.vendor or self.provider
 
 
+class LanguagePlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A language that the call may go on in, if the caller speaks it.
+
+    language: BCP 47. goodbye: the agent's last words in it; empty: those that we have, else the agent's. tts: the
+    voices' fallback chain; empty: the call's, whose voices speak it, too.
+    """
+
+    language: Annotated[str, Meta(min_length=2, max_length=20)]
+    goodbye: Annotated[str, Meta(max_length=LONGEST_GOODBYE)] = ""
+    tts: Annotated[list[ProviderPlan], Meta(max_length=LONGEST_CHAIN)] = []
+
+
 BargeIn = Literal["off", "polite", "eager"]
 
 
@@ -124,11 +141,13 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     filler_s: Annotated[float, Meta(ge=0, le=60)] = 1.2
 
 
-class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True):
-    """A word, as it is written, and what the voices are given in its place: how it sounds, in letters."""
+class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A word, as it is written, and how it sounds in the agent's main language. say: in letters, given to the voices in
+    the word's place. ipa: in IPA, for voices that take it; the others say the letters, or, without any, the word."""
 
     word: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\A\S+\Z")]
-    say: Annotated[str, Meta(min_length=1, max_length=120, pattern=r"\S")]
+    say: Annotated[str, Meta(max_length=120, pattern=r"\A\Z|\S")] = ""
+    ipa: Annotated[str, Meta(max_length=LONGEST_IPA)] = ""
 
 
 class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -180,7 +199,7 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     until then. began_ms: Unix time in ms of the first stream's start, the zero of the call's clock. lost_ms: Unix time
     in ms of the last checkpoint. announced: the announcements that the caller has heard to their ends.
     recording_refused: the caller does not want to be recorded. transfer_failure: why the caller is back; None after a
-    loss.
+    loss. language: that the conversation was in; empty: the agent's main one.
     """
 
     messages: list[HeardMessage]
@@ -191,6 +210,7 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     announced: tuple[str, ...] = ()
     recording_refused: bool = False
     transfer_failure: TransferFailure | None = None
+    language: Annotated[str, Meta(max_length=20)] = ""
 
 
 class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -232,14 +252,15 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
     control ends it for that; empty: the call just ends.
     speech: how words are said, and which are expected.
+    languages: besides the agent's main one, those that the call goes on in when the caller speaks them.
     voucher: by which the node proves what it says of the call (shared/bus/vouchers.py); only in tickets.
     Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
     """
 
     agent: AgentPlan
-    stt: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
-    llm: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
-    tts: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=8)]
+    stt: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=LONGEST_CHAIN)]
+    llm: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=LONGEST_CHAIN)]
+    tts: Annotated[list[ProviderPlan], Meta(min_length=1, max_length=LONGEST_CHAIN)]
     turn: TurnPlan = TurnPlan()
     limits: LimitsPlan = LimitsPlan()
     tools: Annotated[tuple[ToolName | ToolPlan, ...], Meta(max_length=64)] = ("end_call", "collect_digits")
@@ -256,6 +277,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     consent: ConsentPlan | None = None
     voicemail_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
     speech: SpeechPlan = SpeechPlan()
+    languages: Annotated[tuple[LanguagePlan, ...], Meta(max_length=MOST_MORE_LANGUAGES)] = ()
     voucher: Annotated[str, Meta(max_length=300)] = ""
 
 

@@ -16,6 +16,7 @@ from shared.option_types import (
     ChatSeconds,
     ChatUrl,
     Keyterms,
+    Languages,
     Ms,
     Name,
     ProviderKind,
@@ -83,15 +84,17 @@ class AssemblyAiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=T
 class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`. base_url: scheme and host, without a version.
 
-    language: Nova's, in place of the call's ("multi" for several). keyterm: words to expect. endpointing_ms (Nova):
-    silence after which a segment is final. connect_s: limit. answer_s: after a text was asked for, when the last known
-    one is the answer if it covers the audio, because the vendor does not answer for too little audio.
+    language: Nova's, in place of the call's ("multi" for several). languages: of multilingual Flux, those that the call
+    may be in. keyterm: words to expect. endpointing_ms (Nova): silence after which a segment is final. connect_s:
+    limit. answer_s: after a text was asked for, when the last known one is the answer if it covers the audio, because
+    the vendor does not answer for too little audio.
     """
 
     model: Name = "nova-3"
     api_key: str = ""
     base_url: SocketUrl = DEEPGRAM_URL
     language: Annotated[str, Meta(max_length=20)] = ""
+    languages: Languages = ()
     keyterm: Keyterms = ()
     punctuate: bool = True
     smart_format: bool = False
@@ -204,8 +207,8 @@ class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=T
 
 class SonioxSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """model: `stt-rt-…`. base_url: scheme and host (`wss://stt-rt.eu.soniox.com` stays in the EU). language: in place
-    of the call's, `auto` for any. only_language: hardly any other is heard. keyterm: words to expect. context: what
-    the call may be about.
+    of the call's, `auto` for any. languages: in place of both, those that the call may be in. only_language: hardly any
+    other is heard. keyterm: words to expect. context: what the call may be about.
 
     endpoint_detection: the vendor tells where it believes that the caller has finished, by endpoint_sensitivity (from
     `stt-rt-v5` on) and max_endpoint_delay_ms. trailing_silence_ms: how much silence is before a request for a text, so
@@ -216,6 +219,7 @@ class SonioxSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
     api_key: str = ""
     base_url: SocketUrl = SONIOX_URL
     language: Annotated[str, Meta(max_length=20)] = ""
+    languages: Languages = ()
     only_language: bool = False
     keyterm: Keyterms = ()
     context: Annotated[str, Meta(max_length=4_000)] = ""

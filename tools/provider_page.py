@@ -40,14 +40,15 @@ _RECOGNISERS: Final = """
 
 *Times*: final texts have the vendor's times of words; without, those of the voice and the caller's turn are all that
 is known. *Turn signals*: the vendor tells how sure it is that the caller has finished, which is evidence beside
-others ([0143](decisions/0143-turn-signals.md)). *Tells language*: final texts say which language was spoken.
+others ([0143](decisions/0143-turn-signals.md)). *Tells language*: final texts say which language was spoken, so that
+agents with [several languages](agents.md#languages) follow their callers.
 """
 _VOICES: Final = """
 ## Voices
 
 *Times*: audio comes with the vendor's times of words; without, they are estimated. *Figures*: numbers and addresses
 are given as they are written, because the voice reads them well. Pronunciations of agents are written into the text
-of every voice; *own lexicon* is what the vendor takes besides.
+of every voice in letters; *own lexicon* is what the vendor takes besides.
 """
 _MODELS: Final = """
 ## Language models

@@ -13,6 +13,8 @@ from control.agents.calendar_config import AgentCalendar
 from control.agents.config_part import PLAIN, ConfigPart
 from control.agents.destinations import callable_number
 from control.agents.hours_config import OpeningHours, OutsideHours
+from control.agents.language_config import LANGUAGE, AdditionalLanguages
+from control.agents.option_types import Options, Provider
 from control.agents.remote_tools import RemoteToolName
 from control.agents.speech_config import (
     MOST_KEYTERMS,
@@ -34,31 +36,18 @@ from control.agents.tool_choices import (
 from control.agents.turn_config import Turn
 from control.agents.variables import LONGEST_NAME, MOST_VARIABLES, VariableName, VariableValue
 from control.platform.string_maps import bounded_map
-from control.platform.union_errors import SingleUnionError
 from control.tools.tool_config import ToolTitle
 from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 MOST_FACTS: Final = 100
 MOST_DOCUMENTS: Final = 50
-SAFE_INTEGER: Final = 2**53 - 1
 
 FactName = VariableName
 # Not of type UUID: stored configs hold texts.
 DocumentId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
-Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
-OptionText = Annotated[str, StringConstraints(max_length=2_000, pattern=PLAIN)]
-Whole = Annotated[int, Field(ge=-SAFE_INTEGER, le=SAFE_INTEGER)]
-Real = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
-Option = Annotated[
-    bool | Whole | Real | OptionText | Annotated[list[OptionText], Field(max_length=100)],
-    SingleUnionError("true, false, a number, a text of up to 2,000 characters or a list of up to 100 such texts"),
-]
-Options = Annotated[dict[OptionName, Option], Field(max_length=30)]
 
 
 class Choice(ConfigPart):
@@ -240,6 +229,7 @@ class AgentConfig(ConfigPart):
         "else; up to 500 characters; empty: nothing is said.",
     )
     language: str = Field(default="en", max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as en or pt-BR.")
+    additional_languages: AdditionalLanguages = Field(default=[])
     goodbye: str = Field(
         default="Goodbye.",
         max_length=400,

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
-from control.agents.config import AgentConfig, Options
+from control.agents.config import AgentConfig
 from control.agents.config_part import ConfigPart
+from control.agents.option_types import Options
 
 
 def make_patch_model(model: type[ConfigPart]) -> type[BaseModel]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
+from control.agents.language_config import list_goodbyes
 from control.agents.variables import BUILT_IN, CONTACT_PREFIX, PlannedCall, built_in_values
 
 PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
@@ -35,6 +36,7 @@ def find_texts(config: AgentConfig) -> dict[str, str]:
         "disclosure": config.disclosure,
         "recording.announcement": announcement,
         "outside_hours.text": config.outside_hours.text if config.hours else "",
+        **list_goodbyes(config.additional_languages),
         "outside_hours.instructions": config.outside_hours.instructions if config.hours else "",
     }
 
@@ -75,6 +77,9 @@ def _texts_of(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, Mapping):
         for part in value.values():
+            yield from _texts_of(part)
+    elif isinstance(value, list):
+        for part in value:
             yield from _texts_of(part)
 
 

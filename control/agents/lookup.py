@@ -16,7 +16,8 @@ from control.agents.disclosures import NO_DISCLOSURES, Disclosures
 from control.agents.facts import missing_variables_of, names_contact
 from control.agents.model import AgentContent, AgentPolicy, AgentVersion, Status
 from control.agents.outside_hours import CallMoment, closing_text
-from control.agents.plan import ANY_CALL, make_chain, make_plan
+from control.agents.plan import ANY_CALL, make_plan
+from control.agents.provider_chain import make_chain
 from control.agents.transfers import DialScope, make_dial_scope, remove_refused_fallback
 from control.agents.variables import PlannedCall
 from control.db.pool import Connection
@@ -119,6 +120,7 @@ class AnsweringAgent:
             stt=_keyed(plan.stt, keys),
             llm=_keyed(plan.llm, keys),
             tts=_keyed(plan.tts, keys),
+            languages=tuple(msgspec.structs.replace(one, tts=_keyed(one.tts, keys)) for one in plan.languages),
             disclosure=plan.disclosure or self._disclosure_text(call),
         )
 

@@ -6,21 +6,22 @@ from typing import Any, Final
 
 import msgspec
 
-from control.agents.config import AgentConfig, Choice
+from control.agents.config import AgentConfig
 from control.agents.facts import announces, make_values
-from control.agents.model import AgentContent, AgentVersion
+from control.agents.language_plan import plan_languages
+from control.agents.model import AgentVersion
 from control.agents.outside_hours import CallMoment, adapt_config
 from control.agents.plan_texts import fill_texts
+from control.agents.provider_chain import make_chain
 from control.agents.remote_tools import REMOTE_TOOLS, RESERVED_NAMES
 from control.agents.sent_digits import plan_sent_digits
 from control.agents.speech_config import plan_speech
 from control.agents.variables import PlannedCall
 from control.agents.warm_transfer import WARM_TRANSFER_PLAN
 from control.tools.outside_text import EXPLANATION
-from control.voice.offers import KINDS, VENDOR, Kind, ProviderOffers
+from control.voice.offers import KINDS, ProviderOffers
 from shared.plan import SEND_DIGITS, WARM_TRANSFER, CallPlan, ConsentPlan, ContextPlan, PlanError, ToolPlan, decode_plan
 
-LONGEST_CHAIN: Final = 8
 # For a plan that no call gets, only to see whether there can be one: the values in its texts do not matter.
 ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
 
@@ -67,6 +68,7 @@ def make_plan(
                 "consent": _consent(config, texts["recording.announcement"]),
                 **({"voicemail_message": message} if message else {}),
                 **plan_speech(config.pronunciations, config.keyterms, call.contact),
+                **plan_languages(content, config, offers, texts),
             }
         )
     )
@@ -80,42 +82,6 @@ def _turn(config: AgentConfig) -> dict[str, Any]:
     return {**turn, "barge_in": {"off": False, "polite": True}.get(turn["barge_in"], turn["barge_in"])}
 
 
-def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
-    """The usable providers, first choice first: those that the agent names and the platform's fallback chain, else the
-    defaults; at most eight.
-
-    Options, the later ones winning: the platform's; the workspace's; for voices, the agent's `voices` and,
-    for its voice_provider, voice_config; the choice's own.
-    """
-    providers = []
-    for choice in wanted_chain(content, config, kind, offers):
-        offer = offers.get(choice.provider)
-        if offer is None or offers.find_fault(choice.provider, kind):
-            continue
-        voice = _voice(content, config, choice.provider) if kind == "tts" else {}
-        # Left out where it is the provider's own name: nodes of the version before refuse an unknown field.
-        vendor = {} if offer.vendor == choice.provider else {VENDOR: offer.vendor}
-        options = {**offer.defaults(kind), **voice, **choice.options}
-        # Left out for the same reason.
-        guarded = {"guarded": True} if offer.is_guarded(kind) else {}
-        own_key = {} if offer.uses_platform_key else {"own_key": True}
-        providers.append({"provider": choice.provider, "options": options, **vendor, **guarded, **own_key})
-    return providers[:LONGEST_CHAIN]
-
-
-def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
-    """The chain that the agent asks for, usable or not; the agent's voice_provider is the first of the voices."""
-    named: list[Choice] = getattr(config.speech, kind)
-    names = {choice.provider for choice in named}
-    others = offers.fallbacks(kind) if named else offers.defaults(kind)
-    choices = [*named, *(Choice(provider=name) for name in others if name not in names)]
-    if kind != "tts" or content.voice_provider is None:
-        return choices
-    mine = [choice for choice in choices if choice.provider == content.voice_provider]
-    rest = [choice for choice in choices if choice.provider != content.voice_provider]
-    return [*(mine or [Choice(provider=content.voice_provider)]), *rest]
-
-
 def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
     """The tools as the plan has them: built-in ones by their names, those that control runs in full."""
     remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
@@ -126,11 +92,6 @@ def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
         SEND_DIGITS: plan_sent_digits(is_recorded=config.record_sent_digits),
     }
     return [planned.get(name, name) for name in config.tools]
-
-
-def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:
-    own = content.voice_config if provider == content.voice_provider else {}
-    return {**config.voices.get(provider, {}), **own}
 
 
 def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from control.agents.config import AgentConfig
 from control.agents.facts import announces, fill_placeholders, filled_length
+from control.agents.language_config import FIELD, list_goodbyes
 from control.agents.outside_hours import LONGEST_ADDITION
 from control.agents.variables import BUILT_IN, LONGEST_BUILT_IN
 from shared.errors import Invalid
@@ -36,7 +37,7 @@ LONGEST_TEXTS: Final[Mapping[str, int]] = {
 
 
 def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]:
-    """By the names in LONGEST_TEXTS. Raises TextTooLong."""
+    """By the names in LONGEST_TEXTS, and of further languages. Raises TextTooLong."""
     too_long = find_too_long(config, {name: len(value) for name, value in values.items()})
     if too_long:
         raise TextTooLong(f"plan: {'; '.join(f'agent.{_fault(name)}' for name in too_long)}")
@@ -45,7 +46,7 @@ def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]
 
 def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
     """The texts that are too long when their placeholders are filled. lengths: of the values, in characters."""
-    return [name for name, text in _texts(config).items() if filled_length(text, lengths) > LONGEST_TEXTS[name]]
+    return [name for name, text in _texts(config).items() if filled_length(text, lengths) > _longest(name)]
 
 
 def require_fillable(config: AgentConfig, at: str) -> None:
@@ -77,9 +78,16 @@ def _texts(config: AgentConfig) -> dict[str, str]:
         "voicemail_message": config.voicemail_message,
         "disclosure": config.disclosure,
         "recording.announcement": config.recording.announcement if announces(config) else "",
+        **list_goodbyes(config.additional_languages),
     }
 
 
+def _longest(name: str) -> int:
+    """Characters that a text may have."""
+    is_goodbye = name.startswith(FIELD)
+    return LONGEST_GOODBYE if is_goodbye else LONGEST_TEXTS.get(name, LONGEST_GREETING)
+
+
 def _fault(name: str) -> str:
-    most = LONGEST_TEXTS.get(name, LONGEST_GREETING)
+    most = _longest(name)
     return f"{name}: more than {most:,} characters with its placeholders filled and what goes before or behind it"

@@ -7,9 +7,11 @@ from pydantic import ValidationError
 
 from control.agents.config import AgentConfig
 from control.agents.facts import missing_facts
+from control.agents.language_plan import LANGUAGE_UNSUPPORTED, find_faults
 from control.agents.model import AgentContent, AgentNumber, AgentVersion
 from control.agents.outside_hours import CallMoment
-from control.agents.plan import make_chain, make_plan, wanted_chain
+from control.agents.plan import make_plan
+from control.agents.provider_chain import make_chain, wanted_chain
 from control.agents.remote_tools import RESERVED_NAMES
 from control.agents.tool_names import NAME_RESERVED
 from control.agents.transfers import PARAM, DialScope, find_fault
@@ -49,13 +51,19 @@ def find_reasons(
 
 
 def find_warnings(version: AgentVersion, offers: ProviderOffers) -> list[AgentWarning]:
-    """That no language model would answer (code `rule_based_model`), and each HTTP tool that calls do not get because
-    the platform has one of its name (`tool_name_reserved`). Nothing for an invalid config."""
+    """That no language model would answer (code `rule_based_model`), each HTTP tool that calls do not get because the
+    platform has one of its name (`tool_name_reserved`), and what has become wrong with the languages since they were
+    saved (`language_unsupported`). Nothing for an invalid config."""
     try:
         config = AgentConfig.model_validate(version.content.config)
     except ValidationError:
         return []
-    return [*_model_warnings(version.content, config, offers), *_name_warnings(config)]
+    content = version.content
+    languages = (
+        AgentWarning(LANGUAGE_UNSUPPORTED, f"config.{field}", f"The agent does not follow its callers there: {fault}.")
+        for field, fault in find_faults(content, config, offers)
+    )
+    return [*_model_warnings(content, config, offers), *_name_warnings(config), *languages]
 
 
 def _name_warnings(config: AgentConfig) -> Iterator[AgentWarning]:

@@ -11,6 +11,7 @@ from control.agents import read_agents, read_answering_agent, store, store_templ
 from control.agents.action_checks import require_actions, require_lookup_right
 from control.agents.config import AgentConfig
 from control.agents.documents import require_documents
+from control.agents.language_plan import require_spoken
 from control.agents.lookup import AgentLookup
 from control.agents.merge import merge_patch
 from control.agents.model import (
@@ -24,6 +25,7 @@ from control.agents.model import (
     VoiceAgent,
 )
 from control.agents.ports import NumberAssigner
+from control.agents.pronunciation_check import require_sayable
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.recipients import require_members, stored_recipients
 from control.agents.reported_agents import report_agent
@@ -213,7 +215,10 @@ class Agents:
         provider = base.voice_provider if edit.voice_provider is UNSET else edit.voice_provider
         voice = parse_options(merge_patch(base.voice_config, edit.voice_config or {}), "voice_config")
         content = AgentContent(edit.name or base.name, config.model_dump(), provider, voice)
-        require_known(content, config, await self._offers(db, workspace_id))
+        offers = await self._offers(db, workspace_id)
+        require_known(content, config, offers)
+        require_spoken(content, config, offers)
+        require_sayable(content, config, offers)
         await self._require_recipients(db, workspace_id, config, base)
         await require_tools(db, workspace_id, config, base.config)
         await require_actions(db, workspace_id, config, base.config)

@@ -1,11 +1,13 @@
 """How an agent's words are said, and which words its callers are expected to say."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 
 from control.agents.config_part import ConfigPart
+from shared.ipa import LONGEST_IPA, SIGNS
 from shared.plan import LONGEST_KEYTERM, MOST_PRONUNCIATIONS
 
 MOST_KEYTERMS: Final = 50
@@ -23,22 +25,32 @@ class PronunciationEntry(ConfigPart):
         pattern=r"^\S+$",
         description="The word as it is written, without spaces, in any case.",
     )
+    # Both are left out where they are empty: programs of the version before refuse the one, and an empty other.
     say: str = Field(
-        min_length=1,
+        default="",
         max_length=120,
         pattern=_ONE_LINE,
-        description="What every voice is given in its place: how it sounds, in the letters of the agent's language; up "
-        "to 120 characters.",
+        exclude_if=operator.not_,
+        description="What voices are given in its place: how it sounds, in the letters of the agent's language; up to "
+        "120 characters.",
+    )
+    ipa: str = Field(
+        default="",
+        max_length=LONGEST_IPA,
+        pattern=rf"^[{SIGNS}]*$",
+        exclude_if=operator.not_,
+        description="How it sounds in the International Phonetic Alphabet, such as \u02c8w\u026an; up to 120 signs. "
+        "Voices that take it (Azure's, Google's Chirp 3: HD) are told it in place of `say`, which the others need.",
     )
 
 
 def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEntry]:
-    """Raises ValueError where a word has two pronunciations, or one is blank."""
+    """Raises ValueError where a word has two pronunciations, or none."""
     words = [entry.word.casefold() for entry in entries]
     twice = next((entry.word for entry in entries if words.count(entry.word.casefold()) > 1), None)
     if twice is not None:
         raise ValueError(f"{twice!r} has two pronunciations")
-    blank = next((entry.word for entry in entries if not entry.say.strip()), None)
+    blank = next((entry.word for entry in entries if not (entry.say.strip() or entry.ipa.strip())), None)
     if blank is not None:
         raise ValueError(f"the pronunciation of {blank!r} is blank")
     return entries

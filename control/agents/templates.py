@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from control.agents import store_templates
+from control.agents.language_plan import require_spoken
 from control.agents.model import AgentContent, Template
 from control.agents.validation import parse_config, require_known
 from control.db.keyset import ListPage, PageRequest
@@ -110,7 +111,9 @@ class Templates:
 async def _require_valid(db: Connection, default_config: Mapping[str, Any]) -> None:
     config = parse_config(default_config, "default_config")
     offers = ProviderOffers(await list_catalogue(db))
-    require_known(AgentContent("", {}, None, {}), config, offers, "default_config")
+    content = AgentContent("", {}, None, {})
+    require_known(content, config, offers, "default_config")
+    require_spoken(content, config, offers, "default_config")
 
 
 def _audited(template: Template) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
-from control.agents.config import AgentConfig, Options
+from control.agents.config import AgentConfig
 from control.agents.model import AgentContent
+from control.agents.option_types import Options
 from control.agents.plan_texts import require_fillable
 from control.platform.validation_errors import list_faults, make_invalid
 from control.voice.offers import KINDS, Kind, ProviderOffer, ProviderOffers
@@ -57,6 +58,10 @@ def _unknown(content: AgentContent, config: AgentConfig, offers: ProviderOffers,
             yield from _faults(offers, choice.provider, kind, choice.options, f"{at}.speech.{kind}.{index}")
     for provider, options in config.voices.items():
         yield from _faults(offers, provider, "tts", options, f"{at}.voices.{provider}", name="")
+    for place, language in enumerate(config.additional_languages):
+        for provider, options in language.voices.items():
+            below = f"{at}.additional_languages.{place}.voices.{provider}"
+            yield from _faults(offers, provider, "tts", options, below, name="")
     if content.voice_provider is not None:
         yield from _faults(offers, content.voice_provider, "tts", {}, "voice_provider", name="")
         yield from _faults(offers, content.voice_provider, "tts", content.voice_config, "voice_config", name="")

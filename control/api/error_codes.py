@@ -23,7 +23,8 @@ _AGENT: Final = "404 agent_not_found"
 _AGENT_CONTENT: Final = (
     "409 name_taken, 409 workspace_suspended, 422 provider_unknown, 422 too_long, 422 number_is_own, "
     "422 document_unknown, 422 recipient_not_member, 422 tool_unknown, 422 tool_name_reserved, "
-    "403 lookup_not_allowed, 422 action_unknown, 422 action_arguments_unfit"
+    "403 lookup_not_allowed, 422 action_unknown, 422 action_arguments_unfit, 422 language_unsupported, "
+    "422 ipa_unsupported"
 )
 _AGENT_NUMBER: Final = "409 number_inactive, 409 number_taken, 422 number_not_found"
 _NUMBER: Final = "404 number_not_found"
@@ -62,7 +63,7 @@ _PLACE: Final = (
 )
 _COMMAND: Final = f"{_CALL}, 409 call_not_live, 409 command_refused, 409 outcome_unknown, 503 bus_away, 503 no_answer"
 _TEMPLATE: Final = "404 template_not_found"
-_TEMPLATE_CONFIG: Final = "422 provider_unknown, 422 too_long"
+_TEMPLATE_CONFIG: Final = "422 provider_unknown, 422 too_long, 422 language_unsupported"
 _PROVIDER: Final = "404 provider_not_found"
 _PROVIDER_SETTINGS: Final = (
     "422 address_invalid, 422 key_invalid, 422 key_refused, 422 option_invalid, 422 option_unknown, "

@@ -45,7 +45,8 @@ def make_resumed_plan(
     """The plan of a further media stream. Without a checkpoint nothing is known of the conversation, but there was one:
     the caller is not greeted again. Announcements and a refusal count if either the checkpoint or the record knows of
     them: the one may be older than the other."""
-    agent = msgspec.structs.replace(plan.agent, greeting=_first_words(plan.agent.language, policy, call.returned))
+    language = (checkpoint.language if checkpoint else "") or plan.agent.language
+    agent = msgspec.structs.replace(plan.agent, greeting=_first_words(language, policy, call.returned))
     if len(call.transfer_failures) >= MOST_RETURNS:
         agent = msgspec.structs.replace(agent, fallback_number="")
     if checkpoint is None:
@@ -59,6 +60,7 @@ def make_resumed_plan(
         announced=tuple(dict.fromkeys((*(checkpoint.announced if checkpoint else ()), *call.announced))),
         recording_refused=call.recording_refused or (checkpoint is not None and checkpoint.recording_refused),
         transfer_failure=call.returned,
+        language=checkpoint.language if checkpoint else "",
     )
     return msgspec.structs.replace(plan, agent=agent, leg=leg, resume=resume)
 

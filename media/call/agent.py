@@ -128,14 +128,14 @@ class Agent:
         """Speaks a fixed text; with `in_transcript=False` the model will not know of it. Returns its utterance."""
         return self._begin(Utterance(turn, interruptible=interruptible), text, None, in_transcript=in_transcript)
 
-    def prepare(self, text: str, turns: CallerTurns) -> None:
+    def prepare(self, text: str, turns: CallerTurns, language: str) -> None:
         """Lets the model answer as if the caller's turn were over with this text. Nothing of it is heard, in the
-        transcript or done, until `answer` asks the model the same."""
+        transcript or done, until `answer` asks the model the same. language: of the answer (BCP 47)."""
         self._drop_prepared()
         if self._closed or self._reply is not None:
             return
         services = self._services
-        request = services.request(turns.preview(text, services.context.describe_now()))
+        request = services.request(turns.preview(text, services.context.describe_now(language)), language)
         services.usage.llm_requests += 1
         self._prepared = PreparedAnswer(services.llm, services.tts, request)
         self._tasks.add(self._prepared.task)

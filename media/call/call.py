@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from media.call.call_language import CallLanguage
 from media.call.call_recording import CallRecording
 from media.call.clock import CallClock
 from media.call.components import CallComponents
@@ -100,6 +101,11 @@ class Call:
         """How long no caller audio has come."""
         return self._inbound.paused_ms(self._clock.now())
 
+    @property
+    def language(self) -> CallLanguage:
+        """The language that the call is in."""
+        return self._conversation.language
+
     def record_event(self, event: events.Event) -> None:
         """Emits an event of this call that was noticed outside of it."""
         self._emitter.emit(event)
@@ -114,6 +120,7 @@ class Call:
             round(now),
             self._conversation.announcements.heard,
             self._consent.is_refused,
+            "" if self.language.is_main else self.language.tag,
         )
 
     def say(self, text: str) -> None:

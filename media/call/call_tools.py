@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
+from media.call.call_language import CallLanguage
 from media.call.transcript import ToolResult, Transcript
 from media.providers.ports import NOT_ENDED_RESULT, ToolSpec
+from media.tools.fillers import first_filler
 from media.tools.runner import CANCELLED_RESULT, ToolOutcome, ToolRun, ToolRunner
 from media.tools.tool import Tool
 from media.tools.warm_transfer import transfer_failed_result
@@ -84,9 +86,12 @@ class CallTools:
     specs: the descriptions for the model.
     """
 
-    def __init__(self, tools: Mapping[str, Tool], runner: ToolRunner, listener: ToolListener) -> None:
+    def __init__(
+        self, tools: Mapping[str, Tool], runner: ToolRunner, listener: ToolListener, language: CallLanguage
+    ) -> None:
+        """language: of fillers."""
         self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in tools.values())
-        self._tools, self._runner, self._listener = tools, runner, listener
+        self._tools, self._runner, self._listener, self._language = tools, runner, listener, language
         self._sequences: dict[ToolSequence, asyncio.Task[None]] = {}
         self._news: list[ToolResult] = []
         self._is_closing = False
@@ -105,12 +110,17 @@ class CallTools:
     def filler(self) -> str:
         """What the tool that runs wants said while the caller waits; empty: nothing."""
         runs = (sequence.current for sequence in self._sequences if sequence.current is not None)
-        return next((run.tool.filler for run in runs if run.tool.filler), "")
+        return next((filler for run in runs if (filler := self._filler_of(run.tool))), "")
+
+    def _filler_of(self, tool: Tool) -> str:
+        """Its own words are in the agent's main language: in another one the usual ones take their place."""
+        is_said = bool(tool.filler) and not self._language.is_main
+        return first_filler(self._language.tag) if is_said else tool.filler
 
     def last_words(self, results: Iterable[ToolResult], goodbye: str) -> str:
         """What is said before the end of the call where the model has said nothing."""
         tools = (self._tools.get(result.call.name) for result in results)
-        return next((tool.filler for tool in tools if tool and tool.filler), goodbye)
+        return next((filler for tool in tools if tool and (filler := self._filler_of(tool))), goodbye)
 
     def start(self, results: Sequence[ToolResult], turn: int) -> ToolSequence:
         """Runs the tools of an answer, one after another in the model's order."""

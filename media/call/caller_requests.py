@@ -1,14 +1,14 @@
 """What a caller may ask for at any time, whatever the model would answer: a person, and not to be recorded or called
 again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from media.call.announcements import Announcements
-from media.call.phrases import phrases_in
+from media.call.call_language import CallLanguage
 from media.call.recording_consent import RecordingConsent
 from media.call.request_languages import patterns_for
-from media.call.request_patterns import is_question, plain_text, split_sentences
+from media.call.request_patterns import RequestPatterns, is_question, plain_text, split_sentences
 from media.call.termination import CallTermination
 from media.call.utterance import Utterance
 from media.turn.endpoint import ExpectedReply, expected_reply
@@ -39,17 +39,29 @@ class CallerRequests:
         consent: RecordingConsent,
         announcements: Announcements,
         termination: CallTermination,
+        language: CallLanguage,
         emit: Callable[[Event], None],
     ) -> None:
         self._consent, self._announcements, self._termination = consent, announcements, termination
         self._emit, self.has_opted_out = emit, False
         self._number = plan.agent.fallback_number
-        self._phrases, self._patterns = phrases_in(plan.agent.language), patterns_for(plan.agent.language)
+        self._language = language
         refusal = plan.consent
         self._refusal_key = refusal.refusal_key if refusal is not None else ""
         words = map(self._plain, refusal.refusal_words) if refusal is not None else ()
         self._refusals = [one for one in words if one]
         self._agent_said = ""
+
+    @property
+    def _patterns(self) -> RequestPatterns | None:
+        return patterns_for(self._language.tag)
+
+    @property
+    def _all_patterns(self) -> Sequence[RequestPatterns]:
+        """Of all languages that the call may be in, the present one first: who asks for something in another one is
+        understood before the call has followed."""
+        found = map(patterns_for, (self._language.tag, *self._language.others))
+        return [patterns for patterns in found if patterns is not None]
 
     @property
     def has_ended_call(self) -> bool:
@@ -110,7 +122,7 @@ class CallerRequests:
         if not self._consent.refuse(now, by):
             return ""
         self._announcements.drop("recording")
-        return self._phrases.not_recorded
+        return self._language.phrases.not_recorded
 
     def _opt_out(self, now: float) -> str:
         """Said once: who repeats it is answered by the model."""
@@ -118,24 +130,24 @@ class CallerRequests:
             return ""
         self.has_opted_out = True
         self._emit(CallerOptedOut(round(now), "words"))
-        return self._phrases.opted_out
+        return self._language.phrases.opted_out
 
     def _put_through(self) -> str:
         self._termination.transfer(self._number, after_speech=True, detail=ASKED_FOR_PERSON)
-        self._termination.unsaid_words = self._phrases.putting_through
-        return self._phrases.putting_through
+        self._termination.unsaid_words = self._language.phrases.putting_through
+        return self._language.phrases.putting_through
 
     def _refuses(self, sentences: list[str]) -> bool:
         return any(self._rest_of_refusal(one) is not None for one in sentences)
 
     def _opts_out(self, sentences: list[str]) -> bool:
-        return self._patterns is not None and any(map(self._patterns.opts_out, sentences))
+        return any(patterns.opts_out(one) for patterns in self._all_patterns for one in sentences)
 
     def _asks_for_person(self, sentences: list[str]) -> bool:
-        if self._patterns is None:
-            return False
         is_answer = self._may_be_answer()
-        return any(self._patterns.asks_for_person(one, is_answer=is_answer) for one in sentences)
+        return any(
+            patterns.asks_for_person(one, is_answer=is_answer) for patterns in self._all_patterns for one in sentences
+        )
 
     def _may_be_answer(self) -> bool:
         return self._patterns is not None and self._patterns.is_answerable(self._agent_said)
@@ -149,8 +161,9 @@ class CallerRequests:
 
     def _rest_of_refusal(self, sentence: str) -> str | None:
         """The words besides a refusal in a sentence; None if it refuses nothing."""
-        if self._patterns is not None and (rest := self._patterns.find_refusal(sentence)) is not None:
-            return rest
+        for patterns in self._all_patterns:
+            if (rest := patterns.find_refusal(sentence)) is not None:
+                return rest
         plain = self._plain(sentence)
         for words in self._refusals:
             is_short = len(words.split()) <= SHORT_REFUSAL

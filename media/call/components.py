@@ -29,7 +29,7 @@ class CallComponents:
     ended and is about to be answered. on_prepared_over: called with whether an answer that was asked for before the
     turn's end is used, or dropped. remote_tools: runs the tools of control; None where there is no control. phrases:
     audio of fixed sentences, shared with other calls; None: nothing is said from it, so that no filler comes before a
-    late answer.
+    late answer. on_language_switched: called with the language (BCP 47) that the call goes on in.
     """
 
     plan: CallPlan
@@ -51,3 +51,4 @@ class CallComponents:
     on_prepared_over: Callable[[bool], None] = lambda is_used: None
     remote_tools: RemoteTools | None = None
     phrases: PhraseAudioCache | None = None
+    on_language_switched: Callable[[str], None] = lambda language: None

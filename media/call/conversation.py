@@ -6,6 +6,7 @@ from media.call.agent import Agent
 from media.call.agent_overlap import AgentOverlap
 from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
+from media.call.call_language import plan_language
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
@@ -14,10 +15,10 @@ from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
 from media.call.floor_evidence import FloorEvidence
 from media.call.keypad import Keypad
+from media.call.language_switch import LanguageSwitch
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
-from media.call.phrases import phrases_in
 from media.call.plan_tools import make_call_tools
 from media.call.plan_turns import make_turn_rules
 from media.call.playback import Playback
@@ -54,21 +55,19 @@ class Conversation:
         usage: UsageTotals,
         consent: RecordingConsent,
     ) -> None:
-        plan = components.plan
-        self._components, self._clock, self._playback = components, clock, playback
-        self._termination, self._emit = termination, components.emitter.emit
-        self.keypad = Keypad(components.stream, clock.now, self._emit, consent.set_paused, plan.agent.language)
-        self._phrases = phrases_in(plan.agent.language)
-        late = LateFiller(plan.limits, plan.agent.language)
-        self._failures = FailurePolicy(plan.agent, termination)
-        self._phrase_audio = make_phrase_audio(components, self._failures.order_sentences(late.sentences))
-        self.floor = Floor(make_turn_rules(plan.turn, plan.agent.language), clock.now, components.completeness)
-        self._evidence = FloorEvidence(components, self.floor, clock, self.apply)
+        self._components, self._clock, self._playback, plan = components, clock, playback, components.plan
+        self._termination, self._emit, language = termination, components.emitter.emit, plan_language(plan)
+        self.keypad = Keypad(components.stream, clock.now, self._emit, consent.set_paused, language)
+        late = LateFiller(plan.limits, language)
+        self._failures = FailurePolicy(plan.agent, language, termination)
+        self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
+        self.floor = Floor(make_turn_rules(plan.turn, language.tag), clock.now, components.completeness)
+        self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
-        self._tools = make_call_tools(components, termination, self.keypad, clock.now, self)
+        self._tools = make_call_tools(components, termination, self.keypad, clock.now, self, language)
         self.announcements = Announcements(plan, consent, self._emit, clock.now())
-        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools, self._emit)
+        self._pending = PendingSpeech(plan, self.announcements, consent, termination, self._tools, language, self._emit)
         services = make_reply_services(
             components,
             clock,
@@ -77,13 +76,16 @@ class Conversation:
             tools=self._tools,
             usage=usage,
             phrases=self._phrase_audio,
+            language=language,
             on_audio_sent=lambda: self._agent.on_audio_sent(),
         )
         self._agent = Agent(services, self)
         self._overlap = AgentOverlap(self._agent, self.turns, components.track, clock, self._emit)
-        self.recogniser = CallRecogniser(components.stt, plan.agent.language, self._on_recognised)
+        self.recogniser = CallRecogniser(components.stt, language.tag, self._on_recognised)
+        self.language = language
+        self._switch = LanguageSwitch(components, language, self.floor, self.recogniser, self.turns, clock)
         call = ObservedCall(clock, components.track, self.floor, self._agent, self._tools, self.recogniser, playback)
-        self._silence = SilenceMonitor(plan, call, late)
+        self._silence = SilenceMonitor(plan, call, late, language)
         self._speech = FixedSpeech(
             agent=self._agent,
             announcements=self.announcements,
@@ -171,8 +173,8 @@ class Conversation:
 
     def end(self, reason: events.EndReason) -> None:
         """Ends the call after a goodbye; if a goodbye is under way already, that one is enough."""
-        goodbye = self._components.plan.agent.goodbye
-        self._speech.end(reason, f"{self._phrases.must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
+        goodbye, must_end = self.language.goodbye, self.language.phrases.must_end
+        self._speech.end(reason, f"{must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
 
     # --- from the agent ---
 
@@ -211,7 +213,7 @@ class Conversation:
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
-            return self._speech.say(FixedText(self._phrases.say_again))
+            return self._speech.say(FixedText(self.language.phrases.say_again))
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
@@ -248,7 +250,7 @@ class Conversation:
                     self._evidence.paused(token)
                 case floor_decisions.PrepareAnswer(text=text) if self._pending.is_for_model(text):
                     if not self.keypad.received.is_collecting:
-                        self._agent.prepare(text, self.turns)
+                        self._agent.prepare(text, self.turns, self._switch.preview(text))
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
                     self._answer(decision.text, ended, due, self._clock.now())
@@ -289,7 +291,7 @@ class Conversation:
         self.announcements.callee_spoke()
         self.recogniser.keep_turn(self.floor.turn)
         if not self._termination.reason and (interrupted or self._silence.take_unclear_speech(self._pending)):
-            self._speech.say(FixedText(self._phrases.not_understood))
+            self._speech.say(FixedText(self.language.phrases.not_understood))
 
     # --- what the agent says ---
 
@@ -299,6 +301,7 @@ class Conversation:
             return
         if not self.turns.take(text, ended, self._clock.at_audio, self.recogniser.timed_words):
             return self._reply(None)  # the answer that the sounds have cut off
+        self._switch.turn_ended(text, is_opening=self._pending.is_opening)
         self._components.on_turn_taken()
         if reply := self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
@@ -350,7 +353,7 @@ class Conversation:
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         self._pending.began(utterance)
-        asked = read_question(utterance.text.strip(), self._components.plan.agent.language)
+        asked = read_question(utterance.text.strip(), self.language.tag)
         now, is_last, dictated = self._clock.audio_ms, bool(self._termination.reason), asked.dictated
         said = self.floor.agent_speaking(now, asked.expect, asked.asks, ends_ms, dictated=dictated, is_last=is_last)
         self.apply(said)
@@ -359,7 +362,7 @@ class Conversation:
         if not isinstance(event, SpeechToTextFailed):
             self._evidence.take(event)
         elif not self._termination.reason:
-            self._speech.give_up(self._phrases.cannot_hear, event.error.provider, can_speak=True)
+            self._speech.give_up(self.language.phrases.cannot_hear, event.error.provider, can_speak=True)
 
     # --- limits ---
 
@@ -368,7 +371,9 @@ class Conversation:
             case Alarm.NUDGE if not self._pending.has_announcements:
                 self._emit(events.CallNudged(round(self._clock.now())))
                 is_greeting = self._pending.is_greeting_due
-                self._speech.say(self._pending.take_greeting() if is_greeting else FixedText(self._phrases.nudge))
+                self._speech.say(
+                    self._pending.take_greeting() if is_greeting else FixedText(self.language.phrases.nudge)
+                )
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY | Alarm.NO_SOUND:
@@ -388,8 +393,8 @@ class Conversation:
         if self._termination.reason:
             self._termination.agent_finished()
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):
-            self._speech.give_up(self._phrases.closing, provider, can_speak=not is_voice_failing)
+            self._speech.give_up(self.language.phrases.closing, provider, can_speak=not is_voice_failing)
         elif self._pending.has_announcements:
             self._speak_pending()
         else:
-            self._speech.say(FixedText(self._phrases.apology))
+            self._speech.say(FixedText(self.language.phrases.apology))

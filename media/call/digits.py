@@ -77,11 +77,13 @@ class DigitCollector:
     """
 
     def __init__(
-        self, on_collecting: Callable[[bool], None] = lambda is_collecting: None, phrases: Phrases | None = None
+        self,
+        on_collecting: Callable[[bool], None] = lambda is_collecting: None,
+        phrases: Callable[[], Phrases] = lambda: phrases_in("en"),
     ) -> None:
-        """on_collecting: called when a tool begins to wait for digits, and when none does any more. phrases: of the
-        agent's language; None: English."""
-        self._on_collecting, self._phrases = on_collecting, phrases or phrases_in("en")
+        """on_collecting: called when a tool begins to wait for digits, and when none does any more. phrases: returns
+        those of the call's language."""
+        self._on_collecting, self._phrases = on_collecting, phrases
         self._keys = ""
         self._pressed_at = -math.inf
         self._since_others = math.inf
@@ -232,9 +234,9 @@ class DigitCollector:
     def _put_question(self, collection: _Collection, now: float) -> None:
         """Asks whether the digits are right; the second time with how to answer."""
         kind = DictationKind(collection.request.kind or "code")
-        words = self._phrases.confirm_digits.format(digits=speak_groups(collection.unconfirmed, kind))
+        words = self._phrases().confirm_digits.format(digits=speak_groups(collection.unconfirmed, kind))
         if collection.questions:
-            words = f"{words} {self._phrases.yes_or_no}"
+            words = f"{words} {self._phrases().yes_or_no}"
         collection.prompt, collection.answerable_at = DigitPrompt(words, is_secret=True), math.inf
         collection.deadline = now + collection.request.first_ms
 
@@ -294,9 +296,9 @@ class DigitCollector:
         if collection.tries >= request.tries:
             return self._finish(collection, keys, "too_few" if keys else "nothing")
         words = request.retry_prompts[collection.tries - 1 : collection.tries] or request.retry_prompts[-1:]
-        prompt = words[0] if words else self._phrases.not_understood
+        prompt = words[0] if words else self._phrases().not_understood
         if request.spoken and collection.tries >= FAILURES_BEFORE_KEYPAD:
-            prompt = f"{prompt} {self._phrases.use_keypad}"
+            prompt = f"{prompt} {self._phrases().use_keypad}"
         collection.tries += 1
         collection.prompt = DigitPrompt(prompt)
         collection.deadline = now + request.first_ms

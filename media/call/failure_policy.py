@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from media.call.phrases import phrases_in
+from media.call.call_language import CallLanguage
 from media.call.termination import CallTermination
 from media.call.utterance import Utterance
 from shared.plan import AgentPlan
@@ -18,16 +18,16 @@ class FailurePolicy:
     """Counts the replies that failed in a row. Fixed texts that were heard, such as the apology, don't end the row:
     only an answer shows that the agent works."""
 
-    def __init__(self, agent: AgentPlan, termination: CallTermination) -> None:
-        self._number = agent.fallback_number
-        self._phrases = phrases_in(agent.language)
+    def __init__(self, agent: AgentPlan, language: CallLanguage, termination: CallTermination) -> None:
+        self._number, self._language = agent.fallback_number, language
         self._termination = termination
         self._count = 0
 
     def order_sentences(self, fillers: Sequence[str]) -> tuple[str, ...]:
         """The fixed sentences that a call should have at hand, those that are needed first at the beginning."""
-        last = self._phrases.connecting if self._number else self._phrases.closing
-        return (fillers[0], self._phrases.apology, last, *fillers[1:])
+        phrases = self._language.phrases
+        last = phrases.connecting if self._number else phrases.closing
+        return (fillers[0], phrases.apology, last, *fillers[1:])
 
     def answered(self) -> None:
         """The caller heard an answer of the model, or interrupted it."""
@@ -47,7 +47,7 @@ class FailurePolicy:
         """Begins the end of the call, after words that are returned: a transfer if there is a number for it. words:
         those for the end of the call."""
         if self._number:
-            words = self._phrases.connecting
+            words = self._language.phrases.connecting
             detail = f"provider_error: {provider}" if provider else "provider_error"
             self._termination.transfer(self._number, after_speech=True, detail=detail)
         else:

@@ -6,6 +6,7 @@ floor takes them while it still waits, and passes them over afterwards.
 
 from collections.abc import Callable
 
+from media.call.call_language import CallLanguage
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.providers.ports import RecognisedText, TurnSignal
@@ -15,13 +16,18 @@ from media.turn.floor import Floor
 
 
 class FloorEvidence:
-    """Of one call. apply: carries out what the floor decides."""
+    """Of one call. language: told of what recognisers tell of it. apply: carries out what the floor decides."""
 
     def __init__(
-        self, components: CallComponents, floor: Floor, clock: CallClock, apply: Callable[[Decisions], None]
+        self,
+        components: CallComponents,
+        floor: Floor,
+        language: CallLanguage,
+        clock: CallClock,
+        apply: Callable[[Decisions], None],
     ) -> None:
         self._hints, self._second_judge = components.hints, components.second_judge
-        self._floor, self._clock = floor, clock
+        self._floor, self._language, self._clock = floor, language, clock
         self._apply: Callable[[Decisions], None] | None = apply  # None once the call is over
         self._token = 0
         self._asked: tuple[int, str] = (0, "")
@@ -34,6 +40,8 @@ class FloorEvidence:
         if isinstance(event, TurnSignal):
             finished = GOES_ON if event.resumed else event.finished
             return self._apply(self._floor.turn_signal(now, event.text, finished))
+        if event.final:
+            self._language.heard(self._floor.turn, event.language)
         self._apply(self._floor.transcript(now, event.text, event.final, event.token))
         self._ask_second_judge()
 
@@ -48,6 +56,7 @@ class FloorEvidence:
         """The call is over: the floor is told nothing more, because the words are reported as the last ones. Forgets
         the call, which refers to this."""
         self._apply = None
+        self._language.close()
 
     def _ask_second_judge(self) -> None:
         """The words may be new: asks once about each text of a pause that the second judge could decide."""

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from media.call.call_language import CallLanguage
 from media.call.digits import DigitCollector
 from media.call.media_stream import MediaStream
-from media.call.phrases import phrases_in
 from media.call.sent_keys import SentKeys
 from media.call.utterance import Utterance
 from media.tools.collected_digits import CollectedDigits, DigitRequest
@@ -26,11 +26,11 @@ class Keypad:
         now: Callable[[], float],
         emit: Callable[[Event], None],
         set_paused: Callable[[bool, float], None],
-        language: str,
+        language: CallLanguage,
     ) -> None:
         """now: the call's clock in ms. set_paused: pauses the recording, or ends the pause. language: of prompts."""
         self._now, self._emit, self._set_paused = now, emit, set_paused
-        self.received = DigitCollector(self._pause_recording, phrases_in(language))
+        self.received = DigitCollector(self._pause_recording, lambda: language.phrases)
         self.sent = SentKeys(stream, now, emit, self._pause_recording)
 
     async def collect(self, request: DigitRequest) -> CollectedDigits:

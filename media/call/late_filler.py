@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Final
 
+from media.call.call_language import CallLanguage
 from media.tools.fillers import late_fillers
 from shared.plan import LimitsPlan
 
@@ -18,11 +19,11 @@ MOST_PATIENCE_MS: Final = 800.0
 class LateFiller:
     """The fillers of one call, none twice in a row."""
 
-    def __init__(self, limits: LimitsPlan, language: str) -> None:
+    def __init__(self, limits: LimitsPlan, language: CallLanguage) -> None:
         """A filler comes after half of the agent's limit of silence at the latest."""
         self._after_ms = limits.filler_s * 1000
         self._longest_ms = limits.reply_s * 1000 / 2 if limits.reply_s else float("inf")
-        self._first, self._more = late_fillers(language)
+        self._language = language
         self._waits = 0  # those in which a filler was said
         self._count = 0  # fillers of this wait
         self._usual: deque[float] = deque(maxlen=USUAL_OF)
@@ -30,15 +31,17 @@ class LateFiller:
     @property
     def sentences(self) -> tuple[str, ...]:
         """All that may be said; the first one first."""
-        return (*self._first, *self._more)
+        first, more = late_fillers(self._language.tag)
+        return (*first, *more)
 
     def choose(self, silent_ms: float) -> str:
         """What to say after so much silence in which an answer is due; "" while it is short."""
         if not self._after_ms or silent_ms < self._limit_ms():
             return ""
-        if self._count == 0 or not self._more:
-            return self._first[(self._waits + self._count) % len(self._first)]
-        return self._more[(self._count - 1) % len(self._more)]
+        first, more = late_fillers(self._language.tag)
+        if self._count == 0 or not more:
+            return first[(self._waits + self._count) % len(first)]
+        return more[(self._count - 1) % len(more)]
 
     def said(self) -> None:
         """What was chosen is said."""

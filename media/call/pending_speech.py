@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from media.call.announcements import Announcements
+from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools
 from media.call.caller_requests import CallerRequests
 from media.call.recording_consent import RecordingConsent
@@ -38,11 +39,12 @@ class PendingSpeech:
         consent: RecordingConsent,
         termination: CallTermination,
         tools: CallTools,
+        language: CallLanguage,
         emit: Callable[[Event], None],
     ) -> None:
         """tools: which may have results that the caller does not know yet."""
         self._announcements, self._tools = announcements, tools
-        self._requests = CallerRequests(plan, consent, announcements, termination, emit)
+        self._requests = CallerRequests(plan, consent, announcements, termination, language, emit)
         self._greeting = plan.agent.greeting
         self._waits_for_caller = plan.resume is None and plan.first_message == "wait_for_caller"
         self._interruptible = plan.greeting_interruptible or plan.resume is not None

@@ -82,10 +82,16 @@ class PhraseAudio:
         sentences: Sequence[str] = (),
         pronunciations: Sequence[Pronunciation] = (),
     ) -> None:
-        self._cache, self._tts, self._language = cache, tts, language
+        self._cache, self._tts = cache, tts
         self._voices = hashlib.sha256(msgspec.json.encode((voices, pronunciations))).digest()  # options may hold a key
-        self._missing = [self._key(text) for text in dict.fromkeys(sentences)]
+        self._missing: list[SentenceKey] = []
         self._task: asyncio.Task[None] | None = None
+        self.set_language(language, sentences)
+
+    def set_language(self, language: str, sentences: Sequence[str]) -> None:
+        """The call is in this language from now on. sentences: those of it to have at hand."""
+        self._language = language
+        self._missing = [self._key(text) for text in dict.fromkeys(sentences)]
 
     def find(self, text: str | None) -> SpeechChunk | None:
         """The audio of a text; None if it is not at hand."""

@@ -15,6 +15,7 @@ class Phrases:
     a transfer because providers failed. closing: before the end of the call because providers failed.
     putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
     opted_out: the person on the phone asked not to be called again.
+    goodbye: the agent's last words where it has none of its own in this language.
     must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit. use_keypad:
     after digits were not understood twice. confirm_digits: reads digits back. yes_or_no: how that is answered.
     """
@@ -29,6 +30,7 @@ class Phrases:
     putting_through: str
     not_recorded: str
     opted_out: str
+    goodbye: str
     must_end: str
     use_keypad: str
     confirm_digits: str
@@ -47,6 +49,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="I'll put you through to a colleague.",
         not_recorded="All right, this call is not recorded.",
         opted_out="All right. I've noted that you don't want to be called again.",
+        goodbye="Goodbye.",
         must_end="I'm sorry, I have to end our call now. Please call again later.",
         use_keypad="You can also type it on your phone's keypad.",
         confirm_digits="I have {digits}. Is that right?",
@@ -63,6 +66,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="Ich verbinde Sie mit einem Kollegen.",
         not_recorded="In Ordnung, dieses Gespräch wird nicht aufgezeichnet.",
         opted_out="In Ordnung. Ich habe vermerkt, dass Sie nicht mehr angerufen werden möchten.",
+        goodbye="Auf Wiederhören.",
         must_end="Leider muss ich unser Gespräch jetzt beenden. Bitte rufen Sie später noch einmal an.",
         use_keypad="Sie können die Ziffern auch auf den Tasten Ihres Telefons eingeben.",
         confirm_digits="Ich habe {digits}. Ist das richtig?",
@@ -79,6 +83,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="Le paso con un compañero.",
         not_recorded="De acuerdo, esta llamada no se graba.",
         opted_out="De acuerdo. He anotado que no desea recibir más llamadas.",
+        goodbye="Adiós.",
         must_end="Lo siento, tengo que terminar la llamada ahora. Por favor, vuelva a llamar más tarde.",
         use_keypad="También puede marcar las cifras en el teclado de su teléfono.",
         confirm_digits="Tengo {digits}. ¿Es correcto?",
@@ -95,6 +100,7 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
         putting_through="Je vous passe un collègue.",
         not_recorded="D'accord, cet appel n'est pas enregistré.",
         opted_out="D'accord. J'ai noté que vous ne souhaitez plus être appelé.",
+        goodbye="Au revoir.",
         must_end="Désolé, je dois mettre fin à notre appel maintenant. Merci de rappeler plus tard.",
         use_keypad="Vous pouvez aussi taper les chiffres sur le clavier de votre téléphone.",
         confirm_digits="J'ai noté {digits}. C'est bien ça ?",
@@ -103,9 +109,14 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
 }
 
 
+def has_phrases(language: str) -> bool:
+    """Whether there are sentences in this language."""
+    return language.partition("-")[0].lower() in _PHRASES
+
+
 def phrase_language(language: str) -> str:
     """The language in which `phrases_in` has its texts."""
-    return language if language.partition("-")[0].lower() in _PHRASES else "en"
+    return language if has_phrases(language) else "en"
 
 
 def phrases_in(language: str) -> Phrases:

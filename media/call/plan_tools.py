@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools, ToolListener
 from media.call.components import CallComponents
 from media.call.keypad import Keypad
@@ -23,11 +24,12 @@ def make_call_tools(
     keypad: Keypad,
     clock: Callable[[], float],
     listener: ToolListener,
+    language: CallLanguage,
 ) -> CallTools:
     """Makes the tools of a call and what runs them."""
     call_id, remote = components.emitter.call_id, components.remote_tools
     tools = make_tools(components.plan, termination, keypad, remote=remote, call_id=call_id)
-    return CallTools(tools, ToolRunner(tools, call_id, clock, components.emitter.emit), listener)
+    return CallTools(tools, ToolRunner(tools, call_id, clock, components.emitter.emit), listener, language)
 
 
 def make_tools(

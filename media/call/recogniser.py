@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import (
+    LanguageFollower,
     ProviderError,
     RecognisedText,
     SpeechToText,
@@ -73,6 +74,12 @@ class CallRecogniser:
         closed."""
         self._opening = asyncio.create_task(self._open())
         self._opening.add_done_callback(self._report_crash)
+
+    def set_language(self, language: str) -> None:
+        """The caller speaks this language (BCP 47) from now on."""
+        self._language = language
+        if isinstance(self._session, LanguageFollower):
+            self._session.set_language(language)
 
     def push(self, ulaw: bytes) -> None:
         """Takes caller audio (mu-law, 8 kHz), on the frame path."""

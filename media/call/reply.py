@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.call.call_tools import ToolSequence
-from media.call.phrases import phrases_in
 from media.call.prepared_answer import PreparedAnswer
 from media.call.reply_services import ReplyServices
 from media.call.sentences import SentenceSplitter
@@ -162,14 +161,14 @@ class Reply:
                     yield piece
             if sequence.can_end_reply:
                 if sequence.ends_call and not self.utterance.text.strip():
-                    words = self.services.tools.last_words(sequence.results, self.services.goodbye)
+                    words = self.services.tools.last_words(sequence.results, self.services.spoken.goodbye)
                     yield self._add_words(self._new_part(), words)
                 self._unanswered = ()
                 return
         self._unanswered = ()
         if not part.text.strip() and not self._concluded:
             # The caller must not wait for an answer that isn't coming.
-            yield self._add_words(self._new_part(), phrases_in(self.services.language).say_again)
+            yield self._add_words(self._new_part(), self.services.spoken.phrases.say_again)
 
     async def _request(self, part: _Part, calls: list[ToolCall]) -> AsyncGenerator[str, None]:
         """Makes one request to the model: yields its words in speakable pieces, appends its tool calls to `calls`."""

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools
 from media.call.clock import CallClock
 from media.call.components import CallComponents
+from media.call.failure_policy import FailurePolicy
+from media.call.late_filler import LateFiller
 from media.call.model_context import ModelContext
 from media.call.phrase_audio import PhraseAudio
 from media.call.playback import Playback
@@ -18,8 +21,8 @@ from shared.events import Event
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
     """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
-    system prompt. clock: ms on the call's clock. on_audio_sent: called whenever audio was sent. on_prepared_over: as in
-    `CallComponents`."""
+    system prompt. spoken: the call's language. clock: ms on the call's clock. on_audio_sent: called whenever audio was
+    sent. on_prepared_over: as in `CallComponents`."""
 
     llm: LanguageModel
     tts: TextToSpeech
@@ -30,25 +33,29 @@ class ReplyServices:
     usage: UsageTotals
     system: str
     context: ModelContext
-    language: str
-    goodbye: str
+    spoken: CallLanguage
     clock: Callable[[], float]
     emit: Callable[[Event], None]
     on_audio_sent: Callable[[], None]
     on_prepared_over: Callable[[bool], None] = lambda is_used: None
 
+    @property
+    def language(self) -> str:
+        """In which language (BCP 47) is spoken now."""
+        return self.spoken.tag
+
     def current_request(self) -> ChatRequest:
         """What the model is asked now."""
-        self.transcript.add_note(self.context.describe_now())
-        return self.request(self.transcript.messages())
+        self.transcript.add_note(self.context.describe_now(self.language))
+        return self.request(self.transcript.messages(), self.language)
 
-    def request(self, messages: list[Message]) -> ChatRequest:
-        """What the model is asked after these messages."""
+    def request(self, messages: list[Message], language: str) -> ChatRequest:
+        """What the model is asked after these messages. language: of the answer."""
         return ChatRequest(
             system=self.system,
             messages=_with_prompt(messages),
             tools=self.tools.specs,
-            language=self.language,
+            language=language,
             call_note=self.context.describe_call(),
         )
 
@@ -62,6 +69,7 @@ def make_reply_services(
     tools: CallTools,
     usage: UsageTotals,
     phrases: PhraseAudio,
+    language: CallLanguage,
     on_audio_sent: Callable[[], None],
 ) -> ReplyServices:
     """on_audio_sent: called whenever audio of a reply was sent."""
@@ -75,9 +83,8 @@ def make_reply_services(
         tools=tools,
         usage=usage,
         system=plan.agent.prompt,
-        context=ModelContext(plan.context, components.wall_clock),
-        language=plan.agent.language,
-        goodbye=plan.agent.goodbye,
+        context=ModelContext(plan.context, components.wall_clock, language.tags),
+        spoken=language,
         clock=clock.now,
         emit=components.emitter.emit,
         on_audio_sent=on_audio_sent,
@@ -85,12 +92,20 @@ def make_reply_services(
     )
 
 
-def make_phrase_audio(components: CallComponents, sentences: Sequence[str]) -> PhraseAudio:
-    """sentences: to have at hand, the first one first."""
+def make_phrase_audio(
+    components: CallComponents, language: CallLanguage, failures: FailurePolicy, late: LateFiller
+) -> PhraseAudio:
+    """failures, late: which sentences are to be at hand."""
+
+    def sentences() -> Sequence[str]:
+        return failures.order_sentences(late.sentences)
+
     plan = components.plan
-    return PhraseAudio(
-        components.phrases, components.tts, plan.tts, plan.agent.language, sentences, plan.speech.pronunciations
-    )
+    voices = [*plan.tts, *(one for language in plan.languages for one in language.tts)]
+    pronunciations = plan.speech.pronunciations
+    made = PhraseAudio(components.phrases, components.tts, voices, language.tag, sentences(), pronunciations)
+    language.follow(lambda tag: made.set_language(tag, sentences()))
+    return made
 
 
 def _with_prompt(messages: list[Message]) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from media.call.call_language import CallLanguage
 from media.tools.fillers import more_fillers
 from shared.plan import LimitsPlan
 
@@ -16,11 +17,11 @@ class SilenceFiller:
     silent_since: the last sound of either side.
     """
 
-    def __init__(self, limits: LimitsPlan, language: str, now: float) -> None:
+    def __init__(self, limits: LimitsPlan, language: CallLanguage, now: float) -> None:
         """limits: a filler comes after half of the agent's limit of silence at the latest, to sound in time."""
         own = [limit * 1000 for limit in (limits.reply_s, limits.idle_nudge_s) if limit]
         self._longest_ms = min(own, default=float("inf")) / 2
-        self._more = more_fillers(language)
+        self._language = language
         self._count = 0
         self._chosen_at = self.silent_since = now
 
@@ -38,6 +39,6 @@ class SilenceFiller:
         if now - max(self.silent_since, self._chosen_at) < after_ms:
             return ""
         self._chosen_at = now
-        choices = (words, *self._more)
+        choices = (words, *more_fillers(self._language.tag))
         self._count += 1
         return choices[(self._count - 1) % len(choices)]

@@ -5,6 +5,7 @@ from typing import Final
 
 from media.call.agent import Agent
 from media.call.answer_latency import TurnTimes
+from media.call.call_language import CallLanguage
 from media.call.call_tools import CallTools
 from media.call.clock import CallClock
 from media.call.late_filler import LateFiller
@@ -38,11 +39,11 @@ class ObservedCall:
 class SilenceMonitor:
     """Told of what is due, and asked four times a second. Times are in ms on the call's clock."""
 
-    def __init__(self, plan: CallPlan, call: ObservedCall, late: LateFiller) -> None:
+    def __init__(self, plan: CallPlan, call: ObservedCall, late: LateFiller, language: CallLanguage) -> None:
         now = call.clock.now()
         self._call = call
         self._watchdog = Watchdog(plan.limits, now)
-        self._tool_filler = SilenceFiller(plan.limits, plan.agent.language, now)
+        self._tool_filler = SilenceFiller(plan.limits, language, now)
         self._late = late
         self._patience_ms = plan.turn.silence_ms
         self._sound_at = now  # the last sound of either side

@@ -14,7 +14,7 @@ class CallSnapshot:
 
     messages: as heard, without the utterance under way. reported_turns: the caller's turns that were reported in
     events; one more may be in `messages`, heard and not answered yet. at_ms: on the call's clock. announced,
-    recording_refused: as in `ResumePoint`.
+    recording_refused, language: as in `ResumePoint`.
     """
 
     messages: list[HeardMessage]
@@ -23,6 +23,7 @@ class CallSnapshot:
     at_ms: int
     announced: tuple[str, ...] = ()
     recording_refused: bool = False
+    language: str = ""
 
 
 def to_heard_messages(messages: Sequence[Message]) -> list[HeardMessage]:

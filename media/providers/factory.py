@@ -19,22 +19,26 @@ from media.providers.chain.tts import TextToSpeechChain
 from media.providers.chain.voice_levels import VoiceLevels
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.health_keys import HealthKeys
+from media.providers.language_voices import LanguageVoices, VoiceChain
 from media.providers.normalisation.normaliser import TextNormaliser
+from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import LanguageModel, ProviderKind, SpeechToText, TextToSpeech
 from media.providers.usage import OnUsage, UsageMeter
 from media.providers.vendor import Adapter, Preparable, ProviderSetup, ProviderUnusable, Vendor, VendorResources
 from media.providers.wait_history import UsualWait
 from shared.egress import EgressGuard
 from shared.events import ProviderFailed
+from shared.ipa import takes_ipa
 from shared.option_faults import explain_fault
 from shared.plan import CallPlan, PlanError, Pronunciation, ProviderPlan
+from shared.vendor_languages import hear_languages
 
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """One call's providers, each a fallback chain. members: of all chains."""
+    """One call's providers, each a fallback chain. members: of the chains that a call begins with."""
 
     stt: SpeechToText
     llm: LanguageModel
@@ -48,17 +52,23 @@ class Providers:
             if isinstance(member, Preparable):
                 member.prepare()
 
+    def prepare_language(self, language: str) -> None:
+        """The same for the voices of a language (BCP 47) that the call goes on in."""
+        if isinstance(self.tts, LanguageVoices):
+            self.tts.prepare_language(language)
+
 
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
-    """The providers of one chain, and in the same order their adapters, meters and health, and the name and the options
-    that each was made from."""
+    """The providers of one chain, and in the same order their adapters, meters and health, and the choice and the
+    options that each was made from. multilingual: places of recognisers that hear all languages of the call."""
 
     providers: list[P]
     adapters: list[Adapter[P]]
     meters: list[UsageMeter]
     health: ChainHealth
-    sources: list[tuple[str, Struct]]
+    sources: list[tuple[ProviderPlan, Struct]]
+    multilingual: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,16 @@ class _Hooks:
 
     on_failed: OnProviderFailed
     on_usage: OnUsage
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What a call's recognisers and voices are told to expect. languages: all that the call may be in; empty for one.
+    phonemes: for voices that take them."""
+
+    keyterms: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    phonemes: Phonemes = NO_PHONEMES
 
 
 class ProviderFactory:
@@ -102,28 +122,54 @@ class ProviderFactory:
         and reported as failed: the call goes on with the others. Raises PlanError, which names the fields, for a chain
         of which none is left."""
         hooks = _Hooks(on_failed, on_usage)
-        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id, plan.speech.keyterms)
+        others = [one.language for one in plan.languages]
+        expected = _Expected(plan.speech.keyterms, [plan.agent.language, *others] if others else ())
+        stt = self._make_members("stt", plan.stt, self._stt, hooks, plan.workspace_id, expected)
         llm = self._make_members("llm", plan.llm, self._llm, hooks, plan.workspace_id)
-        tts = self._make_members("tts", plan.tts, self._tts, hooks, plan.workspace_id)
+        voices = self._make_voices(plan, hooks)
         limits = self._deadlines
         return Providers(
-            SpeechToTextChain(stt.providers, on_failed, limits, meters=stt.meters, health=stt.health),
-            LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
-            TextToSpeechChain(
-                tts.providers,
+            SpeechToTextChain(
+                stt.providers,
                 on_failed,
                 limits,
-                meters=tts.meters,
-                health=tts.health,
-                normalisers=_normalisers(tts, plan.speech.pronunciations),
-                levels=[self._levels.find(name, msgspec.json.encode(options)) for name, options in tts.sources],
+                meters=stt.meters,
+                health=stt.health,
+                multilingual=stt.multilingual,
             ),
-            (*stt.providers, *llm.providers, *tts.providers),
+            LanguageModelChain(llm.providers, on_failed, limits, meters=llm.meters, health=llm.health),
+            voices.chain,
+            (*stt.providers, *llm.providers, *voices.members),
         )
 
     def check(self, plan: CallPlan) -> None:
         """Raises PlanError also if only one provider of a chain cannot be made; opens nothing."""
         self.build(plan, _refuse, lambda usage: None)
+
+    def _make_voices(self, plan: CallPlan, hooks: _Hooks) -> VoiceChain:
+        """Raises PlanError for a chain of which no voice can be made."""
+        main = self._make_voice_chain(plan, plan.tts, hooks, "tts")
+        others = {
+            one.language: self._make_voice_chain(plan, one.tts, hooks, f"languages[{place}].tts")
+            for place, one in enumerate(plan.languages)
+            if one.tts
+        }
+        return VoiceChain(LanguageVoices(main, others), main.members) if others else main
+
+    def _make_voice_chain(self, plan: CallPlan, choices: Sequence[ProviderPlan], hooks: _Hooks, at: str) -> VoiceChain:
+        spoken = [one for one in plan.speech.pronunciations if one.ipa]
+        expected = _Expected(phonemes=Phonemes(plan.agent.language, spoken))
+        tts = self._make_members("tts", choices, self._tts, hooks, plan.workspace_id, expected, at=at)
+        chain = TextToSpeechChain(
+            tts.providers,
+            hooks.on_failed,
+            self._deadlines,
+            meters=tts.meters,
+            health=tts.health,
+            normalisers=_normalisers(tts, plan.speech.pronunciations, plan.agent.language),
+            levels=[self._levels.find(one.provider, msgspec.json.encode(options)) for one, options in tts.sources],
+        )
+        return VoiceChain(chain, tuple(tts.providers))
 
     async def close(self) -> None:
         """Closes what vendors opened for all calls."""
@@ -136,36 +182,33 @@ class ProviderFactory:
         adapters: Mapping[str, Adapter[P]],
         hooks: _Hooks,
         workspace: str = "",
-        keyterms: Sequence[str] = (),
+        expected: _Expected = _Expected(),
+        *,
+        at: str = "",
     ) -> _Members[P]:
+        """at: the field of the plan, if it is not the kind's own."""
         made: list[P] = []
         used: list[Adapter[P]] = []
-        sources: list[tuple[str, Struct]] = []
+        sources: list[tuple[ProviderPlan, Struct]] = []
         meters: list[UsageMeter] = []
         seeds: list[UsualWait | None] = []
         keys: list[HealthKey] = []
         api_keys: list[str] = []
         faults: dict[int, str] = {}
+        multilingual: set[int] = set()
         for index, choice in enumerate(choices):
             try:
-                provider, options = self._make(choice, adapters, keyterms)
+                provider, options, hears_all = self._make(choice, adapters, expected)
             except ProviderUnusable as error:
-                faults[index] = f"{kind}[{index}].{error}"
+                faults[index] = f"{at or kind}[{index}].{error}"
                 continue
             adapter = adapters[choice.vendor_name]
+            if hears_all:
+                multilingual.add(len(made))
             made.append(provider)
             used.append(adapter)
-            sources.append((choice.provider, options))
-            meters.append(
-                UsageMeter(
-                    kind,
-                    choice.provider,
-                    hooks.on_usage,
-                    vendor=choice.vendor_name,
-                    model=adapter.model(options),
-                    own_key=choice.own_key,
-                )
-            )
+            sources.append((choice, options))
+            meters.append(_make_meter(kind, choice, adapter.model(options), hooks))
             seeds.append(adapter.usual_wait(options))
             keys.append(self._health_keys.make(kind, choice, adapter.request_options))
             api_keys.append(str(getattr(options, "api_key", "")))
@@ -178,23 +221,35 @@ class ProviderFactory:
                     kind, choices[index].provider, fault, next(following, ""), stage="connect", cause="refused"
                 )
             )
-        return _Members(made, used, meters, ChainHealth(self._health, keys, workspace, seeds, api_keys), sources)
+        health = ChainHealth(self._health, keys, workspace, seeds, api_keys)
+        return _Members(made, used, meters, health, sources, multilingual)
 
     def _make(
-        self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], keyterms: Sequence[str]
-    ) -> tuple[P, Struct]:
-        """A provider and its options. Raises ProviderUnusable."""
+        self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], expected: _Expected
+    ) -> tuple[P, Struct, bool]:
+        """A provider, its options, and whether it is a recogniser that hears all languages of the call. Raises
+        ProviderUnusable."""
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
             raise ProviderUnusable(f"{field}: there is no {choice.vendor_name!r}, only {', '.join(adapters)}")
         try:
-            options = _add_keyterms(adapter, msgspec.convert(choice.options, adapter.options), keyterms)
+            options = _add_keyterms(adapter, msgspec.convert(choice.options, adapter.options), expected.keyterms)
         except msgspec.ValidationError as error:
             raise ProviderUnusable(f"options: {explain_fault(error)}") from error
         if choice.guarded and not adapter.is_guardable:
             raise ProviderUnusable(f"guarded: {choice.vendor_name} has no guard against private addresses")
-        return adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded)), options
+        hearing = hear_languages(choice.vendor_name, options, expected.languages) if expected.languages else None
+        options = options if hearing is None else hearing
+        phonemes = expected.phonemes if takes_ipa(choice.vendor_name, choice.options) else NO_PHONEMES
+        made = adapter.make(ProviderSetup(choice.provider, options, self._resources, choice.guarded, phonemes))
+        return made, options, hearing is not None
+
+
+def _make_meter(kind: ProviderKind, choice: ProviderPlan, model: str, hooks: _Hooks) -> UsageMeter:
+    return UsageMeter(
+        kind, choice.provider, hooks.on_usage, vendor=choice.vendor_name, model=model, own_key=choice.own_key
+    )
 
 
 def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str]) -> Struct:
@@ -205,10 +260,18 @@ def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str])
     return msgspec.convert(option.add(msgspec.to_builtins(options), keyterms), adapter.options)
 
 
-def _normalisers(voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation]) -> Sequence[TextNormaliser]:
-    """A chain gives its voices whole clauses if one of them needs it."""
+def _normalisers(
+    voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation], language: str
+) -> Sequence[TextNormaliser]:
+    """A chain gives its voices whole clauses if one of them needs it. Words that a voice is told in IPA stay as they
+    are. language: of the agent."""
     whole = not all(voice.streams_text for voice in voices.providers)
-    return [TextNormaliser(adapter.reads_figures, pronunciations, whole) for adapter in voices.adapters]
+    made = []
+    for adapter, (choice, _) in zip(voices.adapters, voices.sources, strict=True):
+        is_told = takes_ipa(choice.vendor_name, choice.options)
+        spelled = [one for one in pronunciations if one.say and not (one.ipa and is_told)]
+        made.append(TextNormaliser(adapter.reads_figures, spelled, whole, language))
+    return made
 
 
 def _refuse(failed: ProviderFailed) -> None:

@@ -179,6 +179,14 @@ class SpeechToTextSession(Protocol):
         """Ends the session; idempotent; no event follows after it returns."""
 
 
+@runtime_checkable
+class LanguageFollower(Protocol):
+    """A session that can go on in another language."""
+
+    def set_language(self, language: str) -> None:
+        """The caller speaks this language (BCP 47) from now on. Returns at once; no words are lost."""
+
+
 class SpeechToText(Protocol):
     """A speech recogniser."""
 

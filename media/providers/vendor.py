@@ -10,6 +10,7 @@ from aiohttp import ClientSession, DummyCookieJar
 from msgspec import Struct
 
 from media.providers.cleanup import close_within
+from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import LanguageModel, SpeechToText, TextToSpeech
 from media.providers.service_facts import ServiceFacts
 from media.providers.tls import ResumingTlsContext
@@ -106,12 +107,13 @@ class VendorResources:
 @dataclass(frozen=True, slots=True)
 class ProviderSetup:
     """What a provider is made from. name: of the configured instance, as events, metrics and health show it. options:
-    of the vendor's type for the kind. guarded: a customer gave the address."""
+    of the vendor's type for the kind. guarded: a customer gave the address. phonemes: of a voice that takes IPA."""
 
     name: str
     options: Any
     resources: VendorResources
     guarded: bool = False
+    phonemes: Phonemes = NO_PHONEMES
 
     @property
     def http(self) -> ClientSession:

@@ -206,6 +206,8 @@ class Worker:
         transcoder = Transcoder(started.encoding, started.sample_rate, started.sent_encoding or "")
         providers = resources.providers.build(plan, emitter.emit, emitter.emit)
         providers.prepare()
+        if plan.resume is not None:
+            providers.prepare_language(plan.resume.language)
         smart_turn = resources.smart_turn if plan.turn.smart_turn else None
         with ExitStack() as undo:
             track = resources.vad.track()
@@ -231,6 +233,7 @@ class Worker:
                     on_prepared_over=resources.metrics.count_prepared_answer,
                     remote_tools=resources.remote_tools,
                     phrases=resources.phrases,
+                    on_language_switched=providers.prepare_language,
                 )
             )
             record.attach(call)

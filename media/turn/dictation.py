@@ -54,8 +54,8 @@ class DictationState:
 
     digits: what was dictated so far (of a reference, letters too; UNCLEAR for each that was not understood); empty for
     dates and e-mail addresses. missing: how many more it needs at least; 0 for what has no count. may_continue: it is
-    whole, and could still be longer. is_clear: nothing in it was not understood; only of a whole one. A card whose check
-    digit is wrong is clear at its full length: a digit was misheard, and none is missing.
+    whole, and could still be longer. is_clear: nothing in it was not understood; only of a whole one. A card whose
+    check digit is wrong is clear at its full length: a digit was misheard, and none is missing.
     """
 
     progress: Progress

@@ -75,16 +75,22 @@ class EvidenceCollector:
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
         self._is_used = rules.adaptive
-        self._language = rules.language.partition("-")[0].lower()
-        self._judge = judge if judge is not None and judge.supports(self._language) else None
+        self._judges = judge
+        self.set_language(rules.language)
         self._pauses: deque[int] = deque(maxlen=_LATEST_PAUSES)
-        self._judged: tuple[str, ExpectedReply] = ("", ExpectedReply.REPLY)
-        self._probability: float | None = None
         self._is_by_model = False  # not by a rule
         self._opinion: tuple[str, float] | None = None  # of the second judge, and of which text
         self.sound: float | None = None
         self._signal: tuple[list[str], float] | None = None  # of the recogniser, and after which words
         self.is_dictating = False
+
+    def set_language(self, language: str) -> None:
+        """The caller's words are judged as of this language (BCP 47) from now on."""
+        judge = self._judges
+        self._language = language.partition("-")[0].lower()
+        self._judge = judge if judge is not None and judge.supports(self._language) else None
+        self._judged: tuple[str, ExpectedReply] = ("", ExpectedReply.REPLY)
+        self._probability: float | None = None
 
     @property
     def judged_once(self) -> tuple[str, float]:

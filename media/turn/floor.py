@@ -80,6 +80,10 @@ class Floor:
         is_early = self.state is FloorState.HELD and not self.agent.is_audible
         return is_early or (self._overlap_open and not self._may_interrupt())
 
+    def set_language(self, language: str) -> None:
+        """The call is in this language (BCP 47) from now on."""
+        self._pause.set_language(language)
+
     # --- the caller ---
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:

@@ -1,5 +1,7 @@
 """The pause in which the caller's turn may end: the text that was asked for, what is known, how long it must be."""
 
+from dataclasses import replace
+
 from media.turn.agent_speech import AgentSpeech
 from media.turn.answer_preparation import AnswerPreparation
 from media.turn.decisions import NOTHING, Decisions
@@ -22,6 +24,11 @@ class TurnPause:
         self._preparation = AnswerPreparation(rules)
         self._signal_at = NEVER
         self.needed_ms = rules.silence_ms
+
+    def set_language(self, language: str) -> None:
+        """The call is in this language (BCP 47) from now on."""
+        self._rules = replace(self._rules, language=language)
+        self._evidence.set_language(language)
 
     def begin(self, t: int, voice_end_ms: int, words: str, agent: AgentSpeech) -> int:
         """A pause begins: the final text has to be asked for. Returns the request's token."""

@@ -25,8 +25,8 @@ TRANSFER_TTL_S: Final = 600
 
 class Checkpoint(Struct, frozen=True, omit_defaults=True):
     """messages: the conversation as heard. turn: number of the caller's turns so far. began_ms, at_ms: Unix time in ms
-    of the call's first stream and of this checkpoint. node_id: the node that wrote it. announced, recording_refused: as
-    in `ResumePoint`."""
+    of the call's first stream and of this checkpoint. node_id: the node that wrote it. announced, recording_refused,
+    language: as in `ResumePoint`."""
 
     call_id: str
     node_id: str
@@ -38,6 +38,7 @@ class Checkpoint(Struct, frozen=True, omit_defaults=True):
     at_ms: int
     announced: tuple[str, ...] = ()
     recording_refused: bool = False
+    language: str = ""
 
 
 class StreamOutcome(Struct, frozen=True, omit_defaults=True):

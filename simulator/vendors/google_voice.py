@@ -39,13 +39,15 @@ class SynthesisTiming:
 
 
 class GoogleVoices:
-    """All requests. voices: names of the voices that were asked for, one a stream or request. texts: what was sent."""
+    """All requests. voices: names of the voices that were asked for, one a stream or request. texts: what was sent.
+    pronunciations: of each stream, by the phrase."""
 
     def __init__(self, state: VendorState, timing: SynthesisTiming) -> None:
         self.state = state
         self.timing = timing
         self.voices: list[str] = []
         self.texts: list[str] = []
+        self.pronunciations: list[dict[str, str]] = []
 
     def methods(self) -> dict[str, Any]:
         """What the server answers."""
@@ -76,6 +78,8 @@ class GoogleVoices:
             await call.refuse_argument("Currently, only Chirp 3: HD voices are supported for streaming synthesis.")
         if audio.audio_encoding not in (_Encoding.MULAW, _Encoding.PCM) or audio.sample_rate_hertz != RATE:
             await call.refuse_argument("The simulator knows MULAW and PCM at 8000 Hz.")
+        told = config.custom_pronunciations.pronunciations
+        self.pronunciations.append({one.phrase: one.pronunciation for one in told})
         while (request := await self._next(call, requests)) is not None:
             self._take(model, request.input.text)
             await self._speak(call, request.input.text, is_linear=audio.audio_encoding == _Encoding.PCM)

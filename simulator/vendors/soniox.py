@@ -27,12 +27,14 @@ MAX_CONTEXT_CHARACTERS: Final = 10_000
 
 @dataclass(slots=True)
 class SimulatedSoniox:
-    """make_ear: what each new session hears. starts: the first messages of all sessions."""
+    """make_ear: what each new session hears. find_language: of a word that is heard. starts: the first messages of all
+    sessions."""
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
     timing: TokenTiming = field(default_factory=TokenTiming)
     voice_timing: VoiceTiming = field(default_factory=VoiceTiming)
+    find_language: Callable[[str], str] = lambda word: "en"
     starts: list[dict[str, Any]] = field(default_factory=list)
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -51,7 +53,7 @@ class SimulatedSoniox:
         if faults.has("refuse"):
             reset_connection(request)
             return web.Response()
-        session = SonioxSession(request, self.make_ear(), faults, self.timing)
+        session = SonioxSession(request, self.make_ear(), faults, self.timing, self.find_language)
         start = await session.open()
         if start is None:
             return session.socket

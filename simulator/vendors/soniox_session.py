@@ -6,7 +6,7 @@ enough silence, which ends in `<end>`. Long words come in two tokens, as the ven
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,8 +60,17 @@ _TOO_SLOW: Final = SonioxRefusal(408, "request_timeout", "Request timeout.")
 class SonioxSession(ListeningSession):
     """One connection."""
 
-    def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: TokenTiming) -> None:
+    def __init__(
+        self,
+        request: web.Request,
+        ear: Hearing,
+        faults: FaultInjector,
+        timing: TokenTiming,
+        find_language: Callable[[str], str],
+    ) -> None:
+        """find_language: of a word, as its tokens tell it."""
         super().__init__(request, ear, faults, _GARBAGE)
+        self._find_language = find_language
         self._timing = timing
         self._open_words: list[HeardWord] = []  # not final yet
         self._has_spoken = False  # since the latest endpoint
@@ -138,7 +147,7 @@ class SonioxSession(ListeningSession):
             await self.refuse(_BAD_CONTROL)
 
     async def _finalize(self) -> None:
-        pending = _tokens(self._open_words, is_final=False)
+        pending = self._tokens(self._open_words, is_final=False)
         finals = self._take()
         await self._tell([*finals, _FIN])
         if self._faults.has("repeat"):
@@ -160,12 +169,19 @@ class SonioxSession(ListeningSession):
         count = max(0, len(self._open_words) - keep)
         words, self._open_words = self._open_words[:count], self._open_words[count:]
         self._final_ms = words[-1].end_ms if words and self._open_words else self.heard_ms
-        return _tokens(words, is_final=True)
+        return self._tokens(words, is_final=True)
 
     async def _tell(self, finals: Sequence[dict[str, Any]]) -> None:
         """Sends what became final, and after it what may change."""
-        message = self._message([*finals, *_tokens(self._open_words, is_final=False)])
+        message = self._message([*finals, *self._tokens(self._open_words, is_final=False)])
         await self._send_unit(message, self._timing.result_s)
+
+    def _tokens(self, words: Sequence[HeardWord], *, is_final: bool) -> list[dict[str, Any]]:
+        return [
+            {**_token(text, start, end, is_final), "language": self._find_language(word.text)}
+            for word in words
+            for text, start, end in _split(word)
+        ]
 
     def _message(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
         return {
@@ -176,10 +192,6 @@ class SonioxSession(ListeningSession):
 
     async def _fail(self) -> None:
         await self.refuse(_RESTART)
-
-
-def _tokens(words: Sequence[HeardWord], *, is_final: bool) -> list[dict[str, Any]]:
-    return [_token(text, start, end, is_final) for word in words for text, start, end in _split(word)]
 
 
 def _split(word: HeardWord) -> list[tuple[str, float, float]]:
@@ -193,4 +205,4 @@ def _split(word: HeardWord) -> list[tuple[str, float, float]]:
 
 def _token(text: str, start_ms: float, end_ms: float, is_final: bool) -> dict[str, Any]:
     times = {"start_ms": round(start_ms), "end_ms": round(end_ms)}
-    return {"text": text, **times, "confidence": 0.97, "is_final": is_final, "language": "en"}
+    return {"text": text, **times, "confidence": 0.97, "is_final": is_final}

@@ -37,6 +37,7 @@ from shared.plan import (
     ConsentPlan,
     ContextPlan,
     FirstMessage,
+    LanguagePlan,
     LimitsPlan,
     ProviderPlan,
     ResumePoint,
@@ -83,7 +84,8 @@ class ScriptedModel:
 
 
 class ScriptedVoice:
-    """A TextToSpeech in which every word takes 300 ms and has its timing. delay_s: until a stream's first audio."""
+    """A TextToSpeech in which every word takes 300 ms and has its timing. delay_s: until a stream's first audio.
+    spoken: the texts that it was given, each with its language."""
 
     name = "scripted"
     streams_text = True
@@ -92,10 +94,13 @@ class ScriptedVoice:
     def __init__(self) -> None:
         self.broken = False
         self.delay_s = 0.08
+        self.spoken: list[tuple[str, str]] = []
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        at, begun = 0.0, False
+        at, begun, place = 0.0, False, len(self.spoken)
+        self.spoken.append((language, ""))
         async for piece in text:
+            self.spoken[place] = (language, self.spoken[place][1] + piece)
             for word in piece.split():
                 if self.broken:
                     raise ProviderError("scripted", "no voice")
@@ -198,6 +203,7 @@ class ScriptedCall:
         disclosure: str = "",
         consent: ConsentPlan | None = None,
         language: str = "en",
+        languages: Sequence[LanguagePlan] = (),
         voicemail_message: str = "",
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
@@ -222,6 +228,7 @@ class ScriptedCall:
             disclosure=disclosure,
             voicemail_message=voicemail_message,
             consent=consent,
+            languages=tuple(languages),
         )
         self.turns_taken = 0
         self.turn_taken_ms = 0.0

@@ -34,19 +34,20 @@ class ScriptedVoiceTrack:
 
 
 class ScriptedRecogniser:
-    """A SpeechToText whose text is set by the test; the final text comes `answer_s` after its request."""
+    """A SpeechToText whose text is set by the test; the final text comes `answer_s` after its request. language: that
+    it tells of final texts. opened_in: the language that its session was opened in."""
 
     name = "scripted"
 
     def __init__(self) -> None:
-        self.text = ""
+        self.text = self.language = self.opened_in = ""
         self.answer_s = 0.1
         self.sink: SpeechToTextSink | None = None
         self.pushed = 0
         self.voiced: list[bytes] = []  # the frames that are not silence
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        self.sink = sink
+        self.sink, self.opened_in = sink, language
         return self
 
     def push(self, ulaw: bytes) -> None:
@@ -72,7 +73,7 @@ class ScriptedRecogniser:
 
     def _answer(self, token: int) -> None:
         if self.sink:
-            self.sink(RecognisedText(self.text, final=True, token=token))
+            self.sink(RecognisedText(self.text, final=True, token=token, language=self.language))
 
 
 class LevelVoiceTrack(ScriptedVoiceTrack):

@@ -16,6 +16,7 @@ from shared.events import (
     DigitPressed,
     DigitsSent,
     EventEnvelope,
+    LanguageSwitched,
     ProviderFailed,
     RecordingIncomplete,
     RecordingRefused,
@@ -105,6 +106,8 @@ def line_of(envelope: EventEnvelope) -> Text | None:
             return _remark("the caller refuses to be recorded")
         case CallerOptedOut():
             return _remark("the caller asks not to be called again")
+        case LanguageSwitched(language=language):
+            return _remark(f"the call goes on in {language}")
         case RecordingIncomplete(lost_ms=lost_ms):
             return _remark(f"the disk did not take {lost_ms / 1_000:.1f} s of the recording", "yellow")
         case ToolRan(name=name, ok=ok, took_ms=took_ms):

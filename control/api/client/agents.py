@@ -6,10 +6,11 @@ from uuid import UUID
 from msgspec import UNSET
 from pydantic import Field, StringConstraints
 
-from control.agents.config import SCHEMA_ID, Provider, json_schema
+from control.agents.config import SCHEMA_ID, json_schema
 from control.agents.config_part import PLAIN
 from control.agents.config_patch import OPTIONS_PATCH, AgentConfigPatch
 from control.agents.model import AgentDraft, AgentEdit, Status
+from control.agents.option_types import Provider
 from control.api.client.agents_views import (
     ActivationAnswer,
     AgentAnswer,

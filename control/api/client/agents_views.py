@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from control.agents.config import AgentConfig, Options
+from control.agents.config import AgentConfig
 from control.agents.facts import missing_facts_of
 from control.agents.model import AgentNumber, AgentStats, AgentSummary, AgentVersion, Status, VersionSummary, VoiceAgent
+from control.agents.option_types import Options
 from control.agents.readiness import AgentWarning
 from control.http.pagination import ListAnswer
 from control.http.schema_of import SchemaOf

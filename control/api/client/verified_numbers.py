@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from control.agents.config import LANGUAGE
+from control.agents.language_config import LANGUAGE
 from control.api.client.verified_numbers_views import (
     PhoneCodeAnswer,
     VerifiedNumberAnswer,

@@ -63,7 +63,11 @@ AGENTS: Final = {
     "pronunciations": Text("How words are said.", [{"word": "Nguyen", "say": "win"}]),
     "PronunciationEntry.word": Text("The word as it is written.", "Nguyen"),
     "PronunciationEntry.say": Text("How it sounds.", "win"),
+    "PronunciationEntry.ipa": Text("The same in IPA.", "\u02c8w\u026an"),
     "keyterms": Text("Words that callers are likely to say.", ["Invisalign", "Dr. Okonkwo"]),
+    "additional_languages": Text(
+        "Languages besides the main one.", [{"language": "es", "voices": {"soniox": {"voice_id": "Adrian"}}}]
+    ),
     "goodbye": Text("Last words.", "Thank you for calling. Goodbye."),
     "facts": Text("What placeholders stand for.", _FACTS),
     "voices": Text("Options of each voice.", {"cartesia": {"speed": 1.1}}),

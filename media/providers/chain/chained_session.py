@@ -1,7 +1,6 @@
 """One caller's session over several recognisers: one in use, and at times the next one beside it."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from media.providers.chain.candidates import Attempts, Candidates
 from media.providers.chain.deadlines import Deadlines
@@ -9,7 +8,13 @@ from media.providers.chain.late_recogniser import LostRecogniser, LostRecogniser
 from media.providers.chain.out_of_service import leaving_error
 from media.providers.chain.recogniser_check import CheckCause, RecogniserCheck
 from media.providers.chain.recogniser_in_use import RecogniserInUse
-from media.providers.chain.recogniser_session import OpenedSession, SessionCleanup, SessionOpener, SessionSink
+from media.providers.chain.recogniser_session import (
+    OpenedSession,
+    SessionCleanup,
+    SessionOpener,
+    SessionReplacement,
+    SessionSink,
+)
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
 from media.providers.chain.turn_signals import TurnSignals, join_texts
@@ -39,18 +44,18 @@ class ChainedSession:
         *,
         deadlines: Deadlines,
         meters: Sequence[UsageMeter],
+        multilingual: Container[int] = (),
     ) -> None:
-        self._candidates = candidates
+        self._candidates, self._multilingual = candidates, multilingual
         self._opener = SessionOpener(language, deadlines, self.handle)
         self._sink = sink
         self._deadlines = deadlines
         self._meters = meters
-        self._loop = asyncio.get_running_loop()
         self._buffer = ReplayBuffer()
         self._in_use = RecogniserInUse(meters, self._buffer)
         self._attempts: Attempts[SpeechToText] | None = None
-        self._switch_task: asyncio.Task[None] | None = None
         self._cleanup = SessionCleanup()
+        self._replacement = SessionReplacement(self._cleanup, self._report_crash)
         self._lost = LostRecognisers(deadlines, self._cleanup)
         self._earlier_text = ""  # this turn's text from recognisers that have failed since
         self._final_text = ""  # this turn's text up to where the replay buffer begins
@@ -85,6 +90,13 @@ class ChainedSession:
         if error is not None and self._in_use.session is not None and self._attempts is not None:
             self._attempts = self._candidates.renew(self._attempts)  # by what is in service now
             self._switch(error)
+
+    def set_language(self, language: str) -> None:
+        """As in `LanguageFollower`: a recogniser that hears one language is opened anew, and what has no final text yet
+        is replayed."""
+        self._opener.language = language
+        if self._attempts is not None and self._attempts.index not in self._multilingual:
+            self._switch(None)
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)
@@ -129,9 +141,7 @@ class ChainedSession:
         self._end_check()
         self._lost.end()
         self._clear_pending()
-        if self._switch_task is not None:
-            self._switch_task.cancel()
-            await asyncio.gather(self._switch_task, return_exceptions=True)
+        await self._replacement.close()
         if self._attempts:
             self._attempts.release()
         self._cleanup.close(self._in_use.detach())
@@ -350,9 +360,10 @@ class ChainedSession:
     def _stage(self) -> FailureStage:
         return "stream" if self._pending is None else "final"
 
-    def _switch(self, error: ProviderError) -> None:
+    def _switch(self, error: ProviderError | None) -> None:
+        """Goes on with the next recogniser; without an error with the same one, opened anew."""
         check = self._check
-        if check is not None and check.session is not None and check.is_asked:
+        if error is not None and check is not None and check.session is not None and check.is_asked:
             self._adopt_check(check, error)
             if check.answer is not None:
                 self._take_text(check.answer)
@@ -364,26 +375,23 @@ class ChainedSession:
         if self._pending is not None:
             self._pending.stop()
             cost_s = self._pending.cost_s
-        self._switch_task = asyncio.create_task(self._replace(error, self._stage, cost_s))
-        self._switch_task.add_done_callback(self._report_crash)
+        self._replacement.start(self._replace(error, self._stage, cost_s))
 
-    async def _replace(self, error: ProviderError, stage: FailureStage, cost_s: float) -> None:
+    async def _replace(self, error: ProviderError | None, stage: FailureStage, cost_s: float) -> None:
         attempts = self._attempts or self._candidates.new_attempts()
         self._earlier_text = self._final_text
         try:
-            attempts.fail_over(error, stage=stage, cost_s=cost_s)
+            if error is not None:
+                attempts.fail_over(error, stage=stage, cost_s=cost_s)
             await self.open(attempts)
         except ProviderError as last:
             self._sink(SpeechToTextFailed(last))
 
-    def _report_crash(self, switch: asyncio.Task[None]) -> None:
+    def _report_crash(self, error: BaseException) -> None:
         """After an internal error the call must learn that nothing will be recognised."""
-        error = None if switch.cancelled() else switch.exception()
-        if error is not None:
-            name = self._attempts.current.name if self._attempts else ""
-            failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
-            self._loop.call_exception_handler({"message": "a recogniser crashed", "exception": error})
-            self._sink(SpeechToTextFailed(failure))
+        name = self._attempts.current.name if self._attempts else ""
+        failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
+        self._sink(SpeechToTextFailed(failure))
 
     def _replay(self, opened: OpenedSession) -> None:
         replay_into(opened.session, opened.sink, self._buffer)

@@ -1,9 +1,9 @@
 """Opens and closes the sessions of recognisers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from media.providers.chain.candidates import Attempts
 from media.providers.chain.deadlines import Deadlines
@@ -71,10 +71,10 @@ class OpenedSession:
 
 
 class SessionOpener:
-    """Opens sessions of one call, whose events go to `handle`."""
+    """Opens sessions of one call, whose events go to `handle`. language: that they are opened in (BCP 47)."""
 
     def __init__(self, language: str, deadlines: Deadlines, handle: HandleEvent) -> None:
-        self._language = language
+        self.language = language
         self._deadlines = deadlines
         self._handle = handle
 
@@ -99,7 +99,7 @@ class SessionOpener:
         limit_s = self._deadlines.open_limit(attempts.usual_wait, has_other=attempts.has_other)
         try:
             async with DeadlineScope(limit_s):
-                session = await stt.open(self._language, sink)
+                session = await stt.open(self.language, sink)
         except TimeoutError as error:
             raise ProviderSlow(stt.name, f"not open within {limit_s:g} s") from error
         if sink.error is not None:
@@ -128,3 +128,37 @@ class SessionCleanup:
     async def wait(self) -> None:
         """Waits until all is closed."""
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+class SessionReplacement:
+    """The replacing of a session by another one, once at a time. on_crash: told of an internal error, which the loop's
+    exception handler gets, too."""
+
+    def __init__(self, cleanup: SessionCleanup, on_crash: Callable[[BaseException], None]) -> None:
+        self._cleanup, self._on_crash = cleanup, on_crash
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, replacement: Coroutine[Any, Any, None]) -> None:
+        """Begins to replace; one that is under way is given up."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            self._cleanup.add(self._task)
+        self._task = asyncio.create_task(replacement)
+        self._task.add_done_callback(self._finish)
+
+    async def close(self) -> None:
+        """Stops; forgets the session, which refers to this."""
+        self._on_crash = _ignore_crash
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            task.get_loop().call_exception_handler({"message": "a recogniser crashed", "exception": error})
+            self._on_crash(error)
+
+
+def _ignore_crash(error: BaseException) -> None:
+    """The call is over."""

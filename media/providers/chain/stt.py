@@ -1,6 +1,6 @@
 """Fallback between recognisers: audio that was not transcribed yet is replayed to the next one."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from media.providers.chain.candidates import Candidates, OnProviderFailed
 from media.providers.chain.chain_health import ChainHealth
@@ -15,7 +15,9 @@ from media.providers.usage import UsageMeter, discarding_meters
 
 
 class SpeechToTextChain:
-    """SpeechToText over a list of recognisers in order of preference. meters: one for each recogniser."""
+    """SpeechToText over a list of recognisers in order of preference. meters: one for each recogniser.
+
+    multilingual: the places of those that hear all of the call's languages, whichever they are opened in."""
 
     def __init__(
         self,
@@ -25,17 +27,26 @@ class SpeechToTextChain:
         *,
         meters: Sequence[UsageMeter] = (),
         health: ChainHealth | None = None,
+        multilingual: Container[int] = (),
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[SpeechToText] = Candidates(
             "stt", recognisers, on_failed, self._deadlines.demotion_s, health
         )
         self._meters = meters or discarding_meters("stt", (recogniser.name for recogniser in recognisers))
+        self.multilingual = multilingual
         self.name = recognisers[0].name
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
-        session = ChainedSession(self._candidates, language, sink, deadlines=self._deadlines, meters=self._meters)
+        session = ChainedSession(
+            self._candidates,
+            language,
+            sink,
+            deadlines=self._deadlines,
+            meters=self._meters,
+            multilingual=self.multilingual,
+        )
         attempts = self._candidates.new_attempts()
         try:
             await session.open(attempts)

@@ -12,6 +12,7 @@ from media.providers.normalisation.lexicon import with_pronunciations
 from media.providers.normalisation.spans import SpanReader, read_as_written
 from media.providers.normalisation.text_stream import SpokenTextStream
 from shared.plan import Pronunciation
+from shared.vendor_languages import base_language
 
 # By the language of a BCP 47 tag. Texts in others are given to the voice as they are written.
 READERS: Final[Mapping[str, SpanReader]] = {
@@ -31,18 +32,22 @@ _BANK_CODE: Final = 4
 @dataclass(frozen=True, slots=True)
 class TextNormaliser:
     """Of one voice in a call. reads_figures: the voice says them well itself, so that only pronunciations count.
-    whole_pieces: as of `SpokenTextStream`."""
+    whole_pieces: as of `SpokenTextStream`. language: that the pronunciations are for (BCP 47); empty: any."""
 
     reads_figures: bool = False
     pronunciations: Sequence[Pronunciation] = ()
     whole_pieces: bool = False
+    language: str = ""
 
     def open(self, text: AsyncIterator[str], language: str) -> SpokenTextStream | None:
         """The text for the voice; None where it is given as it is written."""
-        known = None if self.reads_figures else READERS.get(language.partition("-")[0].lower())
-        if known is None and not self.pronunciations:
+        base = base_language(language)
+        known = None if self.reads_figures else READERS.get(base)
+        is_theirs = base_language(self.language or language) == base
+        pronunciations = self.pronunciations if is_theirs else ()
+        if known is None and not pronunciations:
             return None
-        read = with_pronunciations(known or read_as_written, self.pronunciations)
+        read = with_pronunciations(known or read_as_written, pronunciations)
         return SpokenTextStream(text, read, _opens, whole_pieces=self.whole_pieces)
 
 

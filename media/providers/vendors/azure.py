@@ -12,7 +12,6 @@ from media.providers.vendor import Adapter, KeytermOption, ProviderSetup, Vendor
 from media.providers.vendor_socket import SocketTarget
 from media.providers.vendors.azure_listen_wire import PATH as LISTEN_PATH
 from media.providers.vendors.azure_listen_wire import UNIVERSAL_PATH, ListenSettings
-from media.providers.vendors.azure_locales import LANGUAGES, find_locale
 from media.providers.vendors.azure_recogniser import AzureListener, AzureSpeechToText
 from media.providers.vendors.azure_speech import AzureTextToSpeech, AzureVoiceConnection
 from media.providers.vendors.azure_speech_wire import PATH as SPEAK_PATH
@@ -21,6 +20,7 @@ from media.providers.vendors.azure_ssml import AzureTone, AzureVoice
 from media.providers.vendors.azure_wire import QueryItem, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.azure_locales import LANGUAGES, find_locale
 from shared.azure_speech import find_base_url
 from shared.cloud_speech_options import AZURE_KEYTERMS, AzureSpeechToTextOptions, AzureTextToSpeechOptions
 from shared.plan import LONGEST_KEYTERM
@@ -67,7 +67,7 @@ def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
     """All calls with the same resource share their connections."""
     options: AzureTextToSpeechOptions = setup.options
     tone = AzureTone(options.style, options.rate, options.pitch, options.volume)
-    voice = AzureVoice(options.voice_id, tone, options.lexicon_url)
+    voice = AzureVoice(options.voice_id, tone, options.lexicon_url, setup.phonemes)
 
     def make_turns(language: str) -> SpokenTurns:
         locale = _require_locale(setup.name, language)
@@ -142,7 +142,7 @@ _RECOGNISERS: Final = (
         tells_language=True,
         languages=LANGUAGES,
         limits="100 requests at once (S0); 600 s a connection, then media opens the next",
-        with_option="`languages`: of up to 10, the one that is spoken",
+        with_option="tells language with `languages`, up to 10, as agents of several languages have it",
     ),
 )
 _VOICES: Final = (
@@ -152,7 +152,7 @@ _VOICES: Final = (
         word_times=True,
         languages=LANGUAGES,
         other_languages="of these, the voice's own",
-        pronunciations="`lexicon_url`",
+        pronunciations="IPA of agents (not by HD voices), `lexicon_url`",
     ),
 )
 

@@ -68,7 +68,7 @@ def _flux_query(name: str, options: DeepgramSpeechToTextOptions, language: str) 
         "eot_threshold": EOT_THRESHOLD,
         "eager_eot_threshold": EAGER_EOT_THRESHOLD,
         "eot_timeout_ms": EOT_TIMEOUT_MS,
-        "language_hint": None if options.model == _FLUX_ENGLISH else base,
+        "language_hint": None if options.model == _FLUX_ENGLISH else options.languages or base,
         "numerals": options.numerals or None,
         "keyterm": options.keyterm or None,
         "mip_opt_out": options.mip_opt_out or None,
@@ -106,7 +106,9 @@ def _tts_model(options: DeepgramTextToSpeechOptions) -> str:
     return options.model.rsplit("-", 2)[0]
 
 
-_STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "smart_format", "numerals", "endpointing_ms"})
+_STT_REQUEST: Final = frozenset(
+    {"language", "languages", "keyterm", "punctuate", "smart_format", "numerals", "endpointing_ms"}
+)
 
 # "Keyterm prompting": Nova-3 and Flux take 100 keyterms of 500 tokens in all; a token is about three letters of a name.
 _KEYTERMS: Final = KeytermOption("keyterm", ("nova-3", "flux-"), most=100, most_characters=1_500)
@@ -153,7 +155,7 @@ _RECOGNISERS: Final = (
         tells_language=True,
         other_languages="the model's, or several at once (`multi`)",
         limits=_STREAMS,
-        with_option="`language` `multi` (the staff's): tells language",
+        with_option="tells language with `language` `multi`, as agents of several languages have it",
     ),
 )
 _VOICES: Final = (

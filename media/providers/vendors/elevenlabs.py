@@ -24,6 +24,7 @@ from media.providers.vendors.elevenlabs_speech_wire import PATH as SPEAK_PATH
 from media.providers.vendors.elevenlabs_wire import QueryItem, base_language, make_headers, make_url
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.vendor_languages import ELEVENLABS_LANGUAGES, ELEVENLABS_TOLD
 from shared.vendor_options import (
     ELEVENLABS_KEYTERM_CHARACTERS,
     ELEVENLABS_KEYTERMS,
@@ -35,13 +36,6 @@ _FORMAT: Final = "ulaw_8000"
 _AUTO: Final = "auto"
 # The vendor ends what is idle for INACTIVITY_S.
 _MAX_AGE_S: Final = INACTIVITY_S - 10.0
-# Models that are told the language, and which ones they speak; others find it out by the text and refuse a code (the
-# model's page, and pipecat's table).
-_TOLD: Final = ("eleven_flash_v2_5", "eleven_turbo_v2_5")
-_LANGUAGES: Final = (
-    *("ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fil", "fr", "hi", "hr", "hu", "id", "it"),
-    *("ja", "ko", "ms", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sv", "ta", "tr", "uk", "vi", "zh"),
-)
 
 
 def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
@@ -77,11 +71,11 @@ def _make_tts(setup: ProviderSetup) -> ElevenLabsTextToSpeech:
     tone = ElevenLabsTone(
         options.stability, options.similarity_boost, options.style, options.use_speaker_boost, options.speed
     )
-    is_told = options.model in _TOLD
+    is_told = options.model in ELEVENLABS_TOLD
 
     def find_language(language: str) -> str:
         found = base_language(language) if is_told else ""
-        if found and found not in _LANGUAGES:
+        if found and found not in ELEVENLABS_LANGUAGES:
             raise ProviderError(setup.name, f"{options.model} speaks no {found!r}", retryable=False, cause="refused")
         return found
 
@@ -158,9 +152,9 @@ _RECOGNISERS: Final = (
 _VOICES: Final = (
     VoiceFacts(
         "Flash and Turbo v2.5",
-        _TOLD,
+        ELEVENLABS_TOLD,
         word_times=True,
-        languages=_LANGUAGES,
+        languages=ELEVENLABS_LANGUAGES,
         limits="speeches at once by plan: 2 free, 15 Scale, twice as many",
     ),
     VoiceFacts(

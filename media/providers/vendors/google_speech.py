@@ -65,7 +65,9 @@ def _make_tts(setup: ProviderSetup) -> GoogleTextToSpeech:
         locale = find_locale(options.language or language)
         return locale, f"{locale}-{_FAMILIES[options.model]}-{options.voice_id}"
 
-    speaker = GoogleSpeaker(server, lambda: _find_account(setup), find_voice, options.speed, options.connect_s)
+    speaker = GoogleSpeaker(
+        server, lambda: _find_account(setup), find_voice, options.speed, options.connect_s, setup.phonemes
+    )
     return GoogleTextToSpeech(setup.name, speaker, streams=options.model == _STREAMING)
 
 
@@ -135,6 +137,7 @@ _VOICES: Final = (
         (_STREAMING,),
         word_times=False,
         other_languages="those that have a voice of the name",
+        pronunciations="IPA of agents",
         limits="100 streams at once, 200 requests a minute",
     ),
     VoiceFacts(

@@ -231,13 +231,37 @@ class StreamingAudioConfig(_message.Message):
     speaking_rate: float
     def __init__(self, audio_encoding: _Optional[_Union[AudioEncoding, str]] = ..., sample_rate_hertz: _Optional[int] = ..., speaking_rate: _Optional[float] = ...) -> None: ...
 
+class CustomPronunciationParams(_message.Message):
+    __slots__ = ("phrase", "phonetic_encoding", "pronunciation")
+    class PhoneticEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PHONETIC_ENCODING_UNSPECIFIED: _ClassVar[CustomPronunciationParams.PhoneticEncoding]
+        PHONETIC_ENCODING_IPA: _ClassVar[CustomPronunciationParams.PhoneticEncoding]
+    PHONETIC_ENCODING_UNSPECIFIED: CustomPronunciationParams.PhoneticEncoding
+    PHONETIC_ENCODING_IPA: CustomPronunciationParams.PhoneticEncoding
+    PHRASE_FIELD_NUMBER: _ClassVar[int]
+    PHONETIC_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    PRONUNCIATION_FIELD_NUMBER: _ClassVar[int]
+    phrase: str
+    phonetic_encoding: CustomPronunciationParams.PhoneticEncoding
+    pronunciation: str
+    def __init__(self, phrase: _Optional[str] = ..., phonetic_encoding: _Optional[_Union[CustomPronunciationParams.PhoneticEncoding, str]] = ..., pronunciation: _Optional[str] = ...) -> None: ...
+
+class CustomPronunciations(_message.Message):
+    __slots__ = ("pronunciations",)
+    PRONUNCIATIONS_FIELD_NUMBER: _ClassVar[int]
+    pronunciations: _containers.RepeatedCompositeFieldContainer[CustomPronunciationParams]
+    def __init__(self, pronunciations: _Optional[_Iterable[_Union[CustomPronunciationParams, _Mapping]]] = ...) -> None: ...
+
 class StreamingSynthesizeConfig(_message.Message):
-    __slots__ = ("voice", "streaming_audio_config")
+    __slots__ = ("voice", "streaming_audio_config", "custom_pronunciations")
     VOICE_FIELD_NUMBER: _ClassVar[int]
     STREAMING_AUDIO_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_PRONUNCIATIONS_FIELD_NUMBER: _ClassVar[int]
     voice: VoiceSelectionParams
     streaming_audio_config: StreamingAudioConfig
-    def __init__(self, voice: _Optional[_Union[VoiceSelectionParams, _Mapping]] = ..., streaming_audio_config: _Optional[_Union[StreamingAudioConfig, _Mapping]] = ...) -> None: ...
+    custom_pronunciations: CustomPronunciations
+    def __init__(self, voice: _Optional[_Union[VoiceSelectionParams, _Mapping]] = ..., streaming_audio_config: _Optional[_Union[StreamingAudioConfig, _Mapping]] = ..., custom_pronunciations: _Optional[_Union[CustomPronunciations, _Mapping]] = ...) -> None: ...
 
 class StreamingSynthesisInput(_message.Message):
     __slots__ = ("text",)

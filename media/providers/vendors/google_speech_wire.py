@@ -3,7 +3,8 @@
 Source: docs/vendors/google-speech.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ _SENSITIVITY: Final = {
     "short": pb.StreamingRecognitionFeatures.ENDPOINTING_SENSITIVITY_SHORT,
     "supershort": pb.StreamingRecognitionFeatures.ENDPOINTING_SENSITIVITY_SUPERSHORT,
 }
+NO_IPA: Final[Mapping[str, str]] = MappingProxyType({})
+_IPA: Final = pb.CustomPronunciationParams.PHONETIC_ENCODING_IPA
 _BEGIN: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_BEGIN
 _END: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_END
 
@@ -179,11 +182,16 @@ class StreamReader:
         return self._number - 1
 
 
-def make_voice_config(locale: str, name: str, speed: float | None) -> pb.StreamingSynthesizeConfig:
-    """A stream's first message."""
+def make_voice_config(
+    locale: str, name: str, speed: float | None, ipa: Mapping[str, str] = NO_IPA
+) -> pb.StreamingSynthesizeConfig:
+    """A stream's first message. ipa: of words, however they are written."""
     audio = pb.StreamingAudioConfig(audio_encoding=pb.MULAW, sample_rate_hertz=RATE, speaking_rate=speed or 0.0)
     voice = pb.VoiceSelectionParams(language_code=locale, name=name)
-    return pb.StreamingSynthesizeConfig(voice=voice, streaming_audio_config=audio)
+    config = pb.StreamingSynthesizeConfig(voice=voice, streaming_audio_config=audio)
+    for word, sound in ipa.items():
+        config.custom_pronunciations.pronunciations.add(phrase=word, phonetic_encoding=_IPA, pronunciation=sound)
+    return config
 
 
 def make_speech_request(locale: str, name: str, speed: float | None, text: str) -> pb.SynthesizeSpeechRequest:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.providers.grpc_calls import GrpcServer, GrpcStream, call_once
+from media.providers.phonemes import NO_PHONEMES, Phonemes
 from media.providers.ports import ProviderError, ProviderSlow, SpeechChunk
 from media.providers.vendors import google_speech_pb2 as pb
 from media.providers.vendors.google_speech_wire import (
@@ -33,13 +34,14 @@ _SpeakCall = GrpcStream[pb.StreamingSynthesizeRequest, pb.StreamingSynthesizeRes
 @dataclass(frozen=True, slots=True)
 class GoogleSpeaker:
     """How a voice is asked. find_account: raises KeyRefused. find_voice: locale and name for a language. speed: times
-    the voice's own. connect_s: limit of a new connection."""
+    the voice's own. connect_s: limit of a new connection. phonemes: of the agent."""
 
     server: GrpcServer
     find_account: Callable[[], ServiceAccount]
     find_voice: Callable[[str], tuple[str, str]]
     speed: float | None
     connect_s: float
+    phonemes: Phonemes = NO_PHONEMES
 
 
 class GoogleTextToSpeech:
@@ -145,7 +147,8 @@ class _Utterance:
 
     async def _open(self) -> _SpeakCall:
         speaker = self._speaker
-        config = make_voice_config(*speaker.find_voice(self._language), speaker.speed)
+        locale, name = speaker.find_voice(self._language)
+        config = make_voice_config(locale, name, speaker.speed, speaker.phonemes.find(locale))
         metadata = make_metadata(self._provider, speaker.find_account())
         lease = await speaker.server.connect(self._provider, speaker.connect_s)
         call = self._call = GrpcStream(self._provider, lease, SPEAK, metadata)

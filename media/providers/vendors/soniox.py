@@ -14,9 +14,7 @@ from media.providers.vendors.soniox_transcript import SonioxTranscript
 from media.providers.vendors.soniox_wire import (
     END_OF_AUDIO,
     KEEP_ALIVE,
-    LANGUAGES,
     LISTEN_PATH,
-    find_language,
     make_finalize,
     make_headers,
     make_start,
@@ -25,6 +23,7 @@ from media.providers.vendors.soniox_wire import (
 from media.providers.vendors.turn_dialect import TurnDialect
 from media.providers.wait_history import UsualWait
 from media.providers.warm_connections import WarmConnections
+from shared.vendor_languages import SONIOX_LANGUAGES, find_soniox_language
 from shared.vendor_options import SONIOX_KEYTERM_CHARACTERS, SonioxSpeechToTextOptions, SonioxTextToSpeechOptions
 
 # The vendor ends a session that gets neither audio nor this for 20 s; every 5 to 10 s is usual.
@@ -57,13 +56,13 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
 
 def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) -> dict[str, Any]:
     """What a session begins with. Raises ProviderError for a language that the vendor does not know."""
-    chosen = options.language or language
-    code = None if chosen == _AUTO else _require_language(name, options.model, chosen)
+    wanted = options.languages or (options.language or language,)
+    codes = [_require_language(name, options.model, one) for one in wanted if one != _AUTO]
     context = {"text": options.context, "terms": options.keyterm}
     return {
         "model": options.model,
-        "language_hints": [code] if code else None,
-        "language_hints_strict": True if code and options.only_language else None,
+        "language_hints": codes or None,
+        "language_hints_strict": True if codes and options.only_language else None,
         "context": {part: value for part, value in context.items() if value} or None,
         "enable_language_identification": True,
         "enable_endpoint_detection": options.endpoint_detection,
@@ -92,7 +91,7 @@ def _make_tts(setup: ProviderSetup) -> SonioxTextToSpeech:
 
 
 def _require_language(name: str, model: str, language: str) -> str:
-    code = find_language(language)
+    code = find_soniox_language(language)
     if code is None:
         raise ProviderError(name, f"{model} knows no {language!r}", retryable=False, cause="refused")
     return code
@@ -117,7 +116,7 @@ _RECOGNISERS: Final = (
         word_times=True,
         turn_signals=True,
         tells_language=True,
-        languages=tuple(sorted(LANGUAGES)),
+        languages=tuple(sorted(SONIOX_LANGUAGES)),
         limits="10 sessions at once, 100 new ones a minute, 300 min a session",
         with_option="`endpoint_detection` (the staff's): turn signals",
     ),
@@ -127,7 +126,7 @@ _VOICES: Final = (
         "Soniox voices",
         ("tts-rt-",),
         word_times=True,
-        languages=tuple(sorted(LANGUAGES)),
+        languages=tuple(sorted(SONIOX_LANGUAGES)),
         limits="3 connections at once, 100 streams a minute, 2 min of audio each",
     ),
 )
@@ -138,7 +137,7 @@ VENDOR: Final = Vendor(
         _make_stt,
         SonioxSpeechToTextOptions,
         model=_model,
-        request_options=frozenset({"language", "keyterm", "context", "only_language"}),
+        request_options=frozenset({"language", "languages", "keyterm", "context", "only_language"}),
         usual_wait=_stt_wait,
         is_guardable=True,
         keyterms=KeytermOption("keyterm", ("stt-rt-",), most=100, most_characters=SONIOX_KEYTERM_CHARACTERS),

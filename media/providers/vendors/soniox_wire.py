@@ -25,17 +25,6 @@ END_OF_AUDIO: Final = ""
 FINALISED: Final = "<fin>"
 ENDPOINT: Final = "<end>"
 
-# "Supported languages", and the codes under which they are known elsewhere.
-LANGUAGES: Final = frozenset(
-    (
-        *("af", "ar", "az", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et", "eu", "fa"),
-        *("fi", "fr", "gl", "gu", "he", "hi", "hr", "hu", "id", "it", "ja", "kk", "kn", "ko", "lt", "lv", "mk", "ml"),
-        *("mr", "ms", "nl", "no", "pa", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "te", "th"),
-        *("tl", "tr", "uk", "ur", "vi", "zh"),
-    )
-)
-_ALIASES: Final = {"nb": "no", "nn": "no", "fil": "tl", "iw": "he", "in": "id"}
-
 _TIMED_OUT: Final = 408
 _TOO_LONG: Final = 413
 
@@ -75,13 +64,6 @@ def make_url(base_url: str, path: str) -> str:
 def make_headers(api_key: str) -> dict[str, str]:
     """The header that holds the key, which the vendor refuses in the first message from January 2027 on."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
-
-
-def find_language(language: str) -> str | None:
-    """The vendor's code for a language; None for one that it does not know."""
-    base = language.partition("-")[0].lower()
-    code = _ALIASES.get(base, base)
-    return code if code in LANGUAGES else None
 
 
 def make_start(settings: Mapping[str, Any]) -> bytes:

@@ -26,6 +26,7 @@ from shared.events import (
     CallerSaid,
     EndReason,
     EventEnvelope,
+    LanguageSwitched,
     RecordingRefused,
     ToolRan,
     ToolStarted,
@@ -37,7 +38,10 @@ from shared.refcycles import break_cycle
 # A stream that ended for one of these reasons was lost, and the call may be resumed in another one.
 LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
 # Events after which the checkpoint is out of date.
-_CONVERSATION: Final = (CallerSaid, AgentSaid, ToolStarted, ToolRan, AnnouncementHeard, RecordingRefused)
+_CONVERSATION: Final = (
+    *(CallerSaid, AgentSaid, ToolStarted, ToolRan),
+    *(AnnouncementHeard, RecordingRefused, LanguageSwitched),
+)
 # How long the closing of a socket may wait for Redis to store the outcome.
 OUTCOME_WAIT_S: Final = 0.3
 
@@ -74,7 +78,7 @@ class BusCallRecord:
 
     def __init__(self, services: RecordServices, plan: CallPlan, call_id: str) -> None:
         self._services = services
-        self._leg, self._language = plan.leg, phrase_language(plan.agent.language)
+        self._leg, self._language = plan.leg, plan.agent.language
         self.voucher = StreamVoucher.parse(plan.voucher) if plan.voucher else None
         self._began_ms = plan.resume.began_ms if plan.resume else round(time.time() * 1000)
         self.call_id = call_id
@@ -110,11 +114,13 @@ class BusCallRecord:
         """Stores the outcome of the call; of a lost stream, or one before a transfer, the checkpoint to resume it
         from."""
         services = self._services
+        if self.call is not None:
+            self._language = self.call.language.tag
         services.heartbeats.remove(self)
         if reason in LOST:
             write = services.checkpoints.write_final(self)
         else:
-            language = self._language if words else ""
+            language = phrase_language(self._language) if words else ""
             outcome = StreamOutcome(self._leg, number, words, language, conference=conference)
             is_transfer = bool(number) and self.call is not None
             checkpoints = services.checkpoints
@@ -148,6 +154,7 @@ class BusCallRecord:
             at_ms=self._began_ms + snapshot.at_ms,
             announced=snapshot.announced,
             recording_refused=snapshot.recording_refused,
+            language=snapshot.language,
         )
 
     def live_call(self) -> LiveCall | None:

@@ -52,6 +52,17 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "disclosure": texts(500).map(lambda t: f"d{t}"),
         "greeting_interruptible": st.just(False),
         "language": st.sampled_from(["en", "pt-BR", "zh-Hant", "es-419"]),
+        "additional_languages": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "language": st.sampled_from(["de", "fr-CA"]),
+                    "voices": st.dictionaries(st.sampled_from(NAMES), options, max_size=2),
+                    "goodbye": texts(400),
+                }
+            ),
+            min_size=1,
+            max_size=4,
+        ),
         "goodbye": texts(400),
         "facts": st.dictionaries(
             st.sampled_from(["business_name", "city"]), texts(200).map(lambda t: f"f{t}"), max_size=2

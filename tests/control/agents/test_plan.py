@@ -101,7 +101,7 @@ def test_plan_and_config_have_the_same_fields() -> None:
     assert set(CallPlan.__struct_fields__) == {
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
         "context", "leg", "resume", "voucher",  # of the call: control/calls sets those of resumed ones
-        "first_message", "greeting_interruptible", "disclosure", "consent", "voicemail_message", "speech",
+        "first_message", "greeting_interruptible", "disclosure", "consent", "voicemail_message", "speech", "languages",
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent

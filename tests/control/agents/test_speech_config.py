@@ -10,8 +10,12 @@ from control.agents.config import AgentConfig
 from control.agents.facts import names_contact
 from control.agents.model import AgentContent
 from control.agents.plan import make_plan
+from control.agents.pronunciation_check import require_sayable
 from control.agents.variables import PlannedCall
+from control.voice.offers import ProviderOffers
+from shared.errors import Invalid
 from shared.plan import Pronunciation, SpeechPlan, encode_plan
+from tests.control.agents.strategies import offer
 from tests.control.agents.test_plan import ALL, plan_of, version
 
 NGUYEN = {"word": "Nguyen", "say": "win"}
@@ -27,6 +31,8 @@ NGUYEN = {"word": "Nguyen", "say": "win"}
         ({"pronunciations": [{"word": "x", "say": " "}]}, ("pronunciations",), "'x' is blank"),
         ({"pronunciations": [NGUYEN, NGUYEN | {"word": "NGUYEN"}]}, ("pronunciations",), "two pronunciations"),
         ({"pronunciations": [NGUYEN | {"word": f"w{at}"} for at in range(201)]}, ("pronunciations",), "at most 200"),
+        ({"pronunciations": [{"word": "x", "ipa": "<x>"}]}, ("pronunciations", 0, "ipa"), "pattern"),
+        ({"pronunciations": [{"word": "x"}]}, ("pronunciations",), "'x' is blank"),
         ({"keyterms": ["x" * 61]}, ("keyterms", 0), "at most 60"),
         ({"keyterms": [" "]}, ("keyterms",), "blank"),
         ({"keyterms": ["x"] * 51}, ("keyterms",), "at most 50"),
@@ -43,6 +49,37 @@ def test_what_voices_and_recognisers_cannot_take_is_refused(
 def test_the_plan_has_them() -> None:
     plan = plan_of({"pronunciations": [NGUYEN], "keyterms": ["Invisalign", "Okonkwo"]})
     assert plan.speech == SpeechPlan((Pronunciation("Nguyen", "win"),), ("Invisalign", "Okonkwo"))
+
+
+def test_ipa_goes_to_the_plan_and_is_left_out_without() -> None:
+    told = {"word": "Okonkwo", "ipa": "\u0254\u02c8k\u0254\u014bkwo"}
+    plan = plan_of({"pronunciations": [NGUYEN, told]})
+    assert plan.speech.pronunciations == (Pronunciation("Nguyen", "win"), Pronunciation("Okonkwo", ipa=told["ipa"]))
+    assert AgentConfig.model_validate({"pronunciations": [NGUYEN]}).model_dump()["pronunciations"] == [NGUYEN]
+    assert b'"ipa"' not in encode_plan(plan_of({"pronunciations": [NGUYEN]}))
+
+
+@pytest.mark.parametrize(
+    ("voices", "faults"),
+    [
+        ({"azure-speech": {}}, []),
+        ({"azure-speech": {"voice_id": "en-US-Ava:DragonHDLatestNeural"}}, ["config.pronunciations.1.say"]),
+        ({"google-speech": {}}, []),
+        ({"google-speech": {"model": "neural2"}}, ["config.pronunciations.1.say"]),
+        ({"azure-speech": {}, "cartesia": {}}, ["config.pronunciations.1.say"]),
+    ],
+)
+def test_a_word_with_ipa_alone_needs_voices_that_take_it(voices: dict[str, Any], faults: list[str]) -> None:
+    offers = ProviderOffers([offer(name, config={"tts": options}) for name, options in voices.items()])
+    entries = [NGUYEN | {"ipa": "w\u026an"}, {"word": "Ada", "ipa": "\u02c8e\u026ad\u0259"}]
+    config = AgentConfig.model_validate({"pronunciations": entries})
+    found: list[str | None] = []
+    try:
+        require_sayable(AgentContent("Desk", {}, None, {}), config, offers)
+    except Invalid as refused:
+        found = [error.param for error in refused.errors]
+        assert refused.code == "ipa_unsupported" and "take no IPA" in str(refused)
+    assert found == faults
 
 
 def test_a_plan_without_them_is_read_by_nodes_of_the_version_before() -> None:

@@ -28,6 +28,7 @@ from media.providers.ports import (
 from media.tools.runner import ToolRunner
 from media.tools.tool import Tool
 from shared.events import Event, ToolRan
+from tests.media.call.languages import spoken
 from tests.virtual_time import clock_ms
 
 BYTES_PER_MS = 8
@@ -192,9 +193,8 @@ class ReplyFakes:
             tools=self.call_tools(),
             usage=self.usage,
             system="Be kind.",
-            context=ModelContext(None, lambda: datetime.now(UTC)),
-            language="en",
-            goodbye=self.goodbye,
+            context=ModelContext(None, lambda: datetime.now(UTC), ("en",)),
+            spoken=spoken("en", goodbye=self.goodbye),
             clock=clock_ms,
             emit=self.events.append,
             on_audio_sent=lambda: self.on_audio_sent(),
@@ -202,7 +202,9 @@ class ReplyFakes:
 
     def call_tools(self) -> CallTools:
         """Call this on the running loop."""
-        return CallTools(self.tools, ToolRunner(self.tools, "call", clock_ms, self.events.append), DeafToolListener())
+        return CallTools(
+            self.tools, ToolRunner(self.tools, "call", clock_ms, self.events.append), DeafToolListener(), spoken("en")
+        )
 
     def tools_ran(self) -> list[ToolRan]:
         """The ends of tool runs, without their run ids."""

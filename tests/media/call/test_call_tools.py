@@ -19,6 +19,7 @@ from media.providers.ports import NOT_ENDED_RESULT, Message, ToolCall, ToolSpec
 from media.tools.runner import CANCELLED_RESULT, ToolRunner
 from media.tools.tool import Tool, ToolError
 from shared.events import Event, ToolStarted
+from tests.media.call.languages import spoken
 from tests.virtual_time import clock_ms, run_virtual
 
 
@@ -37,7 +38,7 @@ class ToolBench:
             "end": replace(self._tool("end"), ends_call=True),
             "fail": replace(self._tool("fail"), ends_call=True),
         }
-        self.tools = CallTools(tools, ToolRunner(tools, "call-1", clock_ms, self.events.append), self)
+        self.tools = CallTools(tools, ToolRunner(tools, "call-1", clock_ms, self.events.append), self, spoken("en"))
 
     def tools_called(self) -> None:
         self.began.append("called")

@@ -9,6 +9,7 @@ from media.tools.remote import ToolRequest
 from media.tools.tool import Tool, ToolError
 from shared.plan import SEND_DIGITS, SEND_TONES, AgentPlan, CallPlan, ToolName, ToolPlan
 from tests.calls.scripted_call import ScriptedCarrier
+from tests.media.call.languages import spoken
 from tests.virtual_time import run_virtual
 
 
@@ -32,7 +33,7 @@ def make(
     made = make_tools(
         plan,
         termination,
-        Keypad(ScriptedCarrier(), lambda: 0.0, lambda _: None, lambda *_: None, "en"),
+        Keypad(ScriptedCarrier(), lambda: 0.0, lambda _: None, lambda *_: None, spoken("en")),
         remote=remote,
         call_id="c-1",
     )

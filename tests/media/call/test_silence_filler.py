@@ -5,13 +5,14 @@ import pytest
 from media.call.silence_filler import FIRST_AFTER_MS, NEXT_AFTER_MS, SilenceFiller
 from media.tools.fillers import first_filler, more_fillers
 from shared.plan import LimitsPlan
+from tests.media.call.languages import spoken
 
 WORDS = "I'm looking."
 MORE = more_fillers("en")
 
 
 def filler(language: str = "en", limits: LimitsPlan | None = None) -> SilenceFiller:
-    return SilenceFiller(limits or LimitsPlan(), language, 1_000.0)
+    return SilenceFiller(limits or LimitsPlan(), spoken(language), 1_000.0)
 
 
 def choices(silence: SilenceFiller, start: int, end: int) -> list[tuple[int, str]]:

@@ -116,22 +116,29 @@ class FakeSpeechToTextSession:
 
 
 class FakeSpeechToText:
-    """Opens fake sessions after `delay` seconds; the first calls of `open` raise `errors`, one each."""
+    """Opens fake sessions after `delay` seconds; the first calls of `open` raise `errors`, one each. languages:
+    in which sessions were asked for."""
 
     def __init__(self, name: str, *errors: ProviderError, delay: float = 0.0) -> None:
         self.name = name
         self.sessions: list[FakeSpeechToTextSession] = []
         self.opened = 0
+        self.languages: list[str] = []
         self._errors = list(errors)
         self._delay = delay
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         self.opened += 1
+        self.languages.append(language)
         await asyncio.sleep(self._delay)
         if self._errors:
             raise self._errors.pop(0)
         self.sessions.append(FakeSpeechToTextSession(sink))
         return self.sessions[-1]
+
+    def refuse(self, error: ProviderError) -> None:
+        """The next call of `open` raises this."""
+        self._errors.append(error)
 
 
 def texts(events: Sequence[SpeechToTextEvent]) -> list[str]:

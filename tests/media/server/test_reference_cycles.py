@@ -34,7 +34,7 @@ def weak_references(worker_setup: WorkerSetup) -> list["weakref.ref[object]"]:
     conversation = call._conversation
     inbound, playback = call._inbound, call._playback
     agent, recogniser = conversation._agent, conversation.recogniser
-    parts = (connection, connection._socket, call, conversation, agent, recogniser, inbound, playback)
+    parts = (connection, connection._socket, call, conversation, agent, recogniser, inbound, playback, call.language)
     return [weakref.ref(part) for part in parts]
 
 

@@ -60,6 +60,8 @@ def test_languages_without_rules_and_voices_with_their_own_are_given_what_is_wri
     assert TextNormaliser().open(pieces_of("5"), "ja") is None
     assert TextNormaliser(reads_figures=True).open(pieces_of("5"), "en") is None
     assert TextNormaliser(True, [Pronunciation("a", "b")]).open(pieces_of("a"), "ja") is not None
+    theirs = TextNormaliser(True, [Pronunciation("a", "b")], language="en-GB")
+    assert theirs.open(pieces_of("a"), "en") is not None and theirs.open(pieces_of("a"), "es") is None
 
 
 class Scene:

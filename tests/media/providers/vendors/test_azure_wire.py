@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from media.providers.phonemes import Phonemes
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 from media.providers.vendors.azure import VENDOR, make_query
 from media.providers.vendors.azure_listen_wire import ListenSettings, PhraseReader, make_context, make_wav_header
-from media.providers.vendors.azure_locales import find_locale
 from media.providers.vendors.azure_messages import (
     AzureMessage,
     make_audio,
@@ -30,8 +30,10 @@ from media.providers.vendors.azure_speech_wire import SpokenTurns
 from media.providers.vendors.azure_ssml import AzureTone, AzureVoice, make_ssml
 from media.providers.vendors.azure_wire import make_closed, make_headers, make_url, refine_refusal
 from media.providers.vendors.deepgram_transcript import TurnTranscript
+from shared.azure_locales import find_locale
 from shared.azure_speech import find_base_url
 from shared.cloud_speech_options import AzureSpeechToTextOptions, AzureTextToSpeechOptions
+from shared.plan import Pronunciation
 
 AVA = AzureVoice("en-US-AvaMultilingualNeural")
 ID = "0123456789abcdef0123456789abcdef"
@@ -168,6 +170,19 @@ def test_there_is_markup_only_where_it_is_asked_for() -> None:
     assert tags["prosody"] == {"rate": "+10%", "pitch": "low"}
     assert tags["express-as"] == {"style": "cheerful"}
     assert tags["lexicon"] == {"uri": 'https://example.com/l.xml?a="b"'}
+
+
+def test_words_with_ipa_are_told_it_in_the_language_of_the_agent() -> None:
+    entries = [Pronunciation("Nguyen", ipa="\u02c8w\u026an"), Pronunciation("C++", "see plus plus", "si\u02d0")]
+    voice = AzureVoice(AVA.voice_id, phonemes=Phonemes("en-GB", entries))
+    root = ElementTree.fromstring(make_ssml(voice, "en-US", "<b> NGUYEN's Nguyens, C++ & C."))
+    assert "".join(root.itertext()) == "<b> NGUYEN's Nguyens, C++ & C."
+    told = [(one.text, one.attrib) for one in root.iter() if one.tag.endswith("phoneme")]
+    assert told == [
+        ("NGUYEN", {"alphabet": "ipa", "ph": "\u02c8w\u026an"}),
+        ("C++", {"alphabet": "ipa", "ph": "si\u02d0"}),
+    ]
+    assert "phoneme" not in make_ssml(voice, "es-ES", "Nguyen")
 
 
 # --- results ---

@@ -51,6 +51,17 @@ async def test_words_are_spoken_over_one_stream(harness: Harness) -> None:
     assert not call.failed
 
 
+async def test_words_with_ipa_are_told_beside_the_text(harness: Harness) -> None:
+    entries = [{"word": "Dentist", "ipa": "\u02c8d\u025bnt\u026ast"}, {"word": "help", "say": "assist"}]
+    harness.call.plan["speech"] = {"pronunciations": entries}
+    await speak(harness.call.build(), say(*SENTENCES), "en")
+    await speak(harness.call.build(), say(*SENTENCES), "de")
+    (english, german) = harness.a.voices.pronunciations
+    assert (english, german) == ({"dentist": "\u02c8d\u025bnt\u026ast"}, {})
+    spoken = "".join(harness.a.voices.texts[: len(harness.a.voices.texts) // 2])
+    assert "the dentist" in spoken and "I assist?" in spoken
+
+
 async def test_a_voice_without_streams_is_asked_for_each_clause(harness: Harness) -> None:
     """Its samples come in a WAV file, whose header is no sound."""
     for provider in harness.call.plan["tts"]:

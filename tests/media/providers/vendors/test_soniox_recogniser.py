@@ -19,7 +19,8 @@ from media.providers.ports import (
 )
 from media.providers.vendors import soniox
 from media.providers.vendors.soniox_transcript import SonioxTranscript
-from media.providers.vendors.soniox_wire import find_language, make_error, make_finalize, make_url
+from media.providers.vendors.soniox_wire import make_error, make_finalize, make_url
+from shared.vendor_languages import find_soniox_language
 from shared.vendor_options import SonioxSpeechToTextOptions
 from simulator.carrier.mulaw import FRAME, SILENCE
 from simulator.vendors.faults import Fault
@@ -67,7 +68,8 @@ def test_a_message_that_cannot_be_read_is_an_error(message: bytes) -> None:
 
 
 def test_languages_are_the_vendors() -> None:
-    assert [find_language(one) for one in ("en-US", "nb-NO", "fil", "DE", "tlh")] == ["en", "no", "tl", "de", None]
+    found = [find_soniox_language(one) for one in ("en-US", "nb-NO", "fil", "DE", "tlh")]
+    assert found == ["en", "no", "tl", "de", None]
 
 
 def test_settings_say_only_what_was_chosen() -> None:
@@ -78,6 +80,8 @@ def test_settings_say_only_what_was_chosen() -> None:
     found = soniox.make_settings("v", chosen, "de-DE")
     assert (found["language_hints"], found["language_hints_strict"]) == (["de"], True)
     assert found["context"] == {"text": "A dentist.", "terms": ("Okonkwo",)}
+    several = soniox.make_settings("v", SonioxSpeechToTextOptions(languages=("en", "es")), "de-DE")
+    assert (several["language_hints"], several["language_hints_strict"]) == (["en", "es"], None)
     with pytest.raises(ProviderError, match="stt-rt-v5 knows no 'tlh'"):
         soniox.make_settings("v", chosen, "tlh")
 

@@ -36,3 +36,13 @@ def find_locale(language: str) -> str:
         return "-".join([base, *(part.title() if len(part) == 4 else part.upper() for part in parts[1:])])
     region = _REGIONS.get(base)
     return f"{base}-{region}" if region else ""
+
+
+def is_multilingual(voice_id: str) -> bool:
+    """Whether a voice speaks other languages than its own: HD voices do, and those that say so."""
+    return "Multilingual" in voice_id or ":" in voice_id
+
+
+def speaks_locale(voice_id: str, language: str) -> bool:
+    """Whether a voice, whose short name begins with its own locale, can speak a language."""
+    return is_multilingual(voice_id) or base_language(language) == base_language(voice_id)

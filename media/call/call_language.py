@@ -1,0 +1,110 @@
+"""The language that a call is in: the agent's main one, until the caller goes over to another that the agent has."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from media.call.phrases import Phrases, has_phrases, phrases_in
+from media.turn.language_rule import LanguageRule
+from shared.plan import CallPlan, LanguagePlan
+
+# Codes of the same language: of ISO 639-3, and of parts of Norwegian and of Tagalog.
+_SAME: Final[Mapping[str, str]] = {
+    **{"eng": "en", "spa": "es", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "ita": "it", "por": "pt"},
+    **{"nld": "nl", "dut": "nl", "pol": "pl", "rus": "ru", "jpn": "ja", "kor": "ko", "zho": "zh", "cmn": "zh"},
+    **{"hin": "hi", "ara": "ar", "tur": "tr", "swe": "sv", "dan": "da", "fin": "fi", "ukr": "uk", "vie": "vi"},
+    **{"nb": "no", "nn": "no", "nor": "no", "fil": "tl", "tgl": "tl", "iw": "he", "heb": "he", "in": "id"},
+}
+
+
+class CallLanguage:
+    """Whatever depends on the language asks for it here when it is needed, or follows the changes.
+
+    tags: of all languages that the call may be in (BCP 47), the agent's main one first.
+    """
+
+    def __init__(self, languages: Sequence[LanguagePlan], current: str = "") -> None:
+        """languages: the agent's main one first. current: that the call begins in, if it is not the main one."""
+        self._plans = {base_language(one.language): one for one in reversed(languages)}  # the first of a base counts
+        self._main = languages[0]
+        self.tags = tuple(one.language for one in languages)
+        begun = base_language(current)
+        self._rule = LanguageRule(self._plans, begun if begun in self._plans else base_language(self._main.language))
+        self._spoken, self._turn = "", 0  # of which turn, as the recogniser told it
+        self._followers: list[Callable[[str], None]] = []
+
+    @property
+    def tag(self) -> str:
+        """The language that the call is in (BCP 47)."""
+        return self._plan.language
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the agent's main one."""
+        return self._plan is self._main
+
+    @property
+    def phrases(self) -> Phrases:
+        """The fixed sentences."""
+        return phrases_in(self.tag)
+
+    @property
+    def goodbye(self) -> str:
+        """The agent's last words."""
+        own = self._plan.goodbye
+        if own or self.is_main:
+            return own
+        return self.phrases.goodbye if has_phrases(self.tag) else self._main.goodbye
+
+    @property
+    def others(self) -> Sequence[str]:
+        """Those that the call may be in, without the one that it is in."""
+        return [tag for tag in self.tags if tag != self.tag]
+
+    def follow(self, *followers: Callable[[str], None]) -> None:
+        """Calls these with the new language whenever it changes."""
+        self._followers += followers
+
+    def close(self) -> None:
+        """The call is over: it changes no more. Forgets its followers, which refer to this."""
+        self._followers.clear()
+
+    def heard(self, turn: int, spoken: str) -> None:
+        """A final text came. turn: of the floor. spoken: the text's language as the recogniser told it; empty: it told
+        none, and what was told earlier in the turn holds."""
+        is_same_turn = turn == self._turn
+        self._turn, self._spoken = turn, base_language(spoken) or (self._spoken if is_same_turn else "")
+
+    def preview(self, turn: int, text: str, *, is_dictated: bool) -> str:
+        """The language that the call will be in if a turn of the caller's ends with this text (`take_turn`)."""
+        return self._plans[self._rule.preview(turn, self._told(turn), text, is_dictated=is_dictated).current].language
+
+    def take_turn(self, turn: int, text: str, *, is_dictated: bool) -> str:
+        """A turn of the caller's has ended, or was continued and has ended again. Returns the language before, if the
+        call is in another one from now on, else "". turn: of the floor. text: all its words. is_dictated: as in
+        `hear_turn`."""
+        before = self.tag
+        self._rule.take_turn(turn, self._told(turn), text, is_dictated=is_dictated)
+        if self.tag == before:
+            return ""
+        for follow in self._followers:
+            follow(self.tag)
+        return before
+
+    def _told(self, turn: int) -> str:
+        return self._spoken if turn == self._turn else ""
+
+    @property
+    def _plan(self) -> LanguagePlan:
+        return self._plans[self._rule.current]
+
+
+def plan_language(plan: CallPlan) -> CallLanguage:
+    """The language in which a call begins, or goes on."""
+    main = LanguagePlan(plan.agent.language, plan.agent.goodbye)
+    return CallLanguage((main, *plan.languages), plan.resume.language if plan.resume else "")
+
+
+def base_language(tag: str) -> str:
+    """ "en" of "en-GB" and "eng", and one code for a language that vendors know by several."""
+    base = tag.replace("_", "-").partition("-")[0].lower()
+    return _SAME.get(base, base)

@@ -1,0 +1,47 @@
+"""Lets a call follow its caller into another language, turn by turn."""
+
+from media.call.call_language import CallLanguage
+from media.call.caller_turns import CallerTurns
+from media.call.clock import CallClock
+from media.call.components import CallComponents
+from media.call.recogniser import CallRecogniser
+from media.turn.expected_reply import ExpectedReply
+from media.turn.floor import Floor
+from shared.events import LanguageSwitched
+
+
+class LanguageSwitch:
+    """Of one call. Floor and recogniser go on in the language that it is in."""
+
+    def __init__(
+        self,
+        components: CallComponents,
+        language: CallLanguage,
+        floor: Floor,
+        recogniser: CallRecogniser,
+        turns: CallerTurns,
+        clock: CallClock,
+    ) -> None:
+        self._language, self._floor, self._turns, self._clock = language, floor, turns, clock
+        self._emit = components.emitter.emit
+        language.follow(floor.set_language, recogniser.set_language, components.on_language_switched)
+
+    def preview(self, text: str) -> str:
+        """The language that the call will be in if the caller's turn ends with this text."""
+        return self._language.preview(self._floor.turn, text, is_dictated=self._is_dictated)
+
+    def turn_ended(self, text: str, *, is_opening: bool) -> None:
+        """A turn of the caller's is about to be answered: from the answer on the call may be in another language. text:
+        all words of the floor's turn. is_opening: the agent's announcements or its greeting come first, which are in
+        its main language; the next turn decides."""
+        if is_opening:
+            return
+        if before := self._language.take_turn(self._floor.turn, text, is_dictated=self._is_dictated):
+            at_ms = round(self._clock.now())
+            self._emit(LanguageSwitched(self._turns.number, self._language.tag, before, at_ms))
+
+    @property
+    def _is_dictated(self) -> bool:
+        """Whether the agent's last words ask for something that is dictated or spelled."""
+        asked = self._floor.agent
+        return asked.dictated is not None or asked.expect is ExpectedReply.SPELLING

@@ -1,0 +1,45 @@
+"""The voices of a call that may change its language: a fallback chain for each language that has voices of its own."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from media.providers.ports import SpeechChunk, TextToSpeech
+from media.providers.vendor import Preparable
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChain:
+    """A fallback chain of voices, and what it was made of."""
+
+    chain: TextToSpeech
+    members: tuple[TextToSpeech, ...]
+
+    def prepare(self) -> None:
+        """Opens in the background what the members need for their first requests."""
+        for member in self.members:
+            if isinstance(member, Preparable):
+                member.prepare()
+
+
+class LanguageVoices:
+    """A TextToSpeech whose language chooses the chain. It needs its text as the most demanding of them does."""
+
+    def __init__(self, main: VoiceChain, others: Mapping[str, VoiceChain]) -> None:
+        """others: by language, as the plan has it; all other languages are those of the main chain."""
+        self._main, self._others = main, others
+        chains = [main.chain, *(one.chain for one in others.values())]
+        self.name = main.chain.name
+        self.streams_text = all(chain.streams_text for chain in chains)
+        self.times_words = all(chain.times_words for chain in chains)
+
+    def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
+        """As in `TextToSpeech`."""
+        return self._find(language).chain.stream(text, language)
+
+    def prepare_language(self, language: str) -> None:
+        """The call is in this language from now on: opens in the background what its voices need."""
+        if language in self._others:
+            self._others[language].prepare()
+
+    def _find(self, language: str) -> VoiceChain:
+        return self._others.get(language, self._main)

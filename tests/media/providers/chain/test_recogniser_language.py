@@ -1,0 +1,97 @@
+"""A session whose caller goes over to another language."""
+
+import asyncio
+from collections.abc import Callable, Container, Coroutine
+
+from media.providers.chain.chained_session import ChainedSession
+from media.providers.chain.stt import SpeechToTextChain
+from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
+from shared.events import ProviderFailed
+from tests.media.providers.chain.test_stt import run_ready_tasks
+from tests.media.providers.fakes import FakeSpeechToText, texts
+from tests.media.providers.virtual import run
+
+BROKEN = SpeechToTextFailed(ProviderError("a", "socket closed"))
+Test = Callable[[ChainedSession, list[SpeechToTextEvent]], Coroutine[None, None, None]]
+
+
+def with_session(test: Test, *providers: FakeSpeechToText, multilingual: Container[int] = ()) -> list[ProviderFailed]:
+    """Runs a test against an open session, closes it, and returns what failed."""
+    failed: list[ProviderFailed] = []
+
+    async def main() -> None:
+        events: list[SpeechToTextEvent] = []
+        chain = SpeechToTextChain(providers, failed.append, multilingual=multilingual)
+        session = await chain.open("en", events.append)
+        assert isinstance(session, ChainedSession)
+        await test(session, events)
+        await session.close()
+        assert all(one.closed for provider in providers for one in provider.sessions)
+
+    run(main())
+    return failed
+
+
+def test_a_recogniser_of_one_language_is_opened_anew_and_hears_again_what_has_no_text() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.started()
+        session.push(b"first")
+        session.finalise(1)
+        a.sessions[0].sink(RecognisedText("hola", True, 1))
+        session.push(b"second")
+        session.set_language("es")
+        session.push(b"third")
+        session.finalise(2)
+        await run_ready_tasks()
+        a.sessions[0].sink(RecognisedText("of the old session", True, 2))
+        assert a.sessions[1].audio == b"secondthird" and 2 in a.sessions[1].log
+        a.sessions[1].sink(RecognisedText("buenas", True, 2))
+        assert texts(events) == ["hola", "hola buenas"]
+
+    a = FakeSpeechToText("a")
+    assert with_session(test, a) == []
+    assert a.languages == ["en", "es"]
+
+
+def test_one_that_hears_all_goes_on_and_those_after_it_are_opened_in_the_new_language() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.set_language("es")
+        await run_ready_tasks()
+        assert a.languages == ["en"] and not a.sessions[0].closed
+        a.sessions[0].sink(BROKEN)
+        await run_ready_tasks()
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    (failure,) = with_session(test, a, b, multilingual={0})
+    assert b.languages == ["es"] and failure.provider == "a"
+
+
+def test_a_backup_that_is_just_being_opened_is_opened_in_the_new_language() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        a.sessions[0].sink(BROKEN)
+        await run_ready_tasks()
+        assert b.languages == ["en"] and not b.sessions
+        session.set_language("es")
+        session.push(b"speech")
+        session.finalise(1)
+        await asyncio.sleep(1.5)
+        assert b.languages == ["en", "es"] and [one.audio for one in b.sessions] == [b"speech"]
+        b.sessions[0].sink(RecognisedText("hola", True, 1))
+        assert texts(events) == ["hola"]
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b", delay=1.0)
+    assert [one.provider for one in with_session(test, a, b, multilingual={0})] == ["a"]
+
+
+def test_one_that_does_not_know_the_language_is_replaced_by_the_next() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        a.refuse(ProviderError("a", "knows no 'es'", retryable=False, cause="refused"))
+        session.push(b"speech")
+        session.set_language("es")
+        await run_ready_tasks()
+        assert b.sessions[0].audio == b"speech"
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    (failure,) = with_session(test, a, b)
+    assert (failure.provider, failure.next, failure.cause) == ("a", "b", "refused")
+    assert b.languages == ["es"]
