@@ -20,7 +20,8 @@ _STATES: Final = f"{PREFIX}{{nodes}}:states"
 _SEEN: Final = f"{PREFIX}{{nodes}}:seen"
 _ASSIGNED: Final = f"{PREFIX}{{nodes}}:placed"
 # A heartbeat reports the true load, so calls assigned before it are no longer added to it. All times are Redis's own,
-# so that the clocks of the machines don't matter.
+# so that the clocks of the machines don't matter. A heartbeat from the future was written before Redis's clock was put
+# back, and counts as old: a dead node would be chosen for as long as the clock was put back.
 _BEAT: Final = """
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -30,7 +31,9 @@ redis.call('HDEL', KEYS[3], ARGV[1])
 _FIND: Final = """
 local t = redis.call('TIME')
 local seen = redis.call('HGET', KEYS[2], ARGV[1])
-if not seen or tonumber(t[1]) + tonumber(t[2]) / 1e6 - tonumber(seen) > tonumber(ARGV[2]) then return false end
+if not seen or math.abs(tonumber(t[1]) + tonumber(t[2]) / 1e6 - tonumber(seen)) > tonumber(ARGV[2]) then
+  return false
+end
 return redis.call('HGET', KEYS[1], ARGV[1])
 """
 _FRESH: Final = """
@@ -39,7 +42,7 @@ local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
 local seen = redis.call('HGETALL', KEYS[2])
 local out = {}
 for i = 1, #seen, 2 do
-  local age = now - tonumber(seen[i + 1])
+  local age = math.abs(now - tonumber(seen[i + 1]))
   if age > 60 * tonumber(ARGV[1]) then
     for k = 1, 3 do redis.call('HDEL', KEYS[k], seen[i]) end
   elseif age <= tonumber(ARGV[1]) then
@@ -81,7 +84,7 @@ local function least_loaded(ids)
   local assigned = redis.call('HMGET', KEYS[3], unpack(ids))
   local best, least
   for i, id in ipairs(ids) do
-    local age = now - tonumber(seen[i] or '0')
+    local age = math.abs(now - tonumber(seen[i] or '0'))
     if age > 60 * stale then
       for k = 1, 3 do redis.call('HDEL', KEYS[k], id) end
     elseif age <= stale and not excluded[id] then
