@@ -56,6 +56,7 @@ from control.worker import BackgroundWorkerOptions, run_worker
 from shared.errors import Problem
 from shared.key_sets import VAULT_KEYS, KeySetError
 from shared.logs import configure_logs
+from shared.standard_streams import fill_standard_streams
 from shared.storage import StorageUnavailable, check_storage_url
 
 T = TypeVar("T")
@@ -206,4 +207,5 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 if __name__ == "__main__":
+    fill_standard_streams()
     sys.exit(main())

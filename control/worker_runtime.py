@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from control.db.partitions import PartitionState
 from control.db.pool import Connection, Pool
 from control.http.metrics import CONTENT_TYPE
 from control.keys.metrics import BusMetrics
+from shared.http_protocol import name_server
 from shared.logs import error_fields
 from shared.process_metrics import ProcessMetrics
 from shared.supervised_task import SupervisedTask
@@ -158,16 +160,18 @@ class BackgroundWorker:
         tasks: WorkerTasks,
         retries: JobRetries | None = None,
         clock: Callable[[], datetime] | None = None,
+        steady_clock: Callable[[], float] = time.monotonic,
         metrics: WorkerMetrics | None = None,
     ) -> None:
+        """steady_clock: seconds, never going back: a wall clock that is set must not make all duties look late."""
         self.metrics = metrics if metrics is not None else WorkerMetrics()
         self.tasks = tasks
         self._pool, self._url, self._retries = pool, database_url, retries or JobRetries()
-        self._clock = clock or _now
+        self._clock, self._steady_clock = clock or _now, steady_clock
         # At the start, and after an outage, all duties are due at once: without a limit they wait for one another's
         # connections until they fail, and so do jobs and services, which share the pool.
         self._transactions = asyncio.Semaphore(max(1, pool.size // 2))
-        self._last_runs: dict[str, datetime] = {}
+        self._last_runs: dict[str, float] = {}
         self._supervised: list[SupervisedTask] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -196,12 +200,11 @@ class BackgroundWorker:
     ) -> SupervisedTask:
         return SupervisedTask(name, partial(work, stop), self.metrics.process.count_death, until=stop)
 
-    def overdue(self, now: datetime) -> list[str]:
+    def overdue(self) -> list[str]:
         """Names of the duties whose last run ended more than three intervals and a minute ago."""
+        now = self._steady_clock()
         return [
-            duty.name
-            for duty in self.tasks.duties
-            if now - self._last_runs.get(duty.name, now) > timedelta(seconds=3 * duty.every_s + 60)
+            duty.name for duty in self.tasks.duties if now - self._last_runs.get(duty.name, now) > 3 * duty.every_s + 60
         ]
 
     async def run_duty(self, duty: AnyDuty, stop: asyncio.Event | None = None) -> None:
@@ -218,13 +221,13 @@ class BackgroundWorker:
                 done = await duty.run_once(self._pool, self._clock())
         self.metrics.done.labels(duty.name).inc(done)
         # Recorded after each batch, so that a duty with a long backlog does not count as overdue.
-        self._last_runs[duty.name] = self._clock()
+        self._last_runs[duty.name] = self._steady_clock()
         self.metrics.last.labels(duty.name).set(self._clock().timestamp())
         return done
 
     async def _repeat(self, duty: AnyDuty, stop: asyncio.Event) -> None:
         """After a failure it runs again as soon as a failed job does: its next time may be an hour away."""
-        self._last_runs.setdefault(duty.name, self._clock())
+        self._last_runs.setdefault(duty.name, self._steady_clock())
         failures = 0
         while not stop.is_set():
             try:
@@ -280,7 +283,7 @@ async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncI
     yields the port."""
 
     async def healthz(_: web.Request) -> web.Response:
-        late, dead = worker.overdue(_now()), worker.dead_tasks()
+        late, dead = worker.overdue(), worker.dead_tasks()
         status = "late" if late else "task_died" if dead else "ok"
         report = {"status": status, "late": late} | ({"dead": dead} if dead else {})
         return web.json_response(report, status=503 if late or dead else 200)
@@ -289,6 +292,7 @@ async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncI
         return web.Response(body=worker.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application()
+    app.on_response_prepare.append(name_server)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)

@@ -42,6 +42,7 @@ from shared.logs import configure_logs
 from shared.plan import CallPlan, PlanError, read_plan
 from shared.process_metrics import metrics_folder
 from shared.secrets import new_key
+from shared.standard_streams import fill_standard_streams
 from shared.storage import check_storage_url
 from shared.supervisor import Supervisor, worker_count
 
@@ -224,6 +225,7 @@ def _limits(settings: MediaSettings) -> WorkerLimits:
         receive_timeout_s=settings.media_receive_timeout_s,
         send_timeout_s=settings.media_send_timeout_s,
         max_outbox_bytes=settings.media_max_outbox_bytes,
+        max_recording_backlog_bytes=settings.media_max_recording_backlog_bytes,
         drain_timeout_s=settings.media_drain_timeout_s,
     )
 
@@ -242,4 +244,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    fill_standard_streams()
     sys.exit(main())

@@ -94,8 +94,21 @@ class LogSink:
 
 
 def stderr_sink() -> LogSink:
-    """The sink for stderr; of a replaced one without a descriptor, as in tests, for that object."""
+    """The sink for stderr; of a replaced one without a descriptor, as in tests, for that object. Without stderr every
+    line is dropped, and counted."""
+    if sys.stderr is None:  # Python found the descriptor closed: by now it may be anything, a socket for one
+        return LogSink(output=_NoOutput())
     try:
         return LogSink(descriptor=sys.stderr.fileno())
     except (AttributeError, OSError, ValueError):
         return LogSink(output=sys.stderr)
+
+
+class _NoOutput:
+    """Refuses every line."""
+
+    def write(self, text: str) -> None:
+        raise ValueError("the program was started without standard error")
+
+    def flush(self) -> None:
+        """Does nothing: nothing is kept."""

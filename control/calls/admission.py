@@ -77,7 +77,7 @@ def refuse(state: CallState, reason: RefusalReason, now: datetime) -> CallState:
     if state.is_final:
         return state
     if reason == "cut_off":
-        lost = state.details.lost or StreamLoss(reason="media_lost", at=now.isoformat())
+        lost = state.details.lost or StreamLoss(reason="media_lost", at=now.isoformat(), leg=state.details.leg)
         return replace(state, details=replace(state.details, lost=lost))
     if state.status == "in_progress" and _has_media(state):
         closed = close(state, "failed", "media_lost", reason, now, "control")

@@ -137,10 +137,11 @@ class ReturnedTransfer(DetailsPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLoss(DetailsPart):
-    """A media stream was lost. at: ISO 8601."""
+    """The media stream `leg` was lost, the latest one that was. at: ISO 8601."""
 
     reason: EndReason
     at: str
+    leg: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

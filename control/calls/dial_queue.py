@@ -27,6 +27,9 @@ HELD_S: Final = 6.0
 MOST_HELD: Final = 8
 # A reserved time that is missed by more is given up. Otherwise calls that were late together would begin together.
 MISSED_S: Final = 0.25
+# A job comes when its time is near. One whose time is further away than so many seconds more has a time by another
+# clock: that of this machine, or of the one that reserved it, was set meanwhile. It gets a new time.
+STRAY_S: Final = 30.0
 # The times that calls of one workspace hold at once: as many as wait within a job, at least so many seconds of the
 # pace. More would delay the calls of other workspaces, fewer would leave times unused while jobs are found.
 SHARE_S: Final = 2.0
@@ -62,8 +65,8 @@ class DialQueue:
         """Whether the call is to be dialled now; else its job was enqueued for later. ahead: calls of its workspace
         that wait to be dialled before it; while they use up the workspace's share, the call gets no time yet."""
         now = self.clock()
-        at = job.turn_at
-        if at < now - MISSED_S:
+        at, held_s = job.turn_at, min(HELD_S, MOST_HELD / self.pacer.calls_per_s(carrier))
+        if not now - MISSED_S <= at <= now + held_s + STRAY_S:
             pace = self.pacer.calls_per_s(carrier)
             excess = ahead + 1 - max(MOST_HELD, round(SHARE_S * pace))
             if excess > 0:
@@ -71,7 +74,6 @@ class DialQueue:
                     await enqueue_dial(db, PlaceCallJob(job.call_id, refusals=job.refusals), excess / pace)
                 return False
             at = now + await self.pacer.reserve(carrier)
-        held_s = min(HELD_S, MOST_HELD / self.pacer.calls_per_s(carrier))
         if at - now > held_s:
             later = PlaceCallJob(job.call_id, at, job.refusals)
             async with self.pool.transaction() as db:

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ import asyncpg  # type: ignore[import-untyped]
 import structlog
 
 from control.calls.event_batch import EventUnreadable, IncomingEvent, parse_event, write_events
+from control.calls.first_seen import FirstSeen
 from control.db.errors import UNAVAILABLE
 from control.db.pool import Pool, PoolExhausted
 from control.db.scope import enter_platform
@@ -36,7 +38,10 @@ WAIT_S: Final = 0.5
 PAUSE_S: Final = 1.0
 # Entries that another consumer read and did not finish are claimed after this long.
 IDLE_S: Final = 30.0
-# A call's row exists before media sends its events. Should it be missing, its events wait this long for it.
+# A consumer that has not read for so long is gone: its process was killed. One that ends by itself leaves at once.
+DEAD_S: Final = 600.0
+# A call's row exists before media sends its events. Should it be missing, its events wait this long for it, by the
+# clock of the process: the ids of entries are Redis's time, which may be set meanwhile.
 UNKNOWN_S: Final = 120.0
 # The database is unavailable, or this transaction collided with another: the same works later.
 _TEMPORARY: Final = (
@@ -67,6 +72,7 @@ class ConsumerPace:
     pause_s: float = PAUSE_S
     idle_s: float = IDLE_S
     unknown_s: float = UNKNOWN_S
+    dead_s: float = DEAD_S
 
 
 # Is called with calls whose end is stored. Raises BusUnavailable.
@@ -109,6 +115,7 @@ class _Consumer:
         self._stream = EventStream(redis)
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
         self._reclaim_at = 0.0
+        self._unknown = FirstSeen(2 * pace.unknown_s + pace.idle_s)
         self._is_waiting = False
         self._has_connection = False  # in the latest try; an error before that is no event's fault
 
@@ -126,6 +133,8 @@ class _Consumer:
                 # A Redis that was emptied has no group either: it is created again.
                 prepared = False
                 await self._pause("redis", str(error))
+        with suppress(BusUnavailable):  # then another consumer removes it
+            await self._stream.leave(self._name)
 
     async def _reclaim(self) -> None:
         """Takes entries that a consumer read and did not finish; also our own, if Redis's answer was lost."""
@@ -136,6 +145,7 @@ class _Consumer:
         if len(entries) < self._pace.batch:
             self._reclaim_at = now + self._pace.idle_s / 2
         await self._process(entries)
+        await self._stream.remove_dead_consumers(self._pace.dead_s)
 
     async def _process(self, entries: Sequence[EventEntry]) -> None:
         """Stores the entries, then removes them from the stream; after a crash in between they come again."""
@@ -196,7 +206,7 @@ class _Consumer:
             self._has_connection = True
             result = await write_events(db, events)
         self._ended += result.ended
-        waiting = {entry for entry in result.unknown if _age_s(entry) < self._pace.unknown_s}
+        waiting = {entry for entry in result.unknown if self._unknown.age_s(entry) < self._pace.unknown_s}
         given_up = len(result.unknown) - len(waiting)
         self._counts.written += result.stored
         self._counts.repeated += len(events) - len(result.unknown) - result.stored
@@ -227,8 +237,3 @@ class _Consumer:
 def _is_temporary(error: Exception) -> bool:
     """A value that no column takes is permanent: asyncpg raises an InterfaceError for it that is a ValueError too."""
     return isinstance(error, _TEMPORARY) and not isinstance(error, ValueError)
-
-
-def _age_s(entry: str) -> float:
-    """Age of a stream entry; its id begins with Redis's time in ms."""
-    return time.time() - int(entry.partition("-")[0]) / 1000

@@ -63,7 +63,7 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
             case CallEnded() if one.event.end_reason == "transferred" and states.has_returned(state, one.leg):
                 state = states.apply_returned_end(state, one.event, one.leg)
             case CallEnded():
-                state = complete_failures(states.apply_media_end(state, one.event, one.at))
+                state = complete_failures(states.apply_media_end(state, one.event, one.at, one.leg))
             case AnnouncementHeard():
                 state = apply_announcement(state, one.event, one.at)
             case RecordingRefused():

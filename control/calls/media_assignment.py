@@ -124,6 +124,16 @@ class MediaAssignment:
             outcome = await self._get_outcome(call_id, leg)
         return outcome
 
+    async def is_lost(self, call_id: UUID, node_id: str | None, leg: int) -> bool:
+        """Whether the stream can have no outcome any more: there is none, and its node is gone."""
+        if (
+            not node_id
+            or await self._get_outcome(call_id, leg) is not None
+            or not await self._is_gone(call_id, node_id, leg)
+        ):
+            return False
+        return await self._get_outcome(call_id, leg) is None  # stored just before the node was gone
+
     async def _get_outcome(self, call_id: UUID, leg: int) -> StreamOutcome | None:
         """The outcome of this stream or a later one; that of an earlier stream says nothing about this one."""
         outcome = await self._checkpoints.get_outcome(str(call_id))

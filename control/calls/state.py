@@ -115,12 +115,13 @@ def apply_carrier_status(state: CallState, report: CarrierStatus) -> CallState:
     return after
 
 
-def apply_media_end(state: CallState, event: CallEnded, at: datetime) -> CallState:
-    """The state after media reported the conversation's end."""
+def apply_media_end(state: CallState, event: CallEnded, at: datetime, leg: int = 0) -> CallState:
+    """The state after media reported the end of the conversation, or of its stream `leg`."""
     details = replace(state.details, usage=msgspec.to_builtins(event.usage))
     after = replace(state, details=details)
     if event.end_reason in LEG_LOST:
-        return replace(after, details=replace(details, lost=StreamLoss(reason=event.end_reason, at=at.isoformat())))
+        loss = StreamLoss(reason=event.end_reason, at=at.isoformat(), leg=leg)
+        return after if _loss_leg(after) > leg else replace(after, details=replace(details, lost=loss))
     seconds = max(0, round(event.duration_ms / 1000))
     if not after.is_final:
         ended = close(after, event.status, event.end_reason, event.detail or None, at, "media")
@@ -139,6 +140,30 @@ def apply_media_end(state: CallState, event: CallEnded, at: datetime) -> CallSta
         return replace(after, duration_seconds=seconds)
     talked = replace(after, duration_seconds=max(seconds, after.duration_seconds))
     return _store_transfer(talked, seconds, None, event.transfer_to)
+
+
+def mark_lost(state: CallState, leg: int, at: datetime) -> CallState:
+    """The state once the stream `leg` is known to have been lost with its node, which can tell nothing of it. A call
+    that the carrier has reported as over ended by that, for all that is known; media's report, which may only be late,
+    still corrects it."""
+    if _loss_leg(state) >= leg:
+        return state
+    loss = StreamLoss(reason="media_lost", at=at.isoformat(), leg=leg)
+    after = replace(state, details=replace(state.details, lost=loss))
+    is_concluded = state.is_final and state.details.ended_by == "carrier" and state.end_reason == "caller_hangup"
+    return replace(after, end_reason=_lost_reason(after) or state.end_reason) if is_concluded else after
+
+
+def _loss_leg(state: CallState) -> int:
+    """The latest stream that was lost; -1: none was."""
+    return -1 if state.details.lost is None else state.details.lost.leg
+
+
+def _lost_reason(state: CallState) -> EndReason | None:
+    """Why the call ended if it did so while it had no stream; None if it had none lost, or another one followed."""
+    lost = state.details.lost
+    is_followed = lost is not None and any(gap.leg > lost.leg for gap in state.details.gaps)
+    return None if lost is None or is_followed else lost.reason
 
 
 def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallState:
@@ -288,5 +313,4 @@ def _end_reason(state: CallState, report: CarrierStatus) -> EndReason | None:
         return "carrier_error"
     if report.status != "completed":
         return None
-    lost = state.details.lost
-    return state.details.meant_end or (lost.reason if lost else None) or "caller_hangup"
+    return state.details.meant_end or _lost_reason(state) or "caller_hangup"

@@ -20,7 +20,7 @@ from control.calls.hangup_job import make_hangup_job
 from control.calls.media_assignment import MediaAssignment
 from control.calls.orphans import OrphanSearch
 from control.calls.price_job import READ_PRICE, make_price_job
-from control.calls.reaper import reap_calls
+from control.calls.reaper import CallWatch, reap_calls
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.recording_redaction import REDACT_RECORDINGS, make_redact_recordings_job
@@ -82,9 +82,10 @@ def calls_tasks(
     async def orphaned_calls(pool: Pool, now: datetime) -> int:
         return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
+    watch = CallWatch()
     duties: list[AnyDuty] = [
         *_RECORD_DUTIES,
-        OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, now), 1 << 30),
+        OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, watch, now), 1 << 30),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
     ]

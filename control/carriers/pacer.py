@@ -16,14 +16,18 @@ from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_
 DEFAULT_CALLS_PER_S: Final = 1.0
 _US: Final = 1_000_000
 # Takes the next free time, by Redis's clock; returns how far away it is. KEYS[1]: when the call after may begin, in
-# microseconds since the epoch. ARGV: microseconds between two calls, and the least wait. The key outlives the last
-# reservation by a minute.
+# microseconds since the epoch; KEYS[2]: when the last one was reserved. ARGV: microseconds between two calls, and the
+# least wait. The keys outlive the last reservation by a minute. If the clock was put back since the last reservation,
+# all free times move with it, or no call would begin for as long.
 _RESERVE: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local at = math.max(now + ARGV[2], tonumber(redis.call('GET', KEYS[1]) or '0'))
+local put_back = math.max(0, tonumber(redis.call('GET', KEYS[2]) or '0') - now)
+local at = math.max(now + ARGV[2], tonumber(redis.call('GET', KEYS[1]) or '0') - put_back)
 local wait = at - now
-redis.call('SET', KEYS[1], string.format('%.0f', at + ARGV[1]), 'PX', math.ceil((wait + ARGV[1]) / 1000) + 60000)
+local ttl = math.ceil((wait + ARGV[1]) / 1000) + 60000
+redis.call('SET', KEYS[1], string.format('%.0f', at + ARGV[1]), 'PX', ttl)
+redis.call('SET', KEYS[2], string.format('%.0f', now), 'PX', ttl)
 return wait
 """
 log = structlog.get_logger()
@@ -58,7 +62,8 @@ class CallPacer:
     async def _reserve_shared(self, carrier: CarrierName, gap_s: float, least_wait_s: float) -> float:
         arguments = (str(round(gap_s * _US)), str(round(least_wait_s * _US)))
         async with map_redis_error():
-            answer = self._redis.eval(_RESERVE, 1, redis_key("dial_pace", carrier), *arguments)
+            key = redis_key("dial_pace", carrier)
+            answer = self._redis.eval(_RESERVE, 2, key, f"{key}:reserved", *arguments)
             return int(await answer) / _US
 
     def _reserve_alone(self, carrier: CarrierName, gap_s: float, least_wait_s: float) -> float:

@@ -2,6 +2,8 @@
 
 from multidict import CIMultiDict, MultiMapping
 
+from shared.http_protocol import SERVER_NAME
+
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 YEAR_S = 31_536_000
 
@@ -10,7 +12,7 @@ def default_headers(public_url: str) -> MultiMapping[str]:
     """A response's own headers take precedence. HSTS only when `public_url` is https."""
     headers = CIMultiDict(
         {
-            "Server": "Vocalized",
+            "Server": SERVER_NAME,
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "no-referrer",

@@ -33,13 +33,18 @@ UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
 # only when every key lets it pass, so that a blocked address cannot use up the limit of somebody's account.
 # KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait, 0 for a request that passes, and
-# the µs until the fullest cell is empty again.
+# the µs until the fullest cell is empty again. No cell is fuller than a burst, unless Redis's clock was put back since:
+# then it counts as full, or its sender would wait for as long as the clock was put back.
 SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local arrivals, longest, fullest = {}, 0, 0
 for i, key in ipairs(KEYS) do
     local before = math.max(tonumber(redis.call('GET', key) or now), now)
+    if before > now + ARGV[2] then
+        before = now + ARGV[2]
+        redis.call('SET', key, string.format('%.0f', before), 'PX', math.ceil(ARGV[2] / 1000))
+    end
     arrivals[i] = before + ARGV[1]
     longest = math.max(longest, arrivals[i] - ARGV[2] - now)
     fullest = math.max(fullest, before - now)

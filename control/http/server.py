@@ -4,10 +4,17 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+
+from control.http.middleware import problem_response
+from shared.errors import Malformed, Problem
+from shared.http_protocol import PlainRequestHandler
+from shared.ids import new_id
 
 log = structlog.get_logger()
 
@@ -51,14 +58,51 @@ def _protocol_error_logger() -> logging.Logger:
     return logger
 
 
-def make_runner(app: web.Application, listen: ListenOptions) -> web.AppRunner:
-    """aiohttp's runner without its own access log and signal handlers."""
-    return web.AppRunner(
-        app,
-        access_log=None,
-        logger=_protocol_error_logger(),
-        handle_signals=False,
-        shutdown_timeout=listen.drain_s,
+class ApiRequestHandler(PlainRequestHandler):
+    """Answers what aiohttp cannot parse like any other error of the API."""
+
+    __slots__ = ()
+
+    def make_error(self, status: int) -> web.Response:
+        """As the middleware's, with a request id of its own, which no log line has."""
+        text = "This is not a request by HTTP/1.1." if status < 500 else "Something went wrong on our side."
+        problem = Malformed(text, code="malformed_http") if status < 500 else Problem(text)
+        response = problem_response(problem, new_id())
+        response.set_status(status)
+        return response
+
+
+@asynccontextmanager
+async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterator[int]:
+    """Serves the application until the block ends, then finishes the running requests within `drain_s`; yields the
+    port. Raises OSError when it is taken."""
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=listen.drain_s)
+    await runner.setup()
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            _handler_factory(runner, listen),
+            listen.host,
+            listen.port,
+            reuse_port=listen.shared_port or None,
+            backlog=BACKLOG,
+        )
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
+
+
+def _handler_factory(runner: web.AppRunner, listen: ListenOptions) -> Callable[[], ApiRequestHandler]:
+    """Makes aiohttp's protocol of each connection, without its own access log."""
+    http, loop, logger = runner.server, asyncio.get_running_loop(), _protocol_error_logger()
+    assert http is not None, "setup() makes it"
+    return lambda: ApiRequestHandler(
+        http,
+        loop=loop,
+        access_log=None,  # type: ignore[arg-type]  # None means no log
+        logger=logger,
         keepalive_timeout=listen.keepalive_s,
         lingering_time=LINGER_S,
     )
@@ -67,16 +111,10 @@ def make_runner(app: web.Application, listen: ListenOptions) -> web.AppRunner:
 async def serve(app: web.Application, listen: ListenOptions, stop: asyncio.Event) -> None:
     """Returns when `stop` is set and the running requests are answered, or `drain_s` is over. Raises OSError when the
     port is taken."""
-    runner = make_runner(app, listen)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, listen.host, listen.port, reuse_port=listen.shared_port or None, backlog=BACKLOG)
-        await site.start()
-        log.info("server.started", host=listen.host, port=runner.addresses[0][1])
+    async with listening(app, listen) as port:
+        log.info("server.started", host=listen.host, port=port)
         await stop.wait()
         log.info("server.drain_started")
-    finally:
-        await runner.cleanup()
     log.info("server.stopped")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +13,9 @@ from control.billing.spend_snapshot import SpendSnapshot, load_snapshot
 from control.calls.announcements import make_busy_refusal, make_refusal
 from control.calls.media_assignment import NoMediaNode, StreamTarget
 from control.calls.model import FINAL, AdmittedCall, OpenCall, RefusedCall
+from control.calls.stream_loss import record_loss
 from control.carriers.phone import is_valid
+from control.db.pool import Connection
 from control.webhooks.metrics import WebhookMetrics
 from control.webhooks.ports import WebhookServices
 from control.webhooks.transactions import PlatformTransactions
@@ -86,13 +89,27 @@ class CallRouting:
                 lost_node = await media.find_node_id(call.call_id, call.media_node, call.leg)
         except (BusUnavailable, TimeoutError):
             return await self._refuse_cut_off(call, language), ()
-        resumed = await self.transactions.run(lambda db: self.services.calls.resume(db, call, checkpoint, now))
+
+        async def resume(db: Connection) -> AdmittedCall | RefusedCall:
+            resumed = await self.services.calls.resume(db, call, checkpoint, now)
+            if call.returned is None:
+                await record_loss(db, call.call_id, call.leg, now)
+            return resumed
+
+        resumed = await self.transactions.run(resume)
         if call.returned is not None:
             return resumed, ()  # its node was not lost
         if isinstance(resumed, AdmittedCall):
             log.info("call.resumed", carrier=resumed.carrier, call_id=str(resumed.call_id), leg=resumed.leg)
             self.metrics.resumed.labels(resumed.carrier).inc()
         return resumed, (lost_node,) if lost_node else ()
+
+    async def note_loss(self, call: OpenCall, now: datetime) -> None:
+        """Stores that the call, which is over, ended with its node, if that is so. While Redis is unavailable nobody
+        knows."""
+        with suppress(BusUnavailable):
+            if await self.services.media_assignment.is_lost(call.call_id, call.media_node, call.leg):
+                await self.transactions.run(lambda db: record_loss(db, call.call_id, call.leg, now))
 
     async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
         """Returns what a caller hears whose stream ended while Redis is unavailable; None for a call that is over and

@@ -13,9 +13,15 @@ from shared.events import RecordingIncomplete, RecordingReady
 
 # A recording is written in stretches of this length.
 FLUSH_MS: Final = 1_000.0
+# The call's ticks come every 240 ms. After a longer time without one the event loop was held up, and audio may wait to
+# be read: nothing is settled before it was.
+HELD_UP_MS: Final = 400.0
 # After a pause the recording stays silent for so long: the tone of the last key may sound on while its digit is already
 # reported, and its audio comes after it.
 PAUSE_TAIL_MS: Final = 1_000.0
+# The call's end waits so long for its recording; what comes later is reported after it. A disk that hangs must not keep
+# the end of a call from its record.
+CLOSE_WAIT_S: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -42,9 +48,10 @@ class CallRecording:
     ) -> None:
         self._writer, self._archive, self._emitter = writer, archive, emitter
         self._playback, self._leg = playback, leg
-        self._flushed_at = now
+        self._flushed_at = self._ticked_at = now
         self._since = math.inf
         self._pauses: list[_Pause] = []
+        self._storing: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """The whole stream is recorded."""
@@ -91,26 +98,41 @@ class CallRecording:
 
     def tick(self, now: float) -> None:
         """Flushes once a second; called a few times a second."""
+        was_held_up = now - self._ticked_at > HELD_UP_MS
+        self._ticked_at = now
+        if was_held_up:
+            return
         if now >= self._since and now - self._flushed_at >= FLUSH_MS:
             self._flushed_at = now
             self._playback.settle(now)
             self._writer.flush(now)
 
     async def close(self, now: float) -> None:
-        """Ends the file and archives it. `RecordingReady` is emitted once it is stored, even after the call's end;
-        `RecordingIncomplete` before, if the disk did not take all of it. Without a recording it does nothing."""
+        """Ends the file and archives it; waits CLOSE_WAIT_S at most. `RecordingReady` is emitted once it is stored,
+        even after the call's end; `RecordingIncomplete` before, if the disk did not take all of it, or in its place, if
+        the file was removed before it was stored. Without a recording it does nothing."""
         if now < self._since:
             return
         self._playback.settle(now)
         self._writer.flush(now, last=True)
-        duration_ms = await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
+        self._storing = asyncio.create_task(self._store())
+        await asyncio.wait({self._storing}, timeout=CLOSE_WAIT_S)
+        if self._storing.done():
+            self._storing.result()
+
+    async def _store(self) -> None:
+        duration_ms = await self._writer.close()
         emitter, leg = self._emitter, self._leg
-        if self._writer.lost_ms:  # a log on the same disk may have lost it
-            emitter.emit(RecordingIncomplete(self._writer.lost_ms, leg))
+
+        def report_lost(lost_ms: int) -> None:  # a log on the same disk may have lost it
+            emitter.emit(RecordingIncomplete(lost_ms, leg), late=True)
+
+        if self._writer.lost_ms:
+            report_lost(self._writer.lost_ms)
         if not duration_ms:
             return
 
         def on_stored(location: str) -> None:
             emitter.emit(RecordingReady(location, duration_ms, leg), late=True)
 
-        await self._archive.store(self._writer.path, on_stored)
+        await self._archive.store(self._writer.path, on_stored, lambda: report_lost(duration_ms))

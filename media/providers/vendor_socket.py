@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 import picows
 
 from media.providers.failure_cause import cause_of_status
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow
 from media.providers.tls import ResumingTlsContext
+from media.providers.vendor_names import vendor_names
 from shared.egress import EgressGuard
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
@@ -199,10 +201,17 @@ class _Listener(picows.WSListener):
             self._handler.on_binary(message)
 
 
-def _socket_factory(target: SocketTarget) -> Callable[[object], Awaitable[socket.socket]] | None:
-    """Opens the socket of a guarded target; None leaves it to the library."""
+def _socket_factory(target: SocketTarget) -> Callable[[object], Awaitable[socket.socket]]:
+    """Opens the socket, by addresses of ours."""
     guard = target.guard
-    return None if guard is None else lambda _: guard.connect_url(target.url)
+    return lambda _: _open_socket(target.url) if guard is None else guard.connect_url(target.url)
+
+
+async def _open_socket(url: str) -> socket.socket:
+    """Raises OSError, ValueError for a port that cannot be."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    return await vendor_names().connect(parts.hostname or "", port)
 
 
 def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderError:

@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from media.providers.vendor_names import VendorResolver
 from shared.egress import EgressGuard
 
 # How long the pool keeps an idle connection, seconds. Vendors close idle ones after a minute or more; local servers
@@ -64,7 +65,7 @@ def make_connector(guard: EgressGuard | None = None) -> aiohttp.TCPConnector:
         keepalive_timeout=KEEP_ALIVE_S,
         ttl_dns_cache=DNS_CACHE_S,
         socket_factory=None if guard is None else guard.make_socket,
-        resolver=None if guard is None else GuardedResolver(guard),
+        resolver=VendorResolver() if guard is None else GuardedResolver(guard),
     )
 
 

@@ -11,6 +11,7 @@ from media.server.limits import WorkerLimits
 from media.server.metrics import CONTENT_TYPE, Metrics
 from media.server.sinks import StateFolder
 from media.server.worker import Worker
+from shared.http_protocol import name_server
 
 # How often the file of a followed call is read, and how long a call is followed at most.
 FOLLOW_EVERY_S = 0.05
@@ -41,7 +42,7 @@ class HttpEndpoints:
     def build(self, *, stand_alone: bool) -> web.Application:
         """The application. stand_alone: adds the events of calls, which control serves otherwise."""
         app = web.Application(client_max_size=self._limits.max_message_bytes)
-        app.on_response_prepare.append(_one_request)
+        app.on_response_prepare.extend((_one_request, name_server))
         app.add_routes(
             [
                 web.get("/healthz", self._alive),

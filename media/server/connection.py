@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -33,6 +33,8 @@ from shared.events import EndReason
 
 log = structlog.get_logger()
 
+# The checks come once a second. After a longer time without one the event loop, or the whole machine, stood still.
+HELD_UP_S: Final = 2.0
 CODES = {"too_large": CloseCode.TOO_BIG, "binary_message": CloseCode.UNSUPPORTED}
 
 
@@ -201,6 +203,8 @@ class StreamConnection:
         """Aborts dead sockets and floods; called about once a second. `now` is the event loop's time in seconds."""
         if not self._live:
             return  # the end has its own time limits
+        if now - self._last_check > HELD_UP_S:
+            self._forgive(now, now - self._last_check)
         limits, received = self._limits, self.messages + self._socket.other_frames
         # On a busy machine the check may be late and delayed messages come in a burst, which is no flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
@@ -214,6 +218,13 @@ class StreamConnection:
         elif received - self._checked_messages > allowed:
             self._abort("too many messages")
         self._checked_messages, self._last_check = received, now
+
+    def _forgive(self, now: float, seconds: float) -> None:
+        """The event loop did not run, so the far side could neither send nor take anything: that time does not count.
+        What it sent meanwhile waits to be read."""
+        self._opened = min(now, self._opened + seconds)
+        self._last_message = min(now, self._last_message + seconds)
+        self._socket.forgive(seconds)
 
     def end_call(self, reason: EndReason, detail: str) -> None:
         """Ends the call from our side, unless it is ending."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from media.call.disk_backlog import MOST_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
@@ -15,6 +17,7 @@ class WorkerLimits:
     receive_timeout_s: a started stream that sends nothing for this long counts as dead.
     send_timeout_s: a socket that accepts no data for this long counts as dead.
     max_outbox_bytes: bytes of audio and marks queued for one socket.
+    max_recording_backlog_bytes: recorded sound that waits for the disk; more is lost, and counted.
     drain_timeout_s: how long running calls may continue after SIGTERM.
     """
 
@@ -26,4 +29,5 @@ class WorkerLimits:
     receive_timeout_s: float = 10.0
     send_timeout_s: float = 5.0
     max_outbox_bytes: int = 4_000_000
+    max_recording_backlog_bytes: int = MOST_BYTES
     drain_timeout_s: float = 3_600.0

@@ -28,6 +28,7 @@ from media.telephony.browser import BrowserCodec
 from media.telephony.codec import Codec
 from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
+from shared.http_protocol import PlainRequestHandler
 from shared.ids import new_id
 from shared.refcycles import break_cycle, without_traceback
 from shared.twilio_signature import SETTINGS_HEADER
@@ -96,13 +97,21 @@ def parse_route(path: str) -> SocketRoute | None:
 async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port: bool = False) -> AsyncIterator[int]:
     """Listens while the context is open; yields the port (chosen by the system when 0). Raises OSError when it is in
     use."""
-    runner = web.AppRunner(backend.app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    runner = web.AppRunner(backend.app, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    http = runner.server
+    http, loop = runner.server, asyncio.get_running_loop()
     assert http is not None, "setup() makes it"
+
+    def make_handler() -> asyncio.Protocol:
+        return PlainRequestHandler(http, loop=loop, access_log=None)  # type: ignore[arg-type]  # None means no log
+
     try:
-        server = await asyncio.get_running_loop().create_server(
-            lambda: ConnectionDispatcher(backend, http), host, port, reuse_port=shared_port or None, backlog=1_024
+        server = await loop.create_server(
+            lambda: ConnectionDispatcher(backend, make_handler),
+            host,
+            port,
+            reuse_port=shared_port or None,
+            backlog=1_024,
         )
         try:
             yield server.sockets[0].getsockname()[1]
@@ -179,7 +188,7 @@ class ConnectionDispatcher(asyncio.Protocol):
             self._backend.metrics.refused.labels(error).inc()
             log.warning("socket.refused", reason=error, carrier=route.carrier)
             return handshake.reject(403, f"403: {error}\n")
-        response = handshake.accept(request)
+        response = _without_quotes(handshake, handshake.accept(request))
         if response.status_code == 101 and reason:
             self._backend.metrics.refused.labels(reason).inc()
             response = handshake.reject(503, reason)
@@ -192,6 +201,17 @@ class ConnectionDispatcher(asyncio.Protocol):
         self._transport.set_protocol(protocol)
         if rest:
             protocol.data_received(rest)
+
+
+def _without_quotes(handshake: ServerProtocol, response: Response) -> Response:
+    """The library's refusals quote the request's headers: the same, with its status alone."""
+    if response.status_code == 101:
+        return response
+    plain = handshake.reject(response.status_code, f"{response.status_code}: {response.reason_phrase}\n")
+    for name in ("Allow", "Upgrade"):
+        if name in response.headers:
+            plain.headers[name] = response.headers[name]
+    return plain
 
 
 def _drop_frames(error: BaseException | None) -> None:

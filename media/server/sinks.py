@@ -12,11 +12,14 @@ import structlog
 
 from media.server.line_file import append_whole
 from shared.events import CallStarted, EventEnvelope, encode_event
+from shared.open_file import is_in_place
 
 log = structlog.get_logger()
 
 # Events wait for so long, in seconds, to be written together.
 FLUSH_S: Final = 0.1
+# Limit of the events that wait for a disk that hangs; further ones are lost, and counted.
+MAX_WAITING: Final = 50_000
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 
 
@@ -54,11 +57,12 @@ class EventFiles:
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """count_lost: called on the disk thread with the number of events that the disk did not take."""
+        """count_lost: called with the number of events that the disk did not take, on its thread or the loop's."""
         self._folder = folder
         self._disk = disk
         self._count_lost = count_lost
         self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None: the call's last event was before
+        self._added = self._taken = 0  # events: the first counts the event loop, the second the disk thread
         self._timer: asyncio.TimerHandle | None = None
         # Of the disk thread, by call id: open files, and streams whose index entry is not written yet.
         self._files: dict[str, FileIO] = {}
@@ -66,6 +70,9 @@ class EventFiles:
 
     def append(self, call_id: str, envelope: EventEnvelope) -> None:
         """Has the event written soon."""
+        if self._added - self._taken >= MAX_WAITING:
+            return self._lose(call_id, envelope, "the disk is too slow")
+        self._added += 1
         self._waiting.append((call_id, envelope))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
@@ -87,20 +94,29 @@ class EventFiles:
             if envelope is None:
                 self._close(call_id)
                 continue
+            self._taken += 1
             if isinstance(envelope.event, CallStarted):
                 self._unindexed[call_id] = envelope.event.stream_id
             try:  # nobody awaits this work, so errors are logged here
                 self._write(call_id, encode_event(envelope) + b"\n")
             except OSError as error:
-                self._count_lost(1)
-                log.error("event.lost", call_id=call_id, seq=envelope.seq, error=str(error))
+                self._lose(call_id, envelope, str(error))
             self._index(call_id)
 
+    def _lose(self, call_id: str, envelope: EventEnvelope, reason: str) -> None:
+        self._count_lost(1)
+        log.error("event.lost", call_id=call_id, seq=envelope.seq, error=reason)
+
     def _write(self, call_id: str, line: bytes) -> None:
-        """Raises OSError."""
-        file = self._files.get(call_id)
+        """Raises OSError. What was in a file that somebody removed is lost; the rest goes into a new one."""
+        file, path = self._files.get(call_id), self._folder.events(call_id)
+        if file is not None and not is_in_place(file, path):
+            log.error("event.file_vanished", call_id=call_id)
+            self._files.pop(call_id).close()
+            file = None
         if file is None:
-            file = self._files[call_id] = self._folder.events(call_id).open("ab", buffering=0)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._files[call_id] = path.open("ab", buffering=0)
         append_whole(file, line)
 
     def _close(self, call_id: str) -> None:

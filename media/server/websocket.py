@@ -84,6 +84,11 @@ class WebSocket(asyncio.Protocol):
             return 0.0
         return now - since
 
+    def forgive(self, seconds: float) -> None:
+        """This much of the time in which the peer has accepted nothing does not count."""
+        flushed, since = self._flushed
+        self._flushed = (flushed, since + seconds)
+
     def pause(self) -> None:
         """Stops reading; data stays in the kernel's buffer."""
         self._transport.pause_reading()

@@ -13,6 +13,7 @@ import structlog
 from media.audio.transcode import Transcoder
 from media.call.call import Call
 from media.call.components import CallComponents
+from media.call.disk_backlog import DiskBacklog
 from media.call.event_emitter import EventEmitter, EventSink
 from media.call.phrase_audio import PhraseAudioCache
 from media.call.recording import RecordingWriter
@@ -25,6 +26,7 @@ from media.server.limits import WorkerLimits
 from media.server.metrics import Metrics
 from media.server.pending import PendingSockets
 from media.server.plans import PlanRefused, PlanSource, SocketRoute
+from media.server.stream_clock import gap_ms, make_stream_clock
 from media.server.ticker import CallTicker
 from media.telephony.codec import StreamStarted, UnknownMessages
 from media.tools.remote import RemoteTools
@@ -74,6 +76,7 @@ class Worker:
         self._pending = PendingSockets(resources.limits.max_pending, resources.metrics)
         self._calls: set[StreamConnection] = set()  # those that have claimed a plan
         self._ticker = CallTicker(resources.vad.run, self._check_limits)
+        self._backlog = DiskBacklog(resources.limits.max_recording_backlog_bytes)
         self._idle = asyncio.Event()
         self._idle.set()
         resources.metrics.calls_max.set(resources.limits.max_calls)
@@ -152,7 +155,7 @@ class Worker:
         call_id = plan.call_id or new_id()
         record = resources.records.open(plan, call_id)
         emitter = EventEmitter(call_id, _CountingSink(record, resources.metrics, route.carrier), leg=plan.leg)
-        clock = _call_clock(plan)
+        clock = make_stream_clock(plan.resume)
         emitter.emit(_first_event(plan, started, route, clock()))
         if started.fault:
             await self._refuse_audio(started, record, emitter, clock())
@@ -224,7 +227,7 @@ class Worker:
                     clock=clock,
                     wall_clock=_utc_now,
                     transcoder=transcoder,
-                    recorder=_recorder(record, resources, clock()) if plan.recording else None,
+                    recorder=_recorder(record, resources, self._backlog, clock()) if plan.recording else None,
                     completeness=resources.completeness,
                     second_judge=resources.second_judge,
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
@@ -281,14 +284,6 @@ class _RouteConnector:
         self.worker.count_protocol_error(code)
 
 
-def _call_clock(plan: CallPlan) -> Callable[[], float]:
-    """Returns a clock of ms since the call's first stream began."""
-    time_s = asyncio.get_running_loop().time
-    before_ms = max(0.0, time.time() * 1000 - plan.resume.began_ms) if plan.resume else 0.0
-    began_s = time_s() - before_ms / 1000
-    return lambda: (time_s() - began_s) * 1000.0
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -299,7 +294,7 @@ def _first_event(
     if plan.resume is not None and plan.resume.transfer_failure is not None:
         return TransferReturned(round(now), plan.resume.transfer_failure, plan.leg, started.stream_id)
     if plan.leg:
-        lost_ms = max(0, round(time.time() * 1000) - plan.resume.lost_ms) if plan.resume else 0
+        lost_ms = round(gap_ms(plan.resume, time.time() * 1000)) if plan.resume else 0
         return CallResumed(round(now), lost_ms, plan.leg, started.stream_id)
     return CallStarted(
         route.carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
@@ -311,9 +306,9 @@ def _first_event(
     )
 
 
-def _recorder(record: CallRecord, resources: WorkerResources, start_ms: float) -> RecordingWriter:
+def _recorder(record: CallRecord, resources: WorkerResources, backlog: DiskBacklog, start_ms: float) -> RecordingWriter:
     count_lost = resources.metrics.recording_seconds_lost.inc
-    return RecordingWriter(record.recording, resources.disk, start_ms, count_lost)
+    return RecordingWriter(record.recording, resources.disk, start_ms, count_lost, backlog)
 
 
 def _emit_failure(emitter: EventEmitter, error: Exception, now: float) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.bus.authority import EVENT_PURPOSE
-from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error
+from shared.bus.client import PREFIX, BusClient, map_redis_error
+from shared.bus.consumer_group import ConsumerGroup
 from shared.bus.vouchers import StreamVoucher
 
 STREAM: Final = f"{PREFIX}events"
@@ -31,6 +32,7 @@ class EventStream:
 
     def __init__(self, redis: BusClient) -> None:
         self._redis = redis
+        self._group = ConsumerGroup(redis, STREAM, GROUP)
 
     async def append(self, lines: Sequence[bytes]) -> None:
         """Appends events in order, as `prove_line` wrote them. When it raises, some may have been stored; sending them
@@ -43,7 +45,7 @@ class EventStream:
 
     async def create_group(self) -> None:
         """Creates the consumer group at the stream's beginning, unless it exists."""
-        await create_consumer_group(self._redis, STREAM, GROUP)
+        await self._group.create()
 
     async def read(self, consumer: str, most: int, wait_s: float) -> list[EventEntry]:
         """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""
@@ -65,6 +67,14 @@ class EventStream:
             pipe.xack(STREAM, GROUP, *ids)
             pipe.xdel(STREAM, *ids)
             await pipe.execute()
+
+    async def leave(self, consumer: str) -> None:
+        """See `ConsumerGroup.leave`."""
+        await self._group.leave(consumer)
+
+    async def remove_dead_consumers(self, idle_s: float) -> None:
+        """See `ConsumerGroup.remove_dead`."""
+        await self._group.remove_dead(idle_s)
 
     async def length(self) -> int:
         """Number of events that are not stored yet."""

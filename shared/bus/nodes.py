@@ -26,7 +26,8 @@ _STATES: Final = f"{PREFIX}{{nodes}}:states"
 _SEEN: Final = f"{PREFIX}{{nodes}}:seen"
 _ASSIGNED: Final = f"{PREFIX}{{nodes}}:placed"
 # A heartbeat reports the true load, so calls assigned before it are no longer added to it. All times are Redis's own,
-# so that the clocks of the machines don't matter.
+# so that the clocks of the machines don't matter. A heartbeat from the future was written before Redis's clock was put
+# back, and counts as old: a dead node would be chosen for as long as the clock was put back.
 _BEAT: Final = """
 local t = redis.call('TIME')
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
@@ -38,15 +39,13 @@ _NOW: Final = """
 local t = redis.call('TIME')
 return math.floor(t[1] * 1000 + t[2] / 1000)
 """
-# Redis's time in seconds, and the age of a heartbeat by it. One from the future, beyond what a failover to a slower
-# clock brings, would hold for ever: it counts as long past.
+# Redis's time in seconds and in ms, and the age of a heartbeat by it.
 _AGES: Final = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
 local now_ms = math.floor(now * 1000)
 local function age_of(seen)
-  local age = now - (tonumber(seen or '0') or 0)
-  return age < -60 and now or age
+  return math.abs(now - (tonumber(seen or '0') or 0))
 end
 """
 # These three return Redis's time in ms, and entries.

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.bus.authority import BusAuthority
-from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error, redis_key
+from shared.bus.client import PREFIX, BusClient, map_redis_error, redis_key
+from shared.bus.consumer_group import ConsumerGroup
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
 from shared.decoding import decode_json
@@ -58,13 +59,6 @@ if holder and holder ~= ARGV[2] then return -1 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', string.format('%.0f', left))
 return left
 """
-# Deleting a consumer that has entries would lose them.
-_LEAVE: Final = """
-if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
-  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
-end
-"""
-
 
 T = TypeVar("T")
 
@@ -146,7 +140,7 @@ class RequestStream:
         self._now = redis.register_script(_NOW)
         self._put = redis.register_script(_PUT)
         self._admit = redis.register_script(_ADMIT)
-        self._leave = redis.register_script(_LEAVE)
+        self._group = ConsumerGroup(redis, STREAM, GROUP)
 
     # --- media's end ---
 
@@ -194,7 +188,7 @@ class RequestStream:
 
     async def create_group(self) -> None:
         """Creates the consumer group at the stream's beginning, unless it exists."""
-        await create_consumer_group(self._redis, STREAM, GROUP)
+        await self._group.create()
 
     async def read(self, consumer: str, most: int, wait_s: float) -> list[RequestEntry]:
         """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""
@@ -255,18 +249,13 @@ class RequestStream:
             await pipe.execute()
 
     async def leave(self, consumer: str) -> None:
-        """Removes a consumer that ends, unless it has entries, which another one is to take over."""
-        async with self._gate, map_redis_error():
-            await self._leave(keys=[STREAM], args=[GROUP, consumer])
+        """See `ConsumerGroup.leave`."""
+        async with self._gate:
+            await self._group.leave(consumer)
 
     async def remove_dead_consumers(self, idle_s: float) -> None:
-        """Removes consumers without entries that have not read for `idle_s`: a killed process leaves its own. A living
-        one is created again when it reads."""
-        async with map_redis_error():
-            consumers: Any = await self._redis.xinfo_consumers(STREAM, GROUP)
-        for consumer in consumers:
-            if consumer["idle"] >= idle_s * 1000:
-                await self.leave(consumer["name"].decode())
+        """See `ConsumerGroup.remove_dead`."""
+        await self._group.remove_dead(idle_s)
 
     def _entries(self, found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[RequestEntry]:
         return [self._open_request(name.decode(), fields) for name, fields in found if fields]

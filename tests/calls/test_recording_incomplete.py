@@ -1,13 +1,21 @@
 """A call whose recording the disk did not take, or not wholly, says so in its record. In virtual time."""
 
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from media.call import call_recording
+from media.call.call_recording import CallRecording
+from media.call.event_emitter import EventEmitter
+from media.call.playback import Playback
 from media.call.recording import RecordingWriter
-from shared.events import CallEnded, RecordingIncomplete, RecordingReady
-from tests.calls.scripted_call import ScriptedCall
+from shared.events import CallEnded, Event, RecordingIncomplete, RecordingReady
+from tests.calls.scripted_call import EventRecorder, ScriptedCall, ScriptedCarrier
 from tests.full_disk import full_disk
 from tests.media.call.test_recording import ImmediateExecutor
 from tests.virtual_time import run_virtual
@@ -45,3 +53,45 @@ def test_a_whole_recording_says_nothing(tmp_path: Path) -> None:
 
     scripted = run_virtual(scenario())
     assert scripted.events_of(RecordingReady) and not scripted.events_of(RecordingIncomplete)
+
+
+def test_disk_that_hangs_does_not_keep_the_end_of_the_call_from_its_record(tmp_path: Path) -> None:
+    """In real time: the disk is a thread."""
+    released = threading.Event()
+
+    async def scenario() -> list[type[Event]]:
+        scripted = ScriptedCall(recorder=RecordingWriter(tmp_path / "call.wav", disk))
+        await scripted.silence(200)
+        disk.submit(released.wait)
+        await scripted.hang_up()
+        kinds = [type(event) for event in scripted.events.events]
+        released.set()
+        async with asyncio.timeout(20):
+            while not scripted.events_of(RecordingReady):  # noqa: ASYNC110  # it comes from another task
+                await asyncio.sleep(0.01)
+        return kinds
+
+    with ThreadPoolExecutor(1) as disk, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(call_recording, "CLOSE_WAIT_S", 0.05)
+        kinds = asyncio.run(scenario())
+    assert kinds[-1] is CallEnded and RecordingReady not in kinds
+
+
+def test_recording_that_is_lost_before_it_is_stored_is_in_the_record(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor())
+
+    class VanishedFile:
+        async def store(self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]) -> None:
+            on_lost()
+
+    async def scenario() -> list[Event]:
+        events = EventRecorder()
+        recording = CallRecording(
+            writer, VanishedFile(), EventEmitter("c", events), Playback(ScriptedCarrier()), leg=2, now=0.0
+        )
+        recording.begin()
+        recording.add_caller(b"\x10" * 8_000, 1_000)
+        await recording.close(1_000)
+        return events.events
+
+    assert run_virtual(scenario()) == [RecordingIncomplete(1_000, 2)]

@@ -1,6 +1,7 @@
 """The worker: email and roll-ups from end to end, failing duties, health, metrics and a graceful stop."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -75,10 +76,17 @@ async def wait_until(condition: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def make_worker(
-    pool: Pool, url: str, *duties: Duty, clock: Callable[[], datetime] | None = None, **jobs: Any
+    pool: Pool,
+    url: str,
+    *duties: Duty,
+    clock: Callable[[], datetime] | None = None,
+    steady_clock: Callable[[], float] = time.monotonic,
+    **jobs: Any,
 ) -> BackgroundWorker:
     tasks = WorkerTasks(jobs, duties)
-    return BackgroundWorker(pool=pool, database_url=url, tasks=tasks, retries=FAST_RETRIES, clock=clock)
+    return BackgroundWorker(
+        pool=pool, database_url=url, tasks=tasks, retries=FAST_RETRIES, clock=clock, steady_clock=steady_clock
+    )
 
 
 async def test_email_is_sent_and_calls_are_rolled_up(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:
@@ -322,17 +330,17 @@ async def test_stop_waits_for_the_running_duty(pool: Pool, fresh_database_url: s
 
 
 async def test_duty_with_a_backlog_is_not_overdue_and_stops_at_once(pool: Pool, fresh_database_url: str) -> None:
-    clock = [NOON]
+    clock = [0.0]
     stop, runs = asyncio.Event(), []
 
     async def endless(db: Connection, now: datetime) -> int:
-        runs.append(worker.overdue(clock[0]))
-        clock[0] += timedelta(seconds=60)
+        runs.append(worker.overdue())
+        clock[0] += 60
         if len(runs) == 5:
             stop.set()
         return 1
 
-    worker = make_worker(pool, fresh_database_url, Duty("endless", 1, endless, 1), clock=lambda: clock[0])
+    worker = make_worker(pool, fresh_database_url, Duty("endless", 1, endless, 1), steady_clock=lambda: clock[0])
     async with asyncio.timeout(30):
         await worker.run(stop)
     assert runs == [[]] * 5
@@ -361,12 +369,23 @@ async def test_a_task_that_dies_is_named_by_health_and_starts_again(pool: Pool, 
     assert 'vocalized_worker_task_deaths_total{task="duty.d"} 1.0' in worker.metrics.render().decode()
 
 
-async def test_health_names_an_overdue_duty(pool: Pool, fresh_database_url: str) -> None:
-    times = iter([NOON, NOON, NOON])
-    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), clock=lambda: next(times))
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_no_duty_is_overdue_because_the_clock_was_set(pool: Pool, fresh_database_url: str, hours: int) -> None:
+    clock = [NOON]
+    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), clock=lambda: clock[0])
     await worker.run_duty(Duty("d", 10, CountingDuty(), 1))
-    assert worker.overdue(NOON + timedelta(seconds=90)) == []
-    assert worker.overdue(NOON + timedelta(seconds=91)) == ["d"]
+    clock[0] += timedelta(hours=hours)
+    assert worker.overdue() == []
+
+
+async def test_health_names_an_overdue_duty(pool: Pool, fresh_database_url: str) -> None:
+    clock = [0.0]
+    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), steady_clock=lambda: clock[0])
+    await worker.run_duty(Duty("d", 10, CountingDuty(), 1))
+    clock[0] = 90
+    assert worker.overdue() == []
+    clock[0] = 91
+    assert worker.overdue() == ["d"]
     async with serve_status(worker, "127.0.0.1", 0) as port, aiohttp.ClientSession() as client:
         async with client.get(f"http://127.0.0.1:{port}/healthz") as response:
             assert (response.status, await response.json()) == (503, {"status": "late", "late": ["d"]})

@@ -30,9 +30,10 @@ from control.billing.stripe_client import StripeOptions
 from control.carriers.registry import CarrierOptions
 from control.db.logins import API, with_login
 from control.db.pool import Connection, Timeouts, open_pool
+from control.http import server
 from control.http.access import AdminRole, WorkspaceRole
 from control.http.route import Route
-from control.http.server import ListenOptions, make_runner
+from control.http.server import ListenOptions
 from control.integrations.model import GrantPolicy
 from control.media_requests.handler import RequestHandlers
 from control.outside import OutsideOptions
@@ -176,11 +177,6 @@ async def running_api(
 
 @asynccontextmanager
 async def listening(app: web.Application, port: int = 0) -> AsyncIterator[str]:
-    """Serves the application on 127.0.0.1 with control's own runner; yields its base URL."""
-    runner = make_runner(app, ListenOptions("127.0.0.1", port, drain_s=5.0))
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    """Serves the application on 127.0.0.1 as control does; yields its base URL."""
+    async with server.listening(app, ListenOptions("127.0.0.1", port, drain_s=5.0)) as bound:
+        yield f"http://127.0.0.1:{bound}"

@@ -130,6 +130,8 @@ class CallCommands:
             return self._hang_up_after(call.call_id, words)
         if outcome is not None or is_final:
             await self.hang_up(event.call_control_id)
+            if outcome is None:
+                await self._routing.note_loss(call, now)
             return None
         if event.id != call.stream_id and await self._is_streaming(call.call_id, call.leg):
             # The repeated end of an earlier stream: the call has another one since.

@@ -125,6 +125,8 @@ class TwilioCalls:
                 raise
             return await self._end_without_database(form, now, error)
         if form.is_ended:
+            if call is not None:
+                self._background.start("note_loss", self._routing.note_loss(call, now))
             return twiml.hang_up()
         try:
             outcome = await self._wait_for_outcome(call, form)

@@ -100,7 +100,7 @@ class NodeServices:
         self._checkpoints = CheckpointWriter(Checkpoints(redis, unsigned), gate, metrics)
         self._heartbeats = CallHeartbeats(LiveCalls(redis), metrics)
         self._uploads = RecordingUploads(resources.storage, recordings, self._publisher, disk, metrics)
-        self._recovery = SpoolRecovery(spool, stream, self._publisher, self._uploads, disk, metrics)
+        self._recovery = SpoolRecovery(spool, stream, self._publisher, self._uploads, disk, metrics, self._folder)
         wait_s = min(1.0, options.bus_timeout_s / 2)
         commands = CommandStream(redis, identity=identity, takes_unsigned=unsigned is not None)
         self._commands = CommandConsumer(commands, options.node_id, self._heartbeats, metrics, wait_s)

@@ -122,6 +122,7 @@ class EventPublisher:
         """Sends from disk until the file is empty; events published meanwhile are appended to the file."""
         while self._file.has_unsent:
             lines = await run_on_disk(self._disk, self._file.read_oldest, BATCH)
+            self._count_vanished()
             if lines and not await self._send(lines, None):
                 return
             await run_on_disk(self._disk, self._file.remove_oldest, lines)
@@ -155,6 +156,7 @@ class EventPublisher:
             log.error("spool.write_failed", error=error.strerror, waiting=len(lines))
             self._next_spool = now + DISK_PAUSE_S
             return
+        self._count_vanished()
         self._metrics.events_spooled.inc(written)
         if written < len(lines):
             self._count_lost(lines[written:])
@@ -163,6 +165,12 @@ class EventPublisher:
     def _count_lost(self, lines: Sequence[bytes]) -> None:
         self._metrics.events_lost.inc(len(lines))
         self._lost.update(decode_event(split_line(line)[1]).call_id for line in lines)
+
+    def _count_vanished(self) -> None:
+        """What was in a file that somebody removed cannot be named by its calls any more."""
+        if vanished := self._file.take_vanished():
+            self._metrics.events_lost.inc(vanished)
+            log.error("spool.vanished", lost=vanished)
 
     def _report_lost(self) -> None:
         """Names each call, because its record is incomplete from here on."""

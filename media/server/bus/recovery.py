@@ -42,7 +42,10 @@ class SpoolRecovery:
         uploads: RecordingUploads,
         disk: Executor,
         metrics: Metrics,
+        own: NodeFolder | None = None,
     ) -> None:
+        """own: the folder of this process, which is made anew if somebody has removed it."""
+        self._own = own
         self._spool, self._stream, self._publisher, self._uploads = spool, stream, publisher, uploads
         self._disk, self._metrics = disk, metrics
         self.task: SupervisedTask | None = None
@@ -68,12 +71,18 @@ class SpoolRecovery:
         """Waits EVERY_S after an unavailable bus or a failed disk too: the heartbeats or the log have reported it.
         Raises internal errors."""
         try:
+            await self._restore_own()
             await self.recover()
         except BusUnavailable:
             self._metrics.bus_failures.labels("leftovers").inc()
         except OSError as error:
             _log_failure(self._spool, error)
         await asyncio.sleep(EVERY_S)
+
+    async def _restore_own(self) -> None:
+        """Raises OSError."""
+        if self._own is not None and await run_on_disk(self._disk, self._own.restore):
+            log.error("spool.folder_restored", folder=self._own.path.name)
 
     async def _recover_folder(self, path: Path) -> None:
         folder = await run_on_disk(self._disk, NodeFolder.take_over, path)

@@ -33,8 +33,7 @@ class NodeFolder:
         owner. Raises OSError."""
         hidden, path = spool / f".{node_id}", spool / node_id
         (hidden / "recordings").mkdir(parents=True)
-        lock = os.open(hidden / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = _new_lock(hidden)
         hidden.rename(path)
         return cls(path, lock)
 
@@ -53,6 +52,17 @@ class NodeFolder:
             pass
         os.close(lock)
         return None
+
+    def restore(self) -> bool:
+        """Makes the folder and its lock anew if somebody has removed them, or nobody would ever recover what is written
+        there from now on; returns whether that was necessary. Raises OSError."""
+        lock = self.path / "lock"
+        if lock.exists() and os.path.samestat(os.fstat(self._lock), lock.stat()):
+            return False
+        (self.path / "recordings").mkdir(parents=True, exist_ok=True)
+        before, self._lock = self._lock, _new_lock(self.path)
+        os.close(before)
+        return True
 
     @property
     def events(self) -> Path:
@@ -73,7 +83,8 @@ class NodeFolder:
         unlocked then too."""
         try:
             if not self.events.exists() and not any(self.recordings()):
-                self._remove()
+                with suppress(FileNotFoundError):  # somebody has removed it
+                    self._remove()
         finally:
             os.close(self._lock)
 
@@ -84,6 +95,13 @@ class NodeFolder:
             folder.rmdir()
         (self.path / "lock").unlink()
         self.path.rmdir()
+
+
+def _new_lock(folder: Path) -> int:
+    """Raises OSError."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
 
 
 def keep_voucher(recording: Path, text: str) -> None:
@@ -123,20 +141,29 @@ def list_folders(spool: Path) -> list[Path]:
 
 
 class EventFile:
-    """Queue of lines in a file. One thread at a time."""
+    """Queue of lines in a file. One thread at a time. A file that somebody removes or cuts takes its lines along; the
+    next ones go into a new one."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path, self._max_bytes = path, max_bytes
         self._start = 0  # offset of the first unsent line
         self._end = path.stat().st_size if path.exists() else 0
+        self._count = 0  # of unsent lines that were appended
+        self._vanished = 0
 
     @property
     def has_unsent(self) -> bool:
         """Whether there are lines to be sent."""
         return self._start < self._end
 
+    def take_vanished(self) -> int:
+        """How many appended lines were lost with the file since the last time that this was asked."""
+        count, self._vanished = self._vanished, 0
+        return count
+
     def append(self, lines: Sequence[bytes]) -> int:
         """Appends lines up to the size limit; returns how many. Raises OSError, and appends none then."""
+        self._forget_vanished()
         room, data = self._max_bytes - self._end, bytearray()
         count = 0
         for line in lines:
@@ -146,10 +173,14 @@ class EventFile:
             count += 1
         if count:
             self._write(bytes(data))
+        self._count += count
         return count
 
     def read_oldest(self, most: int) -> list[bytes]:
         """The oldest lines, at most `most`. A line that was cut off by a crash is skipped. Raises OSError."""
+        self._forget_vanished()
+        if not self.has_unsent:
+            return []
         with self._path.open("rb") as file:
             file.seek(self._start)
             data = file.read(_CHUNK)
@@ -162,11 +193,18 @@ class EventFile:
     def remove_oldest(self, lines: Sequence[bytes]) -> None:
         """Removes the oldest lines, as `read_oldest` returned them. Raises OSError."""
         self._start += sum(len(line) + 1 for line in lines)
+        self._count = max(0, self._count - len(lines))
         if not self.has_unsent:
             self._path.unlink(missing_ok=True)
             self._start = self._end = 0
 
+    def _forget_vanished(self) -> None:
+        if self._end and not (self._path.exists() and self._path.stat().st_size >= self._end):
+            self._vanished += self._count
+            self._start = self._end = self._count = 0
+
     def _write(self, data: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
         with self._path.open("ab", buffering=0) as file:
             append_whole(file, data)
         self._end += len(data)

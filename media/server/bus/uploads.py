@@ -40,9 +40,9 @@ class RecordingUploads:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def store(self, path: Path, on_stored: Callable[[str], None]) -> None:
+    async def store(self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]) -> None:
         """Starts to store a finished recording and waits at most WAIT_S for it; `on_stored` gets its key."""
-        task = asyncio.create_task(self._upload_with_retries(path, on_stored))
+        task = asyncio.create_task(self._upload_with_retries(path, on_stored, on_lost))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait({task}, timeout=WAIT_S)
@@ -70,7 +70,9 @@ class RecordingUploads:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _upload_with_retries(self, path: Path, on_stored: Callable[[str], None]) -> None:
+    async def _upload_with_retries(
+        self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]
+    ) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
@@ -82,7 +84,7 @@ class RecordingUploads:
             except OSError as error:
                 self._metrics.recordings.labels("lost").inc()
                 log.error("recording.lost", recording=path.stem, error=error.strerror)
-                return
+                return on_lost()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

@@ -111,6 +111,16 @@ async def test_missed_turn_is_given_up(platform: CallPlatform) -> None:
     assert sleeps == pytest.approx([0, 1, 2], abs=0.5)
 
 
+async def test_time_of_another_clock_is_given_up(platform: CallPlatform) -> None:
+    """The clock of this machine, or of the one that reserved the time, was set by an hour."""
+    sleeps = Sleeps()
+    queue = queue_of(platform, 1.0, sleeps)
+    stray = datetime.now(UTC).timestamp() + 3_600
+    for _ in range(2):
+        assert await queue.wait_for_turn(PlaceCallJob(UUID(new_id()), stray), "twilio")
+    assert sleeps == pytest.approx([0, 1], abs=0.5)
+
+
 async def test_refused_call_goes_back_to_the_queue_and_is_dialled_later(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     call_id = await platform.place(workspace, CALLEE, at=datetime.now(UTC))

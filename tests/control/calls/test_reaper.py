@@ -7,9 +7,22 @@ from uuid import UUID
 
 import pytest
 
+from control.calls.details import Absence, CallDetails
 from control.calls.event_consumer import EventCounts, consume_events
 from control.calls.model import AdmittedCall, CarrierStatus
-from control.calls.reaper import MOST_MISSING, reap_calls
+from control.calls.reaper import (
+    CLOCK_ERROR,
+    FORGET_S,
+    GRACE,
+    LONGEST,
+    LONGEST_QUEUED,
+    LONGEST_RINGING,
+    MOST_MISSING,
+    CallWatch,
+    next_state,
+    reap_calls,
+)
+from control.calls.state import CallState
 from shared.bus.checkpoints import Checkpoints, StreamOutcome
 from shared.bus.client import BusUnavailable
 from shared.events import CallEnded, CallStarted, CallStatus, CallUsage, EndReason
@@ -118,9 +131,57 @@ async def test_conversation_of_a_reaped_call_is_deleted(platform: CallPlatform) 
     status_report = CarrierStatus("twilio", call.carrier_call_id, "in_progress", NOW)
     await platform.in_platform(lambda db: platform.calls.apply_carrier_status(db, status_report))
     now = NOW + timedelta(minutes=1)
-    await reap_calls(platform.pool, platform.media_assignment, now)
+    await reap_calls(platform.pool, platform.media_assignment, CallWatch(), now)
     assert await has_checkpoint(platform, call)
-    await reap_calls(platform.pool, platform.media_assignment, now + MOST_MISSING)
+    await reap_calls(platform.pool, platform.media_assignment, CallWatch(), now + MOST_MISSING)
     assert (await platform.call_row(call.call_id))["end_reason"] == "media_lost"
     assert not await has_checkpoint(platform, call)
     assert await has_checkpoint(platform, ringing)
+
+
+def open_call(status: CallStatus, *, answered: bool = False, missing: Absence | None = None) -> CallState:
+    return CallState(
+        UUID(int=1), UUID(int=2), NOW, False, "outbound", "twilio", "CA1", status,
+        answered_at=NOW if answered else None, details=CallDetails(missing=missing),
+    )  # fmt: skip
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("status", "bound"), [("ringing", LONGEST_RINGING), ("queued", LONGEST_QUEUED)])
+def test_call_that_rings_or_waits_is_closed_only_if_it_was_seen_for_as_long(
+    status: CallStatus, bound: timedelta
+) -> None:
+    """A clock that is set by an hour ends no call."""
+    call = open_call(status)
+    assert next_state(call, False, GRACE, NOW + HOUR) == call
+    assert next_state(call, False, HOUR, NOW + GRACE) == call
+    assert next_state(call, False, bound + timedelta(seconds=1), NOW + HOUR).is_final
+
+
+def test_call_that_a_node_reports_outlives_a_clock_that_is_set_by_an_hour() -> None:
+    call = open_call("in_progress", answered=True)
+    assert next_state(call, True, HOUR, NOW + LONGEST + CLOCK_ERROR) == call
+    assert next_state(call, True, HOUR, NOW + LONGEST + CLOCK_ERROR + timedelta(seconds=1)).is_final
+    assert next_state(call, None, HOUR, NOW + LONGEST + timedelta(seconds=1)).is_final
+
+
+@pytest.mark.parametrize("set_by", [HOUR, -HOUR])
+def test_call_that_is_missing_is_missed_anew_when_the_clock_was_set(set_by: timedelta) -> None:
+    call = open_call("in_progress", answered=True, missing=Absence(since=NOW, at=NOW))
+    now = NOW + set_by
+    seen = next_state(call, False, HOUR, now)
+    assert seen.details.missing == Absence(since=now, at=now)
+    assert next_state(seen, False, HOUR, now + MOST_MISSING).end_reason == "media_lost"
+
+
+def test_watch_counts_from_the_first_look_in_each_state() -> None:
+    now = [100.0]
+    watch, call = CallWatch(lambda: now[0]), open_call("queued")
+    assert watch.seen(call) == GRACE
+    now[0] += 40
+    assert watch.seen(call) == GRACE + timedelta(seconds=40)
+    assert watch.seen(open_call("ringing")) == GRACE
+    now[0] += FORGET_S + 1
+    assert watch.seen(call) == GRACE, "forgotten"

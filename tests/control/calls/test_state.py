@@ -223,3 +223,36 @@ def test_recordings_of_several_streams() -> None:
 )
 def test_recording_key_of_another_workspace_is_ignored(path: str) -> None:
     assert state.add_recording(call(), RecordingReady(path, 9_500, 0)) == call()
+
+
+def resumed(leg: int) -> CallResumed:
+    return CallResumed(9_000, 900, leg, "MZ")
+
+
+@pytest.mark.parametrize("loss_first", [True, False])
+def test_call_that_ends_after_its_node_was_lost_did_not_end_by_the_caller(loss_first: bool) -> None:
+    after, completed = call(status="in_progress", answered_at=at(1)), report("completed", 35, duration_s=34)
+    if loss_first:
+        after = state.apply_carrier_status(state.mark_lost(after, 0, at(31)), completed)
+    else:
+        after = state.mark_lost(state.apply_carrier_status(after, completed), 0, at(36))
+    assert (after.status, after.end_reason) == ("completed", "media_lost")
+    assert state.mark_lost(after, 0, at(40)) == after
+    late = state.apply_media_end(after, ended("agent_hangup"), at(30))
+    assert late.end_reason == "agent_hangup", "its node was only slow"
+
+
+def test_call_that_was_resumed_after_a_loss_ends_by_the_caller() -> None:
+    after = state.mark_lost(call(status="in_progress", answered_at=at(1)), 0, at(20))
+    after = state.apply_resume(after, resumed(1), at(21))
+    assert state.apply_carrier_status(after, report("completed", 35)).end_reason == "caller_hangup"
+    again = state.mark_lost(after, 1, at(30))
+    assert state.apply_carrier_status(again, report("completed", 35)).end_reason == "media_lost"
+    assert state.mark_lost(again, 0, at(31)) == again, "a repeat about the first stream"
+    assert state.apply_media_end(again, ended("carrier_error", "failed"), at(20), 0).details.lost == again.details.lost
+
+
+def test_media_knows_better_why_its_stream_was_lost() -> None:
+    after = state.mark_lost(call(status="in_progress", answered_at=at(1)), 0, at(20))
+    lost = state.apply_media_end(after, ended("carrier_error", "failed"), at(19)).details.lost
+    assert lost is not None and lost.reason == "carrier_error"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from control.carriers.pacer import CallPacer
-from shared.bus.client import bus_client
+from shared.bus.client import bus_client, redis_key
 
 
 @pytest.mark.parametrize("server", ["valkey_url", "valkey_cluster_url"])
@@ -41,5 +41,20 @@ async def test_pace_is_kept_alone_without_redis() -> None:
         assert [await pacer.reserve("twilio") for _ in range(3)] == [0.0, 0.25, 0.5]
         now = 200.0
         assert [await pacer.reserve("twilio", 2.0) for _ in range(2)] == [2.0, 2.25]
+    finally:
+        await redis.aclose()
+
+
+async def test_calls_keep_their_times_when_redis_clock_is_put_back(valkey_url: str) -> None:
+    """To the pacer it is the same whether the clock goes back by an hour or all its times are an hour ahead."""
+    redis = bus_client(valkey_url, 5.0)
+    try:
+        pacer = CallPacer(redis, {"telnyx": 0.1})
+        await redis.delete(redis_key("dial_pace", "telnyx"))
+        assert await pacer.reserve("telnyx") == 0
+        for key in (redis_key("dial_pace", "telnyx"), f"{redis_key('dial_pace', 'telnyx')}:reserved"):
+            await redis.incrby(key, 3_600_000_000)
+        assert await pacer.reserve("telnyx") == pytest.approx(10, abs=2)
+        assert await pacer.reserve("telnyx") == pytest.approx(20, abs=2)
     finally:
         await redis.aclose()

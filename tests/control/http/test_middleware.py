@@ -170,12 +170,15 @@ async def test_requests_are_counted_by_route_method_and_status_class(api: Api) -
     assert workspace_id not in text
 
 
-async def test_malformed_http_is_400_and_not_logged_by_its_text(api: Api) -> None:
+async def test_malformed_http_is_400_and_its_text_neither_logged_nor_answered(api: Api) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(api.url.rpartition(":")[2]))
     with structlog.testing.capture_logs() as lines:
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nAuthoriz\x00ation: token-4711\r\n\r\n")
         response = await reader.read()
     writer.close()
     await writer.wait_closed()
+    head, _, body = response.partition(b"\r\n\r\n")
     assert response.startswith(b"HTTP/1.0 400") or response.startswith(b"HTTP/1.1 400")
+    assert b"Server: Vocalized\r\n" in head and b"aiohttp" not in response
+    assert json.loads(body)["error"]["code"] == "malformed_http" and b"ation" not in body
     assert lines and "token-4711" not in str(lines)

@@ -102,6 +102,18 @@ async def test_requests_are_allowed_again_one_by_one(redis: BusClient) -> None:
     assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
 
 
+async def test_nobody_waits_longer_because_redis_clock_was_put_back(redis: BusClient) -> None:
+    """To the cell it is the same whether the clock goes back by an hour or the cell is an hour ahead."""
+    limits = RateLimiter(redis, HttpMetrics(), timeout_s=5)
+    await passes(limits, "203.0.113.1")
+    (key,) = redis_keys("try", "203.0.113.1", None)
+    await redis.incrby(key, 3_600_000_000)
+    refused = await limits.count(LIMIT, "203.0.113.1")
+    assert refused is not None and 0 < refused.wait_s <= 20 and refused.reset_s <= 60
+    await redis.decrby(key, 20_000_000)  # after as long
+    assert [await passes(limits, "203.0.113.1") for _ in range(2)] == [True, False]
+
+
 async def test_keys_expire(redis: BusClient) -> None:
     await passes(RateLimiter(redis, HttpMetrics(), timeout_s=5), "203.0.113.1", "ann@example.com")
     for key in redis_keys("try", "203.0.113.1", "ann@example.com"):

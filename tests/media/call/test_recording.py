@@ -1,7 +1,10 @@
 """The recording: two channels on one clock, nothing lost, playable after each flush; its errors do not end the call."""
 
+import asyncio
 import errno
 import os
+import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from io import FileIO
@@ -17,7 +20,9 @@ from structlog.testing import capture_logs
 from media.audio import mulaw
 from media.audio.mulaw import BYTES_PER_MS, SILENCE
 from media.audio.wav import read_wav
-from media.call.recording import GAP_MS, SEAM_MS, SETTLE_MS, RecordingWriter, StereoMix
+from media.call.disk_backlog import DiskBacklog
+from media.call.recording import RecordingWriter
+from media.call.stereo_mix import GAP_MS, SEAM_MS, SETTLE_MS, StereoMix
 from tests.full_disk import full_disk
 
 
@@ -174,7 +179,7 @@ def test_file_contains_both_channels_to_their_end(tmp_path: Path, disk: ThreadPo
     recorder.flush(1_000)
     recorder.add_agent(sound(0x21, 110), 1_900)
     recorder.flush(2_000, last=True)
-    assert recorder.close() == 2_010
+    assert asyncio.run(recorder.close()) == 2_010
     wav = read_wav(recorder.path.read_bytes())
     assert (wav.sample_rate, wav.samples.shape) == (8_000, (2_010 * 8, 2))
     pcm = (wav.samples * 32_768).astype("<i2").tobytes()
@@ -189,7 +194,7 @@ def test_the_file_can_be_played_after_each_flush(tmp_path: Path) -> None:
         recorder.add_caller(sound(0x10, 1_000), second * 1_000)
         recorder.flush(second * 1_000)
         assert read_wav(recorder.path.read_bytes()).seconds == second - SETTLE_MS / 1_000
-    recorder.close()
+    asyncio.run(recorder.close())
 
 
 def test_disk_is_not_used_before_audio_is_settled(tmp_path: Path) -> None:
@@ -201,7 +206,7 @@ def test_disk_is_not_used_before_audio_is_settled(tmp_path: Path) -> None:
 
 
 def test_empty_recording_has_length_zero(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
-    assert RecordingWriter(tmp_path / "a.wav", disk).close() == 0
+    assert asyncio.run(RecordingWriter(tmp_path / "a.wav", disk).close()) == 0
 
 
 def test_disk_that_never_works_costs_the_recording_and_not_the_call(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
@@ -212,7 +217,7 @@ def test_disk_that_never_works_costs_the_recording_and_not_the_call(tmp_path: Pa
         for second in (1, 2, 3):
             recorder.add_caller(sound(0x10, 1_000), second * 1_000)
             recorder.flush(second * 1_000)
-        assert recorder.close() == 0
+        assert asyncio.run(recorder.close()) == 0
     assert [entry["event"] for entry in logs] == ["recording.interrupted", "recording.incomplete"]
     assert sum(lost) == 2.5
 
@@ -233,7 +238,7 @@ def test_recording_goes_on_when_the_disk_works_again(tmp_path: Path, at_s: float
             with full_disk(round(at_s * 32_000)):
                 record(second)
         record(4)
-        assert recorder.close() == 4_000
+        assert asyncio.run(recorder.close()) == 4_000
     events = ["recording.interrupted", "recording.continued", "recording.incomplete"]
     assert [(entry["event"], entry["recording"]) for entry in logs] == [(event, "a") for event in events]
     kept = 1_000 if at_s else 0
@@ -272,10 +277,68 @@ def test_a_full_disk_is_reported_once_and_shifts_nothing(
             record(second)
         monkeypatch.undo()
         record(5)
-        assert recorder.close() == 5_000
+        assert asyncio.run(recorder.close()) == 5_000
     events = ["recording.interrupted", "recording.continued", "recording.incomplete"]
     assert [entry["event"] for entry in logs] == events
     assert [entry["lost_s"] for entry in logs[1:]] == [3.0, 3.0]
     wav = read_wav(recorder.path.read_bytes())
     left, _ = channels((wav.samples * 32_768).astype("<i2").tobytes())
     assert left == sound(0x11, 1_000) + quiet(3_000) + sound(0x15, 1_000)
+
+
+def test_removed_folder_costs_what_was_recorded_and_the_rest_is_kept_in_a_new_file(tmp_path: Path) -> None:
+    folder, lost = tmp_path / "recordings", list[float]()
+    recorder = RecordingWriter(folder / "a.wav", ImmediateExecutor(), count_lost=lost.append)
+
+    def record(second: int) -> None:
+        recorder.add_caller(sound(0x10 + second, 1_000), second * 1_000)
+        recorder.flush(second * 1_000 + SETTLE_MS)
+
+    with capture_logs() as logs:
+        record(1)
+        with full_disk(32_044):
+            record(2)
+        record(3)
+        shutil.rmtree(folder)
+        record(4)
+        record(5)
+        assert asyncio.run(recorder.close()) == 5_000
+    assert sum(lost) == recorder.lost_ms / 1_000 == 3.0
+    errors = [entry["error"] for entry in logs if entry["event"] == "recording.interrupted"]
+    assert errors[-1] == "the file has vanished"
+    left, _ = channels((read_wav(recorder.path.read_bytes()).samples * 32_768).astype("<i2").tobytes())
+    assert left == quiet(3_000) + sound(0x14, 1_000) + sound(0x15, 1_000)
+
+
+def test_file_that_is_removed_at_last_is_lost_and_says_so(tmp_path: Path) -> None:
+    recorder = RecordingWriter(tmp_path / "a.wav", ImmediateExecutor())
+    recorder.add_caller(sound(0x10, 1_000), 1_000)
+    recorder.flush(1_000, last=True)
+    recorder.path.unlink()
+    with capture_logs():
+        assert asyncio.run(recorder.close()) == 0
+    assert recorder.lost_ms == 1_000
+
+
+def test_disk_that_hangs_costs_sound_and_no_memory(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
+    """Two calls share the backlog, which holds two seconds."""
+    backlog, released, lost = DiskBacklog(64_000), threading.Event(), list[float]()
+    recorders = [RecordingWriter(tmp_path / f"{n}.wav", disk, 0.0, lost.append, backlog) for n in range(2)]
+    disk.submit(released.wait)
+    with capture_logs() as logs:
+        for second in (1, 2, 3):
+            for recorder in recorders:
+                recorder.add_caller(sound(0x10 + second, 1_000), second * 1_000)
+                recorder.flush(second * 1_000 + SETTLE_MS)
+        assert backlog.waiting_bytes == 64_000
+        released.set()
+        disk.submit(int).result()
+        for recorder in recorders:
+            recorder.add_caller(sound(0x14, 1_000), 4_000)
+            recorder.flush(4_000, last=True)
+            assert asyncio.run(recorder.close()) == 4_000
+    assert backlog.waiting_bytes == 0
+    assert sum(lost) == 4.0 and [recorder.lost_ms for recorder in recorders] == [2_000, 2_000]
+    assert {entry["error"] for entry in logs if entry["event"] == "recording.interrupted"} == {"the disk is too slow"}
+    left, _ = channels((read_wav(recorders[0].path.read_bytes()).samples * 32_768).astype("<i2").tobytes())
+    assert left == sound(0x11, 1_000) + quiet(2_000) + sound(0x14, 1_000)

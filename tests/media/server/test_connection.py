@@ -52,6 +52,30 @@ async def test_caller_gets_an_answer(worker_setup: WorkerSetup, speech: bytes) -
     assert ended.usage.tts_characters == len("Thank you for calling.")
 
 
+class TestShortReceive:
+    """A worker whose sockets may be silent for a second."""
+
+    @pytest.fixture
+    def limits(self, limits: WorkerLimits) -> WorkerLimits:
+        return with_limits(limits, receive_timeout_s=1.0, send_timeout_s=1.0)
+
+    async def test_time_in_which_the_process_stood_still_does_not_count(self, worker_setup: WorkerSetup) -> None:
+        """After it, timers may run before sockets are read."""
+        phone = await worker_setup.dial()
+        await worker_setup.wait_for_calls(1)
+        (connection,) = worker_setup.worker.connections
+        now = asyncio.get_running_loop().time()
+        connection.check_limits(now)
+        connection.check_limits(now + 60.0)
+        await phone.pause(100)
+        assert worker_setup.worker.call_count == 1
+        for second in (61.0, 62.0):
+            connection.check_limits(now + second)
+        await worker_setup.wait_until_idle()
+        ended = (await events_of(worker_setup))[-1]
+        assert isinstance(ended, CallEnded) and ended.detail == "nothing received for 1 s"
+
+
 class TestMarks:
     """An answer of ten seconds whose marks come back at once."""
 

@@ -87,6 +87,24 @@ async def test_invalid_requests_are_refused_and_closed(worker_setup: WorkerSetup
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        HTTP,
+        HTTP.replace(b"HTTP/1.1", b"HTTP/4711.x"),
+        b"G\x01T /healthz HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nbad-header-4711\r\n\r\n",
+        UPGRADE.replace(KEY.encode(), b"secret-4711"),
+        UPGRADE.replace(b"WebSocket", b"secret-4711"),
+    ],
+)
+async def test_answers_tell_nothing_about_the_server_and_quote_nothing(worker_setup: WorkerSetup, head: bytes) -> None:
+    answer, writer = await talk(worker_setup, head, until=b"never")
+    assert answer.startswith(b"HTTP/1.") and b"-4711" not in answer and b"4711.x" not in answer
+    assert b"aiohttp" not in answer.lower() and b"python" not in answer.lower() and b"websockets" not in answer
+    writer.close()
+
+
 async def test_draining_worker_answers_retry_after(worker_setup: WorkerSetup) -> None:
     worker_setup.worker.is_draining = True
     answer, writer = await talk(worker_setup, UPGRADE, until=b"never")

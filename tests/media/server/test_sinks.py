@@ -1,6 +1,8 @@
 """The files of a stand-alone server: one line per event, an index by stream, and no path outside of its folder."""
 
 import asyncio
+import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from media.server import sinks
 from media.server.sinks import FLUSH_S, EventFiles, FileSink, StateFolder
 from shared.events import CallNudged, CallStarted, Event, EventEnvelope, decode_event, encode_event
 from tests.full_disk import full_disk
@@ -146,8 +149,9 @@ def test_recording_path(folder: StateFolder) -> None:
 
 def test_event_that_cannot_be_written_is_logged_and_counted(tmp_path: Path, disk: ThreadPoolExecutor) -> None:
     lost = list[float]()
+    (tmp_path / "no folder").touch()
     with capture_logs() as logs:
-        write(StateFolder(tmp_path / "missing"), disk, CallNudged(1), CallNudged(2), count_lost=lost.append)
+        write(StateFolder(tmp_path / "no folder"), disk, CallNudged(1), CallNudged(2), count_lost=lost.append)
     assert [(entry["event"], entry["call_id"], entry["seq"]) for entry in logs] == [
         ("event.lost", "call-1", 1), ("event.lost", "call-1", 2),
     ]  # fmt: skip
@@ -176,6 +180,42 @@ def test_full_disk_loses_whole_events_and_the_call_is_found_later(
     run_virtual(main())
     disk.submit(int).result()
     assert [decode_event(line).seq for line in path.read_bytes().splitlines()] == [1, 3]
+
+
+def test_removed_folder_is_made_anew_and_what_was_in_it_is_named(folder: StateFolder, disk: ThreadPoolExecutor) -> None:
+    async def main() -> None:
+        sink = FileSink(EventFiles(folder, disk), "call-1")
+        sink.write(envelope(1, CallNudged(1)))
+        await asyncio.sleep(FLUSH_S * 1.5)
+        disk.submit(shutil.rmtree, folder.state).result()
+        sink.write(envelope(2, CallNudged(2)))
+        sink.close()
+
+    with capture_logs() as logs:
+        run_virtual(main())
+        disk.submit(int).result()
+    assert [decode_event(line).seq for line in folder.events("call-1").read_bytes().splitlines()] == [2]
+    assert [(entry["event"], entry["call_id"]) for entry in logs] == [("event.file_vanished", "call-1")]
+
+
+def test_disk_that_hangs_costs_events_and_no_memory(folder: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "MAX_WAITING", 3)
+    lost, released = list[float](), threading.Event()
+    with ThreadPoolExecutor(1) as hanging, capture_logs() as logs:
+
+        async def main() -> None:
+            hanging.submit(released.wait)
+            sink = FileSink(EventFiles(folder, hanging, lost.append), "call-1")
+            for seq in range(1, 6):
+                sink.write(envelope(seq, CallNudged(seq)))
+            released.set()
+            hanging.submit(int).result()
+            sink.close()
+
+        run_virtual(main())
+    assert [(entry["event"], entry["seq"]) for entry in logs] == [("event.lost", 4), ("event.lost", 5)]
+    assert sum(lost) == 2
+    assert [decode_event(line).seq for line in folder.events("call-1").read_bytes().splitlines()] == [1, 2, 3]
 
 
 def test_index_entry_that_a_full_disk_refused_is_written_with_the_next_event(

@@ -23,6 +23,7 @@ OPERATIONS: dict[str, Callable[[BusClient], Awaitable[object]]] = {
     "heartbeat": lambda redis: NodeRegistry(redis).heartbeat(NodeState("n", "ws://n", 0, 1)),
     "append": lambda redis: EventStream(redis).append([b"{}"]),
     "create_group": lambda redis: EventStream(redis).create_group(),
+    "remove_dead_readers": lambda redis: EventStream(redis).remove_dead_consumers(60.0),
     "live": lambda redis: LiveCalls(redis).refresh([LiveCall("c", "n", 0)]),
     "checkpoint": lambda redis: Checkpoints(redis, SEALER).get("c"),
     "put_outcome": lambda redis: Checkpoints(redis, SEALER).put_outcome("c", StreamOutcome(0)),

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from shared.bus.client import BusClient
 from shared.bus.nodes import NodeRegistry, NodeState
 
@@ -51,6 +53,18 @@ async def test_node_without_heartbeat_is_dropped(redis: BusClient) -> None:
     assert [state.node_id for state in await NodeRegistry(redis).list_alive()] == ["a"]
     assert await chosen_id(NodeRegistry(redis, stale_s=0.0)) is None
     assert await redis.hlen("vocalized:{nodes}:states") == 0
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_node_that_died_before_redis_clock_was_set_is_not_chosen(redis: BusClient, hours: int) -> None:
+    nodes = NodeRegistry(redis)
+    await nodes.heartbeat(node("dead"))
+    seen = float(await redis.hget("vocalized:{nodes}:seen", "dead") or 0)
+    await redis.hset("vocalized:{nodes}:seen", "dead", f"{seen - 3_600 * hours:.6f}")
+    assert not await nodes.is_alive("dead") and await nodes.list_alive() == []
+    assert await chosen_id(nodes) is None
+    await nodes.heartbeat(node("alive"))
+    assert await chosen_id(nodes) == "alive"
 
 
 async def test_removed_node_is_not_listed(redis: BusClient) -> None:

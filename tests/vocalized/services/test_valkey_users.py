@@ -97,6 +97,8 @@ async def _send_events(users: Users) -> None:
     assert entry.proof and await stream.length() == 1
     assert await stream.reclaim("worker", 10, 0.0)
     await stream.remove([entry.id])
+    await stream.remove_dead_consumers(0.0)
+    await stream.leave("worker")
 
 
 async def _command(users: Users) -> None:

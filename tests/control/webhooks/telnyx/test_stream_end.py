@@ -212,3 +212,12 @@ async def test_lost_call_without_a_node_is_refused_by_voice(platform: WebhookPla
 
 def checkpoints(platform: WebhookPlatform) -> Checkpoints:
     return Checkpoints(platform.redis, platform.sealer)
+
+
+async def test_caller_who_hangs_up_after_the_node_was_lost_did_not_end_the_call(platform: WebhookPlatform) -> None:
+    await answer_telnyx_call(platform, "v3:e90")
+    await platform.remove_node("m1")
+    await platform.post_telnyx("call.hangup", "v3:e90", hangup_cause="normal_clearing")
+    assert (await platform.call_row("v3:e90"))["end_reason"] == "caller_hangup"
+    await platform.post_telnyx("streaming.stopped", "v3:e90")
+    assert (await platform.call_row("v3:e90"))["end_reason"] == "media_lost"

@@ -291,3 +291,32 @@ async def test_call_ended_by_the_carrier_is_not_resumed(platform: WebhookPlatfor
         ended = CarrierStatus("twilio", "CB12", "completed", platform.clock(), call_id=call_id)
         await platform.services.calls.apply_carrier_status(db, ended)
     assert (await ask_continue(platform, action, "CB12")).verbs == ["Hangup"]
+
+
+@pytest.mark.parametrize("hangs_up", ["at once", "after it was connected again"])
+async def test_caller_who_hangs_up_after_the_node_was_lost_did_not_end_the_call(
+    platform: WebhookPlatform, hangs_up: str
+) -> None:
+    """The one node that there is dies. As long as its last heartbeat counts, the call is led to it again."""
+    sid = f"CB-lone-{hangs_up}"
+    action, call_id = await start_call(platform, sid)
+    if hangs_up == "at once":
+        await platform.remove_node("m1")
+    else:
+        assert (await ask_continue(platform, action, sid)).verbs == ["Connect"]
+    await ask_continue(platform, action, sid, CallStatus="completed", CallDuration="12")
+
+    async def is_lost() -> bool:
+        return bool((await platform.call_row(sid))["end_reason"] == "media_lost")
+
+    await platform.wait_until(is_lost)
+    await report(platform, call_id, 9, CallEnded("completed", "caller_hangup", "", 9_000, CallUsage()))
+    assert (await platform.call_row(sid))["end_reason"] == "caller_hangup", "its node was only slow"
+
+
+async def test_caller_who_hangs_up_ends_the_call(platform: WebhookPlatform) -> None:
+    action, call_id = await start_call(platform, "CB-own")
+    await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0))
+    await platform.remove_node("m1")
+    await ask_continue(platform, action, "CB-own", CallStatus="completed", CallDuration="12")
+    assert (await platform.call_row("CB-own"))["end_reason"] == "caller_hangup"

@@ -23,6 +23,7 @@ def lines(call_id: str, count: int) -> list[bytes]:
 
 async def test_what_memory_cannot_hold_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
     metrics, folder = Metrics(), tmp_path / "comes-later"
+    folder.touch()
     redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
     with ThreadPoolExecutor(1) as disk, capture_logs() as logs:
         publisher = EventPublisher(EventStream(redis), EventFile(folder / "events.jsonl", 1 << 30), disk, metrics)
@@ -36,7 +37,7 @@ async def test_what_memory_cannot_hold_is_named_and_the_rest_is_kept(tmp_path: P
 
         await wait_until(is_reported)
         assert any(entry["event"] == "spool.write_failed" for entry in logs)
-        folder.mkdir()  # the disk works again
+        folder.unlink()  # the disk works again
         await publisher.wait_durable()
         assert not await publisher.close(0.1)
     await redis.aclose()
@@ -52,7 +53,8 @@ async def test_what_neither_redis_nor_the_disk_took_is_named_at_the_end(tmp_path
     metrics = Metrics()
     redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
     with ThreadPoolExecutor(1) as disk, capture_logs() as logs:
-        file = EventFile(tmp_path / "never-comes" / "events.jsonl", 1 << 30)
+        (tmp_path / "no-folder").touch()
+        file = EventFile(tmp_path / "no-folder" / "events.jsonl", 1 << 30)
         publisher = EventPublisher(EventStream(redis), file, disk, metrics)
         publisher.start()
         for line in (*lines("call-1", 2), *lines("call-2", 1)):
@@ -70,7 +72,8 @@ def test_a_disk_that_refuses_events_is_not_asked_at_each_event(tmp_path: Path) -
 
     async def scenario() -> None:
         redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
-        file = EventFile(tmp_path / "never-comes" / "events.jsonl", 1 << 30)
+        (tmp_path / "no-folder").touch()
+        file = EventFile(tmp_path / "no-folder" / "events.jsonl", 1 << 30)
         publisher = EventPublisher(EventStream(redis), file, disk, Metrics())
         publisher.start()
         with capture_logs() as logs:

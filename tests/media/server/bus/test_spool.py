@@ -1,5 +1,6 @@
 """The queue of lines on disk, and folders that a process owns until it dies."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_long_line_is_read_completely(path: Path) -> None:
 
 
 def test_failing_disk_appends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "no folder").touch()
     file = EventFile(tmp_path / "no folder" / "events.jsonl", 1_000)
     with pytest.raises(OSError):
         file.append(LINES)
@@ -137,3 +139,40 @@ class TestFolders:
         (tmp_path / "notes.txt").write_text("x")
         assert NodeFolder.take_over(tmp_path / "notes.txt") is None
         assert list_folders(tmp_path / "never made") == []
+
+
+def test_lines_of_a_file_that_was_removed_are_counted_and_the_next_ones_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "node"
+    file = EventFile(folder / "events.jsonl", 10_000)
+    file.append(LINES[:3])
+    file.remove_oldest(LINES[:1])
+    shutil.rmtree(folder)
+    assert file.read_oldest(9) == [] and not file.has_unsent and file.take_vanished() == 2
+    file.append(LINES[3:5])
+    (folder / "events.jsonl").write_bytes(b"")
+    assert file.append(LINES[5:6]) == 1 and file.take_vanished() == 2
+    assert file.read_oldest(9) == LINES[5:6] and file.take_vanished() == 0
+
+
+def test_removed_folder_is_made_anew_and_is_still_its_process_own(tmp_path: Path) -> None:
+    folder = NodeFolder.create(tmp_path, "node-a")
+    assert not folder.restore()
+    shutil.rmtree(folder.path)
+    recording = folder.recording("w", "call", 0)
+    recording.parent.mkdir(parents=True)
+    recording.touch()
+    assert NodeFolder.take_over(folder.path) is None, "nobody knows yet whose it is"
+    assert folder.restore() and not folder.restore()
+    assert NodeFolder.take_over(folder.path) is None, "its process lives"
+    folder.release()
+    recovered = NodeFolder.take_over(folder.path)
+    assert recovered is not None and list(recovered.recordings()) == [recording]
+    recovered.release()
+    shutil.rmtree(folder.path)
+
+
+def test_folder_that_was_removed_is_released(tmp_path: Path) -> None:
+    folder = NodeFolder.create(tmp_path, "node-a")
+    shutil.rmtree(folder.path)
+    folder.release()
+    assert list_folders(tmp_path) == []

@@ -1,6 +1,7 @@
 """Recordings are uploaded to storage, with retries, and reported once they are stored."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from media.audio.wav import read_wav
-from shared.events import CallEnded, RecordingReady
+from media.audio.wav import HEADER_BYTES, read_wav
+from shared.events import CallEnded, RecordingIncomplete, RecordingReady
 from shared.plan import CallPlan
 from shared.storage import Storage
 from tests.media.server.bus.conftest import WORKSPACE, call_plan
@@ -54,6 +55,27 @@ async def test_unsafe_workspace_id_does_not_become_a_path(
     await record(bus_node, msgspec.structs.replace(plan, workspace_id=workspace_id), speech)
     ready = await bus_node.wait_for_event(RecordingReady)
     assert ready.path == f"recordings/none/{plan.call_id}-0.wav"
+
+
+async def test_folder_that_vanishes_in_a_call_is_named_in_its_record(
+    bus_node: BusNode, plan: CallPlan, speech: bytes
+) -> None:
+    """The call goes on; what was recorded is lost, the rest is stored."""
+    phone = await bus_node.dial(plan)
+    async with phone.sending_silence():
+        await wait_until(lambda: is_being_recorded(bus_node.state))
+        shutil.rmtree(bus_node.state / "spool")
+    await phone.hang_up()
+    ended = await bus_node.wait_for_event(CallEnded)
+    kinds = [type(event) for event in await bus_node.events()]
+    assert ended.status == "completed" and {RecordingIncomplete, RecordingReady} <= set(kinds)
+    incomplete = await bus_node.wait_for_event(RecordingIncomplete)
+    lost_s = bus_node.metric("vocalized_media_recording_seconds_lost_total")
+    assert lost_s == pytest.approx(incomplete.lost_ms / 1_000, abs=0.01) and lost_s > 0
+
+
+async def is_being_recorded(state: Path) -> bool:
+    return any(path.stat().st_size > HEADER_BYTES for path in (state / "spool").glob("*/recordings/*/*.wav"))
 
 
 class TestNoStorage:

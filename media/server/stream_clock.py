@@ -1,0 +1,32 @@
+"""The clock of a call's stream: ms since the call's first stream began, by a clock that nobody sets.
+
+What went before a resumed stream is known by the wall clocks of the nodes that had the call, and of this one.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from shared.plan import ResumePoint
+
+# Between a stream's end and the next one lies a minute at most, or a transfer that nobody took: so long its checkpoint
+# is kept (shared/bus/checkpoints.py). More, or less than nothing, shows that a wall clock was set meanwhile, or that
+# the machines' clocks differ: it would end the call as too long.
+LONGEST_GAP_MS: Final = 600_000.0
+
+
+def gap_ms(resume: ResumePoint, now_ms: float) -> float:
+    """How long the call had no stream. now_ms: Unix time. 0 if the wall clocks do not tell."""
+    gap = now_ms - resume.lost_ms
+    return gap if 0.0 <= gap <= LONGEST_GAP_MS else 0.0
+
+
+def make_stream_clock(resume: ResumePoint | None) -> Callable[[], float]:
+    """Starts the clock of a stream that begins now. resume: of one that continues a call."""
+    time_s = asyncio.get_running_loop().time
+    before_ms = 0.0
+    if resume is not None:
+        before_ms = max(0.0, resume.lost_ms - resume.began_ms) + gap_ms(resume, time.time() * 1000)
+    began_s = time_s() - before_ms / 1000
+    return lambda: (time_s() - began_s) * 1000.0

@@ -1,0 +1,36 @@
+"""HTTP connections of the programs: aiohttp's, whose own answers tell nothing about the server or the request."""
+
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+# In place of the names and versions of what we are made of.
+SERVER_NAME: Final = "Vocalized"
+
+
+class PlainRequestHandler(web.RequestHandler):
+    """The protocol of one connection. aiohttp answers a request that it cannot parse by itself, past all middleware,
+    and quotes the request's bytes."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """As aiohttp's, which logs the error. Raises ConnectionError when an answer was begun."""
+        super().handle_error(request, status, exc, message)
+        response = self.make_error(status)
+        response.headers["Server"] = SERVER_NAME
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.force_close()
+        return response
+
+    def make_error(self, status: int) -> web.Response:
+        """The answer to a request that could not be parsed, or whose handler failed past all middleware."""
+        return web.Response(status=status, text=f"{status}: {HTTPStatus(status).phrase}\n")
+
+
+async def name_server(request: web.Request, response: web.StreamResponse) -> None:
+    """For an application's signal `on_response_prepare`: aiohttp has put its own name there by then."""
+    response.headers["Server"] = SERVER_NAME
