@@ -119,6 +119,24 @@ async def test_the_platforms_key_is_never_sent_to_a_customers_address(tenant: Te
         await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider = 'openai'")
 
 
+async def test_voices_of_a_further_language_get_their_key_and_unfit_ones_are_refused(tenant: Tenant) -> None:
+    sealed = Sealer([SECRET]).seal(b"platform-key", "provider key")
+    await tenant.api.owner.execute("UPDATE providers SET api_key = $1 WHERE provider IN ('soniox', 'deepgram')", sealed)
+    agent, speech = f"/workspaces/{tenant.id}/agents/{tenant.agent_id}", {"stt": [{"provider": "soniox"}]}
+    try:
+        english = {"language": "es", "voices": {"deepgram": {"model": "aura-2-thalia-en"}}}
+        refused = await tenant.user.put(agent, {"config": {"speech": speech, "additional_languages": [english]}})
+        assert (refused.status, refused.code) == (422, "language_unsupported")
+        assert refused.param == "config.additional_languages.0.voices.deepgram"
+        spanish = {"language": "es", "voices": {"deepgram": {"model": "aura-2-celeste-es"}}}
+        saved = await tenant.user.put(agent, {"config": {"speech": speech, "additional_languages": [spanish]}})
+        assert saved.status == 200, saved.body
+        voice = (await tenant.plan()).languages[0].tts[0]
+        assert (voice.options["model"], voice.options["api_key"]) == ("aura-2-celeste-es", "platform-key")
+    finally:
+        await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider IN ('soniox', 'deepgram')")
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [
