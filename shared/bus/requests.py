@@ -14,7 +14,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, create_consumer_group, map_redis_error, redis_key
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"
