@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 
 CallStatus = Literal["queued", "ringing", "in_progress", "completed", "failed", "busy", "no_answer", "canceled"]
 EndReason = Literal[

@@ -132,7 +132,7 @@ class SsoSignIns:
         if used is None or connection is None:
             raise Unauthorised("This sign-in was completed before, or began too long ago.", code="sso_over")
         if browser.workspace_id != connection.workspace_id:
-            raise _mismatch("workspace_id")
+            raise _mismatch("callback_id")
         if browser.issuer is not None and browser.issuer != connection.issuer:
             raise _mismatch("iss")
         try:

@@ -36,5 +36,5 @@ async def retry_open_webhooks(
 async def remove_old_webhooks(
     db: Connection, now: datetime, limit: int, sources: Sequence[SourceDefinition] = SOURCES
 ) -> int:
-    """Deletes up to `limit` events older than RETENTION; returns how many."""
+    """Deletes up to `limit` events older than RETENTION; returns how many. Needs platform scope."""
     return await delete_old_events(db, [source.name for source in sources], now - RETENTION, limit)

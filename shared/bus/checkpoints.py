@@ -10,8 +10,8 @@ from msgspec import Struct
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
-from shared.decoding import decode_json
 from shared.events import CallUsage
+from shared.json_text import decode_json
 from shared.plan import HeardMessage
 from shared.secrets import Sealer, UnsealError
 

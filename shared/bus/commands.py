@@ -12,8 +12,8 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry
-from shared.decoding import decode_json
 from shared.events import EndReason
+from shared.json_text import decode_json
 from shared.secrets import Sealer, UnsealError
 
 log = structlog.get_logger()

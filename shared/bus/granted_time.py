@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from shared.bus.client import BusClient, map_redis_error, redis_key
 from shared.bus.vouchers import StreamVoucher, VoucherKeys
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from shared.bus.authority import BusAuthority
 from shared.bus.client import BusClient, delete_keys, map_redis_error, redis_key
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 
 PURPOSE: Final = "live"
 BEAT_S: Final = 3.0

@@ -17,7 +17,7 @@ from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity, matches_url
 from shared.bus.vouchers import ForgedEntry
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 from shared.secrets import UnsealError
 
 BEAT_S: Final = 1.0

@@ -15,7 +15,7 @@ from shared.bus.client import PREFIX, BusClient, map_redis_error, redis_key
 from shared.bus.consumer_group import ConsumerGroup
 from shared.bus.enrolment import NodeIdentity
 from shared.bus.vouchers import ForgedEntry, StreamVoucher
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from shared.bus.client import PREFIX, BusClient, map_redis_error
 from shared.bus.enrolment import NodeIdentity
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 from shared.plan import CallPlan
 from shared.secrets import Sealer, UnsealError
 

@@ -60,10 +60,10 @@ class SsoBeginning(Body):
 
 
 class SsoCompletion(Body):
-    """What the provider sent the browser back with, and the flow token of the beginning. workspace_id: the end of the
+    """What the provider sent the browser back with, and the flow token of the beginning. callback_id: the end of the
     address that the browser came back to. iss: if it was sent."""
 
-    workspace_id: UUID
+    callback_id: UUID
     state: Annotated[str, Field(min_length=1, max_length=200)]
     code: Visible
     iss: Visible | None = None
@@ -149,7 +149,7 @@ async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[Sig
     """Signs in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
     The session is good in this workspace only."""
     sign_ins = context.services.sso.sign_ins
-    browser = ReturnedBrowser(body.workspace_id, body.state, body.code, body.iss)
+    browser = ReturnedBrowser(body.callback_id, body.state, body.code, body.iss)
     returned = await sign_ins.use(context.db, browser, body.flow_token, context.now)
 
     async def complete(later: Context, person: SsoPerson) -> SignedIn:

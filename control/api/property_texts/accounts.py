@@ -28,7 +28,7 @@ ACCOUNTS: Final = {
         "To be registered at the provider; each workspace has its own.",
         "https://app.example.com/sso/callback/0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f",
     ),
-    "SsoCompletion.workspace_id": Text(
+    "callback_id": Text(
         "The last part of the address that the browser came back to.", "0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f"
     ),
     "domains": Text("The domains."),

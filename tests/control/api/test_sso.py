@@ -194,8 +194,8 @@ async def test_another_workspaces_provider_gets_no_code(api: Api, provider: Prov
     state = parse_qs(urlsplit(own["authorize_url"]).query)["state"][0]
     led_on = honest | {"state": state, "flow_token": own["flow_token"]}
     refused = await api.anonymous.post("/auth/sso/complete", led_on)
-    assert (refused.status, refused.code, refused.param) == (422, "issuer_mismatch", "workspace_id")
-    used_up = await api.anonymous.post("/auth/sso/complete", led_on | {"workspace_id": evil.id})
+    assert (refused.status, refused.code, refused.param) == (422, "issuer_mismatch", "callback_id")
+    used_up = await api.anonymous.post("/auth/sso/complete", led_on | {"callback_id": evil.id})
     assert used_up.code == "sso_over"
 
 

@@ -33,7 +33,7 @@ class Provider:
             assert response.status == 302, await response.text()
             address = urlsplit(response.headers["Location"])
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
-        return query | {"workspace_id": address.path.rpartition("/")[2]}
+        return query | {"callback_id": address.path.rpartition("/")[2]}
 
 
 @contextmanager

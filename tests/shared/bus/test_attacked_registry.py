@@ -110,7 +110,8 @@ async def test_a_heartbeat_of_the_future_does_not_hold_for_ever(redis: BusClient
 async def test_an_entry_under_another_name_keeps_no_lost_node_alive(redis: BusClient) -> None:
     """Calls of the lost node would wait for it."""
     await beat(redis)
-    await write(redis, "lost", bytes((await redis.hgetall(STATES))[b"good"]).decode())
+    entries: Any = await redis.hgetall(STATES)
+    await write(redis, "lost", entries[b"good"].decode())
     assert not await registry(redis).is_alive("lost")
 
 

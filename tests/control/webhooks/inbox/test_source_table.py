@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from control.db.pool import Connection
+from control.db.scope import enter_platform
 from control.http.cors import Cors
 from control.http.headers import default_headers
 from control.http.metrics import HttpMetrics
@@ -166,5 +167,6 @@ async def test_duties_leave_events_of_unknown_sources_alone(payment_platform: Pa
     later = platform.clock() + timedelta(days=60)
     assert await retry_open_webhooks(platform.pool, platform.services, later, 50, sources=CARRIERS) == 0
     async with platform.pool.transaction() as db:
+        await enter_platform(db)
         assert await remove_old_webhooks(db, later, 100, CARRIERS) == 0
         assert await remove_old_webhooks(db, later, 100, payment_platform.payments.sources) == 1

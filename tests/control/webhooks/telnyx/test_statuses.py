@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from control.calls.store import lock_workspace
+from control.db.scope import enter_platform
 from control.webhooks.duties import remove_old_webhooks
 from shared.ids import new_id
 from tests.control.webhooks.telnyx.steps import answer_telnyx_call
@@ -161,6 +162,7 @@ async def test_malformed_payloads_are_answered(platform: WebhookPlatform) -> Non
 async def test_old_webhooks_are_deleted(platform: WebhookPlatform) -> None:
     await platform.ring_telnyx("v3:g7")
     async with platform.pool.transaction() as db:
+        await enter_platform(db)
         assert await remove_old_webhooks(db, platform.clock() + timedelta(days=29), 100) == 0
         assert await remove_old_webhooks(db, platform.clock() + timedelta(days=31), 100) == 1
     assert await platform.stored_events() == []

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from shared.decoding import decode_json
+from shared.json_text import decode_json
 
 
 class Sample(Struct):
