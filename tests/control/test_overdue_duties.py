@@ -14,7 +14,7 @@ from tests.control.test_worker import NOON, CountingDuty, make_worker
 
 @pytest.fixture
 async def pool(fresh_database_url: str) -> AsyncIterator[Pool]:
-    async with open_pool(fresh_database_url, size=4, role="vocalized_app") as pool:
+    async with open_pool(fresh_database_url, size=4) as pool:
         yield pool
 
 

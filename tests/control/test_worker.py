@@ -25,7 +25,7 @@ from control.db.pool import Connection, Pool, open_pool
 from control.db.scope import enter_platform
 from control.platform.seed import seed_platform
 from control.services import Policies
-from control.worker import BackgroundWorkerOptions, open_worker
+from control.worker import BackgroundWorkerOptions, open_worker, run_worker
 from control.worker_runtime import BackgroundWorker, serve_status
 from shared.bus.client import bus_client
 from shared.bus.events import EventStream
