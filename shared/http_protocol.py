@@ -1,9 +1,13 @@
 """HTTP connections of the programs: aiohttp's, whose own answers tell nothing about the server or the request."""
 
+import logging
 from http import HTTPStatus
 from typing import Final
 
+import structlog
 from aiohttp import web
+
+log = structlog.get_logger()
 
 # In place of the names and versions of what we are made of.
 SERVER_NAME: Final = "Vocalized"
@@ -29,6 +33,22 @@ class PlainRequestHandler(web.RequestHandler):
     def make_error(self, status: int) -> web.Response:
         """The answer to a request that could not be parsed, or whose handler failed past all middleware."""
         return web.Response(status=status, text=f"{status}: {HTTPStatus(status).phrase}\n")
+
+
+class _ProtocolErrorLog(logging.Handler):
+    """aiohttp's reports of malformed HTTP. Logs the error's type only, because the text quotes the request."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        log.warning("http.parse_failed", error=type(error).__name__ if error else record.funcName)
+
+
+def protocol_error_logger() -> logging.Logger:
+    """For the protocol's `logger`."""
+    logger = logging.getLogger("http.protocol")
+    logger.propagate = False
+    logger.handlers[:] = [_ProtocolErrorLog(logging.WARNING)]
+    return logger
 
 
 async def name_server(request: web.Request, response: web.StreamResponse) -> None:

@@ -82,10 +82,9 @@ def calls_tasks(
     async def orphaned_calls(pool: Pool, now: datetime) -> int:
         return await OrphanSearch(pool, media_assignment, ends_unknown_calls).end_orphans(list(carriers), now)
 
-    watch = CallWatch()
     duties: list[AnyDuty] = [
         *_RECORD_DUTIES,
-        OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, watch, now), 1 << 30),
+        _lost_calls(media_assignment),
         OutsideDuty("orphaned_calls", 60, orphaned_calls, 1 << 30),
         Duty("spend_alarms", 30, raise_alarms, 1 << 30),
     ]
@@ -105,6 +104,11 @@ def calls_tasks(
         counts=counts,
     )
     return WorkerTasks(handlers, duties, {"events": consume}, _LIMITS)
+
+
+def _lost_calls(media_assignment: MediaAssignment) -> OutsideDuty:
+    watch = CallWatch()
+    return OutsideDuty("lost_calls", 10, lambda pool, now: reap_calls(pool, media_assignment, watch, now), 1 << 30)
 
 
 def _recording_jobs(pool: Pool, carriers: Carriers, storage: Storage, delete_at_carrier: bool) -> dict[str, JobHandler]:

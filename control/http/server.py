@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from aiohttp import web
 
 from control.http.middleware import problem_response
 from shared.errors import Malformed, Problem
-from shared.http_protocol import PlainRequestHandler
+from shared.http_protocol import PlainRequestHandler, protocol_error_logger
 from shared.ids import new_id
 
 log = structlog.get_logger()
@@ -41,21 +40,6 @@ def stop_signal() -> asyncio.Event:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     return stop
-
-
-class _ProtocolErrorLog(logging.Handler):
-    """aiohttp's reports of malformed HTTP. Logs the error's type only, because the text quotes the request."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        log.warning("http.parse_failed", error=type(error).__name__ if error else record.funcName)
-
-
-def _protocol_error_logger() -> logging.Logger:
-    logger = logging.getLogger("control.http.wire")
-    logger.propagate = False
-    logger.handlers[:] = [_ProtocolErrorLog(logging.WARNING)]
-    return logger
 
 
 class ApiRequestHandler(PlainRequestHandler):
@@ -96,7 +80,7 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
 
 def _handler_factory(runner: web.AppRunner, listen: ListenOptions) -> Callable[[], ApiRequestHandler]:
     """Makes aiohttp's protocol of each connection, without its own access log."""
-    http, loop, logger = runner.server, asyncio.get_running_loop(), _protocol_error_logger()
+    http, loop, logger = runner.server, asyncio.get_running_loop(), protocol_error_logger()
     assert http is not None, "setup() makes it"
     return lambda: ApiRequestHandler(
         http,

@@ -28,7 +28,7 @@ from media.telephony.browser import BrowserCodec
 from media.telephony.codec import Codec
 from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
-from shared.http_protocol import PlainRequestHandler
+from shared.http_protocol import PlainRequestHandler, protocol_error_logger
 from shared.ids import new_id
 from shared.refcycles import break_cycle, without_traceback
 from shared.twilio_signature import SETTINGS_HEADER
@@ -102,8 +102,10 @@ async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port:
     http, loop = runner.server, asyncio.get_running_loop()
     assert http is not None, "setup() makes it"
 
+    logger = protocol_error_logger()
+
     def make_handler() -> asyncio.Protocol:
-        return PlainRequestHandler(http, loop=loop, access_log=None)  # type: ignore[arg-type]  # None means no log
+        return PlainRequestHandler(http, loop=loop, logger=logger, access_log=None)  # type: ignore[arg-type]  # no log
 
     try:
         server = await loop.create_server(

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -367,30 +367,6 @@ async def test_a_task_that_dies_is_named_by_health_and_starts_again(pool: Pool, 
         counting_duty.runs = 0
         await wait_until(duty_has_run)
     assert 'vocalized_worker_task_deaths_total{task="duty.d"} 1.0' in worker.metrics.render().decode()
-
-
-@pytest.mark.parametrize("hours", [1, -1])
-async def test_no_duty_is_overdue_because_the_clock_was_set(pool: Pool, fresh_database_url: str, hours: int) -> None:
-    clock = [NOON]
-    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), clock=lambda: clock[0])
-    await worker.run_duty(Duty("d", 10, CountingDuty(), 1))
-    clock[0] += timedelta(hours=hours)
-    assert worker.overdue() == []
-
-
-async def test_health_names_an_overdue_duty(pool: Pool, fresh_database_url: str) -> None:
-    clock = [0.0]
-    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1), steady_clock=lambda: clock[0])
-    await worker.run_duty(Duty("d", 10, CountingDuty(), 1))
-    clock[0] = 90
-    assert worker.overdue() == []
-    clock[0] = 91
-    assert worker.overdue() == ["d"]
-    async with serve_status(worker, "127.0.0.1", 0) as port, aiohttp.ClientSession() as client:
-        async with client.get(f"http://127.0.0.1:{port}/healthz") as response:
-            assert (response.status, await response.json()) == (503, {"status": "late", "late": ["d"]})
-        async with client.get(f"http://127.0.0.1:{port}/metrics") as response:
-            assert "vocalized_worker_duty_last" in await response.text()
 
 
 async def test_running_worker_is_healthy(pool: Pool, fresh_database_url: str, tmp_path: Path) -> None:

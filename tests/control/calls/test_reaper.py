@@ -141,9 +141,17 @@ async def test_conversation_of_a_reaped_call_is_deleted(platform: CallPlatform) 
 
 def open_call(status: CallStatus, *, answered: bool = False, missing: Absence | None = None) -> CallState:
     return CallState(
-        UUID(int=1), UUID(int=2), NOW, False, "outbound", "twilio", "CA1", status,
-        answered_at=NOW if answered else None, details=CallDetails(missing=missing),
-    )  # fmt: skip
+        id=UUID(int=1),
+        workspace_id=UUID(int=2),
+        created_at=NOW,
+        is_test=False,
+        direction="outbound",
+        carrier="twilio",
+        carrier_call_id="CA1",
+        status=status,
+        answered_at=NOW if answered else None,
+        details=CallDetails(missing=missing),
+    )
 
 
 HOUR = timedelta(hours=1)

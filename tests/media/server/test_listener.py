@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from media.server import listener
 from media.server.limits import WorkerLimits
@@ -99,7 +100,9 @@ async def test_invalid_requests_are_refused_and_closed(worker_setup: WorkerSetup
     ],
 )
 async def test_answers_tell_nothing_about_the_server_and_quote_nothing(worker_setup: WorkerSetup, head: bytes) -> None:
-    answer, writer = await talk(worker_setup, head, until=b"never")
+    with capture_logs() as logs:
+        answer, writer = await talk(worker_setup, head, until=b"never")
+    assert "-4711" not in str(logs) and "4711.x" not in str(logs)
     assert answer.startswith(b"HTTP/1.") and b"-4711" not in answer and b"4711.x" not in answer
     assert b"aiohttp" not in answer.lower() and b"python" not in answer.lower() and b"websockets" not in answer
     writer.close()
