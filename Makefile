@@ -1,6 +1,6 @@
 # Every target creates the virtual environment if it is missing (.venv, or VENV=FOLDER); `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check pythons format bench rehearse listen seed-load client audit sbom lock schema help
+.PHONY: setup demo test check pythons format bench rehearse chaos listen seed-load client audit sbom lock schema help
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -40,6 +40,9 @@ bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/perf
 
 rehearse: $(STAMP) ## 200 calls through the whole stack, then carriers' faults, outages and a killed node; writes docs/stack.md
 	$(PY) -m vocalized.rehearse
+
+chaos: $(STAMP) ## faults of every neighbour and of the surroundings under 50 calls; as root all of them; writes docs/chaos.md
+	$(PY) -m vocalized.rehearse chaos --write docs/chaos.md
 
 listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; goes on where it was stopped; writes docs/listening.md
 	$(PY) -m vocalized.listening fetch

@@ -242,45 +242,10 @@ class CallNudged(_Event, frozen=True, tag="call.nudged"):
     at_ms: int
 
 
-# What a provider was asked for when it failed.
-#   connect     a recogniser's session. A model's and a voice's connection is part of their first unit
-#   first_unit  a model's first token, a voice's first audio
-#   stream      what follows: further tokens or audio, or a recogniser while no final text was asked for
-#   final       a recogniser's final text
-FailureStage = Literal["connect", "first_unit", "stream", "final"]
-# Why it failed.
-#   refused       it took no connection, or not this request (HTTP 400, 404)
-#   unauthorized  it did not accept the key (HTTP 401, 403)
-#   quota         the account's quota or credit is used up (HTTP 402)
-#   rate_limited  it had no room for the request now (HTTP 429, 503)
-#   late          what it was asked for did not come in time, or another provider's came first
-#   stalled       it had begun, and gave nothing more
-#   cut           the connection or the stream ended too early
-#   unreadable    it sent what cannot be read
-#   deaf          it gave no text for speech that another recogniser understood
-#   empty         it answered, with nothing that can be used
-#   out_of_service  the staff took it out of service, and a session that was open left it
-#   error         any other fault, by its own report or ours
-FailureCause = Literal[
-    "refused",
-    "unauthorized",
-    "quota",
-    "rate_limited",
-    "late",
-    "stalled",
-    "cut",
-    "unreadable",
-    "deaf",
-    "empty",
-    "out_of_service",
-    "error",
-]
-
-
 class ProviderFailed(_Event, frozen=True, omit_defaults=True, tag="provider.failed"):
     """A provider failed. next: the provider of the chain that took over; empty when there is none left.
 
-    stage: a FailureStage. cause: a FailureCause. Both are empty from nodes of the version before, and texts here, so
+    stage, cause: of `shared.provider_failures`. Both are empty from nodes of the version before, and texts here, so
     that a reader of this version takes values that a later one adds.
     cost_ms: how long the caller waited for this provider in vain: from when what was asked for was due until the next
     provider was asked, or, where none was, until the failure was known. A voice's further audio is due when what it

@@ -3,9 +3,11 @@
 To log never raises and never waits: a line that cannot be written is counted and dropped (`count_dropped_lines`).
 """
 
+import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ from shared.log_sink import LogSink, stderr_sink
 
 # Stack frames logged with an error, the innermost first.
 _FRAMES: Final = 8
+# Of a library's report, which may hold the source of a task or a query.
+_LONGEST_MESSAGE: Final = 300
 
 
 def error_fields(error: BaseException) -> dict[str, str]:
@@ -45,6 +49,7 @@ def configure_logs(level: str = "info") -> None:
     # handler of last resort would wait for a reader that does not read.
     logging.lastResort = logging.StreamHandler(sink)
     logging.lastResort.setLevel(logging.WARNING)
+    logging.lastResort.setFormatter(_LibraryFormatter())
 
 
 def count_dropped_lines(count: Callable[[float], object]) -> None:
@@ -73,6 +78,28 @@ def _render(logger: Any, name: str, fields: MutableMapping[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError):
         kept: Mapping[str, Any] = {key: fields.get(key) for key in ("event", "level", "timestamp")}
         return str(_to_json(logger, name, {**kept, "unreadable": sorted(map(str, fields.keys() - kept.keys()))}))
+
+
+class _LibraryFormatter(logging.Formatter):
+    """A library's report as an object on one line, without the text of its exception: see `error_fields`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Never raises: arguments that do not fit are left out."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        error = record.exc_info[1] if record.exc_info else None
+        return json.dumps(
+            {
+                "logger": record.name,
+                "message": message[:_LONGEST_MESSAGE],
+                **(error_fields(error) if isinstance(error, Exception) else {}),
+                "event": "library.reported",
+                "level": record.levelname.lower(),
+                "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            }
+        )
 
 
 def _logger_class(level: int, sink: LogSink) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.events import FailureCause
+from shared.provider_failures import FailureCause
 
 _UNAUTHORIZED: Final = (401, 403)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, Protocol, runtime_checkable
 
 from media.providers.error_code import hide_key
-from shared.events import FailureCause
+from shared.provider_failures import FailureCause
 
 ProviderKind = Literal["stt", "llm", "tts"]
 # What is kept of a vendor's answer that was an error.

@@ -14,7 +14,8 @@ model with tools;
 `python -m vocalized.rehearse tools [--write docs/integrations.md]` runs these, and agents that use tools;
 `python -m vocalized.rehearse campaign [--write docs/campaigns.md]` runs a campaign of 500 recipients;
 `python -m vocalized.rehearse keys [--write docs/keys.md]` rotates all keys and revokes nodes under 50 calls;
-`python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls.
+`python -m vocalized.rehearse full-disk` fills the nodes' disk, and that of all logs, for a minute under 50 calls;
+`python -m vocalized.rehearse chaos [--write docs/chaos.md]` plays faults of all neighbours and surroundings.
 """
 
 import sys
@@ -34,6 +35,7 @@ from vocalized.rehearse.campaign.commands import HEAD as CAMPAIGN_HEAD
 from vocalized.rehearse.campaign.commands import SHAPE as CAMPAIGN
 from vocalized.rehearse.campaign.commands import TITLE as CAMPAIGN_TITLE
 from vocalized.rehearse.campaign.commands import campaign
+from vocalized.rehearse.chaos.commands import rehearse_chaos
 from vocalized.rehearse.checkout_environment import SetupFailed, find_python
 from vocalized.rehearse.dead_provider import TURNS, compare_boards, dead_model_calls, print_flapping
 from vocalized.rehearse.failover.commands import read_page, rehearse_failover, rehearse_outage
@@ -96,6 +98,8 @@ def main(names: Sequence[str]) -> int:
         return _dead_provider()
     if list(names) == ["pairings"]:
         return rehearse_pairings(ROOT)
+    if names and names[0] == "chaos":
+        return rehearse_chaos(ROOT, _folder(), names[1:])
     if len(names) == 1 and names[0] in _PROOFS:
         return _PROOFS[names[0]]()
     if names and names[0] in _SECTIONS:

@@ -13,6 +13,7 @@ from simulator.carrier.mulaw import decode
 from simulator.carrier.network.phone_network import CallEvent, CallOutcome, PhoneNetwork
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns
 from simulator.carrier.script import AfterAgent, Ending, Play, Script, Turn
+from vocalized.rehearse.timed_caller import TimedCaller
 
 SAMPLE = Path("config/samples/jfk.flac")
 # "And so, my fellow Americans": the recording's first words.
@@ -58,12 +59,14 @@ class GreetingCaller:
 
 @dataclass(slots=True)
 class RehearsalCaller:
-    """One caller. Times are of `time.monotonic`. started_at: when the carrier began the call. heard_at: when each piece
-    of agent audio arrived at the carrier. refusal: why the call was refused."""
+    """One caller. Times are of `time.monotonic`. started_at: when the carrier began the call. up_at: when its line was
+    answered, time 0 of the turns' reports. heard_at: when each piece of agent audio arrived at the carrier. refusal:
+    why the call was refused."""
 
-    party: Caller | GreetingCaller
+    party: Caller | GreetingCaller | TimedCaller
     number: str
     started_at: float = 0.0
+    up_at: float = 0.0
     call_id: str = ""
     refusal: str = ""
     heard_at: list[float] = field(default_factory=list)
@@ -71,6 +74,7 @@ class RehearsalCaller:
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
         """Passed on to the party."""
+        self.up_at = self.up_at or time.monotonic() - at_ms / 1_000
         return self.party.tick(at_ms, heard)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:

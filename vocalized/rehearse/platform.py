@@ -6,7 +6,7 @@ A service can be stopped and started again; a node or the worker can be killed.
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,10 +126,30 @@ class ProgramFactory:
         """A worker."""
         return Program(lambda: self.programs.worker(port, worker_settings(self.settings), name), port)
 
-    def node(self, name: str, port: int) -> Program:
-        """A media node."""
-        own = node_settings(self.settings, port) | {"VOCALIZED_MEDIA_NODE": name}
+    def node(self, name: str, port: int, public_port: int = 0) -> Program:
+        """A media node. public_port: at which carriers reach it, if that is another one."""
+        own = node_settings(self.settings, public_port or port) | {"VOCALIZED_MEDIA_NODE": name}
         return Program(lambda: self.programs.node(name, port, own), port)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What lies between the platform's parts. listen: where they listen; others know them by the ports that were
+    chosen. settings: beside the platform's own. launcher: starts our programs in the interpreter's place."""
+
+    listen: Ports
+    settings: Mapping[str, str] = field(default_factory=dict)
+    launcher: Path | None = None
+
+
+# Lays something between the parts for as long as the stack is open. Gets the chosen ports, and the URLs of PostgreSQL
+# and Redis.
+Wire = Callable[[AsyncExitStack, Ports, str, str], Awaitable[Wiring]]
+
+
+async def wire_directly(running: AsyncExitStack, ports: Ports, database_url: str, redis_url: str) -> Wiring:
+    """Nothing lies between the parts."""
+    return Wiring(ports)
 
 
 @asynccontextmanager
@@ -140,10 +160,11 @@ async def running_platform(
     python: Path = Path(sys.executable),
     *,
     state: Path | None = None,
+    wire: Wire = wire_directly,
 ) -> AsyncIterator[Platform]:
     """Everything is ready when the block begins. root, python: the checkout whose programs run, and the interpreter of
-    its environment. folder: a short path that every user may enter. state: of the programs' logs and the nodes' state;
-    None: the folder."""
+    its environment. folder: a short path that every user may enter. state: for logs and the nodes' state, in the
+    folder's place. wire: what lies between the parts."""
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(aiohttp.ClientSession())
         postgres = Service(lambda: running_postgres(folder, durable=True))
@@ -151,20 +172,19 @@ async def running_platform(
         database_url, redis_url = await _start_service(running, postgres), await _start_service(running, valkey)
         bus = await running.enter_async_context(aclosing(bus_client(redis_url, BUS_S)))
         ports, keys = choose_ports(media_nodes=shape.nodes), carrier_keys(folder)
-        settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape)
+        wiring = await wire(running, ports, database_url, redis_url)
+        settings = _settings(folder, database_url, redis_url, ports, keys) | _shape_settings(shape, wiring)
         settings = settings if python == Path(sys.executable) else share_one_set(settings)
-        network = await running.enter_async_context(phone_network(_network_config(ports, keys), ports.carrier))
+        config = _network_config(ports, keys)
+        network = await running.enter_async_context(phone_network(config, wiring.listen.carrier))
         await migrate_database(root, settings, python)
-        programs = ProgramFactory(Programs(root, state or folder, python), settings)
-        api_port = free_port() if shape.balanced else ports.control
+        programs = ProgramFactory(Programs(root, state or folder, wiring.launcher or python), settings)
+        api_port = free_port() if shape.balanced else wiring.listen.control
         balancer = await running.enter_async_context(balanced(ports.control, [api_port])) if shape.balanced else None
-        api, workers = programs.api(api_port), [programs.worker(ports.worker)]
-        workers += [programs.worker(free_port(), f"worker-{one}") for one in range(1, shape.workers)]
-        nodes = [programs.node(f"media-{one}", port) for one, port in enumerate(ports.media)]
+        api, workers = programs.api(api_port), _make_workers(programs, ports.worker, shape.workers)
+        nodes = _make_nodes(programs, wiring.listen, ports)
         await _start_programs(running, [api, *workers, *nodes])
-        staff = await sign_in_staff(session, ports.control_url, database_url)
-        agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model, language=shape.language)
-        workspace = await create_workspace(session, ports.control_url, database_url, NUMBERS, agents)
+        staff, workspace = await _make_accounts(session, ports.control_url, database_url, shape)
         yield Platform(
             folder=folder,
             state=state or folder,
@@ -172,7 +192,7 @@ async def running_platform(
             settings=settings,
             bus=EventStream(bus),
             network=network,
-            network_config=_network_config(ports, keys),
+            network_config=config,
             postgres=postgres,
             valkey=valkey,
             balancer=balancer,
@@ -183,6 +203,24 @@ async def running_platform(
             workspace=workspace,
             database_url=database_url,
         )
+
+
+async def _make_accounts(
+    session: aiohttp.ClientSession, url: str, database_url: str, shape: PlatformShape
+) -> tuple[ApiClient, Workspace]:
+    staff = await sign_in_staff(session, url, database_url)
+    agents = agent_config(recorded=shape.recorded, dead_model=shape.dead_model, language=shape.language)
+    return staff, await create_workspace(session, url, database_url, NUMBERS, agents)
+
+
+def _make_workers(programs: ProgramFactory, port: int, count: int) -> list[Program]:
+    others = [programs.worker(free_port(), f"worker-{number}") for number in range(1, count)]
+    return [programs.worker(port), *others]
+
+
+def _make_nodes(programs: ProgramFactory, listen: Ports, public: Ports) -> list[Program]:
+    each = enumerate(zip(listen.media, public.media, strict=True))
+    return [programs.node(f"media-{number}", port, public_port) for number, (port, public_port) in each]
 
 
 def _redis(folder: Path, shape: PlatformShape) -> Service[Valkey] | Service[ValkeyCluster]:
@@ -206,7 +244,7 @@ async def _start_programs(running: AsyncExitStack, programs: Sequence[Program]) 
         running.push_async_callback(program.stop)
 
 
-def _shape_settings(shape: PlatformShape) -> dict[str, str]:
+def _shape_settings(shape: PlatformShape, wiring: Wiring) -> dict[str, str]:
     rates = {f"VOCALIZED_{carrier.upper()}_CALL_RATE": str(shape.call_rate) for carrier in NUMBERS}
     return {
         "VOCALIZED_MEDIA_DRAIN_TIMEOUT_S": str(shape.drain_s),
@@ -214,6 +252,7 @@ def _shape_settings(shape: PlatformShape) -> dict[str, str]:
         "VOCALIZED_CARRIER_RECORDINGS": shape.recorder,
         **rates,
         **shape.settings,
+        **wiring.settings,
     }
 
 

@@ -41,7 +41,7 @@ def table(rows: Sequence[ReportRow]) -> str:
 
 def page(results: Mapping[str, Sequence[ReportRow]]) -> str:
     """The whole page. results: rows by the title of their scenario."""
-    machine = _machine()
+    machine = describe_machine()
     parts = [f"## {title}\n\n{table(rows)}" for title, rows in results.items()]
     return "\n\n".join([_HEAD.strip(), machine, *parts]) + "\n"
 
@@ -50,7 +50,7 @@ def replace_section(path: Path, title: str, body: str) -> None:
     """Replaces the page's section of this title (##), or adds it at the end; the machine is named below it. Raises
     OSError."""
     text = path.read_text()
-    section = f"## {title}\n\n{body.strip()}\n\n({_machine()})\n"
+    section = f"## {title}\n\n{body.strip()}\n\n({describe_machine()})\n"
     found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     if found is None:
         path.write_text(f"{text.rstrip()}\n\n{section}")
@@ -59,7 +59,8 @@ def replace_section(path: Path, title: str, body: str) -> None:
         path.write_text(text[: found.start()] + section + (f"\n{rest}" if rest else ""))
 
 
-def _machine() -> str:
+def describe_machine() -> str:
+    """Cores, Python and system of this machine."""
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}."
 
 

@@ -46,6 +46,11 @@ class Program(Service[Process]):
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has been started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     def kill(self) -> None:
         """Sends SIGKILL, as if its machine were switched off. It must have been started."""
         assert self._process is not None

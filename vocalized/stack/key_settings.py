@@ -58,17 +58,22 @@ def make_redis_passwords(state: Path) -> dict[str, str]:
     return {name: _read_or_make(state / f"redis-password-{name}") for name in RULES}
 
 
+def redis_url_of(program: str) -> str:
+    """The name of a program's own URL of Redis among settings of all programs, until `redis_settings` takes it."""
+    return f"{_REDIS_OF}{program.upper()}"
+
+
 def redis_settings(settings: Mapping[str, str], program: str) -> dict[str, str]:
     """The settings by which a program signs in to Redis as its own user; of a Redis without such users, as they are.
     The other programs' URLs are not among them."""
-    own = settings.get(f"{_REDIS_OF}{program.upper()}")
+    own = settings.get(redis_url_of(program))
     rest = {name: value for name, value in settings.items() if not name.startswith(_REDIS_OF)}
     return rest if own is None else rest | {REDIS_URL: own}
 
 
 def redis_urls(url: str, passwords: Mapping[str, str]) -> dict[str, str]:
     """The URLs of all programs, until `redis_settings` takes that of one."""
-    return {f"{_REDIS_OF}{name.upper()}": user_url(url, name, passwords[name]) for name in RULES}
+    return {redis_url_of(name): user_url(url, name, passwords[name]) for name in RULES}
 
 
 def _read_or_make(path: Path) -> str:

@@ -8,7 +8,8 @@ from media.providers.chain.chain_health import ChainHealth
 from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import LastResort, ProviderBusy, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
-from shared.events import FailureCause, FailureStage, ProviderFailed
+from shared.events import ProviderFailed
+from shared.provider_failures import FailureCause, FailureStage
 
 OnProviderFailed = Callable[[ProviderFailed], None]
 

@@ -30,7 +30,7 @@ from media.providers.ports import (
     TurnSignal,
 )
 from media.providers.usage import UsageMeter
-from shared.events import FailureStage
+from shared.provider_failures import FailureStage
 
 
 class ChainedSession:

@@ -17,7 +17,7 @@ from media.providers.ports import (
     SpeechToTextFailed,
     SpeechToTextSession,
 )
-from shared.events import FailureStage
+from shared.provider_failures import FailureStage
 
 
 @dataclass(frozen=True, slots=True)

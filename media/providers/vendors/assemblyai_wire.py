@@ -15,7 +15,7 @@ from msgspec import Struct
 from media.providers.decode_errors import DECODE_ERRORS
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
 from media.providers.socket_errors import make_unreadable
-from shared.events import FailureCause
+from shared.provider_failures import FailureCause
 
 PATH: Final = "/v3/ws"
 # The version of the API whose messages are read here, as the official SDK names it.

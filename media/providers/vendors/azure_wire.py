@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError
-from shared.events import FailureCause
+from shared.provider_failures import FailureCause
 
 # Units of 100 ns, in which the service counts.
 TICKS_PER_MS: Final = 10_000

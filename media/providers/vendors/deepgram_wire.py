@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from media.providers.error_code import is_error_code
 from media.providers.ports import ProviderBusy, ProviderError
 from media.providers.vendors.deepgram_transcript import TranscribedResult
-from shared.events import FailureCause
+from shared.provider_failures import FailureCause
 
 QueryValue = str | int | float | bool | Sequence[str]
 

@@ -9,7 +9,7 @@ import pytest
 from control.db.pool import Connection, Timeouts, open_pool
 from control.db.transaction import in_transaction
 from shared.errors import Unavailable
-from tests.control.relay import running_relay
+from vocalized.rehearse.link import postgres_link
 
 # Timeouts that are longer than a test takes, so that only the caller's own timeout can end a wait.
 LONG_S = 120.0
@@ -22,19 +22,19 @@ async def select_one(db: Connection) -> Any:
 @pytest.mark.parametrize("moment", ["before", "within"])
 async def test_cancelled_wait_on_a_silent_server_ends_at_once(database_url: str, moment: str) -> None:
     timeouts = Timeouts(acquire=LONG_S, command=LONG_S, statement=LONG_S)
-    async with running_relay(database_url) as (url, relay), open_pool(url, size=1, timeouts=timeouts) as pool:
+    async with postgres_link(database_url) as (url, link), open_pool(url, size=1, timeouts=timeouts) as pool:
 
         async def query(db: Connection) -> Any:
-            relay.freeze()
+            link.set("frozen")
             return await select_one(db)
 
         if moment == "before":
-            relay.freeze()
+            link.set("frozen")
         async with asyncio.timeout(LONG_S / 4):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await in_transaction(pool, query, lambda: None)
-        relay.thaw()
+        link.set("open")
         assert await in_transaction(pool, select_one, lambda: None) == 1, "a new connection"
 
 

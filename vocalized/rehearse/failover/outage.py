@@ -13,7 +13,6 @@ from shared.events import CallEnded, EventEnvelope, ProviderFailed
 from shared.ids import new_id
 from simulator.carrier.caller import Caller
 from simulator.carrier.media_call import CompletedCall
-from simulator.carrier.media_stream import PartyOutput
 from simulator.carrier.script import After, AfterAgent, Ending
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.faults import Fault, FaultKind, Role
@@ -23,6 +22,7 @@ from vocalized.rehearse.failover.conversation import Conversation, read_conversa
 from vocalized.rehearse.failover.machine_load import MachineLoad, measuring_load
 from vocalized.rehearse.failover.nodes import CALL_S, MediaNodes, running_nodes
 from vocalized.rehearse.failover.vendors import VendorAccounts, running_accounts
+from vocalized.rehearse.timed_caller import TimedCaller
 
 CHAIN: Final = CHAINS["nova"]
 NODES: Final = 2
@@ -55,33 +55,6 @@ class OutagePhases:
     def total_s(self) -> float:
         """All of it."""
         return self.healthy_s + self.outage_s + self.after_s
-
-
-class TimedCaller:
-    """A caller who hangs up `limit_ms` after the start of the call, once the agent has answered."""
-
-    def __init__(self, caller: Caller, limit_ms: float) -> None:
-        self.caller = caller
-        self._limit_ms = limit_ms
-        self._turns: int | None = None  # begun until the limit
-
-    def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """The caller's next 20 ms."""
-        output = self.caller.tick(at_ms, heard)
-        if self._turns is None and at_ms >= self._limit_ms:
-            self._turns = len(self.caller.reports)
-        if self._turns is not None and len(self.caller.reports) > self._turns:  # a further turn would begin
-            self.caller.reports.pop()
-            return PartyOutput(output.frame, hang_up=True)
-        return output
-
-    def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        """Passed on."""
-        self.caller.arrived(payload, at_ms, begins_ms)
-
-    def cleared(self, at_ms: float) -> None:
-        """Passed on."""
-        self.caller.cleared(at_ms)
 
 
 @dataclass(slots=True)

@@ -9,11 +9,11 @@ from control.db.pool import Timeouts
 from control.webhooks.duties import retry_open_webhooks
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.webhook_queue import STREAM, DeferredWebhooks
-from tests.control.relay import running_relay
 from tests.control.webhooks.twilio.test_callbacks import RECORDING, STATUS, send_status
 from tests.control.webhooks.twilio.test_continue import HUMAN, ask_continue, checkpoints, start_call
 from tests.platform.webhook_reply import PUBLIC_URL
 from tests.platform.webhooks import WebhookPlatform, running_webhooks
+from vocalized.rehearse.link import postgres_link
 
 
 @asynccontextmanager
@@ -122,13 +122,13 @@ async def test_transfer_is_dialled_without_the_database(platform: WebhookPlatfor
 
 
 async def test_silent_database_does_not_delay_the_answer(database_url: str, valkey_url: str) -> None:
-    async with running_relay(database_url) as (url, relay), running_webhooks(url, valkey_url, lookup_s=0.3) as platform:
+    async with postgres_link(database_url) as (url, link), running_webhooks(url, valkey_url, lookup_s=0.3) as platform:
         action, call_id = await start_call(platform, "CDA9")
         await checkpoints(platform).put_outcome(str(call_id), StreamOutcome(0, HUMAN))
-        relay.freeze()
+        link.set("frozen")
         async with asyncio.timeout(Timeouts().command / 2):
             reply = await ask_continue(platform, action, "CDA9")
-        relay.thaw()
+        link.set("open")
         assert (reply.verbs, reply.xml[0].findtext("Number")) == (["Dial"], HUMAN)
 
 

@@ -1,0 +1,232 @@
+"""The faults that are played, one after the other, and what is promised in each."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+from vocalized.rehearse.chaos.host import Need, ResourceLimits, cover_folder, pids_of_group, uncover_folder
+from vocalized.rehearse.chaos.linked_platform import NODES, LinkedPlatform, LinkName
+from vocalized.rehearse.chaos.promises import Promise
+from vocalized.rehearse.link import LinkState
+
+Step = Callable[[LinkedPlatform], Awaitable[None]]
+FAULT_S: Final = 10.0
+SLOW_S: Final = 6.0
+# Shorter than VOCALIZED_MEDIA_RECEIVE_TIMEOUT_S, after which a node takes a stream for lost.
+STALL_S: Final = 8.0
+HOUR_S: Final = 3_600
+DISK_DELAY_S: Final = 0.2
+MEMORY_LEFT: Final = 4 * 1024 * 1024
+_USUAL: Final = Promise()
+_NO_NEW: Final = Promise(answers_new=False)
+# A wait for the first choice comes before the next one is asked.
+_NEXT_CHOICE: Final = Promise(silence_s=3.0)
+# What the caller hears of a stall is its length, and a turn's usual silence.
+_STALL: Final = Promise(silence_s=STALL_S + 4.0)
+# A lost stream is resumed at another node or another socket, where the agent waits for the caller to speak.
+_RESUMED: Final = Promise(silence_s=6.0)
+# The carriers' APIs have names, too, which take new calls.
+_NO_NAMES: Final = replace(_NEXT_CHOICE, answers_new=False)
+_NO_RECORDINGS: Final = Promise(keeps_recordings=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. strike, heal: begin and end it. need: of the machine."""
+
+    name: str
+    strike: Step
+    heal: Step
+    promise: Promise = _USUAL
+    seconds: float = FAULT_S
+    need: Need = ""
+
+
+def all_faults() -> list[Fault]:
+    """In the order in which they are played; the first one is none, by which the machine is judged."""
+    return [Fault("none", _do_nothing, _do_nothing), *_link_faults(), *_host_faults()]
+
+
+async def _do_nothing(chaos: LinkedPlatform) -> None:
+    pass
+
+
+# --- Links --------------------------------------------------------------------------------------------------------
+
+_NEIGHBOURS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
+    ("postgres", "PostgreSQL", _NO_NEW),
+    ("redis-control", "Redis, of API and worker", _NO_NEW),
+    ("redis-media", "Redis, of the nodes", _NO_NEW),
+    ("storage", "storage", _USUAL),
+    ("recogniser", "the first recogniser", _NEXT_CHOICE),
+    ("model", "the first model", _NEXT_CHOICE),
+    ("voice", "the first voice", _NEXT_CHOICE),
+    ("carrier", "the carriers' APIs", _NO_NEW),
+    ("webhooks", "the API, of the carriers", _NO_NEW),
+)
+
+
+def _link_faults() -> list[Fault]:
+    found = [
+        fault
+        for name, what, promise in _NEIGHBOURS
+        for fault in (
+            _link_fault(name, f"{what}: frozen", "frozen", promise),
+            _link_fault(name, f"{what}: cut", "cut", promise),
+            _link_fault(name, f"{what}: slow", "slow", replace(promise, answers_new=True), SLOW_S),
+        )
+    ]
+    return [
+        *found,
+        _link_fault("streams", "the nodes, of the carriers: frozen", "frozen", _STALL, STALL_S),
+        Fault("the nodes, of the carriers: reset once", _reset_streams, _do_nothing, _RESUMED, SLOW_S),
+        Fault("one node, of the carriers: cut", _cut_one_node, _open_streams, replace(_RESUMED, answers_new=False)),
+        _link_fault("streams", "the nodes, of the carriers: slow", "slow", _USUAL, SLOW_S),
+    ]
+
+
+def _link_fault(name: LinkName, title: str, state: LinkState, promise: Promise, seconds: float = FAULT_S) -> Fault:
+    return Fault(title, partial(_set_link, name, state), partial(_set_link, name, "open"), promise, seconds)
+
+
+async def _set_link(name: LinkName, state: LinkState, chaos: LinkedPlatform) -> None:
+    chaos.set_links(name, state)
+
+
+async def _reset_streams(chaos: LinkedPlatform) -> None:
+    chaos.set_links("streams", "cut")
+    chaos.set_links("streams", "open")
+
+
+async def _cut_one_node(chaos: LinkedPlatform) -> None:
+    chaos.links["streams"][0].set("cut")
+
+
+async def _open_streams(chaos: LinkedPlatform) -> None:
+    chaos.set_links("streams", "open")
+
+
+# --- The host -----------------------------------------------------------------------------------------------------
+
+
+def _host_faults() -> list[Fault]:
+    limits = ResourceLimits()
+    return [
+        _stopped("API stopped", ("api",), replace(_NO_NEW)),
+        _stopped("worker stopped", ("worker",), _USUAL),
+        _stopped("one node stopped", ("media-0",), replace(_STALL, answers_new=False), STALL_S),
+        Fault("readers of all logs gone", _close_logs, _read_logs),
+        Fault("readers of all logs stuck", _stop_logs, _read_logs),
+        Fault("recordings' folders not to be written to", _cover, _uncover, _NO_RECORDINGS, need="root"),
+        Fault("recordings' folders vanished", _remove_recordings, _do_nothing, _NO_RECORDINGS, SLOW_S),
+        _controlled("disk slow: 0.2 s more for each write", disk_delay_s=DISK_DELAY_S),
+        _limited("no descriptor left to the nodes", _media_programs(), limits, "descriptors"),
+        _limited("no descriptor left to API and worker", ("api", "worker"), limits, "descriptors"),
+        _limited("no memory left to the nodes", _media_programs(), limits, "memory"),
+        _limited("no memory left to API and worker", ("api", "worker"), limits, "memory"),
+        _controlled("clock one hour ahead", clock_offset_s=HOUR_S),
+        _controlled("clock one hour behind", clock_offset_s=-HOUR_S),
+        Fault("name servers silent", _silence_names, _answer_names, _NO_NAMES, need="root"),
+    ]
+
+
+def _media_programs() -> tuple[str, ...]:
+    return tuple(f"media-{number}" for number in range(NODES))
+
+
+def _group(chaos: LinkedPlatform, programs: Sequence[str]) -> list[int]:
+    return [pid for name in programs for pid in pids_of_group(chaos.programs[name].pid)]
+
+
+def _stopped(title: str, programs: Sequence[str], promise: Promise, seconds: float = FAULT_S) -> Fault:
+    return Fault(
+        title,
+        partial(_signal, signal.SIGSTOP, programs),
+        partial(_signal, signal.SIGCONT, programs),
+        promise,
+        seconds,
+    )
+
+
+async def _signal(number: signal.Signals, programs: Sequence[str], chaos: LinkedPlatform) -> None:
+    for pid in _group(chaos, programs):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+async def _close_logs(chaos: LinkedPlatform) -> None:
+    chaos.logs.close()
+
+
+async def _stop_logs(chaos: LinkedPlatform) -> None:
+    chaos.logs.stop()
+
+
+async def _read_logs(chaos: LinkedPlatform) -> None:
+    chaos.logs.read()
+
+
+def _recordings(chaos: LinkedPlatform) -> list[Path]:
+    return list(chaos.platform.state.glob("media-*/spool/*/recordings"))
+
+
+async def _cover(chaos: LinkedPlatform) -> None:
+    for folder in _recordings(chaos):
+        await asyncio.to_thread(cover_folder, folder)
+
+
+async def _uncover(chaos: LinkedPlatform) -> None:
+    for folder in _recordings(chaos):
+        await asyncio.to_thread(uncover_folder, folder)
+
+
+async def _remove_recordings(chaos: LinkedPlatform) -> None:
+    """Each folder with all that is in it, in one step."""
+    for folder in _recordings(chaos):
+        folder.rename(chaos.platform.state / f"gone-{folder.parent.name}")
+
+
+def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.0) -> Fault:
+    async def strike(chaos: LinkedPlatform) -> None:
+        assert chaos.control is not None
+        chaos.control.set(clock_offset_s=clock_offset_s, disk_delay_s=disk_delay_s)
+
+    async def heal(chaos: LinkedPlatform) -> None:
+        assert chaos.control is not None
+        chaos.control.set()
+
+    # Telnyx signs a webhook with its time, which may be five minutes off.
+    promise = _NO_NEW if clock_offset_s else _USUAL
+    return Fault(title, strike, heal, promise, need="compiler")
+
+
+def _limited(
+    title: str, programs: Sequence[str], limits: ResourceLimits, what: Literal["descriptors", "memory"]
+) -> Fault:
+    async def strike(chaos: LinkedPlatform) -> None:
+        pids = _group(chaos, programs)
+        if what == "descriptors":
+            limits.use_up_descriptors(pids)
+        else:
+            limits.use_up_memory(pids, MEMORY_LEFT)
+
+    async def heal(chaos: LinkedPlatform) -> None:
+        limits.lift()
+
+    return Fault(title, strike, heal, _NO_NEW)
+
+
+async def _silence_names(chaos: LinkedPlatform) -> None:
+    assert chaos.names is not None
+    chaos.names.answers = False
+
+
+async def _answer_names(chaos: LinkedPlatform) -> None:
+    assert chaos.names is not None
+    chaos.names.answers = True

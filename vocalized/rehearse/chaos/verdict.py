@@ -1,0 +1,170 @@
+"""Compares what the callers of a wave heard, and what is in the database and in storage, with the promise."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from control.calls.model import FINAL
+from simulator.object_storage import ObjectStorage
+from vocalized.rehearse.call_records import RecordedCall, first_carrier_ids
+from vocalized.rehearse.chaos.faults import Fault
+from vocalized.rehearse.chaos.linked_platform import LinkedPlatform
+from vocalized.rehearse.chaos.promises import USUAL_SILENCE_S, FaultResult
+from vocalized.rehearse.chaos.wave import AFTER_S, Wave, WaveCall
+
+# Stereo of 16 bits at 8 kHz behind a head of 44 bytes.
+_HEAD, _BYTES_PER_S = 44, 32_000
+# Of a recording's length, by its call's.
+TOLERANCE_S: Final = 1.5
+_MOST_EXAMPLES: Final = 4
+_RECORDINGS: Final = """
+SELECT c.carrier_call_id AS call, e.event_type AS type, e.event_data->>'path' AS path,
+       (SELECT max((x.event_data->>'duration_ms')::int) FROM call_events x
+        WHERE x.call_id = e.call_id AND x.event_type = 'call.ended') AS call_ms
+FROM call_events e JOIN calls c ON c.id = e.call_id
+WHERE e.event_type IN ('recording.ready', 'recording.incomplete') AND c.carrier_call_id = ANY($1)
+"""
+
+
+def voice_recovery_s(wave: Wave) -> float:
+    """Seconds from the end of the fault to the end of the last silence that is longer than usual and began before."""
+    late = [
+        ended
+        for call in wave.running
+        for began, ended in call.silences
+        if began < wave.healed_at < ended and ended - began > USUAL_SILENCE_S
+    ]
+    return max((ended - wave.healed_at for ended in late), default=0.0)
+
+
+def longest_silence_s(wave: Wave) -> float:
+    """Of the calls that were in progress, from the beginning of the fault until AFTER_S after its end."""
+    found = [silence for call in wave.running for silence in silences_within(wave, call)]
+    return max(found, default=0.0)
+
+
+def silences_within(wave: Wave, call: WaveCall) -> list[float]:
+    """Seconds of each silence of a call that the fault can have caused."""
+    until = wave.healed_at + AFTER_S
+    return [ended - began for began, ended in call.silences if ended > wave.struck_at and began < until]
+
+
+async def judge_wave(
+    chaos: LinkedPlatform,
+    fault: Fault,
+    wave: Wave,
+    records: Mapping[str, RecordedCall],
+    *,
+    well_s: float | None,
+    notes: Sequence[str],
+) -> FaultResult:
+    """records: of the calls of all waves, by the carrier's first ids. well_s: until programs and stores were well."""
+    own = {call.caller.call_id: records[call.caller.call_id] for call in wave.calls if call.caller.call_id in records}
+    running = wave.running
+    stayed = [call for call in running if _went_on(wave, call, own)]
+    faults = [text for call in wave.calls if call.is_answered for text in _faults(call, own)]
+    incomplete, unexplained = await _check_recordings(chaos, wave, own)
+    return FaultResult(
+        name=fault.name,
+        seconds=fault.seconds,
+        promise=fault.promise,
+        running=len(running),
+        went_on=len(stayed),
+        begun=len(wave.of("beginning")),
+        answered=sum(call.is_answered for call in wave.of("beginning")),
+        silence_s=longest_silence_s(wave),
+        recovered_s=None if well_s is None else max(well_s, voice_recovery_s(wave)),
+        events=sum(record.events for record in own.values()),
+        lost=sum(not text.endswith("twice") for text in faults),
+        doubled=sum(text.endswith("twice") for text in faults),
+        unfinished=_unfinished(wave, own),
+        incomplete=len(incomplete),
+        unexplained=len(unexplained),
+        notes=[*notes, *([f"{len(wave.late)} without an agent before it"] if wave.late else [])],
+        examples=_examples(wave, own, [*faults, *unexplained]),
+    )
+
+
+def _went_on(wave: Wave, call: WaveCall, own: Mapping[str, RecordedCall]) -> bool:
+    record = own.get(call.caller.call_id)
+    return call.went_on(wave.healed_at) and record is not None and record.status == "completed"
+
+
+def _faults(call: WaveCall, own: Mapping[str, RecordedCall]) -> Sequence[str]:
+    """Events that the record of a call lacks or has twice."""
+    record = own.get(call.caller.call_id)
+    return () if record is None else record.faults
+
+
+def _unfinished(wave: Wave, own: Mapping[str, RecordedCall]) -> int:
+    """Calls that were answered and have no record, or one that has not ended."""
+    known = [own.get(call.caller.call_id) for call in wave.calls if call.is_answered]
+    return sum(record is None or record.status not in FINAL for record in known)
+
+
+async def _check_recordings(
+    chaos: LinkedPlatform, wave: Wave, own: Mapping[str, RecordedCall]
+) -> tuple[list[str], list[str]]:
+    """What the records name as incomplete, and what is missing or of another length without a word."""
+    first = first_carrier_ids(chaos.platform, [call.caller for call in wave.calls])
+    found: dict[str, list[Any]] = {}
+    for row in await chaos.platform.rows(_RECORDINGS, list(first)):
+        found.setdefault(first[row["call"]], []).append(row)
+    named = [call for call, rows in found.items() if any(row["type"] == "recording.incomplete" for row in rows)]
+    unexplained = []
+    for call in wave.calls:
+        call_id = call.caller.call_id
+        if call.is_answered and call_id in own and call_id not in named:
+            fault = recording_fault(chaos.storage, found.get(call_id, []), call.line_s)
+            unexplained += [f"{call_id}: {fault}"] if fault else []
+    return named, unexplained
+
+
+def recording_fault(storage: ObjectStorage, rows: Sequence[Any], line_s: float) -> str:
+    """What is wrong with the recordings of a call, of which each stream has one; empty for nothing.
+
+    The longest is no shorter than the call, and no longer than the phone's line was up: a slow node learns after the
+    first audio that the call has begun, and records that audio."""
+    if not rows:
+        return "no recording"
+    lengths = [_length_s(storage, row["path"]) for row in rows]
+    if min(lengths) == 0.0:
+        return "a recording is not in storage"
+    call_s, longest = (rows[0]["call_ms"] or 0) / 1_000, max(lengths)
+    if call_s - TOLERANCE_S <= longest <= max(call_s, line_s) + TOLERANCE_S:
+        return ""
+    return f"the recording is {longest:.1f} s, its call {call_s:.1f} s, the line {line_s:.1f} s"
+
+
+def _length_s(storage: ObjectStorage, path: str) -> float:
+    stored = storage.objects.get(f"recordings/{path}", b"")
+    return max(0, len(stored) - _HEAD) / _BYTES_PER_S
+
+
+def _examples(wave: Wave, own: Mapping[str, RecordedCall], faults: Sequence[str]) -> list[str]:
+    """Calls that did not go on, the longest silence, and faults of records."""
+    lost = [call for call in wave.running if not _went_on(wave, call, own)]
+    found = [f"{_describe(call)}, recorded as {_end(own, call)}" for call in lost[:_MOST_EXAMPLES]]
+    found += [f"before: {_describe(call)}, recorded as {_end(own, call)}" for call in wave.late[:_MOST_EXAMPLES]]
+    new = [call for call in wave.of("beginning") if not call.is_answered]
+    found += [f"new: {_describe(call)}, recorded as {_end(own, call)}" for call in new[:2]]
+    if not wave.running:
+        return found
+    longest = max(wave.running, key=lambda call: max(silences_within(wave, call), default=0.0))
+    began = [f"{began - wave.struck_at:.1f}-{ended - wave.struck_at:.1f}" for began, ended in longest.silences]
+    return [
+        *found,
+        f"silences of {longest.carrier} {longest.caller.call_id}: {' '.join(began)}",
+        *faults[:_MOST_EXAMPLES],
+    ]
+
+
+def _end(own: Mapping[str, RecordedCall], call: WaveCall) -> str:
+    record = own.get(call.caller.call_id)
+    return "nothing" if record is None else f"{record.status} {record.end_reason}"
+
+
+def _describe(call: WaveCall) -> str:
+    caller = call.caller
+    ended_by = caller.outcome.ended_by if caller.outcome is not None else call.error or "not over"
+    stream = caller.outcome.last_stream if caller.outcome is not None else None
+    return f"{call.carrier} {caller.call_id or caller.number}: {caller.refusal or ended_by}, {stream}, {caller.fault}"
