@@ -95,3 +95,44 @@ def test_one_that_does_not_know_the_language_is_replaced_by_the_next() -> None:
     (failure,) = with_session(test, a, b)
     assert (failure.provider, failure.next, failure.cause) == ("a", "b", "refused")
     assert b.languages == ["es"]
+
+
+def test_the_language_of_a_few_last_words_is_not_that_of_a_turn_which_another_one_heard() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.started()
+        session.push(b"most of it")
+        session.finalise(1)
+        a.sessions[0].sink(RecognisedText("i would like to book a table", True, 1, language="en"))
+        session.push(b"thanks")
+        a.sessions[0].sink(BROKEN)
+        await run_ready_tasks()
+        session.finalise(2)
+        b.sessions[0].sink(RecognisedText("gracias", True, 2, language="es"))
+        session.finalise(3)
+        b.sessions[0].sink(RecognisedText("quisiera reservar una mesa para dos", True, 3, language="es"))
+        answers = [one for one in events if isinstance(one, RecognisedText)]
+        assert [one.language for one in answers] == ["en", "", "es"]
+        assert answers[1].text == "i would like to book a table gracias"
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    with_session(test, a, b, multilingual={0, 1})
+
+
+def test_a_check_by_a_recogniser_of_one_language_goes_on_in_the_new_one() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.started()
+        session.push(b"speech")
+        session.finalise(1)
+        await asyncio.sleep(LATE_S)
+        assert b.languages == ["en"], "the first one is late, and checked"
+        session.next_turn()
+        session.set_language("es")
+        await run_ready_tasks()
+        assert a.languages == ["en"] and b.languages == ["en", "es"]
+        assert b.sessions[0].closed and b.sessions[1].audio == b"speech"
+        b.sessions[1].sink(RecognisedText("hola", True, 1, language="es"))
+        session.push(b"more")
+        assert b.sessions[1].audio == b"speechmore" and texts(events) == ["hola"]
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    with_session(test, a, b, multilingual={0})
