@@ -3,25 +3,33 @@
 import asyncio
 from collections.abc import Callable, Container, Coroutine
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.chained_session import ChainedSession
 from media.providers.chain.stt import SpeechToTextChain
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
+from media.providers.wait_history import UsualWait
 from shared.events import ProviderFailed
 from tests.media.providers.chain.test_stt import run_ready_tasks
 from tests.media.providers.fakes import FakeSpeechToText, texts
-from tests.media.providers.virtual import run
+from tests.media.providers.virtual import now, run
 
+SEED, LATE_S = UsualWait(0.2, 0.5), 0.6
 BROKEN = SpeechToTextFailed(ProviderError("a", "socket closed"))
 Test = Callable[[ChainedSession, list[SpeechToTextEvent]], Coroutine[None, None, None]]
 
 
-def with_session(test: Test, *providers: FakeSpeechToText, multilingual: Container[int] = ()) -> list[ProviderFailed]:
-    """Runs a test against an open session, closes it, and returns what failed."""
+def with_session(
+    test: Test, *providers: FakeSpeechToText, multilingual: Container[int] = (), seed: UsualWait | None = None
+) -> list[ProviderFailed]:
+    """Runs a test against an open session, closes it, and returns what failed. seed: how long each usually takes."""
     failed: list[ProviderFailed] = []
 
     async def main() -> None:
         events: list[SpeechToTextEvent] = []
-        chain = SpeechToTextChain(providers, failed.append, multilingual=multilingual)
+        board, keys = HealthBoard(now), [HealthKey("stt", one.name) for one in providers]
+        health = ChainHealth(board, keys, seeds=[seed] * len(keys))
+        chain = SpeechToTextChain(providers, failed.append, multilingual=multilingual, health=health)
         session = await chain.open("en", events.append)
         assert isinstance(session, ChainedSession)
         await test(session, events)
@@ -130,9 +138,9 @@ def test_a_check_by_a_recogniser_of_one_language_goes_on_in_the_new_one() -> Non
         await run_ready_tasks()
         assert a.languages == ["en"] and b.languages == ["en", "es"]
         assert b.sessions[0].closed and b.sessions[1].audio == b"speech"
-        b.sessions[1].sink(RecognisedText("hola", True, 1, language="es"))
         session.push(b"more")
+        b.sessions[1].sink(RecognisedText("hola", True, 1, language="es"))
         assert b.sessions[1].audio == b"speechmore" and texts(events) == ["hola"]
 
     a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
-    with_session(test, a, b, multilingual={0})
+    with_session(test, a, b, multilingual={0}, seed=SEED)
