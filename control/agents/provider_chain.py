@@ -10,6 +10,7 @@ from control.voice.offers import VENDOR, Kind, ProviderOffers
 from shared.plan import LONGEST_CHAIN
 
 NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})
+_SPEECH_FIELDS: Final = ("language", "additional_languages", "speech", "voices", "pronunciations")
 
 
 def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
@@ -63,3 +64,8 @@ def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers:
 def _voice(content: AgentContent, config: AgentConfig, provider: str) -> Mapping[str, Any]:
     own = content.voice_config if provider == content.voice_provider else {}
     return {**config.voices.get(provider, {}), **own}
+
+
+def speech_settings(content: AgentContent) -> tuple[Any, ...]:
+    """All that an agent sets of its languages, recognisers and voices, to be compared."""
+    return (*map(content.config.get, _SPEECH_FIELDS), content.voice_provider, content.voice_config)

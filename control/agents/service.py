@@ -26,6 +26,7 @@ from control.agents.model import (
 )
 from control.agents.ports import NumberAssigner
 from control.agents.pronunciation_check import require_sayable
+from control.agents.provider_chain import speech_settings
 from control.agents.readiness import AgentWarning, ReadinessReason, find_reasons, find_warnings, make_refusal
 from control.agents.recipients import require_members, stored_recipients
 from control.agents.reported_agents import report_agent
@@ -104,7 +105,7 @@ class Agents:
         """
         await self._require_open(db, workspace_id)
         before = await _lock(db, workspace_id, agent_id, edit.expected_version)
-        content = await self._content(db, workspace_id, before.content, edit, stored_fallback(before.content.config))
+        content = await self._content(db, workspace_id, before.content, edit, in_force=before.content)
         await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
         return await self._save_version(db, before, content, edit, actor, now)
 
@@ -139,9 +140,7 @@ class Agents:
         await self._require_open(db, workspace_id)
         before = await _lock(db, workspace_id, agent_id, expected_version)
         old = await self.get_version(db, workspace_id, agent_id, version)
-        content = await self._content(
-            db, workspace_id, old.content, AgentEdit(), stored_fallback(before.content.config)
-        )
+        content = await self._content(db, workspace_id, old.content, AgentEdit(), in_force=before.content)
         await require_lookup_right(db, workspace_id, actor, content.config, before.content.config)
         return await self._save_version(db, before, content, AgentEdit(), actor, now)
 
@@ -207,23 +206,30 @@ class Agents:
         return await list_workspace_offers(db, workspace_id, standins=self._policy.standins)
 
     async def _content(
-        self, db: Connection, workspace_id: UUID, base: AgentContent, edit: AgentEdit, fallback: str = ""
+        self,
+        db: Connection,
+        workspace_id: UUID,
+        base: AgentContent,
+        edit: AgentEdit,
+        *,
+        in_force: AgentContent | None = None,
     ) -> AgentContent:
-        """The edit merged into `base`, and validated. fallback: the current number, which is not checked again. Raises
-        Invalid."""
+        """The edit merged into `base`, and validated. in_force: the agent's current content, if any, whose number
+        for transfers, languages and voices are not checked again. Raises Invalid."""
         config = parse_config(merge_patch(base.config, edit.config or {}))
         provider = base.voice_provider if edit.voice_provider is UNSET else edit.voice_provider
         voice = parse_options(merge_patch(base.voice_config, edit.voice_config or {}), "voice_config")
         content = AgentContent(edit.name or base.name, config.model_dump(), provider, voice)
         offers = await self._offers(db, workspace_id)
         require_known(content, config, offers)
-        require_spoken(content, config, offers)
-        require_sayable(content, config, offers)
+        if in_force is None or speech_settings(content) != speech_settings(in_force):
+            require_spoken(content, config, offers)
+            require_sayable(content, config, offers)
         await self._require_recipients(db, workspace_id, config, base)
         await require_tools(db, workspace_id, config, base.config)
         await require_actions(db, workspace_id, config, base.config)
         await require_documents(db, self._documents, workspace_id, config, base)
-        if config.fallback_number not in ("", fallback):
+        if config.fallback_number not in ("", stored_fallback(in_force.config) if in_force else ""):
             require_not_ours(await self._dial_scope(db, workspace_id, config.fallback_number))
         return content
 

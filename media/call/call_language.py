@@ -1,19 +1,11 @@
 """The language that a call is in: the agent's main one, until the caller goes over to another that the agent has."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
 
+from media.call.language_codes import base_language
 from media.call.phrases import Phrases, has_phrases, phrases_in
 from media.turn.language_rule import LanguageRule
 from shared.plan import CallPlan, LanguagePlan
-
-# Codes of the same language: of ISO 639-3, and of parts of Norwegian and of Tagalog.
-_SAME: Final[Mapping[str, str]] = {
-    **{"eng": "en", "spa": "es", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "ita": "it", "por": "pt"},
-    **{"nld": "nl", "dut": "nl", "pol": "pl", "rus": "ru", "jpn": "ja", "kor": "ko", "zho": "zh", "cmn": "zh"},
-    **{"hin": "hi", "ara": "ar", "tur": "tr", "swe": "sv", "dan": "da", "fin": "fi", "ukr": "uk", "vie": "vi"},
-    **{"nb": "no", "nn": "no", "nor": "no", "fil": "tl", "tgl": "tl", "iw": "he", "heb": "he", "in": "id"},
-}
 
 
 class CallLanguage:
@@ -102,9 +94,3 @@ def plan_language(plan: CallPlan) -> CallLanguage:
     """The language in which a call begins, or goes on."""
     main = LanguagePlan(plan.agent.language, plan.agent.goodbye)
     return CallLanguage((main, *plan.languages), plan.resume.language if plan.resume else "")
-
-
-def base_language(tag: str) -> str:
-    """ "en" of "en-GB" and "eng", and one code for a language that vendors know by several."""
-    base = tag.replace("_", "-").partition("-")[0].lower()
-    return _SAME.get(base, base)

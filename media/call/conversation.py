@@ -34,7 +34,6 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
-from media.turn.agent_question import read_question
 from media.turn.floor import Floor
 from media.turn.floor_state import CALLER_IS_HEARD, FloorState
 from shared import events
@@ -353,7 +352,7 @@ class Conversation:
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
         """Reports to the floor that the agent is audible, what it expects, and when it will end if that is known."""
         self._pending.began(utterance)
-        asked = read_question(utterance.text.strip(), self.language.tag)
+        asked = self._switch.read_question(utterance.text.strip())
         now, is_last, dictated = self._clock.audio_ms, bool(self._termination.reason), asked.dictated
         said = self.floor.agent_speaking(now, asked.expect, asked.asks, ends_ms, dictated=dictated, is_last=is_last)
         self.apply(said)

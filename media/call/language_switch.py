@@ -5,6 +5,8 @@ from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.recogniser import CallRecogniser
+from media.turn.agent_question import AgentQuestion, read_question
+from media.turn.asked_names import asks_for_names
 from media.turn.expected_reply import ExpectedReply
 from media.turn.floor import Floor
 from shared.events import LanguageSwitched
@@ -24,7 +26,15 @@ class LanguageSwitch:
     ) -> None:
         self._language, self._floor, self._turns, self._clock = language, floor, turns, clock
         self._emit = components.emitter.emit
+        self._is_dictated = False  # what the agent's last words ask for
         language.follow(floor.set_language, recogniser.set_language, components.on_language_switched)
+
+    def read_question(self, agent_text: str) -> AgentQuestion:
+        """What the agent's words ask, in the language that the call is in. The caller's next words are judged by it."""
+        asked = read_question(agent_text, self._language.tag)
+        is_spelled = asked.dictated is not None or asked.expect is ExpectedReply.SPELLING
+        self._is_dictated = is_spelled or asks_for_names(agent_text)
+        return asked
 
     def preview(self, text: str) -> str:
         """The language that the call will be in if the caller's turn ends with this text."""
@@ -39,9 +49,3 @@ class LanguageSwitch:
         if before := self._language.take_turn(self._floor.turn, text, is_dictated=self._is_dictated):
             at_ms = round(self._clock.now())
             self._emit(LanguageSwitched(self._turns.number, self._language.tag, before, at_ms))
-
-    @property
-    def _is_dictated(self) -> bool:
-        """Whether the agent's last words ask for something that is dictated or spelled."""
-        asked = self._floor.agent
-        return asked.dictated is not None or asked.expect is ExpectedReply.SPELLING

@@ -17,8 +17,8 @@ ENOUGH_AT_ONCE: Final = 4
 # Fewer than these say nothing. As many change it with the second turn of the same language.
 ENOUGH_FOR_A_SIGN: Final = 2
 
-_TOKEN: Final = re.compile(r"\S*[^\W\d_]\S*")
-_BEGINS_SENTENCE: Final = re.compile(r"(?:^|[.?!\u2026])\W*$")
+_SIGN_OF_WORD: Final = re.compile(r"\w")
+_ENDS_SENTENCE: Final = frozenset(".?!\u2026")
 # Thai, Lao, Burmese, Khmer, Chinese, Japanese: words are not parted by spaces.
 _UNPARTED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LETTERS_OF_A_WORD: Final = 2
@@ -42,8 +42,10 @@ def hear_turn(
     that the call may be in. is_dictated: the agent has asked for something that is spelled or dictated, of which a
     street or a name may be most: it is a sign at most.
     """
+    if spoken not in allowed or state == LanguageState(spoken):  # nothing can change, so nothing is counted
+        return state
     words = count_telling_words(text)
-    if spoken not in allowed or words < ENOUGH_FOR_A_SIGN:
+    if words < ENOUGH_FOR_A_SIGN:
         return state
     if spoken == state.current:
         return LanguageState(state.current)
@@ -56,11 +58,19 @@ def count_telling_words(text: str) -> int:
     """How many words of a text tell its language: without names, as they are written, and without backchannels."""
     is_all_capital = text.upper() == text
     words: list[str] = []
-    for found in _TOKEN.finditer(text):
-        is_name = next(filter(str.isalpha, found[0])).isupper() and not is_all_capital
-        if not is_name or _BEGINS_SENTENCE.search(text, 0, found.start()):
-            words += _plain_words(found[0])
+    begins = True  # a sentence, whose first word has a capital anyway
+    for token in text.split():
+        first = next(filter(str.isalpha, token), "")
+        if first and (begins or is_all_capital or not first.isupper()):
+            words += _plain_words(token)
+        begins = _begins_after(token, begins)
     return sum(map(_weight, without_backchannels(words)))
+
+
+def _begins_after(token: str, begins: bool) -> bool:
+    """Whether a sentence begins behind a token. begins: whether one did before it."""
+    *before, tail = _SIGN_OF_WORD.split(token)
+    return not _ENDS_SENTENCE.isdisjoint(tail) or (begins and not before)
 
 
 def _plain_words(token: str) -> list[str]:

@@ -35,12 +35,14 @@ class ScriptedVoiceTrack:
 
 class ScriptedRecogniser:
     """A SpeechToText whose text is set by the test; the final text comes `answer_s` after its request. language: that
-    it tells of final texts. opened_in: the language that its session was opened in."""
+    it tells of final texts. opened_in: the language that its session was opened in. followed: those that it was told
+    of since."""
 
     name = "scripted"
 
     def __init__(self) -> None:
         self.text = self.language = self.opened_in = ""
+        self.followed: list[str] = []
         self.answer_s = 0.1
         self.sink: SpeechToTextSink | None = None
         self.pushed = 0
@@ -49,6 +51,9 @@ class ScriptedRecogniser:
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         self.sink, self.opened_in = sink, language
         return self
+
+    def set_language(self, language: str) -> None:
+        self.followed.append(language)
 
     def push(self, ulaw: bytes) -> None:
         self.pushed += len(ulaw)

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from media.call.phrases import phrases_in
 from media.providers.openai_wire import make_messages
 from media.providers.ports import ProviderError
@@ -56,6 +58,7 @@ def test_the_way_back_is_the_same_and_the_model_reads_nothing_twice() -> None:
         await speak(scripted, "en", BOOK)
         assert [language for language, _ in scripted.voice.spoken] == ["en", "es-MX", "es-MX", "en"]
         assert [one.language for one in scripted.events_of(LanguageSwitched)] == ["es-MX", "en"]
+        assert scripted.recogniser.followed == ["es-MX", "en"]
         assert notes_of(scripted) == [ENGLISH_NOTE, SPANISH_NOTE, "", ENGLISH_NOTE]
         requests = scripted.model.requests
         assert len({(request.system, request.call_note) for request in requests}) == 1
@@ -82,6 +85,26 @@ def test_a_short_text_changes_the_language_the_second_time() -> None:
         scripted = bilingual()
         await speak(scripted, "es", "buenas tardes", "para mañana")
         assert [language for language, _ in scripted.voice.spoken] == ["en", "es-MX"]
+
+    run_virtual(call())
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("And what is your address?", "calle de la princesa número quince"),
+        ("Could you spell your last name?", "hache e erre ene a ene"),
+        ("What is your phone number?", "seis uno dos tres cuatro cinco seis siete ocho"),
+    ],
+)
+def test_what_was_asked_for_as_a_name_or_a_dictation_is_no_change_by_itself(question: str, answer: str) -> None:
+    async def call() -> None:
+        scripted = bilingual(answers=[question, "Thank you.", "Claro."])
+        await speak(scripted, "en", BOOK)
+        await speak(scripted, "es", answer)
+        assert not scripted.events_of(LanguageSwitched)
+        await speak(scripted, "es", RESERVE)
+        assert [language for language, _ in scripted.voice.spoken] == ["en", "en", "es-MX"]
 
     run_virtual(call())
 
@@ -165,8 +188,8 @@ def test_an_opt_out_is_understood_before_the_call_has_followed() -> None:
     async def call() -> None:
         scripted = bilingual(greeting="Hello.")
         await scripted.listen_until_quiet()
-        await speak(scripted, "es", "No me llame más.")
-        assert len(scripted.events_of(CallerOptedOut)) == 1
+        await speak(scripted, "es", "No llame más.")
+        assert len(scripted.events_of(CallerOptedOut)) == 1 and not scripted.events_of(LanguageSwitched)
 
     run_virtual(call())
 

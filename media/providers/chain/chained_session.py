@@ -17,7 +17,7 @@ from media.providers.chain.recogniser_session import (
 )
 from media.providers.chain.replay_buffer import ReplayBuffer, replay_into
 from media.providers.chain.text_request import TextRequest
-from media.providers.chain.turn_signals import TurnSignals, join_texts
+from media.providers.chain.turn_signals import TurnSignals, join_result
 from media.providers.chain.unheard_speech import UnheardSpeech
 from media.providers.ports import (
     ProviderError,
@@ -48,9 +48,7 @@ class ChainedSession:
     ) -> None:
         self._candidates, self._multilingual = candidates, multilingual
         self._opener = SessionOpener(language, deadlines, self.handle)
-        self._sink = sink
-        self._deadlines = deadlines
-        self._meters = meters
+        self._sink, self._deadlines, self._meters = sink, deadlines, meters
         self._buffer = ReplayBuffer()
         self._in_use = RecogniserInUse(meters, self._buffer)
         self._attempts: Attempts[SpeechToText] | None = None
@@ -97,6 +95,8 @@ class ChainedSession:
         self._opener.language = language
         if self._attempts is not None and self._attempts.index not in self._multilingual:
             self._switch(None)
+        elif self._check is not None and self._check.attempts.index not in self._multilingual:
+            self._check.reopen()
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)
@@ -164,8 +164,8 @@ class ChainedSession:
     def _take_text(self, event: RecognisedText) -> None:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
-        text = join_texts(self._earlier_text, event.text)
-        found = RecognisedText(text, event.final, event.token, event.words, event.language)
+        found = join_result(self._earlier_text, event)
+        text = found.text
         is_new = bool(text.strip()) and text != self._final_text
         if is_new:
             self._unheard.understood()

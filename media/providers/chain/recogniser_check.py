@@ -93,6 +93,12 @@ class RecogniserCheck:
         self._stop()
         self.attempts.release()
 
+    def reopen(self) -> None:
+        """Opens its recogniser anew, in the language that the call is in now, and asks it again."""
+        self._stop()
+        self.answer = None
+        self._task = self._start()
+
     def move_on(self, error: ProviderError) -> bool:
         """Goes on with the recogniser after this one, which has failed; False when there is none."""
         if not self.attempts.has_other:

@@ -2,12 +2,22 @@
 
 from dataclasses import replace
 
-from media.providers.ports import NO_TURN_SIGNAL, SpeechToTextSink, TurnSignal
+from media.providers.ports import NO_TURN_SIGNAL, RecognisedText, SpeechToTextSink, TurnSignal
 
 
 def join_texts(earlier: str, text: str) -> str:
     """A turn's text, with that of recognisers which have failed since."""
     return f"{earlier} {text}".strip() if earlier else text
+
+
+def join_result(earlier: str, result: RecognisedText) -> RecognisedText:
+    """A result with the turn's text of recognisers that have failed since. Its language holds for the turn only if it
+    is that of most of it."""
+    if not earlier:
+        return result
+    text = join_texts(earlier, result.text)
+    is_most = 2 * len(result.text) > len(text)
+    return replace(result, text=text, language=result.language if is_most else "")
 
 
 class TurnSignals:

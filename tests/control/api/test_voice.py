@@ -133,6 +133,17 @@ async def test_voices_of_a_further_language_get_their_key_and_unfit_ones_are_ref
         assert saved.status == 200, saved.body
         voice = (await tenant.plan()).languages[0].tts[0]
         assert (voice.options["model"], voice.options["api_key"]) == ("aura-2-celeste-es", "platform-key")
+        polish = {"language": "pl", "voices": {"soniox": {"voice_id": "Maya"}}}
+        saved = await tenant.user.put(agent, {"config": {"speech": speech, "additional_languages": [polish]}})
+        assert saved.status == 200, saved.body
+        await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider = 'soniox'")
+        renamed = await tenant.user.put(agent, {"config": {"greeting": "Hello there."}})
+        assert renamed.status == 200, (
+            renamed.body,
+            "an edit of something else is not refused for what the agent had already",
+        )
+        again = await tenant.user.put(agent, {"config": {"language": "fr"}})
+        assert (again.status, again.code) == (422, "language_unsupported")
     finally:
         await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider IN ('soniox', 'deepgram')")
 

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from media.call.call_language import CallLanguage, base_language, plan_language
+from media.call.call_language import CallLanguage, plan_language
+from media.call.language_codes import base_language
 from media.call.phrases import phrases_in
 from shared.events import CallUsage
 from shared.plan import AgentPlan, CallPlan, LanguagePlan, ProviderPlan, ResumePoint
@@ -29,7 +30,9 @@ def test_the_language_is_the_agents_own_whatever_the_recogniser_calls_it(told: s
     assert language.phrases == phrases_in("es")
 
 
-@pytest.mark.parametrize(("tag", "told"), [("nb", "no"), ("no", "nb"), ("fil", "tl"), ("zh-Hant", "cmn")])
+@pytest.mark.parametrize(
+    ("tag", "told"), [("nb", "no"), ("no", "nb"), ("fil", "tl"), ("zh-Hant", "cmn"), ("cs", "ces"), ("el", "gre")]
+)
 def test_codes_of_the_same_language_are_one(tag: str, told: str) -> None:
     language = spoken("en", tag)
     hear(language, 0, told, "jeg vil gjerne bestille et bord")

@@ -6,7 +6,8 @@ from media.turn.dictation import Progress
 from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import GOES_ON, IS_DONE, CallerPace, EvidenceCollector, TurnEvidence
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
-from tests.media.turn.floor_harness import ScriptedJudge
+from media.turn.floor import Floor
+from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
 
 REPLY, YES_NO, MESSAGE = ExpectedReply.REPLY, ExpectedReply.YES_NO, ExpectedReply.MESSAGE
 
@@ -55,6 +56,15 @@ def test_other_languages_have_no_english_rules_and_only_a_judge_that_knows_them(
     judge = ScriptedJudge(default=0.4, languages=("de",))
     assert collector(judge, "de-AT").collect("ich bin in", REPLY).text == 0.4
     assert judge.asked == [("ich bin in", "de", REPLY)]
+
+
+def test_words_are_judged_as_of_the_language_that_the_call_has_gone_over_to() -> None:
+    judge = ScriptedJudge(languages=("en", "de"))
+    call = FloorHarness(Floor(TurnRules(language="en"), judge=judge))
+    for language in ("en", "de-AT", "tr"):
+        call.floor.set_language(language)
+        call.speech(1_000).silence(300).text("a table").silence(3_000).agent().agent_done()
+    assert {language for _, language, _ in judge.asked} == {"en", "de"}, "no judge knows the third"
 
 
 def test_a_message_that_is_over_is_judged_like_a_reply() -> None:

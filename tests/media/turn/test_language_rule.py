@@ -50,11 +50,28 @@ def run(turns: list[tuple[str, str]], begins: str = "en") -> LanguageState:
         ("ฉันต้องการจองโต๊ะ", 8),
         ("मुझे एक मेज़ चाहिए", 4),
         ("bitte Frau Anna-Lena Smith", 1),
+        ("½ hora más tarde", 3),
+        ("salón ② por favor", 3),
+        ("gracias. \u2013 Quisiera reservar", 3),
+        ("gracias, Quisiera reservar", 2),
         ("", 0),
     ],
 )
 def test_words_tell_a_language_that_are_no_names_nods_or_figures(text: str, count: int) -> None:
     assert count_telling_words(text) == count
+
+
+@given(st.text())
+def test_no_text_of_a_recogniser_is_too_strange_to_be_counted(text: str) -> None:
+    assert 0 <= count_telling_words(text) <= max(1, len(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 200_000, "." * 200_000 + " no", ". ! " * 50_000 + "no", "\u00bf" * 200_000 + "no"]
+)
+def test_texts_of_any_length_are_read_once(text: str) -> None:
+    """A recogniser is a workspace's own at times, and others' calls run beside: in square time this never ends."""
+    assert count_telling_words(text) <= 1
 
 
 def test_a_sentence_changes_the_language_at_once() -> None:

@@ -52,12 +52,12 @@ _LARGE: Final = frozenset(("thousand", "million", "billion", "trillion"))
 _SUFFIXES: Final = {"k": "thousand", "m": "million"}
 # Numbers of this many digits or more (orders, accounts, postal codes) are read digit by digit, in groups of three.
 _LONG_NUMBER: Final = 5
-# A number after one of these words is an identifier, not an amount.
-# So are the figures after these, as of a card or a telephone; after "ends in" a year is one.
+# Figures after these are read one by one, as of a card or a telephone; after "ends in" a year is one.
 _LAST_FIGURES: Final = frozenset(
     (("ending", "in"), ("ending", "with"), ("ends", "in"), ("ends", "with"), ("last", "four"), ("digits", "are"))
 )
 _YEARS: Final = re.compile(r"(?:19|20)\d\d")
+# A number after one of these words is an identifier, not an amount.
 _IDENTIFIER_WORDS: Final = word_list("code ext extension pin suite room apartment apt unit zip flight")
 
 

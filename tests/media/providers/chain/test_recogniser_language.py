@@ -3,25 +3,33 @@
 import asyncio
 from collections.abc import Callable, Container, Coroutine
 
+from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.chained_session import ChainedSession
 from media.providers.chain.stt import SpeechToTextChain
+from media.providers.health import HealthBoard, HealthKey
 from media.providers.ports import ProviderError, RecognisedText, SpeechToTextEvent, SpeechToTextFailed
+from media.providers.wait_history import UsualWait
 from shared.events import ProviderFailed
 from tests.media.providers.chain.test_stt import run_ready_tasks
 from tests.media.providers.fakes import FakeSpeechToText, texts
-from tests.media.providers.virtual import run
+from tests.media.providers.virtual import now, run
 
+SEED, LATE_S = UsualWait(0.2, 0.5), 0.6
 BROKEN = SpeechToTextFailed(ProviderError("a", "socket closed"))
 Test = Callable[[ChainedSession, list[SpeechToTextEvent]], Coroutine[None, None, None]]
 
 
-def with_session(test: Test, *providers: FakeSpeechToText, multilingual: Container[int] = ()) -> list[ProviderFailed]:
-    """Runs a test against an open session, closes it, and returns what failed."""
+def with_session(
+    test: Test, *providers: FakeSpeechToText, multilingual: Container[int] = (), seed: UsualWait | None = None
+) -> list[ProviderFailed]:
+    """Runs a test against an open session, closes it, and returns what failed. seed: how long each usually takes."""
     failed: list[ProviderFailed] = []
 
     async def main() -> None:
         events: list[SpeechToTextEvent] = []
-        chain = SpeechToTextChain(providers, failed.append, multilingual=multilingual)
+        board, keys = HealthBoard(now), [HealthKey("stt", one.name) for one in providers]
+        health = ChainHealth(board, keys, seeds=[seed] * len(keys))
+        chain = SpeechToTextChain(providers, failed.append, multilingual=multilingual, health=health)
         session = await chain.open("en", events.append)
         assert isinstance(session, ChainedSession)
         await test(session, events)
@@ -95,3 +103,44 @@ def test_one_that_does_not_know_the_language_is_replaced_by_the_next() -> None:
     (failure,) = with_session(test, a, b)
     assert (failure.provider, failure.next, failure.cause) == ("a", "b", "refused")
     assert b.languages == ["es"]
+
+
+def test_the_language_of_a_few_last_words_is_not_that_of_a_turn_which_another_one_heard() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.started()
+        session.push(b"most of it")
+        session.finalise(1)
+        a.sessions[0].sink(RecognisedText("i would like to book a table", True, 1, language="en"))
+        session.push(b"thanks")
+        a.sessions[0].sink(BROKEN)
+        await run_ready_tasks()
+        session.finalise(2)
+        b.sessions[0].sink(RecognisedText("gracias", True, 2, language="es"))
+        session.finalise(3)
+        b.sessions[0].sink(RecognisedText("quisiera reservar una mesa para dos", True, 3, language="es"))
+        answers = [one for one in events if isinstance(one, RecognisedText)]
+        assert [one.language for one in answers] == ["en", "", "es"]
+        assert answers[1].text == "i would like to book a table gracias"
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    with_session(test, a, b, multilingual={0, 1})
+
+
+def test_a_check_by_a_recogniser_of_one_language_goes_on_in_the_new_one() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.started()
+        session.push(b"speech")
+        session.finalise(1)
+        await asyncio.sleep(LATE_S)
+        assert b.languages == ["en"], "the first one is late, and checked"
+        session.next_turn()
+        session.set_language("es")
+        await run_ready_tasks()
+        assert a.languages == ["en"] and b.languages == ["en", "es"]
+        assert b.sessions[0].closed and b.sessions[1].audio == b"speech"
+        session.push(b"more")
+        b.sessions[1].sink(RecognisedText("hola", True, 1, language="es"))
+        assert b.sessions[1].audio == b"speechmore" and texts(events) == ["hola"]
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    with_session(test, a, b, multilingual={0}, seed=SEED)

@@ -19,11 +19,12 @@ from shared.events import (
     CallResumed,
     CallStarted,
     Event,
+    LanguageSwitched,
     RecordingReady,
     ToolRan,
     ToolStarted,
 )
-from shared.plan import CallPlan, ConsentPlan, LimitsPlan, ResumePoint
+from shared.plan import CallPlan, ConsentPlan, LanguagePlan, LimitsPlan, ResumePoint
 from shared.storage import Storage
 from tests.media.server.phone import Phone
 from tests.platform.bus_node import BusNode, wait_until
@@ -41,6 +42,7 @@ def next_leg(plan: CallPlan, checkpoint: Checkpoint) -> CallPlan:
         lost_ms=checkpoint.at_ms,
         announced=checkpoint.announced,
         recording_refused=checkpoint.recording_refused,
+        language=checkpoint.language,
     )
     agent = msgspec.structs.replace(plan.agent, greeting=APOLOGY)
     return msgspec.structs.replace(plan, agent=agent, leg=plan.leg + 1, resume=resume)
@@ -135,6 +137,35 @@ async def test_recording_is_announced_once_and_begins_at_the_announcements_end(
         first_ms = float(np.argmax(samples.max(axis=1) > 0.001)) / 8
         assert round(first_ms) >= heard.at_ms  # of whole ms
         assert samples[:, 0].max() > 0.01, "the caller is heard in it"
+
+
+async def test_a_resumed_call_goes_on_in_the_language_that_the_checkpoint_has(
+    bus_node: BusNode, plan: CallPlan
+) -> None:
+    """The stream is lost before anything else is said in it."""
+    agent, languages = msgspec.structs.replace(plan.agent, greeting=""), (LanguagePlan("es-MX"),)
+    bilingual = msgspec.structs.replace(plan, agent=agent, languages=languages)
+    phone = await bus_node.dial(bilingual)
+    await bus_node.wait_for_event(CallStarted)
+    (connection,) = bus_node.worker.connections
+    assert connection.call is not None and connection.call.language.tag == plan.agent.language
+    connection.call.language.heard(0, "es")
+    connection.call.language.take_turn(0, "quisiera reservar una mesa", is_dictated=False)
+    connection.call.record_event(LanguageSwitched(1, "es-MX", plan.agent.language, 5))
+
+    async def find_checkpoint() -> Checkpoint | None:
+        found = await bus_node.checkpoint(plan.call_id)
+        return found if found is not None and found.language else None
+
+    async with asyncio.timeout(5):  # as below
+        checkpoint = cast(Checkpoint, await wait_until(find_checkpoint))
+    abort_socket(phone)
+    await bus_node.wait_for_event(CallEnded)
+    again = await bus_node.dial(next_leg(bilingual, checkpoint), "MZagain")
+    await bus_node.wait_for_event(CallResumed)
+    (connection,) = bus_node.worker.connections
+    assert connection.call is not None and connection.call.language.tag == checkpoint.language == "es-MX"
+    await again.hang_up()
 
 
 @pytest.mark.parametrize(
