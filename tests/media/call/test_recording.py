@@ -310,6 +310,27 @@ def test_removed_folder_costs_what_was_recorded_and_the_rest_is_kept_in_a_new_fi
     assert left == quiet(3_000) + sound(0x14, 1_000) + sound(0x15, 1_000)
 
 
+def test_folder_that_cannot_be_looked_into_for_a_while_costs_nothing(tmp_path: Path) -> None:
+    """Nobody has removed the file, so no new one is written over it."""
+    folder, away = tmp_path / "recordings", tmp_path / "away"
+    recorder = RecordingWriter(folder / "a.wav", ImmediateExecutor())
+
+    def record(second: int) -> None:
+        recorder.add_caller(sound(0x10 + second, 1_000), second * 1_000)
+        recorder.flush(second * 1_000 + SETTLE_MS)
+
+    record(1)
+    folder.rename(away)
+    folder.symlink_to(folder)  # ELOOP
+    record(2)
+    folder.unlink()
+    away.rename(folder)
+    record(3)
+    assert asyncio.run(recorder.close()) == 3_000 and recorder.lost_ms == 0
+    left, _ = channels((read_wav(recorder.path.read_bytes()).samples * 32_768).astype("<i2").tobytes())
+    assert left == sound(0x11, 1_000) + sound(0x12, 1_000) + sound(0x13, 1_000)
+
+
 def test_file_that_is_removed_at_last_is_lost_and_says_so(tmp_path: Path) -> None:
     recorder = RecordingWriter(tmp_path / "a.wav", ImmediateExecutor())
     recorder.add_caller(sound(0x10, 1_000), 1_000)
