@@ -75,6 +75,18 @@ def test_inserted_silence_is_removed_when_the_audio_was_only_late() -> None:
     assert len(left) / BYTES_PER_MS == pytest.approx(1_025, abs=5)
 
 
+def test_silence_stays_once_a_second_of_audio_has_come_in_its_time() -> None:
+    """The carrier left a gap; what is late after that was said later."""
+    mix = StereoMix()
+    mix.add_caller(sound(0x10, 1_000), 1_000)
+    for number in range(76):
+        mix.add_caller(sound(0x11, 20), 4_020 + 20 * number)
+    assert mix.settled_ms(6_020) == mix.caller_ms == 5_520
+    mix.add_caller(sound(0x12, 1_000), 5_600)
+    left = channels(mix.take(mix.end_ms))[0]
+    assert left == sound(0x10, 1_000) + quiet(3_000) + sound(0x11, 1_520) + sound(0x12, 1_000)
+
+
 def test_silence_that_was_already_taken_is_not_removed() -> None:
     mix = StereoMix()
     mix.add_caller(sound(0x10, 20), 20)
