@@ -22,6 +22,7 @@ from control.db.jobs import JobFailed, JobHandler, JobQueueUnavailable, JobRetri
 from control.db.partitions import PartitionState
 from control.db.pool import Connection, Pool
 from control.http.metrics import CONTENT_TYPE
+from control.http.server import ListenOptions, listening
 from control.keys.metrics import BusMetrics
 from shared.http_protocol import name_server
 from shared.logs import error_fields
@@ -295,13 +296,8 @@ async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncI
     app.on_response_prepare.append(name_server)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+    async with listening(app, ListenOptions(host, port, drain_s=1.0)) as listened:
+        yield listened
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

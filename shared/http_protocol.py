@@ -24,6 +24,18 @@ class PlainRequestHandler(web.RequestHandler):
     ) -> web.StreamResponse:
         """As aiohttp's, which logs the error. Raises ConnectionError when an answer was begun."""
         super().handle_error(request, status, exc, message)
+        return self._refuse(status)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """As aiohttp's, which refuses an `Expect` that it does not know past all middleware, too, and quotes it."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            log.warning("http.expectation_refused")
+            resp = self._refuse(resp.status)
+        return await super().finish_response(request, resp, start_time)
+
+    def _refuse(self, status: int) -> web.Response:
         response = self.make_error(status)
         response.headers["Server"] = SERVER_NAME
         response.headers["X-Content-Type-Options"] = "nosniff"

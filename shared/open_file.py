@@ -14,8 +14,11 @@ class OpenFile(Protocol):
 
 def is_in_place(file: OpenFile, path: Path) -> bool:
     """Whether the path still names this open file. One that somebody removed, with its folder perhaps, takes what is
-    written without an error, and nobody can ever read it."""
+    written without an error, and nobody can ever read it. Where the system cannot tell (EIO, a share that is away) it
+    counts as in place: a new file would overwrite what is in it."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True

@@ -49,8 +49,9 @@ class ApiRequestHandler(PlainRequestHandler):
 
     def make_error(self, status: int) -> web.Response:
         """As the middleware's, with a request id of its own, which no log line has."""
-        text = "This is not a request by HTTP/1.1." if status < 500 else "Something went wrong on our side."
-        problem = Malformed(text, code="malformed_http") if status < 500 else Problem(text)
+        text = "This expectation is unknown." if status == 417 else "This is not a request by HTTP/1.1."
+        internal = Problem("Something went wrong on our side.")
+        problem = Malformed(text, code="malformed_http") if status < 500 else internal
         response = problem_response(problem, new_id())
         response.set_status(status)
         return response

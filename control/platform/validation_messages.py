@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, Literal
 
+from shared.ipa import SIGNS
+
 FieldCode = Literal[
     "missing",  # a required field is absent
     "unknown_field",  # there is no field of this name
@@ -118,6 +120,7 @@ PATTERNS: Final[Mapping[str, str]] = {
     r"^[a-z][a-z0-9_]{0,63}$": _NAME.format(64, " and _"),
     r"^(/([^/~]|~[01])*)*$": "must be a JSON pointer (RFC 6901), such as /items/0/id, or empty",
     r"^(/[^\s?#]*)?$": "must be a path that begins with /, without a query, or empty",
+    f"^[{SIGNS}]*$": "must be in the letters and signs of the International Phonetic Alphabet, such as bɛʁn",
     r"^\S+$": "must not hold spaces",
     r"^[\x20-\x7E]*$": "must be printable ASCII",
     r"^[A-Za-z0-9-]{1,64}$": "must be the name of a header, of at most 64 letters, digits and -",

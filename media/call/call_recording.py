@@ -16,6 +16,9 @@ FLUSH_MS: Final = 1_000.0
 # The call's ticks come every 240 ms. After a longer time without one the event loop was held up, and audio may wait to
 # be read: nothing is settled before it was.
 HELD_UP_MS: Final = 400.0
+# So many late ticks in a row are no such stall, but a machine with too much to do: waiting on would keep the recording
+# in memory for as long.
+MOST_HELD_UP: Final = 8
 # After a pause the recording stays silent for so long: the tone of the last key may sound on while its digit is already
 # reported, and its audio comes after it.
 PAUSE_TAIL_MS: Final = 1_000.0
@@ -49,6 +52,7 @@ class CallRecording:
         self._writer, self._archive, self._emitter = writer, archive, emitter
         self._playback, self._leg = playback, leg
         self._flushed_at = self._ticked_at = now
+        self._held_up = 0  # late ticks in a row
         self._since = math.inf
         self._pauses: list[_Pause] = []
         self._storing: asyncio.Task[None] | None = None
@@ -98,9 +102,9 @@ class CallRecording:
 
     def tick(self, now: float) -> None:
         """Flushes once a second; called a few times a second."""
-        was_held_up = now - self._ticked_at > HELD_UP_MS
+        self._held_up = self._held_up + 1 if now - self._ticked_at > HELD_UP_MS else 0
         self._ticked_at = now
-        if was_held_up:
+        if 0 < self._held_up < MOST_HELD_UP:
             return
         if now >= self._since and now - self._flushed_at >= FLUSH_MS:
             self._flushed_at = now

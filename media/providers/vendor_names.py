@@ -48,6 +48,7 @@ class VendorNames:
     def __init__(self, names: NameResolver | None = None) -> None:
         self._names = names or NameResolver()
         self._known: dict[str, _Known] = {}
+        self._running: dict[str, asyncio.Task[list[AddressInfo]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddressInfo]:
         """As getaddrinfo; the ports of remembered addresses are those of the first look-up. Raises OSError."""
@@ -59,14 +60,12 @@ class VendorNames:
             known = None
         try:
             async with asyncio.timeout(None if known is None else PATIENCE_S):
-                found = await self._names.resolve(host, port)
+                return await asyncio.shield(self._look_up(host, port))
         except (OSError, TimeoutError) as error:
             if known is None or _is_answer(error):
                 raise error if isinstance(error, socket.gaierror) else NameServersAway(str(error)) from None
             log.warning("vendor.address_stale", host=host, age_s=round(now - known.at_s), fault=type(error).__name__)
             return known.found
-        self._remember(host, _Known(found, now))
-        return found
 
     async def connect(self, host: str, port: int) -> socket.socket:
         """A connected socket; the addresses are tried in their order. Raises OSError."""
@@ -77,6 +76,29 @@ class VendorNames:
             except OSError as error:
                 failure = error
         raise failure
+
+    def _look_up(self, host: str, port: int) -> "asyncio.Task[list[AddressInfo]]":
+        """The host's running look-up, or a new one. What it finds is remembered, also once nobody waits any more."""
+        running = self._running.get(host)
+        if running is None:
+            running = self._running[host] = asyncio.create_task(self._learn(host, port))
+            running.add_done_callback(lambda done: self._end(host, done))
+        return running
+
+    async def _learn(self, host: str, port: int) -> list[AddressInfo]:
+        try:
+            found = await self._names.resolve(host, port)
+        except OSError as error:
+            if _is_answer(error):
+                self._known.pop(host, None)
+            raise
+        self._remember(host, _Known(found, asyncio.get_running_loop().time()))
+        return found
+
+    def _end(self, host: str, done: "asyncio.Task[list[AddressInfo]]") -> None:
+        del self._running[host]
+        if not done.cancelled():
+            done.exception()  # whoever waited has raised it
 
     def _remember(self, host: str, known: _Known) -> None:
         if host not in self._known and len(self._known) >= MOST_HOSTS:

@@ -1,5 +1,6 @@
 """Health of the worker names duties that are late, whatever its wall clock says."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -40,3 +41,15 @@ async def test_health_names_an_overdue_duty(pool: Pool, fresh_database_url: str)
             assert (response.status, await response.json()) == (503, {"status": "late", "late": ["d"]})
         async with client.get(f"http://127.0.0.1:{port}/metrics") as response:
             assert "vocalized_worker_duty_last" in await response.text()
+
+
+async def test_answers_to_broken_http_tell_nothing_about_the_server(pool: Pool, fresh_database_url: str) -> None:
+    worker = make_worker(pool, fresh_database_url, Duty("d", 10, CountingDuty(), 1))
+    async with serve_status(worker, "127.0.0.1", 0) as port:
+        for head in (b"G\x01T /healthz HTTP/1.1\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: token\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head)
+            answer = await reader.read()
+            assert b"Server: Vocalized" in answer and b"aiohttp" not in answer and b"token" not in answer
+            writer.close()
+            await writer.wait_closed()

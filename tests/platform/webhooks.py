@@ -338,11 +338,11 @@ async def _create_agents(pool: Pool, services: Services) -> tuple[UUID, UUID, Ma
     now, numbers, agent_ids = datetime.now(UTC), dict[str, str](), dict[str, UUID]()
     async with pool.transaction() as db:
         await seed_catalogue(db)
+        await db.execute("UPDATE tiers SET max_agents = 10")
         email = f"owner{next(_numbers)}@example.com"
         user = await services.accounts.create_user(db, email, "Ann", PASSWORD, True, now)
         actor = Actor("user", user.id, user.email)
         workspace = await services.workspaces.create(db, actor, user.id, NewWorkspace("Acme", None, "UTC"), now)
-        await db.execute("UPDATE tiers SET max_agents = 10")
         for carrier in ("twilio", "telnyx"):
             number_id, numbers[carrier] = UUID(new_id()), f"+1415{next(_numbers)}"
             await db.execute(

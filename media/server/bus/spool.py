@@ -98,9 +98,13 @@ class NodeFolder:
 
 
 def _new_lock(folder: Path) -> int:
-    """Raises OSError."""
+    """Raises OSError, also where another process has just locked it."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

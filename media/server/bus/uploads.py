@@ -48,8 +48,8 @@ class RecordingUploads:
         await asyncio.wait({task}, timeout=WAIT_S)
 
     async def upload(self, path: Path, on_stored: Callable[[str], None]) -> None:
-        """Stores a recording, reports its key, and removes the file once the event is durable. Raises
-        StorageUnavailable, OSError."""
+        """Stores a recording, reports its key, and removes the file, as far as the disk lets it, once the event is
+        durable. Raises StorageUnavailable, and OSError for a file that cannot be read."""
         if self._storage is None:
             await run_on_disk(self._disk, _move, path, self._local_folder)
             return
@@ -58,7 +58,10 @@ class RecordingUploads:
         on_stored(key)
         self._metrics.recordings.labels("stored").inc()
         await self._publisher.wait_durable()
-        await run_on_disk(self._disk, _remove, path)
+        try:
+            await run_on_disk(self._disk, _remove, path)
+        except OSError as error:  # it is stored all the same
+            log.warning("recording.not_removed", recording=path.stem, error=error.strerror)
 
     async def close(self, within_s: float) -> None:
         """Waits at most `within_s` for running uploads; the next process finds the rest."""

@@ -105,6 +105,20 @@ async def test_dead_node_is_not_waited_for(platform: CallPlatform) -> None:
         assert await platform.media_assignment.wait_for_outcome(CALL, "gone", 60.0) is None
 
 
+async def test_stream_whose_outcome_was_stored_just_before_its_node_was_gone_is_not_lost(
+    platform: CallPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await platform.media_assignment.is_lost(CALL, "gone", 0)
+    is_alive = NodeRegistry.is_alive
+
+    async def end_first(nodes: NodeRegistry, node_id: str) -> bool:
+        await Checkpoints(platform.redis, SEALER).put_outcome(str(CALL), StreamOutcome(0))
+        return await is_alive(nodes, node_id)
+
+    monkeypatch.setattr(NodeRegistry, "is_alive", end_first)
+    assert not await platform.media_assignment.is_lost(CALL, "gone", 0)
+
+
 @pytest.mark.parametrize("source", ["live", "checkpoint"])
 async def test_outcome_is_awaited_from_the_node_that_has_the_call(platform: CallPlatform, source: str) -> None:
     """Several nodes share an address: the assigned one is gone, another one has the call and its outcome."""

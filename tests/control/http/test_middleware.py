@@ -170,15 +170,25 @@ async def test_requests_are_counted_by_route_method_and_status_class(api: Api) -
     assert workspace_id not in text
 
 
-async def test_malformed_http_is_400_and_its_text_neither_logged_nor_answered(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nAuthoriz\x00ation: token-4711\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: token-4711\r\n\r\n", b"417"),
+    ],
+)
+async def test_malformed_http_is_refused_and_its_text_neither_logged_nor_answered(
+    api: Api, head: bytes, status: bytes
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(api.url.rpartition(":")[2]))
     with structlog.testing.capture_logs() as lines:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nAuthoriz\x00ation: token-4711\r\n\r\n")
+        writer.write(head)
         response = await reader.read()
     writer.close()
     await writer.wait_closed()
     head, _, body = response.partition(b"\r\n\r\n")
-    assert response.startswith(b"HTTP/1.0 400") or response.startswith(b"HTTP/1.1 400")
+    assert response.split()[0] in (b"HTTP/1.0", b"HTTP/1.1") and response.split()[1] == status
     assert b"Server: Vocalized\r\n" in head and b"aiohttp" not in response
-    assert json.loads(body)["error"]["code"] == "malformed_http" and b"ation" not in body
+    assert json.loads(body)["error"]["code"] == "malformed_http"
+    assert b"token-4711" not in body and b"ation:" not in body
     assert lines and "token-4711" not in str(lines)

@@ -80,3 +80,14 @@ async def test_without_a_pause_nothing_is_silent(call: PausedCall) -> None:
     call.recording.resume(call.now)
     call.run_until(1_000)
     assert await call.silent_ms() == [[], []]
+
+
+async def test_recording_is_written_though_the_event_loop_is_late_all_the_time(call: PausedCall) -> None:
+    """A machine with too much to do: its calls' recordings must not stay in memory until they end."""
+    for half_second in range(1, 41):
+        call.now = half_second * 500
+        call.recording.add_caller(TONE * 25, call.now)
+        call.recording.tick(call.now)
+    written = read_wav(call.path.read_bytes()).seconds
+    assert written >= 18.0
+    await call.recording.close(call.now)

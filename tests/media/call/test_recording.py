@@ -75,6 +75,18 @@ def test_inserted_silence_is_removed_when_the_audio_was_only_late() -> None:
     assert len(left) / BYTES_PER_MS == pytest.approx(1_025, abs=5)
 
 
+def test_silence_stays_once_a_second_of_audio_has_come_in_its_time() -> None:
+    """The carrier left a gap; what is late after that was said later."""
+    mix = StereoMix()
+    mix.add_caller(sound(0x10, 1_000), 1_000)
+    for number in range(76):
+        mix.add_caller(sound(0x11, 20), 4_020 + 20 * number)
+    assert mix.settled_ms(6_020) == mix.caller_ms == 5_520
+    mix.add_caller(sound(0x12, 1_000), 5_600)
+    left = channels(mix.take(mix.end_ms))[0]
+    assert left == sound(0x10, 1_000) + quiet(3_000) + sound(0x11, 1_520) + sound(0x12, 1_000)
+
+
 def test_silence_that_was_already_taken_is_not_removed() -> None:
     mix = StereoMix()
     mix.add_caller(sound(0x10, 20), 20)
@@ -308,6 +320,27 @@ def test_removed_folder_costs_what_was_recorded_and_the_rest_is_kept_in_a_new_fi
     assert errors[-1] == "the file has vanished"
     left, _ = channels((read_wav(recorder.path.read_bytes()).samples * 32_768).astype("<i2").tobytes())
     assert left == quiet(3_000) + sound(0x14, 1_000) + sound(0x15, 1_000)
+
+
+def test_folder_that_cannot_be_looked_into_for_a_while_costs_nothing(tmp_path: Path) -> None:
+    """Nobody has removed the file, so no new one is written over it."""
+    folder, away = tmp_path / "recordings", tmp_path / "away"
+    recorder = RecordingWriter(folder / "a.wav", ImmediateExecutor())
+
+    def record(second: int) -> None:
+        recorder.add_caller(sound(0x10 + second, 1_000), second * 1_000)
+        recorder.flush(second * 1_000 + SETTLE_MS)
+
+    record(1)
+    folder.rename(away)
+    folder.symlink_to(folder)  # ELOOP
+    record(2)
+    folder.unlink()
+    away.rename(folder)
+    record(3)
+    assert asyncio.run(recorder.close()) == 3_000 and recorder.lost_ms == 0
+    left, _ = channels((read_wav(recorder.path.read_bytes()).samples * 32_768).astype("<i2").tobytes())
+    assert left == sound(0x11, 1_000) + sound(0x12, 1_000) + sound(0x13, 1_000)
 
 
 def test_file_that_is_removed_at_last_is_lost_and_says_so(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class NameServers(NameResolver):
         self.address = "192.0.2.1"
         self.error: OSError | None = None
         self.is_silent = False
+        self.delay_s = 0.0
         self.asked: list[str] = []
 
     async def resolve(self, name: str, port: int, owner: str = "") -> list[AddressInfo]:
@@ -37,6 +38,7 @@ class NameServers(NameResolver):
         if self.is_silent:
             await asyncio.sleep(3.0)
             raise TimeoutError
+        await asyncio.sleep(self.delay_s)
         if self.error is not None:
             raise self.error
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (self.address, port))]
@@ -79,6 +81,7 @@ def test_old_addresses_are_used_while_no_name_server_answers(is_silent: bool) ->
         assert [(entry["event"], entry["host"]) for entry in logs] == [("vendor.address_stale", "api.example.com")]
         with pytest.raises(NameServersAway if is_silent else socket.gaierror):
             await names.resolve("other.example.com", 443)
+        await asyncio.sleep(3.0)
         servers.is_silent, servers.error, servers.address = False, None, "192.0.2.3"
         assert address(await names.resolve("api.example.com", 443)) == "192.0.2.3"
         await asyncio.sleep(FRESH_S + STALE_S + 1)
@@ -87,6 +90,29 @@ def test_old_addresses_are_used_while_no_name_server_answers(is_silent: bool) ->
             await names.resolve("api.example.com", 443)
 
     run_virtual(scenario(), limit_s=10 * STALE_S)
+
+
+def test_a_slow_answer_is_learnt_though_nobody_waits_for_it() -> None:
+    """The first of two name servers is dead: every answer comes after a second."""
+
+    async def scenario() -> None:
+        servers = NameServers()
+        names = VendorNames(servers)
+        await names.resolve("api.example.com", 443)
+        await asyncio.sleep(FRESH_S)
+        servers.address, servers.delay_s = "192.0.2.2", 1.0
+        old = await asyncio.gather(*(names.resolve("api.example.com", 443) for _ in range(3)))
+        assert {address(found) for found in old} == {"192.0.2.1"} and len(servers.asked) == 2
+        await asyncio.sleep(1.0)
+        assert address(await names.resolve("api.example.com", 443)) == "192.0.2.2" and len(servers.asked) == 2
+        await asyncio.sleep(FRESH_S)
+        servers.error = UNKNOWN
+        assert address(await names.resolve("api.example.com", 443)) == "192.0.2.2"
+        await asyncio.sleep(1.0)
+        with pytest.raises(socket.gaierror):
+            await names.resolve("api.example.com", 443)
+
+    run_virtual(scenario())
 
 
 def test_a_name_that_is_gone_is_gone() -> None:

@@ -94,6 +94,13 @@ class Phone:
             await self.send({**message, "media": media})
             await asyncio.sleep(FRAME_INTERVAL_S)  # no burst after a stall
 
+    async def stop_reading(self) -> None:
+        """Leaves everything that comes from now on in the kernel's buffers."""
+        assert self._reader is not None
+        self._reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._reader
+
     async def pause(self, ms: int) -> None:
         """Sends silence."""
         await self.speak(SILENCE * (ms // 20))

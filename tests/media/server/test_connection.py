@@ -75,6 +75,22 @@ class TestShortReceive:
         ended = (await events_of(worker_setup))[-1]
         assert isinstance(ended, CallEnded) and ended.detail == "nothing received for 1 s"
 
+    async def test_nor_does_the_far_side_owe_anything_for_that_time(self, worker_setup: WorkerSetup) -> None:
+        """It could take nothing, because nothing was sent."""
+        phone = await worker_setup.dial()
+        await worker_setup.wait_for_calls(1)
+        (connection,) = worker_setup.worker.connections
+        await phone.stop_reading()
+        for _ in range(400):
+            connection._socket.send("x" * 50_000)
+        now = asyncio.get_running_loop().time()
+        connection.check_limits(now)
+        connection.check_limits(now + 60.0)
+        await phone.pause(100)
+        assert worker_setup.worker.call_count == 1
+        connection.check_limits(now + 62.0)
+        await worker_setup.wait_until_idle()
+
 
 class TestMarks:
     """An answer of ten seconds whose marks come back at once."""

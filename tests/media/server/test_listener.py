@@ -95,6 +95,7 @@ async def test_invalid_requests_are_refused_and_closed(worker_setup: WorkerSetup
         HTTP.replace(b"HTTP/1.1", b"HTTP/4711.x"),
         b"G\x01T /healthz HTTP/1.1\r\nHost: here\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nbad-header-4711\r\n\r\n",
+        HTTP.replace(b"here\r\n", b"here\r\nExpect: secret-4711\r\n"),
         UPGRADE.replace(KEY.encode(), b"secret-4711"),
         UPGRADE.replace(b"WebSocket", b"secret-4711"),
     ],

@@ -154,6 +154,8 @@ async def test_stall_is_measured_from_the_last_progress(connection: Connection) 
     assert connection.ours.unsent_bytes > 1_000_000
     connection.ours.stalled_for(11.0)
     assert connection.ours.stalled_for(14.0) == 3.0
+    connection.ours.forgive(2.5)
+    assert connection.ours.stalled_for(14.0) == 0.5, "our process stood still for the rest"
     received = 0
     while received < 1_000_000:
         received += len(await connection.read(100_000))

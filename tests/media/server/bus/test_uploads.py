@@ -3,13 +3,21 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from media.audio.wav import HEADER_BYTES, read_wav
+from media.server.bus.publisher import EventPublisher
+from media.server.bus.spool import EventFile
+from media.server.bus.uploads import RecordingUploads
+from media.server.metrics import Metrics
+from shared.bus.client import bus_client
+from shared.bus.events import EventStream
 from shared.events import CallEnded, RecordingIncomplete, RecordingReady
 from shared.plan import CallPlan
 from shared.storage import Storage
@@ -76,6 +84,28 @@ async def test_folder_that_vanishes_in_a_call_is_named_in_its_record(
 
 async def is_being_recorded(state: Path) -> bool:
     return any(path.stat().st_size > HEADER_BYTES for path in (state / "spool").glob("*/recordings/*/*.wav"))
+
+
+async def test_stored_recording_whose_file_cannot_be_removed_is_not_lost(tmp_path: Path) -> None:
+    path, lost = tmp_path / "spool" / WORKSPACE / "call-0.wav", list[str]()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"sound")
+    redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
+    with ThreadPoolExecutor(1) as disk, capture_logs() as logs:
+        publisher = EventPublisher(EventStream(redis), EventFile(tmp_path / "events.jsonl", 1_000), disk, Metrics())
+        uploads = RecordingUploads(Storage(f"file://{tmp_path}/objects"), tmp_path, publisher, disk, Metrics())
+        stored: list[str] = []
+
+        def on_stored(key: str) -> None:
+            stored.append(key)
+            shutil.rmtree(tmp_path / "spool")
+
+        await uploads.store(path, on_stored, lambda: lost.append("lost"))
+        await uploads.close(WAIT_LIMIT_S)
+    await redis.aclose()
+    assert stored == [f"recordings/{WORKSPACE}/call-0.wav"] and lost == []
+    assert (tmp_path / "objects" / stored[0]).read_bytes() == b"sound"
+    assert [entry["event"] for entry in logs] == ["recording.not_removed"]
 
 
 class TestNoStorage:
