@@ -199,6 +199,22 @@ def api(
 
 
 @app.command()
+def api_compare(
+    base: Annotated[Path, typer.Option(help="Checkout of the commit to compare with.")],
+    seconds: Annotated[float, typer.Option(help="Measured seconds of each endpoint.")] = 6.0,
+    pairs: Annotated[int, typer.Option(min=2, max=30, help="Runs of each commit, in alternation.")] = 6,
+    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core of the generator, PostgreSQL and Valkey.")] = 0,
+) -> None:
+    """Measure this checkout's API against another's: CPU a request in alternating pairs."""
+    from benchmarks.api import run
+
+    os.sched_setaffinity(0, {load_core})
+    for line in run.compare(run.Cores(server_core, load_core), base.resolve(), seconds, pairs, console.print):
+        console.print(line)
+
+
+@app.command()
 def vendors_report(figures: Path, out: Folder = DOCS) -> None:
     """Write the section on vendors from the figures of an earlier run."""
     _conclude_vendors(msgspec.json.decode(figures.read_bytes(), type=VendorRun), out)

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -41,14 +41,20 @@ def compare(bench: Bench, base: Path, size: LoadSize, pairs: int) -> Iterator[st
     """
     ours = LoadSeries(OURS, (size.calls,), size.seconds)
     theirs = LoadSeries(replace(OURS, name="base", title=f"base {base.name}", folder=base), (size.calls,), size.seconds)
-    ratios = []
+    costs = []
     for pair in range(pairs):
         order = (ours, theirs) if pair % 2 == 0 else (theirs, ours)
         cost = {series.contender.name: _cpu_ms(bench, series, size.calls) for series in order}
-        ratios.append(cost["ours"] / cost["base"])
-        yield f"pair {pair + 1}: {cost['ours']:.3f} / {cost['base']:.3f} ms a call-second = {ratios[-1]:.3f}"
-    ratio = interval(ratios)
-    yield f"ratio {ratio.mean:.3f}, 95 % interval {ratio.low:.3f} to {ratio.high:.3f} ({pairs} pairs)"
+        costs.append(cost)
+        quotient = cost["ours"] / cost["base"]
+        yield f"pair {pair + 1}: {cost['ours']:.3f} / {cost['base']:.3f} ms a call-second = {quotient:.3f}"
+    yield paired(costs)
+
+
+def paired(costs: Sequence[Mapping[str, float]]) -> str:
+    """One line on pairs of costs, each of `ours` and of `base`."""
+    ratio = interval([cost["ours"] / cost["base"] for cost in costs])
+    return f"ratio {ratio.mean:.3f}, 95 % interval {ratio.low:.3f} to {ratio.high:.3f} ({len(costs)} pairs)"
 
 
 def interval(ratios: Sequence[float]) -> Ratio:

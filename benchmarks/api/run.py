@@ -1,7 +1,7 @@
 """One run: each endpoint on our API and on the peer, one after the other, with the same closed loop."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +11,10 @@ import uvloop
 
 from benchmarks.api import servers
 from benchmarks.api.client import ConnectionResult, Request, make_request, run_closed_loop
+from benchmarks.comparison import paired
 from benchmarks.meter import Meter
 from benchmarks.results import Spread, spread
+from benchmarks.server import ROOT
 
 CONNECTIONS = 16
 WARM_S = 2.0
@@ -61,6 +63,28 @@ def run(cores: Cores, seconds: float, say: Say, *, hash_cost: Mapping[str, str] 
         with servers.peer(services, cores.server, folder / "peer.log") as server:
             figures += _measure("FastAPI + SQLAlchemy", server, data, cores, seconds, say)
     return figures
+
+
+def compare(cores: Cores, base: Path, seconds: float, pairs: int, say: Say) -> Iterator[str]:
+    """Yields each endpoint's ratio of CPU a request, this checkout's API to another's, in alternating pairs."""
+    costs: dict[str, list[dict[str, float]]] = {}
+    for pair in range(pairs):
+        order = (("ours", ROOT), ("base", base)) if pair % 2 == 0 else (("base", base), ("ours", ROOT))
+        found = {name: _ours_alone(name, checkout, cores, seconds, say) for name, checkout in order}
+        for endpoint, cost in found["ours"].items():
+            costs.setdefault(endpoint, []).append({"ours": cost, "base": found["base"][endpoint]})
+    for endpoint, each in costs.items():
+        yield f"{endpoint}: {paired(each)}"
+
+
+def _ours_alone(name: str, checkout: Path, cores: Cores, seconds: float, say: Say) -> dict[str, float]:
+    with TemporaryDirectory(prefix="bench-") as folder:
+        state = Path(folder) / "state"
+        with servers.services(state, checkout) as services:
+            environment = servers.settings(services, CHEAP)
+            with servers.ours(environment, cores.server, Path(folder) / "ours.log", checkout) as server:
+                data = uvloop.run(servers.make_data(services, server.port))
+                return {one.endpoint: one.cpu_ms for one in _measure(name, server, data, cores, seconds, say)}
 
 
 def _measure(

@@ -40,6 +40,16 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A server's command, started in the folder of a checkout; port: where it is to listen."""
+
+    command: list[str]
+    environment: Mapping[str, str]
+    port: int
+    checkout: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """The data that the requests use."""
 
@@ -48,10 +58,10 @@ class Data:
 
 
 @contextmanager
-def services(state: Path) -> Iterator[Services]:
-    """Runs PostgreSQL and Valkey. Raises NotReady."""
+def services(state: Path, checkout: Path = ROOT) -> Iterator[Services]:
+    """Runs PostgreSQL and Valkey by a checkout's own command. Raises NotReady."""
     command = [sys.executable, "-m", "vocalized", "services", "--state", str(state), "--json", "--no-durable"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -79,12 +89,13 @@ def settings(services: Services, hash_cost: Mapping[str, str]) -> dict[str, str]
 
 
 @contextmanager
-def ours(environment: Mapping[str, str], core: int, log: Path) -> Iterator[Server]:
-    """Runs our API on one core, signed in to PostgreSQL as in production."""
-    _run([sys.executable, "-m", "control", "migrate"], environment)
+def ours(environment: Mapping[str, str], core: int, log: Path, checkout: Path = ROOT) -> Iterator[Server]:
+    """Runs the API of a checkout on one core, signed in to PostgreSQL as in production."""
+    _run([sys.executable, "-m", "control", "migrate"], environment, checkout)
     port, name = free_port(), "VOCALIZED_DATABASE_URL"
     environment = {**environment, name: environment[name].replace("//owner@", "//vocalized_api@", 1)}
-    with _pinned([sys.executable, "-m", "control", "api", "--port", str(port)], environment, core, port, log) as server:
+    program = Program([sys.executable, "-m", "control", "api", "--port", str(port)], environment, port, checkout)
+    with _pinned(program, core, log) as server:
         yield server
 
 
@@ -94,7 +105,7 @@ def peer(services: Services, core: int, log: Path) -> Iterator[Server]:
     port = free_port()
     url = services.database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
     command = [sys.executable, "-m", "benchmarks.api.peer", "--port", str(port), "--database", url]
-    with _pinned(command, os.environ, core, port, log) as server:
+    with _pinned(Program(command, os.environ, port, ROOT), core, log) as server:
         yield server
 
 
@@ -146,22 +157,24 @@ def call(port: int, method: str, path: str, body: Mapping[str, Any] | None, toke
 
 
 @contextmanager
-def _pinned(command: list[str], environment: Mapping[str, str], core: int, port: int, log: Path) -> Iterator[Server]:
+def _pinned(program: Program, core: int, log: Path) -> Iterator[Server]:
     own = os.sched_getaffinity(0)
     with log.open("wb") as output:
         os.sched_setaffinity(0, {core})  # a child inherits it
         try:
-            process = subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=output, stderr=output)
+            process = subprocess.Popen(
+                program.command, cwd=program.checkout, env=dict(program.environment), stdout=output, stderr=output
+            )
         finally:
             os.sched_setaffinity(0, own)
         try:
-            wait_healthy(process, port, log)
-            yield Server(process.pid, port)
+            wait_healthy(process, program.port, log)
+            yield Server(process.pid, program.port)
         finally:
             stop(process)
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, env=dict(environment), capture_output=True, text=True)
+def _run(command: list[str], environment: Mapping[str, str], checkout: Path) -> None:
+    done = subprocess.run(command, cwd=checkout, env=dict(environment), capture_output=True, text=True)
     if done.returncode:
         raise NotReady(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")

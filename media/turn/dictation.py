@@ -62,7 +62,7 @@ class DictationState:
     digits: str = ""
     missing: int = 0
     may_continue: bool = False
-    is_valid: bool = False
+    is_clear: bool = False
 
 
 _EMPTY: Final = DictationState(Progress.EMPTY)
@@ -80,7 +80,7 @@ def _volunteered(text: str) -> DictationState:
     words = split_words(text)
     if ends_in_digits(words) or (words and words[-1].isdecimal() and len(words[-1]) >= _TAIL_DIGITS):
         return _phone_state(text, ExpectedDictation(DictationKind.PHONE))
-    return DictationState(Progress.WHOLE, is_valid=True) if email_is_complete(text) else _EMPTY
+    return DictationState(Progress.WHOLE, is_clear=True) if email_is_complete(text) else _EMPTY
 
 
 def _phone_state(text: str, expected: ExpectedDictation) -> DictationState:
@@ -94,7 +94,7 @@ def _card_state(text: str, expected: ExpectedDictation) -> DictationState:
     digits = read_digits(text)
     lengths = expected.lengths or card_lengths(digits)
     is_right = UNCLEAR not in digits and passes_luhn(digits)
-    state = _counted_state(text, digits, lengths, is_valid=is_right)
+    state = _counted_state(text, digits, lengths)
     if state.may_continue and not is_right:
         longer = min(length for length in lengths if length > len(digits))
         return DictationState(Progress.PARTIAL, digits, longer - len(digits))
@@ -112,17 +112,17 @@ def _reference_state(text: str, expected: ExpectedDictation) -> DictationState:
 def _date_state(text: str, expected: ExpectedDictation) -> DictationState:
     date = read_date(text)
     if date.is_whole(needs_year=expected.needs_year):
-        return DictationState(Progress.WHOLE, may_continue=not date.has_year, is_valid=True)
+        return DictationState(Progress.WHOLE, may_continue=not date.has_year, is_clear=True)
     return DictationState(Progress.PARTIAL) if date.has_day or date.has_month or date.has_year else _EMPTY
 
 
 def _email_state(text: str, expected: ExpectedDictation) -> DictationState:
     if email_is_complete(text):
-        return DictationState(Progress.WHOLE, may_continue=bool(_SHORT_END.search(text)), is_valid=True)
+        return DictationState(Progress.WHOLE, may_continue=bool(_SHORT_END.search(text)), is_clear=True)
     return DictationState(Progress.PARTIAL) if _EMAIL_WORDS.search(text) else _EMPTY
 
 
-def _counted_state(text: str, digits: str, lengths: frozenset[int], *, is_valid: bool = True) -> DictationState:
+def _counted_state(text: str, digits: str, lengths: frozenset[int]) -> DictationState:
     count = len(digits)
     if not count:
         return _EMPTY
@@ -131,9 +131,7 @@ def _counted_state(text: str, digits: str, lengths: frozenset[int], *, is_valid:
     if count not in lengths or ends_open(text):
         missing = min((length for length in lengths if length > count), default=count + 1) - count
         return DictationState(Progress.PARTIAL, digits, missing)
-    return DictationState(
-        Progress.WHOLE, digits, 0, may_continue=count < max(lengths), is_valid=is_valid and UNCLEAR not in digits
-    )
+    return DictationState(Progress.WHOLE, digits, 0, may_continue=count < max(lengths), is_clear=UNCLEAR not in digits)
 
 
 _READERS: Final[Mapping[DictationKind, Callable[[str, ExpectedDictation], DictationState]]] = {

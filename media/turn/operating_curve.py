@@ -137,6 +137,6 @@ def _for_dictation(wait: float, evidence: TurnEvidence, whole_ms: int) -> float:
     dictation = evidence.dictation
     if dictation is not None and dictation.progress is Progress.PARTIAL:
         return max(wait, DICTATION_MS)
-    if dictation is not None and dictation.progress is Progress.WHOLE and dictation.is_valid:
+    if dictation is not None and dictation.progress is Progress.WHOLE and dictation.is_clear:
         return wait if dictation.may_continue else min(wait, whole_ms)
     return max(wait, MESSAGE_MS) if evidence.asked is ExpectedReply.MESSAGE else wait

@@ -24,7 +24,7 @@ from tests.platform.api import Api, running_api
 from tests.platform.error_codes import require_documented
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 12
+EXAMPLES = 8
 # Routes that end a session or delete what other routes need; each gets its own session.
 SESSION_ENDING_ROUTES = {"/auth/logout", "/admin/auth/logout"}
 

@@ -55,7 +55,7 @@ def test_phone_number_is_whole_at_its_end_and_never_before(rest: str, first: int
     pieces = spoken(f"{first}{rest}", seed)
     states = [dictation_state(said(pieces[: count + 1]), PHONE) for count in range(len(pieces))]
     assert [state.progress for state in states[:-1]] == [Progress.PARTIAL] * (len(states) - 1)
-    assert states[-1] == DictationState(Progress.WHOLE, f"{first}{rest}", is_valid=True)
+    assert states[-1] == DictationState(Progress.WHOLE, f"{first}{rest}", is_clear=True)
     assert all(state.missing == 10 - len(state.digits) for state in states)
     assert dictation_state(f"{said(pieces)} five", PHONE).progress is Progress.OVERLONG
 
@@ -67,12 +67,17 @@ def test_card_is_whole_at_its_brands_length_and_ten_digits_are_none(card: str, s
     for count in range(1, len(pieces)):
         state = dictation_state(said(pieces[:count]), CARD)
         assert state.progress is Progress.PARTIAL and state.missing > 0
-    assert dictation_state(said(pieces), CARD) == DictationState(Progress.WHOLE, card, is_valid=True)
+    assert dictation_state(said(pieces), CARD) == DictationState(Progress.WHOLE, card, is_clear=True)
 
 
-def test_misheard_card_is_whole_and_not_valid() -> None:
+def test_card_with_a_misheard_digit_lacks_none() -> None:
     state = dictation_state("4111 1111 1111 1112", CARD)
-    assert (state.progress, state.is_valid) == (Progress.WHOLE, False)
+    assert (state.progress, state.is_clear) == (Progress.WHOLE, True)
+
+
+def test_card_of_several_lengths_goes_on_where_its_check_digit_is_wrong() -> None:
+    state = dictation_state("6212 3456 7890 1234", CARD)
+    assert (state.progress, state.missing) == (Progress.PARTIAL, 1)
 
 
 @FEW
@@ -81,7 +86,7 @@ def test_one_word_that_was_not_understood_costs_no_patience(digits: str, place: 
     words = [WORDS[int(digit)] for digit in digits]
     words[place] = "fox"
     state = dictation_state(" ".join(words), PHONE)
-    assert (state.progress, state.digits[place], state.is_valid) == (Progress.WHOLE, "?", False)
+    assert (state.progress, state.digits[place], state.is_clear) == (Progress.WHOLE, "?", False)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +168,7 @@ def test_no_dictation_is_asked_by_other_questions() -> None:
 @given(st.text(max_size=60), st.sampled_from(DictationKind))
 def test_any_text_has_a_state(text: str, kind: DictationKind) -> None:
     state = dictation_state(text, ExpectedDictation(kind))
-    assert state.missing >= 0 and not (state.is_valid and state.progress is not Progress.WHOLE)
+    assert state.missing >= 0 and not (state.is_clear and state.progress is not Progress.WHOLE)
 
 
 @given(st.text("0123456789", min_size=2, max_size=19))

@@ -68,8 +68,8 @@ def test_vendor_s_own_probability(text: float | None, vendor: float, silence: in
     ("state", "silence"),
     [
         (DictationState(Progress.PARTIAL, "415", 7), 1_400),
-        (DictationState(Progress.WHOLE, "4155550123", is_valid=True), 500),
-        (DictationState(Progress.WHOLE, "4155550", may_continue=True, is_valid=True), UNDECIDED),
+        (DictationState(Progress.WHOLE, "4155550123", is_clear=True), 500),
+        (DictationState(Progress.WHOLE, "4155550", may_continue=True, is_clear=True), UNDECIDED),
         (DictationState(Progress.WHOLE, "415?550123"), UNDECIDED),
         (DictationState(Progress.OVERLONG, "41555501234"), UNDECIDED),
     ],
@@ -79,7 +79,7 @@ def test_dictation_is_waited_for_and_ends_soon_when_it_is_whole(state: Dictation
 
 
 def test_dictation_outweighs_words_and_sound() -> None:
-    whole = DictationState(Progress.WHOLE, is_valid=True)
+    whole = DictationState(Progress.WHOLE, is_clear=True)
     assert wait(text=0.95, sound=0.99, dictation=DictationState(Progress.PARTIAL)) == 1_400
     assert wait(text=0.05, sound=0.0, dictation=whole) == 500
     assert wait(text=0.95, dictation=whole) == SHORT
@@ -126,7 +126,7 @@ evidences = st.builds(
     vendor=probabilities,
     asked=st.sampled_from(ExpectedReply),
     dictation=st.none()
-    | st.builds(DictationState, st.sampled_from(Progress), may_continue=st.booleans(), is_valid=st.booleans()),
+    | st.builds(DictationState, st.sampled_from(Progress), may_continue=st.booleans(), is_clear=st.booleans()),
     pace=st.none() | st.builds(CallerPace, st.integers(0, 10_000)),
 )
 
@@ -141,7 +141,7 @@ def test_silences_are_longer_where_the_answer_is_ready_at_their_end(
     rules = TurnRules(silence_ms=plan_ms)
     assert [silence_for(TurnEvidence(text=text), rules) for text in (0.95, 0.3, 0.0)] == [short, undecided, patient]
     assert silence_for(TurnEvidence(), rules) == max(200, plan_ms), "nothing is known: the plan's silence"
-    number = TurnEvidence(text=0.3, dictation=DictationState(Progress.WHOLE, "4155550123", is_valid=True))
+    number = TurnEvidence(text=0.3, dictation=DictationState(Progress.WHOLE, "4155550123", is_clear=True))
     assert silence_for(number, rules) == min(680, undecided)
 
 
