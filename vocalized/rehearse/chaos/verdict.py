@@ -16,6 +16,7 @@ _HEAD, _BYTES_PER_S = 44, 32_000
 # Of a recording's length, by its call's.
 TOLERANCE_S: Final = 1.5
 _MOST_EXAMPLES: Final = 4
+_SENT_AWAY: Final = "busy"
 _RECORDINGS: Final = """
 SELECT c.carrier_call_id AS call, e.event_type AS type, e.event_data->>'path' AS path,
        (SELECT max((x.event_data->>'duration_ms')::int) FROM call_events x
@@ -61,7 +62,7 @@ async def judge_wave(
     own = {call.caller.call_id: records[call.caller.call_id] for call in wave.calls if call.caller.call_id in records}
     running = wave.running
     stayed = [call for call in running if _went_on(wave, call, own)]
-    faults = [text for call in wave.calls if call.is_answered for text in _faults(call, own)]
+    faults = [text for call in wave.calls if had_agent(call, own) for text in _faults(call, own)]
     incomplete, unexplained = await _check_recordings(chaos, wave, own)
     return FaultResult(
         name=fault.name,
@@ -70,7 +71,7 @@ async def judge_wave(
         running=len(running),
         went_on=len(stayed),
         begun=len(wave.of("beginning")),
-        answered=sum(call.is_answered for call in wave.of("beginning")),
+        answered=sum(had_agent(call, own) for call in wave.of("beginning")),
         silence_s=longest_silence_s(wave),
         recovered_s=None if well_s is None else max(well_s, voice_recovery_s(wave)),
         events=sum(record.events for record in own.values()),
@@ -89,6 +90,12 @@ def _went_on(wave: Wave, call: WaveCall, own: Mapping[str, RecordedCall]) -> boo
     return call.went_on(wave.healed_at) and record is not None and record.status == "completed"
 
 
+def had_agent(call: WaveCall, own: Mapping[str, RecordedCall]) -> bool:
+    """Whether an agent was heard. What a caller hears who is sent away with an apology is none: recorded as busy."""
+    record = own.get(call.caller.call_id)
+    return call.is_answered and (record is None or record.status != _SENT_AWAY)
+
+
 def _faults(call: WaveCall, own: Mapping[str, RecordedCall]) -> Sequence[str]:
     """Events that the record of a call lacks or has twice."""
     record = own.get(call.caller.call_id)
@@ -97,7 +104,7 @@ def _faults(call: WaveCall, own: Mapping[str, RecordedCall]) -> Sequence[str]:
 
 def _unfinished(wave: Wave, own: Mapping[str, RecordedCall]) -> int:
     """Calls that were answered and have no record, or one that has not ended."""
-    known = [own.get(call.caller.call_id) for call in wave.calls if call.is_answered]
+    known = [own.get(call.caller.call_id) for call in wave.calls if had_agent(call, own)]
     return sum(record is None or record.status not in FINAL for record in known)
 
 
@@ -113,7 +120,7 @@ async def _check_recordings(
     unexplained = []
     for call in wave.calls:
         call_id = call.caller.call_id
-        if call.is_answered and call_id in own and call_id not in named:
+        if had_agent(call, own) and call_id in own and call_id not in named:
             fault = recording_fault(chaos.storage, found.get(call_id, []), call.line_s)
             unexplained += [f"{call_id}: {fault}"] if fault else []
     return named, unexplained
@@ -145,7 +152,7 @@ def _examples(wave: Wave, own: Mapping[str, RecordedCall], faults: Sequence[str]
     lost = [call for call in wave.running if not _went_on(wave, call, own)]
     found = [f"{_describe(call)}, recorded as {_end(own, call)}" for call in lost[:_MOST_EXAMPLES]]
     found += [f"before: {_describe(call)}, recorded as {_end(own, call)}" for call in wave.late[:_MOST_EXAMPLES]]
-    new = [call for call in wave.of("beginning") if not call.is_answered]
+    new = [call for call in wave.of("beginning") if not had_agent(call, own)]
     found += [f"new: {_describe(call)}, recorded as {_end(own, call)}" for call in new[:2]]
     if not wave.running:
         return found

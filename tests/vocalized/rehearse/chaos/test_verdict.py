@@ -1,9 +1,13 @@
 """What of the callers' silences, and of the recordings, a fault is blamed for."""
 
+from dataclasses import replace
+
 from simulator.carrier.caller import Caller
+from simulator.carrier.network.phone_network import CallOutcome
 from simulator.object_storage import ObjectStorage
+from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.callers import RehearsalCaller
-from vocalized.rehearse.chaos.verdict import longest_silence_s, recording_fault, voice_recovery_s
+from vocalized.rehearse.chaos.verdict import had_agent, longest_silence_s, recording_fault, voice_recovery_s
 from vocalized.rehearse.chaos.wave import AFTER_S, Part, Wave, WaveCall
 from vocalized.rehearse.timed_caller import TimedCaller
 
@@ -37,6 +41,14 @@ def test_calls_without_an_agent_before_the_fault_are_not_its_own() -> None:
     late.caller.heard_at[:] = [STRUCK + 1.0]
     mixed = wave(early, late)
     assert (mixed.running, mixed.late, longest_silence_s(mixed)) == ([early], [late], 2.0)
+
+
+def test_an_apology_before_a_call_is_sent_away_is_no_agent() -> None:
+    heard = call()
+    heard.caller.call_id, heard.caller.outcome = "CA1", CallOutcome("twilio", "CA1", True, "", None, "network")
+    sent_away = RecordedCall("c1", "twilio", "busy", "", 0, 0, ("no events",))
+    lost = replace(sent_away, status="completed")
+    assert [had_agent(heard, own) for own in ({}, {"CA1": lost}, {"CA1": sent_away})] == [True, True, False]
 
 
 def recorded(seconds: float, call_s: float, line_s: float = 31.0) -> str:
