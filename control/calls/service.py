@@ -7,17 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from control.agents.contacts import find_contact_values
-from control.agents.lookup import AnsweringAgent
 from control.agents.service import Agents
-from control.agents.variables import PlannedCall
-from control.analytics.rollup import mark_day
 from control.billing.spend_snapshot import load_terms
 from control.calls import state, store, store_phone_codes, warm_transfers
-from control.calls.admission import admit, make_resumed_plan, refuse
+from control.calls.admission import admit, make_resumed_plan
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
 from control.calls.details import StoredCarrierRecording
 from control.calls.hangup import enqueue_hangup
+from control.calls.inbound import InboundCalls
 from control.calls.model import (
     FINAL,
     AdmittedCall,
@@ -25,7 +22,6 @@ from control.calls.model import (
     CarrierStatus,
     IncomingCall,
     OpenCall,
-    RefusalReason,
     RefusedCall,
 )
 from control.calls.number_pseudonyms import NumberPseudonyms
@@ -33,13 +29,14 @@ from control.calls.open_calls import is_long_over, make_open_call
 from control.calls.outbound import CallRequest, OutboundCalls
 from control.calls.phone_codes import PURPOSE
 from control.calls.placement import CallPlacement
+from control.calls.planner import CallPlanner
 from control.calls.policy import MOST_LEGS, CallPolicy
 from control.calls.price_job import enqueue_price
 from control.calls.records import CallRecords
+from control.calls.refusals import record_refusal, repeat_refusal
 from control.calls.resumed_consent import record_checkpoint
 from control.calls.state import CallState
-from control.calls.state_changes import accounting_day, save_changes
-from control.calls.store import NewCall, StoredCall
+from control.calls.state_changes import save_changes
 from control.calls.transfer_return import may_return, take_back, undo_return
 from control.carriers.model import CarrierName
 from control.db.jobs import enqueue
@@ -50,7 +47,6 @@ from control.platform.service import Platform
 from control.workspaces.service import Workspaces
 from shared.bus.checkpoints import Checkpoint
 from shared.events import TransferFailure
-from shared.ids import new_id
 from shared.plan import PlanError
 from shared.secrets import Sealer
 
@@ -75,36 +71,17 @@ class Calls:
         """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
         self._policy, self._sealer = policy, sealer
         self._agents = agents.make_lookup(sealer)
-        self._pseudonyms = NumberPseudonyms(sealer)
-        do_not_call = DoNotCallList(self._pseudonyms.list_all)
+        pseudonyms = NumberPseudonyms(sealer)
+        do_not_call = DoNotCallList(pseudonyms.list_all)
+        self._planner = CallPlanner(policy)
+        self._inbound = InboundCalls(self._agents, self._planner, pseudonyms)
         self._outbound = OutboundCalls(workspaces, self._agents, platform, do_not_call)
         self.placement = CallPlacement(self._outbound)
         self.records = CallRecords()
 
     async def admit_inbound(self, db: Connection, incoming: IncomingCall, now: datetime) -> AdmittedCall | RefusedCall:
-        """Admits or refuses an inbound call. Repeated for the same call, the answer is the same while it is open.
-
-        A refusal for a known number leaves a row that the customer sees. The workspace's open calls are counted under
-        a lock, so that two calls cannot take the last slot.
-        """
-        agent = await self._agents.find_by_number(db, incoming.called, incoming.carrier)
-        if agent is None:
-            return make_refusal("unknown_number", "en")
-        await store.lock_workspace(db, agent.workspace_id)
-        new = _new_inbound(incoming, agent, now)
-        pseudonyms = self._pseudonyms.list_all(agent.workspace_id, incoming.caller.strip())
-        call = await store.insert_ringing(db, replace(new, pseudonyms=pseudonyms))
-        if call is None:
-            return make_refusal("unusable", agent.language)
-        if call.is_new:
-            await mark_day(db, call.state.workspace_id, accounting_day(call.state))
-        if call.state.is_final:
-            return _repeat_refusal(call, agent)
-        if not call.is_new:
-            # Of the call's own workspace: its number may belong to another one by now.
-            of_call = (call.state.workspace_id, call.agent_id, call.agent_version)
-            agent = await self._agents.find_by_agent(db, *of_call) or agent
-        return await self._admit(db, call, agent, now)
+        """As `InboundCalls.admit`."""
+        return await self._inbound.admit(db, incoming, now)
 
     async def admit_answered(
         self,
@@ -124,16 +101,22 @@ class Calls:
         before = call.state
         agent = await self._agents.find_by_agent(db, before.workspace_id, call.agent_id, call.agent_version)
         if before.is_final or agent is None:
-            return _repeat_refusal(call, agent)
+            return repeat_refusal(call, agent)
         after = state.mark_answered(replace(before, carrier_call_id=carrier_call_id), now)
         await save_changes(db, [(before, after)])
         if call.agent_id is None and before.direction == "outbound":
             return await self._speak_code(db, after.id)
         if not agent.may_run:
             refusal = make_refusal("suspended", agent.language, after.id)
-            await self.record_refusal(db, after.id, refusal, now)
+            await record_refusal(db, after.id, refusal, now)
             return refusal
-        return await self._admit(db, replace(call, state=after), agent, now)
+        try:
+            prepared = await self._planner.prepare_stored(db, replace(call, state=after), agent, now)
+        except PlanError:
+            refusal = make_refusal("unusable", agent.language, after.id)
+            await record_refusal(db, after.id, refusal, now)
+            return refusal
+        return prepared.admit(after)
 
     async def find_open(
         self,
@@ -168,7 +151,7 @@ class Calls:
             return make_refusal("unusable", language, open_call.call_id, text)
         try:
             moment = agent.moment(open_call.created_at, is_inbound=open_call.direction == "inbound")
-            plan = agent.make_plan(await self._add_contact(db, agent, open_call.to_planned(now)), moment)
+            plan = await self._planner.make_plan(db, agent, open_call.to_planned(now), moment)
         except PlanError:
             return make_refusal("unusable", language, open_call.call_id, text)
         if checkpoint is not None:
@@ -255,9 +238,7 @@ class Calls:
 
     async def record_refusal(self, db: Connection, call_id: UUID, refusal: RefusedCall, now: datetime) -> None:
         """Stores a refusal that was decided after the row was inserted: no media node, or Redis unavailable."""
-        call = await store.lock_one(db, call_id)
-        if call is not None:
-            await save_changes(db, [(call.state, refuse(call.state, refusal.reason, now))])
+        await record_refusal(db, call_id, refusal, now)
 
     async def apply_carrier_status(self, db: Connection, report: CarrierStatus) -> None:
         """Applies a carrier's report, which may be late, repeated or out of order. Unknown calls are ignored. A test of
@@ -320,32 +301,6 @@ class Calls:
             return make_refusal("unusable", "en", call_id)
         return make_code_announcement(self._sealer.open(code.code, PURPOSE).decode(), code.language)
 
-    async def _admit(
-        self, db: Connection, call: StoredCall, agent: AnsweringAgent, now: datetime
-    ) -> AdmittedCall | RefusedCall:
-        """The call with its plan, or a stored refusal."""
-        current = call.state
-        try:
-            moment = agent.moment(current.created_at, is_inbound=current.direction == "inbound")
-            plan = agent.make_plan(await self._add_contact(db, agent, call.to_planned(now)), moment)
-        except PlanError:
-            refusal = make_refusal("unusable", agent.language, current.id)
-            await self.record_refusal(db, current.id, refusal, now)
-            return refusal
-        carrier: CarrierName = "telnyx" if current.carrier == "telnyx" else "twilio"
-        plan = msgspec.structs.replace(plan, leg=current.details.leg)
-        admitted = admit(carrier, current.carrier_call_id or "", current.id, agent, plan, self._policy)
-        of_call = (current.workspace_id, current.id, current.created_at)
-        terms = None if current.is_test else await load_terms(db, *of_call, now)
-        return replace(admitted, spend_terms=terms, was_assigned=current.details.was_assigned)
-
-    async def _add_contact(self, db: Connection, agent: AnsweringAgent, call: PlannedCall) -> PlannedCall:
-        """The call with whom its customer is; asked for only where the agent needs it."""
-        if not agent.names_contact:
-            return call
-        number = call.called if call.direction == "outbound" else call.caller
-        return replace(call, contact=await find_contact_values(db, agent.workspace_id, number))
-
 
 def _ends_for_machine(before: CallState, report: CarrierStatus) -> bool:
     """Whether an outbound call is to be ended, once, because a machine has taken it: where the agent leaves a message,
@@ -362,38 +317,3 @@ def _current_id(before: CallState, report: CarrierStatus) -> str:
     target's leg name the call by it."""
     is_kept = before.is_final or before.details.carrier.transfer_called is not None
     return before.carrier_call_id if is_kept and before.carrier_call_id else report.carrier_call_id
-
-
-def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -> NewCall:
-    refused: RefusalReason | None = None
-    if not agent.may_run:
-        refused = "suspended"
-    elif not agent.is_live:
-        refused = "unknown_number"
-    elif agent.closing_text(PlannedCall(at=now)) is not None:
-        refused = "outside_hours"
-    return NewCall(
-        id=UUID(new_id()),
-        workspace_id=agent.workspace_id,
-        agent_id=agent.agent_id,
-        agent_version=agent.version.version if agent.version else None,
-        number_id=agent.number_id,
-        direction="inbound",
-        is_test=False,
-        carrier=incoming.carrier,
-        carrier_call_id=incoming.carrier_call_id,
-        caller=incoming.caller,
-        called=incoming.called,
-        at=now,
-        max_open=agent.max_calls,
-        refused=refused,
-    )
-
-
-def _repeat_refusal(call: StoredCall, agent: AnsweringAgent | None) -> RefusedCall:
-    """Why a call that is over is not admitted again: the reason of its refusal, if it was refused."""
-    current = call.state
-    reason = current.details.refused or "unusable"
-    is_closed = agent is not None and reason == "outside_hours"
-    text = agent.closing_text(call.to_planned(current.created_at)) if agent and is_closed else None
-    return make_refusal(reason, agent.language if agent else "en", current.id, text)

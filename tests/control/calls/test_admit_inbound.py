@@ -29,7 +29,7 @@ async def test_call_to_a_live_agent_is_admitted_with_its_plan(platform: CallPlat
     )
 
 
-async def test_admission_takes_five_queries(platform: CallPlatform) -> None:
+async def test_admission_takes_five_queries_and_locks_the_workspace_for_the_last(platform: CallPlatform) -> None:
     workspace = await platform.create_workspace()
     queries: list[str] = []
 
@@ -48,6 +48,8 @@ async def test_admission_takes_five_queries(platform: CallPlatform) -> None:
 
     await platform.in_platform(work)
     assert len(queries) == 5, queries
+    # Whoever waits for the lock holds a connection: calls that begin at once would use all of them.
+    assert ("pg_advisory_xact_lock" in queries[-2], "INSERT INTO calls" in queries[-1]) == (True, True), queries
 
 
 async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -> None:
