@@ -91,9 +91,10 @@ class ChainedSession:
 
     def set_language(self, language: str) -> None:
         """As in `LanguageFollower`: a recogniser that hears one language is opened anew, and what has no final text yet
-        is replayed."""
+        is replayed. One that is about to replace another opens in the new language anyway."""
         self._opener.language = language
-        if self._attempts is not None and self._attempts.index not in self._multilingual:
+        is_opening = self._replacement.is_due
+        if self._attempts is not None and not is_opening and self._attempts.index not in self._multilingual:
             self._switch(None)
         elif self._check is not None and self._check.attempts.index not in self._multilingual:
             self._check.reopen()
@@ -311,8 +312,7 @@ class ChainedSession:
             self._buffer.discard_until(check.position)
 
     def _end_check(self) -> None:
-        check = self._check
-        if check is not None:
+        if (check := self._check) is not None:
             self._forget_check()
             check.end()
 

@@ -91,6 +91,24 @@ def test_a_backup_that_is_just_being_opened_is_opened_in_the_new_language() -> N
     assert [one.provider for one in with_session(test, a, b, multilingual={0})] == ["a"]
 
 
+def test_one_that_fails_in_the_moment_of_the_change_is_replaced_by_the_next_in_the_new_language() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.push(b"speech")
+        session.finalise(1)
+        a.sessions[0].sink(BROKEN)
+        session.set_language("es")
+        session.set_language("fr")
+        await run_ready_tasks()
+        assert b.languages == ["fr"] and [one.log for one in b.sessions] == [[b"speech", 1]]
+        b.sessions[0].sink(RecognisedText("bonjour", True, 1))
+        assert texts(events) == ["bonjour"]
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    (failure,) = with_session(test, a, b)
+    assert (failure.provider, failure.next, failure.stage) == ("a", "b", "final")
+    assert a.languages == ["en"], "it has failed"
+
+
 def test_one_that_does_not_know_the_language_is_replaced_by_the_next() -> None:
     async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
         a.refuse(ProviderError("a", "knows no 'es'", retryable=False, cause="refused"))
