@@ -62,6 +62,27 @@ async def test_words_with_ipa_are_told_beside_the_text(harness: Harness) -> None
     assert "the dentist" in spoken and "I assist?" in spoken
 
 
+async def test_words_with_ipa_are_not_spelled_out_before(harness: Harness) -> None:
+    """The vendor finds the word in the text: figures, signs and full stops stay."""
+    entries = [
+        {"word": "K9", "ipa": "\u02c8ke\u026ana\u026an"},
+        {"word": "AT&T", "say": "a tee", "ipa": "\u02c8e\u026a"},
+    ]
+    harness.call.plan["speech"] = {"pronunciations": entries}
+    await speak(harness.call.build(), say("The K9's bill of AT&T ", "is $5."), "en")
+    assert "".join(harness.a.voices.texts).split() == ["The", "K9's", "bill", "of", "AT&T", "is", "five", "dollars."]
+
+
+@pytest.mark.parametrize(("agent", "called"), [("zh", "zh"), ("no", "nb-NO"), ("zh-CN", "zh")])
+async def test_words_with_ipa_are_told_whatever_the_vendor_calls_the_language(
+    harness: Harness, agent: str, called: str
+) -> None:
+    harness.call.plan["agent"]["language"] = agent
+    harness.call.plan["speech"] = {"pronunciations": [{"word": "Ada", "ipa": "\u02c8e\u026ad\u0259"}]}
+    await speak(harness.call.build(), say("Ada."), called)
+    assert harness.a.voices.pronunciations == [{"ada": "\u02c8e\u026ad\u0259"}]
+
+
 async def test_a_voice_without_streams_is_asked_for_each_clause(harness: Harness) -> None:
     """Its samples come in a WAV file, whose header is no sound."""
     for provider in harness.call.plan["tts"]:
