@@ -91,7 +91,7 @@ class GoogleTextToSpeech:
             pieces.close()
 
     async def _speak(self, pieces: "_Pieces", language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Begins anew without the pronunciations that the vendor refuses: one with a sound that the language lacks costs
+        """Begins anew without the pronunciations that the vendor refuses: one of a sound that the language lacks costs
         the whole stream, whatever its text."""
         is_mute = True
         while True:

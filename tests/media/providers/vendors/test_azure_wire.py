@@ -107,6 +107,8 @@ def test_a_model_of_ones_own_has_its_own_language_and_price() -> None:
     assert (query["language"], query["cid"], query["segmentationSilenceTimeoutMs"]) == (None, "e", 300)
     assert VENDOR.stt is not None and VENDOR.tts is not None
     assert VENDOR.stt.model(options) == "realtime-custom"
+    assert VENDOR.stt.model(AzureSpeechToTextOptions(languages=("en-US", "es-ES"))) == "realtime-languages"
+    assert VENDOR.stt.model(AzureSpeechToTextOptions(languages=("en-US",))) == "realtime"  # nothing is told apart
     assert VENDOR.tts.model(AzureTextToSpeechOptions(voice_id="en-US-Ava:DragonHDLatestNeural")) == "neural-hd"
 
 
