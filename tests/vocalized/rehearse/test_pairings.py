@@ -80,7 +80,7 @@ async def test_control_refuses_unknown_calls_and_ends_a_slow_tool_in_time() -> N
 def test_call_that_differs_has_faults() -> None:
     """A call without events, sound and runs lacks all that is demanded."""
     faults = find_call_faults(ModelCall("a-model", said=["and so"], turns_ms=[0.0], agent=b"\xff" * 1_600))
-    assert [fault.split()[0] for fault in faults] == ["control", "heard:", "recorded", "recorded"]
+    assert [fault.split()[0] for fault in faults] == ["control", "heard:", "recorded", "recorded", "nothing"]
 
 
 def test_a_pairing_without_a_judged_call_or_with_a_failure_has_a_fault() -> None:
