@@ -109,6 +109,20 @@ def test_one_that_fails_in_the_moment_of_the_change_is_replaced_by_the_next_in_t
     assert a.languages == ["en"], "it has failed"
 
 
+def test_a_change_after_the_last_recogniser_has_failed_does_nothing() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        a.refuse(BROKEN.error)
+        a.sessions[0].sink(BROKEN)
+        await run_ready_tasks()
+        assert events == [BROKEN]
+        session.set_language("es")
+        await run_ready_tasks()
+        assert events == [BROKEN] and a.languages == ["en", "en"]
+
+    a = FakeSpeechToText("a")
+    with_session(test, a)
+
+
 def test_one_that_does_not_know_the_language_is_replaced_by_the_next() -> None:
     async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
         a.refuse(ProviderError("a", "knows no 'es'", retryable=False, cause="refused"))
