@@ -60,7 +60,8 @@ _PRICES: Final = """
 ## Prices
 
 List prices in US dollars, pay as you go, with which the ledger begins; the staff set those of their contracts. \\* is
-any other model. *Of* is when the price was read last, *?* that no source dates it.
+any other model. *Of* is when the price was read last, *?* that no source dates it. Where *read at* names no page of
+the vendor's own, or says that others quote or copy it, the price is second-hand: compare it with the first bill.
 """
 _PIPECAT: Final = """
 ## Reached by pipecat's services

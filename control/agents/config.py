@@ -56,7 +56,8 @@ class Choice(ConfigPart):
     provider: Provider = Field(description="Name in the provider catalogue.")
     options: Options = Field(
         default={},
-        description="The provider's own options, such as model or voice; the catalogue tells which may be set.",
+        description="The provider's own options, such as model, voice, or the location where it computes; the "
+        "catalogue tells which may be set.",
     )
 
 

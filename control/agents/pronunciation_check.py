@@ -23,7 +23,7 @@ def require_sayable(content: AgentContent, config: AgentConfig, offers: Provider
 
 
 def _faults(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
-    unspelled = [place for place, one in enumerate(config.pronunciations) if not one.say.strip()]
+    unspelled = [place for place, one in enumerate(config.pronunciations) if not one.say]
     voices = make_chain(content, config, "tts", offers) if unspelled else []
     deaf = [one["provider"] for one in voices if not takes_ipa(one.get("vendor", one["provider"]), one["options"])]
     for place in unspelled if deaf else ():

@@ -4,16 +4,25 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from control.agents.config_part import ConfigPart
-from shared.ipa import LONGEST_IPA, SIGNS
+from shared.ipa import LONGEST_IPA, SIGNS, split_signs
 from shared.plan import LONGEST_KEYTERM, MOST_PRONUNCIATIONS
 
 MOST_KEYTERMS: Final = 50
 # Of the contact, behind the agent's own.
 _CONTACT_NAMES: Final = ("contact_name", "contact_company")
 _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+
+def _without_blanks(given: Any) -> Any:
+    """Nothing for blanks alone, which voices would be told in place of the word."""
+    return "" if isinstance(given, str) and not given.strip() else given
+
+
+def _read_ipa(given: Any) -> Any:
+    return split_signs(_without_blanks(given)) if isinstance(given, str) else given
 
 
 class PronunciationEntry(ConfigPart):
@@ -26,7 +35,7 @@ class PronunciationEntry(ConfigPart):
         description="The word as it is written, without spaces, in any case.",
     )
     # Both are left out where they are empty: programs of the version before refuse the one, and an empty other.
-    say: str = Field(
+    say: Annotated[str, BeforeValidator(_without_blanks)] = Field(
         default="",
         max_length=120,
         pattern=_ONE_LINE,
@@ -34,7 +43,7 @@ class PronunciationEntry(ConfigPart):
         description="What voices are given in its place: how it sounds, in the letters of the agent's language; up to "
         "120 characters.",
     )
-    ipa: str = Field(
+    ipa: Annotated[str, BeforeValidator(_read_ipa)] = Field(
         default="",
         max_length=LONGEST_IPA,
         pattern=rf"^[{SIGNS}]*$",
@@ -50,7 +59,7 @@ def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEnt
     twice = next((entry.word for entry in entries if words.count(entry.word.casefold()) > 1), None)
     if twice is not None:
         raise ValueError(f"{twice!r} has two pronunciations")
-    blank = next((entry.word for entry in entries if not (entry.say.strip() or entry.ipa.strip())), None)
+    blank = next((entry.word for entry in entries if not (entry.say or entry.ipa)), None)
     if blank is not None:
         raise ValueError(f"the pronunciation of {blank!r} is blank")
     return entries

@@ -84,7 +84,7 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {
         {"llm": ("model", "temperature", "max_tokens", "thinking_level")}, takes_key=True, takes_address=True
     ),
     "google-speech": VendorFacts(
-        {"stt": ("model", "keyterm", "final_silence"), "tts": ("voice_id", "model", "speed")},
+        {"stt": ("model", "location", "keyterm", "final_silence"), "tts": ("voice_id", "model", "location", "speed")},
         takes_key=True,
         model_prefixes={
             "stt": ("telephony", "chirp_", "latest_", "long", "short"),

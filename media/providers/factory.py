@@ -264,13 +264,14 @@ def _normalisers(
     voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation], language: str
 ) -> Sequence[TextNormaliser]:
     """A chain gives its voices whole clauses if one of them needs it. Words that a voice is told in IPA stay as they
-    are. language: of the agent."""
+    are: "K9" must not become "K nine" before. language: of the agent."""
     whole = not all(voice.streams_text for voice in voices.providers)
     made = []
     for adapter, (choice, _) in zip(voices.adapters, voices.sources, strict=True):
         is_told = takes_ipa(choice.vendor_name, choice.options)
+        told = [Pronunciation(one.word) for one in pronunciations if one.ipa and is_told]
         spelled = [one for one in pronunciations if one.say and not (one.ipa and is_told)]
-        made.append(TextNormaliser(adapter.reads_figures, spelled, whole, language))
+        made.append(TextNormaliser(adapter.reads_figures, [*told, *spelled], whole, language))
     return made
 
 

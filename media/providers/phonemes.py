@@ -7,6 +7,9 @@ from typing import Final
 from shared.plan import Pronunciation
 from shared.vendor_languages import base_language
 
+# Codes in vendors' locales, by what agents may call the language.
+_OTHER_CODES: Final[Mapping[str, str]] = {"zh": "cmn", "no": "nb", "nn": "nb", "iw": "he", "tl": "fil"}
+
 
 @dataclass(frozen=True, slots=True)
 class Phonemes:
@@ -17,9 +20,14 @@ class Phonemes:
 
     def find(self, language: str) -> Mapping[str, str]:
         """IPA by the written word, in lower case; none in another language."""
-        if not self.entries or base_language(language) != base_language(self.language):
+        if not self.entries or _code_of(language) != _code_of(self.language):
             return {}
         return {one.word.lower(): one.ipa for one in self.entries}
 
 
 NO_PHONEMES: Final = Phonemes()
+
+
+def _code_of(language: str) -> str:
+    base = base_language(language)
+    return _OTHER_CODES.get(base, base)

@@ -40,7 +40,7 @@ class SynthesisTiming:
 
 class GoogleVoices:
     """All requests. voices: names of the voices that were asked for, one a stream or request. texts: what was sent.
-    pronunciations: of each stream, by the phrase."""
+    pronunciations: of each stream, by the phrase. unknown_sounds: signs of IPA that the voices' languages lack."""
 
     def __init__(self, state: VendorState, timing: SynthesisTiming) -> None:
         self.state = state
@@ -48,6 +48,7 @@ class GoogleVoices:
         self.voices: list[str] = []
         self.texts: list[str] = []
         self.pronunciations: list[dict[str, str]] = []
+        self.unknown_sounds = ""
 
     def methods(self) -> dict[str, Any]:
         """What the server answers."""
@@ -80,6 +81,11 @@ class GoogleVoices:
             await call.refuse_argument("The simulator knows MULAW and PCM at 8000 Hz.")
         told = config.custom_pronunciations.pronunciations
         self.pronunciations.append({one.phrase: one.pronunciation for one in told})
+        if wrong := [one.phrase for one in told if not set(one.pronunciation).isdisjoint(self.unknown_sounds)]:
+            await call.refuse_argument(
+                f"The following custom pronunciation phrases are invalid: {', '.join(wrong)}. "
+                "Please ensure the phrases are well-structured."
+            )
         while (request := await self._next(call, requests)) is not None:
             self._take(model, request.input.text)
             await self._speak(call, request.input.text, is_linear=audio.audio_encoding == _Encoding.PCM)

@@ -68,11 +68,19 @@ class ListeningSession:
     async def _working(self) -> AsyncIterator[None]:
         """Works on what is read while the block lasts."""
         worker = asyncio.create_task(self._work_off())
+        worker.add_done_callback(self._end_crashed)
         try:
             yield
         finally:
             worker.cancel()
             await asyncio.gather(worker, return_exceptions=True)
+
+    def _end_crashed(self, worker: asyncio.Task[None]) -> None:
+        """Ends the connection after an internal error, which would look like a deaf vendor otherwise."""
+        error = None if worker.cancelled() else worker.exception()
+        if error is not None:
+            worker.get_loop().call_exception_handler({"message": "a simulated vendor crashed", "exception": error})
+            reset_connection(self._request)
 
     def _begin_fault(self, fault: Fault) -> None:
         """A refusal strikes an open connection as its end, because the handshake is over."""

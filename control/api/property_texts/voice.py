@@ -37,7 +37,11 @@ VOICE: Final = {
         {"vendor": "openai", "llm": {"base_url": "https://llm.example.com/v1", "model": "tiny"}},
     ),
     "ProviderChange.config": Text("Options by kind; each kind as a whole.", {"llm": {"model": "gpt-5.4-mini"}}),
-    "VoiceProviderChange.config": Text("Options by kind; each kind as a whole.", {"llm": {"model": "gpt-5.4-mini"}}),
+    "VoiceProviderChange.config": Text(
+        "Options by kind; each kind as a whole. `location` (google-speech) and `region` (azure-speech): where it "
+        "computes.",
+        {"stt": {"model": "telephony", "location": "eu"}},
+    ),
     "AdminProvider.config": Text("`vendor`, options by kind, `quality`.", {"vendor": "openai", "llm": {"model": "m"}}),
     "VoiceProvider.config": Text("The workspace's own options by kind.", {"llm": {"model": "gpt-5.4-mini"}}),
     "VoiceProvider.options": Text("The options that may be set, by kind.", {"llm": ["model", "temperature"]}),

@@ -91,9 +91,10 @@ class ChainedSession:
 
     def set_language(self, language: str) -> None:
         """As in `LanguageFollower`: a recogniser that hears one language is opened anew, and what has no final text yet
-        is replayed."""
+        is replayed. One that is about to replace another opens in the new language anyway."""
         self._opener.language = language
-        if self._attempts is not None and self._attempts.index not in self._multilingual:
+        used = None if self._replacement.is_due else self._attempts
+        if used is not None and used.index not in self._multilingual:
             self._switch(None)
         elif self._check is not None and self._check.attempts.index not in self._multilingual:
             self._check.reopen()
@@ -311,8 +312,7 @@ class ChainedSession:
             self._buffer.discard_until(check.position)
 
     def _end_check(self) -> None:
-        check = self._check
-        if check is not None:
+        if (check := self._check) is not None:
             self._forget_check()
             check.end()
 
@@ -385,13 +385,13 @@ class ChainedSession:
                 attempts.fail_over(error, stage=stage, cost_s=cost_s)
             await self.open(attempts)
         except ProviderError as last:
+            self._attempts = None  # which have none in use any more
             self._sink(SpeechToTextFailed(last))
 
     def _report_crash(self, error: BaseException) -> None:
         """After an internal error the call must learn that nothing will be recognised."""
-        name = self._attempts.current.name if self._attempts else ""
-        failure = ProviderError(name, f"internal fault: {type(error).__name__}", retryable=False)
-        self._sink(SpeechToTextFailed(failure))
+        name, reason = self._attempts.current.name if self._attempts else "", f"internal fault: {type(error).__name__}"
+        self._sink(SpeechToTextFailed(ProviderError(name, reason, retryable=False)))
 
     def _replay(self, opened: OpenedSession) -> None:
         replay_into(opened.session, opened.sink, self._buffer)

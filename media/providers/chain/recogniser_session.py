@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any, Final
 
 from media.providers.chain.candidates import Attempts
@@ -137,6 +138,12 @@ class SessionReplacement:
     def __init__(self, cleanup: SessionCleanup, on_crash: Callable[[BaseException], None]) -> None:
         self._cleanup, self._on_crash = cleanup, on_crash
         self._task: asyncio.Task[None] | None = None
+        self._is_due: Callable[[], bool] = lambda: False
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one was started that has not run yet: it will open the next session as all is by then."""
+        return self._is_due()
 
     def start(self, replacement: Coroutine[Any, Any, None]) -> None:
         """Begins to replace; one that is under way is given up."""
@@ -145,6 +152,7 @@ class SessionReplacement:
             self._cleanup.add(self._task)
         self._task = asyncio.create_task(replacement)
         self._task.add_done_callback(self._finish)
+        self._is_due = lambda: getcoroutinestate(replacement) == CORO_CREATED
 
     async def close(self) -> None:
         """Stops; forgets the session, which refers to this."""

@@ -16,7 +16,8 @@ _Signed = Sequence[tuple[re.Pattern[str], str]]
 
 
 def with_pronunciations(read: SpanReader, pronunciations: Sequence[Pronunciation]) -> SpanReader:
-    """`read`, but for the words that have a pronunciation: they are compared whole and without case."""
+    """`read`, but for the words that have a pronunciation: they are compared whole and without case. A word with
+    nothing to say stays as it is written."""
     lexicon = {one.word.casefold(): one.say for one in pronunciations}
     signed = [
         (re.compile(rf"(\W*?)({re.escape(one.word)})(['\u2019]s)?(\W*)", re.IGNORECASE), one.say)
@@ -36,12 +37,12 @@ def _replace(span: SpokenSpan, lexicon: Mapping[str, str], signed: _Signed) -> S
         return span
     for pattern, say in signed:  # before "C" is found in "C++"
         if match := pattern.fullmatch(span.written):
-            head, _, possessive, tail = match.groups(default="")
-            return SpokenSpan(span.written, f"{head}{say}{possessive}{tail}")
+            head, word, possessive, tail = match.groups(default="")
+            return SpokenSpan(span.written, f"{head}{say or word}{possessive}{tail}")
     if not (match := _WORD.fullmatch(span.written)):
         return span
     head, word, possessive, tail = match.groups(default="")
-    if whole := lexicon.get(f"{word}{possessive}".casefold()):
-        return SpokenSpan(span.written, f"{head}{whole}{tail}")
+    if (whole := lexicon.get(f"{word}{possessive}".casefold())) is not None:
+        return SpokenSpan(span.written, f"{head}{whole or word + possessive}{tail}")
     known = lexicon.get(word.casefold())
-    return SpokenSpan(span.written, f"{head}{known}{possessive}{tail}") if known else span
+    return span if known is None else SpokenSpan(span.written, f"{head}{known or word}{possessive}{tail}")

@@ -104,8 +104,10 @@ def _require_locale(name: str, language: str) -> str:
 
 
 def _stt_model(options: AzureSpeechToTextOptions) -> str:
-    """A model of one's own has its own price."""
-    return f"{options.model}-custom" if options.endpoint_id else options.model
+    """A model of one's own has its own price, and languages that are told apart cost an add-on."""
+    if options.endpoint_id:
+        return f"{options.model}-custom"
+    return f"{options.model}-languages" if len(options.languages) > 1 else options.model
 
 
 def _tts_model(options: AzureTextToSpeechOptions) -> str:

@@ -35,6 +35,7 @@ class RenewalLimits:
     renew_s: from its start, at the next moment without speech; renew_anyway_s: in the middle of speech. idle_s: without
     audio. kept_s: audio of which all words are known that a new stream hears again, because a word may have begun in
     it. most_kept_s: audio of words that are not final that it hears again.
+    ending_s: from the end of its audio, after which its last texts are not waited for any more.
     """
 
     renew_s: float = 240.0
@@ -42,6 +43,7 @@ class RenewalLimits:
     idle_s: float = 8.0
     kept_s: float = 3.0
     most_kept_s: float = 60.0
+    ending_s: float = 5.0
 
 
 LIMITS: Final = RenewalLimits()
@@ -145,6 +147,7 @@ class _Session:
             return
         audio = bytes(self._unsent)
         self._unsent.clear()
+        self._abandon_stuck()
         self._renew()
         current = self._current or self._begin(self._sent_ms)
         current.send(audio)
@@ -215,6 +218,14 @@ class _Session:
             self._take_end(ended.end_ms)
             if self._streams:
                 self._begin_reading(self._streams[0])
+
+    def _abandon_stuck(self) -> None:
+        """Reads on behind a stream whose end does not come."""
+        while len(self._streams) > 1 and self._streams[0].waited_s >= self._limits.ending_s:
+            stuck = self._streams.popleft()
+            stuck.cancel()
+            self._take_end(stuck.end_ms)
+            self._begin_reading(self._streams[0])
 
     def _begin_reading(self, stream: RecognitionStream) -> None:
         self._reader.begin(stream.start_ms)

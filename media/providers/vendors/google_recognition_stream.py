@@ -48,6 +48,7 @@ class RecognitionStream:
         self._unsent_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._is_wanted = True
+        self._finished_at: float | None = None
         self._accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(
@@ -85,7 +86,13 @@ class RecognitionStream:
     def finish(self, end_ms: float) -> None:
         """The audio ends here: the vendor tells its last words, and ends the stream."""
         self.end_ms, self.is_open = end_ms, False
+        self._finished_at = asyncio.get_running_loop().time()
         self._outgoing.put_nowait(b"")
+
+    @property
+    def waited_s(self) -> float:
+        """Since the vendor was told of the end of the audio; 0 before."""
+        return 0.0 if self._finished_at is None else asyncio.get_running_loop().time() - self._finished_at
 
     def cancel(self) -> None:
         """Ends it at once; no callback follows."""

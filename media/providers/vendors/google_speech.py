@@ -112,7 +112,8 @@ def _tts_wait(options: GoogleTextToSpeechOptions) -> UsualWait:
 _STT_REQUEST: Final = frozenset({"language", "keyterm", "punctuate", "final_silence"})
 _TTS_REQUEST: Final = frozenset({"voice_id", "language", "speed"})
 
-_STREAM: Final = "5 min a stream, of which media opens the next; streams a minute by project"
+_LOCATIONS: Final = "`location` (`global`, `us`, `eu`, `europe-west2`, …): where it computes; each model is in some"
+_STREAM: Final = f"5 min a stream, of which media opens the next; streams a minute by project; {_LOCATIONS}"
 _RECOGNISERS: Final = (
     RecogniserFacts(
         "Telephony",
@@ -138,14 +139,14 @@ _VOICES: Final = (
         word_times=False,
         other_languages="those that have a voice of the name",
         pronunciations="IPA of agents",
-        limits="100 streams at once, 200 requests a minute",
+        limits=f"100 streams at once, 200 requests a minute; {_LOCATIONS}",
     ),
     VoiceFacts(
         "Neural2, WaveNet, Standard, Studio",
         tuple(one for one in _FAMILIES if one != _STREAMING),
         word_times=False,
         other_languages="those that have a voice of the name",
-        limits="1,000 requests a minute (Studio 500), whole clauses",
+        limits="1,000 requests a minute (Studio 500), whole clauses; `location`: often `global` only",
     ),
 )
 

@@ -3,7 +3,8 @@
 Source: docs/vendors/google-speech.md.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ _SENSITIVITY: Final = {
 }
 NO_IPA: Final[Mapping[str, str]] = MappingProxyType({})
 _IPA: Final = pb.CustomPronunciationParams.PHONETIC_ENCODING_IPA
+_REFUSED_PHRASES: Final = re.compile(r"custom pronunciation phrases are invalid: (.+?)(?:\. Please|\Z)", re.DOTALL)
 _BEGIN: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_BEGIN
 _END: Final = pb.StreamingRecognizeResponse.SPEECH_ACTIVITY_END
 
@@ -192,6 +194,16 @@ def make_voice_config(
     for word, sound in ipa.items():
         config.custom_pronunciations.pronunciations.add(phrase=word, phonetic_encoding=_IPA, pronunciation=sound)
     return config
+
+
+def find_refused_phrases(error: ProviderError, told: Collection[str]) -> frozenset[str]:
+    """Which of the phrases that were told the vendor takes no IPA for: those that it names, else all of them; none for
+    an error about anything else. told: in lower case."""
+    found = _REFUSED_PHRASES.search(error.answer.decode(errors="replace"))
+    if found is None:
+        return frozenset()
+    named = {one.strip().lower() for one in found[1].split(",")}
+    return frozenset(named & set(told)) or frozenset(told)
 
 
 def make_speech_request(locale: str, name: str, speed: float | None, text: str) -> pb.SynthesizeSpeechRequest:

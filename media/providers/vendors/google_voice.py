@@ -1,9 +1,13 @@
 """TextToSpeech by Google: a stream for each stretch of text, or a request for each clause of voices without streams."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
+
+import structlog
 
 from media.providers.grpc_calls import GrpcServer, GrpcStream, call_once
 from media.providers.phonemes import NO_PHONEMES, Phonemes
@@ -12,6 +16,7 @@ from media.providers.vendors import google_speech_pb2 as pb
 from media.providers.vendors.google_speech_wire import (
     SPEAK,
     SPEAK_ONCE,
+    find_refused_phrases,
     make_metadata,
     make_speech_request,
     make_voice_config,
@@ -28,6 +33,7 @@ ANSWER_S: Final = 10.0
 # Bytes of a request's text (Cloud Text-to-Speech, "Quotas and limits"), with room for what is around it.
 MAX_TEXT_BYTES: Final = 4_500
 
+log = structlog.get_logger()
 _SpeakCall = GrpcStream[pb.StreamingSynthesizeRequest, pb.StreamingSynthesizeResponse]
 
 
@@ -54,6 +60,7 @@ class GoogleTextToSpeech:
         self.name = name
         self._speaker = speaker
         self._streams = streams
+        self._refused: frozenset[str] = frozenset()  # words whose IPA the vendor does not take
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
@@ -75,8 +82,44 @@ class GoogleTextToSpeech:
                 for part in split_text(piece):
                     yield SpeechChunk(await self._speak_once(part, language))
             return
-        utterance = _Utterance(self.name, self._speaker, language)
-        reader = asyncio.get_running_loop().create_task(utterance.read(text))
+        pieces = _Pieces(text)
+        try:
+            async with aclosing(self._speak(pieces, language)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            pieces.close()
+
+    async def _speak(self, pieces: "_Pieces", language: str) -> AsyncGenerator[SpeechChunk, None]:
+        """Begins anew without the pronunciations that the vendor refuses: one of a sound that the language lacks costs
+        the whole stream, whatever its text."""
+        is_mute = True
+        while True:
+            ipa = self._find_ipa(language)
+            try:
+                async with aclosing(self._utter(pieces, language, ipa)) as chunks:
+                    async for chunk in chunks:
+                        is_mute = False
+                        yield chunk
+                return
+            except ProviderError as error:
+                refused = find_refused_phrases(error, ipa) if is_mute else frozenset()
+                if not refused:
+                    raise
+            self._refused |= refused
+            log.warning("pronunciations.refused", provider=self.name, count=len(refused))
+            pieces.rewind()
+
+    def _find_ipa(self, language: str) -> Mapping[str, str]:
+        """What the vendor is told of words, without what it has refused in this call."""
+        ipa = self._speaker.phonemes.find(self._speaker.find_voice(language)[0])
+        return {word: sound for word, sound in ipa.items() if word not in self._refused}
+
+    async def _utter(
+        self, pieces: "_Pieces", language: str, ipa: Mapping[str, str]
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        utterance = _Utterance(self.name, self._speaker, language, ipa)
+        reader = asyncio.get_running_loop().create_task(utterance.read(pieces))
         try:
             while (chunk := await utterance.next_chunk()) is not None:
                 yield chunk
@@ -99,17 +142,17 @@ class _Utterance:
     """Text in, audio out. One stream at a time: it is ended when no text comes for a while, and later text opens
     another one once all its audio has come."""
 
-    def __init__(self, provider: str, speaker: GoogleSpeaker, language: str) -> None:
+    def __init__(self, provider: str, speaker: GoogleSpeaker, language: str, ipa: Mapping[str, str]) -> None:
         self._provider = provider
         self._speaker = speaker
         self._language = language
+        self._ipa = ipa
         self._chunks: asyncio.Queue[SpeechChunk | ProviderError | None] = asyncio.Queue()
         self._call: _SpeakCall | None = None
         self._listener: asyncio.Task[None] | None = None
 
-    async def read(self, text: AsyncIterator[str]) -> None:
+    async def read(self, pieces: "_Pieces") -> None:
         """Sends the text as it comes; what fails is told to whoever waits for audio."""
-        pieces = _Pieces(text)
         try:
             while (piece := await pieces.next(None if self._call is None else IDLE_S)) is not None:
                 if piece:
@@ -120,7 +163,6 @@ class _Utterance:
         except ProviderError as error:
             self._chunks.put_nowait(error)
         finally:
-            pieces.close()
             self._chunks.put_nowait(None)
 
     async def next_chunk(self) -> SpeechChunk | None:
@@ -148,7 +190,7 @@ class _Utterance:
     async def _open(self) -> _SpeakCall:
         speaker = self._speaker
         locale, name = speaker.find_voice(self._language)
-        config = make_voice_config(locale, name, speaker.speed, speaker.phonemes.find(locale))
+        config = make_voice_config(locale, name, speaker.speed, self._ipa)
         metadata = make_metadata(self._provider, speaker.find_account())
         lease = await speaker.server.connect(self._provider, speaker.connect_s)
         call = self._call = GrpcStream(self._provider, lease, SPEAK, metadata)
@@ -187,17 +229,28 @@ class _Pieces:
 
     def __init__(self, text: AsyncIterator[str]) -> None:
         self._text = text
+        self._given: list[str] = []
+        self._again: deque[str] = deque()
         self._next: asyncio.Task[str | None] | None = None
 
     async def next(self, limit_s: float | None) -> str | None:
         """The next piece, empty when none came in time; None at the end."""
+        if self._again:
+            return self._again.popleft()
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._take())
         done, _ = await asyncio.wait({self._next}, timeout=limit_s)
         if not done:
             return ""
         taken, self._next = self._next, None
-        return taken.result()
+        piece = taken.result()
+        if piece:
+            self._given.append(piece)
+        return piece
+
+    def rewind(self) -> None:
+        """Gives all of the text again."""
+        self._again = deque(self._given)
 
     def close(self) -> None:
         """Awaits none any more."""

@@ -60,6 +60,19 @@ def test_ipa_goes_to_the_plan_and_is_left_out_without() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "planned"),
+    [
+        ({"say": "\u00a0 ", "ipa": "a"}, Pronunciation("x", "", "a")),
+        ({"say": "ex", "ipa": "  "}, Pronunciation("x", "ex")),
+        ({"ipa": "\u0292u\u02c8\u00e3\u00e7"}, Pronunciation("x", ipa="\u0292u\u02c8a\u0303\u00e7")),
+    ],
+    ids=["no letters", "no ipa", "signs of two"],
+)
+def test_voices_are_told_no_blanks_and_each_sign_apart(given: dict[str, str], planned: Pronunciation) -> None:
+    assert plan_of({"pronunciations": [{"word": "x"} | given]}).speech.pronunciations == (planned,)
+
+
+@pytest.mark.parametrize(
     ("voices", "faults"),
     [
         ({"azure-speech": {}}, []),

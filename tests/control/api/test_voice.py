@@ -214,6 +214,26 @@ async def test_a_stored_value_that_is_not_taken_any_more_hinders_no_other_change
     assert (reply.code, reply.param) == ("option_invalid", "config.llm.temperature")
 
 
+async def test_where_google_computes_is_an_option_of_workspaces_and_agents(tenant: Tenant) -> None:
+    sealed = Sealer([SECRET]).seal(b"platform-key", "provider key")
+    await tenant.api.owner.execute("UPDATE providers SET api_key = $1 WHERE provider = 'google-speech'", sealed)
+    agent = f"/workspaces/{tenant.id}/agents/{tenant.agent_id}"
+    try:
+        config = {kind: {"location": "eu"} for kind in ("stt", "tts")}
+        assert (await tenant.set("google-speech", {"config": config})).status == 200
+        reply = await tenant.set("google-speech", {"config": {"tts": {"location": "EU"}}})
+        assert (reply.code, reply.param) == ("option_invalid", "config.tts.location")
+        speech = {kind: [{"provider": "google-speech", "options": {"location": "EU"}}] for kind in ("stt", "tts")}
+        refused = await tenant.user.put(agent, {"config": {"speech": speech}})
+        assert (refused.status, refused.param) == (422, "config.speech.stt.0.options.location")
+        speech["stt"][0]["options"], speech["tts"][0]["options"] = {"location": "us"}, {}
+        assert (await tenant.user.put(agent, {"config": {"speech": speech}})).status == 200
+        plan = await tenant.plan()
+        assert [one.options["location"] for one in (plan.stt[0], plan.tts[0])] == ["us", "eu"]
+    finally:
+        await tenant.api.owner.execute("UPDATE providers SET api_key = NULL WHERE provider = 'google-speech'")
+
+
 async def test_a_provider_that_is_turned_off_serves_no_call(tenant: Tenant) -> None:
     assert [one.provider for one in (await tenant.plan()).tts] == ["local"]
     reply = await tenant.set("local", {"is_enabled": False})

@@ -40,6 +40,8 @@ def test_what_is_no_option_is_named(config: dict[str, Any], param: str) -> None:
         ("cartesia", {"stt": {"keyterm": ["x" * 100] * 13}}, "config.stt.keyterm", "1200 characters"),
         ("cartesia", {"tts": {"speed": 3.0}}, "config.tts.speed", "<= 1.5"),
         ("deepgram", {"stt": {"keyterm": ["x" * 101]}}, "config.stt.keyterm", "length <= 100"),
+        ("google-speech", {"stt": {"location": "EU"}}, "config.stt.location", "matching regex"),
+        ("google-speech", {"tts": {"location": "eu.example"}}, "config.tts.location", "matching regex"),
         ("deepgram", {"tts": {"model": "aura-x"}}, "config.tts.model", "matching regex"),
     ],
 )

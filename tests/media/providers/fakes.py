@@ -94,6 +94,7 @@ class FakeSpeechToTextSession:
     sink: SpeechToTextSink
     log: list[str | bytes | int] = field(default_factory=list)
     closed: bool = False
+    language: str = ""
 
     def push(self, ulaw: bytes) -> None:
         self.log.append(ulaw)
@@ -133,7 +134,7 @@ class FakeSpeechToText:
         await asyncio.sleep(self._delay)
         if self._errors:
             raise self._errors.pop(0)
-        self.sessions.append(FakeSpeechToTextSession(sink))
+        self.sessions.append(FakeSpeechToTextSession(sink, language=language))
         return self.sessions[-1]
 
     def refuse(self, error: ProviderError) -> None:

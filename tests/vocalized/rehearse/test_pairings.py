@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared.bus.requests import MediaRequest
+from shared.events import ProviderFailed
 from vocalized.rehearse.failover.cell_result import CellResult
+from vocalized.rehearse.failover.cells import Cell
+from vocalized.rehearse.failover.recording import WordErrors
 from vocalized.rehearse.failover.vendors import list_providers
 from vocalized.rehearse.pairings.control_tools import CallWithTools, ControlTools
 from vocalized.rehearse.pairings.model_calls import MODELS, STT, TTS, ModelCall, find_call_faults, run_model_call
@@ -77,4 +80,15 @@ async def test_control_refuses_unknown_calls_and_ends_a_slow_tool_in_time() -> N
 def test_call_that_differs_has_faults() -> None:
     """A call without events, sound and runs lacks all that is demanded."""
     faults = find_call_faults(ModelCall("a-model", said=["and so"], turns_ms=[0.0], agent=b"\xff" * 1_600))
-    assert [fault.split()[0] for fault in faults] == ["control", "heard:", "recorded", "recorded"]
+    assert [fault.split()[0] for fault in faults] == ["control", "heard:", "recorded", "recorded", "nothing"]
+
+
+def test_a_pairing_without_a_judged_call_or_with_a_failure_has_a_fault() -> None:
+    cell = Cell("a pairing", ())
+    assert find_fault(CellResult(cell)) == "the call left nothing to judge"
+    assert find_fault(CellResult(cell, fault="TimeoutError: ")) == "TimeoutError: "
+    failed = ProviderFailed("stt", "chirp", "broke", stage="connect", cause="cut")
+    for result in (CellResult(cell, failures=[failed], fault="x"), CellResult(cell, early=[failed], fault="x")):
+        assert find_fault(result) == "x; chirp: broke"
+    lost = CellResult(cell, understood=WordErrors(lost=("seven",)), fault="x")
+    assert find_fault(lost).startswith("x; words of") and "seven" in find_fault(lost)

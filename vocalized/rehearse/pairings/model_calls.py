@@ -88,6 +88,8 @@ def _faults(call: ModelCall) -> Iterator[str]:
     yield from _word_faults("heard", find_word_errors(call.agent, call.turns_ms, EXPECTED_WORDS))
     yield from _word_faults("recorded of the agent", compare_texts(expected, _FILLER.sub("", agent)))
     yield from _word_faults("recorded of the caller", compare_texts(" ".join(call.said), caller))
+    if not call.bills:
+        yield "nothing was billed"
     yield from (
         f"{one.provider} billed {one.billed:g}, metered {one.metered:g}" for one in call.bills if not one.is_equal
     )

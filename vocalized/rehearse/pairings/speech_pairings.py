@@ -66,4 +66,5 @@ def find_fault(result: CellResult) -> str:
     judge_call(result)
     failed = [f"{one.provider}: {one.reason}" for one in (*result.early, *result.failures)]
     words = "" if result.has_all_words else f"words of {result.spoken}, {result.understood}, {result.recorded}"
-    return "; ".join(filter(None, (result.fault, *failed, words)))
+    fault = result.fault or ("" if result.facts else "the call left nothing to judge")
+    return "; ".join(filter(None, (fault, *failed, words)))

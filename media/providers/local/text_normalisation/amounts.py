@@ -18,11 +18,12 @@ _CURRENCIES: Final = {
 _CURRENCY_NAMES: Final = word_list("dollars euros pounds yen cents")
 _NUMBER: Final = r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?"
 _SIGN: Final = "[$€£¥]"
-# -$5, $-5, US$5, $20k; 5€; $5/month. Of a range ($10-15) the sign belongs to both ends.
-_MONEY: Final = re.compile(rf"([-\u2212])?(US|CAD?|C|AUD?|A|NZ)?({_SIGN})([-\u2212])?{_NUMBER}([kKmM])?")
+_SUFFIX: Final = "[kKmMbB]|[mMbBtT]n"
+# -$5, $-5, US$5, $.99, $20k, $2bn; 5€; $5/month. Of a range ($10-15) the sign belongs to both ends.
+_MONEY: Final = re.compile(rf"([-\u2212])?(US|CAD?|C|AUD?|A|NZ)?({_SIGN})([-\u2212])?(?:{_NUMBER}|\.(\d+))({_SUFFIX})?")
 _MONEY_BEHIND: Final = re.compile(rf"([-\u2212])?(\d[\d.,]*)({_SIGN})")
 _PRICE: Final = re.compile(r"(\D{0,5}\d[\d.,]*\D?)/([a-z]+)", re.IGNORECASE)
-_MONEY_RANGE: Final = re.compile(rf"({_SIGN})([\d.,]+)[-\u2013]({_SIGN})?([\d.,]+[kKmM]?)")
+_MONEY_RANGE: Final = re.compile(rf"({_SIGN})([\d.,]+)[-\u2013]({_SIGN})?([\d.,]+(?:{_SUFFIX})?)")
 _CENTS: Final = re.compile(r"(\d+)¢")
 _COUNTRIES: Final = {
     **{"US": ("U", "S"), "NZ": ("new", "zealand")},
@@ -49,7 +50,14 @@ _UNITS: Final = {
     "°C": ("degrees", "celsius"),
 }
 _LARGE: Final = frozenset(("thousand", "million", "billion", "trillion"))
-_SUFFIXES: Final = {"k": "thousand", "m": "million"}
+_SUFFIXES: Final = {
+    "k": "thousand",
+    "m": "million",
+    "mn": "million",
+    "b": "billion",
+    "bn": "billion",
+    "tn": "trillion",
+}
 # Numbers of this many digits or more (orders, accounts, postal codes) are read digit by digit, in groups of three.
 _LONG_NUMBER: Final = 5
 # Figures after these are read one by one, as of a card or a telephone; after "ends in" a year is one.
@@ -140,11 +148,12 @@ def read_digit_groups(number: str) -> list[str]:
 def _money(match: re.Match[str], context: WordContext) -> list[str]:
     one, many, cent, cents = _CURRENCIES[match[3]]
     country = _COUNTRIES.get(match[2] or "", ())
-    whole, fraction, suffix = int(match[5].replace(",", "")), match[6] or "", match[7]
+    written, fraction, suffix = match[5] or "0", match[6] or match[7] or "", match[8]
+    whole = int(written.replace(",", ""))
     sign = ["minus"] if match[1] or match[4] else []
     size = _SUFFIXES[suffix.lower()] if suffix else context.after if context.after in _LARGE else ""
     if size or len(fraction) not in (0, 2):
-        number = [*sign, *decimal(match[5] + (f".{fraction}" if fraction else ""))]
+        number = [*sign, *decimal(written + (f".{fraction}" if fraction else ""))]
         return number if size and not suffix else [*number, *([size] if size else []), *country, many]
     spoken = [*cardinal(whole), *country, one if whole == 1 else many] if whole or not fraction else []
     if fraction.strip("0"):

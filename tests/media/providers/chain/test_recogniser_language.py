@@ -1,7 +1,10 @@
 """A session whose caller goes over to another language."""
 
 import asyncio
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Container, Coroutine, Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media.providers.chain.chain_health import ChainHealth
 from media.providers.chain.chained_session import ChainedSession
@@ -91,6 +94,38 @@ def test_a_backup_that_is_just_being_opened_is_opened_in_the_new_language() -> N
     assert [one.provider for one in with_session(test, a, b, multilingual={0})] == ["a"]
 
 
+def test_one_that_fails_in_the_moment_of_the_change_is_replaced_by_the_next_in_the_new_language() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        session.push(b"speech")
+        session.finalise(1)
+        a.sessions[0].sink(BROKEN)
+        session.set_language("es")
+        session.set_language("fr")
+        await run_ready_tasks()
+        assert b.languages == ["fr"] and [one.log for one in b.sessions] == [[b"speech", 1]]
+        b.sessions[0].sink(RecognisedText("bonjour", True, 1))
+        assert texts(events) == ["bonjour"]
+
+    a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
+    (failure,) = with_session(test, a, b)
+    assert (failure.provider, failure.next, failure.stage) == ("a", "b", "final")
+    assert a.languages == ["en"], "it has failed"
+
+
+def test_a_change_after_the_last_recogniser_has_failed_does_nothing() -> None:
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        a.refuse(BROKEN.error)
+        a.sessions[0].sink(BROKEN)
+        await run_ready_tasks()
+        assert events == [BROKEN]
+        session.set_language("es")
+        await run_ready_tasks()
+        assert events == [BROKEN] and a.languages == ["en", "en"]
+
+    a = FakeSpeechToText("a")
+    with_session(test, a)
+
+
 def test_one_that_does_not_know_the_language_is_replaced_by_the_next() -> None:
     async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
         a.refuse(ProviderError("a", "knows no 'es'", retryable=False, cause="refused"))
@@ -144,3 +179,69 @@ def test_a_check_by_a_recogniser_of_one_language_goes_on_in_the_new_one() -> Non
 
     a, b = FakeSpeechToText("a"), FakeSpeechToText("b")
     with_session(test, a, b, multilingual={0}, seed=SEED)
+
+
+STEPS = (
+    "es",
+    "fr",
+    "en",
+    "failure",
+    "refusal",
+    "words",
+    "nothing",
+    "push",
+    "started",
+    "finalise",
+    "next_turn",
+    "wait",
+    "tick",
+)
+steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9)), max_size=25)
+delays = st.lists(st.sampled_from((0.0, 0.05, 0.5)), min_size=1, max_size=3)
+
+
+@settings(max_examples=60)
+@given(steps, delays, st.sets(st.integers(0, 2)))
+def test_whatever_happens_recognisers_of_one_language_have_that_of_the_call(
+    steps: Sequence[tuple[str, int]], delays: Sequence[float], multilingual: set[int]
+) -> None:
+    """In any order of changes, failures and answers, also of sessions that are in use no more; none is left open."""
+    providers = [FakeSpeechToText(name, delay=delay) for name, delay in zip("abc", delays, strict=False)]
+
+    async def test(session: ChainedSession, events: list[SpeechToTextEvent]) -> None:
+        language = "en"
+        for step, choice in steps:
+            language = step if step in ("es", "fr", "en") else language
+            await _take(step, choice, session, providers)
+        await asyncio.sleep(10)
+        if any(isinstance(event, SpeechToTextFailed) for event in events):
+            return
+        alive = [(place, one) for place, fake in enumerate(providers) for one in fake.sessions if not one.closed]
+        assert alive, "no recogniser hears the caller"
+        assert {one.language for place, one in alive if place not in multilingual} <= {language}
+
+    with_session(test, *providers, multilingual=multilingual, seed=SEED)
+
+
+async def _take(step: str, choice: int, session: ChainedSession, providers: Sequence[FakeSpeechToText]) -> None:
+    """One step of a test. choice: of the open session that it is about."""
+    alive = [(fake, one) for fake in providers for one in fake.sessions if not one.closed]
+    fake, chosen = alive[choice % len(alive)] if alive else (None, None)
+    if step in ("es", "fr", "en"):
+        session.set_language(step)
+    elif step == "failure" and fake is not None and chosen is not None:
+        chosen.sink(SpeechToTextFailed(ProviderError(fake.name, "socket closed")))
+    elif step == "refusal" and fake is not None:
+        fake.refuse(ProviderError(fake.name, "not now"))
+    elif step in ("words", "nothing") and chosen is not None:
+        chosen.sink(RecognisedText("hola" if step == "words" else "", True, choice))
+    elif step == "push":
+        session.push(b"p" * 160)
+    elif step == "started":
+        session.started()
+    elif step == "finalise":
+        session.finalise(choice)
+    elif step == "next_turn":
+        session.next_turn()
+    elif step in ("wait", "tick"):
+        await asyncio.sleep(LATE_S if step == "wait" else 0)

@@ -36,6 +36,12 @@ MONEY = [
     ("$0", "zero dollars"),
     ("$1.5 million", "one point five million dollars"),
     ("$20k", "twenty thousand dollars"),
+    ("$2bn", "two billion dollars"),
+    ("£1.5B", "one point five billion pounds"),
+    ("€3mn", "three million euros"),
+    ("$.99", "ninety nine cents"),
+    ("-$.5", "minus zero point five dollars"),
+    ("$1-2bn", "one to two billion dollars"),
     ("£3.20", "three pounds and twenty pence"),
     ("€1", "one euro"),
 ]

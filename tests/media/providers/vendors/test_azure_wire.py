@@ -96,8 +96,7 @@ def test_addresses_are_those_of_the_region_or_of_ones_own_domain(base_url: str, 
 
 def test_an_address_has_its_query_and_a_connection_its_id() -> None:
     assert make_url("https://h/stt/", "/p", {"a": True, "b": None, "c": "de-DE"}) == "wss://h/stt/p?a=true&c=de-DE"
-    assert make_url("wss://h", "/p", {"b": None}) == "wss://h/p"
-    assert make_headers("", ID) == {"X-ConnectionId": ID}
+    assert (make_url("wss://h", "/p", {"b": None}), make_headers("", ID)) == ("wss://h/p", {"X-ConnectionId": ID})
     assert make_headers("k", ID) == {"X-ConnectionId": ID, "Ocp-Apim-Subscription-Key": "k"}
 
 
@@ -106,7 +105,8 @@ def test_a_model_of_ones_own_has_its_own_language_and_price() -> None:
     query = make_query(options, ListenSettings(("en-US",), segmentation_silence_ms=300))
     assert (query["language"], query["cid"], query["segmentationSilenceTimeoutMs"]) == (None, "e", 300)
     assert VENDOR.stt is not None and VENDOR.tts is not None
-    assert VENDOR.stt.model(options) == "realtime-custom"
+    models = [VENDOR.stt.model(AzureSpeechToTextOptions(languages=("en-US", "es-ES")[:count])) for count in (2, 1)]
+    assert [VENDOR.stt.model(options), *models] == ["realtime-custom", "realtime-languages", "realtime"]
     assert VENDOR.tts.model(AzureTextToSpeechOptions(voice_id="en-US-Ava:DragonHDLatestNeural")) == "neural-hd"
 
 

@@ -114,6 +114,26 @@ async def test_a_vendor_without_final_texts_answers_with_what_is_known(harness: 
     await caller.session.close()
 
 
+async def test_a_stream_whose_end_never_comes_makes_later_ones_not_deaf(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no other recogniser: what later streams tell waits for the end of the one before."""
+    monkeypatch.setattr(google_recogniser, "LIMITS", RenewalLimits(ending_s=0.2))
+    harness.call.plan["stt"].pop()
+    harness.a.recogniser.timing = replace(QUICK, final_s=60.0)
+    caller = Caller(1)
+    session = caller.session = await harness.call.build().stt.open("en", caller.sink)
+    for frame in caller_frames(TEXT):
+        session.push(frame)
+    session.finalise(1)
+    await asyncio.sleep(0.3)
+    session.next_turn()  # nothing came
+    harness.a.recogniser.timing = QUICK
+    assert await caller.say(NEXT, 2) == NEXT
+    await session.close()
+    assert not harness.call.failed
+
+
 async def test_a_final_text_that_nobody_asked_for_is_evidence(harness: Harness) -> None:
     """And speech after it takes it back."""
     caller = Caller(8)

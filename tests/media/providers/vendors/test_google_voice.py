@@ -14,7 +14,7 @@ from media.providers.grpc_calls import GrpcServer
 from media.providers.ports import ProviderError, TextToSpeech
 from media.providers.vendor import Preparable, ProviderSetup
 from media.providers.vendors.google_speech import VENDOR
-from media.providers.vendors.google_speech_wire import strip_wave
+from media.providers.vendors.google_speech_wire import find_refused_phrases, strip_wave
 from media.providers.vendors.google_voice import MAX_TEXT_BYTES, split_text
 from shared.cloud_speech_options import GoogleTextToSpeechOptions
 from simulator.vendors.faults import Fault
@@ -60,6 +60,57 @@ async def test_words_with_ipa_are_told_beside_the_text(harness: Harness) -> None
     assert (english, german) == ({"dentist": "\u02c8d\u025bnt\u026ast"}, {})
     spoken = "".join(harness.a.voices.texts[: len(harness.a.voices.texts) // 2])
     assert "the dentist" in spoken and "I assist?" in spoken
+
+
+async def test_words_with_ipa_are_not_spelled_out_before(harness: Harness) -> None:
+    """The vendor finds the word in the text: figures, signs and full stops stay."""
+    entries = [
+        {"word": "K9", "ipa": "\u02c8ke\u026ana\u026an"},
+        {"word": "AT&T", "say": "a tee", "ipa": "\u02c8e\u026a"},
+    ]
+    harness.call.plan["speech"] = {"pronunciations": entries}
+    await speak(harness.call.build(), say("The K9's bill of AT&T ", "is $5."), "en")
+    assert "".join(harness.a.voices.texts).split() == ["The", "K9's", "bill", "of", "AT&T", "is", "five", "dollars."]
+
+
+@pytest.mark.parametrize(("agent", "called"), [("zh", "zh"), ("no", "nb-NO"), ("zh-CN", "zh")])
+async def test_words_with_ipa_are_told_whatever_the_vendor_calls_the_language(
+    harness: Harness, agent: str, called: str
+) -> None:
+    harness.call.plan["agent"]["language"] = agent
+    harness.call.plan["speech"] = {"pronunciations": [{"word": "Ada", "ipa": "\u02c8e\u026ad\u0259"}]}
+    await speak(harness.call.build(), say("Ada."), called)
+    assert harness.a.voices.pronunciations == [{"ada": "\u02c8e\u026ad\u0259"}]
+
+
+async def test_a_sound_that_the_language_lacks_costs_its_word_and_no_voice(harness: Harness) -> None:
+    """The vendor refuses the stream; from then on it is not told that word, and nothing else is lost."""
+    server, call = harness.a, harness.call
+    server.voices.unknown_sounds = "\u0250"
+    entries = [{"word": "Dentist", "ipa": "\u02c8d\u0250nt"}, {"word": "help", "ipa": "h\u025blp"}]
+    call.plan["speech"] = {"pronunciations": entries}
+    voice = call.build()
+    for _ in range(2):
+        assert heard(await speak(voice, say(*SENTENCES), "en")) == words(TEXT)
+    told = [sorted(one) for one in server.voices.pronunciations]
+    assert told == [["dentist", "help"], ["help"], ["help"]]
+    assert not call.failed and call.sums("a")["characters"] == server.state.total("tts", "characters")
+
+
+@pytest.mark.parametrize(
+    ("details", "refused"),
+    [
+        ("The following custom pronunciation phrases are invalid: Ada, C++. Please ensure the", {"ada", "c++"}),
+        ("The following custom pronunciation phrases are invalid: ada", {"ada"}),
+        ("The following custom pronunciation phrases are invalid: (2). Please ensure", {"ada", "c++", "bo"}),
+        ("Voice 'ada' does not exist. Is it misspelled?", set()),
+        ("", set()),
+    ],
+)
+def test_the_vendor_names_what_it_refuses(details: str, refused: set[str]) -> None:
+    error = ProviderError("a", "gRPC INVALID_ARGUMENT", retryable=False).with_answer(details.encode())
+    assert find_refused_phrases(error, {"ada": "", "c++": "", "bo": ""}) == refused
+    assert find_refused_phrases(error, {}) == frozenset()
 
 
 async def test_a_voice_without_streams_is_asked_for_each_clause(harness: Harness) -> None:
