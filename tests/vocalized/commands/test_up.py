@@ -24,7 +24,8 @@ from tests.vocalized.processes import linux_only, wait_ended
 from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.commands.up import announce
 from vocalized.commands.vendors import FaultOptions, set_fault
-from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
+from vocalized.stack.accounts import Accounts, AccountsRequest, ensure_accounts
+from vocalized.stack.addresses import Credentials
 from vocalized.stack.api_client import ApiClient
 
 ROOT = Path(__file__).resolve().parents[3]
