@@ -56,11 +56,8 @@ def ready_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 def descendants(pid: int) -> set[int]:
-    children = {
-        int(child)
-        for children_file in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in children_file.read_text().split()
-    }
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = {int(child) for children_file in tasks for child in _read(children_file).split()}
     return children.union(*(descendants(child) for child in children))
 
 
@@ -235,7 +232,15 @@ def _log(path: Path) -> str:
 
 
 def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return _read(Path(f"/proc/{pid}/cmdline"))
+
+
+def _read(file: Path) -> bytes:
+    """What /proc has of a process; empty where it has ended since it was listed (PostgreSQL's own come and go)."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 async def test_existing_accounts_are_not_changed(tmp_path: Path) -> None:
