@@ -1,106 +1,32 @@
-"""Turns the settings into options of the API and the worker, and into keys of the commands."""
+"""Turns the settings into options that the API and the worker share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
-
-import structlog
-from pydantic import SecretStr
 
 from config.catalogue import shipped_dangerous_countries, shipped_disclosures
 from config.setting_types import is_this_machine
-from config.settings import (
-    PREFIX,
-    ControlSettings,
-    KeySettings,
-    SettingsError,
-)
-from control.accounts.email_gateways import open_gateway
+from config.settings import ControlSettings, SettingsError
 from control.accounts.policy import AccountPolicy, HashPolicy, LockPolicy, SessionPolicy
 from control.agents.disclosures import make_disclosures
 from control.agents.model import AgentPolicy
 from control.analytics.call_exports import ExportPolicy
-from control.app import ApiOptions, HttpOptions
 from control.billing.invoice_fonts import list_fonts
 from control.billing.stripe_client import StripeOptions
 from control.calls.analysis.model import AnalysisPolicy
 from control.calls.policy import CallPolicy
 from control.carriers.registry import CarrierOptions
 from control.db.pool import Timeouts
-from control.keys.settings import accepts_unsigned, read_key_sets, require_set
+from control.key_options import parse_setting, require_keys
+from control.keys.settings import accepts_unsigned
 from control.knowledge.embedder import EmbedderPolicy
 from control.outside import OutsideOptions
 from control.services import Policies
-from control.webhooks.options import WebhookOptions
-from control.webhooks.telnyx.signature import TelnyxKeys
-from control.worker import BackgroundWorkerOptions
-from shared.key_sets import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS, KeySetError, KeySets
-from shared.secrets import parse_keys
+from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySets
 from shared.storage import check_storage_url
 
 # A database command that gets no answer is given up so long after the server's own statement timeout.
 COMMAND_GRACE_S = 5.0
-log = structlog.get_logger()
-T = TypeVar("T")
-
-
-def control_options(settings: ControlSettings) -> ApiOptions:
-    """The API's options. Raises SettingsError."""
-    keys = key_sets(settings)
-    require_keys(TOKEN_KEYS, keys.tokens)
-    return ApiOptions(
-        database_url=settings.database_url.get_secret_value(),
-        redis_url=settings.redis_url.get_secret_value(),
-        keys=keys,
-        accepts_unsigned=_accepts_unsigned(settings, keys),
-        http=HttpOptions(
-            public_url=settings.public_url,
-            trusted_proxies=settings.trusted_proxies,
-            cors_origins=settings.cors_origins,
-            max_body_bytes=settings.max_body_bytes,
-            body_timeout_s=settings.body_timeout_s,
-            redis_timeout_s=settings.redis_timeout_s,
-            limits=settings.rate_limits,
-        ),
-        policies=_policies(settings),
-        outside=_outside(settings),
-        webhooks=_webhooks(settings),
-        pool_size=settings.database_pool_size,
-        request_concurrency=settings.request_concurrency,
-        allows_owner=is_this_machine(settings.public_url),
-        timeouts=_timeouts(settings),
-    )
-
-
-def worker_options(settings: ControlSettings, host: str, port: int) -> BackgroundWorkerOptions:
-    """The worker's options. Raises SettingsError."""
-    mail_url, keys = settings.smtp_url.get_secret_value(), key_sets(settings)
-    parse_setting("SMTP_URL", lambda: open_gateway(mail_url))
-    return BackgroundWorkerOptions(
-        database_url=settings.database_url.get_secret_value(),
-        keys=keys,
-        accepts_unsigned=_accepts_unsigned(settings, keys),
-        policies=_policies(settings),
-        mail_url=mail_url,
-        mail_from=settings.mail_from,
-        outside=_outside(settings),
-        carrier_recordings_deleted=settings.carrier_recordings_deleted,
-        unknown_calls_ended=settings.unknown_calls_ended,
-        allows_owner=is_this_machine(settings.public_url),
-        billing_ahead=_billing_ahead(settings),
-        host=host,
-        port=port,
-        timeouts=_timeouts(settings),
-    )
-
-
-def _billing_ahead(settings: ControlSettings) -> timedelta:
-    """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
-    if settings.billing_days_ahead and not is_this_machine(settings.public_url):
-        raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
-    return timedelta(days=settings.billing_days_ahead)
 
 
 def _media_urls(settings: ControlSettings) -> Sequence[str]:
@@ -110,47 +36,20 @@ def _media_urls(settings: ControlSettings) -> Sequence[str]:
     return settings.media_urls
 
 
-def parse_setting(name: str, parse: Callable[[], T]) -> T:
-    """Parses a setting at the start, so that an invalid one is not found at its first use. Raises SettingsError."""
-    try:
-        return parse()
-    except ValueError as error:
-        raise SettingsError(f"settings: {PREFIX}{name}: {error}") from None
-
-
-def key_sets(settings: ControlSettings | KeySettings) -> KeySets:
-    """Raises SettingsError."""
-    try:
-        return read_key_sets(settings)
-    except KeySetError as error:
-        raise SettingsError(f"settings: {PREFIX}{error.setting}: {error}") from None
-
-
-def require_keys(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return parse_setting(name, lambda: require_set(name, keys))
-
-
-def _accepts_unsigned(settings: ControlSettings, keys: KeySets) -> bool:
-    """Raises SettingsError for what both programs need."""
+def are_unsigned_accepted(settings: ControlSettings, keys: KeySets) -> bool:
+    """Whether entries of the bus without a signature are believed. Raises SettingsError for keys that both programs
+    need."""
     require_keys(VAULT_KEYS, keys.vault)
     require_keys(BUS_KEYS, keys.bus)
     return parse_setting("BUS_UNSIGNED", lambda: accepts_unsigned(keys, settings.bus_unsigned))
-
-
-def warn_of_shared_keys(keys: KeySets) -> None:
-    for name in keys.missing if keys.shared else ():
-        log.warning("settings.deprecated", setting=f"{PREFIX}SECRET_KEYS", instead=f"{PREFIX}{name}")
-
-
-def optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
-    return parse_setting(name, lambda: parse_keys(keys.get_secret_value())) if keys else ()
 
 
 def _fonts(folder: str) -> tuple[Path, ...]:
     return parse_setting("INVOICE_FONTS", lambda: list_fonts(Path(folder))) if folder else ()
 
 
-def _policies(settings: ControlSettings) -> Policies:
+def make_policies(settings: ControlSettings) -> Policies:
+    """Raises SettingsError."""
     return Policies(
         links=settings.portal_url or settings.public_url,
         public_url=settings.public_url,
@@ -208,7 +107,7 @@ def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
     return replace(policy, question_s=question_s, least_similarity=least)
 
 
-def _outside(settings: ControlSettings) -> OutsideOptions:
+def make_outside_options(settings: ControlSettings) -> OutsideOptions:
     """Raises SettingsError for an incomplete carrier and an invalid storage URL."""
     parse_setting("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
     sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
@@ -250,23 +149,8 @@ def _stripe(settings: ControlSettings) -> StripeOptions | None:
     return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s, settings.stripe_meter_event)
 
 
-def _webhooks(settings: ControlSettings) -> WebhookOptions:
-    """Raises SettingsError."""
-    parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
-    if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
-        raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
-    return WebhookOptions(
-        url=settings.webhook_url or settings.public_url,
-        twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],
-        twilio_shared_keys=[(key, secret.get_secret_value()) for key, secret in settings.twilio_shared_keys],
-        telnyx_public_keys=settings.telnyx_public_keys,
-        stripe_secrets=settings.stripe_webhook_secrets,
-        stripe_body_bytes=settings.stripe_webhook_body_bytes,
-        require_twilio_signature=settings.twilio_require_signature,
-    )
-
-
-def _timeouts(settings: ControlSettings) -> Timeouts:
+def make_timeouts(settings: ControlSettings) -> Timeouts:
+    """Of the database."""
     return Timeouts(
         connect=settings.database_connect_timeout_s,
         acquire=settings.database_acquire_timeout_s,

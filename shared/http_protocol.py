@@ -1,6 +1,8 @@
 """HTTP connections of the programs: aiohttp's, whose own answers tell nothing about the server or the request."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -61,6 +63,28 @@ def protocol_error_logger() -> logging.Logger:
     logger.propagate = False
     logger.handlers[:] = [_ProtocolErrorLog(logging.WARNING)]
     return logger
+
+
+def make_protocol_factory(
+    runner: web.AppRunner,
+    protocol: type[PlainRequestHandler] = PlainRequestHandler,
+    *,
+    keepalive_s: float,
+    linger_s: float,
+) -> Callable[[], PlainRequestHandler]:
+    """Makes the protocol of each connection, without aiohttp's access log. runner: after its `setup`. keepalive_s: so
+    long an idle connection stays open. linger_s: after an answer that did not wait for the request's end, the rest is
+    read and dropped for so long, so that the client sees the answer."""
+    http, loop, logger = runner.server, asyncio.get_running_loop(), protocol_error_logger()
+    assert http is not None, "setup() makes it"
+    return lambda: protocol(
+        http,
+        loop=loop,
+        access_log=None,  # type: ignore[arg-type]  # None means no log
+        logger=logger,
+        keepalive_timeout=keepalive_s,
+        lingering_time=linger_s,
+    )
 
 
 async def name_server(request: web.Request, response: web.StreamResponse) -> None:

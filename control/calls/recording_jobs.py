@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from control.calls import store
+from control.calls.carrier_reports import FetchRecordingJob
 from control.calls.details import StoredCarrierRecording
 from control.calls.event_batch import JoinRecordingsJob
 from control.calls.job_support import Gateways, decode_payload, load_state
@@ -17,7 +18,6 @@ from control.calls.recording_discard import enqueue_discard
 from control.calls.recording_join import RecordingsNotJoinable, join_recordings
 from control.calls.recording_keys import carrier_key, carrier_keys, joined_key
 from control.calls.reported_changes import report_changes
-from control.calls.service import FetchRecordingJob
 from control.calls.state import CallState
 from control.carriers.model import Carrier, CarrierRefused, CarrierUnavailable
 from control.db.jobs import JobFailed, JobHandler

@@ -2,21 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 from uuid import UUID
-
-import msgspec
 
 from control.agents.service import Agents
 from control.billing.spend_snapshot import load_terms
-from control.calls import state, store, store_phone_codes, warm_transfers
+from control.calls import carrier_reports, state, store, store_phone_codes, warm_transfers
 from control.calls.admission import admit, make_resumed_plan
 from control.calls.announcements import make_code_announcement, make_refusal, transfer_failed_text
-from control.calls.details import StoredCarrierRecording
 from control.calls.hangup import enqueue_hangup
 from control.calls.inbound import InboundCalls
 from control.calls.model import (
-    FINAL,
     AdmittedCall,
     CarrierRecording,
     CarrierStatus,
@@ -31,15 +26,13 @@ from control.calls.phone_codes import PURPOSE
 from control.calls.placement import CallPlacement
 from control.calls.planner import CallPlanner
 from control.calls.policy import MOST_LEGS, CallPolicy
-from control.calls.price_job import enqueue_price
 from control.calls.records import CallRecords
 from control.calls.refusals import record_refusal, repeat_refusal
 from control.calls.resumed_consent import record_checkpoint
 from control.calls.state import CallState
 from control.calls.state_changes import save_changes
-from control.calls.transfer_return import may_return, take_back, undo_return
+from control.calls.transfer_return import may_return, take_back
 from control.carriers.model import CarrierName
-from control.db.jobs import enqueue
 from control.db.pool import Connection
 from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor
@@ -49,16 +42,6 @@ from shared.bus.checkpoints import Checkpoint
 from shared.events import TransferFailure
 from shared.plan import PlanError
 from shared.secrets import Sealer
-
-FETCH_RECORDING: Final = "calls.fetch_recording"
-
-
-class FetchRecordingJob(msgspec.Struct, frozen=True):
-    """Payload of the job that fetches a carrier's recording. recording_id: its key in CallDetails.carrier_recordings,
-    which is the leg's id where the carrier gave none to the recording."""
-
-    call_id: UUID
-    recording_id: str
 
 
 class Calls:
@@ -241,44 +224,12 @@ class Calls:
         await record_refusal(db, call_id, refusal, now)
 
     async def apply_carrier_status(self, db: Connection, report: CarrierStatus) -> None:
-        """Applies a carrier's report, which may be late, repeated or out of order. Unknown calls are ignored. A test of
-        answering-machine detection that found a machine ends our outbound call."""
-        call = await store.lock_call(
-            db, report.carrier, report.carrier_call_id, report.call_id, session_id=report.session_id
-        )
-        if call is None:
-            return
-        before = call.state
-        current = replace(before, carrier_call_id=_current_id(before, report))
-        after = state.apply_carrier_status(undo_return(current, report), report)
-        if _ends_for_machine(before, report):
-            after = replace(after, details=replace(after.details, meant_end="voicemail"))
-            await enqueue_hangup(db, after, "voicemail")
-        await save_changes(db, [(before, after)])
-        if report.status in FINAL:
-            await warm_transfers.end_of_call(db, before.id)
-        await enqueue_price(db, before, report)
+        """See `carrier_reports.apply_status`."""
+        await carrier_reports.apply_status(db, report)
 
     async def add_carrier_recording(self, db: Connection, recording: CarrierRecording) -> None:
-        """Stores that a carrier made a recording, and has a job fetch it, once. A call may have several, each with an
-        id of its own, or at least a leg's."""
-        name = recording.recording_id or recording.leg_id
-        call = await store.lock_call(
-            db, recording.carrier, recording.carrier_call_id, recording.call_id, session_id=recording.session_id
-        )
-        if call is None or name in call.state.details.carrier_recordings:
-            return
-        known = call.state.details.carrier_recordings
-        stored = StoredCarrierRecording(
-            id=recording.recording_id,
-            url=recording.url,
-            duration_s=recording.duration_s,
-            leg=recording.leg_id,
-            place=len(known),
-        )
-        details = replace(call.state.details, carrier_recordings={**known, name: stored})
-        await save_changes(db, [(call.state, replace(call.state, details=details))])
-        await enqueue(db, FETCH_RECORDING, msgspec.json.encode(FetchRecordingJob(call.state.id, name)))
+        """See `carrier_reports.add_recording`."""
+        await carrier_reports.add_recording(db, recording)
 
     async def place(self, db: Connection, actor: Actor, request: CallRequest, now: datetime) -> UUID:
         """Inserts an outbound call, which a job dials. In the workspace's scope.
@@ -300,20 +251,3 @@ class Calls:
         if code is None:
             return make_refusal("unusable", "en", call_id)
         return make_code_announcement(self._sealer.open(code.code, PURPOSE).decode(), code.language)
-
-
-def _ends_for_machine(before: CallState, report: CarrierStatus) -> bool:
-    """Whether an outbound call is to be ended, once, because a machine has taken it: where the agent leaves a message,
-    after the machine's greeting."""
-    is_ours = before.direction == "outbound" and not before.is_test
-    if not is_ours or before.is_final or before.details.meant_end is not None:
-        return False
-    waits = before.details.leaves_message and not report.greeting_ended
-    return report.answered_by == "fax" or (report.answered_by == "machine" and not waits)
-
-
-def _current_id(before: CallState, report: CarrierStatus) -> str:
-    """The carrier may change its id of a call that runs (Telnyx). That of a transferred one stays: the events of the
-    target's leg name the call by it."""
-    is_kept = before.is_final or before.details.carrier.transfer_called is not None
-    return before.carrier_call_id if is_kept and before.carrier_call_id else report.carrier_call_id

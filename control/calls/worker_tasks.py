@@ -10,6 +10,7 @@ from control.calls import read_uncharged, store, store_reaper, store_search
 from control.calls.analysis.analysis_job import ANALYSIS_LIMITS
 from control.calls.analysis.queue import ANALYSE_CALL
 from control.calls.campaign_calls import SETTLED_AT_ONCE, settle_unsettled
+from control.calls.carrier_reports import FETCH_RECORDING
 from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import PLACE_CALL, DialQueue
 from control.calls.do_not_call import CANCELED_AT_ONCE, cancel_listed
@@ -25,7 +26,7 @@ from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_rec
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.recording_redaction import REDACT_RECORDINGS, make_redact_recordings_job
 from control.calls.recording_start import START_RECORDING, make_start_recording_job
-from control.calls.service import FETCH_RECORDING, Calls
+from control.calls.service import Calls
 from control.calls.spend_alarms import SpendAlarms
 from control.calls.state_changes import charge_calls
 from control.calls.transfer_end import END_TRANSFER, make_end_transfer_job

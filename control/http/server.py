@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from aiohttp import web
 
 from control.http.middleware import problem_response
 from shared.errors import Malformed, Problem
-from shared.http_protocol import PlainRequestHandler, protocol_error_logger
+from shared.http_protocol import PlainRequestHandler, make_protocol_factory
 from shared.ids import new_id
 
 log = structlog.get_logger()
 
 BACKLOG = 1_024
-# After an error response the rest of the body is read and dropped for so long, so that the client sees the response.
+# For the rest of a body that was refused.
 LINGER_S = 2.0
 
 
@@ -65,7 +65,7 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
     await runner.setup()
     try:
         server = await asyncio.get_running_loop().create_server(
-            _handler_factory(runner, listen),
+            make_protocol_factory(runner, ApiRequestHandler, keepalive_s=listen.keepalive_s, linger_s=LINGER_S),
             listen.host,
             listen.port,
             reuse_port=listen.shared_port or None,
@@ -77,20 +77,6 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
             server.close()
     finally:
         await runner.cleanup()
-
-
-def _handler_factory(runner: web.AppRunner, listen: ListenOptions) -> Callable[[], ApiRequestHandler]:
-    """Makes aiohttp's protocol of each connection, without its own access log."""
-    http, loop, logger = runner.server, asyncio.get_running_loop(), protocol_error_logger()
-    assert http is not None, "setup() makes it"
-    return lambda: ApiRequestHandler(
-        http,
-        loop=loop,
-        access_log=None,  # type: ignore[arg-type]  # None means no log
-        logger=logger,
-        keepalive_timeout=listen.keepalive_s,
-        lingering_time=LINGER_S,
-    )
 
 
 async def serve(app: web.Application, listen: ListenOptions, stop: asyncio.Event) -> None:

@@ -28,7 +28,7 @@ from media.telephony.browser import BrowserCodec
 from media.telephony.codec import Codec
 from media.telephony.telnyx import TelnyxCodec
 from media.telephony.twilio import TwilioCodec
-from shared.http_protocol import PlainRequestHandler, protocol_error_logger
+from shared.http_protocol import make_protocol_factory
 from shared.ids import new_id
 from shared.refcycles import break_cycle, without_traceback
 from shared.twilio_signature import SETTINGS_HEADER
@@ -38,6 +38,9 @@ log = structlog.get_logger()
 MEDIA: Final = b"GET /media/"
 END_OF_HEAD: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 16_384
+# aiohttp's own, of connections that it was given: proxies may keep theirs for an hour.
+KEEPALIVE_S: Final = 3_630.0
+LINGER_S: Final = 10.0
 _PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
 BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -99,16 +102,9 @@ async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port:
     use."""
     runner = web.AppRunner(backend.app, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    http, loop = runner.server, asyncio.get_running_loop()
-    assert http is not None, "setup() makes it"
-
-    logger = protocol_error_logger()
-
-    def make_handler() -> asyncio.Protocol:
-        return PlainRequestHandler(http, loop=loop, logger=logger, access_log=None)  # type: ignore[arg-type]  # no log
-
+    make_handler = make_protocol_factory(runner, keepalive_s=KEEPALIVE_S, linger_s=LINGER_S)
     try:
-        server = await loop.create_server(
+        server = await asyncio.get_running_loop().create_server(
             lambda: ConnectionDispatcher(backend, make_handler),
             host,
             port,

@@ -18,7 +18,7 @@ import pytest
 
 from config.settings import PREFIX, control_settings
 from control.__main__ import main
-from control.program_options import control_options
+from control.api_options import make_api_options
 from shared.secrets import new_key
 from vocalized.services.postgres import Postgres
 from vocalized.stack.ports import free_port
@@ -128,7 +128,8 @@ def test_worker_runs_and_stops_on_sigterm(settings: dict[str, str], tmp_path: Pa
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str, **settings: str) -> int:
-    """Runs `main` in this process: invalid settings are found before anything starts."""
+    """Runs `main` in this process: what is wrong is found before anything is served."""
+    monkeypatch.setattr("control.__main__.configure_logs", lambda level: None)
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in settings.items():
@@ -179,17 +180,25 @@ def test_invalid_setting_is_named_without_its_value(
     assert f"VOCALIZED_{name}" in stderr and "s3cret" not in stderr
 
 
-def test_unknown_limit_is_an_error(settings: dict[str, str]) -> None:
-    result = run("api", **settings | {"RATE_LIMITS": "lgoin=5/60"})
-    assert (result.returncode, "lgoin" in result.stderr) == (2, True)
+def test_unknown_limit_is_an_error(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(monkeypatch, "api", **settings | {"RATE_LIMITS": "lgoin=5/60"}) == 2
+    assert "lgoin" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
-def test_unreachable_database_is_one_line(settings: dict[str, str], tmp_path: Path, command: str) -> None:
+def test_unreachable_database_is_one_line(
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: str,
+) -> None:
     unreachable_url = f"postgresql://owner:s3cret@/vocalized?host={tmp_path}"
-    result = run(command, **settings | {"DATABASE_URL": unreachable_url})
-    assert result.returncode == 1
-    assert result.stderr.startswith("control: ") and "Traceback" not in result.stderr and "s3cret" not in result.stderr
+    assert run_main(monkeypatch, command, **settings | {"DATABASE_URL": unreachable_url}) == 1
+    stderr = capsys.readouterr().err
+    assert stderr.startswith("control: ") and "Traceback" not in stderr and "s3cret" not in stderr
 
 
 def test_taken_port_is_an_error(settings: dict[str, str]) -> None:
@@ -220,12 +229,28 @@ def test_links_in_emails_lead_to_the_portal_or_to_the_pages_of_the_api(
     )
     for name, value in settings.items():
         monkeypatch.setenv(PREFIX + name, value)
-    policies = control_options(control_settings()).policies
+    policies = make_api_options(control_settings()).policies
     assert (policies.links, policies.has_portal) == (links, bool(portal))
 
 
-def test_what_few_processes_use_is_not_loaded_at_the_start() -> None:
-    """What writes invoices would be a fifth of the start, Telnyx's SDK a third."""
-    script = "import control.__main__, sys; print({'fpdf', 'fontTools', 'numpy', 'telnyx'} & sys.modules.keys())"
+@pytest.mark.parametrize(
+    ("command", "needless"),
+    [
+        # What writes invoices would be a fifth of the start, Telnyx's SDK a third.
+        ("api", {"fpdf", "fontTools", "numpy", "telnyx", "control.worker", "control.backups.run"}),
+        ("worker", {"fpdf", "fontTools", "numpy", "telnyx", "control.app", "control.api"}),
+        ("migrate", {"aiohttp", "stripe", "control.services", "control.worker"}),
+        ("admin", {"aiohttp", "redis", "stripe", "control.services"}),
+    ],
+)
+def test_what_a_command_does_not_use_is_not_loaded(command: str, needless: set[str]) -> None:
+    script = f"""
+import runpy, sys
+sys.argv[1:] = ["{command}", "--help"]
+try:
+    runpy.run_module("control", run_name="__main__")
+except SystemExit:
+    print(sorted({needless!r} & sys.modules.keys()), "control.commands.{command}" in sys.modules, file=sys.stderr)
+"""
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert (done.stdout, done.stderr) == ("set()\n", "")
+    assert done.stderr == "[] True\n"

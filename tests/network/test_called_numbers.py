@@ -23,8 +23,7 @@ from vocalized.commands.call import CallOptions, run_call
 from vocalized.rehearse.callers import SAMPLE, WORDS_MS
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.workspace import PASSWORD
-from vocalized.stack.accounts import Credentials
-from vocalized.stack.addresses import Addresses, write_addresses
+from vocalized.stack.addresses import Addresses, Credentials, write_addresses
 from vocalized.stack.api_client import ApiClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

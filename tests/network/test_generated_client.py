@@ -20,8 +20,7 @@ from vocalized.caller.console import CallPrinter
 from vocalized.commands.call import CallOptions, run_call
 from vocalized.rehearse.platform import Platform
 from vocalized.rehearse.workspace import CONFIG, PASSWORD
-from vocalized.stack.accounts import Credentials
-from vocalized.stack.addresses import write_addresses
+from vocalized.stack.addresses import Credentials, write_addresses
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from shared.events import EventEnvelope, encode_event
 from tests.vocalized.call_events import CALL_ID, envelopes
-from vocalized.stack.accounts import Credentials
+from vocalized.stack.addresses import Credentials
 
 USER = Credentials("owner@example.com", "plum tractor 48 violin")
 WORKSPACE, CARRIER_CALL = "0199bbbb-0000-7000-8000-000000000001", "CA1"

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Final
 from urllib.parse import quote
 
-from vocalized.stack.accounts import Credentials
+from vocalized.stack.addresses import Credentials
 from vocalized.stack.api_client import ApiClient, ApiError, Json
 
 _NOT_SIGNED_IN: Final = 401

@@ -25,7 +25,8 @@ from vocalized.demo.files import DemoFiles
 from vocalized.demo.readback import read_back, right_leg
 from vocalized.services.folders import make_files_private
 from vocalized.services.process import ServiceFailed
-from vocalized.stack.addresses import Addresses, ensure_addresses
+from vocalized.stack.addresses import Addresses
+from vocalized.stack.first_addresses import ensure_addresses
 from vocalized.stack.ports import choose_ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.stack import running_stack

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from vocalized.services.folders import is_locked, make_files_private, make_state
 from vocalized.services.process import ServiceFailed
-from vocalized.stack.addresses import Addresses, ensure_addresses, remove_addresses, write_addresses
+from vocalized.stack.addresses import Addresses, remove_addresses, write_addresses
+from vocalized.stack.first_addresses import ensure_addresses
 from vocalized.stack.operator_settings import remove_operator_settings, write_operator_settings
 from vocalized.stack.ports import Ports, PortUnavailable, choose_ports
 from vocalized.stack.process import ServerFailed

@@ -20,6 +20,7 @@ from control.accounts.new_admin import NewAdmin
 from control.admin_commands import add_admin
 from shared.errors import Conflict
 from shared.plan import CallPlan
+from vocalized.stack.addresses import Credentials
 from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
 from vocalized.stack.email_file import read_email
@@ -33,14 +34,6 @@ _TIER = {"status": "active", "subscription_tier": "growth"}
 _MAIL_S = 30.0
 _LOOK_S = 0.1
 _TAKEN, _USED_UP, _TOO_MANY = 409, 422, 429
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Email address and password of an account."""
-
-    email: str
-    password: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from simulator.vendors.certificate import AUTHORITY_FILE, make_certificate
 from simulator.vendors.google_account import make_key_file
 from vocalized.stack.ports import free_port
 from vocalized.stack.secret_file import write_secret
-from vocalized.vendors.configuration import VendorsConfig
-from vocalized.vendors.servers import ROLES
+from vocalized.vendors.configuration import ROLES, VendorsConfig
 
 # What OpenSSL and the programs' HTTP clients read their authorities from.
 TRUST_VARIABLE: Final = "SSL_CERT_FILE"

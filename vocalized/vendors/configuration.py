@@ -8,7 +8,23 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from simulator.vendors.faults import Role
+
 GOOGLE_SPEECH: Final = "google-speech"
+# The vendors, and what each is asked for.
+ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
+    "deepgram": ("stt", "tts"),
+    "openai": ("llm",),
+    "anthropic": ("llm",),
+    "google": ("llm",),
+    "cartesia": ("stt", "tts"),
+    "elevenlabs": ("stt", "tts"),
+    "assemblyai": ("stt",),
+    "azure-speech": ("stt", "tts"),
+    "soniox": ("stt", "tts"),
+    "xai": ("stt",),
+    GOOGLE_SPEECH: ("stt", "tts"),
+}
 
 
 class VendorsConfig(Struct, frozen=True):

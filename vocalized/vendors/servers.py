@@ -21,7 +21,6 @@ from simulator.vendors.deepgram_nova import ListenTiming
 from simulator.vendors.documents import cartesia_documents, deepgram_documents, elevenlabs_documents
 from simulator.vendors.elevenlabs import SimulatedElevenLabs
 from simulator.vendors.elevenlabs_speech import GenerationTiming
-from simulator.vendors.faults import Role
 from simulator.vendors.gemini import GeminiVendor
 from simulator.vendors.google_speech import SimulatedGoogleSpeech, running_google_address
 from simulator.vendors.google_voice import SynthesisTiming as GoogleTiming
@@ -33,23 +32,10 @@ from simulator.vendors.soniox_speech import VoiceTiming
 from simulator.vendors.voice import SimulatedVoice
 from simulator.vendors.xai import SimulatedXai
 from vocalized.vendors.bill_totals import TotalledVendorState
-from vocalized.vendors.configuration import GOOGLE_SPEECH, VendorsConfig
+from vocalized.vendors.configuration import GOOGLE_SPEECH, ROLES, VendorsConfig
 from vocalized.vendors.local_ear import LocalEar, Recognise
 from vocalized.vendors.rule_model import answer_by_rules
 
-ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
-    "deepgram": ("stt", "tts"),
-    "openai": ("llm",),
-    "anthropic": ("llm",),
-    "google": ("llm",),
-    "cartesia": ("stt", "tts"),
-    "elevenlabs": ("stt", "tts"),
-    "assemblyai": ("stt",),
-    "azure-speech": ("stt", "tts"),
-    "soniox": ("stt", "tts"),
-    "xai": ("stt",),
-    GOOGLE_SPEECH: ("stt", "tts"),
-}
 # A model's usual delays, seconds.
 FIRST_TOKEN_S: Final = 0.25
 TOKEN_S: Final = 0.02

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from control.agents.model import AgentEdit
+from control.calls.carrier_reports import FETCH_RECORDING, FetchRecordingJob
 from control.calls.hangup import HANG_UP, HangupJob
 from control.calls.model import AdmittedCall, CarrierRecording, CarrierStatus, OpenCall, RefusedCall
 from control.calls.policy import MOST_LEGS
-from control.calls.service import FETCH_RECORDING, FetchRecordingJob
 from control.carriers.model import PlacedCall
 from shared.bus.checkpoints import Checkpoint
 from shared.events import CallStatus, CallUsage

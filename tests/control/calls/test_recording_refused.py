@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from control.calls.carrier_reports import FETCH_RECORDING
 from control.calls.details import CallDetails, ConsentRecord
 from control.calls.event_batch import JOIN_RECORDINGS, JoinRecordingsJob, parse_event, write_events
 from control.calls.event_effects import NewEvent, apply_events
@@ -18,7 +19,6 @@ from control.calls.model import AdmittedCall, CarrierRecording
 from control.calls.recording_discard import DISCARD_RECORDINGS, DiscardRecordingsJob, make_discard_recordings_job
 from control.calls.recording_jobs import make_fetch_recording_job, make_join_recordings_job
 from control.calls.recording_start import START_RECORDING, StartRecordingJob, make_start_recording_job
-from control.calls.service import FETCH_RECORDING
 from control.calls.state import CallState
 from control.calls.store import lock_one
 from control.carriers.registry import Carriers

@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from control.calls.carrier_reports import FetchRecordingJob
 from control.calls.event_batch import JOIN_RECORDINGS, parse_event, write_events
 from control.calls.model import AdmittedCall, CarrierRecording
 from control.calls.recording_jobs import make_fetch_recording_job
 from control.calls.recording_redaction import REDACT_RECORDINGS, RedactRecordingsJob, make_redact_recordings_job
-from control.calls.service import FetchRecordingJob
 from control.calls.word_times import make_words
 from control.carriers.registry import Carriers
 from control.db.jobs import JobFailed

@@ -29,7 +29,7 @@ from vocalized.commands.cli import ROOT
 from vocalized.commands.demo import DemoParts, Dial, demonstrate
 from vocalized.demo.calls import SAMPLE, SAMPLE_WORDS, DemoCall, demo_calls
 from vocalized.demo.files import DemoFiles
-from vocalized.stack.addresses import PLAN
+from vocalized.stack.first_addresses import PLAN
 from vocalized.stack.process import ServerFailed
 
 MESSAGE = "one two three four five"

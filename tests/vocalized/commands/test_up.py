@@ -24,7 +24,8 @@ from tests.vocalized.processes import linux_only, wait_ended
 from tests.vocalized.stack.test_addresses import ADDRESSES
 from vocalized.commands.up import announce
 from vocalized.commands.vendors import FaultOptions, set_fault
-from vocalized.stack.accounts import Accounts, AccountsRequest, Credentials, ensure_accounts
+from vocalized.stack.accounts import Accounts, AccountsRequest, ensure_accounts
+from vocalized.stack.addresses import Credentials
 from vocalized.stack.api_client import ApiClient
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,11 +56,8 @@ def ready_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 def descendants(pid: int) -> set[int]:
-    children = {
-        int(child)
-        for children_file in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in children_file.read_text().split()
-    }
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = {int(child) for children_file in tasks for child in _read(children_file).split()}
     return children.union(*(descendants(child) for child in children))
 
 
@@ -234,7 +232,15 @@ def _log(path: Path) -> str:
 
 
 def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return _read(Path(f"/proc/{pid}/cmdline"))
+
+
+def _read(file: Path) -> bytes:
+    """What /proc has of a process; empty where it has ended since it was listed (PostgreSQL's own come and go)."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 async def test_existing_accounts_are_not_changed(tmp_path: Path) -> None:

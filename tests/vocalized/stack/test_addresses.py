@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from vocalized.stack.accounts import Credentials
-from vocalized.stack.addresses import Addresses, StackNotRunning, read_addresses, remove_addresses, write_addresses
+from vocalized.stack.addresses import (
+    Addresses,
+    Credentials,
+    StackNotRunning,
+    read_addresses,
+    remove_addresses,
+    write_addresses,
+)
 
 ADDRESSES = Addresses(
     control="http://127.0.0.1:1", media="http://127.0.0.1:2", carrier="http://127.0.0.1:3",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import SettingsError, control_settings
-from control.program_options import worker_options
+from control.worker_options import make_worker_options
 from vocalized.stack.simulated_stripe import prepare_stripe
 
 BASE = {
@@ -22,7 +22,7 @@ def test_keys_stay_between_starts_and_control_takes_the_settings(
     assert first.key == second.key and second.config.stat().st_mode & 0o077 == 0
     for name, value in {**BASE, **settings, "VOCALIZED_PUBLIC_URL": "http://127.0.0.1:1"}.items():
         monkeypatch.setenv(name, value)
-    options = worker_options(control_settings(), "127.0.0.1", 0)
+    options = make_worker_options(control_settings(), "127.0.0.1", 0)
     assert options.outside.stripe is not None and options.outside.stripe.url == second.url
     assert options.billing_ahead.days == 40
 
@@ -32,7 +32,7 @@ def test_a_platform_that_others_reach_is_not_billed_ahead(monkeypatch: pytest.Mo
     urls = {"VOCALIZED_PUBLIC_URL": "https://voice.example.com", "VOCALIZED_MEDIA_URLS": "wss://media.example.com"}
     for name, value in {**BASE, **urls}.items():
         monkeypatch.setenv(name, value)
-    assert not worker_options(control_settings(), "127.0.0.1", 0).billing_ahead
+    assert not make_worker_options(control_settings(), "127.0.0.1", 0).billing_ahead
     monkeypatch.setenv("VOCALIZED_BILLING_DAYS_AHEAD", "1")
     with pytest.raises(SettingsError, match="BILLING_DAYS_AHEAD"):
-        worker_options(control_settings(), "127.0.0.1", 0)
+        make_worker_options(control_settings(), "127.0.0.1", 0)

@@ -20,8 +20,9 @@ from tests.platform.services import KEY
 from vocalized.commands.cli import ROOT
 from vocalized.commands.doctor_providers import DoctorError, ProviderDoctorOptions, try_providers
 from vocalized.commands.vendors import FaultOptions, VendorsError, clear_faults, list_vendors, print_vendors, set_fault
-from vocalized.stack.accounts import Accounts, Credentials
-from vocalized.stack.addresses import PLAN, StackNotRunning
+from vocalized.stack.accounts import Accounts
+from vocalized.stack.addresses import Credentials, StackNotRunning
+from vocalized.stack.first_addresses import PLAN
 from vocalized.stack.ports import choose_ports
 from vocalized.stack.simulated_vendors import config_path, prepare_vendors, remove_vendors, write_authorities
 from vocalized.stack.stack import running_stack

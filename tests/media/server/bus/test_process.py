@@ -5,7 +5,6 @@ import base64
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from tempfile import mkdtemp
 import pytest
 from aiohttp import ClientError, ClientSession
 
+from media.__main__ import main
 from media.audio.wav import read_wav
 from shared.bus.client import BusClient, bus_client
 from shared.bus.events import STREAM as EVENTS
@@ -218,9 +218,15 @@ async def test_each_worker_is_a_node(redis_url: str, tmp_path: Path, plan: CallP
         ),
     ],
 )
-def test_invalid_settings_are_named_without_their_secrets(settings: dict[str, str], named: list[str]) -> None:
-    command = [sys.executable, "-m", "media", "--port", "1"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert re.findall(r"VOCALIZED_\w+", done.stderr) == named
-    assert "secret" not in done.stderr and "Traceback" not in done.stderr
+def test_invalid_settings_are_named_without_their_secrets(
+    settings: dict[str, str], named: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, because nothing is started: a start takes more than a second of a core."""
+    for name in [name for name in os.environ if name.startswith("VOCALIZED_")]:
+        monkeypatch.delenv(name)
+    for name, value in settings.items():
+        monkeypatch.setenv(f"VOCALIZED_{name}", value)
+    assert main(["--port", "1"]) == 2
+    stderr = capsys.readouterr().err
+    assert re.findall(r"VOCALIZED_\w+", stderr) == named
+    assert "secret" not in stderr and "Traceback" not in stderr
