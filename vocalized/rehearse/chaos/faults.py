@@ -12,9 +12,23 @@ from typing import Final, Literal
 
 from vocalized.rehearse.chaos.host import Need, ResourceLimits, cover_folder, pids_of_group, uncover_folder
 from vocalized.rehearse.chaos.linked_platform import NODES, LinkedPlatform, LinkName
-from vocalized.rehearse.chaos.promises import Promise
+from vocalized.rehearse.chaos.promises import USUAL_GREETING_S, Promise
+from vocalized.rehearse.chaos.proofs import (
+    doubt_closed_logs,
+    doubt_controlled,
+    doubt_covered,
+    doubt_limited,
+    doubt_links,
+    doubt_names,
+    doubt_removed,
+    doubt_stopped,
+    doubt_stuck_logs,
+    no_doubt,
+)
+from vocalized.rehearse.chaos.wave import Doubt
 from vocalized.rehearse.link import LinkState
 
+Strike = Callable[[LinkedPlatform], Awaitable[Doubt]]
 Step = Callable[[LinkedPlatform], Awaitable[None]]
 FAULT_S: Final = 10.0
 SLOW_S: Final = 6.0
@@ -28,7 +42,7 @@ _NO_NEW: Final = Promise(answers_new=False)
 # A wait for the first choice comes before the next one is asked.
 _NEXT_CHOICE: Final = Promise(silence_s=3.0)
 # What the caller hears of a stall is its length, and a turn's usual silence.
-_STALL: Final = Promise(silence_s=STALL_S + 4.0)
+_STALL: Final = Promise(silence_s=STALL_S + 4.0, greeting_s=STALL_S + USUAL_GREETING_S)
 # A lost stream is resumed at another node or another socket, where the agent waits for the caller to speak.
 _RESUMED: Final = Promise(silence_s=6.0)
 # The carriers' APIs have names, too, which take new calls.
@@ -38,10 +52,11 @@ _NO_RECORDINGS: Final = Promise(keeps_recordings=False)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. strike, heal: begin and end it. need: of the machine."""
+    """One fault. strike, heal: begin and end it; strike returns what proves in the end that it was on. need: of the
+    machine."""
 
     name: str
-    strike: Step
+    strike: Strike
     heal: Step
     promise: Promise = _USUAL
     seconds: float = FAULT_S
@@ -50,7 +65,11 @@ class Fault:
 
 def all_faults() -> list[Fault]:
     """In the order in which they are played; the first one is none, by which the machine is judged."""
-    return [Fault("none", _do_nothing, _do_nothing), *_link_faults(), *_host_faults()]
+    return [Fault("none", _strike_nothing, _do_nothing), *_link_faults(), *_host_faults()]
+
+
+async def _strike_nothing(chaos: LinkedPlatform) -> Doubt:
+    return no_doubt
 
 
 async def _do_nothing(chaos: LinkedPlatform) -> None:
@@ -86,30 +105,42 @@ def _link_faults() -> list[Fault]:
         *found,
         _link_fault("streams", "the nodes, of the carriers: frozen", "frozen", _STALL, STALL_S),
         Fault("the nodes, of the carriers: reset once", _reset_streams, _do_nothing, _RESUMED, SLOW_S),
-        Fault("one node, of the carriers: cut", _cut_one_node, _open_streams, replace(_RESUMED, answers_new=False)),
+        Fault(
+            "one node, of the carriers: cut",
+            _cut_one_node,
+            partial(_open_links, "streams"),
+            replace(_RESUMED, answers_new=False),
+        ),
         _link_fault("streams", "the nodes, of the carriers: slow", "slow", _USUAL, SLOW_S),
     ]
 
 
 def _link_fault(name: LinkName, title: str, state: LinkState, promise: Promise, seconds: float = FAULT_S) -> Fault:
-    return Fault(title, partial(_set_link, name, state), partial(_set_link, name, "open"), promise, seconds)
+    return Fault(title, partial(_strike_links, name, state), partial(_open_links, name), promise, seconds)
 
 
-async def _set_link(name: LinkName, state: LinkState, chaos: LinkedPlatform) -> None:
+async def _strike_links(name: LinkName, state: LinkState, chaos: LinkedPlatform) -> Doubt:
+    doubt = doubt_links(chaos.links[name], state)
     chaos.set_links(name, state)
+    return doubt
 
 
-async def _reset_streams(chaos: LinkedPlatform) -> None:
+async def _open_links(name: LinkName, chaos: LinkedPlatform) -> None:
+    chaos.set_links(name, "open")
+
+
+async def _reset_streams(chaos: LinkedPlatform) -> Doubt:
+    doubt = doubt_links(chaos.links["streams"], "cut")
     chaos.set_links("streams", "cut")
     chaos.set_links("streams", "open")
+    return doubt
 
 
-async def _cut_one_node(chaos: LinkedPlatform) -> None:
-    chaos.links["streams"][0].set("cut")
-
-
-async def _open_streams(chaos: LinkedPlatform) -> None:
-    chaos.set_links("streams", "open")
+async def _cut_one_node(chaos: LinkedPlatform) -> Doubt:
+    link = chaos.links["streams"][0]
+    doubt = doubt_links([link], "cut")
+    link.set("cut")
+    return doubt
 
 
 # --- The host -----------------------------------------------------------------------------------------------------
@@ -147,11 +178,16 @@ def _group(chaos: LinkedPlatform, programs: Sequence[str]) -> list[int]:
 def _stopped(title: str, programs: Sequence[str], promise: Promise, seconds: float = FAULT_S) -> Fault:
     return Fault(
         title,
-        partial(_signal, signal.SIGSTOP, programs),
+        partial(_stop, programs),
         partial(_signal, signal.SIGCONT, programs),
         promise,
         seconds,
     )
+
+
+async def _stop(programs: Sequence[str], chaos: LinkedPlatform) -> Doubt:
+    await _signal(signal.SIGSTOP, programs, chaos)
+    return doubt_stopped(_group(chaos, programs))
 
 
 async def _signal(number: signal.Signals, programs: Sequence[str], chaos: LinkedPlatform) -> None:
@@ -160,42 +196,55 @@ async def _signal(number: signal.Signals, programs: Sequence[str], chaos: Linked
             os.kill(pid, number)
 
 
-async def _close_logs(chaos: LinkedPlatform) -> None:
+async def _close_logs(chaos: LinkedPlatform) -> Doubt:
     chaos.logs.close()
+    return doubt_closed_logs(chaos.logs)
 
 
-async def _stop_logs(chaos: LinkedPlatform) -> None:
+async def _stop_logs(chaos: LinkedPlatform) -> Doubt:
     chaos.logs.stop()
+    return doubt_stuck_logs(chaos.logs, ["api", *_media_programs()[: len(chaos.platform.nodes)]])
 
 
 async def _read_logs(chaos: LinkedPlatform) -> None:
     chaos.logs.read()
 
 
-def _recordings(chaos: LinkedPlatform) -> list[Path]:
-    return list(chaos.platform.state.glob("media-*/spool/*/recordings"))
+def _recordings(chaos: LinkedPlatform) -> list[tuple[int, Path]]:
+    """The nodes' processes and the folder of each for its recordings."""
+    return [
+        (node.pid, folder)
+        for number, node in enumerate(chaos.platform.nodes)
+        for folder in chaos.platform.state.glob(f"media-{number}/spool/*/recordings")
+    ]
 
 
-async def _cover(chaos: LinkedPlatform) -> None:
-    for folder in _recordings(chaos):
-        await asyncio.to_thread(cover_folder, folder)
+async def _cover(chaos: LinkedPlatform) -> Doubt:
+    covered = _recordings(chaos)
+    for pid, folder in covered:
+        await asyncio.to_thread(cover_folder, pid, folder)
+    return doubt_covered(covered)
 
 
 async def _uncover(chaos: LinkedPlatform) -> None:
-    for folder in _recordings(chaos):
-        await asyncio.to_thread(uncover_folder, folder)
+    for pid, folder in _recordings(chaos):
+        await asyncio.to_thread(uncover_folder, pid, folder)
 
 
-async def _remove_recordings(chaos: LinkedPlatform) -> None:
+async def _remove_recordings(chaos: LinkedPlatform) -> Doubt:
     """Each folder with all that is in it, in one step."""
-    for folder in _recordings(chaos):
-        folder.rename(chaos.platform.state / f"gone-{folder.parent.name}")
+    gone = []
+    for _, folder in _recordings(chaos):
+        gone.append(folder.rename(chaos.platform.state / f"gone-{folder.parent.name}"))
+    return doubt_removed(gone)
 
 
 def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.0) -> Fault:
-    async def strike(chaos: LinkedPlatform) -> None:
+    async def strike(chaos: LinkedPlatform) -> Doubt:
         assert chaos.control is not None
+        doubt = doubt_controlled(chaos.control, _group(chaos, list(chaos.programs)), is_clock=clock_offset_s != 0)
         chaos.control.set(clock_offset_s=clock_offset_s, disk_delay_s=disk_delay_s)
+        return doubt
 
     async def heal(chaos: LinkedPlatform) -> None:
         assert chaos.control is not None
@@ -209,12 +258,14 @@ def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.
 def _limited(
     title: str, programs: Sequence[str], limits: ResourceLimits, what: Literal["descriptors", "memory"]
 ) -> Fault:
-    async def strike(chaos: LinkedPlatform) -> None:
+    async def strike(chaos: LinkedPlatform) -> Doubt:
         pids = _group(chaos, programs)
+        doubt = doubt_limited(what, [chaos.platform.log(name) for name in programs])
         if what == "descriptors":
             limits.use_up_descriptors(pids)
         else:
             limits.use_up_memory(pids, MEMORY_LEFT)
+        return doubt
 
     async def heal(chaos: LinkedPlatform) -> None:
         limits.lift()
@@ -222,9 +273,10 @@ def _limited(
     return Fault(title, strike, heal, _NO_NEW)
 
 
-async def _silence_names(chaos: LinkedPlatform) -> None:
+async def _silence_names(chaos: LinkedPlatform) -> Doubt:
     assert chaos.names is not None
     chaos.names.answers = False
+    return doubt_names(chaos.names)
 
 
 async def _answer_names(chaos: LinkedPlatform) -> None:

@@ -77,7 +77,7 @@ async def play_fault(
         before=before,
     )
     notes = await _restart_ended(chaos)
-    ended = [call for call in wave.of("ending") if call.caller.outcome is not None]
+    ended = [call for call in wave.ending if call.party.done]
     well_s = await wait_until_well(chaos, ended, wave.healed_at)
     await asyncio.sleep(max(0.0, wave.healed_at + _PAUSE_S - time.monotonic()))
     return PlayedFault(fault, wave, tasks, well_s, notes)

@@ -16,7 +16,6 @@ _HEAD, _BYTES_PER_S = 44, 32_000
 # Of a recording's length, by its call's.
 TOLERANCE_S: Final = 1.5
 _MOST_EXAMPLES: Final = 4
-_SENT_AWAY: Final = "busy"
 _RECORDINGS: Final = """
 SELECT c.carrier_call_id AS call, e.event_type AS type, e.event_data->>'path' AS path,
        (SELECT max((x.event_data->>'duration_ms')::int) FROM call_events x
@@ -62,7 +61,8 @@ async def judge_wave(
     own = {call.caller.call_id: records[call.caller.call_id] for call in wave.calls if call.caller.call_id in records}
     running = wave.running
     stayed = [call for call in running if _went_on(wave, call, own)]
-    faults = [text for call in wave.calls if had_agent(call, own) for text in _faults(call, own)]
+    ended = [call for call in wave.ending if _ended_well(call, own)]
+    faults = [text for call in wave.calls if call.had_agent for text in _faults(call, own)]
     incomplete, unexplained = await _check_recordings(chaos, wave, own)
     return FaultResult(
         name=fault.name,
@@ -70,8 +70,10 @@ async def judge_wave(
         promise=fault.promise,
         running=len(running),
         went_on=len(stayed),
+        ending=len(wave.ending),
+        ended=len(ended),
         begun=len(wave.of("beginning")),
-        answered=sum(had_agent(call, own) for call in wave.of("beginning")),
+        answered=sum(call.was_greeted_within(fault.promise.greeting_s) for call in wave.of("beginning")),
         silence_s=longest_silence_s(wave),
         recovered_s=None if well_s is None else max(well_s, voice_recovery_s(wave)),
         events=sum(record.events for record in own.values()),
@@ -80,20 +82,33 @@ async def judge_wave(
         unfinished=_unfinished(wave, own),
         incomplete=len(incomplete),
         unexplained=len(unexplained),
-        notes=[*notes, *([f"{len(wave.late)} without an agent before it"] if wave.late else [])],
+        notes=[*notes, *find_flaws(wave)],
         examples=_examples(wave, own, [*faults, *unexplained]),
     )
 
 
+def find_flaws(wave: Wave) -> list[str]:
+    """Why the rehearsal itself was none: what the platform did is not shown by it then."""
+    silent = sum(call.has_said_all for call in wave.calls)
+    found = {
+        f"not on: {wave.doubt}": bool(wave.doubt),
+        f"{len(wave.late)} without an agent before it": bool(wave.late),
+        f"{silent} callers had said all": silent > 0,
+    }
+    return [text for text, is_flaw in found.items() if is_flaw]
+
+
 def _went_on(wave: Wave, call: WaveCall, own: Mapping[str, RecordedCall]) -> bool:
-    record = own.get(call.caller.call_id)
-    return call.went_on(wave.healed_at) and record is not None and record.status == "completed"
+    return call.went_on(wave.healed_at) and _is_completed(call, own)
 
 
-def had_agent(call: WaveCall, own: Mapping[str, RecordedCall]) -> bool:
-    """Whether an agent was heard. What a caller hears who is sent away with an apology is none: recorded as busy."""
+def _ended_well(call: WaveCall, own: Mapping[str, RecordedCall]) -> bool:
+    return call.has_hung_up and _is_completed(call, own)
+
+
+def _is_completed(call: WaveCall, own: Mapping[str, RecordedCall]) -> bool:
     record = own.get(call.caller.call_id)
-    return call.is_answered and (record is None or record.status != _SENT_AWAY)
+    return record is not None and record.status == "completed"
 
 
 def _faults(call: WaveCall, own: Mapping[str, RecordedCall]) -> Sequence[str]:
@@ -104,7 +119,7 @@ def _faults(call: WaveCall, own: Mapping[str, RecordedCall]) -> Sequence[str]:
 
 def _unfinished(wave: Wave, own: Mapping[str, RecordedCall]) -> int:
     """Calls that were answered and have no record, or one that has not ended."""
-    known = [own.get(call.caller.call_id) for call in wave.calls if had_agent(call, own)]
+    known = [own.get(call.caller.call_id) for call in wave.calls if call.had_agent]
     return sum(record is None or record.status not in FINAL for record in known)
 
 
@@ -120,7 +135,7 @@ async def _check_recordings(
     unexplained = []
     for call in wave.calls:
         call_id = call.caller.call_id
-        if had_agent(call, own) and call_id in own and call_id not in named:
+        if call.had_agent and call_id in own and call_id not in named:
             fault = recording_fault(chaos.storage, found.get(call_id, []), call.line_s)
             unexplained += [f"{call_id}: {fault}"] if fault else []
     return named, unexplained
@@ -152,7 +167,9 @@ def _examples(wave: Wave, own: Mapping[str, RecordedCall], faults: Sequence[str]
     lost = [call for call in wave.running if not _went_on(wave, call, own)]
     found = [f"{_describe(call)}, recorded as {_end(own, call)}" for call in lost[:_MOST_EXAMPLES]]
     found += [f"before: {_describe(call)}, recorded as {_end(own, call)}" for call in wave.late[:_MOST_EXAMPLES]]
-    new = [call for call in wave.of("beginning") if not had_agent(call, own)]
+    ending = [call for call in wave.ending if not _ended_well(call, own)]
+    found += [f"ending: {_describe(call)}, recorded as {_end(own, call)}" for call in ending[:_MOST_EXAMPLES]]
+    new = [call for call in wave.of("beginning") if not call.had_agent]
     found += [f"new: {_describe(call)}, recorded as {_end(own, call)}" for call in new[:2]]
     if not wave.running:
         return found
