@@ -17,8 +17,9 @@ from vocalized.rehearse.chaos.proofs import (
     doubt_closed_logs,
     doubt_controlled,
     doubt_covered,
-    doubt_limited,
+    doubt_descriptors,
     doubt_links,
+    doubt_memory,
     doubt_names,
     doubt_removed,
     doubt_stopped,
@@ -36,7 +37,7 @@ SLOW_S: Final = 6.0
 STALL_S: Final = 8.0
 HOUR_S: Final = 3_600
 DISK_DELAY_S: Final = 0.2
-MEMORY_LEFT: Final = 4 * 1024 * 1024
+MEMORY_LEFT: Final = 1024 * 1024
 _USUAL: Final = Promise()
 _NO_NEW: Final = Promise(answers_new=False)
 # A wait for the first choice comes before the next one is asked.
@@ -260,11 +261,11 @@ def _limited(
 ) -> Fault:
     async def strike(chaos: LinkedPlatform) -> Doubt:
         pids = _group(chaos, programs)
-        doubt = doubt_limited(what, [chaos.platform.log(name) for name in programs])
-        if what == "descriptors":
-            limits.use_up_descriptors(pids)
-        else:
+        if what == "memory":
             limits.use_up_memory(pids, MEMORY_LEFT)
+            return doubt_memory(pids)
+        doubt = doubt_descriptors([chaos.platform.log(name) for name in programs])
+        limits.use_up_descriptors(pids)
         return doubt
 
     async def heal(chaos: LinkedPlatform) -> None:

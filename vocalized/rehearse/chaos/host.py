@@ -231,10 +231,10 @@ class ResourceLimits:
             self._limit(pid, resource.RLIMIT_NOFILE, first_free_descriptor(pid))
 
     def use_up_memory(self, pids: Sequence[int], left: int) -> None:
-        """They can map `left` more bytes."""
+        """They get `left` more bytes. Not RLIMIT_AS: an allocator's arenas, 64 MB for each thread, are part of the address
+        space long before they are used."""
         for pid in pids:
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-            self._limit(pid, resource.RLIMIT_AS, pages * _PAGE + left)
+            self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid) + left)
 
     def lift(self) -> None:
         """Sets all limits as they were; programs that have ended are left out."""
@@ -247,6 +247,17 @@ class ResourceLimits:
         before = resource.prlimit(pid, kind)
         self._before.append((pid, kind, before))
         resource.prlimit(pid, kind, (soft, before[1]))
+
+
+def data_bytes(pid: int) -> int:
+    """What counts for RLIMIT_DATA."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmData:")).split()[1]) * 1_024
+
+
+def memory_left(pid: int) -> int:
+    """Bytes that it still gets below its limit."""
+    return resource.prlimit(pid, resource.RLIMIT_DATA)[0] - data_bytes(pid)
 
 
 def first_free_descriptor(pid: int) -> int:

@@ -1,20 +1,26 @@
 """What proves, when a fault has lasted its time, that it was on. Each function is called when the fault begins, and
 what it returns when it is to end: then it tells why that is not sure, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from vocalized.rehearse.chaos.host import LogPipes, NameServer, ProgramControl, has_loaded, is_stopped, may_write
+from vocalized.rehearse.chaos.host import (
+    LogPipes,
+    NameServer,
+    ProgramControl,
+    has_loaded,
+    is_stopped,
+    may_write,
+    memory_left,
+)
 from vocalized.rehearse.chaos.wave import Doubt
 from vocalized.rehearse.link import Link, LinkState
 
-Limited = Literal["descriptors", "memory"]
-# What a program logs that was refused one, by `errno` or by its own error.
-_REFUSALS: Final[Mapping[Limited, Sequence[str]]] = {
-    "descriptors": ("Too many open files", "EMFILE"),
-    "memory": ("MemoryError", "Cannot allocate memory", "ENOMEM"),
-}
+# What a program logs that was refused a descriptor; some name the class alone.
+_REFUSALS: Final = ("Too many open files", '"OSError"')
+# A process whose allocator asks for more than that at a time has been refused it.
+_ALLOCATION: Final = 1_024 * 1_024
 
 
 def no_doubt() -> str:
@@ -99,16 +105,26 @@ def doubt_controlled(control: ProgramControl, pids: Sequence[int], *, is_clock: 
     return find
 
 
-def doubt_limited(what: Limited, logs: Sequence[Path]) -> Doubt:
+def doubt_memory(pids: Sequence[int]) -> Doubt:
+    """Some of the processes have used up what was left to them."""
+
+    def find() -> str:
+        left = min((memory_left(pid) for pid in pids), default=_ALLOCATION)
+        return f"{left // 1_024} KiB were left to each process" if left >= _ALLOCATION else ""
+
+    return find
+
+
+def doubt_descriptors(logs: Sequence[Path]) -> Doubt:
     """Some of the programs have logged that they were refused one. Call it before the limit is set."""
     sizes = [log.stat().st_size if log.exists() else 0 for log in logs]
 
     def find() -> str:
         for log, size in zip(logs, sizes, strict=True):
             written = log.read_bytes()[size:].decode(errors="replace") if log.exists() else ""
-            if any(word in written for word in _REFUSALS[what]):
+            if any(word in written for word in _REFUSALS):
                 return ""
-        return f"no program was refused {what}"
+        return "no program was refused a descriptor"
 
     return find
 

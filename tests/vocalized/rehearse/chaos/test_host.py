@@ -31,6 +31,13 @@ def try_open():
         return errno.errorcode[error.errno]
     return "open"
 
+def leave_gap():
+    files = [open("/dev/null") for _ in range(3)]
+    for file in files[:2]:
+        file.close()
+    globals()["kept"] = files[2]
+    return 2
+
 def allocate(megabytes):
     try:
         bytes(megabytes << 20)
@@ -104,6 +111,7 @@ def test_a_program_opens_nothing_more_until_the_limit_is_lifted() -> None:
     with start_child() as child:
         assert ask(child, "try_open()") == "open"
         assert pids_of_group(child.pid) == [child.pid]
+        assert ask(child, "leave_gap()") == "2", "numbers are free below the highest"
         limits.use_up_descriptors([child.pid])
         assert ask(child, "try_open()") == "EMFILE"
         limits.lift()

@@ -14,6 +14,7 @@ import pytest
 from vocalized.rehearse.chaos.host import (
     LogPipes,
     NameServer,
+    ResourceLimits,
     build_control,
     cover_folder,
     find_needs,
@@ -25,8 +26,9 @@ from vocalized.rehearse.chaos.proofs import (
     doubt_closed_logs,
     doubt_controlled,
     doubt_covered,
-    doubt_limited,
+    doubt_descriptors,
     doubt_links,
+    doubt_memory,
     doubt_names,
     doubt_removed,
     doubt_stopped,
@@ -116,15 +118,27 @@ def test_a_clock_that_nobody_read_and_a_program_without_the_library_are_doubted(
         child.stdin.close()
 
 
-def test_a_limit_that_refused_nobody_is_doubted(tmp_path: Path) -> None:
+def test_descriptors_that_nobody_was_refused_are_doubted(tmp_path: Path) -> None:
     log = tmp_path / "media-0.log"
     log.write_text("OSError: [Errno 24] Too many open files\n")
-    doubt = doubt_limited("descriptors", [log, tmp_path / "media-1.log"])
-    assert doubt() == "no program was refused descriptors", "what was logged before is not of this fault"
+    doubt = doubt_descriptors([log, tmp_path / "media-1.log"])
+    assert doubt() == "no program was refused a descriptor", "what was logged before is not of this fault"
     with log.open("a") as file:
         file.write("OSError: [Errno 24] Too many open files\n")
     assert doubt() == ""
-    assert doubt_limited("memory", [tmp_path / "media-1.log"])() == "no program was refused memory"
+
+
+def test_memory_that_is_left_is_doubted() -> None:
+    limits = ResourceLimits()
+    with subprocess.Popen(SLEEPER, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        doubt = doubt_memory([child.pid])
+        limits.use_up_memory([child.pid], 3 << 20)
+        assert doubt() == "3072 KiB were left to each process"
+        limits.use_up_memory([child.pid], 1 << 19)
+        assert doubt() == ""
+        child.kill()
 
 
 def test_names_that_nobody_asked_for_are_doubted() -> None:
