@@ -128,8 +128,8 @@ async def _map_storage_error() -> AsyncIterator[None]:
 
 
 def _start_threads() -> None:
-    """Has obstore start the threads that all stores of the process share. Else it does so at the first request, and where
-    no descriptor or memory is left then, that one and all later ones raise PanicException (a poisoned OnceLock)."""
+    """Has obstore start the threads that all stores of the process share. Else the first request does so, and where no
+    descriptor or memory is left then, that one and all later ones raise PanicException (a poisoned OnceLock)."""
     obstore.put(MemoryStore(), "started", b"")
 
 

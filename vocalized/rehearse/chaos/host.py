@@ -231,7 +231,7 @@ class ResourceLimits:
             self._limit(pid, resource.RLIMIT_NOFILE, first_free_descriptor(pid))
 
     def use_up_memory(self, pids: Sequence[int], left: int) -> None:
-        """They get `left` more bytes. Not RLIMIT_AS: an allocator's arenas, 64 MB for each thread, are part of the address
+        """They get `left` more bytes. Not RLIMIT_AS: an allocator's arenas, 64 MB for each thread, are in the address
         space long before they are used."""
         for pid in pids:
             self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid) + left)

@@ -1,13 +1,30 @@
 """What of the callers' silences, and of the recordings, a fault is blamed for."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
 from simulator.carrier.caller import Caller
 from simulator.carrier.network.line_endpoints import EndedBy
 from simulator.carrier.network.phone_network import CallOutcome
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import AfterAgent
 from simulator.object_storage import ObjectStorage
+from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.callers import RehearsalCaller
-from vocalized.rehearse.chaos.verdict import find_flaws, longest_silence_s, recording_fault, voice_recovery_s
+from vocalized.rehearse.chaos.faults import all_faults
+from vocalized.rehearse.chaos.promises import FaultResult
+from vocalized.rehearse.chaos.verdict import (
+    RecordingFaults,
+    check_recordings,
+    find_flaws,
+    longest_silence_s,
+    make_result,
+    recording_fault,
+    voice_recovery_s,
+)
 from vocalized.rehearse.chaos.wave import AFTER_S, Part, Wave, WaveCall
 from vocalized.rehearse.timed_caller import TimedCaller
 
@@ -90,9 +107,11 @@ def test_silences_of_calls_that_a_fault_did_not_meet_are_not_counted() -> None:
     assert longest_silence_s(wave(call((101.0, 109.0), part="beginning"))) == 0.0
 
 
-def recorded(seconds: float, call_s: float, line_s: float = 31.0) -> str:
+def recorded(seconds: float, call_s: float, line_s: float = 31.0, *, is_named: bool = False) -> str:
     storage = ObjectStorage({"recordings/a.wav": bytes(44 + round(seconds * 32_000))} if seconds else {})
-    return recording_fault(storage, [{"path": "a.wav", "call_ms": round(call_s * 1_000)}], line_s)
+    rows = [{"type": "recording.ready", "path": "a.wav", "call_ms": round(call_s * 1_000)}]
+    incomplete = [{"type": "recording.incomplete", "path": None, "call_ms": None}]
+    return recording_fault(storage, [*(incomplete if is_named else []), *rows], line_s)
 
 
 def test_a_recording_is_in_storage_and_as_long_as_its_call() -> None:
@@ -102,3 +121,78 @@ def test_a_recording_is_in_storage_and_as_long_as_its_call() -> None:
     assert recorded(27.0, 30.0) == "the recording is 27.0 s, its call 30.0 s, the line 31.0 s"
     assert recorded(0.0, 30.0) == "a recording is not in storage"
     assert recording_fault(ObjectStorage(), [], 30.0) == "no recording"
+
+
+def test_a_recording_that_is_known_to_be_incomplete_is_in_storage_all_the_same_if_there_is_one() -> None:
+    assert recorded(27.0, 30.0, is_named=True) == ""
+    assert recorded(0.0, 30.0, is_named=True) == "a recording is not in storage"
+    assert recording_fault(ObjectStorage(), [{"type": "recording.incomplete", "path": None, "call_ms": 1}], 30.0) == ""
+
+
+GOOD = RecordedCall("c1", "twilio", "completed", "caller_hangup", 0, 9, ())
+
+
+def judged(
+    *parts: Part, records: Mapping[int, RecordedCall | None] = MappingProxyType({}), agent: bool = True
+) -> FaultResult:
+    """The result of a wave of calls that all went well, but for what the records of some say. agent: whether the new
+    ones were answered by one."""
+    calls = [call((101.0, 102.5), part=part) for part in parts]
+    for number, one in enumerate(calls):
+        one.caller.call_id, one.party.limit_ms, one.party.waits = f"CA{number}", 0.0, False
+        one.party.tick(0, b"")
+        one.caller.started_at = STRUCK - 21.0
+        one.caller.heard_at.append(HEALED + 1.0)
+        if part_is_new := one.part == "beginning":
+            one.caller.started_at, one.caller.heard_at[:] = STRUCK + 1.0, [STRUCK + 2.0]
+        has_agent = agent or not part_is_new
+        one.caller.outcome = CallOutcome("twilio", one.caller.call_id, True, "", None, "caller", has_agent=has_agent)
+    found = {f"CA{number}": records.get(number, GOOD) for number in range(len(calls))}
+    own = {call_id: record for call_id, record in found.items() if record is not None}
+    return make_result(all_faults()[0], wave(*calls), own, RecordingFaults([], []), well_s=1.0)
+
+
+def test_a_wave_that_went_well_breaks_nothing() -> None:
+    result = judged("running", "running", "ending", "beginning")
+    assert result.broken == []
+    assert (result.running, result.went_on, result.ending, result.ended) == (2, 2, 1, 1)
+    assert (result.begun, result.answered, result.events, result.silence_s) == (1, 1, 36, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("number", "record", "broken"),
+    [
+        (0, replace(GOOD, status="failed"), ["calls"]),
+        (0, None, ["calls", "records"]),
+        (0, replace(GOOD, status="busy", faults=("no events",)), ["calls", "events lost"]),
+        (1, replace(GOOD, status="failed"), ["ended calls"]),
+        (1, replace(GOOD, status="in_progress"), ["ended calls", "records"]),
+        (2, replace(GOOD, status="failed"), []),
+        (2, replace(GOOD, faults=("event 3 missing",)), ["events lost"]),
+        (2, replace(GOOD, faults=("event 3 twice",)), ["events doubled"]),
+        (2, None, ["records"]),
+    ],
+)
+def test_what_the_record_of_a_call_lacks_is_broken(number: int, record: RecordedCall | None, broken: list[str]) -> None:
+    assert judged("running", "ending", "beginning", records={number: record}).broken == broken
+
+
+def test_a_new_caller_who_heard_an_apology_had_no_agent_and_its_record_no_events() -> None:
+    sent_away = replace(GOOD, status="failed", events=0, faults=("no events",))
+    result = judged("running", "beginning", records={1: sent_away}, agent=False)
+    assert (result.broken, result.answered) == (["new calls"], 0)
+
+
+def test_recordings_are_looked_for_of_all_calls_with_an_agent() -> None:
+    with_agent, apology = over(True, STRUCK), over(False, STRUCK)
+    with_agent.caller.call_id, apology.caller.call_id = "CA1", "CA2"
+    own = {"CA1": GOOD, "CA2": GOOD}
+    named = {"CA3": [{"type": "recording.incomplete", "path": None, "call_ms": None}]}
+    found = check_recordings(ObjectStorage(), wave(with_agent, apology), own, named)
+    assert found == RecordingFaults(["CA3"], ["CA1: no recording"])
+
+
+def test_calls_that_did_not_end_are_named() -> None:
+    endless = call(part="beginning")
+    endless.error = "not over after 110 s"
+    assert find_flaws(wave(endless)) == ["1 calls did not end"]
