@@ -14,12 +14,12 @@ from vocalized.rehearse.chaos.host import Need, ResourceLimits, cover_folder, pi
 from vocalized.rehearse.chaos.linked_platform import NODES, LinkedPlatform, LinkName
 from vocalized.rehearse.chaos.promises import USUAL_GREETING_S, Promise
 from vocalized.rehearse.chaos.proofs import (
+    Effect,
     doubt_closed_logs,
     doubt_controlled,
     doubt_covered,
     doubt_descriptors,
     doubt_links,
-    doubt_memory,
     doubt_names,
     doubt_removed,
     doubt_stopped,
@@ -37,7 +37,6 @@ SLOW_S: Final = 6.0
 STALL_S: Final = 8.0
 HOUR_S: Final = 3_600
 DISK_DELAY_S: Final = 0.2
-MEMORY_LEFT: Final = 1024 * 1024
 _USUAL: Final = Promise()
 _NO_NEW: Final = Promise(answers_new=False)
 # A wait for the first choice comes before the next one is asked.
@@ -243,7 +242,8 @@ async def _remove_recordings(chaos: LinkedPlatform) -> Doubt:
 def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.0) -> Fault:
     async def strike(chaos: LinkedPlatform) -> Doubt:
         assert chaos.control is not None
-        doubt = doubt_controlled(chaos.control, _group(chaos, list(chaos.programs)), is_clock=clock_offset_s != 0)
+        effect: Effect = "wrong_reads" if clock_offset_s else "delayed_writes"
+        doubt = doubt_controlled(chaos.control, _group(chaos, list(chaos.programs)), effect)
         chaos.control.set(clock_offset_s=clock_offset_s, disk_delay_s=disk_delay_s)
         return doubt
 
@@ -262,8 +262,10 @@ def _limited(
     async def strike(chaos: LinkedPlatform) -> Doubt:
         pids = _group(chaos, programs)
         if what == "memory":
-            limits.use_up_memory(pids, MEMORY_LEFT)
-            return doubt_memory(pids)
+            assert chaos.control is not None
+            doubt = doubt_controlled(chaos.control, pids, "refused_maps")
+            limits.use_up_memory(pids)
+            return doubt
         doubt = doubt_descriptors([chaos.platform.log(name) for name in programs])
         limits.use_up_descriptors(pids)
         return doubt
@@ -271,7 +273,7 @@ def _limited(
     async def heal(chaos: LinkedPlatform) -> None:
         limits.lift()
 
-    return Fault(title, strike, heal, _NO_NEW)
+    return Fault(title, strike, heal, _NO_NEW, need="compiler" if what == "memory" else "")
 
 
 async def _silence_names(chaos: LinkedPlatform) -> Doubt:

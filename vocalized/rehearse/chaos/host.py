@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
 HERE: Final = Path(__file__).parent
 LAUNCHER: Final = HERE / "launcher.sh"
@@ -34,7 +34,7 @@ _LONGEST_LINE: Final = 512
 _ANSWER, _NO_NAME = 0x8180, 0x8183
 _TYPE_A: Final = 1
 # Of host.c's `struct control`.
-_CONTROL: Final = struct.Struct("=qqqq")
+_CONTROL: Final = struct.Struct("=qqqqq")
 
 
 # What a fault may need of the machine.
@@ -62,15 +62,22 @@ class ProgramControl:
         self.path.chmod(0o666)
 
     @property
-    def counts(self) -> tuple[int, int]:
-        """How often programs have read a wrong clock, and writes and syncs that took longer, since the beginning."""
-        _, _, wrong_reads, delayed_writes = _CONTROL.unpack(self.path.read_bytes())
-        return wrong_reads, delayed_writes
+    def counts(self) -> "ProgramCounts":
+        """Since the beginning."""
+        return ProgramCounts(*_CONTROL.unpack(self.path.read_bytes())[2:])
 
     def set(self, *, clock_offset_s: int = 0, disk_delay_s: float = 0.0) -> None:
         """Applies to all programs at once, which map the file."""
         with self.path.open("r+b") as file:
             file.write(struct.pack("=qq", clock_offset_s, round(disk_delay_s * 1_000_000)))
+
+
+class ProgramCounts(NamedTuple):
+    """How often programs have read a wrong clock, written or synced more slowly, and were refused memory."""
+
+    wrong_reads: int
+    delayed_writes: int
+    refused_maps: int
 
 
 def build_control(folder: Path) -> ProgramControl | None:
@@ -230,11 +237,11 @@ class ResourceLimits:
         for pid in pids:
             self._limit(pid, resource.RLIMIT_NOFILE, first_free_descriptor(pid))
 
-    def use_up_memory(self, pids: Sequence[int], left: int) -> None:
-        """They get `left` more bytes. Not RLIMIT_AS: an allocator's arenas, 64 MB for each thread, are in the address
-        space long before they are used."""
+    def use_up_memory(self, pids: Sequence[int]) -> None:
+        """They get nothing more from the system. Not RLIMIT_AS: the address space holds an allocator's arenas, 64 MB for
+        each thread, long before they are used."""
         for pid in pids:
-            self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid) + left)
+            self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid))
 
     def lift(self) -> None:
         """Sets all limits as they were; programs that have ended are left out."""
@@ -253,11 +260,6 @@ def data_bytes(pid: int) -> int:
     """What counts for RLIMIT_DATA."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmData:")).split()[1]) * 1_024
-
-
-def memory_left(pid: int) -> int:
-    """Bytes that it still gets below its limit."""
-    return resource.prlimit(pid, resource.RLIMIT_DATA)[0] - data_bytes(pid)
 
 
 def first_free_descriptor(pid: int) -> int:

@@ -3,7 +3,7 @@ what it returns when it is to end: then it tells why that is not sure, or nothin
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from vocalized.rehearse.chaos.host import (
     LogPipes,
@@ -12,15 +12,14 @@ from vocalized.rehearse.chaos.host import (
     has_loaded,
     is_stopped,
     may_write,
-    memory_left,
 )
 from vocalized.rehearse.chaos.wave import Doubt
 from vocalized.rehearse.link import Link, LinkState
 
+# Of ProgramCounts.
+Effect = Literal["wrong_reads", "delayed_writes", "refused_maps"]
 # What a program logs that was refused a descriptor; some name the class alone.
 _REFUSALS: Final = ("Too many open files", '"OSError"')
-# A process whose allocator asks for more than that at a time has been refused it.
-_ALLOCATION: Final = 1_024 * 1_024
 
 
 def no_doubt() -> str:
@@ -91,26 +90,15 @@ def doubt_removed(folders: Sequence[Path]) -> Doubt:
     return lambda: doubt
 
 
-def doubt_controlled(control: ProgramControl, pids: Sequence[int], *, is_clock: bool) -> Doubt:
-    """All the processes run with the library, and have read a wrong clock, or written more slowly."""
-    kind = 0 if is_clock else 1
-    before = control.counts[kind]
+def doubt_controlled(control: ProgramControl, pids: Sequence[int], effect: Effect) -> Doubt:
+    """All the processes run with the library, which has counted the effect. Call it before the fault begins."""
+    before = getattr(control.counts, effect)
 
     def find() -> str:
         free = sum(not has_loaded(pid, control.library) for pid in pids)
         if free:
             return f"{free} of {len(pids)} processes run without the library"
-        return "" if control.counts[kind] > before else "no clock was read wrong, no write took longer"
-
-    return find
-
-
-def doubt_memory(pids: Sequence[int]) -> Doubt:
-    """Some of the processes have used up what was left to them."""
-
-    def find() -> str:
-        left = min((memory_left(pid) for pid in pids), default=_ALLOCATION)
-        return f"{left // 1_024} KiB were left to each process" if left >= _ALLOCATION else ""
+        return "" if getattr(control.counts, effect) > before else f"no {effect.replace('_', ' ')}"
 
     return find
 

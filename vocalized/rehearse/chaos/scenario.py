@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.rehearse.call_records import recorded_calls
 from vocalized.rehearse.chaos.faults import Fault
 from vocalized.rehearse.chaos.linked_platform import SHAPE, LinkedPlatform, running_linked_platform
 from vocalized.rehearse.chaos.promises import FaultResult
@@ -84,9 +85,10 @@ async def play_fault(
 
 
 async def judge_faults(chaos: LinkedPlatform, played: Sequence[PlayedFault]) -> list[FaultResult]:
-    """When all calls are over: waits until all is recorded."""
-    callers = [call.caller for one in played for call in one.wave.calls]
-    records = await wait_for_records(chaos.platform, [one for one in callers if one.call_id])
+    """When all calls are over: waits until all that had an agent are recorded."""
+    calls = [call for one in played for call in one.wave.calls]
+    await wait_for_records(chaos.platform, [call.caller for call in calls if call.had_agent])
+    records = await recorded_calls(chaos.platform, [call.caller for call in calls])
     return [await judge_wave(chaos, one.fault, one.wave, records, well_s=one.well_s, notes=one.notes) for one in played]
 
 

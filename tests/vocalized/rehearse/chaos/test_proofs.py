@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -23,12 +24,12 @@ from vocalized.rehearse.chaos.host import (
     uncover_folder,
 )
 from vocalized.rehearse.chaos.proofs import (
+    Effect,
     doubt_closed_logs,
     doubt_controlled,
     doubt_covered,
     doubt_descriptors,
     doubt_links,
-    doubt_memory,
     doubt_names,
     doubt_removed,
     doubt_stopped,
@@ -94,26 +95,47 @@ async def test_logs_that_are_read_or_have_room_are_doubted(tmp_path: Path) -> No
         pipes.close()
 
 
-def test_a_clock_that_nobody_read_and_a_program_without_the_library_are_doubted(tmp_path: Path) -> None:
+# Waits for a line of its input, reads the clock, writes a file, and asks for memory.
+PROGRAM = """
+import sys, time
+print(flush=True)
+sys.stdin.readline()
+time.time()
+with open(sys.argv[1], "wb", 0) as file:
+    file.write(b"1")
+try:
+    kept = [object() for _ in range(1_000_000)]
+except MemoryError:
+    pass
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("effect", get_args(Effect))
+def test_a_change_that_no_program_felt_and_a_program_without_the_library_are_doubted(
+    effect: Effect, tmp_path: Path
+) -> None:
     if "compiler" in find_needs():
         pytest.skip("no C compiler")
-    control = build_control(tmp_path)
+    control, limits = build_control(tmp_path), ResourceLimits()
     assert control is not None
     environment = {**os.environ, "LD_PRELOAD": str(control.library), "CHAOS_CONTROL": str(control.path)}
-    code = "import sys, time; print(flush=True); sys.stdin.readline(); time.time(); print(flush=True); sys.stdin.read()"
-    command = [sys.executable, "-S", "-c", code]
+    command = [sys.executable, "-S", "-c", PROGRAM, str(tmp_path / "file")]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None and child.stdout is not None
         child.stdout.readline()
-        clock = doubt_controlled(control, [child.pid], is_clock=True)
-        disk = doubt_controlled(control, [child.pid], is_clock=False)
-        control.set(clock_offset_s=3_600)
-        assert clock() == "no clock was read wrong, no write took longer"
+        doubts = {one: doubt_controlled(control, [child.pid], one) for one in get_args(Effect)}
+        other = doubt_controlled(control, [child.pid, os.getpid()], effect)
+        if effect == "refused_maps":
+            limits.use_up_memory([child.pid])
+        else:
+            control.set(**({"clock_offset_s": 3_600} if effect == "wrong_reads" else {"disk_delay_s": 0.01}))
+        assert doubts[effect]() == f"no {effect.replace('_', ' ')}"
         child.stdin.write(b"\n")
         child.stdin.flush()
         child.stdout.readline()
-        assert (clock(), disk()) == ("", "no clock was read wrong, no write took longer")
-        other = doubt_controlled(control, [child.pid, os.getpid()], is_clock=True)
+        assert [one for one, doubt in doubts.items() if not doubt()] == [effect]
         assert other() == "1 of 2 processes run without the library"
         child.stdin.close()
 
@@ -126,19 +148,6 @@ def test_descriptors_that_nobody_was_refused_are_doubted(tmp_path: Path) -> None
     with log.open("a") as file:
         file.write("OSError: [Errno 24] Too many open files\n")
     assert doubt() == ""
-
-
-def test_memory_that_is_left_is_doubted() -> None:
-    limits = ResourceLimits()
-    with subprocess.Popen(SLEEPER, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        doubt = doubt_memory([child.pid])
-        limits.use_up_memory([child.pid], 3 << 20)
-        assert doubt() == "3072 KiB were left to each process"
-        limits.use_up_memory([child.pid], 1 << 19)
-        assert doubt() == ""
-        child.kill()
 
 
 def test_names_that_nobody_asked_for_are_doubted() -> None:
