@@ -238,7 +238,7 @@ class ResourceLimits:
             self._limit(pid, resource.RLIMIT_NOFILE, first_free_descriptor(pid))
 
     def use_up_memory(self, pids: Sequence[int]) -> None:
-        """They get nothing more from the system. Not RLIMIT_AS: the address space holds an allocator's arenas, 64 MB for
+        """They get nothing more from the system. Not RLIMIT_AS: the address space has an allocator's arenas, 64 MB for
         each thread, long before they are used."""
         for pid in pids:
             self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid))

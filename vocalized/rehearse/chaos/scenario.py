@@ -88,7 +88,7 @@ async def judge_faults(chaos: LinkedPlatform, played: Sequence[PlayedFault]) -> 
     """When all calls are over: waits until all that had an agent are recorded."""
     calls = [call for one in played for call in one.wave.calls]
     await wait_for_records(chaos.platform, [call.caller for call in calls if call.had_agent])
-    records = await recorded_calls(chaos.platform, [call.caller for call in calls])
+    records = await recorded_calls(chaos.platform, [call.caller for call in calls if call.caller.call_id])
     return [await judge_wave(chaos, one.fault, one.wave, records, well_s=one.well_s, notes=one.notes) for one in played]
 
 

@@ -179,8 +179,9 @@ def test_what_the_record_of_a_call_lacks_is_broken(number: int, record: Recorded
 
 def test_a_new_caller_who_heard_an_apology_had_no_agent_and_its_record_no_events() -> None:
     sent_away = replace(GOOD, status="failed", events=0, faults=("no events",))
-    result = judged("running", "beginning", records={1: sent_away}, agent=False)
-    assert (result.broken, result.answered) == (["new calls"], 0)
+    for record in (sent_away, None):
+        result = judged("running", "beginning", records={1: record}, agent=False)
+        assert (result.broken, result.answered) == (["new calls"], 0)
 
 
 def test_recordings_are_looked_for_of_all_calls_with_an_agent() -> None:
