@@ -133,10 +133,13 @@ GOOD = RecordedCall("c1", "twilio", "completed", "caller_hangup", 0, 9, ())
 
 
 def judged(
-    *parts: Part, records: Mapping[int, RecordedCall | None] = MappingProxyType({}), agent: bool = True
+    *parts: Part,
+    records: Mapping[int, RecordedCall | None] = MappingProxyType({}),
+    agent: bool = True,
+    ended_by: EndedBy = "caller",
 ) -> FaultResult:
     """The result of a wave of calls that all went well, but for what the records of some say. agent: whether the new
-    ones were answered by one."""
+    ones were answered by one. ended_by: who ended all."""
     calls = [call((101.0, 102.5), part=part) for part in parts]
     for number, one in enumerate(calls):
         one.caller.call_id, one.party.limit_ms, one.party.waits = f"CA{number}", 0.0, False
@@ -146,7 +149,7 @@ def judged(
         if part_is_new := one.part == "beginning":
             one.caller.started_at, one.caller.heard_at[:] = STRUCK + 1.0, [STRUCK + 2.0]
         has_agent = agent or not part_is_new
-        one.caller.outcome = CallOutcome("twilio", one.caller.call_id, True, "", None, "caller", has_agent=has_agent)
+        one.caller.outcome = CallOutcome("twilio", one.caller.call_id, True, "", None, ended_by, has_agent=has_agent)
     found = {f"CA{number}": records.get(number, GOOD) for number in range(len(calls))}
     own = {call_id: record for call_id, record in found.items() if record is not None}
     return make_result(all_faults()[0], wave(*calls), own, RecordingFaults([], []), well_s=1.0)
@@ -175,6 +178,10 @@ def test_a_wave_that_went_well_breaks_nothing() -> None:
 )
 def test_what_the_record_of_a_call_lacks_is_broken(number: int, record: RecordedCall | None, broken: list[str]) -> None:
     assert judged("running", "ending", "beginning", records={number: record}).broken == broken
+
+
+def test_calls_that_the_platform_ended_did_not_go_on_even_if_recorded_as_completed() -> None:
+    assert judged("running", "ending", ended_by="network").broken == ["calls", "ended calls"]
 
 
 def test_a_new_caller_who_heard_an_apology_had_no_agent_and_its_record_no_events() -> None:
