@@ -18,7 +18,7 @@ from vocalized.rehearse.chaos.proofs import (
     doubt_closed_logs,
     doubt_controlled,
     doubt_covered,
-    doubt_descriptors,
+    doubt_limited,
     doubt_links,
     doubt_names,
     doubt_removed,
@@ -259,21 +259,25 @@ def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.
 def _limited(
     title: str, programs: Sequence[str], limits: ResourceLimits, what: Literal["descriptors", "memory"]
 ) -> Fault:
+    # Files of recordings that would begin meanwhile cannot be opened by the nodes.
+    promise = replace(_NO_NEW, keeps_recordings="api" in programs)
+
     async def strike(chaos: LinkedPlatform) -> Doubt:
         pids = _group(chaos, programs)
-        if what == "memory":
-            assert chaos.control is not None
-            doubt = doubt_controlled(chaos.control, pids, "refused_maps")
-            limits.use_up_memory(pids)
-            return doubt
-        doubt = doubt_descriptors([chaos.platform.log(name) for name in programs])
-        limits.use_up_descriptors(pids)
-        return doubt
+        by_logs = doubt_limited([chaos.platform.log(name) for name in programs])
+        if what == "descriptors":
+            limits.use_up_descriptors(pids)
+            return by_logs
+        assert chaos.control is not None
+        by_count = doubt_controlled(chaos.control, pids, "refused_maps")
+        limits.use_up_memory(pids)
+        # What the C library asks for itself is not counted, and not all that is refused is logged.
+        return lambda: by_logs() and by_count()
 
     async def heal(chaos: LinkedPlatform) -> None:
         limits.lift()
 
-    return Fault(title, strike, heal, _NO_NEW, need="compiler" if what == "memory" else "")
+    return Fault(title, strike, heal, promise, need="compiler" if what == "memory" else "")
 
 
 async def _silence_names(chaos: LinkedPlatform) -> Doubt:

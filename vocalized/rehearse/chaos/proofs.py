@@ -18,8 +18,8 @@ from vocalized.rehearse.link import Link, LinkState
 
 # Of ProgramCounts.
 Effect = Literal["wrong_reads", "delayed_writes", "refused_maps"]
-# What a program logs that was refused a descriptor; some name the class alone.
-_REFUSALS: Final = ("Too many open files", '"OSError"')
+# What a program logs that was refused a descriptor or memory; some name the class alone.
+_REFUSALS: Final = ("Too many open files", "MemoryError", '"OSError"')
 
 
 def no_doubt() -> str:
@@ -103,8 +103,8 @@ def doubt_controlled(control: ProgramControl, pids: Sequence[int], effect: Effec
     return find
 
 
-def doubt_descriptors(logs: Sequence[Path]) -> Doubt:
-    """Some of the programs have logged that they were refused one. Call it before the limit is set."""
+def doubt_limited(logs: Sequence[Path]) -> Doubt:
+    """Some of the programs have logged that they were refused something. Call it before the limit is set."""
     sizes = [log.stat().st_size if log.exists() else 0 for log in logs]
 
     def find() -> str:
@@ -112,7 +112,7 @@ def doubt_descriptors(logs: Sequence[Path]) -> Doubt:
             written = log.read_bytes()[size:].decode(errors="replace") if log.exists() else ""
             if any(word in written for word in _REFUSALS):
                 return ""
-        return "no program was refused a descriptor"
+        return "no program was refused anything"
 
     return find
 

@@ -28,7 +28,7 @@ from vocalized.rehearse.chaos.proofs import (
     doubt_closed_logs,
     doubt_controlled,
     doubt_covered,
-    doubt_descriptors,
+    doubt_limited,
     doubt_links,
     doubt_names,
     doubt_removed,
@@ -140,11 +140,11 @@ def test_a_change_that_no_program_felt_and_a_program_without_the_library_are_dou
         child.stdin.close()
 
 
-def test_descriptors_that_nobody_was_refused_are_doubted(tmp_path: Path) -> None:
+def test_a_limit_that_refused_nobody_anything_is_doubted(tmp_path: Path) -> None:
     log = tmp_path / "media-0.log"
     log.write_text("OSError: [Errno 24] Too many open files\n")
-    doubt = doubt_descriptors([log, tmp_path / "media-1.log"])
-    assert doubt() == "no program was refused a descriptor", "what was logged before is not of this fault"
+    doubt = doubt_limited([log, tmp_path / "media-1.log"])
+    assert doubt() == "no program was refused anything", "what was logged before is not of this fault"
     with log.open("a") as file:
         file.write("OSError: [Errno 24] Too many open files\n")
     assert doubt() == ""

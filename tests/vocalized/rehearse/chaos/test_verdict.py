@@ -204,3 +204,22 @@ def test_calls_that_did_not_end_are_named() -> None:
     endless = call(part="beginning")
     endless.error = "not over after 110 s"
     assert find_flaws(wave(endless)) == ["1 calls did not end"]
+
+
+def test_what_else_was_wrong_and_when_the_last_voice_was_back_are_in_the_result() -> None:
+    doubtful = Wave([call((HEALED - 1.0, HEALED + 4.0))], STRUCK, HEALED, "no name was asked for")
+    result = make_result(all_faults()[0], doubtful, {}, RecordingFaults([], []), well_s=1.0, notes=["api ended"])
+    assert (result.recovered_s, list(result.notes)) == (4.0, ["api ended", "not on: no name was asked for"])
+    again = make_result(all_faults()[0], doubtful, {}, RecordingFaults([], []), well_s=None)
+    assert again.recovered_s is None
+
+
+def test_each_stream_of_a_call_has_its_recording_in_storage() -> None:
+    rows = [{"type": "recording.ready", "path": path, "call_ms": 30_000} for path in ("a.wav", "b.wav")]
+    storage = ObjectStorage({"recordings/b.wav": bytes(44 + 30 * 32_000)})
+    assert recording_fault(storage, rows, 30.0) == "a recording is not in storage"
+
+
+def test_a_caller_who_had_said_all_hung_up_too_soon() -> None:
+    early = over(True, HEALED, "caller")
+    assert not early.has_hung_up, "not because it was time"
