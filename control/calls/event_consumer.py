@@ -235,8 +235,8 @@ class _Consumer:
 
 
 def is_temporary(error: Exception) -> bool:
-    """Whether the same may work later. A value that no column takes is permanent: asyncpg raises an InterfaceError for it
-    that is a ValueError too, or a DataError. The latter also where there was no memory for the value."""
+    """Whether the same may work later. A value that no column takes is permanent: asyncpg raises a DataError for it, or
+    an InterfaceError that is a ValueError too. It raises a DataError as well where there was no memory for it."""
     if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
         return True
     return isinstance(error, _TEMPORARY) and not isinstance(error, ValueError)
