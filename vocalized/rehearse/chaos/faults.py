@@ -37,6 +37,9 @@ SLOW_S: Final = 6.0
 STALL_S: Final = 8.0
 HOUR_S: Final = 3_600
 DISK_DELAY_S: Final = 0.2
+# Less than Python's allocator asks for at a time (an arena of 1 MiB). Not nothing: the C library ends a program without
+# memory for what belongs to a new thread ("cannot allocate memory for thread-local data: ABORT").
+MEMORY_LEFT: Final = 1024 * 1024 - 4096
 _USUAL: Final = Promise()
 _NO_NEW: Final = Promise(answers_new=False)
 # A wait for the first choice comes before the next one is asked.
@@ -270,7 +273,7 @@ def _limited(
             return by_logs
         assert chaos.control is not None
         by_count = doubt_controlled(chaos.control, pids, "refused_maps")
-        limits.use_up_memory(pids)
+        limits.use_up_memory(pids, MEMORY_LEFT)
         # What the C library asks for itself is not counted, and not all that is refused is logged.
         return lambda: by_logs() and by_count()
 

@@ -237,11 +237,11 @@ class ResourceLimits:
         for pid in pids:
             self._limit(pid, resource.RLIMIT_NOFILE, first_free_descriptor(pid))
 
-    def use_up_memory(self, pids: Sequence[int]) -> None:
-        """They get nothing more from the system. Not RLIMIT_AS: the address space has an allocator's arenas, 64 MB for
-        each thread, long before they are used."""
+    def use_up_memory(self, pids: Sequence[int], left: int = 0) -> None:
+        """They get `left` more bytes. Not RLIMIT_AS: arenas of the C library, 64 MB for each thread, are in the address
+        space long before they are used."""
         for pid in pids:
-            self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid))
+            self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid) + left)
 
     def lift(self) -> None:
         """Sets all limits as they were; programs that have ended are left out."""

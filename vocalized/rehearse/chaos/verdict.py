@@ -117,11 +117,13 @@ def make_result(
 def find_flaws(wave: Wave) -> list[str]:
     """Why the figures do not show what the platform did in the fault."""
     silent, endless = sum(call.has_said_all for call in wave.calls), sum(bool(call.error) for call in wave.calls)
+    stayed = sum(call.ended_at > wave.healed_at for call in wave.ending)
     found = {
         f"not on: {wave.doubt}": bool(wave.doubt),
         f"{len(wave.late)} without an agent before it": bool(wave.late),
         f"{silent} callers had said all": silent > 0,
         f"{endless} calls did not end": endless > 0,
+        f"{stayed} calls did not end in it": stayed > 0,
     }
     return [text for text, is_flaw in found.items() if is_flaw]
 

@@ -85,6 +85,11 @@ class WaveCall:
         return outcome is not None and outcome.ended_by == "caller" and self.party.done
 
     @property
+    def ended_at(self) -> float:
+        """When its line was hung up, of `time.monotonic`, once the call is over."""
+        return self.caller.up_at + self.line_s
+
+    @property
     def has_said_all(self) -> bool:
         """Whether the caller had no words left, and so hung up too soon."""
         return self.party.caller.done

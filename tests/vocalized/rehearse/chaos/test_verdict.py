@@ -223,3 +223,10 @@ def test_each_stream_of_a_call_has_its_recording_in_storage() -> None:
 def test_a_caller_who_had_said_all_hung_up_too_soon() -> None:
     early = over(True, HEALED, "caller")
     assert not early.has_hung_up, "not because it was time"
+
+
+def test_calls_that_should_have_ended_in_the_fault_and_did_later_are_named() -> None:
+    within, later = call(part="ending"), call(part="ending")
+    for one, line_s in ((within, 29.0), (later, 31.0)):
+        one.caller.up_at, one.line_s = HEALED - 30.0, line_s
+    assert find_flaws(wave(within, later)) == ["1 calls did not end in it"]
