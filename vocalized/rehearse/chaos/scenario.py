@@ -107,4 +107,5 @@ def _describe(one: PlayedFault) -> str:
     """Of what is known before the other calls are over."""
     over = sum(call.caller.outcome is not None for call in one.wave.calls)
     well = "not well again" if one.well_s is None else f"well after {one.well_s:.1f} s"
-    return f"{one.fault.name}: {over} of {len(one.wave.calls)} calls over, {well} {' '.join(one.notes)}".rstrip()
+    notes = [*one.notes, *([f"not on: {one.wave.doubt}"] if one.wave.doubt else [])]
+    return f"{one.fault.name}: {over} of {len(one.wave.calls)} calls over, {well} {' '.join(notes)}".rstrip()
