@@ -56,6 +56,11 @@ class Link:
         return SLOW_S if self.state == "slow" else 0.0
 
     @property
+    def open_connections(self) -> int:
+        """Connections that run over it now."""
+        return sum(end.peer is not None for end in self._ends) // 2
+
+    @property
     def held(self) -> int:
         """Ends at which something waits to be read: what a frozen link holds back."""
         return sum(end.has_unread() for end in self._ends)

@@ -77,7 +77,7 @@ async def test_what_is_sent_over_a_frozen_link_arrives_in_order_once_it_is_open(
                 async with asyncio.timeout(0.05):
                     await old[0].read(1)
             old[1].write(b"5")
-            assert link.held == 2, "the old and the new one"
+            assert (link.held, link.open_connections) == (2, 2), "the old and the new one"
             link.set("open")
             await arrives(old, b"235")
             await arrives(new, b"4")

@@ -1,15 +1,13 @@
 /*
  * Preloaded into the programs of a rehearsal: a clock that is wrong and a disk that is slow, on demand.
  *
- * The file named by CHAOS_CONTROL holds five 64-bit numbers of the machine's byte order, which all programs map: what
+ * The file named by CHAOS_CONTROL holds four 64-bit numbers of the machine's byte order, which all programs map: what
  * is added to the wall clock, in seconds; how long each write and sync of a regular file takes longer, in microseconds;
- * and, counted by the programs, how often a clock was wrong when it was read, how many writes and syncs took longer, and
- * how often memory was refused (to Python's allocator, which maps it; the C library's own calls do not come by here).
+ * and, counted by the programs, how often a clock was wrong when it was read, and how many writes and syncs took longer.
  * Monotonic clocks stay right, as they do when an administrator sets a clock.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,7 +23,6 @@ struct control {
     int64_t disk_delay_us;
     int64_t wrong_reads;
     int64_t delayed_writes;
-    int64_t refused_maps;
 };
 
 static struct control right;
@@ -89,17 +86,6 @@ ssize_t write(int fd, const void *bytes, size_t count) {
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) {
     wait_for_disk(fd);
     return syscall(SYS_pwrite64, fd, bytes, count, offset);
-}
-
-void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) {
-    void *mapped = (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
-    if (mapped == MAP_FAILED && errno == ENOMEM)
-        __atomic_add_fetch(&control->refused_maps, 1, __ATOMIC_RELAXED);
-    return mapped;
-}
-
-void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
-    return mmap(address, length, protection, flags, fd, offset);
 }
 
 int fsync(int fd) {

@@ -34,7 +34,7 @@ _LONGEST_LINE: Final = 512
 _ANSWER, _NO_NAME = 0x8180, 0x8183
 _TYPE_A: Final = 1
 # Of host.c's `struct control`.
-_CONTROL: Final = struct.Struct("=qqqqq")
+_CONTROL: Final = struct.Struct("=qqqq")
 
 
 # What a fault may need of the machine.
@@ -73,11 +73,10 @@ class ProgramControl:
 
 
 class ProgramCounts(NamedTuple):
-    """How often programs have read a wrong clock, written or synced more slowly, and were refused memory."""
+    """How often programs have read a wrong clock, and written or synced more slowly."""
 
     wrong_reads: int
     delayed_writes: int
-    refused_maps: int
 
 
 def build_control(folder: Path) -> ProgramControl | None:
@@ -183,18 +182,25 @@ class LogPipes:
         return sorted(self._pipes[pipe].stem for descriptor, pipe in self._open.items() if _is_full(descriptor))
 
     def stop(self) -> None:
-        """Leaves the pipes open and reads no more: a writer blocks once 4 KB wait."""
+        """Leaves the pipes open, reads no more, and fills them with empty lines: a writer blocks."""
+        self._remove_readers()
         for descriptor in self._open:
-            asyncio.get_running_loop().remove_reader(descriptor)
             with suppress(OSError):  # more than that waits already
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PAGE)
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(descriptor, b"\n")
 
     def close(self) -> None:
         """Closes the pipes: a writer gets EPIPE."""
-        self.stop()
+        self._remove_readers()
         for descriptor in self._open:
             os.close(descriptor)
         self._open.clear()
+
+    def _remove_readers(self) -> None:
+        for descriptor in self._open:
+            asyncio.get_running_loop().remove_reader(descriptor)
 
     def _copy(self, descriptor: int) -> None:
         with self._pipes[self._open[descriptor]].open("ab") as log:
@@ -260,6 +266,11 @@ def data_bytes(pid: int) -> int:
     """What counts for RLIMIT_DATA."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmData:")).split()[1]) * 1_024
+
+
+def memory_left(pid: int) -> int:
+    """Bytes that it still gets below its limit."""
+    return resource.prlimit(pid, resource.RLIMIT_DATA)[0] - data_bytes(pid)
 
 
 def first_free_descriptor(pid: int) -> int:

@@ -12,14 +12,17 @@ from vocalized.rehearse.chaos.host import (
     has_loaded,
     is_stopped,
     may_write,
+    memory_left,
 )
 from vocalized.rehearse.chaos.wave import Doubt
 from vocalized.rehearse.link import Link, LinkState
 
 # Of ProgramCounts.
-Effect = Literal["wrong_reads", "delayed_writes", "refused_maps"]
-# What a program logs that was refused a descriptor or memory; some name the class alone.
-_REFUSALS: Final = ("Too many open files", "MemoryError", '"OSError"')
+Effect = Literal["wrong_reads", "delayed_writes"]
+# What Python's allocator asks for at a time.
+ARENA: Final = 1_024 * 1_024
+# What a program logs that was refused a descriptor; some name the class alone.
+_REFUSALS: Final = ("Too many open files", '"OSError"')
 
 
 def no_doubt() -> str:
@@ -28,12 +31,13 @@ def no_doubt() -> str:
 
 
 def doubt_links(links: Sequence[Link], state: LinkState) -> Doubt:
-    """Each link has held back, reset or delayed something. Call it before the links change."""
+    """One of the links has held back, reset or delayed something: all calls may be at one of two nodes. Call it before
+    the links change."""
     before = [_effects(link, state) for link in links]
 
     def find() -> str:
-        idle = sum(_effects(link, state) <= old for link, old in zip(links, before, strict=True))
-        return f"nothing came over {idle} of {len(links)} links while {state}" if idle else ""
+        is_idle = all(_effects(link, state) <= old for link, old in zip(links, before, strict=True))
+        return f"nothing came over the links while {state}" if is_idle else ""
 
     return find
 
@@ -103,8 +107,18 @@ def doubt_controlled(control: ProgramControl, pids: Sequence[int], effect: Effec
     return find
 
 
-def doubt_limited(logs: Sequence[Path]) -> Doubt:
-    """Some of the programs have logged that they were refused something. Call it before the limit is set."""
+def doubt_memory(pids: Sequence[int]) -> Doubt:
+    """No process can get what Python's allocator asks for at a time. Whether one has asked is not seen from outside."""
+
+    def find() -> str:
+        left = max((memory_left(pid) for pid in pids), default=ARENA)
+        return f"{left // 1_024} KiB were left to a process" if left >= ARENA else ""
+
+    return find
+
+
+def doubt_descriptors(logs: Sequence[Path]) -> Doubt:
+    """Some of the programs have logged that they were refused one. Call it before the limit is set."""
     sizes = [log.stat().st_size if log.exists() else 0 for log in logs]
 
     def find() -> str:
@@ -112,7 +126,7 @@ def doubt_limited(logs: Sequence[Path]) -> Doubt:
             written = log.read_bytes()[size:].decode(errors="replace") if log.exists() else ""
             if any(word in written for word in _REFUSALS):
                 return ""
-        return "no program was refused anything"
+        return "no program was refused a descriptor"
 
     return find
 

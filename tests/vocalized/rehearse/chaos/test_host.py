@@ -153,10 +153,11 @@ async def test_a_log_pipe_is_copied_breaks_when_it_is_closed_and_blocks_when_it_
         await read_log(tmp_path / "api.log", "first\nagain\n")
         pipes.stop()
         with pytest.raises(BlockingIOError):
-            for _ in range(3):
-                os.write(writer, b" " * 4_096)
+            os.write(writer, b"later\n")
         pipes.read()
-        await read_log(tmp_path / "api.log", " ")
+        await read_log(tmp_path / "api.log", "\n\n")
+        os.write(writer, b"later\n")
+        await read_log(tmp_path / "api.log", "later\n")
     finally:
         os.close(writer)
         pipes.close()
