@@ -97,17 +97,11 @@ _NEIGHBOURS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
 
 
 def _link_faults() -> list[Fault]:
-    found = [
-        fault
-        for name, what, promise in _NEIGHBOURS
-        for fault in (
-            _link_fault(name, f"{what}: frozen", "frozen", promise),
-            _link_fault(name, f"{what}: cut", "cut", promise),
-            _link_fault(name, f"{what}: slow", "slow", replace(promise, answers_new=True), SLOW_S),
-        )
-    ]
+    """All neighbours frozen, then all cut, then all slow: a provider that has failed is avoided for a while; its next
+    fault would meet nothing."""
+    states: Sequence[LinkState] = ("frozen", "cut", "slow")
     return [
-        *found,
+        *(_neighbour_fault(*neighbour, state) for state in states for neighbour in _NEIGHBOURS),
         _link_fault("streams", "the nodes, of the carriers: frozen", "frozen", _STALL, STALL_S),
         Fault("the nodes, of the carriers: reset once", _reset_streams, _do_nothing, _RESUMED, SLOW_S),
         Fault(
@@ -118,6 +112,12 @@ def _link_faults() -> list[Fault]:
         ),
         _link_fault("streams", "the nodes, of the carriers: slow", "slow", _USUAL, SLOW_S),
     ]
+
+
+def _neighbour_fault(name: LinkName, what: str, promise: Promise, state: LinkState) -> Fault:
+    if state == "slow":
+        return _link_fault(name, f"{what}: slow", "slow", replace(promise, answers_new=True), SLOW_S)
+    return _link_fault(name, f"{what}: {state}", state, promise)
 
 
 def _link_fault(name: LinkName, title: str, state: LinkState, promise: Promise, seconds: float = FAULT_S) -> Fault:
