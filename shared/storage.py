@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, S3Store
+from obstore.store import LocalStore, MemoryStore, S3Store
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -42,6 +42,7 @@ class Storage:
     def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
         """Raises ValueError for a URL that is neither file:// nor s3://."""
         self._store, self._signer = _open(url, timeout_s)
+        _start_threads()
 
     async def put(self, key: str, source: bytes | Path) -> None:
         """Writes an object, or replaces it; large files are sent in parts."""
@@ -124,6 +125,12 @@ async def _map_storage_error() -> AsyncIterator[None]:
         raise ObjectNotFound from None
     except (BaseError, OSError, TimeoutError) as error:
         raise StorageUnavailable(type(error).__name__) from None
+
+
+def _start_threads() -> None:
+    """Has obstore start the threads that all stores of the process share. Else the first request does so, and where no
+    descriptor or memory is left then, that one and all later ones raise PanicException (a poisoned OnceLock)."""
+    obstore.put(MemoryStore(), "started", b"")
 
 
 def check_storage_url(url: str) -> None:

@@ -185,7 +185,7 @@ class _Consumer:
             try:
                 return await self._write(events)
             except Exception as error:  # an error of one event must not block the others
-                if self._has_connection and not _is_temporary(error):
+                if self._has_connection and not is_temporary(error):
                     return await self._store_halves(events, type(error).__name__)
                 if self._stop.is_set():
                     return []
@@ -234,6 +234,9 @@ class _Consumer:
             pass
 
 
-def _is_temporary(error: Exception) -> bool:
-    """A value that no column takes is permanent: asyncpg raises an InterfaceError for it that is a ValueError too."""
+def is_temporary(error: Exception) -> bool:
+    """Whether the same may work later. A value that no column takes is permanent: asyncpg raises a DataError for it, or
+    an InterfaceError that is a ValueError too. It raises a DataError as well where there was no memory for it."""
+    if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+        return True
     return isinstance(error, _TEMPORARY) and not isinstance(error, ValueError)

@@ -1,5 +1,6 @@
 """Calls that are running: each media node reports its own every few seconds; the entry of a lost call expires."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,16 +15,21 @@ from shared.json_text import decode_json
 PURPOSE: Final = "live"
 BEAT_S: Final = 3.0
 TTL_S: Final = 12
+# A genuine entry that is older was kept by somebody, and written again: the call may be over, or its node gone. What
+# is written expires after TTL_S, and was dated before the write, which may wait for the bus.
+MOST_AGE_S: Final = 30.0
 
 
 class LiveCall(Struct, frozen=True, omit_defaults=True):
     """A call on a node. node_id: the node whose command stream reaches it. leg: see CallPlan. card: of the node, for
-    which commands are sealed (shared/bus/enrolment.py); empty of one of the version before."""
+    which commands are sealed (shared/bus/enrolment.py); empty of one of the version before. at_ms: when the entry was
+    written, Unix time in ms by Redis's clock."""
 
     call_id: str
     node_id: str
     leg: int
     card: str = ""
+    at_ms: int = 0
 
 
 class LiveCalls:
@@ -32,15 +38,20 @@ class LiveCalls:
     def __init__(self, redis: BusClient, authority: BusAuthority | None = None) -> None:
         """authority: at control's end; without it every entry without a proof is believed."""
         self._redis, self._authority = redis, authority
+        # How far Redis's clock is ahead of ours, in ms, as it was asked last; None before.
+        self._ahead_ms: float | None = None
 
     async def refresh(self, calls: Sequence[LiveCall], vouchers: Mapping[str, StreamVoucher] | None = None) -> None:
-        """Writes the entries of a node's calls in one round trip; they expire after TTL_S. vouchers: by call."""
+        """Writes the entries of a node's calls, after Redis's time was asked; they expire after TTL_S. vouchers: by
+        call."""
         vouchers = vouchers or {}
         if not calls:
             return
+        at_ms = await self._ask_ms()
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for call in calls:
-                text, voucher = msgspec.json.encode(call), vouchers.get(call.call_id)
+                dated, voucher = msgspec.structs.replace(call, at_ms=at_ms), vouchers.get(call.call_id)
+                text = msgspec.json.encode(dated)
                 pipe.set(_key(call.call_id), voucher.seal(text, PURPOSE) if voucher else text, ex=TTL_S)
             await pipe.execute()
 
@@ -57,24 +68,49 @@ class LiveCalls:
             for call_id in call_ids:
                 pipe.get(_key(call_id))
             found = await pipe.execute()
-        return [self._open(call_id, text) if text else None for call_id, text in zip(call_ids, found, strict=True)]
+        entries = zip(call_ids, found, strict=True)
+        return [await self._read(call_id, text) if text else None for call_id, text in entries]
 
-    def _open(self, call_id: str, text: bytes) -> LiveCall | None:
+    async def _read(self, call_id: str, text: bytes) -> LiveCall | None:
         authority = self._authority
         if authority is None:
             return decode_json(text, type=LiveCall)
         try:
-            speaker, plain = authority.open(call_id, text, PURPOSE)
-            call = decode_json(plain, type=LiveCall)
-            if call.call_id != call_id or (speaker is not None and speaker.leg != call.leg):
-                raise ForgedEntry("other stream")
+            return await self._open(authority, call_id, text)
         except ForgedEntry as fault:
             authority.count_forged("live", fault)
             return None
         except msgspec.DecodeError:
             authority.count_forged("live", ForgedEntry("unreadable"))
             return None
+
+    async def _open(self, authority: BusAuthority, call_id: str, text: bytes) -> LiveCall:
+        """Raises ForgedEntry unless the call's node wrote the entry lately, and DecodeError."""
+        speaker, plain = authority.open(call_id, text, PURPOSE)
+        call = decode_json(plain, type=LiveCall)
+        if call.call_id != call_id or (speaker is not None and speaker.leg != call.leg):
+            raise ForgedEntry("other stream")
+        if speaker is not None and not await self._is_fresh(call):
+            raise ForgedEntry("replayed")
         return call
+
+    async def _is_fresh(self, call: LiveCall) -> bool:
+        """Asks Redis before it says no: its clock may be another one than when it was asked last."""
+        most_ms = MOST_AGE_S * 1_000
+        return abs(await self._now_ms() - call.at_ms) <= most_ms or abs(await self._ask_ms() - call.at_ms) <= most_ms
+
+    async def _now_ms(self) -> float:
+        """Redis's time, without asking it at each call."""
+        if self._ahead_ms is None:
+            return await self._ask_ms()
+        return time.monotonic() * 1_000 + self._ahead_ms
+
+    async def _ask_ms(self) -> int:
+        async with map_redis_error():
+            seconds, microseconds = await self._redis.time()
+        now_ms = seconds * 1_000 + microseconds // 1_000
+        self._ahead_ms = now_ms - time.monotonic() * 1_000
+        return now_ms
 
 
 def _key(call_id: str) -> str:

@@ -109,7 +109,7 @@ class MessageExchange:
     Every 20 ms the owner calls `next_audio`, then the party's tick, then `push`; `listen` runs concurrently. `end` is
     how the stream ended (the first reason counts) and `ended` is set with it. party: is notified of agent audio, in ms
     of `now_ms`. origin_ms: when the stream's first frame was heard, on that clock. faults: protocol violations of the
-    agent's side. marks, clears: how many it sent.
+    agent's side. marks, clears: how many it sent. has_audio: whether it sent audio.
     """
 
     def __init__(
@@ -124,6 +124,7 @@ class MessageExchange:
         self.faults: list[StreamFault] = []
         self.marks = 0
         self.clears = 0
+        self.has_audio = False
         self.end: StreamEnd | None = None
         self.ended = asyncio.Event()
         self.origin_ms = 0.0
@@ -196,6 +197,7 @@ class MessageExchange:
         at_ms = self._now_ms()
         match command:
             case AgentAudio(payload):
+                self.has_audio = True
                 begins = self._playout.play(payload)
                 self._party.arrived(payload, at_ms, self.origin_ms + begins * 1_000 / RATE)
             case MarkRequest(name):

@@ -1,5 +1,7 @@
 """Object storage in a folder and in S3, and its errors."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable, check_storage_url
 
+ROOT = Path(__file__).parents[2]
 KEY = "recordings/w/c.wav"
 
 
@@ -50,6 +53,35 @@ async def test_folder_is_deleted_with_all_that_is_in_it(storage: Storage) -> Non
     assert await storage.delete_folder("recordings/a") == 121
     assert await storage.list_keys() == ["recordings/ab/1.wav", "recordings/b/1.wav"]
     assert await storage.delete_folder("recordings/a") == 0
+
+
+# Its first request is made when the process can open nothing more.
+FIRST_REQUEST = """
+import asyncio, os, resource, sys
+from shared.storage import Storage
+
+async def main():
+    storage = Storage(sys.argv[1])
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        await storage.put("a", b"1")
+    except BaseException as error:
+        print(type(error).__name__)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    await storage.put("a", b"2")
+    print((await storage.get("a")).decode())
+
+asyncio.run(main())
+"""
+
+
+def test_storage_recovers_when_its_first_request_found_no_descriptor(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FIRST_REQUEST, (tmp_path / "objects").as_uri()]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert ran.stdout.split() == ["StorageUnavailable", "2"], ran.stderr[-500:]
 
 
 async def test_key_cannot_leave_the_folder(storage: Storage, tmp_path: Path) -> None:

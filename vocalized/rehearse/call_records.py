@@ -76,20 +76,28 @@ def unfinished_calls(records: dict[str, RecordedCall], callers: Sequence[Rehears
 
 def _recorded_call(row: Any, events: Any) -> RecordedCall:
     seqs: list[int] = list(events["seqs"]) if events else []
-    faults = [*_duplicates(seqs), *_gaps(seqs)]
-    if not seqs:
-        faults.append("no events")
-    elif events["ended"] != len({seq // SEQ_PER_LEG for seq in seqs}) and not events["resumed"]:
-        faults.append(f"{events['ended']} ends")
+    ended, resumed = (int(events["ended"]), int(events["resumed"])) if events else (0, 0)
     return RecordedCall(
         row["id"],
         row["carrier"],
         row["status"],
         row["end_reason"] or "",
-        int(events["resumed"]) if events else 0,
+        resumed,
         len(seqs),
-        tuple(faults),
+        tuple(find_event_faults(seqs, ended, resumed)),
     )
+
+
+def find_event_faults(seqs: list[int], ended: int, resumed: int) -> list[str]:
+    """What is wrong with the events of one call. ended, resumed: how many of them say so. Each leg has an end, except
+    that a leg whose node was lost has none where the call was resumed."""
+    if not seqs:
+        return ["no events"]
+    faults = [*_duplicates(seqs), *_gaps(seqs)]
+    legs = len({seq // SEQ_PER_LEG for seq in seqs})
+    if not ended or (ended != legs and not resumed):
+        faults.append(f"{ended} ends")
+    return faults
 
 
 def _duplicates(seqs: list[int]) -> list[str]:
@@ -104,5 +112,5 @@ def _gaps(seqs: list[int]) -> list[str]:
             {seq % SEQ_PER_LEG for seq in seqs if seq // SEQ_PER_LEG == leg and seq % SEQ_PER_LEG < RECOVERY_SEQ}
         )
         missing = sorted(set(range(1, own[-1] + 1)) - set(own)) if own else []
-        found += [f"event {leg * SEQ_PER_LEG + number} missing" for number in missing[:3]]
+        found += [f"event {leg * SEQ_PER_LEG + number} missing" for number in missing]
     return found

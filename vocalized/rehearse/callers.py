@@ -10,7 +10,7 @@ from simulator.carrier.audio_clip import clip_of_pcm, read_clip
 from simulator.carrier.caller import Caller, TurnReport
 from simulator.carrier.media_stream import Party, PartyOutput
 from simulator.carrier.mulaw import decode
-from simulator.carrier.network.phone_network import CallEvent, CallOutcome, PhoneNetwork
+from simulator.carrier.network.phone_network import RING_LIMIT_S, CallEvent, CallOutcome, PhoneNetwork
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns
 from simulator.carrier.script import AfterAgent, Ending, Play, Script, Turn
 from vocalized.rehearse.timed_caller import TimedCaller
@@ -86,10 +86,15 @@ class RehearsalCaller:
         """Passed on to the party."""
         self.party.cleared(at_ms)
 
-    async def call(self, world: PhoneNetwork, called: str, party: Party | None = None) -> None:
-        """Runs the whole call. party: this caller on its line, if the line is not perfect."""
+    async def call(
+        self, world: PhoneNetwork, called: str, party: Party | None = None, *, patience_s: float = RING_LIMIT_S
+    ) -> None:
+        """Runs the whole call. party: this caller on its line, if the line is not perfect. patience_s: how long it may
+        ring."""
         self.started_at = time.monotonic()
-        self.outcome = await world.call(self.number, called, party or self, on_event=self._on_event)
+        self.outcome = await world.call(
+            self.number, called, party or self, on_event=self._on_event, patience_s=patience_s
+        )
 
     def _on_event(self, event: CallEvent) -> None:
         self.call_id = event.call_id or self.call_id

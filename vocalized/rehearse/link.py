@@ -1,6 +1,10 @@
 """A TCP link between a program and a neighbour that can be frozen, cut and slowed while connections run."""
 
 import asyncio
+import fcntl
+import socket
+import struct
+import termios
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 LinkState = Literal["open", "frozen", "cut", "slow"]
 # Each way: as between continents.
 SLOW_S: Final = 0.1
+# SO_LINGER of no seconds: a socket that is closed sends a reset.
+_RESET: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,13 @@ class Link:
 
     Frozen, nothing is read, so the senders' buffers fill as when a machine stops; what was sent arrives later. Cut, all
     connections are reset, and so are new ones. Slow, everything arrives SLOW_S later. connections: that were taken.
+    resets: connections that it reset or refused because it was cut. delayed: pieces that it sent on later.
     """
 
     def __init__(self, neighbour: Neighbour) -> None:
         self.neighbour = neighbour
         self.state: LinkState = "open"
-        self.connections = 0
+        self.connections = self.resets = self.delayed = 0
         self._ends: set[_End] = set()
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -47,6 +54,16 @@ class Link:
     def delay_s(self) -> float:
         """How much later everything arrives."""
         return SLOW_S if self.state == "slow" else 0.0
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that run over it now."""
+        return sum(end.peer is not None for end in self._ends) // 2
+
+    @property
+    def held(self) -> int:
+        """Ends at which something waits to be read: what a frozen link holds back."""
+        return sum(end.has_unread() for end in self._ends)
 
     def set(self, state: LinkState) -> None:
         """Changes the state of all connections, and of those to come."""
@@ -123,6 +140,7 @@ class _End(asyncio.Protocol):
         """Sends it after a delay; nothing overtakes what waits."""
         if not delay_s and not self._waiting:
             return self._write(data)
+        self._link.delayed += bool(delay_s)
         self._waiting.append(data)
         asyncio.get_running_loop().call_later(delay_s, self._release)
 
@@ -131,16 +149,27 @@ class _End(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         if state == "cut":
-            self._transport.abort()
+            self._link.resets += 1
+            self.abort()
         elif state == "frozen":
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
 
+    def has_unread(self) -> bool:
+        """Whether bytes have come that were not read."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        waiting = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
+        return any(waiting)
+
     def abort(self) -> None:
-        """Resets this end."""
-        if self._transport is not None:
-            self._transport.abort()
+        """Resets this end: without the option, the other side would see an orderly end."""
+        if self._transport is None:
+            return
+        if not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Closes the other end, after what was sent to it."""

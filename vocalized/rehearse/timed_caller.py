@@ -8,11 +8,12 @@ from simulator.carrier.media_stream import PartyOutput
 
 class TimedCaller:
     """A caller who hangs up `limit_ms` after the start of the call, once the agent has answered. The limit may change
-    until then."""
+    until then. waits: whether for the answer; else the caller hangs up at the limit, whatever is being said."""
 
-    def __init__(self, caller: Caller, limit_ms: float = math.inf) -> None:
+    def __init__(self, caller: Caller, limit_ms: float = math.inf, *, waits: bool = True) -> None:
         self.caller = caller
         self.limit_ms = limit_ms
+        self.waits = waits
         self._turns: int | None = None  # begun until the limit
         self._has_hung_up = False
 
@@ -29,6 +30,9 @@ class TimedCaller:
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
         """The caller's next 20 ms."""
         output = self.caller.tick(at_ms, heard)
+        if at_ms >= self.limit_ms and not self.waits:
+            self._has_hung_up = True
+            return PartyOutput(output.frame, hang_up=True)
         if self._turns is None and at_ms >= self.limit_ms:
             self._turns = len(self.caller.reports)
         if self._turns is not None and len(self.caller.reports) > self._turns:  # a further turn would begin

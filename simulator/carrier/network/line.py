@@ -29,8 +29,8 @@ class Line:
 
     over: set when the party hung up (`by` is then "caller") or `hang_up` was called ("network"). audio: what the party
     sent and heard on one time line, with the gaps between streams. faults: protocol violations on all streams so far.
-    last_end: how the last stream ended. on_words: gets what the party has said. Only one of `stream`, `play`, `wait`
-    and `bridge` may run at a time.
+    last_end: how the last stream ended. has_agent: whether audio came on a stream. on_words: gets what the party has
+    said. Only one of `stream`, `play`, `wait` and `bridge` may run at a time.
     """
 
     def __init__(self, party: Party, clock: Clock) -> None:
@@ -39,6 +39,7 @@ class Line:
         self.audio = CallAudio()
         self.faults: list[StreamFault] = []
         self.last_end: StreamEnd | None = None
+        self.has_agent = False
         self.on_words: Callable[[str], None] | None = None
         self._party, self._clock = party, clock
         self._origin = clock.now()
@@ -79,6 +80,7 @@ class Line:
         finally:
             self.faults += exchange.faults
             self.last_end = exchange.end
+            self.has_agent |= exchange.has_audio
             await exchange.close()
         return exchange.end or StreamEnd("broken")
 

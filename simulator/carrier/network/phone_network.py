@@ -91,7 +91,8 @@ class CallOutcome:
     """How a person's call ended.
 
     reason: why it was not answered, "" if it was. audio: None if it was not answered. last_stream: how the last media
-    stream on the line ended. faults: protocol violations of the agent's side on its media streams.
+    stream on the line ended. faults: protocol violations of the agent's side on its media streams. has_agent: whether
+    audio came on one; what was heard else were the carrier's announcements.
     """
 
     carrier: str
@@ -102,6 +103,7 @@ class CallOutcome:
     ended_by: EndedBy | None
     last_stream: StreamEnd | None = None
     faults: tuple[StreamFault, ...] = ()
+    has_agent: bool = False
 
 
 @dataclass(slots=True)
@@ -378,7 +380,7 @@ async def _outcome(call: IncomingCall, carrier: str) -> CallOutcome:
     await call.line.closed()
     line = call.line
     answered = CallOutcome(carrier, call.call_id, True, "", line.audio, line.by, line.last_end)
-    return replace(answered, faults=tuple(line.faults))
+    return replace(answered, faults=tuple(line.faults), has_agent=line.has_agent)
 
 
 async def _await_answer(subscriber: Subscriber, ring: Ring) -> Party:

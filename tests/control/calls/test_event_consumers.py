@@ -1,13 +1,14 @@
-"""Consumers of events that leave or were killed, and a Redis whose clock was set."""
+"""Consumers of events that leave or were killed, a Redis whose clock was set, and a process without memory."""
 
 import asyncio
 import time
 from dataclasses import replace
 from uuid import UUID
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from control.calls.event_consumer import ConsumerPace
+from control.calls.event_consumer import ConsumerPace, is_temporary
 from shared.bus.events import GROUP, STREAM, EventStream, entry_fields
 from shared.events import CallerSaid
 from shared.ids import new_id
@@ -84,3 +85,21 @@ async def wait_until_read(platform: CallPlatform) -> None:
     async with asyncio.timeout(20):
         while not (await platform.redis.xpending(STREAM, GROUP))["pending"]:  # noqa: ASYNC110  # Redis sends no signal
             await asyncio.sleep(0.01)
+
+
+async def test_an_event_is_no_more_to_blame_for_a_lack_of_memory_than_for_a_lost_database(database_url: str) -> None:
+    """asyncpg raises the same error for a value for which there was no memory as for one that no column takes."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        for raised, expected in ((MemoryError(), True), (TypeError("no JSON"), False)):
+
+            def encode(value: object, raised: Exception = raised) -> str:
+                raise raised
+
+            await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=encode, decoder=str)
+            with pytest.raises(asyncpg.DataError) as found:
+                await connection.execute("SELECT $1::jsonb", {})
+            assert is_temporary(found.value) is expected
+    finally:
+        await connection.close()
+    assert is_temporary(MemoryError())

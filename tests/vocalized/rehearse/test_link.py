@@ -56,12 +56,13 @@ async def arrives(connection: Connection, data: bytes) -> None:
 
 
 async def is_reset(connection: Connection) -> bool:
-    """Reads until the connection is over, by a reset or an end."""
+    """Reads until the connection is over; an orderly end is no reset."""
     async with asyncio.timeout(ARRIVAL_S):
         try:
-            return await connection[0].read(100) == b""
+            await connection[0].read(100)
         except ConnectionResetError:
             return True
+    return False
 
 
 async def test_what_is_sent_over_a_frozen_link_arrives_in_order_once_it_is_open() -> None:
@@ -76,9 +77,11 @@ async def test_what_is_sent_over_a_frozen_link_arrives_in_order_once_it_is_open(
                 async with asyncio.timeout(0.05):
                     await old[0].read(1)
             old[1].write(b"5")
+            assert (link.held, link.open_connections) == (2, 2), "the old and the new one"
             link.set("open")
             await arrives(old, b"235")
             await arrives(new, b"4")
+            assert (link.held, link.resets, link.delayed) == (0, 0, 0)
 
 
 async def test_a_cut_link_resets_old_and_new_connections_and_takes_further_ones_when_open() -> None:
@@ -89,6 +92,7 @@ async def test_a_cut_link_resets_old_and_new_connections_and_takes_further_ones_
         assert await is_reset(old)
         async with connected(port) as refused:
             assert await is_reset(refused)
+        assert link.resets == 3, "both ends of the old one, and the new one"
         link.set("open")
         async with connected(port) as new:
             new[1].write(b"2")
@@ -103,6 +107,7 @@ async def test_a_slow_link_delivers_later_and_nothing_overtakes() -> None:
         connection[1].write(b"1")
         await arrives(connection, b"1")
         assert loop.time() - began >= 2 * SLOW_S * 0.9, "each way"
+        assert link.delayed == 2
         connection[1].write(b"2")
         await asyncio.sleep(SLOW_S / 2)
         link.set("open")

@@ -12,9 +12,26 @@ from typing import Final, Literal
 
 from vocalized.rehearse.chaos.host import Need, ResourceLimits, cover_folder, pids_of_group, uncover_folder
 from vocalized.rehearse.chaos.linked_platform import NODES, LinkedPlatform, LinkName
-from vocalized.rehearse.chaos.promises import Promise
+from vocalized.rehearse.chaos.promises import USUAL_GREETING_S, Promise
+from vocalized.rehearse.chaos.proofs import (
+    ARENA,
+    Effect,
+    doubt_closed_logs,
+    doubt_controlled,
+    doubt_covered,
+    doubt_descriptors,
+    doubt_links,
+    doubt_memory,
+    doubt_names,
+    doubt_removed,
+    doubt_stopped,
+    doubt_stuck_logs,
+    no_doubt,
+)
+from vocalized.rehearse.chaos.wave import Doubt
 from vocalized.rehearse.link import LinkState
 
+Strike = Callable[[LinkedPlatform], Awaitable[Doubt]]
 Step = Callable[[LinkedPlatform], Awaitable[None]]
 FAULT_S: Final = 10.0
 SLOW_S: Final = 6.0
@@ -22,13 +39,15 @@ SLOW_S: Final = 6.0
 STALL_S: Final = 8.0
 HOUR_S: Final = 3_600
 DISK_DELAY_S: Final = 0.2
-MEMORY_LEFT: Final = 4 * 1024 * 1024
+# To the nodes; to the others nothing. The C library ends a program without memory for what belongs to a new thread
+# ("cannot allocate memory for thread-local data: ABORT"), and nodes begin threads for uploads.
+MEMORY_LEFT: Final = ARENA - 4_096
 _USUAL: Final = Promise()
 _NO_NEW: Final = Promise(answers_new=False)
 # A wait for the first choice comes before the next one is asked.
 _NEXT_CHOICE: Final = Promise(silence_s=3.0)
 # What the caller hears of a stall is its length, and a turn's usual silence.
-_STALL: Final = Promise(silence_s=STALL_S + 4.0)
+_STALL: Final = Promise(silence_s=STALL_S + 4.0, greeting_s=STALL_S + USUAL_GREETING_S)
 # A lost stream is resumed at another node or another socket, where the agent waits for the caller to speak.
 _RESUMED: Final = Promise(silence_s=6.0)
 # The carriers' APIs have names, too, which take new calls.
@@ -38,10 +57,11 @@ _NO_RECORDINGS: Final = Promise(keeps_recordings=False)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. strike, heal: begin and end it. need: of the machine."""
+    """One fault. strike, heal: begin and end it; strike returns what proves in the end that it was on. need: of the
+    machine."""
 
     name: str
-    strike: Step
+    strike: Strike
     heal: Step
     promise: Promise = _USUAL
     seconds: float = FAULT_S
@@ -50,7 +70,11 @@ class Fault:
 
 def all_faults() -> list[Fault]:
     """In the order in which they are played; the first one is none, by which the machine is judged."""
-    return [Fault("none", _do_nothing, _do_nothing), *_link_faults(), *_host_faults()]
+    return [Fault("none", _strike_nothing, _do_nothing), *_link_faults(), *_host_faults()]
+
+
+async def _strike_nothing(chaos: LinkedPlatform) -> Doubt:
+    return no_doubt
 
 
 async def _do_nothing(chaos: LinkedPlatform) -> None:
@@ -73,43 +97,61 @@ _NEIGHBOURS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
 
 
 def _link_faults() -> list[Fault]:
-    found = [
-        fault
-        for name, what, promise in _NEIGHBOURS
-        for fault in (
-            _link_fault(name, f"{what}: frozen", "frozen", promise),
-            _link_fault(name, f"{what}: cut", "cut", promise),
-            _link_fault(name, f"{what}: slow", "slow", replace(promise, answers_new=True), SLOW_S),
-        )
-    ]
+    """All neighbours frozen, then all cut, then all slow: a provider that has failed is avoided for a while; its next
+    fault would meet nothing."""
+    states: Sequence[LinkState] = ("frozen", "cut", "slow")
     return [
-        *found,
+        *(_neighbour_fault(*neighbour, state) for state in states for neighbour in _NEIGHBOURS),
         _link_fault("streams", "the nodes, of the carriers: frozen", "frozen", _STALL, STALL_S),
         Fault("the nodes, of the carriers: reset once", _reset_streams, _do_nothing, _RESUMED, SLOW_S),
-        Fault("one node, of the carriers: cut", _cut_one_node, _open_streams, replace(_RESUMED, answers_new=False)),
+        Fault(
+            "one node, of the carriers: cut",
+            _cut_one_node,
+            partial(_open_links, "streams"),
+            replace(_RESUMED, answers_new=False),
+        ),
         _link_fault("streams", "the nodes, of the carriers: slow", "slow", _USUAL, SLOW_S),
     ]
 
 
+def _neighbour_fault(name: LinkName, what: str, promise: Promise, state: LinkState) -> Fault:
+    if state == "slow":
+        return _link_fault(name, f"{what}: slow", "slow", replace(promise, answers_new=True), SLOW_S)
+    return _link_fault(name, f"{what}: {state}", state, promise)
+
+
 def _link_fault(name: LinkName, title: str, state: LinkState, promise: Promise, seconds: float = FAULT_S) -> Fault:
-    return Fault(title, partial(_set_link, name, state), partial(_set_link, name, "open"), promise, seconds)
+    return Fault(title, partial(_strike_links, name, state), partial(_open_links, name), promise, seconds)
 
 
-async def _set_link(name: LinkName, state: LinkState, chaos: LinkedPlatform) -> None:
+async def _strike_links(name: LinkName, state: LinkState, chaos: LinkedPlatform) -> Doubt:
+    doubt = doubt_links(chaos.links[name], state)
     chaos.set_links(name, state)
+    return doubt
 
 
-async def _reset_streams(chaos: LinkedPlatform) -> None:
+async def _open_links(name: LinkName, chaos: LinkedPlatform) -> None:
+    chaos.set_links(name, "open")
+
+
+async def _reset_streams(chaos: LinkedPlatform) -> Doubt:
+    doubt = doubt_links(chaos.links["streams"], "cut")
     chaos.set_links("streams", "cut")
     chaos.set_links("streams", "open")
+    return doubt
 
 
-async def _cut_one_node(chaos: LinkedPlatform) -> None:
-    chaos.links["streams"][0].set("cut")
+def _busiest_node(chaos: LinkedPlatform) -> int:
+    """The calls of a fault may all be at one node, because those of the fault before end at the other."""
+    calls = [link.open_connections for link in chaos.links["streams"]]
+    return calls.index(max(calls))
 
 
-async def _open_streams(chaos: LinkedPlatform) -> None:
-    chaos.set_links("streams", "open")
+async def _cut_one_node(chaos: LinkedPlatform) -> Doubt:
+    link = chaos.links["streams"][_busiest_node(chaos)]
+    doubt = doubt_links([link], "cut")
+    link.set("cut")
+    return doubt
 
 
 # --- The host -----------------------------------------------------------------------------------------------------
@@ -120,7 +162,7 @@ def _host_faults() -> list[Fault]:
     return [
         _stopped("API stopped", ("api",), replace(_NO_NEW)),
         _stopped("worker stopped", ("worker",), _USUAL),
-        _stopped("one node stopped", ("media-0",), replace(_STALL, answers_new=False), STALL_S),
+        Fault("one node stopped", _stop_one_node, _continue_nodes, replace(_STALL, answers_new=False), STALL_S),
         Fault("readers of all logs gone", _close_logs, _read_logs),
         Fault("readers of all logs stuck", _stop_logs, _read_logs),
         Fault("recordings' folders not to be written to", _cover, _uncover, _NO_RECORDINGS, need="root"),
@@ -147,11 +189,24 @@ def _group(chaos: LinkedPlatform, programs: Sequence[str]) -> list[int]:
 def _stopped(title: str, programs: Sequence[str], promise: Promise, seconds: float = FAULT_S) -> Fault:
     return Fault(
         title,
-        partial(_signal, signal.SIGSTOP, programs),
+        partial(_stop, programs),
         partial(_signal, signal.SIGCONT, programs),
         promise,
         seconds,
     )
+
+
+async def _stop(programs: Sequence[str], chaos: LinkedPlatform) -> Doubt:
+    await _signal(signal.SIGSTOP, programs, chaos)
+    return doubt_stopped(_group(chaos, programs))
+
+
+async def _stop_one_node(chaos: LinkedPlatform) -> Doubt:
+    return await _stop([f"media-{_busiest_node(chaos)}"], chaos)
+
+
+async def _continue_nodes(chaos: LinkedPlatform) -> None:
+    await _signal(signal.SIGCONT, _media_programs(), chaos)
 
 
 async def _signal(number: signal.Signals, programs: Sequence[str], chaos: LinkedPlatform) -> None:
@@ -160,42 +215,56 @@ async def _signal(number: signal.Signals, programs: Sequence[str], chaos: Linked
             os.kill(pid, number)
 
 
-async def _close_logs(chaos: LinkedPlatform) -> None:
+async def _close_logs(chaos: LinkedPlatform) -> Doubt:
     chaos.logs.close()
+    return doubt_closed_logs(chaos.logs)
 
 
-async def _stop_logs(chaos: LinkedPlatform) -> None:
+async def _stop_logs(chaos: LinkedPlatform) -> Doubt:
     chaos.logs.stop()
+    return doubt_stuck_logs(chaos.logs, ["api", *_media_programs()[: len(chaos.platform.nodes)]])
 
 
 async def _read_logs(chaos: LinkedPlatform) -> None:
     chaos.logs.read()
 
 
-def _recordings(chaos: LinkedPlatform) -> list[Path]:
-    return list(chaos.platform.state.glob("media-*/spool/*/recordings"))
+def _recordings(chaos: LinkedPlatform) -> list[tuple[int, Path]]:
+    """The nodes' processes and the folder of each for its recordings."""
+    return [
+        (node.pid, folder)
+        for number, node in enumerate(chaos.platform.nodes)
+        for folder in chaos.platform.state.glob(f"media-{number}/spool/*/recordings")
+    ]
 
 
-async def _cover(chaos: LinkedPlatform) -> None:
-    for folder in _recordings(chaos):
-        await asyncio.to_thread(cover_folder, folder)
+async def _cover(chaos: LinkedPlatform) -> Doubt:
+    covered = _recordings(chaos)
+    for pid, folder in covered:
+        await asyncio.to_thread(cover_folder, pid, folder)
+    return doubt_covered(covered)
 
 
 async def _uncover(chaos: LinkedPlatform) -> None:
-    for folder in _recordings(chaos):
-        await asyncio.to_thread(uncover_folder, folder)
+    for pid, folder in _recordings(chaos):
+        await asyncio.to_thread(uncover_folder, pid, folder)
 
 
-async def _remove_recordings(chaos: LinkedPlatform) -> None:
+async def _remove_recordings(chaos: LinkedPlatform) -> Doubt:
     """Each folder with all that is in it, in one step."""
-    for folder in _recordings(chaos):
-        folder.rename(chaos.platform.state / f"gone-{folder.parent.name}")
+    gone = []
+    for _, folder in _recordings(chaos):
+        gone.append(folder.rename(chaos.platform.state / f"gone-{folder.parent.name}"))
+    return doubt_removed(gone)
 
 
 def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.0) -> Fault:
-    async def strike(chaos: LinkedPlatform) -> None:
+    async def strike(chaos: LinkedPlatform) -> Doubt:
         assert chaos.control is not None
+        effect: Effect = "wrong_reads" if clock_offset_s else "delayed_writes"
+        doubt = doubt_controlled(chaos.control, _group(chaos, list(chaos.programs)), effect)
         chaos.control.set(clock_offset_s=clock_offset_s, disk_delay_s=disk_delay_s)
+        return doubt
 
     async def heal(chaos: LinkedPlatform) -> None:
         assert chaos.control is not None
@@ -209,22 +278,28 @@ def _controlled(title: str, *, clock_offset_s: int = 0, disk_delay_s: float = 0.
 def _limited(
     title: str, programs: Sequence[str], limits: ResourceLimits, what: Literal["descriptors", "memory"]
 ) -> Fault:
-    async def strike(chaos: LinkedPlatform) -> None:
+    # Files of recordings that would begin meanwhile cannot be opened by the nodes.
+    promise = replace(_NO_NEW, keeps_recordings="api" in programs)
+
+    async def strike(chaos: LinkedPlatform) -> Doubt:
         pids = _group(chaos, programs)
-        if what == "descriptors":
-            limits.use_up_descriptors(pids)
-        else:
-            limits.use_up_memory(pids, MEMORY_LEFT)
+        if what == "memory":
+            limits.use_up_memory(pids, 0 if "api" in programs else MEMORY_LEFT)
+            return doubt_memory(pids)
+        doubt = doubt_descriptors([chaos.platform.log(name) for name in programs])
+        limits.use_up_descriptors(pids)
+        return doubt
 
     async def heal(chaos: LinkedPlatform) -> None:
         limits.lift()
 
-    return Fault(title, strike, heal, _NO_NEW)
+    return Fault(title, strike, heal, promise)
 
 
-async def _silence_names(chaos: LinkedPlatform) -> None:
+async def _silence_names(chaos: LinkedPlatform) -> Doubt:
     assert chaos.names is not None
     chaos.names.answers = False
+    return doubt_names(chaos.names)
 
 
 async def _answer_names(chaos: LinkedPlatform) -> None:

@@ -28,14 +28,16 @@ class HeardSilence:
 
 
 def find_silences(agent: bytes, reports: Sequence[TurnReport]) -> list[HeardSilence]:
-    """One for the greeting and for each turn: the wait for the answer or a gap in it, whichever is longer.
+    """One for the greeting and for each turn: the wait for the answer or a gap in it, whichever is longer. No answer is
+    due to a turn that the end of the call has cut off.
 
     A wait ends with the agent's next sound, also where the caller has spoken again meanwhile, or with the call. agent:
     what was played to the caller, in mu-law."""
     loud = np.flatnonzero(np.abs(decode(agent).astype(np.int32)) >= LOUD)
-    due = [0.0, *(float(report.speech_ended_ms or 0) for report in reports)]
+    due = [0.0, *(report.speech_ended_ms for report in reports)]
     until = [*(float(report.began_ms) for report in reports), len(agent) / _PER_MS]
-    return [_longest(loud, begin, end, len(agent)) for begin, end in zip(due, until, strict=True)]
+    turns = [(begin, end) for begin, end in zip(due, until, strict=True) if begin is not None]
+    return [_longest(loud, begin, end, len(agent)) for begin, end in turns]
 
 
 def _longest(loud: NDArray[np.intp], due_ms: float, until_ms: float, samples: int) -> HeardSilence:

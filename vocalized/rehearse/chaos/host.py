@@ -5,17 +5,21 @@ Mounts and name servers need root, clock and disk a C compiler: without them tho
 """
 
 import asyncio
+import errno
 import fcntl
+import itertools
 import os
 import resource
 import shutil
 import struct
 import subprocess
+import sys
+import termios
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
 HERE: Final = Path(__file__).parent
 LAUNCHER: Final = HERE / "launcher.sh"
@@ -24,9 +28,13 @@ DOMAIN: Final = "chaos.test"
 _DNS_PORT: Final = 53
 _PAGE: Final = 4_096
 _READ: Final = 65_536
+# Bytes; a line that does not fit into a pipe has its writer wait.
+_LONGEST_LINE: Final = 512
 # Of a DNS message (RFC 1035, 4.1): a standard answer without error, and one that says there is no such name.
 _ANSWER, _NO_NAME = 0x8180, 0x8183
 _TYPE_A: Final = 1
+# Of host.c's `struct control`.
+_CONTROL: Final = struct.Struct("=qqqq")
 
 
 # What a fault may need of the machine.
@@ -36,7 +44,7 @@ Need = Literal["", "root", "compiler"]
 def find_needs() -> dict[Need, str]:
     """What this machine lacks, in words."""
     found: dict[Need, str] = {}
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
+    if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "nsenter"))):
         found["root"] = "root, to mount and to answer for names"
     if shutil.which("cc") is None:
         found["compiler"] = "a C compiler"
@@ -44,18 +52,31 @@ def find_needs() -> dict[Need, str]:
 
 
 class ProgramControl:
-    """The numbers that host.c reads. library: to preload."""
+    """The numbers that host.c reads and counts. library: to preload."""
 
     def __init__(self, folder: Path, library: Path) -> None:
         self.library = library
         self.path = folder / "control"
-        self.path.touch()
-        self.set()
+        self.path.write_bytes(bytes(_CONTROL.size))
+        # The library's counters are adjacent 64-bit integers, also where programs of other users count.
+        self.path.chmod(0o666)
+
+    @property
+    def counts(self) -> "ProgramCounts":
+        """Since the beginning."""
+        return ProgramCounts(*_CONTROL.unpack(self.path.read_bytes())[2:])
 
     def set(self, *, clock_offset_s: int = 0, disk_delay_s: float = 0.0) -> None:
         """Applies to all programs at once, which map the file."""
         with self.path.open("r+b") as file:
             file.write(struct.pack("=qq", clock_offset_s, round(disk_delay_s * 1_000_000)))
+
+
+class ProgramCounts(NamedTuple):
+    """How often programs have read a wrong clock, and written or synced more slowly."""
+
+    wrong_reads: int
+    delayed_writes: int
 
 
 def build_control(folder: Path) -> ProgramControl | None:
@@ -70,11 +91,12 @@ def build_control(folder: Path) -> ProgramControl | None:
 
 class NameServer(asyncio.DatagramProtocol):
     """Resolves names of DOMAIN to this machine. answers: whether it does; else it is silent, as when it is away.
-    address: of this machine."""
+    ignored: queries to which it was silent. address: of this machine."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.answers = True
+        self.ignored = 0
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -83,7 +105,9 @@ class NameServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answers one question."""
-        if self.answers and self._transport is not None:
+        if not self.answers:
+            self.ignored += 1
+        elif self._transport is not None:
             self._transport.sendto(answer_query(data), addr)
 
 
@@ -144,25 +168,58 @@ class LogPipes:
             descriptor = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             self._open[descriptor] = pipe
         for descriptor in self._open:
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _READ)
             asyncio.get_running_loop().add_reader(descriptor, self._copy, descriptor)
 
+    @property
+    def readers(self) -> int:
+        """Pipes that have a reader."""
+        return sum(_has_reader(pipe) for pipe in self._pipes)
+
+    @property
+    def full(self) -> list[str]:
+        """The programs whose pipes take no further line."""
+        return sorted(self._pipes[pipe].stem for descriptor, pipe in self._open.items() if _is_full(descriptor))
+
     def stop(self) -> None:
-        """Leaves the pipes open and reads no more: a writer blocks once 4 KB wait."""
+        """Leaves the pipes open, reads no more, and fills them with empty lines: a writer blocks."""
+        self._remove_readers()
         for descriptor in self._open:
-            asyncio.get_running_loop().remove_reader(descriptor)
             with suppress(OSError):  # more than that waits already
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PAGE)
+            with suppress(BlockingIOError):
+                while True:
+                    os.write(descriptor, b"\n")
 
     def close(self) -> None:
         """Closes the pipes: a writer gets EPIPE."""
-        self.stop()
+        self._remove_readers()
         for descriptor in self._open:
             os.close(descriptor)
         self._open.clear()
 
+    def _remove_readers(self) -> None:
+        for descriptor in self._open:
+            asyncio.get_running_loop().remove_reader(descriptor)
+
     def _copy(self, descriptor: int) -> None:
         with self._pipes[self._open[descriptor]].open("ab") as log:
             log.write(os.read(descriptor, _READ))
+
+
+def _has_reader(pipe: Path) -> bool:
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    return True
+
+
+def _is_full(descriptor: int) -> bool:
+    waiting = int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+    return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) - waiting < _LONGEST_LINE
 
 
 def pids_of_group(leader: int) -> list[int]:
@@ -182,16 +239,15 @@ class ResourceLimits:
     _before: list[tuple[int, int, tuple[int, int]]] = field(default_factory=list)
 
     def use_up_descriptors(self, pids: Sequence[int]) -> None:
-        """They can open nothing more."""
+        """They can open nothing more, until they close something: no number is free below the limit."""
         for pid in pids:
-            highest = max(int(one) for one in os.listdir(f"/proc/{pid}/fd"))
-            self._limit(pid, resource.RLIMIT_NOFILE, highest + 1)
+            self._limit(pid, resource.RLIMIT_NOFILE, first_free_descriptor(pid))
 
-    def use_up_memory(self, pids: Sequence[int], left: int) -> None:
-        """They can map `left` more bytes."""
+    def use_up_memory(self, pids: Sequence[int], left: int = 0) -> None:
+        """They get `left` more bytes. Not RLIMIT_AS: arenas of the C library, 64 MB for each thread, are in the address
+        space long before they are used."""
         for pid in pids:
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-            self._limit(pid, resource.RLIMIT_AS, pages * _PAGE + left)
+            self._limit(pid, resource.RLIMIT_DATA, data_bytes(pid) + left)
 
     def lift(self) -> None:
         """Sets all limits as they were; programs that have ended are left out."""
@@ -206,11 +262,49 @@ class ResourceLimits:
         resource.prlimit(pid, kind, (soft, before[1]))
 
 
-def cover_folder(folder: Path) -> None:
-    """Mounts an empty folder over it that cannot be written to. Raises CalledProcessError; needs root."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=4k", "tmpfs", str(folder)], check=True, timeout=10)
+def data_bytes(pid: int) -> int:
+    """What counts for RLIMIT_DATA."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmData:")).split()[1]) * 1_024
 
 
-def uncover_folder(folder: Path) -> None:
+def memory_left(pid: int) -> int:
+    """Bytes that it still gets below its limit."""
+    return resource.prlimit(pid, resource.RLIMIT_DATA)[0] - data_bytes(pid)
+
+
+def first_free_descriptor(pid: int) -> int:
+    """The number that the next file it opens gets."""
+    taken = {int(one) for one in os.listdir(f"/proc/{pid}/fd")}
+    return next(number for number in itertools.count() if number not in taken)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped it (proc_pid_stat(5): its state stands behind its name in brackets)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def has_loaded(pid: int, library: Path) -> bool:
+    """Whether it runs with this library."""
+    return str(library) in Path(f"/proc/{pid}/maps").read_text()
+
+
+def cover_folder(pid: int, folder: Path) -> None:
+    """Has a process see the folder on a file system that cannot be written to; files that are open stay so. Raises
+    CalledProcessError; needs root, and that the process is in a mount namespace of its own."""
+    _run_in_mounts(pid, ["mount", "--bind", str(folder), str(folder)])
+    _run_in_mounts(pid, ["mount", "-o", "remount,bind,ro", str(folder)])
+
+
+def uncover_folder(pid: int, folder: Path) -> None:
     """What `cover_folder` has mounted is taken away."""
-    subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=10)
+    _run_in_mounts(pid, ["umount", "--lazy", str(folder)])
+
+
+def may_write(pid: int, folder: Path) -> bool:
+    """Whether the folder, as the process sees it, can be written to."""
+    return os.access(f"/proc/{pid}/root{folder}", os.W_OK)
+
+
+def _run_in_mounts(pid: int, command: Sequence[str]) -> None:
+    subprocess.run(["nsenter", f"--mount=/proc/{pid}/ns/mnt", *command], check=True, timeout=10)

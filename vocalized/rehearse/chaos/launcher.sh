@@ -11,7 +11,7 @@ if [ -n "${CHAOS_LIBRARY:-}" ]; then
     export LD_PRELOAD="$CHAOS_LIBRARY"
 fi
 if [ -n "${CHAOS_RESOLVER:-}" ]; then
-    exec unshare --mount --propagation slave sh -c \
+    exec unshare --mount --propagation private sh -c \
         'mount --bind "$CHAOS_RESOLVER" /etc/resolv.conf && exec "$CHAOS_PYTHON" "$@"' sh "$@"
 fi
 exec "$CHAOS_PYTHON" "$@"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from vocalized.rehearse.chaos.promises import FaultResult
+from vocalized.rehearse.chaos.promises import USUAL_GREETING_S, FaultResult
 from vocalized.rehearse.chaos.wave import AFTER_S, BEGINNING_SHARE, ENDING_SHARE
 from vocalized.rehearse.failover.machine_load import MachineLoad
 from vocalized.rehearse.report import describe_machine
@@ -12,8 +12,8 @@ _HEAD: Final = """# Faults under calls
 
 Written by `make chaos`. One platform (PostgreSQL, Redis, storage, API, worker, two media nodes, both simulated
 carriers, simulated vendors with a first and a next choice of each role) gets one fault after the other, each under
-{calls} calls of its own, half of them over each carrier: {ending} of them end in the fault, and {beginning} more begin
-in it. Callers speak a recording, and again when the agent has answered.
+{calls} calls of its own, half of them over each carrier: callers of {ending} of them hang up in the fault, and
+{beginning} more begin in it. Callers speak a recording, and again when the agent has answered.
 
 Between a program and each of its neighbours is a link. **Frozen**, it takes and delivers nothing, as a machine that
 stopped; **cut**, it resets connections and refuses new ones; **slow**, everything arrives 0.1 s later, each way.
@@ -23,13 +23,18 @@ Control and nodes meet in Redis only.
 | --- | --- |
 | s | how long the fault lasts |
 | went on | calls in progress that went on until their callers hung up after it, and were recorded as completed |
-| new | calls that began in it and had an agent; in brackets where that is not promised |
+| ended | calls in progress whose callers hung up in it, and that were recorded as completed |
+| new | calls that began in it and soon had an agent; in brackets where that is not promised |
 | silence | the longest that a caller in progress heard when the agent was due, until {after:g} s after the fault |
 | lost, doubled | events that the record of a call lacks, or has twice |
 | recordings | incomplete ones, as records say; `unsaid`: missing, too short or too long, without a word |
-| recovered | since its end: all programs ready, ended calls recorded, no caller waiting any more |
+| recovered | since its end: all programs ready, ended calls recorded, no caller in progress waiting any more |
 
-What is promised stands behind ≤. In every fault all calls in progress go on, no event is lost or doubled, and no
+Before each fault ends, it is proved that it was on: connections were reset, bytes held back or delayed, programs
+stopped, queries unanswered, folders not writable. A row without that proof says `not on` and misses.
+
+What is promised stands behind ≤. Soon is within {greeting:g} s; where streams stop, {greeting:g} s longer than
+they do. In every fault all calls in progress go on until their callers end them, no event is lost or doubled, and no
 recording is lost without a word: it is as long as the call at least, and as the phone's line was up at most (by 1.5 s).
 What callers hear whose calls are not answered is in
 [control.md](control.md#when-a-service-is-unavailable). Without a fault a turn takes 0.9 s here: 0.4 s of silence that
@@ -41,7 +46,7 @@ stream.
 webhook with its time, and one that is more than five minutes off is refused, so that its new calls are not answered
 meanwhile."""
 
-_COLUMNS: Final = ("fault", "s", "went on", "new", "silence", "lost, doubled", "recordings", "recovered", "")
+_COLUMNS: Final = ("fault", "s", "went on", "ended", "new", "silence", "lost, doubled", "recordings", "recovered", "")
 
 
 def describe_load(load: MachineLoad) -> str:
@@ -57,7 +62,11 @@ def make_page(results: Sequence[FaultResult], left_out: Mapping[str, str], calls
     """The whole page. left_out: faults that were not played, and what this machine lacks for them. load: as
     `describe_load`."""
     head = _HEAD.format(
-        calls=calls, ending=round(ENDING_SHARE * calls), beginning=round(BEGINNING_SHARE * calls), after=AFTER_S
+        calls=calls,
+        ending=round(ENDING_SHARE * calls),
+        beginning=round(BEGINNING_SHARE * calls),
+        after=AFTER_S,
+        greeting=USUAL_GREETING_S,
     )
     parts = [head, f"{describe_machine()} {load}", table(results)]
     if left_out:
@@ -80,6 +89,7 @@ def _cells(one: FaultResult) -> list[str]:
         one.name,
         f"{one.seconds:g}",
         f"{one.went_on} of {one.running}",
+        f"{one.ended} of {one.ending}",
         new if one.promise.answers_new else f"({new})",
         f"{one.silence_s:.1f} ≤ {one.promise.silence_s:g} s",
         f"{one.lost}, {one.doubled} of {one.events}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.rehearse.call_records import recorded_calls
 from vocalized.rehearse.chaos.faults import Fault
 from vocalized.rehearse.chaos.linked_platform import SHAPE, LinkedPlatform, running_linked_platform
 from vocalized.rehearse.chaos.promises import FaultResult
@@ -77,16 +78,17 @@ async def play_fault(
         before=before,
     )
     notes = await _restart_ended(chaos)
-    ended = [call for call in wave.of("ending") if call.caller.outcome is not None]
+    ended = [call for call in wave.ending if call.party.done]
     well_s = await wait_until_well(chaos, ended, wave.healed_at)
     await asyncio.sleep(max(0.0, wave.healed_at + _PAUSE_S - time.monotonic()))
     return PlayedFault(fault, wave, tasks, well_s, notes)
 
 
 async def judge_faults(chaos: LinkedPlatform, played: Sequence[PlayedFault]) -> list[FaultResult]:
-    """When all calls are over: waits until all is recorded."""
-    callers = [call.caller for one in played for call in one.wave.calls]
-    records = await wait_for_records(chaos.platform, [one for one in callers if one.call_id])
+    """When all calls are over: waits until all that had an agent are recorded."""
+    calls = [call for one in played for call in one.wave.calls]
+    await wait_for_records(chaos.platform, [call.caller for call in calls if call.had_agent])
+    records = await recorded_calls(chaos.platform, [call.caller for call in calls if call.caller.call_id])
     return [await judge_wave(chaos, one.fault, one.wave, records, well_s=one.well_s, notes=one.notes) for one in played]
 
 
@@ -105,4 +107,5 @@ def _describe(one: PlayedFault) -> str:
     """Of what is known before the other calls are over."""
     over = sum(call.caller.outcome is not None for call in one.wave.calls)
     well = "not well again" if one.well_s is None else f"well after {one.well_s:.1f} s"
-    return f"{one.fault.name}: {over} of {len(one.wave.calls)} calls over, {well} {' '.join(one.notes)}".rstrip()
+    notes = [*one.notes, *([f"not on: {one.wave.doubt}"] if one.wave.doubt else [])]
+    return f"{one.fault.name}: {over} of {len(one.wave.calls)} calls over, {well} {' '.join(notes)}".rstrip()

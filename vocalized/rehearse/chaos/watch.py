@@ -7,9 +7,8 @@ from typing import Final
 
 import aiohttp
 
-from control.calls.model import FINAL
 from shared.bus.client import BusUnavailable
-from vocalized.rehearse.call_records import recorded_calls
+from vocalized.rehearse.call_records import recorded_calls, unfinished_calls
 from vocalized.rehearse.chaos.linked_platform import LinkedPlatform
 from vocalized.rehearse.chaos.wave import WaveCall
 
@@ -22,7 +21,7 @@ LONGEST_S: Final = 60.0
 
 async def wait_until_well(chaos: LinkedPlatform, ended: Sequence[WaveCall], since: float) -> float | None:
     """Seconds since then, of `time.monotonic`, until all is well; None if it is not after LONGEST_S. ended: calls that
-    are over, whose end must be in the database."""
+    are over and had an agent, whose end must be in the database."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PROBE_S)) as session:
         while time.monotonic() < since + LONGEST_S:
             asked_at = time.monotonic()
@@ -46,8 +45,8 @@ async def find_trouble(chaos: LinkedPlatform, session: aiohttp.ClientSession, en
             return "events wait"
     except BusUnavailable:
         return "Redis is away"
-    records = await recorded_calls(platform, [call.caller for call in ended if call.caller.call_id])
-    open_calls = [record for record in records.values() if record.status not in FINAL]
+    callers = [call.caller for call in ended]
+    open_calls = unfinished_calls(await recorded_calls(platform, callers), callers)
     return f"{len(open_calls)} calls are not recorded as ended" if open_calls else ""
 
 

@@ -44,3 +44,9 @@ def test_a_caller_who_speaks_again_has_waited_all_the_time() -> None:
 def test_a_wait_without_an_answer_lasts_until_the_call_ends() -> None:
     assert lengths(WORD + silence(4_000), turn(WORD_MS, WORD_MS + 1_000)) == [0, 3_000]
     assert lengths(silence(700)) == [700]
+
+
+def test_no_answer_is_due_to_a_turn_that_the_end_of_the_call_has_cut_off() -> None:
+    agent = WORD + silence(3_000) + WORD + silence(2_000)
+    cut_off = TurnReport("a", WORD_MS + 3_400, speech_began_ms=WORD_MS + 3_400)
+    assert lengths(agent, turn(WORD_MS, WORD_MS + 1_000), cut_off) == [0, 2_000]

@@ -31,6 +31,13 @@ def try_open():
         return errno.errorcode[error.errno]
     return "open"
 
+def leave_gap():
+    files = [open("/dev/null") for _ in range(3)]
+    for file in files[:2]:
+        file.close()
+    globals()["kept"] = files[2]
+    return 2
+
 def allocate(megabytes):
     try:
         bytes(megabytes << 20)
@@ -104,6 +111,7 @@ def test_a_program_opens_nothing_more_until_the_limit_is_lifted() -> None:
     with start_child() as child:
         assert ask(child, "try_open()") == "open"
         assert pids_of_group(child.pid) == [child.pid]
+        assert ask(child, "leave_gap()") == "2", "numbers are free below the highest"
         limits.use_up_descriptors([child.pid])
         assert ask(child, "try_open()") == "EMFILE"
         limits.lift()
@@ -114,7 +122,7 @@ def test_a_program_gets_no_more_memory_until_the_limit_is_lifted() -> None:
     limits = ResourceLimits()
     with start_child() as child:
         assert ask(child, "allocate(16)") == "allocated"
-        limits.use_up_memory([child.pid], 4 * 1_048_576)
+        limits.use_up_memory([child.pid])
         assert ask(child, "allocate(16)") == "MemoryError"
         limits.lift()
         assert ask(child, "allocate(16)") == "allocated"
@@ -145,10 +153,11 @@ async def test_a_log_pipe_is_copied_breaks_when_it_is_closed_and_blocks_when_it_
         await read_log(tmp_path / "api.log", "first\nagain\n")
         pipes.stop()
         with pytest.raises(BlockingIOError):
-            for _ in range(3):
-                os.write(writer, b" " * 4_096)
+            os.write(writer, b"later\n")
         pipes.read()
-        await read_log(tmp_path / "api.log", " ")
+        await read_log(tmp_path / "api.log", "\n\n")
+        os.write(writer, b"later\n")
+        await read_log(tmp_path / "api.log", "later\n")
     finally:
         os.close(writer)
         pipes.close()

@@ -13,8 +13,9 @@ from vocalized.rehearse.chaos.promises import FaultResult, Promise
 
 ROOT = Path(__file__).parents[4]
 KEPT = FaultResult(
-    "Redis: cut", 10.0, Promise(), running=5, went_on=5, begun=2, answered=2, silence_s=2.0, recovered_s=10.0, events=90
-)
+    "Redis: cut", 10.0, Promise(), running=5, went_on=5, ending=1, ended=1, begun=2, answered=2, silence_s=2.0,
+    recovered_s=10.0, events=90,
+)  # fmt: skip
 
 
 def test_what_is_within_its_promise_is_kept() -> None:
@@ -27,6 +28,7 @@ def test_what_is_within_its_promise_is_kept() -> None:
     ("broken", "result"),
     [
         ("calls", replace(KEPT, went_on=4)),
+        ("ended calls", replace(KEPT, ended=0)),
         ("new calls", replace(KEPT, answered=1)),
         ("silence", replace(KEPT, silence_s=2.1)),
         ("events lost", replace(KEPT, lost=1)),
@@ -45,8 +47,13 @@ def test_what_is_not_within_it_is_named(broken: str, result: FaultResult) -> Non
 
 def test_the_page_has_a_row_for_each_fault_and_names_what_was_not_played() -> None:
     page = make_page([KEPT, replace(KEPT, name="clock", went_on=4)], {"names": "root"}, 50, "Idle.")
-    assert "| Redis: cut | 10 | 5 of 5 | 2 of 2 | 2.0 ≤ 2 s | 0, 0 of 90 | whole | 10.0 s ≤ 10 s | PASS |" in page
-    assert "| clock | 10 | 4 of 5 | 2 of 2 | 2.0 ≤ 2 s | 0, 0 of 90 | whole | 10.0 s ≤ 10 s | MISS: calls |" in page
+    assert (
+        "| Redis: cut | 10 | 5 of 5 | 1 of 1 | 2 of 2 | 2.0 ≤ 2 s | 0, 0 of 90 | whole | 10.0 s ≤ 10 s | PASS |" in page
+    )
+    assert (
+        "| clock | 10 | 4 of 5 | 1 of 1 | 2 of 2 | 2.0 ≤ 2 s | 0, 0 of 90 | whole | 10.0 s ≤ 10 s | MISS: calls |"
+        in page
+    )
     assert "- names: needs root" in page
 
 

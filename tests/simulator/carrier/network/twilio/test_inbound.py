@@ -64,6 +64,7 @@ async def test_call_is_connected_to_the_customers_media_socket() -> None:
         call = only_call(net)
         assert (outcome.carrier, outcome.answered, outcome.ended_by) == ("twilio", True, "caller")
         assert outcome.call_id == call.sid
+        assert outcome.has_agent
         voice, status = customer.webhooks
         assert voice.signed and status.signed
         voice_fields = voice.fields
@@ -184,6 +185,7 @@ async def test_say_pause_play_redirect_and_hang_up() -> None:
         assert spoken_texts(call) == ["One", "Two"]
         assert [entry.kind for entry in call.log] == ["say", "play", "warning", "say"]
         assert outcome.audio is not None and outcome.audio.duration_ms >= 500 + 1_000 + 2_000 + 500
+        assert not outcome.has_agent, "announcements are the carrier's"
 
 
 @pytest.mark.parametrize(("reason", "heard"), [("busy", "busy"), ("rejected", "rejected")])
