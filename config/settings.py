@@ -92,7 +92,10 @@ class MediaSettings(NodeKeySettings):
     media_turn_teacher: bool = Field(
         False,
         description="Whether a language model in a process of its own is asked besides whether a caller has finished: "
-        "45 ms of a core each time; needs the packages of the dependency group `model`.",
+        "55 ms of a core each time; needs the packages of the dependency group `model`.",
+    )
+    media_turn_teacher_calls: int = Field(
+        50, ge=0, le=100_000, description="Calls of a worker that may ask it; one beside as many is judged without."
     )
     media_public_url: SocketUrl = Field(
         "",

@@ -227,6 +227,7 @@ def _limits(settings: MediaSettings) -> WorkerLimits:
         max_outbox_bytes=settings.media_max_outbox_bytes,
         max_recording_backlog_bytes=settings.media_max_recording_backlog_bytes,
         drain_timeout_s=settings.media_drain_timeout_s,
+        teacher_calls=settings.media_turn_teacher_calls,
     )
 
 

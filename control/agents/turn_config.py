@@ -26,7 +26,7 @@ class Turn(ConfigPart):
     barge_in: Annotated[bool | BargeIn, SingleUnionError('true, false, "off", "polite" or "eager"')] = Field(
         default=True,
         description="How callers interrupt the agent. polite (or true): speech that may be a nod only lowers it for "
-        "440 ms. eager: any speech silences it at once. off (or false): not at all.",
+        "500 ms. eager: any speech silences it at once. off (or false): not at all.",
     )
     min_words: int = Field(
         default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count."

@@ -23,7 +23,7 @@ MARK_EVERY_MS = 200
 OVERDUE_MS = 400.0
 # When the last mark fails to return for this long after the audio's end, the audio counts as played.
 LOST_MARK_MS = 2_000.0
-# How long the agent stays lower under a nod: 440 ms of speech, 250 ms of silence and the time of the final text.
+# How long the agent stays lower under a nod: 500 ms of speech, 250 ms of silence and the time of the final text.
 LOWERED_MS = 1_000.0
 
 

@@ -19,6 +19,7 @@ class WorkerLimits:
     max_outbox_bytes: bytes of audio and marks queued for one socket.
     max_recording_backlog_bytes: recorded sound that waits for the disk; more is lost, and counted.
     drain_timeout_s: how long running calls may continue after SIGTERM.
+    teacher_calls: calls that may ask the teacher; one that begins beside as many others does not.
     """
 
     max_calls: int = 1_000
@@ -31,3 +32,4 @@ class WorkerLimits:
     max_outbox_bytes: int = 4_000_000
     max_recording_backlog_bytes: int = MOST_BYTES
     drain_timeout_s: float = 3_600.0
+    teacher_calls: int = 50

@@ -229,7 +229,7 @@ class Worker:
                     transcoder=transcoder,
                     recorder=_recorder(record, resources, self._backlog, clock()) if plan.recording else None,
                     completeness=resources.completeness,
-                    second_judge=resources.second_judge,
+                    second_judge=self._second_judge(),
                     hints=TurnHints(smart_turn, resources.pool) if smart_turn else None,
                     archive=record.archive,
                     on_turn_taken=record.conversation_changed,
@@ -241,6 +241,11 @@ class Worker:
             )
             record.attach(call)
             return AttachedCall(call, transcoder.from_ulaw, record.stream_ended, release=undo.pop_all().close)
+
+    def _second_judge(self) -> SecondJudge | None:
+        """The second judge of a new call: none while more calls are on than it is for."""
+        resources = self._resources
+        return resources.second_judge if len(self._calls) <= resources.limits.teacher_calls else None
 
     def _report_unknown(self, unknown: UnknownMessages, route: SocketRoute) -> None:
         """Counts what a socket's codec has passed over; one line in the log a call at most."""

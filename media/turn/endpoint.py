@@ -44,7 +44,7 @@ class TurnRules:
     pause_ms: int = 200
     text_wait_ms: int = 1_500
     prepare_ms: int = 600
-    nod_ms: int = 440
+    nod_ms: int = 500
     settle_ms: int = 300
     commit_ms: int = 1_000
     held_pause_ms: int = 250

@@ -74,7 +74,7 @@ def test_model_request_contains_the_conversation_as_heard() -> None:
     run_virtual(call())
 
 
-@pytest.mark.parametrize(("barge_in", "cleared_ms"), [("polite", 20 + 440), ("eager", 20)])
+@pytest.mark.parametrize(("barge_in", "cleared_ms"), [("polite", 20 + 500), ("eager", 20)])
 def test_an_interruption_cuts_the_agent_at_the_word_heard(barge_in: BargeIn, cleared_ms: int) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG, "Sure."], turn=TurnPlan(silence_ms=400, barge_in=barge_in))

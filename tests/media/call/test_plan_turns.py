@@ -14,7 +14,7 @@ def test_the_plan_s_settings_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("barge_in", "may_interrupt", "nod_ms"),
-    [(True, True, 440), ("polite", True, 440), ("eager", True, 0), (False, False, 440), ("off", False, 440)],
+    [(True, True, 500), ("polite", True, 500), ("eager", True, 0), (False, False, 500), ("off", False, 500)],
 )
 def test_barge_in_has_three_ways(barge_in: bool | BargeIn, may_interrupt: bool, nod_ms: int) -> None:
     rules = make_turn_rules(TurnPlan(barge_in=barge_in), "en")

@@ -24,6 +24,7 @@ from media.server.plans import PlanSource, SinglePlan
 from media.server.sinks import StateFolder
 from media.server.worker import Worker, WorkerResources
 from media.turn.onnx_models import SILERO
+from media.turn.second_opinion import SecondJudge
 from media.turn.vad import VadEngine
 from shared.plan import CallPlan, decode_plan
 from tests.media.server.phone import STREAM, UNSIGNED, WAIT_LIMIT_S, Phone
@@ -94,8 +95,18 @@ def deadlines() -> Deadlines:
 
 
 @pytest.fixture
+def second_judge() -> SecondJudge | None:
+    """Of the callers' words: none, unless a test has one."""
+    return None
+
+
+@pytest.fixture
 async def worker_setup(
-    limits: WorkerLimits, plans: PlanSource, deadlines: Deadlines, tmp_path: Path
+    limits: WorkerLimits,
+    plans: PlanSource,
+    deadlines: Deadlines,
+    second_judge: SecondJudge | None,
+    tmp_path: Path,
 ) -> AsyncIterator[WorkerSetup]:
     """A serving worker."""
     folder, metrics = StateFolder(tmp_path), Metrics()
@@ -115,6 +126,7 @@ async def worker_setup(
                     disk=disk,
                     pool=pool,
                     metrics=metrics,
+                    second_judge=second_judge,
                 )
             )
             backend = ListenerBackend(

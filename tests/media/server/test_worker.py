@@ -1,16 +1,19 @@
 """Limits of a worker: full, draining, stuck sockets."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
 from media.call.call import Call
+from media.call.components import CallComponents
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.ports import ProviderError, SpeechToTextSession, SpeechToTextSink
 from media.server.call_records import FolderCallRecord
 from media.server.frames import CloseCode
 from media.server.limits import WorkerLimits
+from media.turn.second_opinion import SecondJudge
 from media.turn.vad import VadEngine, VoiceTrack
 from shared.events import CallEnded, EndReason
 from tests.media.server.conftest import WorkerSetup, with_limits
@@ -88,6 +91,46 @@ async def test_a_call_whose_record_fails_at_its_end_is_finished(
     await worker_setup.wait_until_idle()
     (ended,) = [event for event in await events_of(worker_setup) if isinstance(event, CallEnded)]
     assert (ended.status, ended.end_reason) == ("completed", "caller_hangup")
+
+
+class SilentJudge:
+    """A second judge that never answers."""
+
+    def request(self, text: str, on_probability: Callable[[float], None]) -> None:
+        pass
+
+
+class TestSecondJudge:
+    """A worker whose second judge is for one call."""
+
+    @pytest.fixture
+    def limits(self, limits: WorkerLimits) -> WorkerLimits:
+        return with_limits(limits, teacher_calls=1)
+
+    @pytest.fixture
+    def second_judge(self) -> SecondJudge:
+        return SilentJudge()
+
+    async def test_a_call_beside_as_many_as_it_is_for_begins_without_it(
+        self, worker_setup: WorkerSetup, second_judge: SecondJudge, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        judges: list[SecondJudge | None] = []
+
+        def make_call(components: CallComponents) -> Call:
+            judges.append(components.second_judge)
+            return Call(components)
+
+        monkeypatch.setattr("media.server.worker.Call", make_call)
+        phones = []
+        for number in (1, 2):
+            phones.append(await worker_setup.dial(f"MZ{number}"))
+            await worker_setup.wait_for_calls(number)
+        for phone in phones:
+            await phone.hang_up()
+        await worker_setup.wait_until_idle()
+        await (await worker_setup.dial("MZ3")).hang_up()
+        await worker_setup.wait_until_idle()
+        assert judges == [second_judge, None, second_judge]
 
 
 class TestFull:

@@ -15,7 +15,10 @@ from media.providers.turn_teacher.language_model import (
     TeacherError,
     TeacherModel,
     end_probability,
+    last_mark,
+    last_sentence_probability,
     last_words,
+    turn_end_probability,
 )
 from media.providers.turn_teacher.process import RestartPolicy, TeacherProcess, running_teacher
 from tests.media.providers.turn_teacher.fakes import PATIENT, CountingObserver, ask, wait_until
@@ -44,6 +47,26 @@ def test_marks_and_end_tokens_are_ends() -> None:
     )
     assert end_probability(server, "so") == pytest.approx(0.3679 + 0.1353 + 0.0498, abs=1e-4)
     assert server.requests[0]["prompt"] == "This is a transcript of a phone call.\nCaller: so"
+
+
+def test_a_new_line_behind_the_mark_is_the_end_of_what_is_said() -> None:
+    server = ScriptedServer((10, "\n", -1.0), (11, "\n\n", -2.0), (0, "<|endoftext|>", -3.0), (5, " I", -0.5))
+    assert last_sentence_probability(server, "Is it open", "?") == pytest.approx(0.3679 + 0.1353 + 0.0498, abs=1e-4)
+    assert server.requests[0]["prompt"] == "This is a transcript of a phone call.\nCaller: Is it open?"
+
+
+def test_a_turn_ends_where_a_sentence_does_and_no_other_follows() -> None:
+    server = ScriptedServer((30, ".", -1.0), (10, "\n", -2.0))
+    assert turn_end_probability(server, "It is.") == pytest.approx(0.3679 * 0.1353, abs=1e-4)
+    assert [str(request["prompt"]).rpartition(": ")[2] for request in server.requests] == ["It is", "It is."]
+    assert turn_end_probability(server, "...") == 0 and len(server.requests) == 2, "nobody is asked about no words"
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"), [("Is it open? ", "?"), ("Stop!", "!"), ("Well, no.", "."), ("I need", "."), ("", ".")]
+)
+def test_a_sentence_without_a_mark_gets_a_full_stop(text: str, mark: str) -> None:
+    assert last_mark(text) == mark
 
 
 @pytest.mark.parametrize(
