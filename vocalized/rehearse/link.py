@@ -111,6 +111,7 @@ class _End(asyncio.Protocol):
         self._link = link
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[bytes | None] = deque()  # None: the other side has closed
+        self._held: list[bytes] = []  # was read though the link is frozen
         self._is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -130,7 +131,15 @@ class _End(asyncio.Protocol):
             peer.send(data, self._link.delay_s)
 
     def data_received(self, data: bytes) -> None:
-        """Sends it to the other end, or keeps it until there is one."""
+        """Sends it to the other end, or keeps it until there is one. Keeps it, too, while the link is frozen: uvloop
+        begins to read after `connection_made`, though reading was paused there."""
+        if self._link.state == "frozen" and self._transport is not None:
+            self._held.append(data)
+            self._transport.pause_reading()
+        else:
+            self._forward(data)
+
+    def _forward(self, data: bytes) -> None:
         if self.peer is None:
             self._waiting.append(data)
         else:
@@ -154,10 +163,15 @@ class _End(asyncio.Protocol):
         elif state == "frozen":
             self._transport.pause_reading()
         else:
+            held, self._held = self._held, []
+            for data in held:
+                self._forward(data)
             self._transport.resume_reading()
 
     def has_unread(self) -> bool:
-        """Whether bytes have come that were not read."""
+        """Whether bytes have come that were not sent on because the link is frozen."""
+        if self._held:
+            return True
         if self._transport is None or self._transport.is_closing():
             return False
         waiting = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))

@@ -1,16 +1,19 @@
 """Links between programs: what arrives, and when, while one is open, frozen, cut or slow."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
+import uvloop
 
 from vocalized.rehearse.link import SLOW_S, Link, Neighbour, running_link
 from vocalized.stack.ports import free_port
 
 # An arrival that does not come fails the test instead of hanging it.
 ARRIVAL_S = 5.0
+Run = Callable[[Coroutine[None, None, None]], None]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -22,8 +25,7 @@ class Echo(asyncio.Protocol):
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -65,7 +67,12 @@ async def is_reset(connection: Connection) -> bool:
     return False
 
 
-async def test_what_is_sent_over_a_frozen_link_arrives_in_order_once_it_is_open() -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_what_is_sent_over_a_frozen_link_arrives_in_order_once_it_is_open(run: Run) -> None:
+    run(_send_over_a_frozen_link())
+
+
+async def _send_over_a_frozen_link() -> None:
     async with link_to_echo() as (link, port, _), connected(port) as old:
         old[1].write(b"1")
         await arrives(old, b"1")
