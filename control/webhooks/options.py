@@ -30,7 +30,7 @@ class WebhookOptions:
     #: Time within which the body has to arrive.
     body_timeout_s: float = 5.0
     #: Time for a whole TwiML answer, and for storing an event. Twilio waits 15 s (docs: webhooks-connection-overrides).
-    deadline_s: float = 3.0
+    deadline_s: float = 6.0
     #: Time for choosing a media node and issuing the ticket.
     media_assignment_s: float = 1.5
     #: What a caller hears, in English, when a TwiML answer failed on our side.

@@ -12,6 +12,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
+from shared.bus.connections import CONNECTIONS
+
 PREFIX: Final = "vocalized:"
 # What the driver raises. Some of a cluster's errors are no RedisError.
 REDIS_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
@@ -37,13 +39,16 @@ def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> BusClien
     """
     if urlsplit(url).scheme in _CLUSTER_SCHEMES:
         return _cluster_client(url, timeout_s, connections)
-    return Redis.from_url(
+    client = Redis.from_url(
         url,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 1),
         max_connections=connections,
     )
+    pool = client.connection_pool
+    pool.connection_class = CONNECTIONS[pool.connection_class]
+    return client
 
 
 class ClusterClient(RedisCluster):
@@ -74,7 +79,7 @@ def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClie
     account, _, hosts = parts.netloc.rpartition("@")
     username, _, password = account.partition(":")
     members = [urlsplit(f"//{host}") for host in hosts.split(",")]
-    return ClusterClient(
+    client = ClusterClient(
         startup_nodes=[ClusterNode(one.hostname or "", one.port or _DEFAULT_PORT) for one in members],
         username=unquote(username) or None,
         password=unquote(password) or None,
@@ -84,6 +89,12 @@ def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClie
         retry=Retry(NoBackoff(), 1),
         max_connections=connections,
     )
+    nodes = client.nodes_manager
+    kind = CONNECTIONS[nodes.connection_kwargs["connection_class"]]
+    nodes.connection_kwargs["connection_class"] = kind  # of the nodes that are found later
+    for node in nodes.startup_nodes.values():
+        node.connection_class = kind
+    return client
 
 
 @asynccontextmanager

@@ -1,13 +1,16 @@
 """Which client a URL makes."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
+import uvloop
 from redis.asyncio import Redis
 from redis.asyncio.connection import SSLConnection
 
 from shared.bus.client import BusClient, BusUnavailable, ClusterClient, bus_client, map_redis_error
+from vocalized.services.valkey import Valkey
 
 
 def test_a_url_of_a_cluster_names_members_and_credentials() -> None:
@@ -17,7 +20,7 @@ def test_a_url_of_a_cluster_names_members_and_credentials() -> None:
     assert [(one.host, one.port) for one in nodes] == [("a.example", 7000), ("b.example", 6379), ("::1", 7001)]
     settings = client.nodes_manager.connection_kwargs
     assert (settings["username"], settings["password"]) == ("ann", "p@ss")
-    assert settings["connection_class"] is SSLConnection
+    assert issubclass(settings["connection_class"], SSLConnection)
     assert (settings["socket_timeout"], settings["socket_connect_timeout"]) == (1.5, 1.5)
     assert settings["max_connections"] == 7 and client.retry.get_retries() == 1
 
@@ -26,11 +29,26 @@ def test_without_tls_and_password_none_is_used() -> None:
     client = bus_client("redis+cluster://a.example:7000", 1.0)
     assert isinstance(client, ClusterClient)
     settings = client.nodes_manager.connection_kwargs
-    assert settings["password"] is None and settings["connection_class"] is not SSLConnection
+    assert settings["password"] is None and not issubclass(settings["connection_class"], SSLConnection)
 
 
 def test_other_urls_are_of_one_server() -> None:
     assert isinstance(bus_client("redis://a.example:7000/0", 1.0), Redis)
+
+
+def test_a_transport_that_closed_after_it_was_looked_at_is_a_lost_connection(valkey: Valkey) -> None:
+    """uvloop raises RuntimeError then, which is neither retried by the driver nor known as Redis's absence."""
+    uvloop.run(_lose_the_transport(valkey.url))
+
+
+async def _lose_the_transport(url: str) -> None:
+    async with contextlib.aclosing(bus_client(url, 1.0)) as client:
+        assert isinstance(client, Redis)
+        assert await client.ping()
+        connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        connection._writer.transport.abort()
+        await client.connection_pool.release(connection)
+        assert await client.ping()
 
 
 async def test_commands_do_not_wait_for_one_another_while_no_member_answers() -> None:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from vocalized.rehearse.chaos.host import Need, ResourceLimits, cover_folder, pids_of_group, uncover_folder
 from vocalized.rehearse.chaos.linked_platform import NODES, LinkedPlatform, LinkName
-from vocalized.rehearse.chaos.promises import USUAL_GREETING_S, Promise
+from vocalized.rehearse.chaos.promises import SLOW_DATABASE_GREETING_S, USUAL_GREETING_S, Promise
 from vocalized.rehearse.chaos.proofs import (
     ARENA,
     Effect,
@@ -84,7 +84,7 @@ async def _do_nothing(chaos: LinkedPlatform) -> None:
 # --- Links --------------------------------------------------------------------------------------------------------
 
 _NEIGHBOURS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
-    ("postgres", "PostgreSQL", _NO_NEW),
+    ("postgres", "PostgreSQL", replace(_NO_NEW, greeting_s=SLOW_DATABASE_GREETING_S)),
     ("redis-control", "Redis, of API and worker", _NO_NEW),
     ("redis-media", "Redis, of the nodes", _NO_NEW),
     ("storage", "storage", _USUAL),

@@ -6,8 +6,11 @@ from typing import Final
 
 # Of a turn when nothing is wrong; the model takes 0.25 s, the voice 0.1 s, the caller's silence 0.4 s.
 USUAL_SILENCE_S: Final = 2.0
-# From the carrier's first webhook to the agent's first sound, with a store 0.2 s away that is asked a dozen times.
+# From the carrier's first webhook to the agent's first sound.
 USUAL_GREETING_S: Final = 5.0
+# With PostgreSQL 0.2 s away: it is asked nine times for a call of Twilio's and twice as often for one of Telnyx's, each
+# time twice on a connection on which it was not asked that before. Twilio waits 15 s for instructions.
+SLOW_DATABASE_GREETING_S: Final = 10.0
 # How soon all is as before. Redis and PostgreSQL are asked again every second or two, a lost stream is reported in 1 s.
 USUAL_RECOVERY_S: Final = 10.0
 
