@@ -21,6 +21,8 @@ CELLS_AN_ACCOUNT: Final = 14
 # Together more than the 20 waits after which an account's own are used in place of its vendor's.
 LEARN_CALLS: Final = 5
 LEARN_TURNS: Final = 5
+# Groups that learn at once: all together would be more calls than one client has connections (100).
+LEARNING: Final = 10
 
 OnCell = Callable[[Cell], None]
 
@@ -40,11 +42,12 @@ async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_done: O
     found: dict[Cell, CellResult] = {}
     async with AsyncExitStack() as running:
         nodes = await running.enter_async_context(running_nodes(root, folder, certificate))
+        learning = asyncio.Semaphore(LEARNING)
         async with measuring_load() as gauge, asyncio.TaskGroup() as groups:
             for group in group_cells(cells):
                 accounts = await running.enter_async_context(running_accounts(certificate, conversation.make_ear))
                 setting = CallSetting(accounts, nodes, conversation)
-                groups.create_task(_run_group(setting, group, found, on_done))
+                groups.create_task(_run_group(setting, group, found, on_done, learning=learning))
     for result in found.values():
         judge_call(result)
     return MatrixRun([found[cell] for cell in cells], gauge.load)
@@ -61,9 +64,15 @@ def group_cells(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 async def _run_group(
-    setting: CallSetting, cells: Sequence[Cell], found: dict[Cell, CellResult], on_done: OnCell
+    setting: CallSetting,
+    cells: Sequence[Cell],
+    found: dict[Cell, CellResult],
+    on_done: OnCell,
+    *,
+    learning: asyncio.Semaphore,
 ) -> None:
-    await setting.learn(cells[0].chain, LEARN_CALLS, LEARN_TURNS)
+    async with learning:
+        await setting.learn(cells[0].chain, LEARN_CALLS, LEARN_TURNS)
     for cell in cells:
         found[cell] = await CellCall(setting, cell).run()
         on_done(cell)
