@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -40,14 +41,17 @@ async def run_matrix(root: Path, folder: Path, cells: Sequence[Cell], on_done: O
     certificate = make_certificate(folder)
     conversation = await asyncio.to_thread(read_conversation, root)
     found: dict[Cell, CellResult] = {}
+    make_accounts = partial(running_accounts, certificate, conversation.make_ear)
     async with AsyncExitStack() as running:
         nodes = await running.enter_async_context(running_nodes(root, folder, certificate))
-        learning = asyncio.Semaphore(LEARNING)
-        async with measuring_load() as gauge, asyncio.TaskGroup() as groups:
-            for group in group_cells(cells):
-                accounts = await running.enter_async_context(running_accounts(certificate, conversation.make_ear))
-                setting = CallSetting(accounts, nodes, conversation)
-                groups.create_task(_run_group(setting, group, found, on_done, learning=learning))
+        groups = [
+            (CallSetting(await running.enter_async_context(make_accounts()), nodes, conversation), group)
+            for group in group_cells(cells)
+        ]
+        await _learn(groups)
+        async with measuring_load() as gauge, asyncio.TaskGroup() as tasks:
+            for setting, group in groups:
+                tasks.create_task(_run_group(setting, group, found, on_done))
     for result in found.values():
         judge_call(result)
     return MatrixRun([found[cell] for cell in cells], gauge.load)
@@ -63,16 +67,22 @@ def group_cells(cells: Sequence[Cell]) -> list[list[Cell]]:
     return groups
 
 
+async def _learn(groups: Sequence[tuple[CallSetting, Sequence[Cell]]]) -> None:
+    """Before the first cell of all: calls that begin at once would disturb it."""
+    free = asyncio.Semaphore(LEARNING)
+
+    async def learn(setting: CallSetting, cells: Sequence[Cell]) -> None:
+        async with free:
+            await setting.learn(cells[0].chain, LEARN_CALLS, LEARN_TURNS)
+
+    async with asyncio.TaskGroup() as tasks:
+        for setting, cells in groups:
+            tasks.create_task(learn(setting, cells))
+
+
 async def _run_group(
-    setting: CallSetting,
-    cells: Sequence[Cell],
-    found: dict[Cell, CellResult],
-    on_done: OnCell,
-    *,
-    learning: asyncio.Semaphore,
+    setting: CallSetting, cells: Sequence[Cell], found: dict[Cell, CellResult], on_done: OnCell
 ) -> None:
-    async with learning:
-        await setting.learn(cells[0].chain, LEARN_CALLS, LEARN_TURNS)
     for cell in cells:
         found[cell] = await CellCall(setting, cell).run()
         on_done(cell)
