@@ -20,7 +20,8 @@ _TEXT = """Written by `python -m benchmarks vendors --vendors all`. Our media se
 simulated over TLS on another, calls as in [performance.md](performance.md#with-vendors-over-tls). The
 first row is Deepgram (Nova), OpenAI and Cartesia (Sonic); in each other row one of them is exchanged.
 *CPU* is of the whole server, per call and second; *more* is against the first row. Google's speech streams
-by gRPC, whose library has threads of its own. A load in bold is void: the machine was too busy."""
+by gRPC, whose library has threads of its own. A load in bold is void: the machine was too busy, or turns were
+not answered."""
 
 
 def trios() -> Iterator[tuple[str, VendorTrio]]:
@@ -53,7 +54,7 @@ def _cpu_ms(one: VendorLoad) -> float:
 
 def _row(what: str, one: VendorLoad, usual_ms: float) -> list[str]:
     load = one.load
-    cpu = f"**{_cpu_ms(one):.2f}**" if one.void else f"{_cpu_ms(one):.2f}"
+    cpu = f"**{_cpu_ms(one):.2f}**" if one.void or load.unanswered else f"{_cpu_ms(one):.2f}"
     lost = load.lost + load.refused + load.errors
     return [
         *(what, str(load.calls), cpu, f"{_cpu_ms(one) - usual_ms:+.2f}", f"{load.latency.p50:.0f}"),

@@ -188,7 +188,7 @@ class TimedVendors:
         timing = SpeechTiming(
             first_audio_ms=config.first_audio_ms, chunk_ms=config.chunk_ms, max_contexts=_MAX_CONTEXTS
         )
-        return SimulatedCartesia(state=self._state(), speech_timing=timing)
+        return SimulatedCartesia(state=self._state(), make_ear=self._make_ear, speech_timing=timing)
 
     def _state(self) -> VendorState:
         return VendorState(key=self.config.key)
