@@ -27,6 +27,7 @@ from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.operator_settings import read_operator_settings, remove_operator_settings, write_operator_settings
 
+MOST_CALLS = 3
 SETTINGS = {"VOCALIZED_DATABASE_URL": "postgresql://x@/y", "VOCALIZED_VAULT_KEYS": "k", "VOCALIZED_REDIS_URL": "r"}
 
 
@@ -75,17 +76,27 @@ async def test_an_agent_of_ones_own_answers_by_the_model_that_set_key_set(state:
         assert tested.returncode == 0, tested.stderr
         assert "my-llama answers: first word after" in tested.stdout
         number = await live_agent(addresses)
-        spoken = ("--say", "When are you open?", "--json")
-        called = await asyncio.to_thread(vocalized, "call", "--state", str(state), "--to", number, *spoken)
-        assert called.returncode == 0, called.stderr
-        outcome = json.loads(called.stdout.splitlines()[-1])
-        assert outcome["status"] == "completed"
-        assert outcome["turns"][-1]["agent"]
-        ended = await read_end(addresses, outcome["call_id"])
-        assert ended["usage"]["llm_completion_tokens"] > 0
+        # The caller does not wait for ever: on a machine that does much else, the first call may have no answer.
+        tokens = [await ask(state, addresses, number)]
+        while not tokens[-1] and len(tokens) < MOST_CALLS:
+            tokens.append(await ask(state, addresses, number))
+        assert tokens[-1] > 0, tokens
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     assert not (state / "operator.json").exists()
+
+
+async def ask(state: Path, addresses: dict[str, Any], number: str) -> int:
+    """One call with a question; returns the tokens of the model's answers in it."""
+    spoken = ("--say", "When are you open?", "--json")
+    called = await asyncio.to_thread(vocalized, "call", "--state", str(state), "--to", number, *spoken)
+    assert called.returncode == 0, called.stderr
+    outcome = json.loads(called.stdout.splitlines()[-1])
+    assert outcome["status"] == "completed"
+    assert outcome["turns"][-1]["agent"]
+    ended = await read_end(addresses, outcome["call_id"])
+    tokens: int = ended["usage"]["llm_completion_tokens"]
+    return tokens
 
 
 async def live_agent(addresses: dict[str, Any]) -> str:
