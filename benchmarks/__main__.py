@@ -166,14 +166,14 @@ def load(
 @app.command()
 def compare(
     base: Annotated[Path, typer.Option(help="Checkout of the commit to compare with.")],
-    calls: int = 400,
+    calls: Annotated[int, typer.Option(help="Calls of each server.")] = 100,
     seconds: Annotated[float, typer.Option(help="Measured seconds of each run.")] = 20.0,
-    pairs: Annotated[int, typer.Option(min=2, max=30, help="Runs of each commit, in alternation.")] = 6,
-    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    pairs: Annotated[int, typer.Option(min=2, max=30, help="Runs of both, each with servers newly started.")] = 6,
+    server_core: Annotated[int, typer.Option(help="The core that the servers are pinned to.")] = 1,
     load_core: Annotated[int, typer.Option(help="The core that the load generator is pinned to.")] = 0,
     clip: Clip = CLIP,
 ) -> None:
-    """Measure this checkout's media server against another's: CPU per call-second in alternating pairs."""
+    """Measure this checkout's media server beside another's, on one core: CPU per call-second."""
     os.sched_setaffinity(0, {load_core})
     phrase = load_phrase(clip, UNFINISHED)
     bench = Bench(phrase, phrase, server_core, console.print)
@@ -202,11 +202,11 @@ def api(
 def api_compare(
     base: Annotated[Path, typer.Option(help="Checkout of the commit to compare with.")],
     seconds: Annotated[float, typer.Option(help="Measured seconds of each endpoint.")] = 6.0,
-    pairs: Annotated[int, typer.Option(min=2, max=30, help="Runs of each commit, in alternation.")] = 6,
-    server_core: Annotated[int, typer.Option(help="The core that the server is pinned to.")] = 1,
+    pairs: Annotated[int, typer.Option(min=2, max=30, help="Runs of both, each with servers newly started.")] = 6,
+    server_core: Annotated[int, typer.Option(help="The core that the servers are pinned to.")] = 1,
     load_core: Annotated[int, typer.Option(help="The core of the generator, PostgreSQL and Valkey.")] = 0,
 ) -> None:
-    """Measure this checkout's API against another's: CPU a request in alternating pairs."""
+    """Measure this checkout's API beside another's, on one core: CPU a request."""
     from benchmarks.api import run
 
     os.sched_setaffinity(0, {load_core})

@@ -1,4 +1,4 @@
-"""Two commits of our media server under the same load, in alternating pairs: the ratio of their CPU cost."""
+"""Two commits of our media server under the same load, side by side: the ratio of their CPU cost."""
 
 import math
 import statistics
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.run import Bench, LoadSeries
+from benchmarks.results import LoadResult
+from benchmarks.run import Bench
 from benchmarks.server import OURS
 
 # Two-sided 95 % quantiles of Student's t by degrees of freedom; beyond the table, of the normal distribution.
@@ -19,7 +20,7 @@ _T95: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LoadSize:
-    """The size of a load. calls: concurrent calls. seconds: the measured window."""
+    """The size of a load. calls: concurrent calls of each server. seconds: the measured window."""
 
     calls: int
     seconds: float
@@ -37,14 +38,15 @@ class Ratio:
 def compare(bench: Bench, base: Path, size: LoadSize, pairs: int) -> Iterator[str]:
     """Yields a line per pair, then the ratio. Raises server.NotReady.
 
-    The order within a pair alternates, so that a drift of the machine's speed favours neither.
+    The two servers of a pair have their calls on one core in the same seconds, because a shared machine's speed changes
+    by more from one minute to the next than one commit from another. Which one starts first alternates.
     """
-    ours = LoadSeries(OURS, (size.calls,), size.seconds)
-    theirs = LoadSeries(replace(OURS, name="base", title=f"base {base.name}", folder=base), (size.calls,), size.seconds)
+    both = (OURS, replace(OURS, name="base", title=f"base {base.name}", folder=base))
     costs = []
     for pair in range(pairs):
-        order = (ours, theirs) if pair % 2 == 0 else (theirs, ours)
-        cost = {series.contender.name: _cpu_ms(bench, series, size.calls) for series in order}
+        order = both if pair % 2 == 0 else both[::-1]
+        results = bench.side_by_side(order, size.calls, size.seconds)
+        cost = {contender.name: _cpu_ms(result) for contender, result in zip(order, results, strict=True)}
         costs.append(cost)
         quotient = cost["ours"] / cost["base"]
         yield f"pair {pair + 1}: {cost['ours']:.3f} / {cost['base']:.3f} ms a call-second = {quotient:.3f}"
@@ -67,7 +69,6 @@ def interval(ratios: Sequence[float]) -> Ratio:
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
-def _cpu_ms(bench: Bench, series: LoadSeries, calls: int) -> float:
-    result = bench.load(series, calls)
+def _cpu_ms(result: LoadResult) -> float:
     assert result.server is not None
     return result.server.cpu_ms

@@ -154,6 +154,21 @@ def openings(lines: Iterable[Line]) -> dict[str, list[float]]:
     }
 
 
+def without_rivals(results: Sequence[LoadResult]) -> list[LoadResult]:
+    """Results of servers that shared a core: the others of each are processes that are none of them."""
+    used = sum(result.server.share for result in results if result.server)
+    return [
+        msgspec.structs.replace(result, server=_beside(result.server, used - result.server.share))
+        for result in results
+        if result.server
+    ]
+
+
+def _beside(cost: ServerCost, rivals: float) -> ServerCost:
+    """The cost of a server beside rivals that used so much of its core."""
+    return msgspec.structs.replace(cost, others=max(0.0, cost.others - rivals))
+
+
 def _ms(spans: Iterable[tuple[float | None, float | None]]) -> list[float]:
     return [round((end - start) * 1000, 2) for start, end in spans if start is not None and end is not None]
 

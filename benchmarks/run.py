@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +13,9 @@ import msgspec
 
 from benchmarks.caller import CallerBehaviour
 from benchmarks.clip import Phrase
-from benchmarks.load import LoadPlan, run_load
+from benchmarks.load import LoadPlan, run_load, run_loads
 from benchmarks.meter import Meter
-from benchmarks.results import LoadResult
+from benchmarks.results import LoadResult, without_rivals
 from benchmarks.server import Contender, running
 
 SLOWER = 1.25  # a server holds a load while its median answer is within this of its own at the smallest load
@@ -106,6 +107,27 @@ class Bench:
             result = self._run_once(series, calls, barge, phrase or self._phrase)
         self._say(f"{series.contender.title}: {summary(result)}{' (interruptions)' if barge else ''}")
         return result
+
+    def side_by_side(self, contenders: Sequence[Contender], calls: int, seconds: float) -> list[LoadResult]:
+        """Runs the same load against servers that share the core, in the same seconds: what slows the machine slows
+        all of them. Repeated once if it was void. Raises server.NotReady."""
+        results = self._run_together(contenders, calls, seconds)
+        if any(result.void for result in results):
+            self._say(f"{calls} calls each: the machine was busy with other processes; repeating")
+            results = self._run_together(contenders, calls, seconds)
+        for contender, result in zip(contenders, results, strict=True):
+            self._say(f"{contender.title}: {summary(result)}")
+        return results
+
+    def _run_together(self, contenders: Sequence[Contender], calls: int, seconds: float) -> list[LoadResult]:
+        behaviour = CallerBehaviour(len(self._phrase.frames))
+        loads: list[tuple[LoadPlan, Meter | None]] = []
+        with TemporaryDirectory() as folder, ExitStack() as stack:
+            for contender in contenders:
+                server = stack.enter_context(running(contender, self._core, Path(folder) / contender.name))
+                plan = LoadPlan(server.url, calls, seconds, self._phrase, behaviour)
+                loads.append((plan, Meter(server.pid, self._core)))
+            return without_rivals(run_loads(loads))
 
     def _run_once(self, series: LoadSeries, calls: int, barge: bool, phrase: Phrase) -> LoadResult:
         behaviour = CallerBehaviour(len(phrase.frames), barge_after_s=BARGE_AFTER_S if barge else None)

@@ -1,7 +1,9 @@
 """One run: each endpoint on our API and on the peer, one after the other, with the same closed loop."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +54,15 @@ class Cores:
     load: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """An API of a comparison. asks: the requests by endpoint."""
+
+    name: str
+    server: servers.Server
+    asks: Mapping[str, Request]
+
+
 def run(cores: Cores, seconds: float, say: Say, *, hash_cost: Mapping[str, str] = CHEAP) -> list[Figure]:
     """Measures all endpoints on both servers, one process each, on the same database."""
     figures: list[Figure] = []
@@ -66,25 +77,48 @@ def run(cores: Cores, seconds: float, say: Say, *, hash_cost: Mapping[str, str] 
 
 
 def compare(cores: Cores, base: Path, seconds: float, pairs: int, say: Say) -> Iterator[str]:
-    """Yields each endpoint's ratio of CPU a request, this checkout's API to another's, in alternating pairs."""
+    """Yields each endpoint's ratio of CPU a request, this checkout's API to another's. The two of a pair answer on one
+    core in the same seconds, each from its own database; which one starts first alternates."""
+    checkouts = (("ours", ROOT), ("base", base))
     costs: dict[str, list[dict[str, float]]] = {}
     for pair in range(pairs):
-        order = (("ours", ROOT), ("base", base)) if pair % 2 == 0 else (("base", base), ("ours", ROOT))
-        found = {name: _ours_alone(name, checkout, cores, seconds, say) for name, checkout in order}
-        for endpoint, cost in found["ours"].items():
-            costs.setdefault(endpoint, []).append({"ours": cost, "base": found["base"][endpoint]})
+        order = checkouts if pair % 2 == 0 else checkouts[::-1]
+        for figure in _side_by_side(order, cores, seconds, say):
+            each = costs.setdefault(figure.endpoint, [])
+            if len(each) == pair:
+                each.append({})
+            each[pair][figure.server] = figure.cpu_ms
     for endpoint, each in costs.items():
         yield f"{endpoint}: {paired(each)}"
 
 
-def _ours_alone(name: str, checkout: Path, cores: Cores, seconds: float, say: Say) -> dict[str, float]:
-    with TemporaryDirectory(prefix="bench-") as folder:
-        state = Path(folder) / "state"
-        with servers.services(state, checkout) as services:
-            environment = servers.settings(services, CHEAP)
-            with servers.ours(environment, cores.server, Path(folder) / "ours.log", checkout) as server:
-                data = uvloop.run(servers.make_data(services, server.port))
-                return {one.endpoint: one.cpu_ms for one in _measure(name, server, data, cores, seconds, say)}
+def _side_by_side(order: Sequence[tuple[str, Path]], cores: Cores, seconds: float, say: Say) -> list[Figure]:
+    with TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        stands = [_Stand(name, *_start(stack, Path(folder) / name, checkout, cores)) for name, checkout in order]
+        found = [
+            figure
+            for endpoint in stands[0].asks
+            for figure in uvloop.run(_all_at_once(stands, endpoint, cores, seconds))
+        ]
+    for figure in found:
+        say(_line(figure))
+    return found
+
+
+def _start(stack: ExitStack, folder: Path, checkout: Path, cores: Cores) -> tuple[servers.Server, dict[str, Request]]:
+    """Starts a checkout's services and API; returns the API, and what is asked of it."""
+    folder.mkdir()
+    services = stack.enter_context(servers.services(folder / "state", checkout))
+    environment = servers.settings(services, CHEAP)
+    server = stack.enter_context(servers.ours(environment, cores.server, folder / "log", checkout))
+    data = uvloop.run(servers.make_data(services, server.port))
+    return server, _asks(servers.sign_in(server.port), data)
+
+
+async def _all_at_once(stands: Sequence["_Stand"], endpoint: str, cores: Cores, seconds: float) -> list[Figure]:
+    return await asyncio.gather(
+        *(_once(stand.name, endpoint, stand.server, stand.asks[endpoint], cores, seconds) for stand in stands)
+    )
 
 
 def _measure(
@@ -94,12 +128,16 @@ def _measure(
     figures = []
     for endpoint, request in _asks(token, data).items():
         figure = uvloop.run(_once(name, endpoint, server, request, cores, seconds))
-        say(
-            f"{name}: {endpoint}: {figure.cpu_ms:.3f} ms of CPU a request, {figure.rate:.0f} a second, "
-            f"p50 {figure.latency.p50:.1f} p99 {figure.latency.p99:.1f} ms, {figure.wrong} wrong"
-        )
+        say(_line(figure))
         figures.append(figure)
     return figures
+
+
+def _line(figure: Figure) -> str:
+    return (
+        f"{figure.server}: {figure.endpoint}: {figure.cpu_ms:.3f} ms of CPU a request, {figure.rate:.0f} a second, "
+        f"p50 {figure.latency.p50:.1f} p99 {figure.latency.p99:.1f} ms, {figure.wrong} wrong"
+    )
 
 
 def _asks(token: str, data: servers.Data) -> dict[str, Request]:

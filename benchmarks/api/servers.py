@@ -1,5 +1,6 @@
 """Runs the services, our API and the peer; creates the same data for both through our API."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from benchmarks.server import ROOT, NotReady, free_port, stop, wait_healthy
 
 PASSWORD = "plum tractor 48 violin"
 EMAIL = "bench@example.com"
+LOGIN = "vocalized_api"
 AGENTS = 12
 # A closed loop from one address would reach the rate limits of a real installation.
 UNLIMITED = {"VOCALIZED_RATE_LIMITS": "login=1000000/1,signup=1000000/1"}
@@ -90,13 +92,23 @@ def settings(services: Services, hash_cost: Mapping[str, str]) -> dict[str, str]
 
 @contextmanager
 def ours(environment: Mapping[str, str], core: int, log: Path, checkout: Path = ROOT) -> Iterator[Server]:
-    """Runs the API of a checkout on one core, signed in to PostgreSQL as in production."""
+    """Runs the API of a checkout on one core, signed in to PostgreSQL as in production: with the login that its own
+    migrations made, as the owner where they made none."""
     _run([sys.executable, "-m", "control", "migrate"], environment, checkout)
     port, name = free_port(), "VOCALIZED_DATABASE_URL"
-    environment = {**environment, name: environment[name].replace("//owner@", "//vocalized_api@", 1)}
+    if asyncio.run(_has_login(environment[name])):
+        environment = {**environment, name: environment[name].replace("//owner@", f"//{LOGIN}@", 1)}
     program = Program([sys.executable, "-m", "control", "api", "--port", str(port)], environment, port, checkout)
     with _pinned(program, core, log) as server:
         yield server
+
+
+async def _has_login(database_url: str) -> bool:
+    database = await asyncpg.connect(database_url)
+    try:
+        return await database.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", LOGIN) is not None
+    finally:
+        await database.close()
 
 
 @contextmanager

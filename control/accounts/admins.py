@@ -14,7 +14,7 @@ from control.accounts.own_account import OwnAccount
 from control.accounts.passwords import Passwords
 from control.accounts.second_factors import SecondFactors, TotpOffer
 from control.accounts.sessions import Origin, Sessions, SessionTokens
-from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
+from control.accounts.sign_in_throttle import RightPassword, SignInAttempt, SignInThrottle
 from control.accounts.store_admins import AdminSecrets
 from control.db.pool import Connection
 from control.db.scope import enter_platform
@@ -66,15 +66,15 @@ class AdminAccounts:
         session_over when the account changed meanwhile), TooManyRequests (sign_in_locked), Forbidden
         (account_deactivated, totp_setup_required)."""
         attempt = self._attempt(presented, origin, now)
-        found, needs_rehash = await self._authenticate(db, attempt, presented.password, now)
+        found, right = await self._authenticate(db, attempt, presented.password, now)
         if found.admin.has_totp or (found.totp_secret and presented.code):
             await self._second_factors.require_at_sign_in(db, found.admin.id, presented.code, origin, now)
         elif await self._platform.setting(db, _REQUIRED):
             raise Forbidden("A second factor must be set up before the first sign-in.", code="totp_setup_required")
-        await self._throttle.accept(db, attempt, now)
+        await self._throttle.accept(db, attempt, right)
         tokens = await self._sessions.begin(db, found.admin.id, origin, now, found.password_hash)
         admin = found.admin
-        if needs_rehash:
+        if right.needs_rehash:
             await store_admins.set_password(db, admin.id, await self._passwords.hash(presented.password), now)
         actor = Actor("admin", admin.id, admin.email, origin.request_id, origin.address)
         await record_change(db, actor, Change("admin.sign_in", "admin", str(admin.id)))
@@ -96,8 +96,8 @@ class AdminAccounts:
 
         Raises what `sign_in` raises, and Conflict (totp_enabled)."""
         attempt = self._attempt(presented, origin, now)
-        found, _ = await self._authenticate(db, attempt, presented.password, now)
-        await self._throttle.accept(db, attempt, now)
+        found, right = await self._authenticate(db, attempt, presented.password, now)
+        await self._throttle.accept(db, attempt, right)
         return await self.begin_totp(db, found.admin.id, found.admin.email, now)
 
     async def begin_totp(self, db: Connection, admin_id: UUID, email: str, now: datetime) -> TotpOffer:
@@ -127,14 +127,14 @@ class AdminAccounts:
 
     async def _authenticate(
         self, db: Connection, attempt: SignInAttempt, password: str, now: datetime
-    ) -> tuple[AdminSecrets, bool]:
-        """The account, and whether its hash is to be made anew. Enters platform scope, without which no account of the
+    ) -> tuple[AdminSecrets, RightPassword]:
+        """The account of the right password. Enters platform scope, without which no account of the
         staff is seen."""
         await enter_platform(db)
         found = await store_admins.find_by_email(db, attempt.email)
         known = found.password_hash if found else None
-        verdict = await self._throttle.check_password(db, attempt, known, password, now)
+        right = await self._throttle.check_password(db, attempt, known, password, now)
         assert found is not None  # without an account no password is correct
         if not found.admin.is_active:
             raise sign_in_refused()
-        return found, verdict.needs_rehash
+        return found, right

@@ -79,8 +79,8 @@ class OwnAccount:
         if own is None:
             raise Unauthorised("This sign-in is over.", code="session_over")
         attempt = self._throttle.attempt(self._audience, own.email, session.origin.address, None, now)
-        await self._throttle.check_password(db, attempt, own.hash, password, now)
-        await self._throttle.accept(db, attempt, now)
+        right = await self._throttle.check_password(db, attempt, own.hash, password, now)
+        await self._throttle.accept(db, attempt, right)
         return own
 
     async def reauthenticate(self, db: Connection, session: OwnSession, password: str, now: datetime) -> None:

@@ -17,11 +17,11 @@ from control.accounts.letter_limits import LetterLimits
 from control.accounts.model import PresentedCredentials, User
 from control.accounts.own_account import OwnAccount
 from control.accounts.password_rules import require_strong_password
-from control.accounts.passwords import PasswordCheck, Passwords
+from control.accounts.passwords import Passwords
 from control.accounts.policy import AccountPolicy
 from control.accounts.second_factors import SecondFactors
 from control.accounts.sessions import Origin, Sessions, SessionTokens
-from control.accounts.sign_in_throttle import SignInAttempt, SignInThrottle
+from control.accounts.sign_in_throttle import RightPassword, SignInAttempt, SignInThrottle
 from control.accounts.store import Credentials
 from control.accounts.user_administration import UserAdministration
 from control.db.pool import Connection
@@ -100,7 +100,8 @@ class Accounts:
 
     async def sign_in_new(self, db: Connection, user: User, origin: Origin, now: datetime) -> SignInResult:
         """Signs in a user whose account was just made; enters their scope."""
-        tokens = await self.start_session(db, user.id, origin, now)
+        await enter_accounts(db)
+        tokens = await self._begin_session(db, user.id, origin, now)
         attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
         return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
 
@@ -125,9 +126,9 @@ class Accounts:
         totp_required when only the code is missing; totp_invalid, recovery_code_invalid; session_over when the account
         changed meanwhile), Forbidden (account_deactivated), TooManyRequests (sign_in_locked)."""
         attempt = self._attempt(presented, origin, now)
-        found, check = await self._check(db, attempt, presented, origin, now)
-        tokens = await self.start_session(db, found.user.id, origin, now, found.password_hash)
-        if check.needs_rehash:
+        found, right = await self._check(db, attempt, presented, origin, now)
+        tokens = await self._begin_session(db, found.user.id, origin, now, known=found.password_hash)
+        if right.needs_rehash:
             await store.set_password(db, found.user.id, await self._passwords.hash(presented.password), now)
         return SignInResult(found.user, tokens, self._throttle.device_token(attempt, presented.device, now))
 
@@ -149,25 +150,24 @@ class Accounts:
         presented: PresentedCredentials,
         origin: Origin,
         now: datetime,
-    ) -> tuple[Credentials, PasswordCheck]:
+    ) -> tuple[Credentials, RightPassword]:
         await enter_accounts(db)
         found = await store.find_credentials(db, presented.email)
         known = found.password_hash if found else None
-        check = await self._throttle.check_password(db, attempt, known, presented.password, now)
+        right = await self._throttle.check_password(db, attempt, known, presented.password, now)
         assert found is not None  # without an account no password is correct
         if not found.user.is_active:
             raise sign_in_refused()
         if found.has_totp:
             await self.second_factors.require_at_sign_in(db, found.user.id, presented.code, origin, now)
-        await self._throttle.accept(db, attempt, now)
-        return found, check
+        await self._throttle.accept(db, attempt, right)
+        return found, right
 
-    async def start_session(
+    async def _begin_session(
         self, db: Connection, user_id: UUID, origin: Origin, now: datetime, known: str | None = None
     ) -> SessionTokens:
-        """Starts a session and enters the user's scope. known: the hash that the password was checked against. Raises
-        Unauthorised (session_over) when the account changed meanwhile."""
-        await enter_accounts(db)
+        """Starts a session, in the scope of accounts, and enters the user's. known: the hash that the password was
+        checked against. Raises Unauthorised (session_over) when the account changed meanwhile."""
         tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens

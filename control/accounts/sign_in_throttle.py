@@ -15,7 +15,7 @@ from control.accounts import store_sign_ins
 from control.accounts.access_tokens import Audience
 from control.accounts.devices import DeviceTokens
 from control.accounts.networks import network_of
-from control.accounts.passwords import PasswordCheck, Passwords
+from control.accounts.passwords import Passwords
 from control.accounts.policy import LockPolicy
 from control.accounts.store_sign_ins import CountedFailure, FailureCount
 from control.db.pool import Connection
@@ -47,6 +47,15 @@ class SignInAttempt:
         return _subject("codes", self.email)
 
 
+@dataclass(frozen=True, slots=True)
+class RightPassword:
+    """A password that was right. needs_rehash: as of PasswordCheck. has_failed: wrong ones of this source were counted
+    before it."""
+
+    needs_rehash: bool
+    has_failed: bool
+
+
 class SignInThrottle:
     """Checks passwords and counts failures in the database, so that the count holds across restarts and processes."""
 
@@ -66,27 +75,28 @@ class SignInThrottle:
 
     async def check_password(
         self, db: Connection, attempt: SignInAttempt, known: str | None, password: str, now: datetime
-    ) -> PasswordCheck:
+    ) -> RightPassword:
         """Checks the password. Raises TooManyRequests (before the check and after it), Unauthorised, Unavailable.
 
-        known: the hash; None for an unknown account, refused after the same work. Call `accept` when the whole sign-in
-        succeeds.
+        known: the hash; None for an unknown account, refused after the same work. Call `accept` with the result when
+        the whole sign-in succeeds.
         """
         await self.refuse_locked(db, attempt, now)
         verdict = await self._passwords.check(known, password)
         if not verdict.is_correct:
             raise await self.count_failure(db, attempt, now)
         # Concurrent guesses may have locked it meanwhile: whoever made them must not learn that this one is right.
-        await self.refuse_locked(db, attempt, now)
-        return verdict
+        has_failed = await self.refuse_locked(db, attempt, now)
+        return RightPassword(verdict.needs_rehash, has_failed)
 
-    async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Raises TooManyRequests while the sign-in has to wait."""
+    async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> bool:
+        """Raises TooManyRequests while the sign-in has to wait. Returns whether failures of its source are counted."""
         spread = self._spread_limits(attempt)
         counts = await store_sign_ins.select_counts(db, attempt.audience, [attempt.source, *spread])
         waits = [_lock_end(counts.get(attempt.source))]
         waits += [self._window_end(counts.get(subject), most) for subject, most in spread.items()]
         _refuse(max(waits), now)
+        return attempt.source in counts
 
     async def refuse_codes(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
         """Raises TooManyRequests while codes of the account's second factor have to wait."""
@@ -102,9 +112,10 @@ class SignInThrottle:
         """Counts a wrong code of the second factor."""
         await self._count(db, attempt, attempt.codes, {}, now)
 
-    async def accept(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Clears the failures of this source after a successful sign-in."""
-        await store_sign_ins.delete_subject(db, attempt.audience, attempt.source)
+    async def accept(self, db: Connection, attempt: SignInAttempt, password: RightPassword) -> None:
+        """Clears the failures of this source after a successful sign-in; most have none."""
+        if password.has_failed:
+            await store_sign_ins.delete_subject(db, attempt.audience, attempt.source)
 
     async def accept_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
         """As `accept`, of codes."""

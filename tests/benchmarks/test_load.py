@@ -5,13 +5,14 @@ import gc
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
 from benchmarks.caller import CallerBehaviour
 from benchmarks.clip import Phrase
-from benchmarks.load import LoadPlan, run_load
+from benchmarks.load import LoadPlan, run_load, run_loads
 from tests.benchmarks.parrot import ParrotServer
 
 PHRASE = Phrase((b"AAAA",) * 3, 0, 60)
@@ -54,6 +55,17 @@ def test_all_callers_talk_and_hang_up(parrots: tuple[ParrotServer, str]) -> None
     assert len(server.parrots) == 3
     assert all(parrot.stopped for parrot in server.parrots)
     assert gc.isenabled()
+
+
+def test_two_loads_have_the_same_seconds(parrots: tuple[ParrotServer, str]) -> None:
+    _, url = parrots
+    plan = LoadPlan(url, 2, 0.5, PHRASE, MANNER, per_second=1000.0, settle_s=0.0)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        refused = replace(plan, url=f"ws://127.0.0.1:{closed.getsockname()[1]}/x")
+        answered, alone = run_loads([(plan, None), (refused, None)])
+    assert (answered.refused, alone.refused) == (0, 2)
+    assert answered.turns > 0 == alone.turns
 
 
 def test_calls_without_a_server_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The figures of a load."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from benchmarks.caller import Caller, CallerBehaviour, Turn
 from benchmarks.clip import Phrase
 from benchmarks.line import Line, LineState
 from benchmarks.meter import CpuReading
-from benchmarks.results import in_window, judge, openings, server_cost, spread
+from benchmarks.results import LoadResult, in_window, judge, openings, server_cost, spread, without_rivals
 
 
 def test_nearest_rank() -> None:
@@ -82,3 +83,24 @@ def test_server_cost() -> None:
     assert use.others == pytest.approx(0.15)
     assert use.stolen == pytest.approx(0.02)
     assert use.per_call == pytest.approx(0.4)
+
+
+def _result(used_s: float, core_busy_s: float) -> LoadResult:
+    """Of ten calls in ten seconds."""
+    before, after = CpuReading(0.0, 0.0, 0.0, 0.0), CpuReading(10.0, used_s, core_busy_s, 0.0)
+    cost = server_cost(before, after, calls=10, few=2, memory=(1.0, 2.0))
+    return msgspec.structs.replace(judge([], [LineState.UP] * 10, 0, 10.0, [], 0.1), server=cost)
+
+
+def test_servers_that_share_a_core_do_not_disturb_each_other() -> None:
+    """Both together take 5 s of the core's 10; something else 1 s."""
+    results = [_result(3.0, 6.0), _result(2.0, 6.0)]
+    assert all(result.void for result in results)
+    apart = without_rivals(results)
+    assert [result.server.others for result in apart if result.server] == pytest.approx([0.1, 0.1])
+    assert [result.server.cpu_ms for result in apart if result.server] == pytest.approx([30.0, 20.0])
+    assert not any(result.void for result in apart)
+
+
+def test_something_else_on_a_shared_core_voids_both() -> None:
+    assert all(result.void for result in without_rivals([_result(3.0, 8.0), _result(2.0, 8.0)]))

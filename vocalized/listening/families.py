@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -34,6 +34,11 @@ class FamilyInput:
         """The set's short turns."""
         return read_clips(self.result.set, TURNS)[:: self.result.every]
 
+    @property
+    def eager(self) -> CallSetup:
+        """As `setup`, of an agent that any speech silences at once."""
+        return replace(self.setup, turn=msgspec.structs.replace(self.setup.turn, barge_in="eager"))
+
     def nods(self) -> list[Clip]:
         """The set's nods."""
         return read_clips(self.result.set, NODS)[:: self.result.every]
@@ -51,6 +56,8 @@ FAMILIES: Final[dict[str, Runner]] = {
     "hesitations": lambda given: run_hesitations(given.clips(), given.audio, given.setup, given.engines),
     "nods": lambda given: run_overlaps(given.nods(), given.audio, given.setup, given.engines),
     "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),
+    "eager_nods": lambda given: run_overlaps(given.nods(), given.audio, given.eager, given.engines),
+    "eager_interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.eager, given.engines),
     "far_voices": lambda given: run_overlaps(given.clips(2), given.audio, given.setup, given.engines, below_db=FAR_DB),
     "babble": lambda given: run_babble(given.clips(), given.audio, given.setup, given.engines),
     "noise": lambda given: run_noise(given.setup, given.engines),

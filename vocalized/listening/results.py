@@ -29,6 +29,8 @@ class ListeningRun(msgspec.Struct):
     hesitations: list[HesitationCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []
+    eager_nods: list[OverlapCase] = []
+    eager_interruptions: list[OverlapCase] = []
     far_voices: list[OverlapCase] = []
     babble: list[HeardCase] = []
     noise: list[NoiseCase] = []

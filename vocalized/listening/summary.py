@@ -61,7 +61,13 @@ def _hesitations(run: ListeningRun) -> Iterator[str]:
 
 
 def _overlaps(run: ListeningRun) -> Iterator[str]:
-    families = {"nods": run.nods, "interruptions": run.interruptions, "a voice 20 dB softer": run.far_voices}
+    families = {
+        "nods": run.nods,
+        "interruptions": run.interruptions,
+        "nods, `eager`": run.eager_nods,
+        "interruptions, `eager`": run.eager_interruptions,
+        "a voice 20 dB softer": run.far_voices,
+    }
     if any(families.values()):
         yield (
             "| over the agent's answer | cases | answer survives | gap p50, p95, ms | lowered after p50, p95, ms "
