@@ -99,7 +99,7 @@ class InboundPath:
             self._fill_gap(missing, now)
         for ulaw in self._frames(self._to_ulaw(payload)):  # as `_hand_out_silence`; a call a frame less
             clock.audio_ms = audio_ms = clock.audio_ms + FRAME_MS
-            heard = self._sent_keys.without_echo(ulaw) if self._sent_keys.may_echo else ulaw
+            heard = self._sent_keys.without_echo(ulaw) if self._sent_keys.echoes else ulaw
             for read in self._ulaw_readers:
                 read(heard)
             self._last_pcm = pcm = mulaw.decode(heard)

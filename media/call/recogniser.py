@@ -83,8 +83,9 @@ class CallRecogniser:
 
     def push(self, ulaw: bytes) -> None:
         """Takes caller audio (mu-law, 8 kHz), on the frame path."""
-        if self._session is not None:
-            self._session.push(ulaw)
+        session = self._session
+        if session is not None:
+            session.push(ulaw)
         else:
             self._buffer.append(ulaw)
             self._buffered_ms += len(ulaw) / BYTES_PER_MS

@@ -127,5 +127,8 @@ def is_question(sentence: str) -> bool:
 
 def plain_text(text: str) -> str:
     """Lower-case words without accents and punctuation."""
-    letters = unicodedata.normalize("NFKD", _CONTRACTED.sub("nt", text.casefold()))
-    return " ".join(_NO_WORD.sub(" ", "".join(one for one in letters if not unicodedata.combining(one))).split())
+    letters = _CONTRACTED.sub("nt", text.casefold())
+    if not letters.isascii():
+        decomposed = unicodedata.normalize("NFKD", letters)
+        letters = "".join(one for one in decomposed if not unicodedata.combining(one))
+    return " ".join(_NO_WORD.sub(" ", letters).split())

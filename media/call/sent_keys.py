@@ -47,7 +47,8 @@ class SentKeys:
     """The keys that one call's agent presses. Times are in ms on the call's clock; `tick` and the carrier's marks drive
     it. All methods on the event loop.
 
-    on_sounding: called with true when keys are about to sound, and with false when the last one has.
+    on_sounding: called with true when keys are about to sound, and with false when the last one has. echoes: keys whose
+    echo caller audio may hold; while there are any, each frame goes through `without_echo`.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class SentKeys:
         self._is_free = asyncio.Lock()  # one run after another
         self._run: _Run | None = None
         self._count = self._runs = 0
-        self._echoes = ""
+        self.echoes = ""
         self._echo_until = 0.0
 
     async def press(
@@ -98,14 +99,9 @@ class SentKeys:
         """Whether keys sound, or are about to."""
         return self._run is not None and self._run.begun.done()
 
-    @property
-    def may_echo(self) -> bool:
-        """Whether caller audio may hold the echo of tones: then each frame goes through `without_echo`."""
-        return bool(self._echoes)
-
     def is_echo(self, key: str) -> bool:
         """Whether a key that the carrier reports is one of those that sound, or have just sounded."""
-        return key in self._echoes
+        return key in self.echoes
 
     def tick(self, now: float, agent_silent: bool) -> None:
         """Begins what waits for the agent's silence; ends what has sounded without a mark. Called a few times a
@@ -113,7 +109,7 @@ class SentKeys:
         run = self._run
         if run is None:
             if now >= self._echo_until:
-                self._echoes = ""
+                self.echoes = ""
         elif not run.begun.done():
             if agent_silent:
                 run.begun.set_result(None)
@@ -132,13 +128,13 @@ class SentKeys:
         """The frame, or silence where it is the echo of a tone: the recogniser and the voice detector must not take it
         for speech. ulaw: 20 ms."""
         pcm = mulaw.decode(ulaw)
-        is_echo = any(dtmf.tone_share(pcm, key) >= ECHO_SHARE for key in self._echoes)
+        is_echo = any(dtmf.tone_share(pcm, key) >= ECHO_SHARE for key in self.echoes)
         return mulaw.SILENCE * len(ulaw) if is_echo else ulaw
 
     def _sound(self, run: _Run, event: DigitsSent) -> None:
         """The keys sound from now on."""
         run.sound_ms = self._clock()
-        self._echoes = "".join(sorted(set(run.keys) - set(dtmf.PAUSES_MS)))
+        self.echoes = "".join(sorted(set(run.keys) - set(dtmf.PAUSES_MS)))
         self._echo_until = run.end_ms + ECHO_MS
         if run.is_out:
             self._stream.play(dtmf.make_tones(run.keys))

@@ -6,6 +6,11 @@ from typing import Final
 
 from shared.refcycles import without_traceback
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # no compiled module for this platform: ten times slower
+    from websockets.utils import apply_mask
+
 # Opcodes (section 5.2) and close codes (section 7.4.1).
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MAX_CONTROL_BYTES: Final = 125  # section 5.5
@@ -62,7 +67,7 @@ class FrameReader:
         if not self._rest and data.startswith(b"\x81\xfe") and len(data) > 8 and self._opcode == CONTINUATION:
             size = data[2] << 8 | data[3]
             if size == len(data) - 8 and 126 <= size <= self._max_bytes and self.fault is None:
-                payload = _unmask(data[4:8], data[8:])
+                payload = apply_mask(data[8:], data[4:8])
                 if payload.isascii():
                     return ((TEXT, payload),)
         return self._cut(data)
@@ -76,7 +81,7 @@ class FrameReader:
                 start, size = head
                 if len(data) < start + size:
                     break
-                payload = _unmask(data[start - 4 : start], data[start : start + size])
+                payload = apply_mask(data[start : start + size], data[start - 4 : start])
                 self._accept(data[at], payload, messages)
                 at = start + size
         except FrameError as fault:
@@ -154,12 +159,6 @@ def encode_close(code: int, reason: str) -> bytes:
     """Encodes a close frame; the reason is cut to what fits, between two characters."""
     text = reason.encode()[:MAX_REASON_BYTES].decode("utf-8", "ignore")
     return encode_frame(CLOSE, code.to_bytes(2, "big") + text.encode())
-
-
-def _unmask(mask: bytes, payload: bytes) -> bytes:
-    size = len(payload)
-    key = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
-    return (int.from_bytes(payload, "little") ^ key).to_bytes(size, "little")
 
 
 def _check_close(payload: bytes) -> None:

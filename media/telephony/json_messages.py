@@ -33,9 +33,12 @@ class JsonReader(Generic[Event]):
 
         Raises MediaProtocolError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type,
         bad_base64."""
-        if not is_text and not isinstance(message, str):
+        if isinstance(message, str):
+            check_size(message, self._max_bytes)
+        elif not is_text:
             raise MediaProtocolError("binary_message", "text was expected")
-        check_size(message, self._max_bytes)
+        elif len(message) > self._max_bytes:  # as `check_size`; a call a frame less
+            raise _too_large(len(message), self._max_bytes)
         try:
             event: Event = self._decode(message)
         except msgspec.ValidationError as error:
@@ -51,7 +54,11 @@ def check_size(message: str | bytes, max_bytes: int) -> None:
     if isinstance(message, str) and size <= max_bytes and not message.isascii():
         size = len(message.encode("utf-8", "surrogatepass"))
     if size > max_bytes:
-        raise MediaProtocolError("too_large", f"{size} bytes, at most {max_bytes} are accepted")
+        raise _too_large(size, max_bytes)
+
+
+def _too_large(size: int, max_bytes: int) -> MediaProtocolError:
+    return MediaProtocolError("too_large", f"{size} bytes, at most {max_bytes} are accepted")
 
 
 def check_params(params: Mapping[str, str], field: str) -> dict[str, str]:

@@ -89,8 +89,9 @@ class Floor:
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
         voice, state = self._voice, self.state
-        voice.take_frame(t, speaking, last_voice_ms)
-        speaking = voice.is_heard
+        if speaking is not voice.is_heard or last_voice_ms != voice.last_ms:  # of silence nothing is new
+            voice.take_frame(t, speaking, last_voice_ms)
+            speaking = voice.is_heard
         if state is FloorState.PAUSED:
             return self._start(t, again=True) if speaking else self._finish_if_due(t)
         if state is FloorState.HELD:

@@ -101,7 +101,8 @@ class ChainedSession:
 
     def push(self, ulaw: bytes) -> None:
         self._buffer.push(ulaw)
-        self._in_use.push(ulaw)
+        if (session := self._in_use.session) is not None:
+            session.push(ulaw)
         if self._check is not None and self._check.session is not None:
             self._check.session.push(ulaw)
 
@@ -166,8 +167,7 @@ class ChainedSession:
         if self._speech_heard and self._attempts and event.text.strip():
             self._attempts.mark_useful()
         found = join_result(self._earlier_text, event)
-        text = found.text
-        is_new = bool(text.strip()) and text != self._final_text
+        is_new = bool(found.text.strip()) and found.text != self._final_text
         if is_new:
             self._unheard.understood()
             if self._check is not None and self._check.cause == "deaf":
@@ -178,7 +178,7 @@ class ChainedSession:
                 self._attempts.mark_answered()
             if self._hold_back(found, self._pending):
                 return
-            self._accept_final(text, self._pending.position)
+            self._accept_final(found.text, self._pending.position)
         self._sink(found)
 
     def _hold_back(self, answer: RecognisedText, request: TextRequest) -> bool:

@@ -37,11 +37,6 @@ class RecogniserInUse:
         """Whether the events of this sink count: it is that of the session in use."""
         return self.session is not None and sink is self.sink
 
-    def push(self, ulaw: bytes) -> None:
-        """Passes on the next audio."""
-        if self.session is not None:
-            self.session.push(ulaw)
-
     def started(self) -> None:
         """Passes on that the caller began to speak."""
         if self.session is not None:

@@ -15,39 +15,43 @@ PIECE: Final = RATE // 10
 
 
 class ReplayBuffer:
-    """Mu-law audio; positions count its bytes (8 per ms) since the beginning of the call."""
+    """Mu-law audio; positions count its bytes (8 per ms) since the beginning of the call. beginning: of the first byte
+    that is kept."""
 
     def __init__(self, max_s: float = MAX_S, max_quiet_s: float = MAX_QUIET_S) -> None:
         self._max = int(max_s * RATE)
         self._max_quiet = int(max_quiet_s * RATE)
         self._audio = bytearray()
         self._speech: int | None = None  # position at which speech was detected
-        self.end = 0
+        self._limit = self._max_quiet
+        self.beginning = 0
 
     @property
-    def beginning(self) -> int:
-        """Position of the first byte that is kept."""
-        return self.end - len(self._audio)
+    def end(self) -> int:
+        """Position behind the last byte."""
+        return self.beginning + len(self._audio)
 
     def push(self, ulaw: bytes) -> None:
-        """Appends the next audio."""
+        """Appends the next audio, on the frame path."""
         self._audio += ulaw
-        self.end += len(ulaw)
-        limit = self._max_quiet if self._speech is None else self._max
-        if len(self._audio) > limit + RATE:  # cut once a second, not with every frame
-            del self._audio[:-limit]
+        if len(self._audio) > self._limit + RATE:  # cut once a second, not with every frame
+            self._drop(len(self._audio) - self._limit)
 
     def mark_speech_start(self) -> None:
         """Marks the present position as the one at which the caller's speech was detected."""
         if self._speech is None:
-            self._speech = self.end
+            self._speech, self._limit = self.end, self._max
 
     def discard_until(self, position: int) -> None:
         """Discards the audio before `position`, whose text is final."""
         if position > self.beginning:
-            del self._audio[: position - self.beginning]
+            self._drop(min(position - self.beginning, len(self._audio)))
         if self._speech is not None and self._speech < position:
-            self._speech = None
+            self._speech, self._limit = None, self._max_quiet
+
+    def _drop(self, size: int) -> None:
+        del self._audio[:size]
+        self.beginning += size
 
     def replay(self) -> Iterator[bytes | None]:
         """The audio in pieces, with None where the caller's speech was detected."""
