@@ -17,6 +17,9 @@ _ERROR = re.compile(r"^Error: (.*)", re.MULTILINE | re.DOTALL)
 # Differs between servers and runs: versions in comments, and the random key of PostgreSQL 18 for psql.
 _VOLATILE = re.compile(r"^(?:\\(?:un)?restrict .*|-- Dumped (?:from|by) .*)\n", re.MULTILINE)
 
+# Where PostgreSQL keeps the rows of migrations, and in which order it tells them, depends on when it last tidied up.
+_APPLIED = re.compile(r"(?:^INSERT INTO \S*schema_migrations VALUES .*\n)+", re.MULTILINE)
+
 
 class MigrationFailed(Exception):
     """migration: the file that failed, None when none had begun. The database is as it was before that file."""
@@ -57,7 +60,8 @@ def dump_schema(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
 
 def strip_volatile(dump: str) -> str:
     """A dump as SQL without what differs between servers and runs for the same content."""
-    return re.sub(r"\n{3,}", "\n\n", _VOLATILE.sub("", dump)).strip() + "\n"
+    stable = _APPLIED.sub(lambda rows: "".join(sorted(rows[0].splitlines(keepends=True))), _VOLATILE.sub("", dump))
+    return re.sub(r"\n{3,}", "\n\n", stable).strip() + "\n"
 
 
 def dbmate_url(url: str) -> str:
