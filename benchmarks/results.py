@@ -159,8 +159,9 @@ def without_rivals(results: Sequence[LoadResult]) -> list[LoadResult]:
     used = sum(result.server.share for result in results if result.server)
     return [
         msgspec.structs.replace(result, server=_beside(result.server, used - result.server.share))
-        for result in results
         if result.server
+        else result
+        for result in results
     ]
 
 

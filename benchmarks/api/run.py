@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,7 +57,7 @@ class Cores:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand:
+class _ComparedApi:
     """An API of a comparison. asks: the requests by endpoint."""
 
     name: str
@@ -83,22 +85,19 @@ def compare(cores: Cores, base: Path, seconds: float, pairs: int, say: Say) -> I
     costs: dict[str, list[dict[str, float]]] = {}
     for pair in range(pairs):
         order = checkouts if pair % 2 == 0 else checkouts[::-1]
-        for figure in _side_by_side(order, cores, seconds, say):
-            each = costs.setdefault(figure.endpoint, [])
-            if len(each) == pair:
-                each.append({})
-            each[pair][figure.server] = figure.cpu_ms
+        found = _side_by_side(order, cores, seconds, say)
+        for endpoint, figures in groupby(found, key=attrgetter("endpoint")):
+            costs.setdefault(endpoint, []).append({figure.server: figure.cpu_ms for figure in figures})
     for endpoint, each in costs.items():
         yield f"{endpoint}: {paired(each)}"
 
 
 def _side_by_side(order: Sequence[tuple[str, Path]], cores: Cores, seconds: float, say: Say) -> list[Figure]:
+    """The figures of both, endpoint by endpoint."""
     with TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        stands = [_Stand(name, *_start(stack, Path(folder) / name, checkout, cores)) for name, checkout in order]
+        apis = [_ComparedApi(name, *_start(stack, Path(folder) / name, checkout, cores)) for name, checkout in order]
         found = [
-            figure
-            for endpoint in stands[0].asks
-            for figure in uvloop.run(_all_at_once(stands, endpoint, cores, seconds))
+            figure for endpoint in apis[0].asks for figure in uvloop.run(_all_at_once(apis, endpoint, cores, seconds))
         ]
     for figure in found:
         say(_line(figure))
@@ -115,9 +114,9 @@ def _start(stack: ExitStack, folder: Path, checkout: Path, cores: Cores) -> tupl
     return server, _asks(servers.sign_in(server.port), data)
 
 
-async def _all_at_once(stands: Sequence["_Stand"], endpoint: str, cores: Cores, seconds: float) -> list[Figure]:
+async def _all_at_once(apis: Sequence["_ComparedApi"], endpoint: str, cores: Cores, seconds: float) -> list[Figure]:
     return await asyncio.gather(
-        *(_once(stand.name, endpoint, stand.server, stand.asks[endpoint], cores, seconds) for stand in stands)
+        *(_once(api.name, endpoint, api.server, api.asks[endpoint], cores, seconds) for api in apis)
     )
 
 

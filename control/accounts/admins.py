@@ -128,8 +128,7 @@ class AdminAccounts:
     async def _authenticate(
         self, db: Connection, attempt: SignInAttempt, password: str, now: datetime
     ) -> tuple[AdminSecrets, RightPassword]:
-        """The account of the right password. Enters platform scope, without which no account of the
-        staff is seen."""
+        """The account of the right password. Enters platform scope, without which no account of the staff is seen."""
         await enter_platform(db)
         found = await store_admins.find_by_email(db, attempt.email)
         known = found.password_hash if found else None

@@ -6,19 +6,19 @@ from media.turn.stalled_words import StalledWords
 class CallerVoice:
     """Times are in ms of audio. is_heard: the caller speaks now. since: when that last changed. last_ms: the end of the
     latest sound. silent_since: the end of the sound before the latest change; while the caller speaks, when the pause
-    before it began."""
+    before it began. stalled: hides a voice that says nothing new any more."""
 
-    __slots__ = ("_stalled", "is_heard", "last_ms", "silent_since", "since")
+    __slots__ = ("is_heard", "last_ms", "silent_since", "since", "stalled")
 
     def __init__(self) -> None:
-        self._stalled = StalledWords()
+        self.stalled = StalledWords()
         self.is_heard = False
         self.since = self.last_ms = self.silent_since = 0
 
     def take_frame(self, t: int, speaking: bool, last_voice_ms: int) -> None:
         """Takes one frame, as the detector sees it."""
-        if self._stalled.is_hidden:
-            last_voice_ms, speaking = self._stalled.hide(last_voice_ms, speaking=speaking), False
+        if self.stalled.is_hidden:
+            last_voice_ms, speaking = self.stalled.hide(last_voice_ms, speaking=speaking), False
         if speaking is not self.is_heard:
             self.is_heard = speaking
             self.since = t
@@ -27,12 +27,12 @@ class CallerVoice:
 
     def take_words(self, t: int, *, is_changed: bool, answers: bool) -> None:
         """The recogniser has told the words of the turn. answers: it was asked for them."""
-        self._stalled.tell(t, is_changed=is_changed, answers=answers)
+        self.stalled.tell(t, is_changed=is_changed, answers=answers)
 
     def is_stalled(self, t: int) -> bool:
         """Whether the voice that is heard says nothing new any more; hides it from now on if so."""
-        return self._stalled.hide_if_stalled(t, self.since)
+        return self.stalled.hide_if_stalled(t, self.since)
 
     def end_turn(self) -> None:
         """The words were answered; the voice may go on."""
-        self._stalled.end_turn()
+        self.stalled.end_turn()

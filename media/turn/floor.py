@@ -89,7 +89,8 @@ class Floor:
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
         """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
         voice, state = self._voice, self.state
-        if speaking is not voice.is_heard or last_voice_ms != voice.last_ms:  # of silence nothing is new
+        # While the caller is silent nothing changes: a call a frame less.
+        if speaking is not voice.is_heard or last_voice_ms != voice.last_ms or voice.stalled.is_hidden:
             voice.take_frame(t, speaking, last_voice_ms)
             speaking = voice.is_heard
         if state is FloorState.PAUSED:

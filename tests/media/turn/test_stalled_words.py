@@ -62,6 +62,18 @@ def test_after_a_pause_the_next_speech_is_heard() -> None:
     assert call.speech(20).new_kinds() == ["LowerAgent"]
 
 
+def test_the_next_speech_is_heard_wherever_the_detector_sees_the_pause_begin() -> None:
+    """In babble it may see it seconds ago, as it happens just where the words had changed last."""
+    call = babble(make_judged_floor({WORDS: 0.9}).speech(400), 600, WORDS)
+    changed_at = call.now
+    babble(call, 3_000, WORDS).text(WORDS).speech(20)
+    assert isinstance(call.log[-1], CallerDone)
+    call.agent()
+    call.voice = changed_at
+    call.silence(2_000).log.clear()
+    assert call.speech(20).new_kinds() == ["LowerAgent"]
+
+
 def test_words_of_the_turn_before_are_not_stalled() -> None:
     call = babble(make_judged_floor({WORDS: 0.9}).speech(400), 600, WORDS).silence(400).text(WORDS).silence(1_000)
     call.agent().silence(3_000).agent_done().silence(1_000).log.clear()
