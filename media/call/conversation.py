@@ -60,7 +60,8 @@ class Conversation:
         late = LateFiller(plan.limits, language)
         self._failures = FailurePolicy(plan.agent, language, termination)
         self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
-        self.floor = Floor(make_turn_rules(plan.turn, language.tag), clock.now, components.completeness)
+        rules, may_begin = make_turn_rules(plan.turn, language.tag), components.track.may_begin
+        self.floor = Floor(rules, clock.now, components.completeness, may_begin)
         self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)

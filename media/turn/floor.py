@@ -9,9 +9,8 @@
 
 In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0118.
 
-The caller's turn is committed, and its text with it, when the reply becomes audible (`agent_speaking`), when it ends
-without having been (`agent_done`), or with NothingSaid: `turn` moves, and the recogniser needs a `next_turn`.
-Until then the text is cumulative.
+The caller's turn is committed, its text with it, when the reply becomes audible (`agent_speaking`), ends without having
+been (`agent_done`), or with NothingSaid: `turn` moves, and the recogniser needs a `next_turn`. Until then texts add up.
 """
 
 from collections.abc import Callable
@@ -50,12 +49,16 @@ class Floor:
     """
 
     def __init__(
-        self, rules: TurnRules, clock: Callable[[], float] | None = None, judge: CompletenessJudge | None = None
+        self,
+        rules: TurnRules,
+        clock: Callable[[], float] | None = None,
+        judge: CompletenessJudge | None = None,
+        may_begin: Callable[[], bool] | None = None,
     ) -> None:
-        """judge: asked in each pause, at once, if the rules are adaptive."""
+        """judge: asked in each pause, at once, if the rules are adaptive. may_begin: as in `TurnPause`."""
         self._rules = rules
         self._request = FinalTextRequest(clock)
-        self._pause = TurnPause(rules, self._request, judge)
+        self._pause = TurnPause(rules, self._request, judge, may_begin)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state = FloorState.LISTENING
         self.turn = 0
@@ -96,7 +99,7 @@ class Floor:
         if state is FloorState.PAUSED:
             return self._start(t, again=True) if speaking else self._finish_if_due(t)
         if state is FloorState.HELD:
-            return self._held(t)
+            return self._held_speech(t) if voice.is_heard else self._held_silence(t)
         if state is FloorState.CALLER:
             return NOTHING if speaking and not voice.is_stalled(t) else self._pause_if_silent(t)
         if not speaking:
@@ -287,9 +290,6 @@ class Floor:
         self._hold.begin(t, t - self._voice.silent_since, len(self._text.new_words), is_lowered=may_nod)
         self._request.cancel()
         return (LowerAgent(t) if may_nod else HoldAgent(t),)
-
-    def _held(self, t: int) -> Decisions:
-        return self._held_speech(t) if self._voice.is_heard else self._held_silence(t)
 
     def _held_speech(self, t: int) -> Decisions:
         if self._request.is_made:

@@ -1,5 +1,6 @@
 """The pause in which the caller's turn may end: the text that was asked for, what is known, how long it must be."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from media.turn.agent_speech import AgentSpeech
@@ -16,13 +17,21 @@ from media.turn.turn_text import TurnText
 class TurnPause:
     """The latest pause of one call. needed_ms: the silence that ends the turn, by what was known last."""
 
-    def __init__(self, rules: TurnRules, request: FinalTextRequest, judge: CompletenessJudge | None) -> None:
-        """request: for the final text of the words before the pause."""
+    def __init__(
+        self,
+        rules: TurnRules,
+        request: FinalTextRequest,
+        judge: CompletenessJudge | None,
+        may_begin: Callable[[], bool] | None,
+    ) -> None:
+        """request: for the final text of the words before the pause. may_begin: whether a sound has just begun that
+        may turn out to be the caller's speech; asked only if the rules are adaptive."""
         self._rules = rules
         self._request = request
         self._evidence = EvidenceCollector(rules, judge)
         self._preparation = AnswerPreparation(rules)
-        self._signal_at = NEVER
+        self._may_begin = may_begin if rules.adaptive else None
+        self._signal_at = self._onset_at = NEVER
         self.needed_ms = rules.silence_ms
 
     def set_language(self, language: str) -> None:
@@ -33,6 +42,7 @@ class TurnPause:
     def begin(self, t: int, voice_end_ms: int, words: str, agent: AgentSpeech) -> int:
         """A pause begins: the final text has to be asked for. Returns the request's token."""
         token = self._request.make(t)
+        self._onset_at = NEVER
         if self._signal_at <= voice_end_ms:
             self.drop_signal()
         self._evidence.begin_pause()
@@ -74,8 +84,17 @@ class TurnPause:
         return self._request.is_answered and not self._evidence.is_dictating
 
     def may_end(self, t: int) -> bool:
-        """Whether the final text has come, or was waited for long enough."""
-        return self._request.is_answered or self._request.waited_ms(t) >= self._rules.text_wait_ms
+        """Whether a turn that was silent for long enough ends now: the final text has come, or was waited for long
+        enough, and no sound has just begun that may be the caller's next word."""
+        has_waited = self._request.is_answered or self._request.waited_ms(t) >= self._rules.text_wait_ms
+        return has_waited and not self._waits_for_sound(t)
+
+    def _waits_for_sound(self, t: int) -> bool:
+        if self._may_begin is None or not self._may_begin():
+            return False
+        if self._onset_at == NEVER:
+            self._onset_at = t
+        return t - self._onset_at < self._rules.onset_wait_ms
 
     def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:
         """PrepareAnswer shortly before the needed silence is over. over_agent: the words were said over the agent's."""

@@ -24,11 +24,14 @@ class VadTuning:
     model_lag_ms: how long the model reports speech after its end, and twice as long if it is not sure. In noise the
         end is taken from the model, less this, because the levels do not show it.
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
+    distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
+        is where its sound ends, whatever the model says.
     least_db: no softer sound begins speech.
     far_db: speech whose loudest sound is so far under the caller's usual level is somebody else's, further away: it
         begins nothing. People have peaks of 5 to 10 dB over their mean, and vary by 3 from turn to turn.
-    below_usual_db, chatter_windows: speech so far under the usual level (on a clean line by `far_db`), for so many
-        windows, is chatter of other people.
+    below_usual_db, chatter_windows: speech so far under the usual level, for so many windows, is chatter of others.
+    quiet_db, fading_db: with so much between the usual level and the softest sound nobody talks behind the caller,
+        whose own voice may fade so far.
     near_db: once there is chatter in a place that is not clean, speech begins no further under the usual level.
     far_windows, far_back: so many windows of chatter end the caller's speech; a window near the usual level takes
         `far_back` of them back.
@@ -46,6 +49,9 @@ class VadTuning:
     above_noise_db: float = 6.0
     model_lag_ms: int = 96
     clean_db: float = 40.0
+    distinct_db: float = 25.0
+    quiet_db: float = 28.0
+    fading_db: float = 16.0
     least_db: float = -55.0
     far_db: float = 14.0
     below_usual_db: float = 10.0
@@ -120,6 +126,11 @@ class SpeechDetector:
         self._just_ended = False
         self._is_new = True
 
+    @property
+    def may_begin(self) -> bool:
+        """Whether the latest window held what may be the beginning of speech: too little to tell."""
+        return self._evidence > 0 and not self.speaking
+
     def on_gate_open(self) -> None:
         """Sound after silence: the level of the noise is learned again from the next window."""
         self._before = ()
@@ -127,9 +138,9 @@ class SpeechDetector:
 
     def on_gate_shut(self) -> None:
         """Silence: speech is over, or what there was of it was too short to count."""
-        self.speaking = False
-        self._evidence = 0.0
-        self._misses = 0
+        if (self.speaking or self._just_ended) and self._is_distinct(self._level_after()):
+            self._correct_end()
+        self._stop()
 
     def add_window(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
         """Takes the next window: where it starts, the model's probability of speech, the levels of its 8 ms blocks."""
@@ -188,6 +199,11 @@ class SpeechDetector:
 
     # --- ending ---
 
+    def _stop(self) -> None:
+        self.speaking = False
+        self._evidence = 0.0
+        self._misses = 0
+
     def _continue(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
         """During speech: ends it when the model or the level shows none for some windows."""
         tuning = self._tuning
@@ -204,19 +220,29 @@ class SpeechDetector:
             return
         self._misses += 1
         if self._misses >= tuning.end_windows:
-            self.on_gate_shut()
+            self._stop()
             self._just_ended = True
 
     def _correct_end(self) -> None:
         """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
         self._just_ended = False
-        recent = list(self._recent)
-        after = [level for _, levels in recent[-_QUIET_WINDOWS:] for level in levels]
-        loud = max(self._loud(), sum(after) / len(after) + self._tuning.above_noise_db)
-        ends = [end for start_ms, levels in recent if (end := _last_loud(start_ms, levels, loud)) is not None]
+        noise = self._level_after()
+        loud = max(self._loud(), noise + self._tuning.above_noise_db)
+        ends = [end for start_ms, levels in self._recent if (end := _last_loud(start_ms, levels, loud)) is not None]
         # Babble may be as loud as the last words: then the levels tell nothing, and the model's end is all there is.
-        end = max(*ends, self._model_end) if ends else self._model_end or self.last_voice_ms
+        # The model reports soft noise for speech up to 0.3 s longer than there is any.
+        if not ends or not self._is_distinct(noise):
+            ends.append(self._model_end or self.last_voice_ms)
+        end = max(ends)
         self.last_voice_ms = max(self._begun, min(self.last_voice_ms, end))
+
+    def _level_after(self) -> float:
+        """The level of the latest windows, in dB of full scale."""
+        after = [level for _, levels in list(self._recent)[-_QUIET_WINDOWS:] for level in levels]
+        return sum(after) / len(after)
+
+    def _is_distinct(self, noise: float) -> bool:
+        return self._usual - noise >= self._tuning.distinct_db
 
     def _watch_distance(self, top: float) -> None:
         """Ends speech where the caller was last near, if only other people still speak."""
@@ -228,7 +254,7 @@ class SpeechDetector:
         self._far += 1
         if self._chatter and self._far >= self._tuning.far_windows:
             self.last_voice_ms = self._near_end
-            self.on_gate_shut()
+            self._stop()
 
     def _find_end(self, start_ms: int, levels: Sequence[float]) -> bool:
         """Moves the end of the voice to the last loud block; False when there is none."""
@@ -254,7 +280,8 @@ class SpeechDetector:
 
     def _is_soft(self, top: float) -> bool:
         tuning = self._tuning
-        return top < self._usual - (tuning.far_db if self._is_clean() else tuning.below_usual_db)
+        is_quiet = self._usual - self._low >= tuning.quiet_db
+        return top < self._usual - (tuning.fading_db if is_quiet else tuning.below_usual_db)
 
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:

@@ -29,6 +29,8 @@ FULL_SCALE = 32_768.0
 # nearer to the true one.
 SOFT_DB = -36.0
 SOFT_GAIN = 8.0
+# The consonant that begins a word may be no speech to the model for so long after the gate opened.
+ONSET_MS = 120
 # More windows of one caller do not wait for the next run. The gate's opening brings three, a period at most two.
 MAX_WAITING = 6
 # So many may run early: alone, each window costs four times what it does in a batch, and if all callers are behind
@@ -52,6 +54,7 @@ class VoiceTrack:
         "_gate",
         "_hang",
         "_is_open",
+        "_opened_ms",
         "_preroll",
         "_shut",
         "is_waiting",
@@ -70,7 +73,7 @@ class VoiceTrack:
         self._preroll: deque[bytes] = deque(maxlen=tuning.preroll_frames)
         self._buffer = bytearray()
         self._is_open = False
-        self._shut = 0
+        self._shut = self._opened_ms = 0
         self.now_ms = 0
         self.slot = slot
         self.speech = SpeechDetector(tuning)
@@ -99,6 +102,10 @@ class VoiceTrack:
         """How much of the current or last speech was voice."""
         return self.speech.voiced_ms
 
+    def may_begin(self) -> bool:
+        """Whether a sound has just begun of which it is not known yet whether it is speech."""
+        return self.speech.may_begin or (self._is_open and self.now_ms - self._opened_ms < ONSET_MS)
+
     def push(self, pcm: bytes) -> None:
         """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""
         self.now_ms += FRAME_MS
@@ -120,6 +127,7 @@ class VoiceTrack:
     def _open(self) -> None:
         self._is_open = True
         self._buffer += b"".join(self._preroll)
+        self._opened_ms = self.now_ms
         self.window_ms = self.now_ms - FRAME_MS - FRAME_MS * len(self._preroll)
         self._preroll.clear()
         self.speech.on_gate_open()

@@ -29,6 +29,9 @@ class ScriptedVoiceTrack:
             self.last_voice_ms = self._ms
         self.speaking = self.voice
 
+    def may_begin(self) -> bool:
+        return False
+
     def look_at(self, pcm: bytes) -> None:
         """Sees the frame before it is taken."""
 

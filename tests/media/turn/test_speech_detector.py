@@ -168,6 +168,45 @@ def test_chatter_in_the_room_neither_keeps_a_turn_open_nor_starts_one() -> None:
     assert harness.steps_to_silence(0.7, chatter) <= VadTuning().far_windows
 
 
+HISS = (-55.0, -54.0, -57.0, -55.0)
+
+
+@pytest.mark.parametrize("gate_shuts", [True, False])
+def test_soft_noise_after_speech_is_none_whatever_the_model_says(gate_shuts: bool) -> None:
+    """The usual line: not clean, but its noise is 35 dB under the caller, whom the model hears for 0.3 s more."""
+    harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
+    end = harness.at
+    harness.feed(0.9, HISS, 6).feed(0.4, HISS, 2)
+    assert harness.detector.last_voice_ms > end + 60
+    if gate_shuts:
+        harness.detector.on_gate_shut()
+    else:
+        harness.feed(0.1, HISS, 2)
+    assert not harness.detector.speaking and harness.detector.last_voice_ms == end
+
+
+@pytest.mark.parametrize(("background_db", "is_heard"), [(-55.0, True), (-40.0, False)])
+def test_a_voice_that_fades_is_the_callers_where_nobody_else_talks(background_db: float, is_heard: bool) -> None:
+    """The end of a sentence may be 14 dB under its beginning. Among other voices that is one of them."""
+    background = (background_db,) * 4
+    harness = DetectorHarness().feed(0.1, background, 5).feed(0.95, (-20.0, -22.0, background_db, -20.0), 30)
+    near_end = harness.at
+    for level in (*range(-21, -34, -1), *[-34] * 20):
+        harness.feed(0.99, (level, level, background_db, level))
+    assert harness.detector.speaking is is_heard
+    assert (harness.detector.last_voice_ms == harness.at) is is_heard
+    assert harness.detector.last_voice_ms > near_end
+
+
+def test_speech_may_begin_until_there_is_enough_of_it_or_none() -> None:
+    harness = DetectorHarness().feed(0.02, QUIET, 3)
+    assert not harness.detector.may_begin
+    assert harness.feed(0.95, LOUD).detector.may_begin
+    assert not harness.feed(0.02, QUIET, 4).detector.may_begin
+    assert not harness.feed(0.95, LOUD, 2).detector.may_begin and harness.detector.speaking
+    assert harness.steps_to_silence(0.1, QUIET) and not harness.detector.may_begin
+
+
 @pytest.mark.parametrize("levels", [QUIET, LOUD])
 def test_noise_level_is_learned_again_after_silence(levels: tuple[float, ...]) -> None:
     harness = DetectorHarness().feed(0.01, levels, 30)

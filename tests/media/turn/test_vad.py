@@ -15,7 +15,7 @@ from media.audio import mulaw
 from media.audio.framer import FRAME_MS
 from media.turn.onnx_models import SILERO
 from media.turn.speech_detector import WINDOW_MS
-from media.turn.vad import MAX_WAITING, VadEngine, VoiceTrack
+from media.turn.vad import MAX_WAITING, ONSET_MS, VadEngine, VoiceTrack
 
 CLIP = Path(__file__).parents[3] / "config/samples/jfk.flac"
 Wave = npt.NDArray[np.float64]
@@ -189,6 +189,27 @@ def test_keys_tones_and_clicks_are_never_speech(engine: VadEngine) -> None:
     click = noise(20, 0.3, 3) * np.exp(-np.arange(160) / 30)
     parts = [key, silence(150), key, silence(150), ring, silence(300), click, silence(200), click, silence(500)]
     assert starts(listen(engine, engine.track(), np.concatenate(parts * 4))) == 0
+
+
+def test_a_sound_may_be_speech_for_a_moment_and_then_is_or_is_not(engine: VadEngine, speech: Wave) -> None:
+    def first_and_last(track: VoiceTrack, wave: Wave) -> tuple[int, int]:
+        """When it was first and last undecided, in ms of this sound."""
+        undecided = []
+        for number, frame in enumerate(frames(wave), 1):
+            track.push(frame)
+            engine.run()
+            if track.may_begin():
+                undecided.append(20 * number)
+        return undecided[0], undecided[-1]
+
+    ring = 0.1 * np.sin(2 * np.pi * 440 * np.arange(1_000 * 8) / RATE)
+    track = engine.track()
+    assert not any(track.may_begin() for _ in listen(engine, track, silence(500)))
+    first, last = first_and_last(track, ring)
+    assert first <= 40 and ONSET_MS <= last <= 300 and not track.speaking
+    listen(engine, track, silence(500))
+    word = speech[int(0.3 * RATE) : int(1.3 * RATE)]
+    assert first_and_last(track, word)[0] <= 60 and track.speaking and not track.may_begin()
 
 
 def test_silence_never_runs_the_model(engine: VadEngine) -> None:

@@ -135,7 +135,7 @@ async def test_recording_is_announced_once_and_begins_at_the_announcements_end(
     for recording in await find_recordings():
         samples = np.abs(read_wav(await storage.get(recording.path)).samples)
         first_ms = float(np.argmax(samples.max(axis=1) > 0.001)) / 8
-        assert round(first_ms) >= heard.at_ms  # of whole ms
+        assert first_ms > heard.at_ms - 1  # which is rounded
         assert samples[:, 0].max() > 0.01, "the caller is heard in it"
 
 

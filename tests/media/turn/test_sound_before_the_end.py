@@ -1,0 +1,78 @@
+"""A sound that begins when a turn is about to end may be the caller's next word: the turn stays open for it."""
+
+import pytest
+
+from media.turn.decisions import CallerDone, CallerStarted
+from media.turn.endpoint import TurnRules
+from media.turn.floor import Floor
+from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
+
+WORDS = "can I have a table"
+# The silence that ends these words.
+SILENCE_MS = 420
+
+
+class SoundScript:
+    """Asked as a voice track is: whether a sound has begun that may be speech."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+
+    def may_begin(self) -> bool:
+        return self.is_on
+
+
+def make_call(sound: SoundScript, *, adaptive: bool = True) -> FloorHarness:
+    """A caller who said WORDS and is silent, 20 ms before that ends the turn."""
+    rules = TurnRules(silence_ms=600 if adaptive else SILENCE_MS, adaptive=adaptive, prepare_ms=0)
+    floor = Floor(rules, judge=ScriptedJudge({WORDS: 0.95}), may_begin=sound.may_begin)
+    return FloorHarness(floor).speech(400).silence(200).text(WORDS).silence(SILENCE_MS - 220)
+
+
+def test_a_turn_stays_open_for_a_word_that_begins() -> None:
+    sound = SoundScript()
+    call = make_call(sound)
+    sound.is_on = True
+    call.silence(80)
+    sound.is_on = False
+    assert "CallerDone" not in call.speech(200).kinds()
+    assert call.log[-1] == CallerStarted(900, True)
+
+
+def test_a_turn_ends_once_the_sound_is_none() -> None:
+    sound = SoundScript()
+    call = make_call(sound)
+    sound.is_on = True
+    call.silence(60)
+    assert "CallerDone" not in call.kinds()
+    sound.is_on = False
+    assert call.silence(20).log[-1] == CallerDone(880, 400, WORDS, 400 + SILENCE_MS)
+
+
+def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
+    sound = SoundScript()
+    call = make_call(sound)
+    sound.is_on = True
+    limit_ms = TurnRules().onset_wait_ms
+    call.silence(limit_ms)
+    assert "CallerDone" not in call.kinds()
+    assert call.silence(20).log[-1] == CallerDone(820 + limit_ms, 400, WORDS, 400 + SILENCE_MS)
+
+
+@pytest.mark.parametrize("is_on_before", [True, False])
+def test_each_pause_waits_anew(is_on_before: bool) -> None:
+    sound = SoundScript()
+    call = make_call(sound)
+    sound.is_on = is_on_before
+    call.silence(20 if is_on_before else 0)
+    sound.is_on = False
+    call.speech(200).silence(200).text(WORDS).silence(SILENCE_MS - 220)
+    sound.is_on = True
+    assert "CallerDone" not in call.silence(TurnRules().onset_wait_ms).kinds()
+
+
+def test_plain_silence_waits_for_no_sound() -> None:
+    sound = SoundScript()
+    call = make_call(sound, adaptive=False)
+    sound.is_on = True
+    assert call.silence(20).log[-1] == CallerDone(820, 400, WORDS, 820)
