@@ -131,6 +131,11 @@ class SpeechDetector:
         """Whether the latest window held what may be the beginning of speech: too little to tell."""
         return self._evidence > 0 and not self.speaking
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody talks behind the caller, as far as was heard of them."""
+        return self._usual - self._low >= self._tuning.quiet_db
+
     def on_gate_open(self) -> None:
         """Sound after silence: the level of the noise is learned again from the next window."""
         self._before = ()
@@ -280,8 +285,7 @@ class SpeechDetector:
 
     def _is_soft(self, top: float) -> bool:
         tuning = self._tuning
-        is_quiet = self._usual - self._low >= tuning.quiet_db
-        return top < self._usual - (tuning.fading_db if is_quiet else tuning.below_usual_db)
+        return top < self._usual - (tuning.fading_db if self.is_quiet else tuning.below_usual_db)
 
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:

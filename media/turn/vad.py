@@ -103,8 +103,10 @@ class VoiceTrack:
         return self.speech.voiced_ms
 
     def may_begin(self) -> bool:
-        """Whether a sound has just begun of which it is not known yet whether it is speech."""
-        return self.speech.may_begin or (self._is_open and self.now_ms - self._opened_ms < ONSET_MS)
+        """Whether a sound has just begun of which it is not known yet whether it is speech. Never where others talk
+        behind the caller: there one begins all the time."""
+        is_fresh = self._is_open and self.now_ms - self._opened_ms < ONSET_MS
+        return self.speech.is_quiet and (is_fresh or self.speech.may_begin)
 
     def push(self, pcm: bytes) -> None:
         """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""
