@@ -45,7 +45,8 @@ class CallerDone:
     """The turn is over: answer it. The agent has the floor from here, without `agent_thinking`.
 
     end_ms: the true end of the caller's speech. text: the whole turn, also what an interrupted reply was to answer.
-    due_ms: when the silence was long enough; the time from there to `t` was spent waiting for the text.
+    due_ms: when the silence was long enough, and no sound kept the turn open; the time from there to `t` was spent
+        waiting for the text.
     """
 
     t: int

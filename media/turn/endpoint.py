@@ -26,7 +26,7 @@ class TurnRules:
     min_words: words, backchannels not counted, that make an interruption.
     pause_ms: silence after which a final text is requested, ahead of the turn's end (at most half of silence_ms).
     text_wait_ms: longest wait for that text.
-    onset_wait_ms: so much longer than an adaptive silence a turn stays open for a sound that may be speech.
+    onset_wait_ms: how much longer than an adaptive silence a turn stays open for a sound that may be speech.
     prepare_ms: how long before the end of an adaptive silence the answer is asked for; 0: after it.
     nod_ms: speech over an audible agent for which it is only lowered, because nods are as short; 0 silences it at once.
     settle_ms: for so long an audible reply leaves the caller's turn open: who goes on speaking continues it.

@@ -9,8 +9,8 @@
 
 In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0118.
 
-The caller's turn is committed, its text with it, when the reply becomes audible (`agent_speaking`), ends without having
-been (`agent_done`), or with NothingSaid: `turn` moves, and the recogniser needs a `next_turn`. Until then texts add up.
+The caller's turn is committed, and its text, when the reply becomes audible (`agent_speaking`) or ends without sound
+(`agent_done`), or with NothingSaid: `turn` moves, the recogniser needs a `next_turn`. Till then the text is cumulative.
 """
 
 from collections.abc import Callable
@@ -262,7 +262,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, end + self._pause.needed_ms),)
+        return (CallerDone(t, end, self._text.text, self._pause.due_ms(end)),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""

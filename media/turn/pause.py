@@ -31,7 +31,9 @@ class TurnPause:
         self._evidence = EvidenceCollector(rules, judge)
         self._preparation = AnswerPreparation(rules)
         self._may_begin = may_begin if rules.adaptive else None
-        self._signal_at = self._onset_at = NEVER
+        self._signal_at = NEVER
+        # Since when a sound keeps the turn open, and until when one did.
+        self._onset_at = self._open_until = NEVER
         self.needed_ms = rules.silence_ms
 
     def set_language(self, language: str) -> None:
@@ -42,7 +44,6 @@ class TurnPause:
     def begin(self, t: int, voice_end_ms: int, words: str, agent: AgentSpeech) -> int:
         """A pause begins: the final text has to be asked for. Returns the request's token."""
         token = self._request.make(t)
-        self._onset_at = NEVER
         if self._signal_at <= voice_end_ms:
             self.drop_signal()
         self._evidence.begin_pause()
@@ -94,10 +95,19 @@ class TurnPause:
             return False
         if self._onset_at == NEVER:
             self._onset_at = t
-        return t - self._onset_at < self._rules.onset_wait_ms
+        if t - self._onset_at >= self._rules.onset_wait_ms:
+            return False
+        self._open_until = t
+        return True
+
+    def due_ms(self, end: int) -> int:
+        """When the silence since `end` was long enough, and no sound kept the turn open any more."""
+        return max(end + self.needed_ms, self._open_until)
 
     def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:
-        """PrepareAnswer shortly before the needed silence is over. over_agent: the words were said over the agent's."""
+        """The silence is not long enough yet: PrepareAnswer shortly before it is. over_agent: the words were said over
+        the agent's."""
+        self._onset_at = self._open_until = NEVER
         if self.has_words and self._preparation.is_due(silent_ms, self.needed_ms):
             return self._preparation.decide(t, text, over_agent=over_agent)
         return NOTHING

@@ -21,8 +21,8 @@ class VadTuning:
     end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
         harmless, because a turn's silence counts from `last_voice_ms` and speech continues with the next window.
     below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
-    model_lag_ms: how long the model reports speech after its end, and twice as long if it is not sure. In noise the
-        end is taken from the model, less this, because the levels do not show it.
+    model_lag_ms: how long the model reports speech after its end, and twice as long if it is not sure. In noise that is
+        not distinct from the speech, its end is taken from the model, less this, because the levels do not show it.
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
     distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
         is where its sound ends, whatever the model says.
@@ -30,8 +30,8 @@ class VadTuning:
     far_db: speech whose loudest sound is so far under the caller's usual level is somebody else's, further away: it
         begins nothing. People have peaks of 5 to 10 dB over their mean, and vary by 3 from turn to turn.
     below_usual_db, chatter_windows: speech so far under the usual level, for so many windows, is chatter of others.
-    quiet_db, fading_db: with so much between the usual level and the softest sound nobody talks behind the caller,
-        whose own voice may fade so far.
+    quiet_db, fading_db: with so much between the usual level and the softest sound it is quiet between words. There
+        a window no further than `fading_db` under the usual level counts a third, because callers' voices fade.
     near_db: once there is chatter in a place that is not clean, speech begins no further under the usual level.
     far_windows, far_back: so many windows of chatter end the caller's speech; a window near the usual level takes
         `far_back` of them back.
@@ -73,6 +73,8 @@ _SAME_MS = 250
 # After speech, so many windows without any show the noise level; the end is then searched in the last so many.
 _QUIET_WINDOWS, _RECENT_WINDOWS = 2, 16
 _SURE, _NO_SPEECH = 0.5, 0.2
+# Windows in which others may speak are counted in thirds.
+_WHOLE = 3
 
 
 class SpeechDetector:
@@ -128,12 +130,12 @@ class SpeechDetector:
 
     @property
     def may_begin(self) -> bool:
-        """Whether the latest window held what may be the beginning of speech: too little to tell."""
+        """Whether the latest windows held what may be the beginning of speech: too little to tell."""
         return self._evidence > 0 and not self.speaking
 
     @property
-    def is_quiet(self) -> bool:
-        """Whether nobody talks behind the caller, as far as was heard of them."""
+    def has_quiet_pauses(self) -> bool:
+        """Whether it is quiet between the caller's words, so that few others can talk behind them."""
         return self._usual - self._low >= self._tuning.quiet_db
 
     def on_gate_open(self) -> None:
@@ -231,15 +233,17 @@ class SpeechDetector:
     def _correct_end(self) -> None:
         """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
         self._just_ended = False
-        noise = self._level_after()
-        loud = max(self._loud(), noise + self._tuning.above_noise_db)
-        ends = [end for start_ms, levels in self._recent if (end := _last_loud(start_ms, levels, loud)) is not None]
+        noise, tuning = self._level_after(), self._tuning
+        is_distinct = self._is_distinct(noise)
+        # The model calls soft noise speech for up to 0.3 s. What it took for noise before may have been a word's end.
+        before = self._speech - tuning.below_speech_db if is_distinct else self._loud()
+        loud = max(before, noise + tuning.above_noise_db)
+        found = (_last_loud(start_ms, levels, loud) for start_ms, levels in self._recent)
+        ends = [end for end in found if end is not None and end > self._begun]
         # Babble may be as loud as the last words: then the levels tell nothing, and the model's end is all there is.
-        # The model reports soft noise for speech up to 0.3 s longer than there is any.
-        if not ends or not self._is_distinct(noise):
+        if not ends or not is_distinct:
             ends.append(self._model_end or self.last_voice_ms)
-        end = max(ends)
-        self.last_voice_ms = max(self._begun, min(self.last_voice_ms, end))
+        self.last_voice_ms = max(self._begun, min(self.last_voice_ms, max(ends)))
 
     def _level_after(self) -> float:
         """The level of the latest windows, in dB of full scale."""
@@ -251,13 +255,14 @@ class SpeechDetector:
 
     def _watch_distance(self, top: float) -> None:
         """Ends speech where the caller was last near, if only other people still speak."""
-        if not self._is_soft(top):
-            self._far = max(0, self._far - self._tuning.far_back)
+        weight = self._weigh_soft(top)
+        if not weight:
+            self._far = max(0, self._far - _WHOLE * self._tuning.far_back)
             if not self._far:
                 self._near_end = self._end
             return
-        self._far += 1
-        if self._chatter and self._far >= self._tuning.far_windows:
+        self._far += weight
+        if self._chatter and self._far >= _WHOLE * self._tuning.far_windows:
             self.last_voice_ms = self._near_end
             self._stop()
 
@@ -285,7 +290,14 @@ class SpeechDetector:
 
     def _is_soft(self, top: float) -> bool:
         tuning = self._tuning
-        return top < self._usual - (tuning.fading_db if self.is_quiet else tuning.below_usual_db)
+        return top < self._usual - (tuning.far_db if self._is_clean() else tuning.below_usual_db)
+
+    def _weigh_soft(self, top: float) -> int:
+        """How much a window counts as somebody else's, in thirds."""
+        if not self._is_soft(top):
+            return 0
+        may_fade = self.has_quiet_pauses and top >= self._usual - self._tuning.fading_db
+        return 1 if may_fade else _WHOLE
 
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:
@@ -293,13 +305,13 @@ class SpeechDetector:
             self._low = bottom
             self._noise = bottom if probability < _SURE else SILENCE_DB
         self._low = min(self._low + _LOW_UP_DB, bottom)
-        is_soft = self._is_soft(top)
-        self._detect_chatter(is_soft and probability >= self._tuning.end)
+        weight = self._weigh_soft(top)
+        self._detect_chatter(weight if probability >= self._tuning.end else 0)
         if probability < _NO_SPEECH:
             self._noise += (top - self._noise) * (_NOISE_UP if top > self._noise else _NOISE_DOWN)
         elif probability >= _SURE:
             self._speech += (top - self._speech) * (_SPEECH_UP if top > self._speech else _SPEECH_DOWN)
-            self._learn_usual(top, is_soft)
+            self._learn_usual(top, weight > 0)
 
     def _learn_usual(self, top: float, is_soft: bool) -> None:
         """The caller's usual level follows the peaks, and gives way slowly to speech that is always soft."""
@@ -308,14 +320,14 @@ class SpeechDetector:
         else:
             self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)
 
-    def _detect_chatter(self, is_soft_speech: bool) -> None:
-        """Long soft speech is not the caller's; once noticed, it is expected for a while."""
-        if is_soft_speech:
-            self._soft += 1
-            if self._soft >= self._tuning.chatter_windows:
+    def _detect_chatter(self, weight: int) -> None:
+        """Long soft speech is not the caller's; once noticed, it is expected for a while. weight: of this window's."""
+        if weight:
+            self._soft += weight
+            if self._soft >= _WHOLE * self._tuning.chatter_windows:
                 self._chatter = _CHATTER_LASTS
         else:
-            self._soft = max(0, self._soft - self._tuning.far_back)
+            self._soft = max(0, self._soft - _WHOLE * self._tuning.far_back)
             self._chatter = max(0, self._chatter - 1)
 
 

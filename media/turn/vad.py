@@ -29,8 +29,8 @@ FULL_SCALE = 32_768.0
 # nearer to the true one.
 SOFT_DB = -36.0
 SOFT_GAIN = 8.0
-# The consonant that begins a word may be no speech to the model for so long after the gate opened.
-ONSET_MS = 120
+# The consonant that begins a word may be no speech to the model in so much of the sound since the gate opened.
+ONSET_MS = 100
 # More windows of one caller do not wait for the next run. The gate's opening brings three, a period at most two.
 MAX_WAITING = 6
 # So many may run early: alone, each window costs four times what it does in a batch, and if all callers are behind
@@ -103,10 +103,10 @@ class VoiceTrack:
         return self.speech.voiced_ms
 
     def may_begin(self) -> bool:
-        """Whether a sound has just begun of which it is not known yet whether it is speech. Never where others talk
-        behind the caller: there one begins all the time."""
-        is_fresh = self._is_open and self.now_ms - self._opened_ms < ONSET_MS
-        return self.speech.is_quiet and (is_fresh or self.speech.may_begin)
+        """Whether a sound has just begun of which it is not known yet whether it is speech. Not where it is never quiet
+        behind the caller, because there one begins all the time."""
+        is_fresh = self._is_open and self.window_ms - self._opened_ms < ONSET_MS  # of the sound that was judged
+        return self.speech.has_quiet_pauses and (is_fresh or self.speech.may_begin)
 
     def push(self, pcm: bytes) -> None:
         """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""

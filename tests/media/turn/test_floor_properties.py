@@ -60,10 +60,11 @@ class RandomCall(RuleBasedStateMachine):
             nod_ms=nod_ms,
             settle_ms=settle_ms,
         )
-        self.floor = Floor(self.plan, judge=None if judged is None else ScriptedJudge(default=judged))
+        judge = None if judged is None else ScriptedJudge(default=judged)
+        self.floor = Floor(self.plan, judge=judge, may_begin=lambda: self.is_undecided)
         self.lowered = False
         self.t = self.voice = self.held_since = self.news = 0
-        self.is_speaking = False
+        self.is_speaking = self.is_undecided = False
         self.numbers = itertools.count()
         self.said: list[str] = []  # recognised words of the uncommitted turn
         self.asked: dict[int, str] = {}  # recognised text at each request of this turn, by token
@@ -140,6 +141,11 @@ class RandomCall(RuleBasedStateMachine):
     @rule(count=st.integers(1, 80) | st.just(120))
     def be_silent(self, count: int) -> None:
         self.frames(count, speaking=False)
+
+    @rule(is_undecided=st.booleans())
+    def begin_or_end_a_sound(self, is_undecided: bool) -> None:
+        """One of which the detector cannot tell whether it is speech, however long it lasts."""
+        self.is_undecided = is_undecided
 
     @rule(backchannel=st.sampled_from(("", *BACKCHANNELS)))
     def speak_below_the_detection_level(self, backchannel: str) -> None:
@@ -240,7 +246,7 @@ class RandomCall(RuleBasedStateMachine):
     @invariant()
     def a_pause_is_limited(self) -> None:
         """Whatever was signalled, hinted and thought of it. news: the latest text, or request for one."""
-        longest = max(self.plan.silence_ms, MOST_MS, self.plan.text_wait_ms) + 2 * STEP
+        longest = max(self.plan.silence_ms, MOST_MS, self.plan.text_wait_ms) + self.plan.onset_wait_ms + 2 * STEP
         is_paused = self.floor.state is FloorState.PAUSED
         assert not is_paused or self.t - max(self.voice, self.news) <= longest
 

@@ -46,7 +46,7 @@ def test_a_turn_ends_once_the_sound_is_none() -> None:
     call.silence(60)
     assert "CallerDone" not in call.kinds()
     sound.is_on = False
-    assert call.silence(20).log[-1] == CallerDone(880, 400, WORDS, 400 + SILENCE_MS)
+    assert call.silence(20).log[-1] == CallerDone(880, 400, WORDS, 860)
 
 
 def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
@@ -56,7 +56,7 @@ def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
     limit_ms = TurnRules().onset_wait_ms
     call.silence(limit_ms)
     assert "CallerDone" not in call.kinds()
-    assert call.silence(20).log[-1] == CallerDone(820 + limit_ms, 400, WORDS, 400 + SILENCE_MS)
+    assert call.silence(20).log[-1] == CallerDone(820 + limit_ms, 400, WORDS, 800 + limit_ms)
 
 
 @pytest.mark.parametrize("is_on_before", [True, False])
@@ -69,6 +69,18 @@ def test_each_pause_waits_anew(is_on_before: bool) -> None:
     call.speech(200).silence(200).text(WORDS).silence(SILENCE_MS - 220)
     sound.is_on = True
     assert "CallerDone" not in call.silence(TurnRules().onset_wait_ms).kinds()
+
+
+def test_a_turn_that_needs_more_silence_after_a_sound_waits_anew_at_its_end() -> None:
+    sound = SoundScript()
+    call = make_call(sound)
+    sound.is_on = True
+    call.silence(100)
+    sound.is_on = False
+    call.text(f"{WORDS} and").silence(1_450 - 100 - SILENCE_MS)  # words that go on
+    sound.is_on = True
+    assert "CallerDone" not in call.silence(TurnRules().onset_wait_ms).kinds()
+    assert isinstance(call.silence(40).log[-1], CallerDone)
 
 
 def test_plain_silence_waits_for_no_sound() -> None:

@@ -198,6 +198,28 @@ def test_a_voice_that_fades_is_the_callers_where_nobody_else_talks(background_db
     assert harness.detector.last_voice_ms > near_end
 
 
+def test_another_voice_10_db_down_is_not_taken_for_fading_for_long() -> None:
+    """A television whose own pauses are quiet, at first; later it is known sooner."""
+    spoken, other = (-20.0, -22.0, -55.0, -20.0), (-32.0, -34.0, -55.0, -32.0)
+    harness = DetectorHarness().feed(0.1, HISS, 5).feed(0.95, spoken, 30)
+    end = harness.at
+    assert harness.steps_to_silence(0.99, other) <= 3 * VadTuning().chatter_windows
+    assert abs(harness.detector.last_voice_ms - end) <= 32
+    harness.feed(0.95, spoken, 30)
+    end = harness.at
+    assert harness.steps_to_silence(0.99, other) <= 3 * VadTuning().far_windows
+    assert abs(harness.detector.last_voice_ms - end) <= 32
+
+
+def test_a_bang_before_a_soft_word_is_not_where_the_word_ended() -> None:
+    harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.05, (-8.0,) * 4, 4)
+    harness.feed(0.95, (-24.0,) * 4, 8).feed(0.3, HISS, 1)
+    harness.feed(0.3, HISS, 5)
+    harness.detector.on_gate_shut()
+    word_end = (5 + 4 + 8) * WINDOW_MS
+    assert abs(harness.detector.last_voice_ms - word_end) <= VadTuning().model_lag_ms
+
+
 def test_speech_may_begin_until_there_is_enough_of_it_or_none() -> None:
     harness = DetectorHarness().feed(0.02, QUIET, 3)
     assert not harness.detector.may_begin

@@ -220,6 +220,18 @@ def test_a_sound_may_be_speech_for_a_moment_and_then_is_or_is_not(engine: VadEng
     assert undecided_ms(engine, track, word)[0] <= 60 and track.speaking and not track.may_begin()
 
 
+def test_a_sound_that_waits_in_a_burst_is_still_undecided(engine: VadEngine, speech: Wave) -> None:
+    """Its first frames were judged; then the event loop was held up, and the rest comes without a run of the model."""
+    track = engine.track()
+    listen(engine, track, np.concatenate([speech[: 3 * RATE], silence(500)]))
+    word = frames(speech[int(0.3 * RATE) : int(1.3 * RATE)])
+    listen_to_frames(engine, track, word[:2])
+    assert track.may_begin()
+    for frame in word[2:7]:
+        track.push(frame)
+        assert track.may_begin() or track.speaking
+
+
 def test_among_other_voices_no_sound_may_be_the_callers(engine: VadEngine, speech: Wave) -> None:
     phrase = at_level(speech[300 * 8 : 2_100 * 8], -20)
     wave = np.concatenate([phrase, silence(2_500)] * 2)
