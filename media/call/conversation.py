@@ -13,14 +13,13 @@ from media.call.clock import CallClock
 from media.call.components import CallComponents
 from media.call.failure_policy import FailurePolicy
 from media.call.fixed_speech import FixedSpeech
-from media.call.floor_evidence import FloorEvidence
+from media.call.floor_evidence import FloorEvidence, make_floor
 from media.call.keypad import Keypad
 from media.call.language_switch import LanguageSwitch
 from media.call.last_words import report_last_words
 from media.call.late_filler import LateFiller
 from media.call.pending_speech import FixedText, PendingSpeech
 from media.call.plan_tools import make_call_tools
-from media.call.plan_turns import make_turn_rules
 from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.recording_consent import RecordingConsent
@@ -34,7 +33,6 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
-from media.turn.floor import Floor
 from media.turn.floor_state import CALLER_IS_HEARD, FloorState
 from shared import events
 
@@ -60,8 +58,7 @@ class Conversation:
         late = LateFiller(plan.limits, language)
         self._failures = FailurePolicy(plan.agent, language, termination)
         self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
-        rules, may_begin = make_turn_rules(plan.turn, language.tag), components.track.may_begin
-        self.floor = Floor(rules, clock.now, components.completeness, may_begin)
+        self.floor = make_floor(components, clock, language.tag)
         self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)

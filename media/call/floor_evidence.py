@@ -9,10 +9,17 @@ from collections.abc import Callable
 from media.call.call_language import CallLanguage
 from media.call.clock import CallClock
 from media.call.components import CallComponents
+from media.call.plan_turns import make_turn_rules
 from media.providers.ports import RecognisedText, TurnSignal
 from media.turn.decisions import Decisions
 from media.turn.evidence import GOES_ON
 from media.turn.floor import Floor
+
+
+def make_floor(components: CallComponents, clock: CallClock, language: str) -> Floor:
+    """The floor of a call in this language (BCP 47), by its plan, with the judges of its words and its sound."""
+    rules = make_turn_rules(components.plan.turn, language)
+    return Floor(rules, clock.now, components.completeness, components.track.may_begin)
 
 
 class FloorEvidence:
