@@ -129,8 +129,8 @@ class SpeechDetector:
         self._is_new = True
 
     @property
-    def may_begin(self) -> bool:
-        """Whether the latest windows held what may be the beginning of speech: too little to tell."""
+    def is_undecided(self) -> bool:
+        """Whether the latest windows held some evidence of speech, but not enough to begin it."""
         return self._evidence > 0 and not self.speaking
 
     @property

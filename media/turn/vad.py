@@ -106,7 +106,7 @@ class VoiceTrack:
         """Whether a sound has just begun of which it is not known yet whether it is speech. Not where it is never quiet
         behind the caller, because there one begins all the time."""
         is_fresh = self._is_open and self.window_ms - self._opened_ms < ONSET_MS  # of the sound that was judged
-        return self.speech.has_quiet_pauses and (is_fresh or self.speech.may_begin)
+        return self.speech.has_quiet_pauses and (is_fresh or self.speech.is_undecided)
 
     def push(self, pcm: bytes) -> None:
         """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""

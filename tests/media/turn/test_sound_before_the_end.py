@@ -21,6 +21,13 @@ class SoundScript:
     def may_begin(self) -> bool:
         return self.is_on
 
+    def last(self, call: FloorHarness, ms: int) -> FloorHarness:
+        """The sound begins, and ends after so long; the detector never calls it speech."""
+        self.is_on = True
+        call.silence(ms)
+        self.is_on = False
+        return call
+
 
 def make_call(sound: SoundScript, *, adaptive: bool = True) -> FloorHarness:
     """A caller who said WORDS and is silent, 20 ms before that ends the turn."""
@@ -31,21 +38,15 @@ def make_call(sound: SoundScript, *, adaptive: bool = True) -> FloorHarness:
 
 def test_a_turn_stays_open_for_a_word_that_begins() -> None:
     sound = SoundScript()
-    call = make_call(sound)
-    sound.is_on = True
-    call.silence(80)
-    sound.is_on = False
+    call = sound.last(make_call(sound), 80)
     assert "CallerDone" not in call.speech(200).kinds()
     assert call.log[-1] == CallerStarted(900, True)
 
 
 def test_a_turn_ends_once_the_sound_is_none() -> None:
     sound = SoundScript()
-    call = make_call(sound)
-    sound.is_on = True
-    call.silence(60)
+    call = sound.last(make_call(sound), 60)
     assert "CallerDone" not in call.kinds()
-    sound.is_on = False
     assert call.silence(20).log[-1] == CallerDone(880, 400, WORDS, 860)
 
 
@@ -59,13 +60,10 @@ def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
     assert call.silence(20).log[-1] == CallerDone(820 + limit_ms, 400, WORDS, 800 + limit_ms)
 
 
-@pytest.mark.parametrize("is_on_before", [True, False])
-def test_each_pause_waits_anew(is_on_before: bool) -> None:
+@pytest.mark.parametrize("sound_before_ms", [0, 20])
+def test_each_pause_waits_anew(sound_before_ms: int) -> None:
     sound = SoundScript()
-    call = make_call(sound)
-    sound.is_on = is_on_before
-    call.silence(20 if is_on_before else 0)
-    sound.is_on = False
+    call = sound.last(make_call(sound), sound_before_ms)
     call.speech(200).silence(200).text(WORDS).silence(SILENCE_MS - 220)
     sound.is_on = True
     assert "CallerDone" not in call.silence(TurnRules().onset_wait_ms).kinds()
@@ -73,10 +71,7 @@ def test_each_pause_waits_anew(is_on_before: bool) -> None:
 
 def test_a_turn_that_needs_more_silence_after_a_sound_waits_anew_at_its_end() -> None:
     sound = SoundScript()
-    call = make_call(sound)
-    sound.is_on = True
-    call.silence(100)
-    sound.is_on = False
+    call = sound.last(make_call(sound), 100)
     call.text(f"{WORDS} and").silence(1_450 - 100 - SILENCE_MS)  # words that go on
     sound.is_on = True
     assert "CallerDone" not in call.silence(TurnRules().onset_wait_ms).kinds()

@@ -220,13 +220,13 @@ def test_a_bang_before_a_soft_word_is_not_where_the_word_ended() -> None:
     assert abs(harness.detector.last_voice_ms - word_end) <= VadTuning().model_lag_ms
 
 
-def test_speech_may_begin_until_there_is_enough_of_it_or_none() -> None:
+def test_speech_is_undecided_until_there_is_enough_of_it_or_none() -> None:
     harness = DetectorHarness().feed(0.02, QUIET, 3)
-    assert not harness.detector.may_begin
-    assert harness.feed(0.95, LOUD).detector.may_begin
-    assert not harness.feed(0.02, QUIET, 4).detector.may_begin
-    assert not harness.feed(0.95, LOUD, 2).detector.may_begin and harness.detector.speaking
-    assert harness.steps_to_silence(0.1, QUIET) and not harness.detector.may_begin
+    assert not harness.detector.is_undecided
+    assert harness.feed(0.95, LOUD).detector.is_undecided
+    assert not harness.feed(0.02, QUIET, 4).detector.is_undecided
+    assert not harness.feed(0.95, LOUD, 2).detector.is_undecided and harness.detector.speaking
+    assert harness.steps_to_silence(0.1, QUIET) and not harness.detector.is_undecided
 
 
 @pytest.mark.parametrize("levels", [QUIET, LOUD])
