@@ -89,15 +89,17 @@ class InboundPath:
 
     def push(self, payload: bytes, at_ms: int) -> None:
         """Takes caller audio of any length with the carrier's timestamp; audio that came before is dropped. This is the
-        frame path: it allocates nothing but frames and their PCM."""
-        clock, speech = self._clock, self._speech
-        clock.audio_at = now = clock.now()
+        frame path: it allocates nothing but frames and their PCM, and calls an attribute that is a callable by a local
+        name, which takes half as long."""
+        clock, speech, take_frame, to_ulaw = self._clock, self._speech, self._take_frame, self._to_ulaw
+        read_clock, cut_frames = clock.now, self._frames
+        clock.audio_at = now = read_clock()
         missing = self._timeline.take(payload, at_ms, now)
         if missing:
             if missing < 0:
                 return
             self._fill_gap(missing, now)
-        for ulaw in self._frames(self._to_ulaw(payload)):  # as `_hand_out_silence`; a call a frame less
+        for ulaw in cut_frames(to_ulaw(payload)):  # as `_hand_out_silence`; a call a frame less
             clock.audio_ms = audio_ms = clock.audio_ms + FRAME_MS
             heard = self._sent_keys.without_echo(ulaw) if self._sent_keys.echoes else ulaw
             for read in self._ulaw_readers:
@@ -107,7 +109,7 @@ class InboundPath:
                 read(pcm)
             for read_timed in self._timed_readers:
                 read_timed(ulaw, now)
-            decisions = self._take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
+            decisions = take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
             if decisions:
                 self._apply(decisions)
 

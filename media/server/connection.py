@@ -152,7 +152,8 @@ class StreamConnection:
     def on_message(self, payload: bytes, is_text: bool) -> None:
         """Takes a message; the frame path."""
         self.messages += 1
-        self._last_message = self._time()
+        read_clock = self._time
+        self._last_message = read_clock()
         if self._live and self._attached is None and self._started.done():
             self._early.append((payload, is_text))
         else:
@@ -279,7 +280,8 @@ class StreamConnection:
             attached = self._attached
             for event in self._codec.receive(payload, is_text):
                 if type(event) is InboundAudio and attached is not None:
-                    attached.call.on_audio(event.payload, event.at_ms)
+                    take_audio = attached.call.on_audio
+                    take_audio(event.payload, event.at_ms)
                 else:
                     self._handle(event)
         except MediaProtocolError as error:

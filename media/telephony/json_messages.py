@@ -33,6 +33,7 @@ class JsonReader(Generic[Event]):
 
         Raises MediaProtocolError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type,
         bad_base64."""
+        decode = self._decode
         if isinstance(message, str):
             check_size(message, self._max_bytes)
         elif not is_text:
@@ -40,7 +41,7 @@ class JsonReader(Generic[Event]):
         elif len(message) > self._max_bytes:  # as `check_size`; a call a frame less
             raise _too_large(len(message), self._max_bytes)
         try:
-            event: Event = self._decode(message)
+            event: Event = decode(message)
         except msgspec.ValidationError as error:
             raise _protocol_error(str(error)) from None
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -35,7 +35,7 @@ from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
-from media.turn.floor_state import CALLER_TALKS, FloorState
+from media.turn.floor_state import CALLER, CALLER_TALKS, HELD, LISTENING, PAUSED, FloorState
 from media.turn.hold import Hold
 from media.turn.pause import TurnPause
 from media.turn.turn_text import TurnText
@@ -96,15 +96,15 @@ class Floor:
         if speaking is not voice.is_heard or last_voice_ms != voice.last_ms or voice.stalled.is_hidden:
             voice.take_frame(t, speaking, last_voice_ms)
             speaking = voice.is_heard
-        if state is FloorState.PAUSED:
+        if state is PAUSED:
             return self._start(t, again=True) if speaking else self._finish_if_due(t)
-        if state is FloorState.HELD:
+        if state is HELD:
             return self._held_speech(t) if voice.is_heard else self._held_silence(t)
-        if state is FloorState.CALLER:
+        if state is CALLER:
             return NOTHING if speaking and not voice.is_stalled(t) else self._pause_if_silent(t)
         if not speaking:
-            return NOTHING if t < self.agent.settles_at or not self.agent.leaves_turn_open else self._settle(t)
-        return self._start(t, again=False) if state is FloorState.LISTENING else self._overlap(t)
+            return self._settle(t) if NEVER != self.agent.settles_at <= t else NOTHING
+        return self._start(t, again=False) if state is LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
         """Takes the text of the caller's uncommitted turn; `final` with the latest token answers CallerPaused."""

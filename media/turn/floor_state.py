@@ -15,6 +15,10 @@ class FloorState(Enum):
     HELD = auto()
 
 
-# Tuples, because a member of an enum costs more to look up than the comparison itself.
+# For the frame path, because a member of an enum costs more to look up than the comparison itself.
+LISTENING: Final = FloorState.LISTENING
+CALLER: Final = FloorState.CALLER
+PAUSED: Final = FloorState.PAUSED
+HELD: Final = FloorState.HELD
 CALLER_TALKS: Final = (FloorState.CALLER, FloorState.PAUSED)
 CALLER_IS_HEARD: Final = (*CALLER_TALKS, FloorState.HELD)
