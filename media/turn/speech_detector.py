@@ -26,12 +26,15 @@ class VadTuning:
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
     distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
         is where its sound ends, whatever the model says.
+    tail_db, tail_gap_ms: sound that goes on when the model calls it speech no more is a vowel held long, or a last
+        consonant, down to so far under the usual level and with gaps of so many ms; where others chatter it is theirs.
     least_db: no softer sound begins speech.
     far_db: speech whose loudest sound is so far under the caller's usual level is somebody else's, further away: it
         begins nothing. People have peaks of 5 to 10 dB over their mean, and vary by 3 from turn to turn.
     below_usual_db, chatter_windows: speech so far under the usual level, for so many windows, is chatter of others.
-    quiet_db, fading_db: with so much between the usual level and the softest sound it is quiet between words. There
-        a window no further than `fading_db` under the usual level counts a third, because callers' voices fade.
+    quiet_db, fading_db, rest_db: with so much between the usual level and the softest sound it is quiet between words.
+        There a window no further than `fading_db` under the usual level counts a third, because callers' voices fade,
+        and none no more than `rest_db` over the softest sound shows that others speak.
     near_db: once there is chatter in a place that is not clean, speech begins no further under the usual level.
     far_windows, far_back: so many windows of chatter end the caller's speech; a window near the usual level takes
         `far_back` of them back.
@@ -50,8 +53,11 @@ class VadTuning:
     model_lag_ms: int = 96
     clean_db: float = 40.0
     distinct_db: float = 25.0
+    tail_db: float = 20.0
+    tail_gap_ms: int = 64
     quiet_db: float = 28.0
     fading_db: float = 16.0
+    rest_db: float = 10.0
     least_db: float = -55.0
     far_db: float = 14.0
     below_usual_db: float = 10.0
@@ -103,6 +109,7 @@ class SpeechDetector:
         "_recent",
         "_soft",
         "_speech",
+        "_tail",
         "_tuning",
         "_usual",
         "_voiced",
@@ -126,6 +133,7 @@ class SpeechDetector:
         self._model_end = 0
         self._quiet = 0
         self._just_ended = False
+        self._tail = 0  # for so many more windows the sound after speech may belong to it
         self._is_new = True
 
     @property
@@ -148,6 +156,7 @@ class SpeechDetector:
         if (self.speaking or self._just_ended) and self._is_distinct(self._level_after()):
             self._correct_end()
         self._stop()
+        self._tail = 0
 
     def add_window(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
         """Takes the next window: where it starts, the model's probability of speech, the levels of its 8 ms blocks."""
@@ -162,6 +171,7 @@ class SpeechDetector:
         self._quiet = self._quiet + 1 if probability < _NO_SPEECH else 0
         if self._just_ended and self._quiet >= _QUIET_WINDOWS:
             self._correct_end()
+        self._watch_tail()
         self._before = levels
 
     # --- beginning ---
@@ -194,6 +204,7 @@ class SpeechDetector:
         self._near_end = self.last_voice_ms = self._end
         self._model_end = 0
         self._just_ended = False
+        self._tail = 0
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
         """The first loud block of the run that leads up to the end of this window, from the window before on."""
@@ -229,6 +240,7 @@ class SpeechDetector:
         if self._misses >= tuning.end_windows:
             self._stop()
             self._just_ended = True
+            self._tail = 0 if self._chatter else _RECENT_WINDOWS
 
     def _correct_end(self) -> None:
         """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
@@ -245,10 +257,34 @@ class SpeechDetector:
             ends.append(self._model_end or self.last_voice_ms)
         self.last_voice_ms = max(self._begun, min(self.last_voice_ms, max(ends)))
 
+    def _watch_tail(self) -> None:
+        """After speech: once it is quiet, the sound that went on until then turns out to be the end of the speech. The
+        model takes vowels held for 0.3 s for no speech."""
+        if not self._tail or self.speaking:
+            return
+        self._tail -= 1
+        if self._is_distinct(max(self._blocks_after())):
+            self._tail = 0
+            loud = max(self._usual - self._tuning.tail_db, self._loudness(self._level_after()))
+            self.last_voice_ms = self._tail_end(loud)
+
+    def _tail_end(self, loud: float) -> int:
+        """Where the sound ends that goes on from the end of the voice."""
+        end = self.last_voice_ms
+        for start_ms, levels in self._recent:
+            for at, level in enumerate(levels, 1):
+                block_end = start_ms + at * BLOCK_MS
+                if level >= loud and end < block_end <= end + self._tuning.tail_gap_ms + BLOCK_MS:
+                    end = block_end
+        return end
+
     def _level_after(self) -> float:
         """The level of the latest windows, in dB of full scale."""
-        after = [level for _, levels in list(self._recent)[-_QUIET_WINDOWS:] for level in levels]
+        after = self._blocks_after()
         return sum(after) / len(after)
+
+    def _blocks_after(self) -> list[float]:
+        return [level for _, levels in list(self._recent)[-_QUIET_WINDOWS:] for level in levels]
 
     def _is_distinct(self, noise: float) -> bool:
         return self._usual - noise >= self._tuning.distinct_db
@@ -262,7 +298,8 @@ class SpeechDetector:
                 self._near_end = self._end
             return
         self._far += weight
-        if self._chatter and self._far >= _WHOLE * self._tuning.far_windows:
+        is_theirs = self._far >= _WHOLE * self._tuning.far_windows
+        if self._chatter and is_theirs and not self._is_gap(top):
             self.last_voice_ms = self._near_end
             self._stop()
 
@@ -276,7 +313,11 @@ class SpeechDetector:
     # --- levels ---
 
     def _loud(self) -> float:
-        return max(self._speech - self._tuning.below_speech_db, self._noise + self._tuning.above_noise_db)
+        return self._loudness(self._noise)
+
+    def _loudness(self, noise: float) -> float:
+        """How loud a sound of the voice must be where the noise is so loud."""
+        return max(self._speech - self._tuning.below_speech_db, noise + self._tuning.above_noise_db)
 
     def _is_clean(self) -> bool:
         """Whether there is so little other sound that the level shows the end of speech."""
@@ -298,6 +339,10 @@ class SpeechDetector:
             return 0
         may_fade = self.has_quiet_pauses and top >= self._usual - self._tuning.fading_db
         return 1 if may_fade else _WHOLE
+
+    def _is_gap(self, top: float) -> bool:
+        """Whether it is so quiet that nobody speaks."""
+        return self.has_quiet_pauses and top <= self._low + self._tuning.rest_db
 
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:

@@ -220,6 +220,44 @@ def test_a_bang_before_a_soft_word_is_not_where_the_word_ended() -> None:
     assert abs(harness.detector.last_voice_ms - word_end) <= VadTuning().model_lag_ms
 
 
+@pytest.mark.parametrize(
+    ("level_db", "gap_windows", "windows", "is_tail"),
+    [
+        (-34.0, 0, 12, True),
+        (-34.0, 1, 6, True),  # the closure of a last consonant
+        (-34.0, 3, 6, False),  # another sound
+        (-42.0, 0, 12, False),  # breath
+        (-34.0, 0, 40, False),  # a machine that began when the caller ended
+    ],
+)
+def test_a_vowel_that_the_model_takes_for_none_ends_the_speech_where_it_ends(
+    level_db: float, gap_windows: int, windows: int, is_tail: bool
+) -> None:
+    harness = DetectorHarness().feed(0.02, QUIET, 3).feed(0.95, LOUD, 20)
+    end = harness.at
+    harness.feed(0.05, QUIET, gap_windows).feed(0.05, (level_db,) * 4, windows)
+    tail_end = harness.at
+    harness.feed(0.02, QUIET, 6)
+    assert harness.detector.last_voice_ms == (tail_end if is_tail else end)
+
+
+def test_a_vowel_held_among_chatter_is_not_the_callers() -> None:
+    theirs = (-38.0,) * 4
+    harness = DetectorHarness().feed(0.02, QUIET, 3).feed(0.95, LOUD, 20).feed(0.95, theirs, 60).feed(0.95, LOUD, 6)
+    end = harness.at
+    harness.feed(0.05, theirs, 8).feed(0.02, QUIET, 6)
+    assert not harness.detector.speaking and harness.detector.last_voice_ms <= end
+
+
+def test_the_quiet_after_a_fading_voice_does_not_make_it_somebody_elses() -> None:
+    """Chatter is what others say: it is not noticed in the windows in which nobody speaks, late as the model is."""
+    fading = (-38.0,) * 4
+    harness = DetectorHarness().feed(0.02, QUIET, 3).feed(0.95, LOUD, 20).feed(0.95, fading, 13)
+    end = harness.at
+    harness.feed(0.7, QUIET, 3).feed(0.1, QUIET, 6)
+    assert not harness.detector.speaking and harness.detector.last_voice_ms == end
+
+
 def test_speech_is_undecided_until_there_is_enough_of_it_or_none() -> None:
     harness = DetectorHarness().feed(0.02, QUIET, 3)
     assert not harness.detector.is_undecided
