@@ -1,5 +1,6 @@
 """Where caller audio belongs in time: the silence that is missing before it, and audio that came twice."""
 
+from collections import deque
 from typing import Final
 
 from media.audio.framer import FRAME_MS
@@ -13,8 +14,7 @@ LONGEST_GAP_MS: Final = 2_000
 # Timestamps that are behind by more than a socket may be silent, or for longer than a burst takes, have begun anew.
 LONGEST_DELAY_MS: Final = 15_000
 LONGEST_BURST_MS: Final = 1_000.0
-# So many pieces of audio are remembered, to recognise copies: 1.3 s. Of each only a hash: the pieces of 400 calls would
-# be 7 MB that are written over all the time, more than a processor's cache holds.
+# So many pieces of audio are remembered, to recognise copies: 1.3 s.
 _REMEMBERED: Final = 64
 
 
@@ -31,8 +31,8 @@ class StreamTimeline:
         "_late_at",
         "_late_since",
         "_least_offset",
-        "_piece",
         "_pieces",
+        "_remember",
         "filled_until",
         "heard_at",
     )
@@ -49,8 +49,8 @@ class StreamTimeline:
         self._expected = float("inf")
         # The clock's lead over `_expected` without any delay: the least that was seen.
         self._least_offset = float("inf")
-        self._pieces: list[int | None] = [None] * _REMEMBERED  # a ring
-        self._piece = 0  # the place of the latest
+        self._pieces: deque[tuple[int, bytes]] = deque(maxlen=_REMEMBERED)
+        self._remember = self._pieces.append
 
     def take(self, payload: bytes, at_ms: int, now: float) -> int:
         """Takes audio in the stream's encoding with its timestamp; returns how many frames of silence are missing
@@ -65,11 +65,9 @@ class StreamTimeline:
                 return DUPLICATE
             expected = self._expected
         self.heard_at = now
-        offset = now - expected
-        if offset < self._least_offset:
-            self._least_offset = offset
-        self._piece = piece = (self._piece + 1) % _REMEMBERED
-        self._pieces[piece] = hash(payload) + at_ms
+        if now - expected < self._least_offset:
+            self._least_offset = now - expected
+        self._remember((at_ms, payload))
         return missing
 
     def fill(self, now: float) -> int:
@@ -110,4 +108,4 @@ class StreamTimeline:
 
     def _is_copy(self, payload: bytes, at_ms: int) -> bool:
         """Whether this audio came before. The bytes are compared too, because some clients send useless timestamps."""
-        return hash(payload) + at_ms in self._pieces
+        return (at_ms, payload) in self._pieces

@@ -26,15 +26,15 @@ class VadTuning:
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
     distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
         is where its sound ends, whatever the model says.
-    tail_db, tail_gap_ms: sound that goes on when the model calls it speech no more is a vowel held long, or a last
-        consonant, down to so far under the usual level and with gaps of so many ms; where others chatter it is theirs.
+    tail_db, tail_dip_ms, tail_windows: sound that goes on when the model calls it speech no more is a vowel held long
+        or a last consonant if it is softer than the usual level, by no more than this, with dips of so many ms, and for
+        so many windows at most.
     least_db: no softer sound begins speech.
     far_db: speech whose loudest sound is so far under the caller's usual level is somebody else's, further away: it
         begins nothing. People have peaks of 5 to 10 dB over their mean, and vary by 3 from turn to turn.
     below_usual_db, chatter_windows: speech so far under the usual level, for so many windows, is chatter of others.
-    quiet_db, fading_db, rest_db: with so much between the usual level and the softest sound it is quiet between words.
-        There a window no further than `fading_db` under the usual level counts a third, because callers' voices fade,
-        and none no more than `rest_db` over the softest sound shows that others speak.
+    quiet_db, fading_db: with so much between the usual level and the softest sound it is quiet between words. There
+        a window no further than `fading_db` under the usual level counts a third, because callers' voices fade.
     near_db: once there is chatter in a place that is not clean, speech begins no further under the usual level.
     far_windows, far_back: so many windows of chatter end the caller's speech; a window near the usual level takes
         `far_back` of them back.
@@ -54,10 +54,10 @@ class VadTuning:
     clean_db: float = 40.0
     distinct_db: float = 25.0
     tail_db: float = 20.0
-    tail_gap_ms: int = 64
+    tail_dip_ms: int = 64
+    tail_windows: int = 16
     quiet_db: float = 28.0
     fading_db: float = 16.0
-    rest_db: float = 10.0
     least_db: float = -55.0
     far_db: float = 14.0
     below_usual_db: float = 10.0
@@ -76,7 +76,8 @@ _LOW_UP_DB = 0.3
 _CHATTER_LASTS = 600
 # Speech that begins again so soon is the same stretch of speech.
 _SAME_MS = 250
-# After speech, so many windows without any show the noise level; the end is then searched in the last so many.
+# After speech, so many windows without any show the noise level; the end is then searched in the last so many, which
+# are no fewer than a tail has.
 _QUIET_WINDOWS, _RECENT_WINDOWS = 2, 16
 _SURE, _NO_SPEECH = 0.5, 0.2
 # Windows in which others may speak are counted in thirds.
@@ -240,7 +241,7 @@ class SpeechDetector:
         if self._misses >= tuning.end_windows:
             self._stop()
             self._just_ended = True
-            self._tail = 0 if self._chatter else _RECENT_WINDOWS
+            self._tail = 0 if self._chatter else self._tuning.tail_windows
 
     def _correct_end(self) -> None:
         """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
@@ -259,22 +260,21 @@ class SpeechDetector:
 
     def _watch_tail(self) -> None:
         """After speech: once it is quiet, the sound that went on until then turns out to be the end of the speech. The
-        model takes vowels held for 0.3 s for no speech."""
-        if not self._tail or self.speaking:
-            return
-        self._tail -= 1
-        if self._is_distinct(max(self._blocks_after())):
-            self._tail = 0
-            loud = max(self._usual - self._tuning.tail_db, self._loudness(self._level_after()))
-            self.last_voice_ms = self._tail_end(loud)
+        model takes vowels held for 0.2 s for no speech. Where others chatter, such a sound is theirs."""
+        if self._tail:
+            self._tail -= 1
+            if self._is_distinct(max(self._blocks_after())):
+                self._tail = 0
+                self.last_voice_ms = self._tail_end()
 
-    def _tail_end(self, loud: float) -> int:
+    def _tail_end(self) -> int:
         """Where the sound ends that goes on from the end of the voice."""
-        end = self.last_voice_ms
+        end, usual, tuning = self.last_voice_ms, self._usual, self._tuning
         for start_ms, levels in self._recent:
             for at, level in enumerate(levels, 1):
                 block_end = start_ms + at * BLOCK_MS
-                if level >= loud and end < block_end <= end + self._tuning.tail_gap_ms + BLOCK_MS:
+                is_like_voice = usual - tuning.tail_db <= level < usual
+                if is_like_voice and end < block_end <= end + tuning.tail_dip_ms + BLOCK_MS:
                     end = block_end
         return end
 
@@ -298,8 +298,7 @@ class SpeechDetector:
                 self._near_end = self._end
             return
         self._far += weight
-        is_theirs = self._far >= _WHOLE * self._tuning.far_windows
-        if self._chatter and is_theirs and not self._is_gap(top):
+        if self._chatter and self._far >= _WHOLE * self._tuning.far_windows:
             self.last_voice_ms = self._near_end
             self._stop()
 
@@ -313,11 +312,7 @@ class SpeechDetector:
     # --- levels ---
 
     def _loud(self) -> float:
-        return self._loudness(self._noise)
-
-    def _loudness(self, noise: float) -> float:
-        """How loud a sound of the voice must be where the noise is so loud."""
-        return max(self._speech - self._tuning.below_speech_db, noise + self._tuning.above_noise_db)
+        return max(self._speech - self._tuning.below_speech_db, self._noise + self._tuning.above_noise_db)
 
     def _is_clean(self) -> bool:
         """Whether there is so little other sound that the level shows the end of speech."""
@@ -339,10 +334,6 @@ class SpeechDetector:
             return 0
         may_fade = self.has_quiet_pauses and top >= self._usual - self._tuning.fading_db
         return 1 if may_fade else _WHOLE
-
-    def _is_gap(self, top: float) -> bool:
-        """Whether it is so quiet that nobody speaks."""
-        return self.has_quiet_pauses and top <= self._low + self._tuning.rest_db
 
     def _learn(self, probability: float, top: float, bottom: float) -> None:
         if self._is_new:
