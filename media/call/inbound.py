@@ -89,8 +89,8 @@ class InboundPath:
 
     def push(self, payload: bytes, at_ms: int) -> None:
         """Takes caller audio of any length with the carrier's timestamp; audio that came before is dropped. This is the
-        frame path: it allocates nothing but frames and their PCM, and calls an attribute that is a callable by a local
-        name, which takes half as long."""
+        frame path: it allocates nothing but frames and their PCM, and calls attributes that are callables by local
+        names, which Python 3.11 looks up faster."""
         clock, speech, take_frame, to_ulaw = self._clock, self._speech, self._take_frame, self._to_ulaw
         read_clock, cut_frames = clock.now, self._frames
         clock.audio_at = now = read_clock()

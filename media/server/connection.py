@@ -152,7 +152,7 @@ class StreamConnection:
     def on_message(self, payload: bytes, is_text: bool) -> None:
         """Takes a message; the frame path."""
         self.messages += 1
-        read_clock = self._time
+        read_clock = self._time  # a local name, as in `InboundPath.push`
         self._last_message = read_clock()
         if self._live and self._attached is None and self._started.done():
             self._early.append((payload, is_text))
@@ -280,7 +280,7 @@ class StreamConnection:
             attached = self._attached
             for event in self._codec.receive(payload, is_text):
                 if type(event) is InboundAudio and attached is not None:
-                    take_audio = attached.call.on_audio
+                    take_audio = attached.call.on_audio  # likewise
                     take_audio(event.payload, event.at_ms)
                 else:
                     self._handle(event)

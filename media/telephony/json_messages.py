@@ -33,7 +33,7 @@ class JsonReader(Generic[Event]):
 
         Raises MediaProtocolError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type,
         bad_base64."""
-        decode = self._decode
+        decode = self._decode  # a local name, as in `InboundPath.push`
         if isinstance(message, str):
             check_size(message, self._max_bytes)
         elif not is_text:
