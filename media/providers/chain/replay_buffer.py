@@ -1,5 +1,6 @@
 """The caller's audio that no final text covers yet, kept for replay to the next recogniser; bounded, pure."""
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,16 +13,25 @@ MAX_S: Final = 60
 MAX_QUIET_S: Final = 5
 # Replayed audio comes in pieces of 100 ms.
 PIECE: Final = RATE // 10
+# Bytes that are kept and discarded together.
+BLOCK: Final = RATE
 
 
 class ReplayBuffer:
     """Mu-law audio; positions count its bytes (8 per ms) since the beginning of the call. beginning: of the first byte
-    that is kept."""
+    that is kept.
+
+    It is kept in blocks of a second: one bytearray of all would be moved as a whole every few frames, and with hundreds
+    of calls no cache holds it.
+    """
 
     def __init__(self, max_s: float = MAX_S, max_quiet_s: float = MAX_QUIET_S) -> None:
         self._max = int(max_s * RATE)
         self._max_quiet = int(max_quiet_s * RATE)
-        self._audio = bytearray()
+        self._full: deque[bytearray] = deque()
+        self._full_begin = 0  # position of the first of them, or of the block
+        self._block = bytearray(BLOCK)
+        self._filled = 0  # bytes of the block
         self._speech: int | None = None  # position at which speech was detected
         self._limit = self._max_quiet
         self.beginning = 0
@@ -29,13 +39,21 @@ class ReplayBuffer:
     @property
     def end(self) -> int:
         """Position behind the last byte."""
-        return self.beginning + len(self._audio)
+        return self._full_begin + len(self._full) * BLOCK + self._filled
 
     def push(self, ulaw: bytes) -> None:
         """Appends the next audio, on the frame path."""
-        self._audio += ulaw
-        if len(self._audio) > self._limit + RATE:  # cut once a second, not with every frame
-            self._drop(len(self._audio) - self._limit)
+        filled = self._filled
+        end = filled + len(ulaw)
+        if end <= BLOCK:
+            self._block[filled:end] = ulaw
+            self._filled = end
+        else:
+            room = BLOCK - filled
+            self._block[filled:] = ulaw[:room]
+            self._filled = BLOCK
+            self._begin_block()
+            self.push(ulaw[room:])
 
     def mark_speech_start(self) -> None:
         """Marks the present position as the one at which the caller's speech was detected."""
@@ -44,19 +62,27 @@ class ReplayBuffer:
 
     def discard_until(self, position: int) -> None:
         """Discards the audio before `position`, whose text is final."""
-        if position > self.beginning:
-            self._drop(min(position - self.beginning, len(self._audio)))
+        self._drop_until(min(position, self.end))
         if self._speech is not None and self._speech < position:
             self._speech, self._limit = None, self._max_quiet
 
-    def _drop(self, size: int) -> None:
-        del self._audio[:size]
-        self.beginning += size
+    def _begin_block(self) -> None:
+        """Keeps no more than the limit of what is there."""
+        self._full.append(self._block)
+        self._block = bytearray(BLOCK)
+        self._filled = 0
+        self._drop_until(self.end - self._limit)
+
+    def _drop_until(self, position: int) -> None:
+        self.beginning = max(self.beginning, position)
+        while self._full and self._full_begin + BLOCK <= self.beginning:
+            self._full.popleft()
+            self._full_begin += BLOCK
 
     def replay(self) -> Iterator[bytes | None]:
         """The audio in pieces, with None where the caller's speech was detected."""
         speech = None if self._speech is None else max(0, self._speech - self.beginning)
-        audio = bytes(self._audio)
+        audio = b"".join((*self._full, self._block[: self._filled]))[self.beginning - self._full_begin :]
         yield from _pieces(audio[:speech])
         if speech is not None:
             yield None

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio.mulaw import RATE
-from media.providers.chain.replay_buffer import PIECE, ReplayBuffer
+from media.providers.chain.replay_buffer import BLOCK, PIECE, ReplayBuffer
 
 
 def replayed(buffer: ReplayBuffer) -> tuple[bytes, bytes | None]:
@@ -76,21 +76,35 @@ def test_replay_comes_in_pieces_of_100_ms() -> None:
     assert max(len(piece or b"") for piece in buffer.replay()) == PIECE
 
 
-@given(st.lists(st.one_of(st.binary(max_size=400), st.just("started"), st.integers(0, 4000)), max_size=60))
+def count_up(size: int, start: int) -> bytes:
+    """Audio of which every part can be told from the parts around it."""
+    return b"".join((start + at).to_bytes(4) for at in range(-(-size // 4)))[:size]
+
+
+AUDIO = st.builds(count_up, st.one_of(st.integers(0, 400), st.integers(0, 2 * BLOCK + 400)), st.integers(0, 1 << 31))
+
+
+@given(st.lists(st.one_of(AUDIO, st.just("started"), st.integers(0, 5 * BLOCK)), max_size=30))
 def test_buffer_is_always_a_contiguous_end_of_the_audio(steps: list[bytes | str | int]) -> None:
-    buffer = ReplayBuffer(max_s=0.2, max_quiet_s=0.1)
-    pushed, discarded = b"", 0
+    buffer = ReplayBuffer(max_s=2.2, max_quiet_s=1.1)
+    pushed, discarded, speech_at = b"", 0, None
     for step in steps:
         if isinstance(step, bytes):
             buffer.push(step)
             pushed += step
         elif isinstance(step, int):
-            buffer.discard_until(min(step, buffer.end))
-            discarded = max(discarded, min(step, buffer.end))
+            position = min(step, buffer.end)
+            buffer.discard_until(position)
+            discarded = max(discarded, position)
+            speech_at = None if speech_at is not None and speech_at < position else speech_at
         else:
             buffer.mark_speech_start()
+            speech_at = len(pushed) if speech_at is None else speech_at
     before, speech = replayed(buffer)
     buffered = before + (speech or b"")
-    assert pushed.endswith(buffered)
-    assert len(buffered) <= len(pushed) - discarded
-    assert len(buffered) >= min(len(pushed) - discarded, int(0.1 * RATE))
+    assert buffer.end == len(pushed)
+    assert buffered == pushed[buffer.beginning :]
+    assert (speech is None) == (speech_at is None)
+    assert speech_at is None or len(before) == max(0, speech_at - buffer.beginning)
+    assert len(buffered) >= min(len(pushed) - discarded, int(1.1 * RATE))
+    assert len(buffered) <= min(len(pushed) - discarded, int(2.2 * RATE) + BLOCK)
