@@ -17,7 +17,7 @@ from shared.open_file import is_in_place
 log = structlog.get_logger()
 
 # Events wait for so long, in seconds, to be written together.
-FLUSH_S: Final = 0.1
+FLUSH_S: Final = 0.25
 # Limit of the events that wait for a disk that hangs; further ones are lost, and counted.
 MAX_WAITING: Final = 50_000
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
@@ -64,8 +64,8 @@ class EventFiles:
         self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None: the call's last event was before
         self._added = self._taken = 0  # events: the first counts the event loop, the second the disk thread
         self._timer: asyncio.TimerHandle | None = None
-        # Of the disk thread, by call id: open files, and streams whose index entry is not written yet.
-        self._files: dict[str, FileIO] = {}
+        # Of the disk thread, by call id: files, and streams whose index entry is not written yet.
+        self._files: dict[str, tuple[FileIO, str]] = {}  # each with its path
         self._unindexed: dict[str, str] = {}
 
     def append(self, call_id: str, envelope: EventEnvelope) -> None:
@@ -90,39 +90,64 @@ class EventFiles:
         self._disk.submit(self._write_all, waiting)
 
     def _write_all(self, waiting: list[tuple[str, EventEnvelope | None]]) -> None:
+        # The lines of a call are written together: with each access to a file this thread takes the interpreter from
+        # the event loop, and gives it back.
+        unwritten: dict[str, list[EventEnvelope]] = {}
         for call_id, envelope in waiting:
-            if envelope is None:
-                self._close(call_id)
+            if envelope is not None:
+                unwritten.setdefault(call_id, []).append(envelope)
                 continue
-            self._taken += 1
+            if call_id in unwritten:
+                self._write_events(call_id, unwritten.pop(call_id))
+            self._close(call_id)
+        for call_id, envelopes in unwritten.items():
+            self._write_events(call_id, envelopes)
+
+    def _write_events(self, call_id: str, envelopes: list[EventEnvelope]) -> None:
+        self._taken += len(envelopes)
+        for envelope in envelopes:
             if isinstance(envelope.event, CallStarted):
                 self._unindexed[call_id] = envelope.event.stream_id
-            try:  # nobody awaits this work, so errors are logged here
-                self._write(call_id, encode_event(envelope) + b"\n")
-            except OSError as error:
-                self._lose(call_id, envelope, str(error))
-            self._index(call_id)
+        self._write_or_lose(call_id, envelopes)
+        self._index(call_id)
+
+    def _write_or_lose(self, call_id: str, envelopes: list[EventEnvelope]) -> None:
+        """Nobody awaits this work, so errors are logged here."""
+        try:
+            self._write(call_id, b"".join(encode_event(envelope) + b"\n" for envelope in envelopes))
+        except OSError as error:
+            if len(envelopes) == 1:
+                return self._lose(call_id, envelopes[0], str(error))
+            for envelope in envelopes:  # a full disk may have room for some
+                self._write_or_lose(call_id, [envelope])
 
     def _lose(self, call_id: str, envelope: EventEnvelope, reason: str) -> None:
         self._count_lost(1)
         log.error("event.lost", call_id=call_id, seq=envelope.seq, error=reason)
 
-    def _write(self, call_id: str, line: bytes) -> None:
+    def _write(self, call_id: str, lines: bytes) -> None:
         """Raises OSError. What was in a file that somebody removed is lost; the rest goes into a new one."""
-        file, path = self._files.get(call_id), self._folder.events(call_id)
-        if file is not None and not is_in_place(file, path):
+        file, path = self._files.get(call_id) or self._open(call_id)
+        if not is_in_place(file, path):
             log.error("event.file_vanished", call_id=call_id)
-            self._files.pop(call_id).close()
-            file = None
-        if file is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._files[call_id] = path.open("ab", buffering=0)
-        append_whole(file, line)
+            self._close_file(call_id)
+            file, _ = self._open(call_id)
+        append_whole(file, lines)
+
+    def _open(self, call_id: str) -> tuple[FileIO, str]:
+        """Raises OSError."""
+        path = self._folder.events(call_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = self._files[call_id] = path.open("ab", buffering=0), str(path)
+        return opened
+
+    def _close_file(self, call_id: str) -> None:
+        file, _ = self._files.pop(call_id)
+        file.close()
 
     def _close(self, call_id: str) -> None:
-        file = self._files.pop(call_id, None)
-        if file is not None:
-            file.close()
+        if call_id in self._files:
+            self._close_file(call_id)
         if self._unindexed.pop(call_id, None) is not None:
             log.error("stream.index_lost", call_id=call_id)
 
