@@ -1,6 +1,7 @@
 """A timer for what another side may take: time in which our own event loop was late does not count."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final
@@ -21,7 +22,8 @@ def _do_nothing() -> None:
 
 
 class DeadlineTimer:
-    """Calls `on_expired` when `limit_s` seconds have passed, unless it is cancelled.
+    """Calls `on_expired`, once, when `limit_s` seconds have passed, unless it is cancelled. None: there is no limit
+    until `restart`.
 
     A process that gets too little of its core, or blocks, reads answers late, and would blame that on a healthy
     provider. So a limit is measured in steps. What a step is late by is added to the limit, and after a late step one
@@ -30,24 +32,44 @@ class DeadlineTimer:
 
     __slots__ = ("_expires_at", "_handle", "_loop", "_on_expired", "_step_ends", "late_s")
 
-    def __init__(self, limit_s: float, on_expired: Callable[[], None]) -> None:
+    def __init__(self, limit_s: float | None, on_expired: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_expired = on_expired
+        self._handle: asyncio.TimerHandle | None = None  # of the step
+        self._step_ends = 0.0
+        self.restart(limit_s)
+
+    def restart(self, limit_s: float | None) -> None:
+        """Sets a limit from now on, in place of the one before. None: there is none. The step that runs goes on where
+        it can: with one for each of a stream's items, the event loop's timers cost more than all else here."""
         self.late_s = 0.0
+        if limit_s is None:
+            self._expires_at = math.inf
+            return
         now = self._loop.time()
         self._expires_at = now + limit_s
-        self._start_step(now)
+        if self._handle is None or self._expires_at < self._step_ends:
+            self._start_step(now)
 
     def cancel(self) -> None:
-        """Does not expire any more."""
-        self._handle.cancel()
+        """Does not expire any more, and is not used any more."""
+        self._stop_step()
         self._on_expired = _do_nothing  # it may refer back to this timer
 
     def _start_step(self, now: float) -> None:
+        self._stop_step()
         self._step_ends = min(now + STEP_S, self._expires_at)
         self._handle = self._loop.call_at(self._step_ends, self._end_step)
 
+    def _stop_step(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None  # one that has run refers back, too
+
     def _end_step(self) -> None:
+        self._handle = None
+        if self._expires_at == math.inf:
+            return  # until `restart`
         now = self._loop.time()
         late_s = now - self._step_ends
         if late_s > TOLERANCE_S:
@@ -56,7 +78,7 @@ class DeadlineTimer:
             self._start_step(now)
         else:
             on_expired = self._on_expired
-            self.cancel()  # the handle that has run refers back, too
+            self.cancel()
             on_expired()
 
     def _extend(self, seconds: float) -> None:
@@ -66,41 +88,24 @@ class DeadlineTimer:
 
 
 class DeadlineScope:
-    """As `asyncio.timeout`, by a DeadlineTimer: an asynchronous context that raises TimeoutError. limit_s: None: none
-    until `restart`. Used once."""
+    """As `asyncio.timeout`, by a DeadlineTimer: an asynchronous context that raises TimeoutError. Used once."""
 
     __slots__ = ("_limit_s", "_scope", "_timer")
 
-    def __init__(self, limit_s: float | None) -> None:
+    def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._scope = asyncio.timeout(None)
-        self._timer: DeadlineTimer | None = None
 
     async def __aenter__(self) -> "DeadlineScope":
         await self._scope.__aenter__()
-        self.restart(self._limit_s)
+        self._timer = DeadlineTimer(self._limit_s, self._expire)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop()
+        self._timer.cancel()
         await self._scope.__aexit__(kind, error, traceback)
-
-    @property
-    def is_expired(self) -> bool:
-        """Whether it was this limit that ended the body."""
-        return self._scope.expired()
-
-    def restart(self, limit_s: float | None) -> None:
-        """Sets a limit from now on, in place of the one before. None: there is none."""
-        self._stop()
-        self._timer = None if limit_s is None else DeadlineTimer(limit_s, self._expire)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _expire(self) -> None:
         self._scope.reschedule(asyncio.get_running_loop().time())

@@ -7,8 +7,7 @@ from dataclasses import replace
 from media.providers.chain.continuation import ContinuationJoiner
 from media.providers.chain.deadlines import StreamLimits
 from media.providers.chain.request_tokens import RequestTokens
-from media.providers.chain.timeouts import next_within
-from media.providers.cleanup import close_stream
+from media.providers.chain.timed_stream import TimedStream
 from media.providers.ports import (
     CONTINUE_PROMPT,
     ChatRequest,
@@ -56,7 +55,7 @@ class ModelAttempt:
     async def stream(self) -> AsyncIterator[LanguageModelEvent]:
         """Streams what this model adds to the reply. Raises ProviderError, also for an empty reply."""
         tokens = RequestTokens(self._request)
-        source = self._model.stream(self._request)
+        source = TimedStream(self._model.stream(self._request), self._model.name)
         self._on_due()
         try:
             while (event := await self._next(source)) is not None:
@@ -69,7 +68,7 @@ class ModelAttempt:
             raise
         finally:
             self._meter.record_tokens(tokens.total())  # at once, because closing the source may take a second
-            await close_stream(source)
+            await source.close()
         for piece in self._deltas(self._joiner.end()):
             yield piece
         if not self.text.strip() and not self.called_tool:
@@ -87,11 +86,11 @@ class ModelAttempt:
         """When its first unit was due: nothing is known here of audio that is still played."""
         return due_at
 
-    async def _next(self, source: AsyncIterator[LanguageModelEvent]) -> LanguageModelEvent | None:
+    async def _next(self, source: TimedStream[LanguageModelEvent]) -> LanguageModelEvent | None:
         clock = asyncio.get_running_loop().time
         began, is_speaking = clock(), self.text != self._said and not self.called_tool
         try:
-            return await next_within(source, self._limit_s(is_speaking=is_speaking), self._model.name)
+            return await source.next(self._limit_s(is_speaking=is_speaking))
         finally:
             self.silent_s = clock() - began
             if is_speaking:

@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator
 from media.audio.mulaw import gain_table
 from media.providers.chain.audio_deadline import AudioDeadline
 from media.providers.chain.text_buffer import TextBuffer
-from media.providers.chain.timeouts import timed_out
+from media.providers.chain.timed_stream import TimedStream
 from media.providers.chain.voice_levels import VoiceLevel
 from media.providers.chain.voice_segment import VoiceSegment
-from media.providers.cleanup import close_stream
-from media.providers.deadline_timer import DeadlineScope
 from media.providers.normalisation.normaliser import TextNormaliser
 from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk
 from media.providers.usage import UsageMeter
@@ -56,7 +54,8 @@ class VoiceAttempt:
         """Streams what this voice adds to the speech, its words timed from its first audio. Raises ProviderError."""
         self._text.attach(self._deadline, self.segment.start)
         spoken = self._spoken
-        source = self.segment.voice.stream(self.segment.reader if spoken is None else spoken, self._language)
+        voice, text = self.segment.voice, self.segment.reader if spoken is None else spoken
+        source = TimedStream(voice.stream(text, self._language), voice.name)
         accepted_nothing = False
         try:
             while (chunk := await self._next(source)) is not None:
@@ -78,7 +77,7 @@ class VoiceAttempt:
         finally:
             self._text.detach(self._deadline)
             try:
-                await close_stream(source)
+                await source.close()
             finally:  # until it is closed, a voice may still read text
                 sent = self.segment.reader.read_characters if spoken is None else spoken.sent_characters
                 self._meter.record(0 if accepted_nothing else sent, "characters")
@@ -102,23 +101,19 @@ class VoiceAttempt:
         """When its first audio was due, or what an earlier voice had sent was played."""
         return max(due_at, self._deadline.played_until)
 
-    async def _next(self, source: AsyncIterator[SpeechChunk]) -> SpeechChunk | None:
+    async def _next(self, source: TimedStream[SpeechChunk]) -> SpeechChunk | None:
         """Returns the next audio, None at the end. Raises ProviderSlow when it comes after the deadline."""
-        clock = asyncio.get_running_loop().time
+        clock, deadline = asyncio.get_running_loop().time, self._deadline
         began = clock()
 
-        def arm() -> None:
-            expires_at = self._deadline.expires_at(began)
-            scope.restart(None if expires_at is None else expires_at - clock())
+        def left_s() -> float | None:
+            expires_at = deadline.expires_at(began)
+            return None if expires_at is None else expires_at - clock()
 
+        deadline.on_start = lambda: source.set_limit(left_s())
         try:
-            async with DeadlineScope(None) as scope:
-                arm()
-                self._deadline.on_start = arm
-                return await anext(source, None)
-        except TimeoutError as error:
-            raise timed_out(scope, self._deadline.waited_s(began), self.segment.voice.name) from error
+            return await source.next(left_s())
         finally:
-            self._deadline.on_start = None
-            if self.segment.audio_ms and self._deadline.started_at is not None:
-                self.longest_gap_s = max(self.longest_gap_s or 0.0, self._deadline.waited_s(began))
+            deadline.on_start = None
+            if self.segment.audio_ms and deadline.started_at is not None:
+                self.longest_gap_s = max(self.longest_gap_s or 0.0, deadline.waited_s(began))
