@@ -37,7 +37,8 @@ MAX_UNSENT_BEFORE_PONG = 65_536
 
 
 class WebSocket(asyncio.Protocol):
-    """Reads, writes and closes. What cannot be written at once waits in the transport's buffer.
+    """Reads, writes and closes. What is sent is written at the end of the event loop's pass; what cannot be written
+    then waits in the transport's buffer.
 
     receiver: set by the creator, before the first byte.
     """
@@ -45,8 +46,12 @@ class WebSocket(asyncio.Protocol):
     receiver: Receiver
 
     def __init__(self, transport: asyncio.Transport, max_message_bytes: int) -> None:
+        loop = asyncio.get_running_loop()
         self._transport = transport
+        self._call_soon = loop.call_soon
         self._reader = FrameReader(max_message_bytes)
+        self._batch: list[bytes] = []  # what this pass of the event loop sends
+        self._batch_bytes = 0
         self._written = 0
         self._flushed = (
             -1,
@@ -54,7 +59,7 @@ class WebSocket(asyncio.Protocol):
         )  # number of bytes sent at the latest check, and the time since which it has not changed
         self._closing = False  # our close frame was sent
         self._end_reported = False  # no further callback
-        self._lost = asyncio.get_running_loop().create_future()
+        self._lost = loop.create_future()
 
     @property
     def other_frames(self) -> int:
@@ -63,8 +68,8 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes in the transport's buffer."""
-        return self._transport.get_write_buffer_size()
+        """Bytes that the kernel has not taken yet."""
+        return self._batch_bytes + self._transport.get_write_buffer_size()
 
     def send(self, message: str | bytes) -> None:
         """Sends str as a text message, bytes as a binary one; nothing after a close."""
@@ -77,6 +82,7 @@ class WebSocket(asyncio.Protocol):
 
     def stalled_for(self, now: float) -> float:
         """Seconds for which the peer has accepted nothing while bytes are waiting, measured between calls of this."""
+        self._flush()  # the peer has not been offered it yet
         waiting = self.unsent_bytes
         flushed, since = self._flushed
         if not waiting or self._written - waiting != flushed:
@@ -136,6 +142,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection was closed."""
         self._closing = True
+        self._clear_batch()
         if not self._lost.done():
             self._lost.set_result(None)
         self._report_closed(broke=True)
@@ -148,6 +155,7 @@ class WebSocket(asyncio.Protocol):
             if not self._closing:
                 self._closing = True
                 self._write(encode_frame(CLOSE, payload[:2]))
+            self._flush()
             self._transport.close()
             self._report_closed(broke=False)
 
@@ -157,5 +165,21 @@ class WebSocket(asyncio.Protocol):
             self.receiver.on_closed(broke)
 
     def _write(self, data: bytes) -> None:
+        """What is sent in one pass of the event loop, such as audio and its marks, is written together: a write for
+        each costs more than the message."""
         self._written += len(data)
+        if not self._batch:
+            self._call_soon(self._flush)
+        self._batch.append(data)
+        self._batch_bytes += len(data)
+
+    def _flush(self) -> None:
+        if not self._batch:
+            return  # flushed before, or lost
+        data = self._batch[0] if len(self._batch) == 1 else b"".join(self._batch)
+        self._clear_batch()
         self._transport.write(data)
+
+    def _clear_batch(self) -> None:
+        self._batch.clear()
+        self._batch_bytes = 0

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from unittest.mock import Mock
 
 import pytest
 
@@ -79,6 +80,35 @@ async def test_text_and_binary_messages_go_both_ways(connection: Connection) -> 
     connection.ours.send("ä")
     connection.ours.send(b"\x01")
     assert await connection.read(100) == b"\x81\x02\xc3\xa4\x82\x01\x01"
+
+
+async def test_what_is_sent_in_one_pass_is_written_together(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = connection.ours._transport.write
+
+    def record(data: bytes) -> None:
+        written.append(data)
+        write(data)
+
+    monkeypatch.setattr(connection.ours, "_transport", Mock(wraps=connection.ours._transport, write=record))
+    connection.ours.send("audio")
+    connection.ours.send("mark")
+    assert connection.ours.unsent_bytes == 13
+    await connection.read(100)
+    connection.ours.send("clear")
+    assert await connection.read(100) == b"\x81\x05clear"
+    assert written == [b"\x81\x05audio\x81\x04mark", b"\x81\x05clear"]
+    assert connection.ours.unsent_bytes == 0
+
+
+async def test_what_a_lost_connection_did_not_take_is_dropped(connection: Connection) -> None:
+    connection.ours.send("audio")
+    connection.ours.abort()
+    connection.ours.send("mark")
+    await connection.ours.wait_closed(WAIT_LIMIT_S)
+    assert connection.ours.unsent_bytes == 0
 
 
 async def test_our_close_is_sent_last_and_once_and_waits_for_the_peers(connection: Connection) -> None:
