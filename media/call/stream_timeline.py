@@ -17,6 +17,7 @@ LONGEST_BURST_MS: Final = 1_000.0
 # So many pieces of audio are remembered, to recognise copies: 1.3 s. Of each a hash, in 8 bytes: the pieces themselves
 # are 18 KB of each call, which no cache holds for hundreds of calls.
 _REMEMBERED: Final = 64
+_NO_PIECE: Final = -1
 
 
 class StreamTimeline:
@@ -50,7 +51,7 @@ class StreamTimeline:
         self._expected = float("inf")
         # The clock's lead over `_expected` without any delay: the least that was seen.
         self._least_offset = float("inf")
-        self._pieces = array("q", bytes(8 * _REMEMBERED))  # a ring
+        self._pieces = array("q", [_NO_PIECE]) * _REMEMBERED  # a ring
         self._latest = 0
 
     def take(self, payload: bytes, at_ms: int, now: float) -> int:

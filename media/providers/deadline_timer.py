@@ -41,14 +41,16 @@ class DeadlineTimer:
 
     def restart(self, limit_s: float | None) -> None:
         """Sets a limit from now on, in place of the one before. None: there is none. The step that runs goes on where
-        it can: with one for each of a stream's items, the event loop's timers cost more than all else here."""
+        it can: with one for each of a stream's items, the event loop's timers cost more than all else here. One that is
+        overdue does not: its lateness was before this limit."""
         self.late_s = 0.0
         if limit_s is None:
             self._expires_at = math.inf
             return
         now = self._loop.time()
         self._expires_at = now + limit_s
-        if self._handle is None or self._expires_at < self._step_ends:
+        is_overdue = now - self._step_ends > TOLERANCE_S
+        if self._handle is None or is_overdue or self._expires_at < self._step_ends:
             self._start_step(now)
 
     def cancel(self) -> None:

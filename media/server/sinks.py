@@ -152,7 +152,7 @@ class EventFiles:
             log.error("stream.index_lost", call_id=call_id)
 
     def _index(self, call_id: str) -> None:
-        """Writes the index entry of the call's stream; while the disk is full, again with each event."""
+        """Writes the index entry of the call's stream; while the disk is full, again with each write."""
         stream_id = self._unindexed.get(call_id)
         path = self._folder.stream(stream_id) if stream_id is not None else None
         try:

@@ -37,8 +37,8 @@ MAX_UNSENT_BEFORE_PONG = 65_536
 
 
 class WebSocket(asyncio.Protocol):
-    """Reads, writes and closes. What is sent is written at the end of the event loop's pass; what cannot be written
-    then waits in the transport's buffer.
+    """Reads, writes and closes. What is sent in one pass of the event loop is written together, by its next pass; what
+    cannot be written then waits in the transport's buffer.
 
     receiver: set by the creator, before the first byte.
     """
@@ -138,6 +138,10 @@ class WebSocket(asyncio.Protocol):
         if reader.fault is not None and not self._end_reported:
             self._end_reported = True
             self.receiver.on_fault(reader.fault)
+
+    def eof_received(self) -> None:
+        """The peer sends no more: the transport closes, after what was sent before."""
+        self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection was closed."""

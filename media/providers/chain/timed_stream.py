@@ -24,6 +24,7 @@ class TimedStream(Generic[T]):
         self._timer = DeadlineTimer(None, self._expire)
         self._limit_s: float | None = None
         self._task: asyncio.Task[Any] | None = None  # that waits
+        self._ending: asyncio.Handle | None = None  # while the limit is about to end the wait
         self._is_expired = False
 
     async def next(self, limit_s: float | None) -> T | None:
@@ -58,15 +59,22 @@ class TimedStream(Generic[T]):
         await close_stream(self._stream)
 
     def _expire(self) -> None:
-        if self._task is not None:
-            self._is_expired = True
-            self._task.cancel()
+        self._timer = DeadlineTimer(None, self._expire)  # one expires once
+        if self._task is not None:  # an item that has come in this pass of the loop is taken first
+            self._ending = asyncio.get_running_loop().call_soon(self._cancel, self._task)
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        self._is_expired = True
+        task.cancel()
 
     def _end_wait(self, task: asyncio.Task[Any], cancels: int) -> bool:
         """Whether the limit has ended the wait, and nobody else cancels the task (which had been cancelled so often
         before). Once it has said so, it does not any more."""
         self._timer.restart(None)
         self._task = None
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
         if not self._is_expired:
             return False
         self._is_expired = False

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from media.providers.deadline_timer import STEP_S, DeadlineTimer
 from tests.media.providers.virtual import now, run
+from tests.virtual_time import VirtualLoop
 
 LIMITS = st.one_of(st.none(), st.floats(0.002, 0.5))
 
@@ -58,6 +59,21 @@ def test_items_that_come_in_time_start_no_timer_of_their_own(monkeypatch: pytest
         monkeypatch.undo()
         await asyncio.sleep(5.0)
         assert expired == []
+
+    run(main())
+
+
+def test_lateness_before_a_limit_is_not_added_to_it() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        timer, expired = timer_with_log(5.0)
+        timer.restart(None)
+        await asyncio.sleep(0.01)
+        loop.advance(1.5)  # the loop stands still
+        timer.restart(0.3)
+        await asyncio.sleep(1.0)
+        assert expired == [pytest.approx(1.81)]
 
     run(main())
 

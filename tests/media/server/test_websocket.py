@@ -111,6 +111,12 @@ async def test_what_a_lost_connection_did_not_take_is_dropped(connection: Connec
     assert connection.ours.unsent_bytes == 0
 
 
+async def test_a_peer_that_sends_no_more_gets_what_was_sent(connection: Connection) -> None:
+    asyncio.get_running_loop().call_soon(connection.ours.send, "last")
+    connection.peer.shutdown(socket.SHUT_WR)
+    assert await connection.read(100) == b"\x81\x04last"
+
+
 async def test_our_close_is_sent_last_and_once_and_waits_for_the_peers(connection: Connection) -> None:
     connection.ours.send("last")
     connection.ours.close(CloseCode.NORMAL, "")

@@ -158,3 +158,46 @@ def test_an_error_while_the_stream_is_cancelled_leaves_the_task_uncancelled() ->
         await stream.close()
 
     run(main())
+
+
+def test_an_item_that_comes_as_the_limit_expires_is_taken() -> None:
+    async def main() -> None:
+        item: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def source() -> AsyncIterator[int]:
+            yield await item
+            await asyncio.sleep(2.0)
+            yield 8
+
+        stream = TimedStream(source(), "a")
+
+        async def read() -> list[int | None]:
+            return [await stream.next(1.0), await stream.next(9.0)]
+
+        reading = asyncio.create_task(read())
+        asyncio.get_running_loop().call_at(1.0, item.set_result, 7)
+        assert await reading == [7, 8]
+        await stream.close()
+
+    run(main())
+
+
+def test_a_stream_that_goes_on_after_a_limit_has_limits_still() -> None:
+    async def deaf() -> AsyncIterator[int]:
+        for count in range(2):
+            try:
+                await asyncio.sleep(5.0)
+            except asyncio.CancelledError:
+                yield count
+        await asyncio.sleep(5.0)
+
+    async def main() -> None:
+        stream = TimedStream(deaf(), "a")
+        assert await stream.next(0.3) == 0
+        assert await stream.next(0.3) == 1
+        with pytest.raises(ProviderSlow):
+            await stream.next(0.3)
+        assert now() == pytest.approx(0.9)
+        await stream.close()
+
+    run(main())
