@@ -17,6 +17,7 @@ LONGEST_BURST_MS: Final = 1_000.0
 # So many pieces of audio are remembered, to recognise copies: 1.3 s. Of each a hash, in 8 bytes: the pieces themselves
 # are 18 KB of each call, which no cache holds for hundreds of calls.
 _REMEMBERED: Final = 64
+# No hash of bytes is -1.
 _NO_PIECE: Final = -1
 
 

@@ -41,8 +41,8 @@ class DeadlineTimer:
 
     def restart(self, limit_s: float | None) -> None:
         """Sets a limit from now on, in place of the one before. None: there is none. The step that runs goes on where
-        it can: with one for each of a stream's items, the event loop's timers cost more than all else here. One that is
-        overdue does not: its lateness was before this limit."""
+        it can, because a new timer of the event loop for each of a stream's items costs more. One that is overdue does
+        not: its lateness was before this limit."""
         self.late_s = 0.0
         if limit_s is None:
             self._expires_at = math.inf

@@ -15,7 +15,7 @@ class TimedStream(Generic[T]):
     """Reads a stream of this provider; its items may be awaited by one task after another. Close it in the end.
 
     It has one timer for all items, and cancels the task that waits as `asyncio.timeout` does: a timer and a scope for
-    each item cost 8 % of all that a model's and a voice's answer does.
+    each item were some 8 % of the CPU that a reply costs in the chains.
     """
 
     def __init__(self, stream: AsyncIterator[T], provider: str) -> None:
