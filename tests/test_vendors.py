@@ -12,7 +12,7 @@ from control.voice.instances import KeyChange, make_instance
 from control.voice.keys import KEY_OPTION
 from control.voice.offers import KINDS, RULES, Kind
 from control.voice.vendors import VENDORS
-from media.__main__ import VENDORS as ADAPTERS
+from media.command import VENDORS as ADAPTERS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan
 from shared.vendor_options import VENDOR_OPTIONS

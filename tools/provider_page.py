@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from config.catalogue_agents import Kind, Price, ShippedProvider, read_providers
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts
 from media.providers.vendor import Adapter, KeytermOption, Vendor
 from shared.pipecat_services import read_catalogue

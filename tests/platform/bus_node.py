@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import ClientSession
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices

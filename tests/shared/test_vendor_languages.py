@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.service_facts import RecogniserFacts, VoiceFacts
 from shared.vendor_languages import hear_languages, speaks
 from shared.vendor_options import VENDOR_OPTIONS

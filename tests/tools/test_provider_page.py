@@ -8,7 +8,7 @@ import pytest
 
 from config.catalogue_agents import Kind, read_providers
 from control.voice.vendors import VENDORS as OFFERED
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.service_facts import ModelFacts, RecogniserFacts, VoiceFacts, find_facts
 from shared.plan import decode_plan

@@ -19,7 +19,7 @@ from control.billing.prices import PriceList
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.accounts import ProviderAccount, list_platform_accounts, list_workspace_accounts
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.vendor import VendorResources
 from media.providers.warm_http import make_session
 from shared.egress import EgressGuard

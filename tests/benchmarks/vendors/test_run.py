@@ -14,7 +14,7 @@ from benchmarks.server import LEAN, OURS
 from benchmarks.vendors.conversation import VendorAddresses, VendorTrio, make_plan
 from benchmarks.vendors.costs import trios
 from benchmarks.vendors.run import LoadCores, VendorBench, VendorLoad, VendorSeries, prepare, vendor_series
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.factory import ProviderFactory
 from shared.plan import decode_plan, read_plan
 from simulator.vendors.google_account import make_key_file

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.factory import ProviderFactory, Providers, _Hooks
 from media.providers.health import HealthBoard, HealthChange, HealthKey, ProviderAttempt
 from media.providers.ports import ChatRequest, Message, ProviderError, RecognisedText, SpeechToTextEvent, TextDelta

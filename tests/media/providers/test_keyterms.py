@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.factory import _add_keyterms
 from media.providers.ports import SpeechToText
 from media.providers.vendor import Adapter, KeytermOption

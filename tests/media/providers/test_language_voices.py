@@ -7,7 +7,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.chain.stt import SpeechToTextChain
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.factory import ProviderFactory, Providers

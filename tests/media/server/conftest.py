@@ -11,8 +11,8 @@ import soundfile  # type: ignore[import-untyped]  # ships no types
 import soxr  # type: ignore[import-untyped]  # ships no types
 from aiohttp import ClientSession
 
-from media.__main__ import VENDORS
 from media.audio import mulaw
+from media.command import VENDORS
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory
 from media.server.app import HttpEndpoints

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from control.voice.accounts import ProviderAccount
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.vendor import VendorResources
 from media.providers.warm_http import make_session
 from simulator.vendors.certificate import make_certificate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from control.voice.accounts import ProviderAccount
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.vendor import VendorResources
 from media.providers.warm_http import make_session
 from simulator.carrier.mulaw import SILENCE

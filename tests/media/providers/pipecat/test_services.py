@@ -12,8 +12,8 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from media.__main__ import VENDORS
 from media.audio import mulaw
+from media.command import VENDORS
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.pipecat.process import PipecatProcess

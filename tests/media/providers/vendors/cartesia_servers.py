@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory, Providers
 from shared.events import ProviderFailed, UsageRecorded

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from media.__main__ import VENDORS
+from media.command import VENDORS
 from media.providers.factory import ProviderFactory
 from simulator.vendors.certificate import make_certificate
 from simulator.vendors.google_account import make_key_file

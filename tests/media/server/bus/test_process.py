@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,8 +16,8 @@ from tempfile import mkdtemp
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from media.__main__ import main
 from media.audio.wav import read_wav
+from media.command import main
 from shared.bus.client import BusClient, bus_client
 from shared.bus.events import STREAM as EVENTS
 from shared.bus.nodes import NodeRegistry, NodeState
@@ -159,6 +160,22 @@ async def has_spooled_turn(state: Path) -> bool:
 
 async def has_entries(folder: Path, count: int) -> bool:
     return len(await asyncio.to_thread(os.listdir, folder)) == count
+
+
+@pytest.fixture
+def has_huge_pages() -> bool:
+    """Whether a program of this machine gets them."""
+    program = "from shared.huge_pages import use_huge_pages; use_huge_pages(); import os; print(os.environ)"
+    command = [sys.executable, "-c", program]
+    return b"hugetlb=1" in subprocess.run(command, cwd=ROOT, check=True, timeout=60, capture_output=True).stdout
+
+
+async def test_its_objects_are_in_huge_pages_where_the_machine_has_some(
+    redis_url: str, tmp_path: Path, has_huge_pages: bool
+) -> None:
+    async with media(redis_url, tmp_path) as server:
+        found = await asyncio.to_thread(Path(f"/proc/{server.process.pid}/environ").read_bytes)
+    assert (b"hugetlb=1" in found) == has_huge_pages
 
 
 async def test_drain_is_reported_at_once_and_sends_everything(
