@@ -18,6 +18,8 @@ def fill_frames(audio: bytes) -> bytes:
 class Framer:
     """Buffers less than one frame."""
 
+    __slots__ = ("_rest",)
+
     def __init__(self) -> None:
         self._rest = b""
 

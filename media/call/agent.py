@@ -40,6 +40,11 @@ class AgentListener(Protocol):
 class Agent:
     """Runs replies and accounts for what was heard. Every method but `close` returns at once."""
 
+    __slots__ = (
+        "__weakref__", "_audible_at", "_closed", "_filler", "_is_settled", "_latency", "_listener", "_prepared",
+        "_reply", "_services", "_task", "_tasks",
+    )  # fmt: skip
+
     def __init__(self, services: ReplyServices, listener: AgentListener) -> None:
         self._services = services
         self._listener = listener

@@ -24,6 +24,11 @@ class Call:
     termination: whether and why the call is being ended from our side.
     """
 
+    __slots__ = (
+        "__weakref__", "_clock", "_consent", "_conversation", "_emitter", "_inbound", "_playback", "_recording",
+        "_usage", "_voicemail_message", "on_audio", "termination",
+    )  # fmt: skip
+
     def __init__(self, components: CallComponents) -> None:
         plan = components.plan
         self._emitter, self._voicemail_message = components.emitter, plan.voicemail_message

@@ -43,6 +43,12 @@ class Conversation:
     All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses.
     """
 
+    __slots__ = (
+        "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_overlap", "_pending",
+        "_phrase_audio", "_playback", "_silence", "_speech", "_switch", "_termination", "_tools", "announcements",
+        "floor", "keypad", "language", "recogniser", "transcript", "turns",
+    )  # fmt: skip
+
     def __init__(
         self,
         components: CallComponents,
@@ -99,11 +105,10 @@ class Conversation:
     def begin(self) -> None:
         """Opens the recogniser; says the greeting, or waits for the caller. A resumed call begins with an apology,
         or why a transfer failed; the answer that it owes follows."""
-        plan = self._components.plan
         self.recogniser.open()
-        if plan.resume is not None:
-            self._pending.is_answer_due = self.turns.resume(plan.resume)
-            self._tools.resume(self.transcript, self.turns.number, plan.resume.transfer_failure)
+        if (resume := self._components.plan.resume) is not None:
+            self._pending.is_answer_due = self.turns.resume(resume)
+            self._tools.resume(self.transcript, self.turns.number, resume.transfer_failure)
         self._speak_pending()
 
     def tick(self, now: float) -> None:
@@ -367,10 +372,8 @@ class Conversation:
         match alarm:
             case Alarm.NUDGE if not self._pending.has_announcements:
                 self._emit(events.CallNudged(round(self._clock.now())))
-                is_greeting = self._pending.is_greeting_due
-                self._speech.say(
-                    self._pending.take_greeting() if is_greeting else FixedText(self.language.phrases.nudge)
-                )
+                nudge = FixedText(self.language.phrases.nudge)
+                self._speech.say(self._pending.take_greeting() if self._pending.is_greeting_due else nudge)
             case Alarm.SILENCE | Alarm.TOO_LONG:
                 self.end("silence" if alarm is Alarm.SILENCE else "max_duration")
             case Alarm.NO_REPLY | Alarm.NO_SOUND:

@@ -25,6 +25,8 @@ def make_floor(components: CallComponents, clock: CallClock, language: str) -> F
 class FloorEvidence:
     """Of one call. language: told of what recognisers tell of it. apply: carries out what the floor decides."""
 
+    __slots__ = ("_apply", "_asked", "_clock", "_floor", "_hints", "_language", "_second_judge", "_token")
+
     def __init__(
         self,
         components: CallComponents,

@@ -53,6 +53,12 @@ class InboundPath:
     none comes and turn-taking waits for the caller's silence.
     """
 
+    __slots__ = (
+        "__weakref__", "_apply", "_clock", "_floor", "_frames", "_last_pcm", "_pcm_readers", "_playback",
+        "_sent_keys", "_speech", "_take_frame", "_taps", "_ticked_at", "_timed_readers", "_timeline", "_to_ulaw",
+        "_ulaw_readers",
+    )  # fmt: skip
+
     def __init__(
         self, components: CallComponents, clock: CallClock, playback: Playback, conversation: Conversation
     ) -> None:

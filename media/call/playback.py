@@ -40,6 +40,12 @@ class Playback:
     `_base` pairs a position with the time at which it was played, known by a mark or extrapolated.
     """
 
+    __slots__ = (
+        "__weakref__", "_base", "_dropped", "_generation", "_heard", "_heard_times", "_lowered", "_mark_count",
+        "_marked", "_marks", "_padding_ms", "_proven", "_sent", "_settled", "_sound_due", "_stream", "heard_readers",
+        "held", "silenced_at", "sounded_at", "utterance",
+    )  # fmt: skip
+
     def __init__(self, stream: MediaStream) -> None:
         self._stream = stream
         self.heard_readers: tuple[AudioReader, ...] = ()

@@ -43,6 +43,11 @@ class CallRecogniser:
     words of which the vendor told the times, of this turn and those before, in ms on the call's audio clock.
     """
 
+    __slots__ = (
+        "__weakref__", "_begins_ms", "_buffer", "_buffered_ms", "_has_text", "_language", "_last_words", "_opening",
+        "_session", "_sink", "_stt", "_text", "_token", "_turn", "timed_words",
+    )  # fmt: skip
+
     def __init__(self, stt: SpeechToText, language: str, sink: SpeechToTextSink) -> None:
         self._stt = stt
         self._language = language

@@ -51,6 +51,11 @@ class SentKeys:
     echo caller audio may hold; while there are any, each frame goes through `without_echo`.
     """
 
+    __slots__ = (
+        "_clock", "_count", "_echo_until", "_emit", "_is_free", "_on_sounding", "_run", "_runs", "_stream",
+        "echoes",
+    )  # fmt: skip
+
     def __init__(
         self,
         stream: MediaStream,

@@ -39,6 +39,11 @@ class ObservedCall:
 class SilenceMonitor:
     """Told of what is due, and asked four times a second. Times are in ms on the call's clock."""
 
+    __slots__ = (
+        "_asked_filler_at", "_call", "_due_since", "_is_silence_meant", "_is_unclear_told", "_late", "_patience_ms",
+        "_sound_at", "_tool_filler", "_watchdog", "_words_at",
+    )  # fmt: skip
+
     def __init__(self, plan: CallPlan, call: ObservedCall, late: LateFiller, language: CallLanguage) -> None:
         now = call.clock.now()
         self._call = call

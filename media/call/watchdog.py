@@ -23,6 +23,8 @@ class Alarm(Enum):
 class Watchdog:
     """Measures the silence of both sides, from *played* audio, and the call's length."""
 
+    __slots__ = ("_goodbye_said", "_limits", "_nudged", "_reply_due_since", "_silent_since", "_too_long", "_warned")
+
     def __init__(self, limits: LimitsPlan, now: float = 0.0) -> None:
         self._limits = limits
         self._silent_since = now

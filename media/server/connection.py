@@ -89,6 +89,12 @@ class StreamConnection:
     in the kernel, and the end. messages: received so far.
     """
 
+    __slots__ = (
+        "__weakref__", "_attached", "_checked_messages", "_claim", "_codec", "_detail", "_early", "_ended",
+        "_last_check", "_last_message", "_limits", "_live", "_opened", "_paced", "_reason", "_socket", "_started",
+        "_time", "messages",
+    )  # fmt: skip
+
     def __init__(self, socket: WebSocket, codec: Codec, limits: WorkerLimits) -> None:
         loop = asyncio.get_running_loop()
         self._socket = socket

@@ -53,6 +53,8 @@ class FrameReader:
     so far, to detect floods.
     """
 
+    __slots__ = ("_fragments", "_max_bytes", "_opcode", "_rest", "fault", "other_frames")
+
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._rest = b""

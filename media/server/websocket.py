@@ -43,6 +43,11 @@ class WebSocket(asyncio.Protocol):
     receiver: set by the creator, before the first byte.
     """
 
+    __slots__ = (
+        "__weakref__", "_batch", "_batch_bytes", "_call_soon", "_closing", "_end_reported", "_flushed", "_lost",
+        "_reader", "_transport", "_written", "receiver",
+    )  # fmt: skip
+
     receiver: Receiver
 
     def __init__(self, transport: asyncio.Transport, max_message_bytes: int) -> None:

@@ -61,6 +61,11 @@ _RATES: Final = (8000, 16000)  # Hz
 class BrowserCodec:
     """The `Codec` for a browser. call_id: chosen by us; it is both the stream id and the carrier's call id."""
 
+    __slots__ = (
+        "_call_id", "_max_bytes", "_reader", "_sample_rate", "_samples", "_session", "accepted", "messages_per_s",
+        "unknown",
+    )  # fmt: skip
+
     def __init__(self, call_id: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.accepted = 0  # audio messages passed on
         self.unknown = UnknownMessages()

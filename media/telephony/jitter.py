@@ -22,6 +22,8 @@ class JitterBuffer:
     dropped.
     """
 
+    __slots__ = ("_behind", "_behind_at", "_bound", "_gaps", "_held", "_next", "duplicates", "late", "lost")
+
     def __init__(self, bound: int = 5) -> None:
         self.lost = 0
         self.late = 0

@@ -24,6 +24,8 @@ Event = TypeVar("Event")
 class JsonReader(Generic[Event]):
     """Reader of one socket; its decoder (of a union of Structs tagged by `event`) may be shared by all sockets."""
 
+    __slots__ = ("_decode", "_max_bytes")
+
     def __init__(self, decoder: "msgspec.json.Decoder[Any]", max_bytes: int) -> None:
         self._decode = decoder.decode
         self._max_bytes = max_bytes

@@ -20,6 +20,8 @@ class StreamSession:
     stream_id: set only while the stream runs, so that a media frame needs no check but comparing it.
     """
 
+    __slots__ = ("stage", "stream_id")
+
     def __init__(self) -> None:
         self.stage = StreamStage.NEW
         self.stream_id: str | None = None

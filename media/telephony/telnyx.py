@@ -142,6 +142,10 @@ class TelnyxCodec:
     little-endian.
     """
 
+    __slots__ = (
+        "_encoding", "_reader", "_session", "_swap", "accepted", "ignored", "jitter", "messages_per_s", "unknown",
+    )  # fmt: skip
+
     def __init__(
         self,
         max_message_bytes: int = MAX_MESSAGE_BYTES,

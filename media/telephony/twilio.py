@@ -103,6 +103,8 @@ class TwilioCodec:
     that comes back does not prove that its audio was played, because `clear` returns every pending mark.
     """
 
+    __slots__ = ("_media_start", "_reader", "_session", "_stream", "accepted", "ignored", "messages_per_s", "unknown")
+
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.accepted = 0  # media messages passed on
         self.ignored = 0  # media messages of the other track

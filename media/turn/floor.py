@@ -48,6 +48,11 @@ class Floor:
     turn: how many caller turns were committed. agent: what is known of its words.
     """
 
+    __slots__ = (
+        "_hold", "_interrupted", "_interruptible", "_over_agent", "_overlap_open", "_pause", "_pause_ms",
+        "_request", "_rules", "_text", "_unseen", "_voice", "agent", "state", "turn",
+    )  # fmt: skip
+
     def __init__(
         self,
         rules: TurnRules,
@@ -60,17 +65,14 @@ class Floor:
         self._request = FinalTextRequest(clock)
         self._pause = TurnPause(rules, self._request, judge, may_begin)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
-        self.state = FloorState.LISTENING
-        self.turn = 0
+        self.state, self.turn = FloorState.LISTENING, 0
         self._voice = CallerVoice()
         # The caller's words, and when the latest came that the detector had missed.
         self._text = TurnText()
         self._unseen = NEVER
         self._overlap_open = self._interrupted = self._over_agent = False
         # The agent, and what was said over it.
-        self.agent = AgentSpeech()
-        self._hold = Hold(rules)
-        self._interruptible = True
+        self.agent, self._hold, self._interruptible = AgentSpeech(), Hold(rules), True
 
     @property
     def open_text(self) -> str:
@@ -245,11 +247,10 @@ class Floor:
         return self._finish_if_due(t)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        pause = self._pause
         end = max(self._voice.last_ms, self._unseen)
-        if t - end < pause.needed_ms or self._voice.is_heard:
-            return pause.prepare(t, t - end, self._text, over_agent=self._over_agent)
-        return self._finish(t, end) if pause.may_end(t) else NOTHING
+        if t - end < self._pause.needed_ms or self._voice.is_heard:
+            return self._pause.prepare(t, t - end, self._text, over_agent=self._over_agent)
+        return self._finish(t, end) if self._pause.may_end(t) else NOTHING
 
     def _finish(self, t: int, end: int) -> Decisions:
         """end: of the caller's speech."""
@@ -362,8 +363,7 @@ class Floor:
         self.state = FloorState.CALLER
         if self._voice.is_heard:
             return interrupted
-        pause = self._request_text(t) if self._unseen == t else self._pause_if_silent(t)
-        return (*interrupted, *pause)
+        return (*interrupted, *(self._request_text(t) if self._unseen == t else self._pause_if_silent(t)))
 
     # --- bookkeeping ---
 

@@ -17,6 +17,11 @@ from media.turn.turn_text import TurnText
 class TurnPause:
     """The latest pause of one call. needed_ms: the silence that ends the turn, by what was known last."""
 
+    __slots__ = (
+        "_evidence", "_may_begin", "_onset_at", "_open_until", "_preparation", "_request", "_rules", "_signal_at",
+        "needed_ms",
+    )  # fmt: skip
+
     def __init__(
         self,
         rules: TurnRules,

@@ -6,6 +6,8 @@ from media.turn.backchannels import demands_floor, is_misheard_backchannel, spli
 class TurnText:
     """The text of one turn so far. The recogniser replaces it as a whole; a count tells how many words are handled."""
 
+    __slots__ = ("_answered", "_carried", "_handled", "_handled_questions", "_owed", "_text", "_words")
+
     def __init__(self) -> None:
         self._carried = ""
         self._text = ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from media import __main__ as program
+from media import command as program
 from media.server.worker_process import WorkerOptions
 from media.turn.completeness import COMPLETENESS_EN
 

@@ -36,6 +36,12 @@ from shared.provider_failures import FailureStage
 class ChainedSession:
     """One caller's session. Each recogniser is tried at most once between two final texts."""
 
+    __slots__ = (
+        "_attempts", "_buffer", "_candidates", "_check", "_cleanup", "_deadlines", "_earlier_text", "_final_text",
+        "_held_answer", "_in_use", "_lost", "_meters", "_multilingual", "_opener", "_pending", "_replacement",
+        "_signals", "_sink", "_speech_heard", "_unheard", "_unwatch",
+    )  # fmt: skip
+
     def __init__(
         self,
         candidates: Candidates[SpeechToText],
@@ -49,7 +55,7 @@ class ChainedSession:
         self._candidates, self._multilingual = candidates, multilingual
         self._opener = SessionOpener(language, deadlines, self.handle)
         self._sink, self._deadlines, self._meters = sink, deadlines, meters
-        self._buffer = ReplayBuffer()
+        self._buffer, self._unheard = ReplayBuffer(), UnheardSpeech()
         self._in_use = RecogniserInUse(meters, self._buffer)
         self._attempts: Attempts[SpeechToText] | None = None
         self._cleanup = SessionCleanup()
@@ -59,7 +65,6 @@ class ChainedSession:
         self._final_text = ""  # this turn's text up to where the replay buffer begins
         self._pending: TextRequest | None = None  # the unanswered `finalise`
         self._speech_heard = False  # in this turn: text without it may be noise
-        self._unheard = UnheardSpeech()
         self._check: RecogniserCheck | None = None  # of the one in use, whose answers are held back
         self._held_answer: RecognisedText | None = None
         self._unwatch: Callable[[], None] = lambda: None
@@ -230,8 +235,7 @@ class ChainedSession:
     def _judge(self, check: RecogniserCheck, event: SpeechToTextEvent) -> None:
         """Takes an event of the check."""
         if isinstance(event, SpeechToTextFailed):
-            self._fail_check(event.error)
-            return
+            return self._fail_check(event.error)
         if isinstance(event, TurnSignal):
             return
         is_answer = event.final and event.token == check.token
@@ -286,8 +290,7 @@ class ChainedSession:
             self._take_text(check.answer)
 
     def _fail_check(self, error: ProviderError | None) -> None:
-        """The check found nothing out. error: of its recogniser, after which the next one goes on with it; None: there
-        is none."""
+        """The check found nothing out. error: of its recogniser, then the next one checks; None: there is none."""
         if self._check is not None and error is not None and self._check.move_on(error):
             return
         if self._check is not None and self._attempts is not None and error is not None:
@@ -331,10 +334,9 @@ class ChainedSession:
         for replayed audio does not."""
         if self._pending is None or self._attempts is None:
             return
-        late_s = None
+        late_s = self._deadlines.late_after(self._attempts.usual_wait) if is_learnt else None
         if is_learnt:
             self._attempts.await_answer()
-            late_s = self._deadlines.late_after(self._attempts.usual_wait)
         self._pending.watch(late_s, self._on_late, self._deadlines.transcript_s, self._on_deadline)
 
     def _on_late(self) -> None:
@@ -351,10 +353,8 @@ class ChainedSession:
             return
         if self._check is not None:
             self._pending.is_overdue = True
-            self._take_over_overdue(self._check)
-            return
-        limit = self._deadlines.transcript_s
-        self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {limit:g} s"))
+            return self._take_over_overdue(self._check)
+        self._switch(ProviderSlow(self._attempts.current.name, f"no final text for {self._deadlines.transcript_s:g} s"))
 
     @property
     def _stage(self) -> FailureStage:

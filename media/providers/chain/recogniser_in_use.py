@@ -15,6 +15,8 @@ class RecogniserInUse:
     session: None meanwhile. sink: of the latest session. meters: one for each recogniser of the chain.
     """
 
+    __slots__ = ("_buffer", "_meter", "_meters", "session", "sink")
+
     def __init__(self, meters: Sequence[UsageMeter], buffer: ReplayBuffer) -> None:
         self._meters = meters
         self._buffer = buffer

@@ -25,6 +25,8 @@ class ReplayBuffer:
     of calls no cache holds it.
     """
 
+    __slots__ = ("_block", "_filled", "_full", "_full_begin", "_limit", "_max", "_max_quiet", "_speech", "beginning")
+
     def __init__(self, max_s: float = MAX_S, max_quiet_s: float = MAX_QUIET_S) -> None:
         self._max = int(max_s * RATE)
         self._max_quiet = int(max_quiet_s * RATE)

@@ -17,6 +17,8 @@ _DOUBTFUL_IN_NOISE: Final = 4
 class UnheardSpeech:
     """What one recogniser did not understand. Positions count bytes of the call's audio."""
 
+    __slots__ = ("_asked_ms", "_doubt", "_limit", "_start")
+
     def __init__(self) -> None:
         self._start: int | None = None  # of the speech whose text was not asked for yet
         self._asked_ms = 0.0  # speech whose text was asked for and did not come yet

@@ -56,6 +56,8 @@ class _StandinSession:
         self._spoke = False
         self._timer: asyncio.TimerHandle | None = None
 
+    __slots__ = ("_loop", "_name", "_options", "_sink", "_spoke", "_timer")
+
     def push(self, ulaw: bytes) -> None:
         """Ignores the audio."""
 
