@@ -58,10 +58,8 @@ class WebSocket(asyncio.Protocol):
         self._batch: list[bytes] = []  # what this pass of the event loop sends
         self._batch_bytes = 0
         self._written = 0
-        self._flushed = (
-            -1,
-            0.0,
-        )  # number of bytes sent at the latest check, and the time since which it has not changed
+        # How many bytes had been sent at the latest check, and since when that has not changed.
+        self._flushed = (-1, 0.0)
         self._closing = False  # our close frame was sent
         self._end_reported = False  # no further callback
         self._lost = loop.create_future()
