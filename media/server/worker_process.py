@@ -1,7 +1,6 @@
 """Runs one worker process: event loop, server, signals."""
 
 import asyncio
-import gc
 import secrets
 import signal
 import socket
@@ -26,6 +25,7 @@ from media.server.app import HttpEndpoints
 from media.server.bus.node import NodeOptions, NodeResources, NodeServices
 from media.server.bus.requests import MAX_REQUESTS
 from media.server.call_records import CallRecordStore, FolderCallRecordStore
+from media.server.collector import CycleCollector
 from media.server.limits import WorkerLimits
 from media.server.listener import ListenerBackend, listen
 from media.server.metrics import Metrics
@@ -160,13 +160,15 @@ async def _serve(options: WorkerOptions) -> None:
             )
             listener = make_listener(resources, folder, signatures, backend.node)
             shared = options.shared_port
+            collector = CycleCollector(lambda: not listener.worker.connections)
             # Measured to the end of the drain: calls wait for the loop then, too.
             with metrics.process.measured():
                 async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
-                    _tune_collector()
+                    collector.start()
                     log.info("media.ready", host=options.host, port=options.port)
                     await stop.wait()
                     log.info("media.draining")
+            collector.stop()
             log.info("media.stopped")
 
 
@@ -314,11 +316,3 @@ def _smart_turn() -> Callable[[bytes], float]:
     from media.turn.smart_turn import SmartTurn
 
     return SmartTurn(find_pipecat_file(SMART_TURN)).finished
-
-
-def _tune_collector() -> None:
-    """Excludes objects loaded at the start, which live as long as the process, from garbage collection, and makes
-    collections rarer than the default."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 100)

@@ -1,0 +1,61 @@
+"""Garbage collection in steps so short that no call waits for them.
+
+The objects of a call are freed with their last reference (`shared/refcycles.py`); the collector is for cycles that
+nobody knows of, in libraries for instance. It is called for objects that were made and are still there: with 400 calls
+5,000 a second, mostly the calls' own, because a conversation grows. It looks at each of them in 1.2 us.
+"""
+
+import asyncio
+import gc
+from collections.abc import Callable
+from typing import Final
+
+CHECK_S: Final = 1.0
+# Of these the collector looks at all once there are as many: 2.5 ms.
+YOUNG: Final = 2_000
+# What outlived so many collections of young objects is set aside, so that it is not looked at again under calls.
+AGEING: Final = 10
+NEVER: Final = 1_000_000
+# All objects are looked at while there are no calls, if there were any since; a node that always has some stops for it
+# for some 0.3 s.
+IDLE_S: Final = 60.0
+BUSY_S: Final = 3_600.0
+
+
+class CycleCollector:
+    """The collector of this process. Made on the running loop. is_idle: whether there are no calls."""
+
+    def __init__(self, is_idle: Callable[[], bool]) -> None:
+        self._is_idle = is_idle
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._had_calls = False
+        self._looked_at = 0.0
+
+    def start(self) -> None:
+        """Sets aside what was loaded so far, and collects young objects only from now on."""
+        self._collect_all()
+        gc.set_threshold(YOUNG, NEVER, NEVER)
+        self._timer = self._loop.call_later(CHECK_S, self._check)
+
+    def stop(self) -> None:
+        """Stops; harmless before the start."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _check(self) -> None:
+        self._timer = self._loop.call_later(CHECK_S, self._check)
+        is_idle = self._is_idle()
+        self._had_calls = self._had_calls or not is_idle
+        due_s = IDLE_S if is_idle else BUSY_S
+        if self._had_calls and self._loop.time() - self._looked_at >= due_s:
+            self._collect_all()
+            self._had_calls = not is_idle
+        elif gc.get_count()[1] >= AGEING:
+            gc.freeze()
+
+    def _collect_all(self) -> None:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._looked_at = self._loop.time()
