@@ -78,7 +78,7 @@ class HedgedRequests(Generic[P, A, T]):
         late_after_s = self._deadlines.late_after(attempts.usual_wait)
         running = RunningAttempt[P, A, T](attempts, late_after_s, self._on_late)
         self._running.append(running)
-        running.begin(start(attempts, running.mark_due))
+        running.begin(start(attempts, running.due))
 
     def _must_ask_next(self, newest: RunningAttempt[P, A, T]) -> bool:
         """Whether the newest attempt is late; never while any provider is at work."""

@@ -31,6 +31,23 @@ class StreamedAttempt(Protocol[E]):
         """Since when the caller hears nothing, if the first unit was due then."""
 
 
+class DueSignal:
+    """What an attempt calls when its first unit is due. Its receiver holds the attempt: `end` breaks that cycle."""
+
+    __slots__ = ("_receive",)
+
+    def __init__(self, receive: Callable[[], None]) -> None:
+        self._receive: Callable[[], None] | None = receive
+
+    def __call__(self) -> None:
+        if self._receive is not None:
+            self._receive()
+
+    def end(self) -> None:
+        """Calls nobody any more."""
+        self._receive = None
+
+
 P = TypeVar("P", bound=NamedProvider)
 A = TypeVar("A", bound=StreamedAttempt[Any])
 T = TypeVar("T")
@@ -39,19 +56,20 @@ T = TypeVar("T")
 class RunningAttempt(Generic[P, A, T]):
     """One attempt. late_after_s: how long its first unit may take before another provider is asked, too; None: as long
     as it lasts. on_late: called then. Times are the event loop's. asked_at: when it was started. due_at: when its first
-    unit was due, None before."""
+    unit was due, None before. due: to be called when that is; further calls change nothing."""
 
     attempt: A
     first: "asyncio.Task[T | None]"
 
     def __init__(self, attempts: Attempts[P], late_after_s: float | None, on_late: Callable[[], None]) -> None:
         self.attempts = attempts
+        self.due = DueSignal(self._mark_due)
         self.asked_at = _now()
         self.due_at: float | None = None
         self._late_after_s = late_after_s
         self._on_late = on_late
         self._timer: DeadlineTimer | None = None
-        self._has_missed_limit = self._is_settled = False
+        self._has_missed_limit = False
         self._early: list[T] = []  # what came before the first unit
         self._is_first_taken = False
         self._replaced_at: float | None = None
@@ -62,9 +80,8 @@ class RunningAttempt(Generic[P, A, T]):
         self._source: AsyncIterator[T] = attempt.stream()
         self.first = asyncio.create_task(self._read_first())
 
-    def mark_due(self) -> None:
-        """Records that the first unit is due; further times change nothing."""
-        if self.due_at is None and not self._is_settled:
+    def _mark_due(self) -> None:
+        if self.due_at is None:
             self.due_at = _now()
             self.attempts.start_wait()
             if self._late_after_s is not None:
@@ -111,7 +128,7 @@ class RunningAttempt(Generic[P, A, T]):
 
     def settle(self) -> None:
         """The attempt is over, or its first unit is there: nothing is due any more."""
-        self._is_settled = True
+        self.due.end()
         if self._timer is not None:
             self._timer.cancel()
 

@@ -103,6 +103,29 @@ async def test_all_objects_of_a_call_are_freed(
     await wait_until_freed(worker_setup, parts)
 
 
+@pytest.fixture
+def garbage(no_collector: None) -> Iterator[list[object]]:
+    """Where the collector puts what it finds."""
+    yield gc.garbage
+    gc.set_debug(0)
+    gc.garbage.clear()
+
+
+async def test_turns_leave_no_cycles_while_the_call_goes_on(
+    worker_setup: WorkerSetup, speech: bytes, garbage: list[object]
+) -> None:
+    phone = await worker_setup.dial()
+    for _ in range(2):
+        await phone.speak(speech)
+        await phone.wait_for_audio(200)
+        await phone.pause(1_500)
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    gc.collect()
+    gc.set_debug(0)
+    assert {type(one).__qualname__ for one in garbage if type(one).__module__.startswith("media.")} == set()
+    await phone.hang_up()
+
+
 @pytest.mark.usefixtures("no_collector")
 class TestFailingVoice:
     """A call that ends because its voice fails."""
