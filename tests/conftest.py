@@ -12,9 +12,11 @@ from collections.abc import Generator, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
@@ -39,6 +41,17 @@ SLOWEST = ("network", "vocalized")
 # pipecat, once imported, replaces it on Python before 3.12 by one that raises a subclass of CancelledError. That is no
 # time-out to `asyncio.timeout`, which compares the class: a late answer of Redis would end the request instead.
 _WAIT_FOR = asyncio.wait_for
+
+# A logger that keeps the settings of its first line, as those of our programs do, would tell later tests of its process
+# nothing: `capture_logs` changes the present settings.
+_configure_logging = structlog.configure
+
+
+def _configure_without_cache(**options: Any) -> None:
+    _configure_logging(**{**options, "cache_logger_on_first_use": False})
+
+
+structlog.configure = _configure_without_cache  # type: ignore[assignment]  # called with keywords only
 
 # So much niceness is a third of the time, as the kernel gives it to processes that compute.
 NICENESS = 5
