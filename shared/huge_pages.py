@@ -1,7 +1,7 @@
 """Has Python's objects kept in huge pages (2 MB), where Linux and glibc can do so.
 
-The processor remembers the places of too few small pages for what hundreds of calls keep, so that most accesses to it
-begin with a search in the page tables. CPython's own allocator takes blocks of 1 MB, which are never huge; glibc's asks
+The processor's TLB has room for too few small pages to cover what hundreds of calls keep, so that many accesses begin
+with a walk through the page tables. CPython's own allocator takes blocks of 1 MB, which are never huge; glibc's asks
 for huge pages if a variable of the environment says so, which is read when a program starts.
 """
 

@@ -1,4 +1,4 @@
-"""Garbage collection in steps so short that no call waits for them.
+"""Garbage collection in small steps, because all calls of the process wait while it runs.
 
 The objects of a call are freed with their last reference (`shared/refcycles.py`); the collector is for cycles that
 nobody knows of, in libraries for instance. It is called for objects that were made and are still there: with 400 calls
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 CHECK_S: Final = 1.0
-# The collector looks at new objects once there are so many: 12 ms for 2,000, in the order of 6 ms for these.
+# The collector looks at new objects once there are so many: up to 7 ms with 400 calls.
 YOUNG: Final = 1_000
 # What outlived so many collections of young objects is looked at once more, and then set aside: that is not looked at
 # again under calls.
