@@ -25,7 +25,8 @@ class VadTuning:
         not distinct from the speech, its end is taken from the model, less this, because the levels do not show it.
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
     distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
-        is where its sound ends, whatever the model says.
+        is where its sound ends, whatever the model says. quiet_windows: so many of such sound, one after the other, end
+        speech, because the model goes on reporting it for 0.3 s. With fewer, soft endings are cut off.
     tail_db, tail_dip_ms, tail_windows: sound that goes on when the model calls it speech no more is a vowel held long
         or a last consonant if it is softer than the usual level, by no more than this, with dips of so many ms, and for
         so many windows at most.
@@ -53,6 +54,7 @@ class VadTuning:
     model_lag_ms: int = 96
     clean_db: float = 40.0
     distinct_db: float = 25.0
+    quiet_windows: int = 5
     tail_db: float = 20.0
     tail_dip_ms: int = 64
     tail_windows: int = 16
@@ -96,6 +98,7 @@ class SpeechDetector:
         "_begin",
         "_begun",
         "_chatter",
+        "_dropped",
         "_end",
         "_evidence",
         "_far",
@@ -125,7 +128,7 @@ class SpeechDetector:
         self.speaking = False
         self.last_voice_ms = self.onset_ms = self.voiced_ms = 0
         self._evidence = 0.0
-        self._chatter = self._soft = 0
+        self._chatter = self._soft = self._dropped = 0
         self._misses = self._far = 0
         self._begin = self._begun = self._end = self._near_end = self._voiced = 0
         self._speech = self._noise = self._low = self._usual = SILENCE_DB
@@ -201,7 +204,7 @@ class SpeechDetector:
         self.voiced_ms += self._voiced
         self._begun = self._begin
         self.speaking = True
-        self._misses = self._far = 0
+        self._misses = self._far = self._dropped = 0
         self._near_end = self.last_voice_ms = self._end
         self._model_end = 0
         self._just_ended = False
@@ -227,21 +230,25 @@ class SpeechDetector:
         """During speech: ends it when the model or the level shows none for some windows."""
         tuning = self._tuning
         is_loud = self._find_end(start_ms, levels)
+        has_dropped = not is_loud and self._is_distinct(sum(levels) / len(levels))
+        self._dropped = self._dropped + 1 if has_dropped else 0
         goes_on = probability >= tuning.end and (is_loud or not self._is_clean())
         if goes_on or probability >= _SURE:
             lag_ms = tuning.model_lag_ms if probability >= _SURE else 2 * tuning.model_lag_ms
             self._model_end = max(self._model_end, start_ms + WINDOW_MS - lag_ms)
         self._end = max(self._end, self._model_end)
         self.last_voice_ms = self._end
-        if goes_on:
+        if goes_on and self._dropped < tuning.quiet_windows:
             self._misses = 0
             self.voiced_ms += WINDOW_MS
             return
         self._misses += 1
-        if self._misses >= tuning.end_windows:
+        if self._misses >= tuning.end_windows or self._dropped >= tuning.quiet_windows:
             self._stop()
             self._just_ended = True
             self._tail = 0 if self._chatter else self._tuning.tail_windows
+            if self._dropped >= tuning.quiet_windows:
+                self._correct_end()
 
     def _correct_end(self) -> None:
         """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
@@ -342,7 +349,7 @@ class SpeechDetector:
             self._noise = bottom if probability < _SURE else SILENCE_DB
         self._low = min(self._low + _LOW_UP_DB, bottom)
         weight = self._weigh_soft(top)
-        self._detect_chatter(weight if probability >= self._tuning.end else 0)
+        self._detect_chatter(weight, is_speech=probability >= self._tuning.end)
         if probability < _NO_SPEECH:
             self._noise += (top - self._noise) * (_NOISE_UP if top > self._noise else _NOISE_DOWN)
         elif probability >= _SURE:
@@ -356,15 +363,18 @@ class SpeechDetector:
         else:
             self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)
 
-    def _detect_chatter(self, weight: int) -> None:
-        """Long soft speech is not the caller's; once noticed, it is expected for a while. weight: of this window's."""
-        if weight:
-            self._soft += weight
-            if self._soft >= _WHOLE * self._tuning.chatter_windows:
+    def _detect_chatter(self, weight: int, *, is_speech: bool) -> None:
+        """Much soft speech is not the caller's; once noticed, it is expected for a while. weight: of this window's.
+        Silence between the words of others says nothing of whose they are, only the caller's own speech does."""
+        most = _WHOLE * self._tuning.chatter_windows
+        if is_speech and weight:
+            self._soft = min(self._soft + weight, most)
+            if self._soft == most:
                 self._chatter = _CHATTER_LASTS
-        else:
+            return
+        self._chatter = max(0, self._chatter - 1)
+        if is_speech:
             self._soft = max(0, self._soft - _WHOLE * self._tuning.far_back)
-            self._chatter = max(0, self._chatter - 1)
 
 
 def _last_loud(start_ms: int, levels: Sequence[float], loud: float) -> int | None:

@@ -19,6 +19,10 @@ OPEN_WORDS: Final = phrase_set(
     "a|an|the|and|or|but|because|if|when|that|to|of|for|from|with|at|in|on|by|my|your|his|her|our|their|its|i|we|they|"
     "is|are|was|were|am|will|would|can|could|should|has|have|had|very|so|as|than|i'm|i'd|i'll|we're|it's|there's"
 )
+# Those of them that can end no sentence. The others can: "Where are they?", "What is it for?", "I know they are."
+NEVER_LAST: Final = phrase_set(
+    "a|an|the|and|or|but|because|if|than|as|very|my|your|our|their|its|i'm|i'd|i'll|we're|it's|there's"
+)
 # An agent that begins this soon after the caller has gone on did so for the pause.
 STARTING_MS: Final = 200.0
 _WORD: Final = re.compile(r"\S+")
@@ -43,6 +47,11 @@ class PauseCase(msgspec.Struct, frozen=True):
     was_cut: bool
     early_ms: list[float]
     response_ms: float | None
+
+    @property
+    def ends_nothing(self) -> bool:
+        """Whether the caller stops after a word that can end no sentence."""
+        return self.place == "open" and split_words(self.said)[-1] in NEVER_LAST
 
 
 def run_pauses(

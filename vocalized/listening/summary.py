@@ -146,15 +146,16 @@ def _middle(values: Sequence[float]) -> str:
 
 def pause_table(cases: Sequence[PauseCase]) -> Iterator[str]:
     """Cuts by length of the pause and by place, then response times."""
-    yield "| pause, ms | cases | cut | " + " | ".join(_PLACES.values()) + " |"
-    yield "| --- | --- | --- |" + " --- |" * len(_PLACES)
+    yield "| pause, ms | cases | cut | " + " | ".join(_PLACES.values()) + " | after a word that ends no sentence |"
+    yield "| --- | --- | --- | --- |" + " --- |" * len(_PLACES)
     for pause_ms in (*PAUSES_MS, None):
         rows = [case for case in cases if case.pause_ms and pause_ms in (None, case.pause_ms)]
         parts = [[case for case in rows if case.place == place] for place in _PLACES]
+        parts.append([case for case in rows if case.ends_nothing])
         cells = [f"{_cut(rows)}", *(f"{_cut(part)} of {len(part)}" for part in parts)]
         yield f"| {pause_ms or 'all'} | {len(rows)} | {' | '.join(cells)} |"
     whole = [case for case in cases if not case.pause_ms]
-    yield f"| own pauses only | {len(whole)} | {_cut(whole)} |" + " |" * len(_PLACES)
+    yield f"| own pauses only | {len(whole)} | {_cut(whole)} | |" + " |" * len(_PLACES)
     yield ""
     yield "| response after the true end, ms | cases | p50 | p95 | none |"
     yield "| --- | --- | --- | --- | --- |"

@@ -168,6 +168,28 @@ def test_chatter_in_the_room_neither_keeps_a_turn_open_nor_starts_one() -> None:
     assert harness.steps_to_silence(0.7, chatter) <= VadTuning().far_windows
 
 
+def test_single_words_of_others_in_a_place_that_is_not_quiet_are_noticed_and_then_begin_nothing() -> None:
+    """They come again and again in the caller's pause, 12 dB under the caller's usual level."""
+    room, word = (-42.0,) * 4, (-32.0, -33.0, -42.0, -32.0)
+    harness = DetectorHarness().feed(0.02, room, 5).feed(0.95, LOUD, 30)
+    begun = [False] * 10
+    for at in range(10):
+        harness.feed(0.05, room, 10)
+        for _ in range(4):
+            begun[at] |= harness.feed(0.95, word).detector.speaking
+    assert begun[0] and not any(begun[4:])
+    harness.feed(0.05, room, 10)
+    assert harness.feed(0.95, LOUD, 2).detector.speaking
+
+
+def test_a_caller_who_is_soft_now_and_then_is_no_chatter() -> None:
+    room, soft = (-42.0,) * 4, (-32.0, -33.0, -42.0, -32.0)
+    harness = DetectorHarness().feed(0.02, room, 5)
+    for _ in range(20):
+        harness.feed(0.95, LOUD, 10).feed(0.95, soft, 4).feed(0.05, room, 10)
+    assert harness.feed(0.95, soft, 3).detector.speaking
+
+
 HISS = (-55.0, -54.0, -57.0, -55.0)
 
 
@@ -176,13 +198,38 @@ def test_soft_noise_after_speech_is_none_whatever_the_model_says(gate_shuts: boo
     """The usual line: not clean, but its noise is 35 dB under the caller, whom the model hears for 0.3 s more."""
     harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
     end = harness.at
-    harness.feed(0.9, HISS, 6).feed(0.4, HISS, 2)
-    assert harness.detector.last_voice_ms > end + 60
+    harness.feed(0.9, HISS, 4)
+    assert harness.detector.speaking and harness.detector.last_voice_ms > end
     if gate_shuts:
         harness.detector.on_gate_shut()
     else:
         harness.feed(0.1, HISS, 2)
     assert not harness.detector.speaking and harness.detector.last_voice_ms == end
+
+
+def test_enough_quiet_ends_speech_though_the_model_reports_it_still() -> None:
+    harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
+    end = harness.at
+    assert harness.steps_to_silence(0.9, HISS) == VadTuning().quiet_windows
+    assert harness.detector.last_voice_ms == end
+    harness.feed(0.9, HISS, 3)
+    assert not harness.detector.speaking and harness.detector.last_voice_ms == end
+
+
+def test_less_quiet_is_a_gap_between_two_sounds_of_a_word() -> None:
+    harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
+    for _ in range(5):
+        harness.feed(0.9, HISS, VadTuning().quiet_windows - 1)
+        assert harness.detector.speaking
+        assert harness.feed(0.95, LOUD, 3).detector.speaking
+    assert harness.detector.onset_ms == 5 * 32 and harness.detector.last_voice_ms == harness.at
+
+
+def test_noise_that_may_hold_soft_words_is_left_to_the_model() -> None:
+    """20 dB under the caller's usual level: as loud as a soft ending."""
+    noise = (-40.0,) * 4
+    harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
+    assert harness.steps_to_silence(0.9, noise) > VadTuning().quiet_windows
 
 
 @pytest.mark.parametrize(("background_db", "is_heard"), [(-55.0, True), (-40.0, False)])

@@ -66,11 +66,19 @@ def run() -> ListeningRun:
 
 def test_pauses_are_counted_by_length_and_place() -> None:
     lines = list(pause_table(CASES))
-    assert "| 500 | 2 | 50.0% | 0.0% of 1 | - of 0 | 100.0% of 1 |" in lines
-    assert "| 1200 | 2 | 50.0% | 100.0% of 1 | 0.0% of 1 | - of 0 |" in lines
-    assert "| all | 4 | 50.0% | 50.0% of 2 | 0.0% of 1 | 100.0% of 1 |" in lines
+    assert "| 500 | 2 | 50.0% | 0.0% of 1 | - of 0 | 100.0% of 1 | - of 0 |" in lines
+    assert "| 1200 | 2 | 50.0% | 100.0% of 1 | 0.0% of 1 | - of 0 | - of 0 |" in lines
+    assert "| all | 4 | 50.0% | 50.0% of 2 | 0.0% of 1 | 100.0% of 1 | - of 0 |" in lines
     assert "| all | 5 | 850 | 985 | 1 |" in lines
     assert "| clips without a pause | 1 | 700 | 700 | 0 |" in lines
+
+
+@pytest.mark.parametrize(("said", "ends_nothing"), [("I have a", True), ("Go to", False), ("Where are they", False)])
+def test_words_that_can_end_no_sentence_are_counted_by_themselves(said: str, ends_nothing: bool) -> None:
+    case = msgspec.structs.replace(paused(900, True, None, "open"), said=said)
+    assert case.ends_nothing is ends_nothing
+    row = next(line for line in pause_table([case]) if line.startswith("| all | 1 |"))
+    assert row.endswith("| 100.0% of 1 |" if ends_nothing else "| - of 0 |")
 
 
 @pytest.mark.parametrize(
