@@ -9,7 +9,7 @@ import numpy as np
 
 from shared.events import AgentSaid
 from vocalized.listening.clips import Clip, ClipAudio
-from vocalized.listening.sound import PER_MS, USUAL_DB, Samples, at_level, room_noise, to_frames, trim
+from vocalized.listening.sound import PER_MS, USUAL_DB, Samples, at_level, first_clear_ms, room_noise, to_frames, trim
 from vocalized.listening.virtual_call import CallOutcome, CallSetup, ListeningEngines, run_call
 
 # What the agent says, and how long that takes.
@@ -28,7 +28,8 @@ class OverlapCase(msgspec.Struct, frozen=True):
 
     survived: the answer was heard to its end. gap_ms: the silence within it before it went on. cleared_ms: from
     the sound's true start until the agent fell silent; None: it did not while the sound lasted. lowered_ms:
-    until it was lower or silent, whichever came first.
+    until it was lower or silent, whichever came first. clear_ms: from the sound's start, which may be a consonant 25 dB
+    under its level, to its first clear voice.
     """
 
     clip: str
@@ -37,6 +38,12 @@ class OverlapCase(msgspec.Struct, frozen=True):
     gap_ms: float
     cleared_ms: float | None
     lowered_ms: float | None = None
+    clear_ms: float = 0.0
+
+    @property
+    def lowered_after_clear_ms(self) -> float | None:
+        """From the first clear voice until the agent was lower or silent."""
+        return None if self.lowered_ms is None else self.lowered_ms - self.clear_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,7 @@ def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> 
         gap_ms=round(gap, 1),
         cleared_ms=None if stopped is None else round(stopped - at, 1),
         lowered_ms=None if lowered is None else round(lowered, 1),
+        clear_ms=first_clear_ms(sound),
     )
 
 

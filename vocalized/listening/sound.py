@@ -55,6 +55,14 @@ def trim(samples: Samples) -> Samples:
     return samples[voiced[0] * _BLOCK : (voiced[-1] + 1) * _BLOCK]
 
 
+def first_clear_ms(samples: Samples) -> float:
+    """Where the first 10 ms are that are voice in any case, in ms; 0 for a sound without any."""
+    if len(samples) < _BLOCK:
+        return 0.0
+    clear = np.flatnonzero(block_levels(samples) >= active_level(samples) - VOICE_DB)
+    return float(clear[0] * _BLOCK / PER_MS)
+
+
 def at_level(samples: Samples, level_db: float) -> Samples:
     """Scales speech to an active level in dB of full scale; what would exceed full scale is clipped."""
     gain = np.float32(10 ** ((level_db - active_level(samples)) / 20))

@@ -71,17 +71,18 @@ def _overlaps(run: ListeningRun) -> Iterator[str]:
     if any(families.values()):
         yield (
             "| over the agent's answer | cases | answer survives | gap p50, p95, ms | lowered after p50, p95, ms "
-            "| silenced | after p50, p95, ms |"
+            "| after the first clear voice | silenced | after p50, p95, ms |"
         )
-        yield "| --- | --- | --- | --- | --- | --- | --- |"
+        yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for name, cases in families.items():
         if cases:
             gaps = [case.gap_ms for case in cases if case.survived]
             cleared = [case.cleared_ms for case in cases if case.cleared_ms is not None]
             lowered = [case.lowered_ms for case in cases if case.lowered_ms is not None]
+            clearly = [each for case in cases if (each := case.lowered_after_clear_ms) is not None]
             yield (
                 f"| {name} | {len(cases)} | {share([case.survived for case in cases]):.1%} | {_middle(gaps)} "
-                f"| {_middle(lowered)} | {len(cleared) / len(cases):.1%} | {_middle(cleared)} |"
+                f"| {_middle(lowered)} | {_middle(clearly)} | {len(cleared) / len(cases):.1%} | {_middle(cleared)} |"
             )
 
 

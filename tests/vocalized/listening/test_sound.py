@@ -10,6 +10,7 @@ from vocalized.listening.sound import (
     active_level,
     at_level,
     block_levels,
+    first_clear_ms,
     room_noise,
     to_frames,
     trim,
@@ -35,6 +36,13 @@ def test_trim_takes_soft_noise_behind_the_voice_for_the_room() -> None:
 
 def test_trim_of_less_than_a_block_is_empty() -> None:
     assert len(trim(silence(9))) == 0
+
+
+def test_a_soft_consonant_is_no_clear_voice_yet() -> None:
+    consonant, vowel = tone(60, 0.01), tone(500)
+    assert first_clear_ms(np.concatenate([consonant, vowel])) == 60
+    assert first_clear_ms(vowel) == 0
+    assert first_clear_ms(silence(9)) == 0
 
 
 @pytest.mark.parametrize("level_db", [-26.0, -53.0])
