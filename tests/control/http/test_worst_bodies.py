@@ -8,7 +8,8 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from math import inf
 from typing import Any, Final
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from control.http.server import tune_garbage_collector
 from tests.platform.api import running_api
 from tests.platform.clients import Client
-from vocalized.rehearse.body_bounds import fill_path, list_operations, worst_agent, worst_bodies
+from vocalized.rehearse.body_bounds import BodyOperation, fill_path, list_operations, worst_agent, worst_bodies
 
 # The longest pause that is allowed, in computations of about 10 ms (on the machine that the figures are from).
 MOST_COMPUTATIONS: Final = 2.0
@@ -63,6 +64,24 @@ class LongestCallback:
         self.seconds, self.place = 0.0, ""
 
 
+async def least_computations(ask: Callable[[], Awaitable[None]], longest: LongestCallback, unit: float) -> float:
+    """The longest callback of a request, in computations of `unit` seconds; asked up to three times, as what is slow is
+    slow each time."""
+    least = inf
+    for _ in range(3):
+        longest.reset()
+        await ask()
+        took = longest.seconds
+        least = min(least, took / unit)
+        if least > MOST_COMPUTATIONS:
+            # The machine may be slower than it was: a core whose twin is in use computes less in a second.
+            least = min(least, took / computation())
+            await asyncio.sleep(0)  # ends this callback, which would be the longest of the next request
+        if least <= MOST_COMPUTATIONS:
+            break
+    return least
+
+
 async def test_no_body_that_is_accepted_blocks_the_loop(
     database_url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,25 +98,15 @@ async def test_no_body_that_is_accepted_blocks_the_loop(
         for route in routes:
             client: Client = staff if route.is_staff else ann
             for kind, raw in worst_bodies(route):
-                for _ in range(3):  # what is slow is slow each time
-                    longest.reset()
-                    reply = await client.ask(
-                        route.method,
-                        fill_path(route.path, known),
-                        data=raw,
-                        headers={"Content-Type": "application/json"},
-                    )
-                    statuses.add(reply.status)
-                    took = longest.seconds
-                    if took <= MOST_COMPUTATIONS * unit:
-                        break
-                    # The machine may be slower than it was: a core whose twin is in use computes less in a second.
-                    unit_now = computation()
-                    await asyncio.sleep(0)  # ends this callback, which would be the longest of the next request
-                    if took <= MOST_COMPUTATIONS * unit_now:
-                        break
-                else:
-                    slow.append(f"{route.method} {route.path}, {kind}: {took / unit_now:.1f} at {longest.place[:150]}")
+
+                async def ask(client: Client = client, route: BodyOperation = route, raw: bytes = raw) -> None:
+                    path = fill_path(route.path, known)
+                    headers = {"Content-Type": "application/json"}
+                    statuses.add((await client.ask(route.method, path, data=raw, headers=headers)).status)
+
+                took = await least_computations(ask, longest, unit)
+                if took > MOST_COMPUTATIONS:
+                    slow.append(f"{route.method} {route.path}, {kind}: {took:.1f} at {longest.place[:150]}")
         assert not slow, "\n".join(slow)
         assert 413 not in statuses and 500 not in statuses, "the bodies are worst *accepted* ones"
         assert 422 in statuses
@@ -113,10 +122,13 @@ async def test_a_config_at_all_its_bounds_does_not_block_the_loop(
         unit, longest, taken = computation(), LongestCallback(monkeypatch), dict[str, float]()
 
         async def measured(name: str, method: str, path: str, body: Any = None) -> Any:
-            longest.reset()
-            reply = await ann.ask(method, path, body)
-            taken[name] = longest.seconds / unit
-            return reply
+            replies = list[Any]()
+
+            async def ask() -> None:
+                replies.append(await ann.ask(method, path, body))
+
+            taken[name] = await least_computations(ask, longest, unit)
+            return replies[0]
 
         agent = await measured("create", "POST", agents, {"name": "Ann", "config": worst_agent()})
         assert agent.status == 201, agent.body
