@@ -25,8 +25,8 @@ class VadTuning:
         not distinct from the speech, its end is taken from the model, less this, because the levels do not show it.
     clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
     distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
-        is where its sound ends, whatever the model says. quiet_windows: so many of such sound, one after the other, end
-        speech, because the model goes on reporting it for 0.3 s. With fewer, soft endings are cut off.
+        is where its sound ends, whatever the model says. distinct_windows: so many of such sound, one after the other,
+        end speech, because the model goes on reporting it for 0.3 s. With fewer, soft endings are cut off.
     tail_db, tail_dip_ms, tail_windows: sound that goes on when the model calls it speech no more is a vowel held long
         or a last consonant if it is softer than the usual level, by no more than this, with dips of so many ms, and for
         so many windows at most.
@@ -54,7 +54,7 @@ class VadTuning:
     model_lag_ms: int = 96
     clean_db: float = 40.0
     distinct_db: float = 25.0
-    quiet_windows: int = 5
+    distinct_windows: int = 5
     tail_db: float = 20.0
     tail_dip_ms: int = 64
     tail_windows: int = 16
@@ -98,7 +98,7 @@ class SpeechDetector:
         "_begin",
         "_begun",
         "_chatter",
-        "_dropped",
+        "_distinct",
         "_end",
         "_evidence",
         "_far",
@@ -128,7 +128,7 @@ class SpeechDetector:
         self.speaking = False
         self.last_voice_ms = self.onset_ms = self.voiced_ms = 0
         self._evidence = 0.0
-        self._chatter = self._soft = self._dropped = 0
+        self._chatter = self._soft = self._distinct = 0
         self._misses = self._far = 0
         self._begin = self._begun = self._end = self._near_end = self._voiced = 0
         self._speech = self._noise = self._low = self._usual = SILENCE_DB
@@ -204,7 +204,7 @@ class SpeechDetector:
         self.voiced_ms += self._voiced
         self._begun = self._begin
         self.speaking = True
-        self._misses = self._far = self._dropped = 0
+        self._misses = self._far = self._distinct = 0
         self._near_end = self.last_voice_ms = self._end
         self._model_end = 0
         self._just_ended = False
@@ -230,24 +230,25 @@ class SpeechDetector:
         """During speech: ends it when the model or the level shows none for some windows."""
         tuning = self._tuning
         is_loud = self._find_end(start_ms, levels)
-        has_dropped = not is_loud and self._is_distinct(sum(levels) / len(levels))
-        self._dropped = self._dropped + 1 if has_dropped else 0
+        is_distinct = not is_loud and self._is_distinct(sum(levels) / len(levels))
+        self._distinct = self._distinct + 1 if is_distinct else 0
+        is_quiet = self._distinct >= tuning.distinct_windows
         goes_on = probability >= tuning.end and (is_loud or not self._is_clean())
         if goes_on or probability >= _SURE:
             lag_ms = tuning.model_lag_ms if probability >= _SURE else 2 * tuning.model_lag_ms
             self._model_end = max(self._model_end, start_ms + WINDOW_MS - lag_ms)
         self._end = max(self._end, self._model_end)
         self.last_voice_ms = self._end
-        if goes_on and self._dropped < tuning.quiet_windows:
+        if goes_on and not is_quiet:
             self._misses = 0
             self.voiced_ms += WINDOW_MS
             return
         self._misses += 1
-        if self._misses >= tuning.end_windows or self._dropped >= tuning.quiet_windows:
+        if is_quiet or self._misses >= tuning.end_windows:
             self._stop()
             self._just_ended = True
             self._tail = 0 if self._chatter else self._tuning.tail_windows
-            if self._dropped >= tuning.quiet_windows:
+            if is_quiet:
                 self._correct_end()
 
     def _correct_end(self) -> None:

@@ -210,7 +210,7 @@ def test_soft_noise_after_speech_is_none_whatever_the_model_says(gate_shuts: boo
 def test_enough_quiet_ends_speech_though_the_model_reports_it_still() -> None:
     harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
     end = harness.at
-    assert harness.steps_to_silence(0.9, HISS) == VadTuning().quiet_windows
+    assert harness.steps_to_silence(0.9, HISS) == VadTuning().distinct_windows
     assert harness.detector.last_voice_ms == end
     harness.feed(0.9, HISS, 3)
     assert not harness.detector.speaking and harness.detector.last_voice_ms == end
@@ -219,7 +219,7 @@ def test_enough_quiet_ends_speech_though_the_model_reports_it_still() -> None:
 def test_less_quiet_is_a_gap_between_two_sounds_of_a_word() -> None:
     harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
     for _ in range(5):
-        harness.feed(0.9, HISS, VadTuning().quiet_windows - 1)
+        harness.feed(0.9, HISS, VadTuning().distinct_windows - 1)
         assert harness.detector.speaking
         assert harness.feed(0.95, LOUD, 3).detector.speaking
     assert harness.detector.onset_ms == 5 * 32 and harness.detector.last_voice_ms == harness.at
@@ -229,7 +229,7 @@ def test_noise_that_may_hold_soft_words_is_left_to_the_model() -> None:
     """20 dB under the caller's usual level: as loud as a soft ending."""
     noise = (-40.0,) * 4
     harness = DetectorHarness().feed(0.02, HISS, 5).feed(0.95, LOUD, 20)
-    assert harness.steps_to_silence(0.9, noise) > VadTuning().quiet_windows
+    assert harness.steps_to_silence(0.9, noise) > VadTuning().distinct_windows
 
 
 @pytest.mark.parametrize(("background_db", "is_heard"), [(-55.0, True), (-40.0, False)])
