@@ -79,7 +79,7 @@ async def test_status_and_times(
     assert moments == sorted(moments)
     talk_s = (moments[3] - moments[2]).total_seconds()
     assert TURNS * WORDS_MS / 1_000 < talk_s < 60
-    assert abs(call["duration_seconds"] - talk_s) <= 1.5
+    assert abs(call["duration_seconds"] - talk_s) <= 3
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)

@@ -60,5 +60,5 @@ async def test_fact_of_a_document_is_quoted_and_cited_and_nothing_that_it_comman
         ]
         ran = [event["event_data"] for event in events if event["event_type"] == "tool.ran"]
         assert {(one["name"], one["ok"]) for one in ran} == {("search_knowledge", True)}
-        assert max(one["took_ms"] for one in ran) < 1_000
+        assert max(one["took_ms"] for one in ran) < 5_000
         assert call["end_reason"] == "caller_hangup"

@@ -133,7 +133,7 @@ async def test_socket_without_a_ticket_gets_no_call(
             "tracks": ["inbound"], "customParameters": {},
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}}}
     )  # fmt: skip
-    async with asyncio.timeout(10), session.ws_connect(url) as socket:
+    async with asyncio.timeout(30), session.ws_connect(url) as socket:
         await socket.send_json({"event": "connected", "protocol": "Call", "version": "1.0.0"})
         await socket.send_json(start)
         message = await socket.receive()

@@ -192,7 +192,7 @@ class WebhookPlatform:
 
     async def wait_until(self, condition: Callable[[], Any]) -> Any:
         """Waits up to 10 s for background work; returns the first true value."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 found = condition()
                 if asyncio.iscoroutine(found):

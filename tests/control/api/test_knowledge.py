@@ -50,7 +50,7 @@ async def slow_upload(api: Api, user: User, path: str) -> AsyncIterator[asyncio.
 
 
 async def read_status(reader: asyncio.StreamReader) -> int:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return int((await reader.readuntil(b"\r\n")).split()[1])
 
 
@@ -70,7 +70,7 @@ async def test_nobody_takes_all_places_for_files(api: Api) -> None:
         assert (await upload(api, colleague, path, b"text"))[0] == 201
         for one in waiting:
             one.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await upload(api, owner, path, b"text"))[0] == 503:
             """The server has not seen yet that the connections are closed."""
 

@@ -200,7 +200,7 @@ async def test_the_calls_row_is_locked_before_the_transfers(platform: CallPlatfo
             await store.lock_call(db, "twilio", name)
             other = asyncio.create_task(platform.in_platform(report))
             await wait_until_blocked(db)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await store_warm_transfers.lock_transfer(db, one.id)
         await other
 
@@ -208,7 +208,7 @@ async def test_the_calls_row_is_locked_before_the_transfers(platform: CallPlatfo
 async def wait_until_blocked(db: Connection) -> None:
     """Until another transaction waits for a lock of this one."""
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await db.fetchval(query):  # noqa: ASYNC110 -- the database gives no signal
             await asyncio.sleep(0.01)
 

@@ -150,7 +150,7 @@ async def test_end_that_pauses_does_not_wait_for_a_dispatcher(tenant: CampaignWo
 
     async def end_meanwhile(db: Connection) -> None:
         assert await store_campaigns.select_one(db, campaign.workspace_id, campaign.id, lock=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await tenant.end(call_id, "canceled", None, "spend_limit", dialled=False)
 
     await tenant.platform.in_platform(end_meanwhile)

@@ -6,7 +6,6 @@ this machine: so it does not matter whether the machine is busy or slow.
 
 import asyncio
 import gc
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from math import inf
@@ -17,6 +16,7 @@ import pytest
 from control.http.server import tune_garbage_collector
 from tests.platform.api import running_api
 from tests.platform.clients import Client
+from tests.platform.computation import computation
 from vocalized.rehearse.body_bounds import BodyOperation, fill_path, list_operations, worst_agent, worst_bodies
 
 # The longest pause that is allowed, in computations of about 10 ms (on the machine that the figures are from).
@@ -31,17 +31,6 @@ def _collector() -> Iterator[None]:
     yield
     gc.set_threshold(*thresholds)
     gc.unfreeze()
-
-
-def computation() -> float:
-    """CPU seconds of a fixed computation of the kind that requests are: the best of five."""
-    document = {f"name{number}": [number, str(number), {"a": None}] for number in range(2_500)}
-    best = 1.0
-    for _ in range(5):
-        began = time.thread_time()
-        json.loads(json.dumps(document, indent=1))
-        best = min(best, time.thread_time() - began)
-    return best
 
 
 class LongestCallback:

@@ -89,7 +89,7 @@ async def test_killed_sync_continues_with_the_page_that_was_not_stored(platform:
         log = await vendor.log_row(log_id)
         assert counts(log) == ("running", 4, {"created": 4, "updated": 0, "deleted": 0, "skipped": 0})
         assert log["progress"] == {"sync": "contacts", "pages": 2, "is_full": True}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     await vendor.run_job()

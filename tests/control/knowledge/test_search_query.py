@@ -19,6 +19,7 @@ from control.knowledge.search_query import (
     sample_size,
     split_question,
 )
+from tests.platform.computation import slowed
 
 WORKSPACE = UUID(int=5)
 SCOPE = f"'w:{WORKSPACE.hex}'"
@@ -125,4 +126,4 @@ def test_long_words_are_compared_near_the_diagonal_only() -> None:
     known = [SearchTerm("", "ab" * 47 + f"{n:06d}", 1) for n in range(1_000)]
     began = process_time()
     assert find_similar(SearchTerm("", "ab" * 47 + "000999", 0), known)
-    assert process_time() - began < 1.2  # all cells took 2.4 s
+    assert process_time() - began < slowed(1.2)  # all cells took 2.4 s

@@ -194,7 +194,7 @@ async def test_lease_is_renewed_while_handlers_have_all_transactions(
         async def is_renewed() -> bool:
             return bool((await run_row(platform, call))["lease_until"] > first)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await wait_until_true(is_renewed)
         gate.set()
         await waiting

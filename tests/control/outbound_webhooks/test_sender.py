@@ -270,7 +270,7 @@ async def test_running_sender_sends_what_is_due_while_others_are_slow(platform: 
         endpoint, _ = await desk.add_endpoint(slow.url, "agent.created")
         other, _ = await desk.add_endpoint(quick.url, "agent.deleted")
         task = asyncio.create_task(desk.sender.run(stop))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await desk.report("agent.created")
             await slow_began.wait()
             await desk.report("agent.deleted")

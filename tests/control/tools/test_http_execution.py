@@ -55,7 +55,7 @@ async def test_broken_answers_end_in_time_and_leave_it_open_whether_it_was_done(
     async with running_peer(answer) as peer:
         problem, took_s = await failure(run(f"{peer.url}/book", limit_s=limit_s, method="POST"))
         assert isinstance(problem, Unavailable) and "look_up did not answer" in problem.message
-        assert took_s < LIMIT_S + 3.0
+        assert took_s < LIMIT_S + 10
         assert len(peer.requests) == 1 and "idempotency-key: run-1" in peer.requests[0].lower()
 
 
@@ -157,7 +157,7 @@ async def test_server_that_is_away_did_nothing() -> None:
 
 async def test_runs_at_once_do_not_wait_for_each_other() -> None:
     async with running_peer(hang) as peer:
-        slow = [asyncio.create_task(failure(run(peer.url, limit_s=1.0))) for _ in range(10)]
+        slow = [asyncio.create_task(failure(run(peer.url, limit_s=1.0))) for _ in range(30)]
         began = time.monotonic()
         await asyncio.gather(*slow)
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 15

@@ -76,7 +76,7 @@ async def test_session_is_opened_once_for_all_and_closed_when_it_is_idle() -> No
         answers = await asyncio.gather(*(run(execution) for _ in range(5)))
         assert old.sessions == 1 and len(old.called) == 5
         assert all("authorization: bearer ***" in answer and "s3cret" not in answer for answer in answers)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while execution.connections.count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await run(execution)
@@ -107,7 +107,7 @@ async def test_use_without_an_answer_ends_in_time_and_others_go_on() -> None:
         old.replies = [hang]
         slow = asyncio.create_task(failure(execution, limit_s=0.5))
         await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not old.called:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert "Done" in await run(execution)
@@ -126,7 +126,7 @@ async def test_run_that_the_end_of_a_session_cut_off_is_not_sent_again() -> None
 async def test_use_that_fails_does_not_end_the_session_for_others() -> None:
     async with legacy() as (old, execution):
         waiting = asyncio.create_task(run(execution, ListedTool("wait")))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not old.called:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         old.replies = [garbage]
@@ -162,7 +162,7 @@ async def test_stream_that_ends_again_and_again_is_opened_a_few_times_and_no_mor
         old.stream, old.replies, before = end_stream, [end_stream], len(old.peer.requests)
         assert isinstance(await failure(execution, limit_s=0.9), Unavailable)
         assert 2 <= len(old.peer.requests) - before <= 8
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not old.peer.requests[-1].startswith("DELETE"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert len(old.called) == 2
@@ -182,7 +182,7 @@ async def test_one_workspace_takes_no_more_than_its_share_of_the_sessions() -> N
         slow = []
         for one in (execution, others[0]):
             slow.append(asyncio.create_task(run(one, ListedTool("wait"))))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while len(old.called) < len(slow):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         with pytest.raises(TooManyRequests):
@@ -221,7 +221,7 @@ async def test_change_of_the_list_is_reported() -> None:
         execution.connections.report_change = changed.append
         await run(execution)
         old.changes.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not changed:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert changed == [execution.server.id]
@@ -250,7 +250,7 @@ async def test_no_more_sessions_than_there_is_room_for() -> None:
         assert (old.sessions, execution.connections.count) == (2, 1)
         old.replies = [hang]
         slow = asyncio.create_task(failure(other, limit_s=0.5))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(old.called) < 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         with pytest.raises(TooManyRequests):

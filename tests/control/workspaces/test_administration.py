@@ -255,6 +255,6 @@ async def _ids(platform: WorkspacesPlatform, search: str, status: Any) -> list[U
 
 async def _wait_for_blocked_transaction(platform: WorkspacesPlatform) -> None:
     waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted) FROM pg_sleep(0.01)"
-    async with asyncio.timeout(10), platform.base.pool.acquire() as db:
+    async with asyncio.timeout(30), platform.base.pool.acquire() as db:
         while not await db.fetchval(waits):
             pass

@@ -1,6 +1,6 @@
 """What counts as asking not to be called again. It is acted on at once, and for good: so a smaller wish is none."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from media.call.request_languages import patterns_for
 from media.call.request_patterns import split_sentences
+from tests.platform.computation import slowed
 
 OPT_OUT = [
     ("en", "Stop calling me."),
@@ -153,6 +154,6 @@ def test_long_turn_is_read_in_time(language: str, separator: str) -> None:
     """On the event loop: 2,000 words."""
     words = "no stop calling me about it i do not want you to nicht mehr an no quiero que ne plus "
     text = (words * 110).replace(" ", separator)
-    began = perf_counter()
+    began = process_time()
     opts_out(language, text)
-    assert perf_counter() - began < 1
+    assert process_time() - began < slowed(1)

@@ -1,6 +1,6 @@
 """What counts as asking for a person, and as refusing a recording. Both are acted on at once, so a mention is none."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from media.call.phrases import _PHRASES
 from media.call.request_languages import PATTERNS, patterns_for
 from media.call.request_patterns import split_sentences
+from tests.platform.computation import slowed
 
 PERSON = [
     ("en", "A person, please."),
@@ -225,10 +226,10 @@ def test_long_turn_is_read_in_time(separator: str) -> None:
     """On the event loop: the time grows with the length, not with its square, which took 5 s here."""
     sentence = "i do not want you to let me talk to that person or record the recording of this call "
     text = (sentence * 110).replace(" ", separator)
-    began = perf_counter()
+    began = process_time()
     wants_person("en", text)
     refuses("en", text)
-    assert perf_counter() - began < 1
+    assert process_time() - began < slowed(1)
 
 
 @settings(max_examples=60, deadline=None)

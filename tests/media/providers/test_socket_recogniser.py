@@ -88,7 +88,7 @@ class Vendor:
 
     async def until(self, *received: str | int) -> None:
         """Waits for the end of the connection; what came is this."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.is_over:
                 self.changed.clear()
                 await self.changed.wait()
@@ -139,7 +139,7 @@ async def test_audio_may_be_encoded_and_silence_be_told(vendor: Vendor) -> None:
     rules = ListenRules(encode=lambda ulaw: b"audio %d" % len(ulaw), keep_alive="still here", keep_alive_s=0.02)
     session = await recogniser(vendor, rules, Echo()).open("en", print)
     session.push(FRAME)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while "still here" not in vendor.received:
             vendor.changed.clear()
             await vendor.changed.wait()
@@ -211,7 +211,7 @@ async def test_an_error_in_place_of_the_greeting_is_an_error_of_opening(vendor: 
 
 async def test_opening_that_is_given_up_leaves_no_connection(vendor: Vendor) -> None:
     opening = asyncio.create_task(recogniser(vendor, ListenRules(), Echo(is_ready=False)).open("en", print))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await vendor.changed.wait()
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -240,7 +240,7 @@ async def test_a_deadline_expires_once(vendor: Vendor) -> None:
     dialect = Echo()
     session = await recogniser(vendor, ListenRules(), dialect).open("en", lambda event: None)
     session.finalise(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await dialect.has_expired.wait()
     session.finalise(2)
     session.next_turn()

@@ -65,8 +65,8 @@ async def test_commands_do_not_wait_for_one_another_while_no_member_answers() ->
     client = bus_client("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports), 0.1)
     began = time.monotonic()
     try:
-        await asyncio.gather(*(_fail(client) for _ in range(20)))
-        assert time.monotonic() - began < 2, "20 commands after one another take 6 s"
+        await asyncio.gather(*(_fail(client) for _ in range(100)))
+        assert time.monotonic() - began < 10, "100 commands after one another take 30 s"
     finally:
         end.set()
         await client.aclose()

@@ -30,7 +30,7 @@ def caller_frames(text: str, silence_ms: int = 300) -> list[bytes]:
     return [audio[at : at + FRAME] for at in range(0, len(audio), FRAME)]
 
 
-async def wait_for(is_done: Callable[[], bool], limit_s: float = 5.0) -> None:
+async def wait_for(is_done: Callable[[], bool], limit_s: float = 30.0) -> None:
     """Waits for what a server does."""
     async with asyncio.timeout(limit_s):
         while not is_done():  # noqa: ASYNC110

@@ -60,7 +60,7 @@ def sdk_client(address: str, key: str) -> AsyncDeepgramClient:
     return AsyncDeepgramClient(api_key=key, environment=environment)
 
 
-async def wait_until(is_done: Callable[[], bool], limit_s: float = 5.0) -> None:
+async def wait_until(is_done: Callable[[], bool], limit_s: float = 30.0) -> None:
     """Waits for a condition that other tasks bring about."""
     async with asyncio.timeout(limit_s):
         while not is_done():  # noqa: ASYNC110

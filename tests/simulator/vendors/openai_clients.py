@@ -27,7 +27,7 @@ from simulator.vendors.certificate import ServerCertificate, make_certificate
 from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.server import running_vendor
 
-LIMIT_S: Final = 10.0
+LIMIT_S: Final = 30.0
 API_VERSION: Final = "2024-10-21"
 
 

@@ -10,7 +10,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
 RATE = 8_000
-LIMIT_S = 8.0
+LIMIT_S = 30.0
 
 
 class _Sink(FrameProcessor):

@@ -51,7 +51,7 @@ async def connected(vendor: tuple[SimulatedAzure, str], path: str, **headers: st
     async with (
         aiohttp.ClientSession() as http,
         http.ws_connect(f"ws://{address}{path}", headers=sent) as socket,
-        asyncio.timeout(5),
+        asyncio.timeout(30),
     ):
         yield socket
 

@@ -26,7 +26,7 @@ async def test_both_roles_share_an_address_and_a_key(tmp_path: Path, monkeypatch
         speech_timing=SpeechTiming(first_audio_ms=1, speed=1_000),
         recogniser_timing=RecogniserTiming(final_s=0.001, result_s=0.001),
     )
-    async with running_vendor(vendor.routes(), certificate) as address, asyncio.timeout(5):
+    async with running_vendor(vendor.routes(), certificate) as address, asyncio.timeout(30):
         client = AsyncCartesia(api_key=vendor.state.key, websocket_base_url=f"wss://{address}")
         async with client.tts.websocket_connect() as voice:
             context = voice.context(

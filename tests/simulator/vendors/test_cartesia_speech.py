@@ -46,13 +46,13 @@ def client(speech: CartesiaSpeech, address: str, key: str = "") -> AsyncCartesia
 
 async def wait_until(is_done: Callable[[], bool]) -> None:
     """Waits for what the server does."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_done():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
 async def receive(context: Any) -> list[WebsocketResponse]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [event async for event in context.receive()]
 
 
@@ -82,7 +82,7 @@ async def test_a_buffer_waits_for_the_end_of_a_sentence_or_its_delay(speech: tup
         context = connection.context(**VOICE)
         began = asyncio.get_running_loop().time()
         await context.push("Good morning")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for event in context.receive():
                 assert isinstance(event, Chunk)
                 break
@@ -160,7 +160,7 @@ async def test_the_sdk_cancels_a_context(speech: tuple[CartesiaSpeech, str]) -> 
     async with client(*speech).tts.websocket_connect() as connection:
         context = connection.context("cut", max_buffer_delay_ms=0, **VOICE)
         await context.push("This is a long sentence that nobody wants to hear. ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for _ in context.receive():
                 break
         await context.cancel()

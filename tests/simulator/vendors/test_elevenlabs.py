@@ -77,7 +77,7 @@ async def connected(vendor: tuple[SimulatedElevenLabs, str], path: str, key: str
 
 async def receive_until(socket: Socket, is_last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not found or not is_last(found[-1]):
             found.append(await socket.receive_json())
     return found
@@ -145,7 +145,7 @@ async def test_what_the_vendor_does_not_allow_ends_the_connection(
     async with connected(vendor, SPEAK) as socket:
         for message in messages:
             await socket.send_json(message)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await socket.receive_json())["error"] == code
             await socket.receive()
         assert socket.close_code == 1008
@@ -159,7 +159,7 @@ async def test_a_connection_is_kept_by_an_empty_text_and_ends_when_it_is_idle(
             await socket.send_json({"text": ""})
             await asyncio.sleep(0.05)
         assert not socket.closed
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await socket.receive_json())["error"] == "input_timeout_exceeded"
 
 
@@ -168,7 +168,7 @@ async def test_a_wrong_key_is_refused(vendor: tuple[SimulatedElevenLabs, str], p
     async with connected(vendor, path, key="wrong") as socket:
         if path == SPEAK:
             await socket.send_json({"text": " ", "context_id": "a"})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             message = await socket.receive_json()
     assert name in (message.get("message_type"), message["error"])
 
@@ -178,7 +178,7 @@ async def test_a_full_account_is_told(vendor: tuple[SimulatedElevenLabs, str]) -
     made.state.faults.queue("tts", Fault("rate_limited"))
     async with connected(vendor, SPEAK) as socket:
         await socket.send_json({"text": "Hi. ", "context_id": "a", "flush": True})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await socket.receive_json())["error"] == "too_many_concurrent_requests"
     assert not made.state.billed
 

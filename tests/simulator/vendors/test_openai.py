@@ -103,7 +103,7 @@ async def test_a_stalled_reply_is_billed_when_the_client_goes(tmp_path: Path) ->
             async with asyncio.timeout(0.1):
                 [chunk async for chunk in stream]
         await stream.close()
-        async with asyncio.timeout(2.0):
+        async with asyncio.timeout(30):
             while not vendor.state.billed:  # noqa: ASYNC110 - the server sees the closed connection a moment later
                 await asyncio.sleep(0.01)
     assert vendor.state.total("llm", "completion_tokens") == 2

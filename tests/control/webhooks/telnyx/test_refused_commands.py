@@ -55,7 +55,7 @@ async def test_report_of_the_end_that_comes_first_does_not_change_the_record(
     telnyx.refused |= dict.fromkeys(refused, FORBIDDEN)
     telnyx.blocked[last] = released = asyncio.Event()
     handling = asyncio.create_task(platform.post_telnyx(first, call, direction="incoming"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while last not in [command.action for command in telnyx.received]:  # noqa: ASYNC110 -- set without a signal
             await asyncio.sleep(0.01)
     await platform.post_telnyx("call.hangup", call, hangup_cause=cause, hangup_source="callee", direction="incoming")

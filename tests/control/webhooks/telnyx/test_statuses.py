@@ -79,7 +79,7 @@ async def test_answer_does_not_wait_for_the_workspace_lock(platform: WebhookPlat
     await platform.ring_telnyx("v3:g8")
     async with platform.pool.transaction() as db:
         await lock_workspace(db, platform.workspace_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await platform.post_telnyx("call.answered", "v3:g8", direction="incoming")
     assert platform.telnyx_api.actions == ["answer", "streaming_start"]
 

@@ -41,7 +41,7 @@ class Caller:
             if index % self.burst == 0:
                 await asyncio.sleep(0.001)
         self.session.finalise(token)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while not (found := [event for event in self.events if self._answers(event, token)]):
                 self.changed.clear()
                 await self.changed.wait()

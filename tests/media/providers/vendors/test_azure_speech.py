@@ -51,7 +51,7 @@ async def say(*pieces: str) -> AsyncIterator[str]:
 
 
 async def speak(providers: Providers, text: AsyncIterator[str], language: str = "en-US") -> list[SpeechChunk]:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         return [chunk async for chunk in providers.tts.stream(text, language)]
 
 

@@ -213,7 +213,7 @@ async def test_a_complete_reply_whose_usage_does_not_come_is_no_failure(head: st
     assert events[0] == TextDelta("Hello.")
     assert isinstance(events[1], TokenUsage)
     assert events[1].estimated
-    assert asyncio.get_running_loop().time() - began < Deadlines().bound_s + DRAIN_S + 0.5
+    assert asyncio.get_running_loop().time() - began < Deadlines().bound_s + DRAIN_S + 5
 
 
 async def test_a_tool_call_cut_at_the_token_limit_is_no_tool_call() -> None:

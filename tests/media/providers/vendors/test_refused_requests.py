@@ -65,7 +65,7 @@ async def read(model: StreamedLanguageModel) -> list[LanguageModelEvent]:
 
 
 async def test_calls_that_ask_at_the_same_time_all_learn_that_a_field_is_refused() -> None:
-    async with claude_without_temperature(3) as url, aiohttp.ClientSession() as http, asyncio.timeout(10):
+    async with claude_without_temperature(3) as url, aiohttp.ClientSession() as http, asyncio.timeout(15):
         fields = {"model": "claude-next", "base_url": url, "api_key": "k", "temperature": 0.2}
         api, server = AnthropicApi("claude", msgspec.convert(fields, AnthropicOptions)), ChatServer()
         replies = await asyncio.gather(*(read(StreamedLanguageModel(api, http, server)) for _ in range(3)))
@@ -84,7 +84,7 @@ async def test_a_refusal_that_comes_in_pieces_is_read_whole() -> None:
     async with (
         sse_server((BAD_REQUEST, [body[:30], 0.05, body[30:], b""])) as server,
         aiohttp.ClientSession() as http,
-        asyncio.timeout(10),
+        asyncio.timeout(15),
     ):
         with pytest.raises(KeyRefused):
             await read(gemini(server.url, http))
@@ -94,7 +94,7 @@ async def test_a_refusal_that_comes_in_pieces_is_read_whole() -> None:
 async def test_a_refusal_without_an_end_is_judged_by_its_status(end: list[None]) -> None:
     """It hangs, or is cut: the server is busy all the same."""
     busy = BAD_REQUEST.replace("400 Bad Request", "429 Too Many Requests")
-    async with sse_server((busy, [b"{", *end])) as server, aiohttp.ClientSession() as http, asyncio.timeout(10):
+    async with sse_server((busy, [b"{", *end])) as server, aiohttp.ClientSession() as http, asyncio.timeout(15):
         with pytest.raises(ProviderBusy):
             await read(gemini(server.url, http))
 
@@ -104,7 +104,7 @@ async def test_no_more_of_a_refusal_is_read_than_has_room() -> None:
     async with (
         sse_server((BAD_REQUEST, [b" " * 40_000, b" " * 40_000, None])) as server,
         aiohttp.ClientSession() as http,
-        asyncio.timeout(5),
+        asyncio.timeout(15),
     ):
         with pytest.raises(ProviderError, match="HTTP 400"):
             await read(gemini(server.url, http, first_token_s=20.0))

@@ -143,7 +143,7 @@ async def say(*pieces: str) -> AsyncIterator[str]:
 
 
 async def speak(providers: Providers, text: AsyncIterator[str], language: str = "en-GB") -> list[SpeechChunk]:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         return [chunk async for chunk in providers.tts.stream(text, language)]
 
 

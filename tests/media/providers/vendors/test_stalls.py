@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory, Providers
 from media.providers.ports import ChatRequest, Message, RecognisedText, TextDelta
 from media.providers.vendors import deepgram, openai, standin
@@ -30,8 +31,8 @@ from tests.simulator.vendors.deepgram_clients import frames, make_deepgram, runn
 
 TEXT = "The kitchen closes early, so please arrive before seven."
 CLAUSES = ("The kitchen closes early, ", "so please arrive before seven.")
-# Beyond the deadlines: what a machine with one core that is in use adds.
-SLACK_S = 0.8
+# Of a provider that has no other beside it: longer than with one, so a slow machine does not reach them.
+ALONE = Deadlines()
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ async def test_a_voice_that_stalls(platform: Platform, after_units: int) -> None
             silence_s = max(silence_s, _now() - played_until)
             played_until = max(played_until, _now()) + len(chunk.audio) / 8_000
             audio += chunk.audio
-    assert silence_s < 0.9 + SLACK_S
+    assert silence_s < ALONE.audio_s
     heard = [spoken.text for spoken in find_words(decode(audio), words(TEXT))]
     # Aura times no words: the one that was cut may be heard twice.
     assert [word for at, word in enumerate(heard) if heard[at - 1 : at] != [word]] == words(TEXT)
@@ -143,13 +144,13 @@ async def test_a_recogniser_that_stalls(platform: Platform) -> None:
         session.push(frame)
     began = _now()
     session.finalise(1)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30):
         assert (await answered).split() == words(TEXT)
-    assert _now() - began < 0.55 + SLACK_S
+    assert _now() - began < ALONE.transcript_s
     await session.close()
     failed = platform.the_failure()
     assert (failed.stage, failed.cause) == ("final", "late")
-    assert 500 <= failed.cost_ms < 900
+    assert 500 <= failed.cost_ms < ALONE.transcript_s * 1_000
 
 
 async def test_a_model_that_stalls_in_the_middle(platform: Platform) -> None:
@@ -157,8 +158,8 @@ async def test_a_model_that_stalls_in_the_middle(platform: Platform) -> None:
     began = _now()
     request = ChatRequest("", [Message("user", "When do you close?")])
     events = [event async for event in platform.providers.llm.stream(request)]
-    assert _now() - began < 1.0 + SLACK_S
+    assert _now() - began < ALONE.token_s
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == TEXT
     failed = platform.the_failure()
     assert (failed.stage, failed.cause) == ("stream", "stalled")
-    assert 850 <= failed.cost_ms < 1_500
+    assert 850 <= failed.cost_ms < ALONE.token_s * 1_000

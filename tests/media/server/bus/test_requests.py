@@ -76,9 +76,9 @@ async def test_tool_without_an_answer_fails_at_its_limit(bus_node: BusNode) -> N
 
 async def test_tool_is_told_that_it_timed_out_before_its_runner_gives_it_up(bus_node: BusNode) -> None:
     """The runner of tools has the same limit; cancelled by it, a request would be counted by no metric."""
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(3.0):
         with pytest.raises(ToolError, match="did not answer"):
-            await bus_node.node.remote_tools.run(models_call(timeout_s=0.5))
+            await bus_node.node.remote_tools.run(models_call(timeout_s=3.0))
     assert bus_node.metric("vocalized_media_requests_total", outcome="timed_out") == 1
 
 
@@ -119,7 +119,7 @@ async def test_replies_that_were_read_leave_redis(bus_node: BusNode) -> None:
         running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
         await answer(bus_node, result=str(number))
         assert await running == str(number)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await bus_node.redis.xlen(REPLIES):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -151,6 +151,6 @@ async def test_deadline_holds_when_the_driver_swallows_a_cancellation() -> None:
             return True
 
     client = RequestClient(Stream(bus_client("redis://127.0.0.1:9", 1.0), SEALER), NODE, Metrics(), 0.5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(RequestTimedOut):
             await client.ask(CallIdentity("c", "w", "a"), "book", b"{}", deadline_s=0.05)

@@ -143,7 +143,7 @@ async def test_phone_that_is_connected_while_its_number_rings_is_called() -> Non
     network, ringing = make_network(), asyncio.Event()
     network.default = Subscriber("no_answer")
     calling = asyncio.create_task(network.ring_phone(NUMBER, PERSON, ringing=ringing.set))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ringing.wait()
         network.connect_phone("+12125550188", Subscriber(ring_s=0))
         network.connect_phone(PERSON, Subscriber(ring_s=0))

@@ -134,7 +134,7 @@ def ends_with(log: Path, text: str) -> bool:
 
 async def read_log(log: Path, text: str) -> None:
     """Returns when the log ends with the text."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not ends_with(log, text):  # noqa: ASYNC110 -- copied by the loop
             await asyncio.sleep(0.01)
 

@@ -43,7 +43,7 @@ SLEEPER = [sys.executable, "-S", "-c", "import time; print(flush=True); time.sle
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 -- changed by the loop
             await asyncio.sleep(0.01)
 

@@ -27,7 +27,7 @@ SEED = base64.b64encode(bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697
 NUMBER = "+14155550123"
 CALLER = "+14155550100"
 SPEED = 10.0
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 RTP = {"stream_bidirectional_mode": "rtp", "stream_codec": "PCMU", "stream_track": "inbound_track"}
 
 Payload = dict[str, Any]
