@@ -1,154 +1,30 @@
 """The collector of reference cycles: young ones at once, what is older only where no call waits for it."""
 
-import asyncio
-import gc
-import weakref
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from media.server.collector import AGEING, BUSY_S, IDLE_S, YOUNG, CycleCollector
-from vocalized.virtual_time import run_virtual
+from tests.media.server import collector_scenarios
+
+ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
-def collector_settings() -> Iterator[None]:
-    """Those of the other tests, afterwards."""
-    thresholds, was_enabled = gc.get_threshold(), gc.isenabled()
-    gc.enable()
-    yield
-    gc.set_threshold(*thresholds)
-    gc.freeze()
-    if not was_enabled:
-        gc.disable()
-
-
-@pytest.fixture
-def full() -> Iterator[list[int]]:
-    """An entry for each collection of all objects."""
-    found: list[int] = []
-
-    def note(phase: str, info: dict[str, int]) -> None:
-        if phase == "start" and info["generation"] == 2:
-            found.append(info["generation"])
-
-    gc.callbacks.append(note)
-    yield found
-    gc.callbacks.remove(note)
-
-
-class Cycle:
-    """An object that only the collector can free."""
-
-    def __init__(self) -> None:
-        self.itself = self
-
-
-def make_cycle() -> "weakref.ref[Cycle]":
-    return weakref.ref(Cycle())
-
-
-def make_objects(count: int) -> list[list[int]]:
-    return [[] for _ in range(count)]
-
-
-class Calls:
-    """Whether the node has calls."""
-
-    running = True
-
-    def is_idle(self) -> bool:
-        return not self.running
-
-
-def test_a_young_cycle_is_freed_by_what_is_made_after_it() -> None:
-    async def serve() -> None:
-        collector = CycleCollector(Calls().is_idle)
-        collector.start()
-        cycle = make_cycle()
-        kept = make_objects(YOUNG + 100)
-        assert cycle() is None and kept
-        collector.stop()
-
-    run_virtual(serve())
-
-
-def test_what_is_older_is_set_aside_and_not_looked_at_again(full: list[int]) -> None:
-    async def serve() -> None:
-        collector = CycleCollector(Calls().is_idle)
-        collector.start()
-        full.clear()
-        before = gc.get_freeze_count()
-        kept = make_objects(YOUNG * (AGEING + 2))
-        assert gc.get_freeze_count() - before < YOUNG
-        await asyncio.sleep(1.5)
-        assert gc.get_freeze_count() - before >= YOUNG * AGEING
-        assert full == [] and kept
-        collector.stop()
-
-    run_virtual(serve())
-
-
-def test_all_is_looked_at_once_after_the_last_call(full: list[int]) -> None:
-    async def serve() -> None:
-        calls = Calls()
-        collector = CycleCollector(calls.is_idle)
-        collector.start()
-        full.clear()
-        cycle = make_cycle()
-        gc.freeze()
-        await asyncio.sleep(IDLE_S + 10)
-        assert cycle() is not None and full == []
-        calls.running = False
-        await asyncio.sleep(2)
-        assert cycle() is None and len(full) == 1
-        await asyncio.sleep(10 * IDLE_S)
-        assert len(full) == 1
-        collector.stop()
-
-    run_virtual(serve())
-
-
-def test_calls_that_come_and_go_bring_no_more_than_one_look_a_minute(full: list[int]) -> None:
-    async def serve() -> None:
-        calls = Calls()
-        collector = CycleCollector(calls.is_idle)
-        collector.start()
-        full.clear()
-        for _ in range(round(10 * IDLE_S / 4)):
-            calls.running = not calls.running
-            await asyncio.sleep(4)
-        assert 5 <= len(full) <= 10
-        collector.stop()
-
-    run_virtual(serve())
-
-
-def test_a_node_that_always_has_calls_looks_at_all_once_an_hour(full: list[int]) -> None:
-    async def serve() -> None:
-        collector = CycleCollector(Calls().is_idle)
-        collector.start()
-        full.clear()
-        cycle = make_cycle()
-        gc.freeze()
-        await asyncio.sleep(2.5 * BUSY_S)
-        assert cycle() is None and len(full) == 2
-        collector.stop()
-
-    run_virtual(serve(), limit_s=3 * BUSY_S)
-
-
-def test_once_stopped_it_does_nothing(full: list[int]) -> None:
-    async def serve() -> None:
-        calls = Calls()
-        collector = CycleCollector(calls.is_idle)
-        collector.stop()
-        collector.start()
-        full.clear()
-        await asyncio.sleep(2)
-        calls.running = False
-        collector.stop()
-        await asyncio.sleep(2 * IDLE_S)
-        assert full == []
-
-    run_virtual(serve())
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        collector_scenarios.a_young_cycle_is_freed_by_what_is_made_after_it,
+        collector_scenarios.what_is_older_is_set_aside_and_not_looked_at_again,
+        collector_scenarios.all_is_looked_at_once_after_the_last_call,
+        collector_scenarios.calls_that_come_and_go_bring_no_more_than_one_look_a_minute,
+        collector_scenarios.a_node_that_always_has_calls_looks_at_all_once_an_hour,
+        collector_scenarios.once_stopped_it_does_nothing,
+    ],
+    ids=lambda scenario: scenario.__name__,
+)
+def test_collector(scenario: Callable[[], None]) -> None:
+    command = [sys.executable, "-c", f"from {scenario.__module__} import {scenario.__name__} as run; run()"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
