@@ -19,7 +19,8 @@ from media.turn.floor import Floor
 def make_floor(components: CallComponents, clock: CallClock, language: str) -> Floor:
     """The floor of a call in this language (BCP 47), by its plan, with the judge of its words and its voice track."""
     rules = make_turn_rules(components.plan.turn, language)
-    return Floor(rules, clock.now, components.completeness, components.track.may_begin)
+    track = components.track
+    return Floor(rules, clock.now, components.completeness, track.may_begin, track.others_may_talk)
 
 
 class FloorEvidence:

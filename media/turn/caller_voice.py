@@ -1,5 +1,8 @@
 """The caller's voice as the floor sees it: without a voice that says nothing new any more."""
 
+from collections.abc import Callable
+
+from media.turn.final_text_request import NEVER
 from media.turn.stalled_words import StalledWords
 
 
@@ -8,12 +11,25 @@ class CallerVoice:
     latest sound. silent_since: the end of the sound before the latest change; while the caller speaks, when the pause
     before it began. stalled: hides a voice that says nothing new any more."""
 
-    __slots__ = ("is_heard", "last_ms", "silent_since", "since", "stalled")
+    __slots__ = (
+        "_is_others", "_others_may_talk", "_words", "_words_end", "is_heard", "last_ms", "silent_since",
+        "since", "stalled",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, others_may_talk: Callable[[], bool] | None) -> None:
+        """others_may_talk: whether a sound that adds no words may be others' behind the caller; None: it never is."""
+        self._others_may_talk = others_may_talk
         self.stalled = StalledWords()
         self.is_heard = False
         self.since = self.last_ms = self.silent_since = 0
+        # How many words the answers told, until when they were said, and whether all sound since then is others'.
+        self._words, self._words_end = 0, NEVER
+        self._is_others = False
+
+    @property
+    def words_end_ms(self) -> int:
+        """The end of the latest sound that is not known to be others'."""
+        return self._words_end if self._is_others else self.last_ms
 
     def take_frame(self, t: int, speaking: bool, last_voice_ms: int) -> None:
         """Takes one frame, as the detector sees it."""
@@ -23,11 +39,20 @@ class CallerVoice:
             self.is_heard = speaking
             self.since = t
             self.silent_since = self.last_ms
+            self._is_others = False
         self.last_ms = last_voice_ms
 
-    def take_words(self, t: int, *, is_changed: bool, answers: bool) -> None:
-        """The recogniser has told the words of the turn. answers: it was asked for them."""
+    def take_words(self, t: int, words: int, *, is_changed: bool, answers: bool) -> None:
+        """The recogniser has told the words of the turn, so many. answers: it was asked for them, in a pause. If there
+        are no more than in the pause before, the sound between was others', where others may talk."""
         self.stalled.tell(t, is_changed=is_changed, answers=answers)
+        if not answers or self.is_heard:
+            return
+        if words > self._words or self._words_end == NEVER or not self._may_be_others():
+            self._words_end = self.last_ms
+        else:
+            self._is_others = True
+        self._words = max(words, self._words)
 
     def is_stalled(self, t: int) -> bool:
         """Whether the voice that is heard says nothing new any more; hides it from now on if so."""
@@ -36,3 +61,8 @@ class CallerVoice:
     def end_turn(self) -> None:
         """The words were answered; the voice may go on."""
         self.stalled.end_turn()
+        self._words, self._words_end = 0, NEVER
+        self._is_others = False
+
+    def _may_be_others(self) -> bool:
+        return self._others_may_talk is not None and self._others_may_talk()

@@ -8,7 +8,6 @@
     HELD       the caller speaks over the agent     words -> CALLER or PAUSED, backchannel, none -> back
 
 In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0118.
-
 The caller's turn is committed, and its text, when the reply becomes audible (`agent_speaking`) or ends without sound
 (`agent_done`), or with NothingSaid: `turn` moves, the recogniser needs a `next_turn`. Till then the text is cumulative.
 """
@@ -44,8 +43,8 @@ from media.turn.turn_text import TurnText
 class Floor:
     """The floor of one call. `t` is ms of received caller audio and never goes back.
 
-    clock: ms of real time. Delayed audio arrives faster than real time; a recogniser gets its time on both clocks.
-    turn: how many caller turns were committed. agent: what is known of its words.
+    clock: ms of real time. Delayed audio comes faster; a recogniser gets its time on both clocks. turn: how many caller
+    turns were committed. agent: what is known of its words.
     """
 
     __slots__ = (
@@ -59,14 +58,15 @@ class Floor:
         clock: Callable[[], float] | None = None,
         judge: CompletenessJudge | None = None,
         may_begin: Callable[[], bool] | None = None,
+        others_may_talk: Callable[[], bool] | None = None,
     ) -> None:
-        """judge: asked in each pause, at once, if the rules are adaptive. may_begin: as in `TurnPause`."""
+        """judge: asked in each pause, if the rules are adaptive. The others: as in `TurnPause` and `CallerVoice`."""
         self._rules = rules
         self._request = FinalTextRequest(clock)
         self._pause = TurnPause(rules, self._request, judge, may_begin)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state, self.turn = FloorState.LISTENING, 0
-        self._voice = CallerVoice()
+        self._voice = CallerVoice(others_may_talk)
         # The caller's words, and when the latest came that the detector had missed.
         self._text = TurnText()
         self._unseen = NEVER
@@ -114,7 +114,7 @@ class Floor:
             return NOTHING
         changed = self._text.update(text)
         answers = final and token == self._request.token
-        self._voice.take_words(t, is_changed=changed, answers=answers)
+        self._voice.take_words(t, self._text.count, is_changed=changed, answers=answers)
         self._request.is_answered = self._request.is_answered or answers
         match self.state:
             case FloorState.PAUSED:
@@ -247,7 +247,7 @@ class Floor:
         return self._finish_if_due(t)
 
     def _finish_if_due(self, t: int) -> Decisions:
-        end = max(self._voice.last_ms, self._unseen)
+        end = max(self._voice.words_end_ms, self._unseen)
         if t - end < self._pause.needed_ms or self._voice.is_heard:
             return self._pause.prepare(t, t - end, self._text, over_agent=self._over_agent)
         return self._finish(t, end) if self._pause.may_end(t) else NOTHING

@@ -23,6 +23,11 @@ class TurnText:
         return self.with_carried(self._text)
 
     @property
+    def count(self) -> int:
+        """How many words the whole turn has."""
+        return len(self._words)
+
+    @property
     def new_words(self) -> list[str]:
         """The words that are not handled yet."""
         return self._words[self._handled :]

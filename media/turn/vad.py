@@ -108,6 +108,10 @@ class VoiceTrack:
         is_fresh = self._is_open and self.window_ms - self._opened_ms < ONSET_MS  # of the sound that was judged
         return self.speech.has_quiet_pauses and (is_fresh or self.speech.is_undecided)
 
+    def others_may_talk(self) -> bool:
+        """Whether it is never quiet between the caller's words, so that others may talk behind them."""
+        return not self.speech.has_quiet_pauses
+
     def push(self, pcm: bytes) -> None:
         """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""
         self.now_ms += FRAME_MS

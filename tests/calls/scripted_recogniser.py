@@ -32,6 +32,9 @@ class ScriptedVoiceTrack:
     def may_begin(self) -> bool:
         return False
 
+    def others_may_talk(self) -> bool:
+        return False
+
     def look_at(self, pcm: bytes) -> None:
         """Sees the frame before it is taken."""
 
