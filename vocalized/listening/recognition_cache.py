@@ -16,7 +16,8 @@ class RecogniserEngine(Protocol):
 
 
 class RecognitionCache:
-    """A file of lines `[hash, text, confidence]`. One process writes it at a time; a broken last line is passed over.
+    """A file of lines `[hash, text, confidence, hearings]`. One process writes it at a time; a line that is
+    broken, or of an older version, is passed over.
 
     name: of the recogniser, so that another one's texts are not taken. made: how many were not in the file."""
 
@@ -27,10 +28,10 @@ class RecognitionCache:
         self.made = 0
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
-                key, text, confidence = json.loads(line)
+                key, text, confidence, hearings = json.loads(line)
             except ValueError:  # the process ended while it wrote
                 continue
-            self._known[key] = Recognition(text, confidence)
+            self._known[key] = Recognition(text, confidence, hearings)
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         """As the recogniser's; raises what it raises."""
@@ -40,5 +41,6 @@ class RecognitionCache:
             found = self._known[key] = self._engine.transcribe(pcm, sample_rate)
             self.made += 1
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([key, found.text, round(found.confidence, 4)]) + "\n")
+                line = [key, found.text, round(found.confidence, 4), found.hearings]
+                file.write(json.dumps(line) + "\n")
         return found

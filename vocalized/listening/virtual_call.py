@@ -34,9 +34,8 @@ from vocalized.virtual_time import run_virtual
 
 # About what the local recogniser and smart-turn take on one core: a start, and a share of the sound's length.
 RECOGNISER_MS, RECOGNISER_SHARE = 50.0, 0.02
-# The recogniser hears an utterance twice that it is less sure of than 0.7; what it is less sure of than this in the end
-# counts as heard twice.
-HEARD_TWICE: Final = 0.75
+# The larger model, which hears what is doubtful once or twice more, takes so much longer for it.
+HEARD_AGAIN: Final = 1.2
 SMART_TURN_MS: Final = 50.0
 _REPLY: Final = "Thank you for calling, I can certainly help you with that today."
 _TURN: Final = TurnPlan()
@@ -168,7 +167,7 @@ class _TimedRecogniser:
             raise ProviderBusy("local", "no texts while the caller speaks")
         recognition = self._recogniser.transcribe(pcm, sample_rate)
         once_ms = RECOGNISER_MS + RECOGNISER_SHARE * len(pcm) / 2 / sample_rate * 1_000
-        await asyncio.sleep((once_ms if recognition.confidence >= HEARD_TWICE else 2 * once_ms) / 1_000)
+        await asyncio.sleep(once_ms * (1 + HEARD_AGAIN * (recognition.hearings - 1)) / 1_000)
         return recognition
 
 

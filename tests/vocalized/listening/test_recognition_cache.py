@@ -12,14 +12,16 @@ class CountedRecogniser:
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         self.count += 1
-        return Recognition(f"text {len(pcm)} {sample_rate}", 0.5)
+        return Recognition(f"text {len(pcm)} {sample_rate}", 0.5, hearings=3 if sample_rate == 8_000 else 1)
 
 
 def test_a_sound_is_recognised_once(tmp_path: Path) -> None:
     engine, path = CountedRecogniser(), tmp_path / "folder" / "texts.jsonl"
     first = RecognitionCache(path, engine, "one")
-    assert first.transcribe(b"12", 8_000) == first.transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5)
-    assert RecognitionCache(path, engine, "one").transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5)
+    assert (
+        first.transcribe(b"12", 8_000) == first.transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5, hearings=3)
+    )
+    assert RecognitionCache(path, engine, "one").transcribe(b"12", 8_000) == Recognition("text 2 8000", 0.5, hearings=3)
     assert engine.count == first.made == 1
 
 

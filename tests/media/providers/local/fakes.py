@@ -1,6 +1,7 @@
 """A fake engine whose work waits until the test opens its gate."""
 
 import threading
+from collections.abc import Callable
 
 from media.providers.local.speech import (
     Recognition,
@@ -18,11 +19,20 @@ class GatedEngine:
         self.gate = threading.Event()
         self.started = threading.Semaphore(0)
         self.done: list[str] = []
+        self.others_waited: list[bool] = []
         if open:
             self.gate.set()
 
-    def transcribe(self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None = None) -> Recognition:
+    def transcribe(
+        self,
+        pcm: bytes,
+        sample_rate: int,
+        stop: RecognitionStop | None = None,
+        *,
+        others_wait: Callable[[], bool] = lambda: False,
+    ) -> Recognition:
         self._work(pcm.decode(), stop)
+        self.others_waited.append(others_wait())
         if pcm == b"invalid":
             raise ValueError("invalid audio")
         if pcm == b"broken":

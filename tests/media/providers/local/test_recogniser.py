@@ -1,5 +1,6 @@
 """The recogniser: the input of its model, and the use of the model's output."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 
 from media.audio import mulaw
 from media.providers.local.moonshine import RATE, Floats, Hypothesis
-from media.providers.local.recogniser import FASTER, LEVEL_DB, MARGIN_S, MAX_PIECE_S, Recogniser, split_pieces
+from media.providers.local.recogniser import (
+    FASTER,
+    LEVEL_DB,
+    MARGIN_S,
+    MAX_PIECE_S,
+    Recogniser,
+    choose_text,
+    split_pieces,
+)
 from media.providers.local.speech import PHONE_RATE, RecognitionStop
 
 CERTAIN = -0.05
@@ -29,6 +38,14 @@ class FakeModel:
         return self.answers.pop(0)
 
 
+class FakeSecondModel(FakeModel):
+    """The larger model."""
+
+    def transcribe(self, samples: Floats, stop: RecognitionStop | None = None) -> Hypothesis:
+        assert stop is None
+        return super().transcribe(samples, None)
+
+
 def tone(seconds: float, level: float = 0.1, rate: int = PHONE_RATE) -> Floats:
     time = np.arange(int(seconds * rate)) / rate
     wave: Floats = (level * np.sqrt(2) * np.sin(2 * np.pi * 300 * time)).astype(np.float32)
@@ -44,8 +61,12 @@ def phone_audio(samples: Floats, rate: int) -> bytes:
     return mulaw.decode(mulaw.encode(pcm(soxr.resample(samples, rate, PHONE_RATE))))
 
 
+def make_recogniser(model: FakeModel, *second: Hypothesis) -> Recogniser:
+    return Recogniser(model, FakeSecondModel(*second))
+
+
 def transcribe(answers: Sequence[Hypothesis], audio: bytes) -> str:
-    return Recogniser(FakeModel(*answers)).transcribe(audio, PHONE_RATE).text
+    return make_recogniser(FakeModel(*answers)).transcribe(audio, PHONE_RATE).text
 
 
 @pytest.mark.parametrize("audio", [b"", pcm(tone(0.01)), pcm(tone(3, level=0.001)), bytes(48_000)])
@@ -56,7 +77,9 @@ def test_silence_is_not_given_to_the_model(audio: bytes) -> None:
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 def test_the_model_gets_its_rate_level_and_margin(rate: int) -> None:
     model = FakeModel(Hypothesis("Yes.", CERTAIN))
-    Recogniser(model).transcribe(pcm(np.concatenate((tone(2, 0, rate), tone(1, 0.02, rate), tone(3, 0, rate)))), rate)
+    make_recogniser(model).transcribe(
+        pcm(np.concatenate((tone(2, 0, rate), tone(1, 0.02, rate), tone(3, 0, rate)))), rate
+    )
     (samples,) = model.inputs
     margin = int(MARGIN_S * RATE)
     assert not samples[:margin].any()
@@ -90,26 +113,67 @@ def test_noise_output_gives_no_text(answer: Hypothesis, text: str) -> None:
 
 def test_confidence_is_the_tokens_mean_probability() -> None:
     model = FakeModel(Hypothesis("Yes.", float(np.log(0.8))))
-    assert Recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE).confidence == pytest.approx(0.8)
+    assert make_recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE).confidence == pytest.approx(0.8)
 
 
 UNSURE = -0.5
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "text"),
+    ("second", "text"),
     [
-        (Hypothesis("A table for you.", UNSURE), Hypothesis("A table for two.", -0.4), "A table for two."),
-        (Hypothesis("A table for two.", UNSURE), Hypothesis("A cable for two.", -0.6), "A table for two."),
-        (Hypothesis("A table for two.", UNSURE), Hypothesis("You", CERTAIN), "A table for two."),
-        (Hypothesis("A table for two.", UNSURE), Hypothesis("A A A A", CERTAIN, looped=True), "A table for two."),
+        (Hypothesis("a table, for two", -0.4), "a table, for two"),
+        (Hypothesis("A table for two!", -0.6), "A table for two."),
     ],
 )
-def test_an_uncertain_utterance_is_heard_faster_as_well(first: Hypothesis, second: Hypothesis, text: str) -> None:
-    model = FakeModel(first, second)
-    assert Recogniser(model).transcribe(pcm(tone(2)), PHONE_RATE).text == text
-    heard, faster = (len(samples) / RATE - 2 * MARGIN_S for samples in model.inputs)
+def test_the_larger_model_confirms_an_uncertain_text(second: Hypothesis, text: str) -> None:
+    model, larger = FakeModel(Hypothesis("A table for two.", UNSURE)), FakeSecondModel(second)
+    recognition = Recogniser(model, larger).transcribe(pcm(tone(2)), PHONE_RATE)
+    assert (recognition.text, recognition.hearings) == (text, 2)
+    assert np.array_equal(model.inputs[0], larger.inputs[0])
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "text"),
+    [
+        (Hypothesis("A table for two.", -0.6), Hypothesis("A table for two!", -0.7), "A table for two."),
+        (Hypothesis("A cable, a two.", -0.6), Hypothesis("A table for you.", -0.7), "A table for you."),
+        (Hypothesis("A cable, a two.", -0.3), Hypothesis("Able men.", -0.9), "A cable, a two."),
+        (Hypothesis("You", CERTAIN), Hypothesis("A table A table", CERTAIN, looped=True), "A table for you."),
+    ],
+)
+def test_of_three_hearings_the_text_that_agrees_best_is_taken(second: Hypothesis, third: Hypothesis, text: str) -> None:
+    model, larger = FakeModel(Hypothesis("A table for you.", UNSURE)), FakeSecondModel(second, third)
+    recognition = Recogniser(model, larger).transcribe(pcm(tone(2)), PHONE_RATE)
+    assert (recognition.text, recognition.hearings) == (text, 3)
+    heard, faster = (len(samples) / RATE - 2 * MARGIN_S for samples in larger.inputs)
     assert faster == pytest.approx(heard / FASTER, abs=0.001)
+
+
+def test_the_third_hearing_is_without_what_comes_long_before_loud_speech() -> None:
+    model = FakeModel(Hypothesis("A table for you.", UNSURE))
+    larger = FakeSecondModel(Hypothesis("A cable for you.", UNSURE), Hypothesis("A table for you.", UNSURE))
+    Recogniser(model, larger).transcribe(pcm(np.concatenate((tone(2, 0.02), tone(2, 0.1)))), PHONE_RATE)
+    whole, without_lead = (len(samples) / RATE - 2 * MARGIN_S for samples in larger.inputs)
+    assert whole == pytest.approx(4, abs=0.01)
+    assert without_lead * FASTER == pytest.approx(2.5, abs=0.1)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Hypothesis, st.lists(st.sampled_from(["a", "table", "for"]), max_size=4).map(" ".join), st.floats(-1, 0)
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_text_is_chosen_wherever_there_is_one(heard: list[Hypothesis]) -> None:
+    chosen = choose_text(heard)
+    assert any(chosen is one for one in heard)
+    assert chosen.text or not any(one.text for one in heard)
+    if len(heard) == 2 and all(one.text for one in heard):
+        assert chosen.log_prob == max(one.log_prob for one in heard)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +188,9 @@ def test_an_uncertain_utterance_is_heard_faster_as_well(first: Hypothesis, secon
 )
 def test_an_unreliable_text_is_replaced_by_one_that_is_surer(first: Hypothesis, second: Hypothesis, text: str) -> None:
     model = FakeModel(first, second)
-    assert Recogniser(model).transcribe(pcm(tone(2)), PHONE_RATE).text == text
-    assert len(model.inputs) == 2
+    recognition = make_recogniser(model).transcribe(pcm(tone(2)), PHONE_RATE)
+    assert (recognition.text, recognition.hearings) == (text, 2)
+    assert len(model.inputs) == 2, "the larger model makes sentences of noise"
 
 
 def test_what_is_certain_or_noise_or_can_be_stopped_is_heard_once() -> None:
@@ -135,15 +200,33 @@ def test_what_is_certain_or_noise_or_can_be_stopped_is_heard_once() -> None:
         (Hypothesis("A table for", UNSURE), RecognitionStop()),
     ):
         model = FakeModel(answer)
-        Recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE, stop)
+        assert make_recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE, stop).hearings == 1
         assert len(model.inputs) == 1
 
 
 def test_long_speech_is_transcribed_in_pieces_and_joined() -> None:
     audio = pcm(np.concatenate([tone(10), tone(0.3, 0), tone(10), tone(0.3, 0), tone(5)]))
     model = FakeModel(Hypothesis("One", CERTAIN), Hypothesis("You", CERTAIN), Hypothesis("three.", CERTAIN))
-    assert Recogniser(model).transcribe(audio, PHONE_RATE).text == "One three."
+    assert make_recogniser(model).transcribe(audio, PHONE_RATE).text == "One three."
     assert all(len(samples) / RATE < MAX_PIECE_S + 1 for samples in model.inputs)
+
+
+@pytest.mark.parametrize("hearings", [1, 2])
+def test_an_uncertain_utterance_is_heard_less_often_while_others_wait(hearings: int) -> None:
+    model, larger = FakeModel(Hypothesis("A table for you.", UNSURE)), FakeSecondModel(Hypothesis("A cable", -0.9))
+    answers = iter([False] * (hearings - 1) + [True])
+    recognition = Recogniser(model, larger).transcribe(pcm(tone(1)), PHONE_RATE, others_wait=lambda: next(answers))
+    assert (recognition.text, recognition.hearings) == ("A table for you.", hearings)
+
+
+def test_only_the_pieces_in_doubt_are_heard_again() -> None:
+    audio = pcm(np.concatenate([tone(10), tone(0.3, 0), tone(10), tone(0.3, 0), tone(5)]))
+    model = FakeModel(Hypothesis("One", CERTAIN), Hypothesis("who", UNSURE), Hypothesis("three.", CERTAIN))
+    larger = FakeSecondModel(Hypothesis("two", CERTAIN), Hypothesis("two", CERTAIN))
+    recognition = Recogniser(model, larger).transcribe(audio, PHONE_RATE)
+    assert (recognition.text, recognition.hearings) == ("One two three.", 3)
+    assert recognition.confidence == pytest.approx(math.exp(CERTAIN))
+    assert len(larger.inputs) == 2
 
 
 @given(st.integers(0, 40 * RATE), st.integers(0, 2**32 - 1))
@@ -164,7 +247,7 @@ def test_a_piece_ends_where_it_is_quiet() -> None:
 @pytest.mark.parametrize(("audio", "rate"), [(b"\0", 8_000), (bytes(1_000), 7_999), (bytes(1_000), 96_000)])
 def test_invalid_audio_is_refused(audio: bytes, rate: int) -> None:
     with pytest.raises(ValueError, match="sample"):
-        Recogniser(FakeModel()).transcribe(audio, rate)
+        make_recogniser(FakeModel()).transcribe(audio, rate)
 
 
 @pytest.mark.speech

@@ -39,6 +39,17 @@ async def test_requests_run_in_order_of_arrival() -> None:
     assert engine.done == list("01234567")
 
 
+async def test_recogniser_is_told_whether_others_wait() -> None:
+    engine = GatedEngine(open=False)
+    service = EngineService(engine, engine)
+    waiting = [asyncio.create_task(service.answer(Transcribe(number, b"a", 8_000))) for number in range(3)]
+    await asyncio.to_thread(engine.started.acquire)
+    engine.gate.set()
+    await asyncio.gather(*waiting)
+    assert engine.others_waited == [True, True, False]
+    await service.close()
+
+
 async def test_full_queue_refuses_while_the_other_accepts() -> None:
     engine = GatedEngine(open=False)
     service = EngineService(engine, engine, capacity=2)
