@@ -11,9 +11,9 @@ from media.audio.log_mel import HOP, LogMel
 from media.providers.local import models
 from media.providers.local.moonshine import BEAMS, RATE, SPARE_TOKENS, TOKENS_A_SECOND, Floats, Hypothesis, is_loop
 
-# Of silence after the speech. The model was trained on 30 s; with so little it hears as many words, and takes a quarter
-# of the time.
-PADDING_S: Final = 2.0
+# Of silence after the speech. The model was trained on 30 s; with so little it is as good, and three times as fast.
+# With 2 s it takes two thirds of the time, and fewer callers in babble are heard whole.
+PADDING_S: Final = 7.0
 
 _PROMPT: Final = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
 

@@ -150,6 +150,14 @@ def test_of_three_hearings_the_text_that_agrees_best_is_taken(second: Hypothesis
     assert faster == pytest.approx(heard / FASTER, abs=0.001)
 
 
+@pytest.mark.parametrize(("noise", "hearings"), [(0.01, 3), (0.004, 2)])
+def test_on_a_line_without_noise_an_uncertain_utterance_is_heard_twice(noise: float, hearings: int) -> None:
+    audio = pcm(np.concatenate([tone(1), tone(0.5, noise)] * 2))
+    larger = FakeSecondModel(*[Hypothesis("A table for two.", UNSURE + 0.1)] * 2)
+    recognition = Recogniser(FakeModel(Hypothesis("A table for you.", UNSURE)), larger).transcribe(audio, PHONE_RATE)
+    assert (recognition.text, recognition.hearings) == ("A table for two.", hearings)
+
+
 def test_the_third_hearing_is_without_what_comes_long_before_loud_speech() -> None:
     model = FakeModel(Hypothesis("A table for you.", UNSURE))
     larger = FakeSecondModel(Hypothesis("A cable for you.", UNSURE), Hypothesis("A table for you.", UNSURE))
