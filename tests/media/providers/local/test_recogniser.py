@@ -150,6 +150,13 @@ def test_of_three_hearings_the_text_that_agrees_best_is_taken(second: Hypothesis
     assert faster == pytest.approx(heard / FASTER, abs=0.001)
 
 
+@pytest.mark.parametrize(("noise", "hearings"), [(0.01, 2), (0.004, 1)])
+def test_without_noise_a_little_less_certainty_will_do(noise: float, hearings: int) -> None:
+    audio = pcm(np.concatenate([tone(1), tone(0.5, noise)] * 2))
+    recogniser = make_recogniser(FakeModel(Hypothesis("Yes.", -0.3)), Hypothesis("Yes.", -0.3))
+    assert recogniser.transcribe(audio, PHONE_RATE).hearings == hearings
+
+
 @pytest.mark.parametrize(("noise", "hearings"), [(0.01, 3), (0.004, 2)])
 def test_on_a_line_without_noise_an_uncertain_utterance_is_heard_twice(noise: float, hearings: int) -> None:
     audio = pcm(np.concatenate([tone(1), tone(0.5, noise)] * 2))
