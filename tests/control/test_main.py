@@ -20,8 +20,8 @@ from config.settings import PREFIX, control_settings
 from control.__main__ import main
 from control.api_options import make_api_options
 from shared.secrets import new_key
+from vocalized.free_port import free_port
 from vocalized.services.postgres import Postgres
-from vocalized.stack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 KEY = new_key()

@@ -44,7 +44,7 @@ from shared.key_sets import KeySets
 from tests.platform.catalogue import seed_catalogue
 from tests.platform.clients import Client, Staff, User
 from tests.platform.services import CHEAP_HASHING, KEY
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 
 PASSWORD = "plum tractor 48 violin"
 # Long, so that a loaded machine does not fail a test.

@@ -18,7 +18,7 @@ from vocalized.caller.local_speech import load_recogniser, load_voice
 from vocalized.caller.media_call import call_media_server
 from vocalized.caller.voice import CallerVoice
 from vocalized.demo.readback import words_of
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 from vocalized.stack.process import media_command, running_server
 
 ROOT = Path(__file__).parents[2]

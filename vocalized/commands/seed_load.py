@@ -21,6 +21,7 @@ from control.accounts.policy import HashPolicy
 from control.analytics.rollup import mark_all_days, roll_up_days
 from control.db.pool import Pool, Timeouts, open_pool
 from control.db.scope import enter_platform
+from vocalized.free_port import free_port
 from vocalized.seed.invoices import bill_periods, compare_invoices
 from vocalized.seed.probe import ProbeFailed, admin_probes, client_probes, measure, print_figures
 from vocalized.seed.rows import SeedSize, insert_rows
@@ -28,7 +29,6 @@ from vocalized.services.postgres import running_postgres
 from vocalized.services.process import ServiceFailed
 from vocalized.services.valkey import running_valkey
 from vocalized.stack.api_client import ApiClient, ApiError
-from vocalized.stack.ports import free_port
 from vocalized.stack.process import ServerFailed, migrate_database
 from vocalized.stack.programs import Programs
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from shared.secrets import new_key
 from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.free_port import free_port
 from vocalized.rehearse.call_records import RecordedCall, first_carrier_ids
 from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
 from vocalized.rehearse.load_balancer import LoadBalancer
@@ -24,7 +25,6 @@ from vocalized.rehearse.report import ReportRow
 from vocalized.rehearse.scenarios import calls_on, check_calls, start_calls, wait_for_records
 from vocalized.rehearse.service import Program
 from vocalized.stack.key_settings import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS
-from vocalized.stack.ports import free_port
 from vocalized.stack.programs import Programs
 
 TITLE: Final = "Keys rotated and nodes revoked under calls"

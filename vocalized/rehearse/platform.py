@@ -20,6 +20,7 @@ from shared.bus.client import bus_client
 from shared.bus.events import EventStream
 from simulator.carrier.network.config import NetworkConfig, SeededNumber, make_config
 from simulator.carrier.network.server import RunningNetwork, running_network
+from vocalized.free_port import free_port
 from vocalized.rehearse.load_balancer import LoadBalancer, balanced
 from vocalized.rehearse.service import Program, Service
 from vocalized.rehearse.workspace import Workspace, agent_config, create_workspace, sign_in_staff
@@ -29,7 +30,7 @@ from vocalized.services.valkey_cluster import ValkeyCluster, running_valkey_clus
 from vocalized.stack.api_client import ApiClient
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
 from vocalized.stack.key_settings import share_one_set
-from vocalized.stack.ports import Ports, choose_ports, free_port
+from vocalized.stack.ports import Ports, choose_ports
 from vocalized.stack.process import migrate_database
 from vocalized.stack.programs import Programs
 from vocalized.stack.settings import (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.free_port import free_port
 from vocalized.rehearse.call_records import RecordedCall
 from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
 from vocalized.rehearse.load_balancer import LoadBalancer
@@ -17,7 +18,6 @@ from vocalized.rehearse.platform import Platform, ProgramFactory
 from vocalized.rehearse.report import ReportRow
 from vocalized.rehearse.scenarios import check_calls, start_calls, wait_for_records
 from vocalized.rehearse.service import Program
-from vocalized.stack.ports import free_port
 from vocalized.stack.process import migrate_database
 from vocalized.stack.programs import Programs
 

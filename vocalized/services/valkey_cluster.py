@@ -4,7 +4,6 @@ the file system, because its nodes send clients to each other by host and port."
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from vocalized.free_port import free_port
 from vocalized.services.binaries import valkey_program
 from vocalized.services.folders import locked, make_state
 from vocalized.services.process import Program, ServiceFailed, running
@@ -73,7 +73,8 @@ def serve_valkey_cluster(
         if folder.exists():
             shutil.rmtree(folder)  # of the cluster before, whose ports are others
         members = []
-        for number, (port, bus_port) in enumerate(_free_port_pairs(PRIMARIES * (1 + replicas))):
+        for number in range(PRIMARIES * (1 + replicas)):
+            port, bus_port = free_port(), free_port()
             program = _program(folder / str(number), lock, _config(port, bus_port, password, durable, node_timeout_ms))
             process = stack.enter_context(running(program))
             members.append(_Starting(program, ClusterMember(port, process), bus_port))
@@ -189,12 +190,3 @@ def _ranges(primaries: int) -> list[tuple[int, int]]:
     """The first and last slot of each primary."""
     edges = [SLOTS * number // primaries for number in range(primaries + 1)]
     return [(first, last - 1) for first, last in pairwise(edges)]
-
-
-def _free_port_pairs(count: int) -> list[tuple[int, int]]:
-    """A port for clients and one for the other members each. All are held until all are known, so that none comes
-    twice."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((_HOST, 0))) for _ in range(2 * count)]
-        ports = [one.getsockname()[1] for one in sockets]
-    return list(zip(ports[::2], ports[1::2], strict=True))

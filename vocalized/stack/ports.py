@@ -3,6 +3,8 @@
 import socket
 from dataclasses import dataclass
 
+from vocalized.free_port import free_port
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -40,14 +42,6 @@ def choose_ports(*, control: int = 0, media: int = 0, carrier: int = 0, media_no
         carrier=_usable(carrier, "--carrier-port"),
         media=tuple(_usable(port, "--media-port") for port in (media, *more)),
     )
-
-
-def free_port() -> int:
-    """A TCP port on which nobody listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def port_fault(port: int) -> str:

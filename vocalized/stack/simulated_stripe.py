@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 from vocalized.stack.secret_file import write_secret
 
 _KEYS, _CONFIG, _ACCOUNT = "stripe-keys.json", "stripe.json", "stripe-account.json"

@@ -12,7 +12,7 @@ import msgspec
 
 from simulator.vendors.certificate import AUTHORITY_FILE, make_certificate
 from simulator.vendors.google_account import make_key_file
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 from vocalized.stack.secret_file import write_secret
 from vocalized.vendors.configuration import ROLES, VendorsConfig
 

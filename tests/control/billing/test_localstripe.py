@@ -18,7 +18,7 @@ from control.billing.stripe_client import StripeOptions
 from simulator.stripe import customers, invoices
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.server import running_stripe
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 
 KEY = "sk_test_simulated"
 ACME = SinkCustomer(

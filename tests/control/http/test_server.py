@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, web
 
 from control.http.server import ListenOptions, serve
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 
 LISTEN = ListenOptions("127.0.0.1", 0, keepalive_s=0.3, drain_s=5)
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from aiohttp import ClientSession
 
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from simulator.vendors.openai import BASE_PATHS, ChatVendor
 from simulator.vendors.openai_request import Flavour
 from simulator.vendors.server import VendorState, running_vendor
 from tests.control.agents.strategies import offer
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 
 SECRET = "sk-secret"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

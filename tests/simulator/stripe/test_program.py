@@ -13,7 +13,7 @@ from aiohttp import web
 
 from simulator.stripe.account import API_VERSION
 from tests.platform.api import listening
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 from vocalized.stack.process import running_server
 
 ROOT = Path(__file__).parents[3]

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 import uvloop
 
+from vocalized.free_port import free_port
 from vocalized.rehearse.link import SLOW_S, Link, Neighbour, running_link
-from vocalized.stack.ports import free_port
 
 # An arrival that does not come fails the test instead of hanging it.
 ARRIVAL_S = 5.0

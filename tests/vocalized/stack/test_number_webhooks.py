@@ -7,10 +7,11 @@ import aiohttp
 import pytest
 
 from simulator.carrier.network.config import make_config
+from vocalized.free_port import free_port
 from vocalized.rehearse.platform import phone_network
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
 from vocalized.stack.number_webhooks import update_number_webhooks
-from vocalized.stack.ports import Ports, free_port
+from vocalized.stack.ports import Ports
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.settings import network_settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.vocalized.processes import linux_only, wait_ended
-from vocalized.stack.ports import free_port
+from vocalized.free_port import free_port
 from vocalized.stack.process import ServerFailed, media_command, running_server
 
 SERVER = """

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from aiohttp import web
 
 from simulator.object_storage import ObjectStorage
+from vocalized.free_port import free_port
 from vocalized.rehearse.chaos.host import (
     DOMAIN,
     LAUNCHER,
@@ -34,7 +35,7 @@ from vocalized.rehearse.link import (
 from vocalized.rehearse.platform import Platform, PlatformShape, Wiring, running_platform
 from vocalized.rehearse.service import Program
 from vocalized.stack.key_settings import REDIS_URL, redis_url_of
-from vocalized.stack.ports import Ports, free_port
+from vocalized.stack.ports import Ports
 
 NODES: Final = 2
 SHAPE: Final = PlatformShape(nodes=NODES, recorded=True, log_level="info")

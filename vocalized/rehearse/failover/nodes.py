@@ -23,8 +23,8 @@ from simulator.carrier.media_call import CompletedCall, dial
 from simulator.carrier.media_stream import Party
 from simulator.carrier.stream_messages import twilio_identity
 from simulator.vendors.certificate import ServerCertificate
+from vocalized.free_port import free_port
 from vocalized.services.valkey import running_valkey
-from vocalized.stack.ports import free_port
 from vocalized.stack.programs import Programs
 from vocalized.stack.settings import node_settings
 

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from shared.ids import new_id
 from simulator.integrations.server import SimulatedIntegrations, running_integrations
+from vocalized.free_port import free_port
 from vocalized.rehearse.platform import Platform
-from vocalized.stack.ports import free_port
 from vocalized.stack.process import running_child
 
 READY_S: Final = 60.0

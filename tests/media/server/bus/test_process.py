@@ -28,8 +28,8 @@ from tests.media.server.bus.conftest import WORKSPACE, call_plan
 from tests.media.server.conftest import PLAN
 from tests.media.server.phone import CALL, WAIT_LIMIT_S, Phone
 from tests.platform.bus_node import SEALER, envelopes, wait_until
+from vocalized.free_port import free_port
 from vocalized.services.valkey import running_valkey
-from vocalized.stack.ports import free_port
 
 ROOT = Path(__file__).parents[4]
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()
