@@ -36,7 +36,7 @@ from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_s
 DOCS: Final = Path(__file__).parents[2] / "docs"
 CACHE: Final = Path("var") / "listening"
 # Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
-RECOGNISER: Final = "moonshine-tiny-whisper-base-6"
+RECOGNISER: Final = "moonshine-tiny-whisper-base-7"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)

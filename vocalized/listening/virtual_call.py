@@ -35,7 +35,7 @@ from vocalized.virtual_time import run_virtual
 # About what the local recogniser and smart-turn take on one core: a start, and a share of the sound's length.
 RECOGNISER_MS, RECOGNISER_SHARE = 50.0, 0.02
 # The larger model, which hears what is doubtful once or twice more, takes so much longer for it.
-HEARD_AGAIN: Final = 1.8
+HEARD_AGAIN: Final = 1.95
 SMART_TURN_MS: Final = 50.0
 _REPLY: Final = "Thank you for calling, I can certainly help you with that today."
 _TURN: Final = TurnPlan()

@@ -9,11 +9,13 @@ import numpy as np
 
 from media.audio.log_mel import HOP, LogMel
 from media.providers.local import models
-from media.providers.local.moonshine import BEAMS, RATE, SPARE_TOKENS, TOKENS_A_SECOND, Floats, Hypothesis, is_loop
+from media.providers.local.moonshine import RATE, SPARE_TOKENS, TOKENS_A_SECOND, Floats, Hypothesis, is_loop
 
 # Of silence after the speech. The model was trained on 30 s; with so little it is as good, and three times as fast.
 # With 2 s it takes two thirds of the time, and fewer callers in babble are heard whole.
 PADDING_S: Final = 7.0
+# With two, as Moonshine has, a hearing takes 7 % less time, and a percent more of the words in babble are wrong.
+BEAMS: Final = 5
 
 _PROMPT: Final = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
 
