@@ -85,8 +85,10 @@ def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> 
     """alone: the call without the sound."""
     outcome, at = call.outcome, call.sound_ms
     end = at + len(sound) / PER_MS
-    stops = [span.end for span in outcome.spans if at <= span.end < end + LONGEST_MS and span.start < at]
-    stopped = stops[0] if stops and stops[0] < alone.spans[-1].end - 20 else None
+    # By its length: after another noise, the recogniser's text, and so the agent's answer, may come at another time.
+    whole_ms = alone.spans[-1].end - alone.spans[-1].start
+    spoken = next((span for span in outcome.spans if span.start < at <= span.end < end + LONGEST_MS), None)
+    stopped = spoken.end if spoken and spoken.end - spoken.start < whole_ms - 20 else None
     said = _said(outcome)[len(_said(alone)) - 1 :]
     survived = bool(said) and not said[0].interrupted
     gap = 0.0 if stopped is None or not survived else _next_start(outcome, stopped) - stopped

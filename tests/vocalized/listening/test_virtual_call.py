@@ -126,6 +126,22 @@ def test_words_over_the_agent_lower_it_before_they_silence_it(audio: ClipAudio) 
     assert case.lowered_ms + 300 <= case.cleared_ms < 900
 
 
+class SlowAtFirst(FixedText):
+    """It hears the first utterance seven times, and answers the later ones at once."""
+
+    hearings = 7
+
+    def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
+        self.hearings, hearings = 1, self.hearings
+        return Recognition(TEXT, 1.0, hearings)
+
+
+def test_an_answer_that_came_sooner_than_alone_is_none_that_stopped(audio: ClipAudio) -> None:
+    other = msgspec.structs.replace(KENNEDY, speaker="other")
+    case = next(run_overlaps([KENNEDY, other], audio, setup(600), ListeningEngines(SlowAtFirst()), below_db=40.0))
+    assert (case.survived, case.gap_ms, case.cleared_ms) == (True, 0.0, None)
+
+
 def test_noise_is_no_turn() -> None:
     outcome = run_call(to_frames(made_noise("bumps", 1)[:80_000]), setup(600), engines())
     assert outcome.spans == []
