@@ -12,7 +12,7 @@ class CallerVoice:
     before it began. stalled: hides a voice that says nothing new any more."""
 
     __slots__ = (
-        "_is_others", "_others_may_talk", "_words", "_words_end", "is_heard", "last_ms", "silent_since",
+        "_asked_end", "_is_others", "_others_may_talk", "_words", "_words_end", "is_heard", "last_ms", "silent_since",
         "since", "stalled",
     )  # fmt: skip
 
@@ -22,8 +22,9 @@ class CallerVoice:
         self.stalled = StalledWords()
         self.is_heard = False
         self.since = self.last_ms = self.silent_since = 0
-        # How many words the answers told, until when they were said, and whether all sound since then is others'.
-        self._words, self._words_end = 0, NEVER
+        # How many words the answers told, until when they were said, and whether all sound since then is others'; the
+        # end of the latest sound when the recogniser was asked, which it may answer while there is another.
+        self._words, self._words_end, self._asked_end = 0, NEVER, NEVER
         self._is_others = False
 
     @property
@@ -42,15 +43,19 @@ class CallerVoice:
             self._is_others = False
         self.last_ms = last_voice_ms
 
+    def ask_for_words(self) -> None:
+        """The recogniser is asked for the words until now."""
+        self._asked_end = self.last_ms
+
     def take_words(self, t: int, words: int, *, is_changed: bool, answers: bool) -> None:
-        """The recogniser has told the words of the turn, so many. answers: it was asked for them, in a pause. If there
-        are no more than in the pause before, the sound between was others', where others may talk."""
+        """The recogniser has told the words of the turn, so many. answers: as it was asked last. If there are no more
+        than it told when it was asked before, the sound between was others', where others may talk."""
         self.stalled.tell(t, is_changed=is_changed, answers=answers)
-        if not answers or self.is_heard:
+        if not answers:
             return
         if words > self._words or self._words_end == NEVER or not self._may_be_others():
-            self._words_end = self.last_ms
-        else:
+            self._words_end = self._asked_end
+        elif self._asked_end == self.last_ms and not self.is_heard:
             self._is_others = True
         self._words = max(words, self._words)
 

@@ -128,8 +128,7 @@ class Floor:
         return NOTHING
 
     def hint(self, t: int, token: int, finished: float, text: str | None = None) -> Decisions:
-        """Takes smart-turn's probability (0-1) that the caller has finished, for the pause of that token; with `text`
-        the second judge's of these words."""
+        """Takes smart-turn's (with `text` the second judge's) probability (0-1) that the pause is the end."""
         if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
         self._pause.add_hint(finished, text)
@@ -237,6 +236,7 @@ class Floor:
         """Requests the final text; during a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
+        self._voice.ask_for_words()
         return (CallerPaused(t, self._pause.begin(t, self._voice.last_ms, self._text.text, self.agent)),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:

@@ -13,10 +13,11 @@ MORE = f"{WORDS} for two"
 SILENCE_MS = 1_600
 
 
-def make_call(*, others_may_talk: bool = True) -> FloorHarness:
-    """A caller who said WORDS, and has paused for 300 ms."""
+def make_call(*, others_may_talk: bool = True, answer: str | None = WORDS) -> FloorHarness:
+    """A caller who said WORDS, and has paused for 300 ms. answer: what the recogniser told; None: nothing yet."""
     floor = Floor(TurnRules(), judge=ScriptedJudge({}), others_may_talk=lambda: others_may_talk)
-    return FloorHarness(floor).speech(600).silence(300).text(WORDS)
+    call = FloorHarness(floor).speech(600).silence(300)
+    return call if answer is None else call.text(answer)
 
 
 def finish(call: FloorHarness) -> CallerDone:
@@ -47,6 +48,18 @@ def test_sound_that_is_long_enough_ends_the_turn_with_its_answer() -> None:
     now = call.now
     call.text(WORDS)
     assert call.log[-1] == CallerDone(now, 600, WORDS, 600 + SILENCE_MS)
+
+
+def test_an_answer_within_another_sound_tells_of_the_pause_before() -> None:
+    call = make_call(answer=None).speech(100).text(WORDS).speech(100).silence(260).text(WORDS)
+    assert finish(call) == CallerDone(600 + SILENCE_MS, 600, WORDS, 600 + SILENCE_MS)
+
+
+def test_an_answer_tells_nothing_of_a_sound_after_it_was_asked_for() -> None:
+    call = sound(make_call(), None)
+    call.speech(100).silence(100).text(WORDS)
+    assert not isinstance(call.silence(900).log[-1], CallerDone)
+    assert finish(call).end_ms == call.voice
 
 
 def test_new_words_begin_it_anew() -> None:
