@@ -51,7 +51,7 @@ class CallerVoice:
         """The recogniser has told the words of the turn, so many. answers: as it was asked last. If there are no more
         than it told when it was asked before, the sound between was others', where others may talk."""
         self.stalled.tell(t, is_changed=is_changed, answers=answers)
-        if not answers:
+        if not answers or self._asked_end == NEVER:
             return
         if words > self._words or self._words_end == NEVER or not self._may_be_others():
             self._words_end = self._asked_end
@@ -66,7 +66,7 @@ class CallerVoice:
     def end_turn(self) -> None:
         """The words were answered; the voice may go on."""
         self.stalled.end_turn()
-        self._words, self._words_end = 0, NEVER
+        self._words, self._words_end, self._asked_end = 0, NEVER, NEVER
         self._is_others = False
 
     def _may_be_others(self) -> bool:

@@ -36,7 +36,7 @@ class RecognitionStop:
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """text: "" when nothing was recognised. confidence: 0 to 1, the geometric mean probability of its tokens.
-    hearings: how often its most doubtful part was heard, each of which takes about as long."""
+    hearings: how often its most doubtful part was heard; of these the second and third may take twice as long each."""
 
     text: str
     confidence: float

@@ -89,3 +89,11 @@ def test_next_turn_begins_without_what_was_known() -> None:
     call.agent().silence(2_000).agent_done().silence(1_000)
     call.speech(400).silence(300).text("for two")
     assert finish(call).end_ms == call.voice
+
+
+def test_late_answer_of_the_turn_before_tells_nothing_of_the_next() -> None:
+    call = sound(make_call(), WORDS)
+    finish(call)
+    call.agent().silence(2_000).agent_done().silence(1_000)
+    call.speech(200).text(MORE).speech(200).silence(300).text("for two")
+    assert finish(call).end_ms == call.voice
