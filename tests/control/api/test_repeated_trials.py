@@ -141,6 +141,7 @@ async def test_three_rounds_of_making_using_and_deleting_gain_nothing(attack: At
         refusals.append(await attack.place_tests(user, workspace, ABROAD, STRANGER))
         verified = await attack.verify_phone(user, workspace)
         refusals.append(await attack.place_tests(user, workspace, OWN_PHONE))
+        assert await attack.called_phones() == {OWN_PHONE}, "before the workspace is deleted, and its calls with it"
         # Another mailbox does not help once the same phone is verified, even if it was given up before.
         trials.append(await api.owner.fetchval("SELECT trial_ends_at FROM workspaces WHERE id = $1", UUID(workspace)))
         assert attack.at_carrier() == {number}
