@@ -259,6 +259,8 @@ class Conversation:
                 case floor_decisions.TurnSettled():
                     self.turns.commit()
                     self._agent.settle()
+                case floor_decisions.LowerAgent(is_suspected=True):
+                    self._agent.lower()
                 case floor_decisions.LowerAgent():
                     self._overlap.lower()
                     self._caller_started()
@@ -365,8 +367,6 @@ class Conversation:
             self._evidence.take(event)
         elif not self._termination.reason:
             self._speech.give_up(self.language.phrases.cannot_hear, event.error.provider, can_speak=True)
-
-    # --- limits ---
 
     def _on_alarm(self, alarm: Alarm) -> None:
         match alarm:

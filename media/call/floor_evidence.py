@@ -20,7 +20,14 @@ def make_floor(components: CallComponents, clock: CallClock, language: str) -> F
     """The floor of a call in this language (BCP 47), by its plan, with the judge of its words and its voice track."""
     rules = make_turn_rules(components.plan.turn, language)
     track = components.track
-    return Floor(rules, clock.now, components.completeness, track.may_begin, track.others_may_talk)
+    return Floor(
+        rules,
+        clock.now,
+        judge=components.completeness,
+        may_begin=track.may_begin,
+        others_may_talk=track.others_may_talk,
+        may_be_speech=track.may_be_speech,
+    )
 
 
 class FloorEvidence:

@@ -25,6 +25,8 @@ OVERDUE_MS = 400.0
 LOST_MARK_MS = 2_000.0
 # How long the agent stays lower under a nod: 500 ms of speech, 250 ms of silence and the time of the final text.
 LOWERED_MS = 1_000.0
+# With so much of it left, what made the agent lower is the same sound, which is known to be speech now.
+LEAST_LOWERED_MS = 700.0
 
 
 # Called with audio (mu-law, 8 kHz) and the time of its beginning, in ms on the call's clock.
@@ -122,8 +124,12 @@ class Playback:
 
     def lower(self, now: float) -> None:
         """Goes on more quietly for `LOWERED_MS` from what was heard, then as before: what the carrier has not played is
-        replaced. Nothing is repeated but what it plays until its buffer is cleared."""
+        replaced. Nothing is repeated but what it plays until its buffer is cleared. Lowered only just now, it stays so.
+        """
         if self.held or self._dropped or self.utterance is None:
+            return
+        self.settle(now)
+        if self._lowered[1] - self._settled >= LEAST_LOWERED_MS:
             return
         self.hold(now)
         self.held = False

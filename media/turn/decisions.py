@@ -76,9 +76,12 @@ class TurnSettled:
 
 @dataclass(frozen=True, slots=True)
 class LowerAgent:
-    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser."""
+    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser.
+
+    is_suspected: it is not known yet whether the sound is speech: lower the agent, and nothing else."""
 
     t: int
+    is_suspected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class TurnRules:
     text_wait_ms: int = 1_500
     onset_wait_ms: int = 200
     prepare_ms: int = 600
-    nod_ms: int = 500
+    nod_ms: int = 520
     settle_ms: int = 300
     commit_ms: int = 1_000
     held_pause_ms: int = 250

@@ -34,7 +34,7 @@ from media.turn.endpoint import ExpectedReply, TurnRules
 from media.turn.evidence import CompletenessJudge
 from media.turn.expected_dictation import ExpectedDictation
 from media.turn.final_text_request import NEVER, FinalTextRequest
-from media.turn.floor_state import CALLER, CALLER_TALKS, HELD, LISTENING, PAUSED, FloorState
+from media.turn.floor_state import CALLER, CALLER_TALKS, HELD, LISTENING, PAUSED, SPEAKING, FloorState
 from media.turn.hold import Hold
 from media.turn.pause import TurnPause
 from media.turn.turn_text import TurnText
@@ -59,8 +59,9 @@ class Floor:
         judge: CompletenessJudge | None = None,
         may_begin: Callable[[], bool] | None = None,
         others_may_talk: Callable[[], bool] | None = None,
+        may_be_speech: Callable[[], bool] | None = None,
     ) -> None:
-        """judge: asked in each pause, if the rules are adaptive. The others: as in `TurnPause` and `CallerVoice`."""
+        """judge: asked in each pause, if the rules are adaptive. The others: see `TurnPause`, `CallerVoice`, `Hold`."""
         self._rules = rules
         self._request = FinalTextRequest(clock)
         self._pause = TurnPause(rules, self._request, judge, may_begin)
@@ -71,8 +72,7 @@ class Floor:
         self._text = TurnText()
         self._unseen = NEVER
         self._overlap_open = self._interrupted = self._over_agent = False
-        # The agent, and what was said over it.
-        self.agent, self._hold, self._interruptible = AgentSpeech(), Hold(rules), True
+        self.agent, self._hold, self._interruptible = AgentSpeech(), Hold(rules, may_be_speech), True
 
     @property
     def open_text(self) -> str:
@@ -105,7 +105,10 @@ class Floor:
         if state is CALLER:
             return NOTHING if speaking and not voice.is_stalled(t) else self._pause_if_silent(t)
         if not speaking:
-            return self._settle(t) if NEVER != self.agent.settles_at <= t else NOTHING
+            if NEVER != self.agent.settles_at <= t:
+                return self._settle(t)
+            is_lowered = state is SPEAKING and self._hold.suspects_speech(t) and self._may_interrupt()
+            return (LowerAgent(t, is_suspected=True),) if is_lowered else NOTHING
         return self._start(t, again=False) if state is LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
@@ -183,8 +186,7 @@ class Floor:
         """The reply became audible (this commits the caller's turn, `settle_ms` later), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
-        dictated: what it asks for that is dictated. is_last: the call ends with it.
-        InterruptAgent if the caller has the floor: drop it."""
+        dictated: what it asks for. is_last: the call ends with it. InterruptAgent: drop it, the caller talks."""
         if self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
@@ -364,8 +366,6 @@ class Floor:
         if self._voice.is_heard:
             return interrupted
         return (*interrupted, *(self._request_text(t) if self._unseen == t else self._pause_if_silent(t)))
-
-    # --- bookkeeping ---
 
     def _may_interrupt(self) -> bool:
         return self._rules.barge_in and self._interruptible

@@ -19,6 +19,7 @@ class FloorState(Enum):
 LISTENING: Final = FloorState.LISTENING
 CALLER: Final = FloorState.CALLER
 PAUSED: Final = FloorState.PAUSED
+SPEAKING: Final = FloorState.SPEAKING
 HELD: Final = FloorState.HELD
 CALLER_TALKS: Final = (FloorState.CALLER, FloorState.PAUSED)
 CALLER_IS_HEARD: Final = (*CALLER_TALKS, FloorState.HELD)

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from media.turn.speech_suspicion import SpeechSuspicion
+
 WINDOW_MS = 32
 BLOCK_MS = 8
 # Levels are dB of full scale; lower ones count as this.
@@ -90,7 +92,8 @@ class SpeechDetector:
     """One caller's speech, fed with 32 ms windows. Times in ms of the caller's audio.
 
     speaking: the caller speaks now. last_voice_ms: end of the latest sound that was clearly speech (0 before any).
-    onset_ms: when the current or last speech began. voiced_ms: how much of it was voice so far.
+    onset_ms: when the current or last speech began. voiced_ms: how much of it was voice so far. suspicion: that a sound
+    may be speech.
     """
 
     __slots__ = (
@@ -120,12 +123,14 @@ class SpeechDetector:
         "last_voice_ms",
         "onset_ms",
         "speaking",
+        "suspicion",
         "voiced_ms",
     )
 
     def __init__(self, tuning: VadTuning) -> None:
         self._tuning = tuning
         self.speaking = False
+        self.suspicion = SpeechSuspicion()
         self.last_voice_ms = self.onset_ms = self.voiced_ms = 0
         self._evidence = 0.0
         self._chatter = self._soft = self._distinct = 0
@@ -154,12 +159,14 @@ class SpeechDetector:
         """Sound after silence: the level of the noise is learned again from the next window."""
         self._before = ()
         self._is_new = True
+        self.suspicion.begin()
 
     def on_gate_shut(self) -> None:
         """Silence: speech is over, or what there was of it was too short to count."""
         if (self.speaking or self._just_ended) and self._is_distinct(self._level_after()):
             self._correct_end()
         self._stop()
+        self.suspicion.end()
         self._tail = 0
 
     def add_window(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
@@ -171,7 +178,9 @@ class SpeechDetector:
             self._continue(start_ms, probability, levels)
             self._watch_distance(top)
         else:
-            self._gather(start_ms, 0.0 if self._is_far(top) else probability, levels)
+            near = 0.0 if self._is_far(top) else probability
+            self.suspicion.add_window(near, top - self._low)
+            self._gather(start_ms, near, levels)
         self._quiet = self._quiet + 1 if probability < _NO_SPEECH else 0
         if self._just_ended and self._quiet >= _QUIET_WINDOWS:
             self._correct_end()
@@ -209,6 +218,7 @@ class SpeechDetector:
         self._model_end = 0
         self._just_ended = False
         self._tail = 0
+        self.suspicion.end()
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
         """The first loud block of the run that leads up to the end of this window, from the window before on."""

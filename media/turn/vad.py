@@ -31,6 +31,8 @@ SOFT_DB = -36.0
 SOFT_GAIN = 8.0
 # The consonant that begins a word may be no speech to the model in so much of the sound since the gate opened.
 ONSET_MS = 100
+# While the agent speaks, the windows of a sound's first so many ms do not wait for the next run.
+FIRST_MS = 160
 # More windows of one caller do not wait for the next run. The gate's opening brings three, a period at most two.
 MAX_WAITING = 6
 # So many may run early: alone, each window costs four times what it does in a batch, and if all callers are behind
@@ -57,6 +59,7 @@ class VoiceTrack:
         "_opened_ms",
         "_preroll",
         "_shut",
+        "_watched_ms",
         "is_waiting",
         "max_waiting",
         "now_ms",
@@ -74,6 +77,7 @@ class VoiceTrack:
         self._buffer = bytearray()
         self._is_open = False
         self._shut = self._opened_ms = 0
+        self._watched_ms = -FRAME_MS
         self.now_ms = 0
         self.slot = slot
         self.speech = SpeechDetector(tuning)
@@ -111,6 +115,12 @@ class VoiceTrack:
     def others_may_talk(self) -> bool:
         """Whether it is never quiet between the caller's words, so that others may talk behind them."""
         return not self.speech.has_quiet_pauses
+
+    def may_be_speech(self) -> bool:
+        """Whether the caller's latest sound may be speech, long before it is known. Asked with each frame while the
+        agent speaks: as long as it is, the model judges the first windows of a sound at once."""
+        self._watched_ms = self.now_ms
+        return self.speech.suspicion.is_raised
 
     def push(self, pcm: bytes) -> None:
         """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""
@@ -158,6 +168,14 @@ class VoiceTrack:
         if len(self.windows) > self.max_waiting:
             self.max_waiting = 0
             self._engine.run_early(self)
+        elif self._is_watched():
+            self._engine.run_early(self)
+
+    def _is_watched(self) -> bool:
+        """Whether the agent speaks, and the windows are the first of a sound, or speech may begin with them."""
+        if self.now_ms - self._watched_ms > FRAME_MS:
+            return False
+        return self.window_ms - self._opened_ms < FIRST_MS or self.speech.is_undecided
 
 
 class VadEngine:

@@ -9,7 +9,8 @@ SILENCE = b"\xff" * 160
 
 
 class ScriptedVoiceTrack:
-    """A voice track whose speech is set by the test. voice: the caller speaks in the next frame."""
+    """A voice track whose speech is set by the test. voice: the caller speaks in the next frame. is_suspicious: a sound
+    may be speech."""
 
     def __init__(self) -> None:
         self.speaking = False
@@ -17,7 +18,7 @@ class ScriptedVoiceTrack:
         self.onset_ms = 0
         self.voiced_ms = 0
         self._ms = 0
-        self.voice = False
+        self.voice = self.is_suspicious = False
         self.speech = self
 
     def push(self, pcm: bytes) -> None:
@@ -34,6 +35,9 @@ class ScriptedVoiceTrack:
 
     def others_may_talk(self) -> bool:
         return False
+
+    def may_be_speech(self) -> bool:
+        return self.is_suspicious
 
     def look_at(self, pcm: bytes) -> None:
         """Sees the frame before it is taken."""
@@ -89,6 +93,9 @@ class ScriptedRecogniser:
 
 class LevelVoiceTrack(ScriptedVoiceTrack):
     """Everything but digital silence is speech."""
+
+    def may_be_speech(self) -> bool:
+        return self.is_suspicious
 
     def look_at(self, pcm: bytes) -> None:
         self.voice = any(pcm)

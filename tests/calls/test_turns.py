@@ -134,6 +134,42 @@ def test_a_cough_does_not_stop_the_agent() -> None:
     run_virtual(call())
 
 
+def test_a_sound_that_may_be_speech_only_lowers_the_agent() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=[LONG])
+        await scripted.say("tell me everything", 900)
+        await scripted.wait_until_sounding()
+        await scripted.silence(4 * WORD_MS)
+        scripted.track.is_suspicious = True
+        await scripted.silence(100)
+        scripted.track.is_suspicious = False
+        assert len(scripted.carrier.clears) == 1
+        await scripted.listen_until_quiet()
+        (said,) = scripted.events_of(AgentSaid)
+        assert said.text == LONG and not said.interrupted and len(scripted.events_of(CallerSaid)) == 1
+        assert not scripted.events_of(TurnResumed) and not scripted.events_of(TurnInterrupted)
+        assert scripted.carrier.heard_words() == len(LONG.split()), "nothing is repeated, and nothing is lost"
+
+    run_virtual(call())
+
+
+def test_an_interruption_that_was_suspected_clears_the_carrier_as_often() -> None:
+    async def call() -> None:
+        scripted = ScriptedCall(answers=[LONG, "Sure."])
+        await scripted.say("tell me everything", 900)
+        await scripted.wait_until_sounding()
+        await scripted.silence(4 * WORD_MS)
+        scripted.track.is_suspicious = True
+        await scripted.silence(60)
+        scripted.track.is_suspicious = False
+        await scripted.say("stop please", 600)
+        await scripted.listen_until_quiet()
+        assert len(scripted.carrier.clears) == 2, "lowered, and silenced"
+        assert [said.interrupted for said in scripted.events_of(AgentSaid)] == [True, False]
+
+    run_virtual(call())
+
+
 def test_caller_who_continues_after_a_pause_is_answered_once() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["Too early.", "Here is your answer."])

@@ -14,7 +14,7 @@ def test_the_plan_s_settings_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("barge_in", "may_interrupt", "nod_ms"),
-    [(True, True, 500), ("polite", True, 500), ("eager", True, 0), (False, False, 500), ("off", False, 500)],
+    [(True, True, 520), ("polite", True, 520), ("eager", True, 0), (False, False, 520), ("off", False, 520)],
 )
 def test_barge_in_has_three_ways(barge_in: bool | BargeIn, may_interrupt: bool, nod_ms: int) -> None:
     rules = make_turn_rules(TurnPlan(barge_in=barge_in), "en")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from media.audio.framer import FRAME
 from media.audio.mulaw import decode, lower
 from media.audio.pcm import audioop
-from media.call.playback import LOWERED_MS
+from media.call.playback import LEAST_LOWERED_MS, LOWERED_MS
 from tests.media.call.playback_harness import STEP_MS, PlaybackHarness
 from tests.media.call.simulated_carrier import BYTES_PER_MS, SimulatedCarrier, played_stretches
 
@@ -56,6 +56,21 @@ def test_audio_that_comes_later_is_lower_too() -> None:
     assert b"".join(run.audio for run in harness.carrier.runs[1:]) == (
         lower(harness.audio[at : at + LOWERED]) + harness.audio[at + LOWERED :]
     )
+
+
+@pytest.mark.parametrize(("later_ms", "clears"), [(0, 1), (260, 1), (360, 2), (1_500, 2)])
+def test_lowered_again_for_the_same_sound_it_is_not_sent_again(later_ms: int, clears: int) -> None:
+    assert 260 < LOWERED_MS - LEAST_LOWERED_MS < 360
+    harness = spoken()
+    harness.wait(1_000)
+    lower_now(harness)
+    harness.wait(later_ms)
+    lower_now(harness)
+    harness.wait_until_finished()
+    heard = b"".join(run.audio for run in harness.carrier.runs)
+    assert harness.carrier.clears == clears and len(heard) == len(harness.audio)
+    again = len(b"".join(run.audio for run in harness.carrier.runs[:-1]))
+    assert heard[again:] == lower(harness.audio[again : again + LOWERED]) + harness.audio[again + LOWERED :]
 
 
 def test_a_hold_after_it_silences_and_the_cut_word_is_said_as_before() -> None:

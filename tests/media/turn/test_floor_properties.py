@@ -61,7 +61,12 @@ class RandomCall(RuleBasedStateMachine):
             settle_ms=settle_ms,
         )
         judge = None if judged is None else ScriptedJudge(default=judged)
-        self.floor = Floor(self.plan, judge=judge, may_begin=lambda: self.is_undecided)
+        self.floor = Floor(
+            self.plan,
+            judge=judge,
+            may_begin=lambda: self.is_undecided,
+            may_be_speech=lambda: self.is_undecided,
+        )
         self.lowered = False
         self.t = self.voice = self.held_since = self.news = 0
         self.is_speaking = self.is_undecided = False
@@ -100,6 +105,9 @@ class RandomCall(RuleBasedStateMachine):
                 self.final |= self.open
                 self.answered |= self.open
                 self.replying, self.audible = True, False
+            case LowerAgent(is_suspected=True):
+                assert self.audible and not self.held and not self.lowered and not self.is_speaking
+                assert self.is_undecided and self.plan.barge_in
             case LowerAgent():
                 assert self.audible and not self.held and not self.lowered and self.plan.nod_ms
                 self.lowered, self.held_since = True, self.t

@@ -1,59 +1,29 @@
 """Voice activity on real speech at phone band, in silence and in noise; all noise is seeded."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import soundfile  # type: ignore[import-untyped]  # ships no types
-import soxr  # type: ignore[import-untyped]  # ships no types
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from media.audio import mulaw
 from media.audio.framer import FRAME_MS
 from media.turn.onnx_models import SILERO
 from media.turn.speech_detector import WINDOW_MS
 from media.turn.vad import MAX_WAITING, ONSET_MS, VadEngine, VoiceTrack
+from tests.media.turn.waves import RATE, Wave, frames, noise, read_speech, silence
 
-CLIP = Path(__file__).parents[3] / "config/samples/jfk.flac"
-Wave = npt.NDArray[np.float64]
-RATE = 8_000
 SILENT_FRAME = bytes(320)
 
 
 @pytest.fixture(scope="module")
 def speech() -> Wave:
-    """Eleven seconds of a speech of 1961 at 8 kHz: the first phrase lasts from 0.3 to 2.1 s, then 1.1 s of pause."""
-    wave, rate = soundfile.read(CLIP, always_2d=True)
-    resampled: Wave = soxr.resample(wave.mean(axis=1), rate, RATE)
-    return resampled
+    return read_speech()
 
 
 @pytest.fixture
 def engine() -> VadEngine:
     return VadEngine(SILERO)
-
-
-def silence(ms: int) -> Wave:
-    return np.zeros(ms * RATE // 1_000)
-
-
-def noise(ms: int, level: float, seed: int, *, colour: float = 0.0) -> Wave:
-    """Noise of the given RMS; its power falls with frequency to the power of `colour` (0 white, 1 pink)."""
-    count = ms * RATE // 1_000
-    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=count))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** (colour / 2)
-    wave: Wave = np.fft.irfft(spectrum, count)
-    scaled: Wave = wave * (level / wave.std())
-    return scaled
-
-
-def frames(wave: Wave) -> list[bytes]:
-    """Returns 20 ms frames of phone audio."""
-    pcm = mulaw.decode(mulaw.encode((np.clip(wave, -1, 1) * 32_767).astype("<i2").tobytes()))
-    return [pcm[start : start + 320] for start in range(0, len(pcm) - 319, 320)]
 
 
 def listen(engine: VadEngine, track: VoiceTrack, wave: Wave) -> list[tuple[bool, int]]:

@@ -1,0 +1,47 @@
+"""A first suspicion that a sound is speech, long before it is known: enough to lower the agent, not to silence it."""
+
+from typing import Final
+
+# Each of the model's probabilities over the first figure adds up, none for more than the second, until they are the
+# third. Chosen on the development set: see docs/decisions/0227.
+_THRESHOLD: Final = 0.03
+_MOST: Final = 0.45
+_ENOUGH: Final = 0.2
+# In so many of a sound's first windows of 32 ms, which have to be so much louder than the silence before it: after
+# them the detector knows, and noise that never ends raises no suspicion.
+_WINDOWS: Final = 6
+_RISE_DB: Final = 12.0
+
+
+class SpeechSuspicion:
+    """Of one caller's latest sound. is_raised: it may be speech."""
+
+    __slots__ = ("_evidence", "_left")
+
+    def __init__(self) -> None:
+        self._evidence = 0.0
+        self._left = 0
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether the sound may be speech."""
+        return self._evidence >= _ENOUGH
+
+    def begin(self) -> None:
+        """A sound begins after silence."""
+        self._evidence = 0.0
+        self._left = _WINDOWS
+
+    def end(self) -> None:
+        """The sound is over, or is known to be speech."""
+        self._evidence = 0.0
+        self._left = 0
+
+    def add_window(self, probability: float, rise_db: float) -> None:
+        """Takes a window of the sound: the model's probability of speech, and how much louder its loudest part is than
+        the silence before the sound."""
+        if not self._left or rise_db < _RISE_DB:
+            self._evidence = 0.0
+            return
+        self._left -= 1
+        self._evidence = max(0.0, self._evidence + min(_MOST, probability - _THRESHOLD))
