@@ -13,7 +13,7 @@ from rich.console import Console
 from media.providers.local.recogniser import Recogniser
 from media.turn.completeness import load_completeness_model
 from shared.plan import TurnPlan
-from vocalized.listening.clips import LIST, NODS, TURNS, Clip, ClipAudio, SetName, read_clips, write_clips
+from vocalized.listening.clips import LIST, NODS, NOISES, TURNS, Clip, ClipAudio, SetName, read_clips, write_clips
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
 from vocalized.listening.figures import share
 from vocalized.listening.judgements import is_judged_done, judge_pauses, judgement_table, with_opinion
@@ -25,7 +25,7 @@ from vocalized.listening.peers import PEERS, PeerCase, run_peer
 from vocalized.listening.recognition_cache import RecognitionCache
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.saved_run import FolderInUse, code_version, load_run, only_process, save
-from vocalized.listening.selection import select, select_nods, select_turns
+from vocalized.listening.selection import select, select_nods, select_noises, select_turns
 from vocalized.listening.socket_calls import score_socket_calls
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
 from vocalized.listening.summary import peer_table, score_table, tables
@@ -36,7 +36,7 @@ from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_s
 DOCS: Final = Path(__file__).parents[2] / "docs"
 CACHE: Final = Path("var") / "listening"
 # Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
-RECOGNISER: Final = "moonshine-tiny-whisper-base-7"
+RECOGNISER: Final = "moonshine-tiny-whisper-base-8"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)
@@ -60,6 +60,7 @@ def select_clips(cache: Cache = CACHE) -> None:
     with open_recognitions(cache) as engine:
         chosen = (
             (select_nods(audio, engine), NODS),
+            (select_noises(audio, engine), NOISES),
             (select(audio, engine), LIST),
             (select_turns(audio, engine, taken), TURNS),
         )

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from vocalized.listening.clips import NODS, TURNS, Clip, ClipAudio, read_clips
+from vocalized.listening.clips import NODS, NOISES, TURNS, Clip, ClipAudio, read_clips
 from vocalized.listening.dictations import run_dictations
 from vocalized.listening.hesitations import run_hesitations
 from vocalized.listening.overlaps import FAR_DB, run_overlaps
@@ -43,6 +43,10 @@ class FamilyInput:
         """The set's nods."""
         return read_clips(self.result.set, NODS)[:: self.result.every]
 
+    def noises(self) -> list[Clip]:
+        """The set's sounds that are no speech."""
+        return read_clips(self.result.set, NOISES)[:: self.result.every]
+
 
 TOLD_CASES: Final = 50
 
@@ -59,6 +63,7 @@ FAMILIES: Final[dict[str, Runner]] = {
     "eager_nods": lambda given: run_overlaps(given.nods(), given.audio, given.eager, given.engines),
     "eager_interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.eager, given.engines),
     "far_voices": lambda given: run_overlaps(given.clips(2), given.audio, given.setup, given.engines, below_db=FAR_DB),
+    "noises": lambda given: run_overlaps(given.noises(), given.audio, given.setup, given.engines),
     "babble": lambda given: run_babble(given.clips(), given.audio, given.setup, given.engines),
     "noise": lambda given: run_noise(given.setup, given.engines),
     "quiet": lambda given: run_quiet(given.clips(4), given.audio, given.setup, given.engines),

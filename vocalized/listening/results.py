@@ -32,6 +32,7 @@ class ListeningRun(msgspec.Struct):
     eager_nods: list[OverlapCase] = []
     eager_interruptions: list[OverlapCase] = []
     far_voices: list[OverlapCase] = []
+    noises: list[OverlapCase] = []
     babble: list[HeardCase] = []
     noise: list[NoiseCase] = []
     quiet: list[HeardCase] = []

@@ -52,6 +52,8 @@ NOD_WORDS: Final = phrase_set(
 )
 MOST_NOD_MS: Final = 900
 _NOD_BYTES: Final = 5_000
+# Shorter sounds are none on the telephone.
+LEAST_NOISE_MS: Final = 100
 _SCENE: Final = re.compile(r"C\w\w[A-Z_]")
 
 # Of the third game a speaker's recordings begin alike; those that begin otherwise are songs and noises.
@@ -155,6 +157,20 @@ def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
         if not heard.text.rstrip().endswith("?") and " ".join(split_words(heard.text)) in NOD_WORDS:
             is_held_out = crc32(clip.speaker.encode()) % 2 == 1
             yield msgspec.structs.replace(clip, text=heard.text, set="held_out" if is_held_out else "development")
+
+
+def select_noises(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
+    """Sounds of things and animals in which the recogniser hears no words, or not surely: on average every second one
+    is held out. Raises SourceError."""
+    for name in audio.archive().noises():
+        is_held_out = crc32(name.encode()) % 2 == 1
+        clip = Clip(f"noise-{name}", "held_out" if is_held_out else "development", "", AMAZON_QUEEN.name, (name,))
+        samples = audio.samples(clip)
+        if len(samples) < LEAST_NOISE_MS * PER_MS:
+            continue
+        heard = recognise(samples, engine)
+        if not heard.text or heard.confidence < LEAST_CONFIDENCE:
+            yield clip
 
 
 def _scene(name: str) -> str:

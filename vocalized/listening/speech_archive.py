@@ -26,6 +26,9 @@ _TABLE: Final = 15  # where the entries begin
 _LINE: Final = re.compile(r"(\d\d)([0-9A-F]{4})([JP])([0-9A-Z])\.SB")
 _CONVERSATION: Final = re.compile(r"([A-Z]+)\d*\.DOG")
 _NUMBER_AT: Final = 24
+# Sounds of things and animals, not of people who speak: `35SSSSSS.SB`.
+_NOISE: Final = re.compile(r"\d+[A-D]?S+\.SB")
+_NAME_LENGTH: Final = 11
 PLAYER: Final = "joe"
 
 
@@ -68,6 +71,10 @@ class SpeechArchive:
     def names(self, most_bytes: int) -> list[str]:
         """All recordings of speech of at most so many bytes."""
         return sorted(name for name, (_, size) in self._places.items() if name.endswith(".SB") and size <= most_bytes)
+
+    def noises(self) -> list[str]:
+        """All recordings of sounds that are no speech."""
+        return sorted(name for name in self._places if len(name) == _NAME_LENGTH and _NOISE.fullmatch(name))
 
     def samples(self, part: str) -> Samples:
         """Decodes one recording to 8 kHz, full scale 1. Raises KeyError for an unknown name."""

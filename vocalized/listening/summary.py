@@ -67,21 +67,23 @@ def _overlaps(run: ListeningRun) -> Iterator[str]:
         "nods, `eager`": run.eager_nods,
         "interruptions, `eager`": run.eager_interruptions,
         "a voice 20 dB softer": run.far_voices,
+        "other sounds": run.noises,
     }
     if any(families.values()):
         yield (
-            "| over the agent's answer | cases | answer survives | gap p50, p95, ms | lowered after p50, p95, ms "
+            "| over the agent's answer | cases | answer survives | gap p50, p95, ms | lowered | after p50, p95, ms "
             "| after the first clear voice | silenced | after p50, p95, ms |"
         )
-        yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+        yield "| --- |" + " --- |" * 8
     for name, cases in families.items():
         if cases:
             gaps = [case.gap_ms for case in cases if case.survived]
             cleared = [case.cleared_ms for case in cases if case.cleared_ms is not None]
             lowered = [case.lowered_ms for case in cases if case.lowered_ms is not None]
             clearly = [each for case in cases if (each := case.lowered_after_clear_ms) is not None]
+            survived = share([case.survived for case in cases])
             yield (
-                f"| {name} | {len(cases)} | {share([case.survived for case in cases]):.1%} | {_middle(gaps)} "
+                f"| {name} | {len(cases)} | {survived:.1%} | {_middle(gaps)} | {len(lowered) / len(cases):.1%} "
                 f"| {_middle(lowered)} | {_middle(clearly)} | {len(cleared) / len(cases):.1%} | {_middle(cleared)} |"
             )
 

@@ -48,6 +48,11 @@ def test_short_recordings_are_listed_by_size(tmp_path: Path) -> None:
     assert small.names(5) == ["A.SB", "B.SB"]
 
 
+def test_sounds_that_are_no_speech_are_told_by_their_names(tmp_path: Path) -> None:
+    names = ["3SSSSSSS.SB", "123ASSSS.SB", "1034SSSS.SB", "03SSSSJ1.SB", "070001P1.SB", "SSSSSSSS.SB", "99SSSSSS.PCX"]
+    assert archive(tmp_path, dict.fromkeys(names, b"")).noises() == ["1034SSSS.SB", "123ASSSS.SB", "3SSSSSSS.SB"]
+
+
 def test_another_file_is_refused_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "other.bin"
     path.write_bytes(b"RIFF")
