@@ -16,7 +16,7 @@ _BACKCHANNELS = phrase_set(
     "uh huh|uh uh huh|mm hmm|mm mm|mhm|mhmm|mm|mmm|hmm|hm|uhhuh|um|uh|er|ah|aha|oh|ooh|huh|ok|okay|k|kay|yeah|yea|"
     "yah|yep|yup|ya|yes|right|all right|alright|sure|sure thing|i see|i know|i understand|got it|gotcha|good|great|"
     "cool|nice|fine|perfect|exactly|absolutely|of course|true|that's right|sounds good|makes sense|go on|go ahead|"
-    "really|wow|no problem|no worries|sí|si|claro|vale|ajá|ja|genau|stimmt|oui|d'accord|ouais|certo"
+    "really|wow|no problem|no worries|you're right|sí|si|claro|vale|ajá|ja|genau|stimmt|oui|d'accord|ouais|certo"
 )
 # What recognisers write for "yeah", "mhm" and "right" when that is all they hear of a sentence.
 _MISHEARD = phrase_set("here|hear|year|ear|her|him|hum|home|yet|white|write|you")

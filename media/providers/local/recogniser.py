@@ -9,6 +9,7 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.providers.local.moonshine import RATE, Floats, Hypothesis, Moonshine
+from media.providers.local.short_replies import MOST_WORDS, is_short_reply
 from media.providers.local.speech import Recognition, RecognitionStop
 from media.providers.local.whisper import Whisper
 
@@ -19,11 +20,13 @@ MIN_LOG_PROB: Final = -1.0
 # A whole utterance with a lower one (a probability of 0.7 per token; in a noisy place 0.78) is heard again by the
 # larger model. If that hears other words in a noisy place, it hears the utterance once more, 7.5 % faster and without
 # what comes long before the first loud sound, so that it makes other errors; the text that agrees best with the other
-# two is taken. SURENESS: what its own mean log probability counts beside that agreement (0 to 1). NOISY_DB: between
-# loud frames and the softest tenth; 8 to 21 in babble and noise, 25 and more on a usual line. See docs/decisions/0225.
+# two is taken. SURENESS: what its own mean log probability counts beside that agreement (0 to 1). REPLY: what a short
+# reply ("uh-huh") counts where all texts are as short. NOISY_DB: between loud frames and the softest tenth; 8 to 21 in
+# babble and noise, 25 and more on a usual line. See docs/decisions/0225, 0228.
 SURE_LOG_PROB: Final = -0.357
 SURE_IN_NOISE: Final = -0.25
 SURENESS: Final = 0.6
+REPLY: Final = 0.3
 NOISY_DB: Final = 23.0
 FASTER: Final = 1.075
 LEAD_S: Final = 0.5
@@ -113,15 +116,18 @@ class Recogniser:
 
 
 def choose_text(heard: Sequence[Hypothesis]) -> Hypothesis:
-    """The text that agrees best with the others; of two, and of equal ones, the surer one. Without text: the first."""
+    """The text that agrees best with the others; of two, and of equal ones, the surer one, but rather a short reply
+    than other words as short. Without text: the first."""
     with_text = [one for one in heard if one.text]
     if not with_text:
         return heard[0]
+    are_short = all(len(_words(one)) <= MOST_WORDS for one in with_text)
 
     def merit(one: Hypothesis) -> tuple[float, float]:
         others = [other for other in with_text if other is not one]
         agreement = sum(_agreement(one, other) for other in others) / max(1, len(others))
-        return agreement + SURENESS * one.log_prob, one.log_prob
+        reply = REPLY if are_short and is_short_reply(_words(one)) else 0.0
+        return agreement + reply + SURENESS * one.log_prob, one.log_prob
 
     return max(with_text, key=merit)
 

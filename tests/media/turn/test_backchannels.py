@@ -25,6 +25,7 @@ def test_no_words_in_punctuation() -> None:
         "oh okay got it",
         "Sure thing",
         "of course",
+        "You're right.",
         "sí",
     ],
 )

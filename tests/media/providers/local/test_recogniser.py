@@ -192,6 +192,21 @@ def test_a_text_is_chosen_wherever_there_is_one(heard: list[Hypothesis]) -> None
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "text"),
+    [
+        (Hypothesis("Oh, what?", -0.48), Hypothesis("Uh-huh.", -0.9), "Uh-huh."),
+        (Hypothesis("Uh-huh.", -0.9), Hypothesis("Oh, what?", -0.3), "Oh, what?"),
+        (Hypothesis("Stop!", -0.5), Hypothesis("Top.", -0.2), "Stop!"),
+        (Hypothesis("Right.", -0.5), Hypothesis("Wait.", -0.4), "Wait."),
+        (Hypothesis("Right.", -0.5), Hypothesis("Write to my wife.", -0.4), "Write to my wife."),
+        (Hypothesis("Thank you.", -0.6), Hypothesis("A cue", -0.5), "A cue"),
+    ],
+)
+def test_a_short_reply_is_likelier_than_other_words_as_short(one: Hypothesis, other: Hypothesis, text: str) -> None:
+    assert choose_text([one, other]).text == choose_text([other, one]).text == text
+
+
+@pytest.mark.parametrize(
     ("first", "second", "text"),
     [
         (Hypothesis("A joke oh", -1.5), Hypothesis("A joke, oh, I get it.", -0.45), "A joke, oh, I get it."),
