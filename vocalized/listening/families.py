@@ -10,7 +10,7 @@ import msgspec
 from vocalized.listening.clips import NODS, NOISES, TURNS, Clip, ClipAudio, read_clips
 from vocalized.listening.dictations import run_dictations
 from vocalized.listening.hesitations import run_hesitations
-from vocalized.listening.overlaps import FAR_DB, run_overlaps
+from vocalized.listening.overlaps import FAR_DB, NOD_MOMENTS, OverlapCase, run_overlaps
 from vocalized.listening.pauses import run_pauses
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.rooms import run_babble, run_noise, run_quiet
@@ -58,9 +58,9 @@ FAMILIES: Final[dict[str, Runner]] = {
     "pauses": lambda given: run_pauses(given.clips(), given.audio, given.setup, given.engines),
     "turns": lambda given: run_pauses(given.turns(), given.audio, given.setup, given.engines),
     "hesitations": lambda given: run_hesitations(given.clips(), given.audio, given.setup, given.engines),
-    "nods": lambda given: run_overlaps(given.nods(), given.audio, given.setup, given.engines),
+    "nods": lambda given: _run_nods(given, given.setup),
     "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),
-    "eager_nods": lambda given: run_overlaps(given.nods(), given.audio, given.eager, given.engines),
+    "eager_nods": lambda given: _run_nods(given, given.eager),
     "eager_interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.eager, given.engines),
     "far_voices": lambda given: run_overlaps(given.clips(2), given.audio, given.setup, given.engines, below_db=FAR_DB),
     "noises": lambda given: run_overlaps(given.noises(), given.audio, given.setup, given.engines),
@@ -69,6 +69,10 @@ FAMILIES: Final[dict[str, Runner]] = {
     "quiet": lambda given: run_quiet(given.clips(4), given.audio, given.setup, given.engines),
     "dictations": lambda given: run_dictations(given.setup, given.engines),
 }
+
+
+def _run_nods(given: FamilyInput, setup: CallSetup) -> Iterator[OverlapCase]:
+    return run_overlaps(given.nods(), given.audio, setup, given.engines, moments=NOD_MOMENTS)
 
 
 def run_families(names: Sequence[str], given: FamilyInput, tell: Tell = lambda name, count, seconds: None) -> None:

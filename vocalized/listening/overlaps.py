@@ -18,6 +18,9 @@ ANSWER_MS: Final = 8_000
 # The caller's sound begins so long after the answer, once it is well under way.
 INTO_ANSWER_MS: Final = 3_000
 LEAD_MS, TAIL_MS = 500, 11_000
+# What is heard of so short a sound as a nod changes with a few ms of noise before it, so it comes at several moments:
+# so many ms later each, in other places within frames and within the detector's windows.
+NOD_MOMENTS: Final = (0, 13, 26, 39, 52)
 # Of an interruption so much is said: enough words for any rule.
 LONGEST_MS: Final = 2_500
 FAR_DB: Final = 20.0
@@ -62,10 +65,12 @@ def run_overlaps(
     engines: ListeningEngines,
     *,
     below_db: float = 0.0,
+    moments: Sequence[int] = (0,),
     keep: Callable[[Clip, OverlapCall], None] = lambda clip, call: None,
 ) -> Iterator[OverlapCase]:
     """Each clip over the agent's greeting; or, if it is to be softer by `below_db` than the caller's own voice, over
-    the answer to another clip, which made the caller's level known. keep: is handed each call. Raises SourceError."""
+    the answer to another clip, which made the caller's level known. moments: each clip once so many ms later. keep: is
+    handed each call. Raises SourceError."""
     for number, clip in enumerate(clips):
         sound = at_level(trim(audio.samples(clip)[: LONGEST_MS * PER_MS]), USUAL_DB - below_db)
         own = np.zeros(0, np.float32)
@@ -76,9 +81,10 @@ def run_overlaps(
         alone = _call(own, np.zeros(0, np.float32), 0.0, spoken, engines).outcome
         if not alone.spans:  # a caller who is not answered has nothing that can be spoken over
             continue
-        call = _call(own, sound, alone.spans[-1].start, spoken, engines)
-        keep(clip, call)
-        yield _case(clip, sound, alone, call)
+        for later_ms in moments:
+            call = _call(own, sound, alone.spans[-1].start + later_ms, spoken, engines)
+            keep(clip, call)
+            yield _case(clip, sound, alone, call)
 
 
 def _case(clip: Clip, sound: Samples, alone: CallOutcome, call: OverlapCall) -> OverlapCase:

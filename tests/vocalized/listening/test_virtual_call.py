@@ -15,7 +15,7 @@ from shared.plan import BargeIn, TurnPlan
 from tests.media.turn.floor_harness import ScriptedJudge
 from vocalized.listening.clips import JFK, Clip, ClipAudio
 from vocalized.listening.hesitations import AFTER_MS, BEFORE_MS, run_hesitations
-from vocalized.listening.overlaps import run_overlaps
+from vocalized.listening.overlaps import OverlapCall, run_overlaps
 from vocalized.listening.pauses import first_words, place_of, response_ms, run_pauses
 from vocalized.listening.rooms import made_noise
 from vocalized.listening.sound import Samples, at_level, to_frames
@@ -112,6 +112,15 @@ def test_the_pause_and_the_end_lie_where_they_are_told() -> None:
 def test_what_cannot_interrupt_leaves_the_answer_whole(audio: ClipAudio) -> None:
     (case,) = run_overlaps([KENNEDY], audio, setup(600, barge_in=False), engines())
     assert (case.survived, case.gap_ms, case.cleared_ms) == (True, 0.0, None)
+
+
+def test_a_clip_at_several_moments_is_a_call_each(audio: ClipAudio) -> None:
+    calls: list[OverlapCall] = []
+    cases = run_overlaps(
+        [KENNEDY], audio, setup(600), engines(), moments=(0, 13), keep=lambda _, call: calls.append(call)
+    )
+    assert len(list(cases)) == 2
+    assert calls[1].sound_ms - calls[0].sound_ms == 13
 
 
 def test_words_over_the_agent_clear_its_audio(audio: ClipAudio) -> None:
