@@ -189,14 +189,19 @@ async def test_ended_trial_is_suspended_and_deleted_workspace_is_purged(
             "UPDATE workspaces SET deleted_at = now() - interval '1 day', purge_after = now() WHERE id = $1", deleted
         )
 
-    async def is_done() -> bool:
-        async with pool.transaction() as db:
-            await enter_platform(db)
-            return [tuple(row) for row in await db.fetch("SELECT id, status FROM workspaces")] == [
-                (expired, "suspended")
-            ]
-
     async with open_worker(worker_options(fresh_database_url, tmp_path)) as worker, running_worker(worker):
+
+        async def is_done() -> bool:
+            # Not once: a row that another duty has locked is passed over till the next run, minutes later.
+            for duty in worker.tasks.duties:
+                if duty.name in ("deleted_workspaces", "trials"):
+                    await worker.run_duty(duty)
+            async with pool.transaction() as db:
+                await enter_platform(db)
+                return [tuple(row) for row in await db.fetch("SELECT id, status FROM workspaces")] == [
+                    (expired, "suspended")
+                ]
+
         assert await wait_until(is_done)
 
 
