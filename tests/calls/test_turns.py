@@ -13,6 +13,13 @@ from tests.virtual_time import run_virtual
 LONG = "one two three four five six seven eight nine ten eleven twelve"
 
 
+async def listen_to_words(scripted: ScriptedCall, words: int) -> None:
+    """The caller asks, and hears so many words of the answer."""
+    await scripted.say("tell me everything", 900)
+    await scripted.wait_until_sounding()
+    await scripted.silence(words * WORD_MS)
+
+
 def test_the_greeting_is_heard_before_anything_else() -> None:
     async def call() -> None:
         scripted = ScriptedCall(greeting="Hello, front desk.")
@@ -78,9 +85,7 @@ def test_model_request_contains_the_conversation_as_heard() -> None:
 def test_an_interruption_cuts_the_agent_at_the_word_heard(barge_in: BargeIn, cleared_ms: int) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG, "Sure."], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
-        await scripted.say("tell me everything", 900)
-        await scripted.wait_until_sounding()
-        await scripted.silence(4 * WORD_MS)
+        await listen_to_words(scripted, 4)
         spoke_at = asyncio.get_running_loop().time()
         await scripted.say("stop please", 600)
         assert scripted.carrier.clears[0] - spoke_at <= 0.06, "at once: lowered, or silent"
@@ -102,9 +107,7 @@ def test_an_interruption_cuts_the_agent_at_the_word_heard(barge_in: BargeIn, cle
 def test_a_backchannel_does_not_stop_the_agent(barge_in: bool | BargeIn) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG], turn=TurnPlan(silence_ms=400, barge_in=barge_in))
-        await scripted.say("tell me everything", 900)
-        await scripted.wait_until_sounding()
-        await scripted.silence(4 * WORD_MS)
+        await listen_to_words(scripted, 4)
         await scripted.say("uh-huh", 300)
         await scripted.silence(600)
         await scripted.listen_until_quiet()
@@ -123,9 +126,7 @@ def test_a_backchannel_does_not_stop_the_agent(barge_in: bool | BargeIn) -> None
 def test_a_cough_does_not_stop_the_agent() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG])
-        await scripted.say("tell me everything", 900)
-        await scripted.wait_until_sounding()
-        await scripted.silence(2 * WORD_MS)
+        await listen_to_words(scripted, 2)
         await scripted.say("", 200)
         await scripted.silence(800)
         await scripted.listen_until_quiet()
@@ -137,9 +138,7 @@ def test_a_cough_does_not_stop_the_agent() -> None:
 def test_a_sound_that_may_be_speech_only_lowers_the_agent() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG])
-        await scripted.say("tell me everything", 900)
-        await scripted.wait_until_sounding()
-        await scripted.silence(4 * WORD_MS)
+        await listen_to_words(scripted, 4)
         scripted.track.is_suspicious = True
         await scripted.silence(100)
         scripted.track.is_suspicious = False
@@ -156,9 +155,7 @@ def test_a_sound_that_may_be_speech_only_lowers_the_agent() -> None:
 def test_an_interruption_that_was_suspected_clears_the_carrier_as_often() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[LONG, "Sure."])
-        await scripted.say("tell me everything", 900)
-        await scripted.wait_until_sounding()
-        await scripted.silence(4 * WORD_MS)
+        await listen_to_words(scripted, 4)
         scripted.track.is_suspicious = True
         await scripted.silence(60)
         scripted.track.is_suspicious = False

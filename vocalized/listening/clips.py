@@ -18,7 +18,7 @@ LIST: Final = Path(__file__).parent / "data" / "clips.json"
 NODS: Final = LIST.with_name("nods.json")
 # Short whole turns, without boundaries.
 TURNS: Final = LIST.with_name("turns.json")
-# Sounds of things and animals.
+# Sound effects.
 NOISES: Final = LIST.with_name("noises.json")
 JFK: Final = Path(__file__).parents[2] / "config" / "samples" / "jfk.flac"
 # Recordings of one turn are joined with this much of their own noise in between.

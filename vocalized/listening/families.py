@@ -44,7 +44,7 @@ class FamilyInput:
         return read_clips(self.result.set, NODS)[:: self.result.every]
 
     def noises(self) -> list[Clip]:
-        """The set's sounds that are no speech."""
+        """The set's sound effects."""
         return read_clips(self.result.set, NOISES)[:: self.result.every]
 
 

@@ -160,7 +160,7 @@ def select_nods(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
 
 
 def select_noises(audio: ClipAudio, engine: RecogniserEngine) -> Iterator[Clip]:
-    """Sounds of things and animals in which the recogniser hears no words, or not surely: on average every second one
+    """Sound effects in which the recogniser hears no words, or not surely: on average every second one
     is held out. Raises SourceError."""
     for name in audio.archive().noises():
         is_held_out = crc32(name.encode()) % 2 == 1

@@ -26,7 +26,7 @@ _TABLE: Final = 15  # where the entries begin
 _LINE: Final = re.compile(r"(\d\d)([0-9A-F]{4})([JP])([0-9A-Z])\.SB")
 _CONVERSATION: Final = re.compile(r"([A-Z]+)\d*\.DOG")
 _NUMBER_AT: Final = 24
-# Sounds of things and animals, not of people who speak: `35SSSSSS.SB`.
+# Sound effects: of things, machines and animals, and a few voices without words, or with one: `35SSSSSS.SB`.
 _NOISE: Final = re.compile(r"\d+[A-D]?S+\.SB")
 _NAME_LENGTH: Final = 11
 PLAYER: Final = "joe"
@@ -73,7 +73,7 @@ class SpeechArchive:
         return sorted(name for name, (_, size) in self._places.items() if name.endswith(".SB") and size <= most_bytes)
 
     def noises(self) -> list[str]:
-        """All recordings of sounds that are no speech."""
+        """All sound effects."""
         return sorted(name for name in self._places if len(name) == _NAME_LENGTH and _NOISE.fullmatch(name))
 
     def samples(self, part: str) -> Samples:
