@@ -23,8 +23,10 @@ KEPT_MS: Final = 400
 WHOLE_CALLS: Final = 5
 # Turns at the start of a GetGoing call that are kept. A few callers have long calls.
 MOST_TURNS: Final = 12
-# So many blocks of 10 ms at the voice's level after the end of a turn are voice.
-GOES_ON_BLOCKS: Final = 6
+# A longer pause may be the end of a turn.
+LONGEST_PAUSE_MS: Final = 3_000
+# So many blocks of 10 ms at the level of the voice are voice.
+VOICE_BLOCKS: Final = 6
 _TAG: Final = re.compile(r"<[^>]*>|!b\b")
 _ENDINGS: Final[dict[str, Ending]] = {"eot": "end", "last": "last", "inside-other": "inside", "ambiguous": "ambiguous"}
 _AGENT: Final = "-agentside"
@@ -100,6 +102,8 @@ def _grouped(label: Label) -> Iterator[tuple[list[tuple[int, int]], Ending]]:
     offset = label.get("time_offset", 0)
     bursts, is_clear = list[tuple[int, int]](), True
     for start, end in label["ipus"]:
+        if bursts and round((start - offset) * 1_000) - bursts[-1][1] > LONGEST_PAUSE_MS:
+            is_clear = False
         bursts.append((round((start - offset) * 1_000), round((end - offset) * 1_000)))
         kind = types.get(round(end * 1_000), "hold")
         is_clear = is_clear and kind != "ambiguous"
@@ -157,17 +161,21 @@ def write_call(source: Path, out: Path, turns: Sequence[NaturalTurn], *, is_whol
         msgspec.structs.replace(
             turn,
             is_whole=is_whole,
-            ending="ambiguous" if turn.ending == "end" and goes_on(heard, turn) else turn.ending,
+            ending="ambiguous" if turn.ending == "end" and is_unlabeled(heard, turn) else turn.ending,
         )
         for turn in turns
     ]
 
 
-def goes_on(samples: Samples, turn: NaturalTurn) -> bool:
-    """Whether the voice goes on after the labeled end of a turn, so that the label is wrong."""
+def is_unlabeled(samples: Samples, turn: NaturalTurn) -> bool:
+    """Whether the voice sounds just after the labeled end of a turn, or in one of its pauses, so that a label is wrong."""
     voice = np.concatenate([samples[start * PER_MS : end * PER_MS] for start, end in turn.bursts])
-    after = block_levels(samples[turn.end_ms * PER_MS : (turn.end_ms + KEPT_MS) * PER_MS])
-    return bool(np.sum(after > active_level(voice) - VOICE_DB) >= GOES_ON_BLOCKS)
+    pauses = [(turn.start_ms + pause.at_ms, pause.length_ms) for pause in turn.pauses]
+    return any(
+        np.sum(block_levels(samples[at * PER_MS : (at + length) * PER_MS]) > active_level(voice) - VOICE_DB)
+        >= VOICE_BLOCKS
+        for at, length in [*pauses, (turn.end_ms, KEPT_MS)]
+    )
 
 
 def _read(path: Path) -> list[Label]:
