@@ -168,7 +168,7 @@ def write_call(source: Path, out: Path, turns: Sequence[NaturalTurn], *, is_whol
 
 
 def is_unlabeled(samples: Samples, turn: NaturalTurn) -> bool:
-    """Whether the voice sounds just after the labeled end of a turn, or in one of its pauses, so that a label is wrong."""
+    """Whether the voice sounds just after the end of a turn, or in one of its pauses, so that a label is wrong."""
     voice = np.concatenate([samples[start * PER_MS : end * PER_MS] for start, end in turn.bursts])
     pauses = [(turn.start_ms + pause.at_ms, pause.length_ms) for pause in turn.pauses]
     return any(

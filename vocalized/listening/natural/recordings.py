@@ -142,9 +142,14 @@ def read_pauses(folder: Path = DATA) -> list[LabeledPause]:
 
 def read_recording(turn: NaturalTurn, folder: Path = DATA, start_ms: int = 0, end_ms: int | None = None) -> Samples:
     """Return a part of the recording that contains a turn, or all of it."""
-    path = folder / turn.source / f"{turn.call}.flac"
-    stop = None if end_ms is None else end_ms * PER_MS
-    samples, rate = soundfile.read(path, start=start_ms * PER_MS, stop=stop, dtype="float32")
+    recording = _decode(folder / turn.source / f"{turn.call}.flac")
+    return recording[start_ms * PER_MS : None if end_ms is None else end_ms * PER_MS]
+
+
+@lru_cache(maxsize=1)
+def _decode(path: Path) -> Samples:
+    """Keep the latest recording, because its turns are read one after the other and a search in the file is slow."""
+    samples, rate = soundfile.read(path, dtype="float32")
     if rate != RATE:
         raise ValueError(f"{path}: {rate} Hz, expected {RATE}")
     return np.asarray(samples, np.float32)

@@ -7,18 +7,21 @@ from typing import Any
 import numpy as np
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
-from vocalized.listening.sound import RATE, Samples
+from vocalized.listening.clips import JFK
+from vocalized.listening.sound import RATE, USUAL_DB, Samples, at_level, resample, trim
 
 GREETING = "<speak> How would you like to travel today? <break strength='strong'/> </speak>"
 Label = dict[str, Any]
 
 
 def voice(seconds: float, *bursts: tuple[float, float]) -> Samples:
-    """Return a tone in each burst, with soft noise everywhere."""
-    samples = np.random.default_rng(1).standard_normal(round(seconds * RATE)).astype(np.float32) * np.float32(0.002)
+    """Return a piece of recorded speech in each burst, with soft noise everywhere."""
+    samples = np.random.default_rng(1).standard_normal(round(seconds * RATE)).astype(np.float32) * np.float32(0.0005)
+    recording, rate = soundfile.read(JFK, dtype="float32", always_2d=True)
+    speech = at_level(trim(resample(np.ascontiguousarray(recording[:, 0]), rate)[: 2 * RATE]), USUAL_DB)
     for start, end in bursts:
-        at = np.arange(round(start * RATE), round(end * RATE))
-        samples[at] += (0.2 * np.sin(2 * np.pi * 300 * at / RATE)).astype(np.float32)
+        at, count = round(start * RATE), round((end - start) * RATE)
+        samples[at : at + count] += speech[:count]
     return samples
 
 
