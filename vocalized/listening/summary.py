@@ -16,6 +16,8 @@ _SCORED: Final = (
     ("hold", "go on (nods), over sockets", "socket"),
     ("yield", "stop (interruptions), over sockets", "socket"),
 )
+# Kinds of turns.
+NATURAL, READ, SHORT = "natural, without a pause", "read sentences", "short acted turns"
 # A turn whose words show its end is answered well within this, any other later.
 SOON_MS: Final = 1_100
 _PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
@@ -48,13 +50,13 @@ def response_kinds(run: ListeningRun) -> dict[str, Sequence[TimedTurn]]:
     getgoing = [case for case in natural if case.source == "getgoing"]
     others = [case for case in natural if case.source != "getgoing"]
     return {
-        "natural, without a pause": [case for case in natural if case.is_ordinary],
+        NATURAL: [case for case in natural if case.is_ordinary],
         "GetGoing, without a pause": [case for case in getgoing if case.is_ordinary],
         "Harper Valley and AWS, without a pause": [case for case in others if case.is_ordinary],
         "GetGoing, all turns at their natural rate": getgoing,
         "natural, whole calls streamed": run.natural_calls,
-        "read sentences": [case for case in run.pauses if not case.pause_ms],
-        "short acted turns": run.turns,
+        READ: [case for case in run.pauses if not case.pause_ms],
+        SHORT: run.turns,
     }
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from typing import Final
 
 import msgspec
 
-from media.turn.backchannels import split_words
+from media.turn.backchannels import phrase_set, split_words
 from shared.events import CallerSaid, TurnResumed
 from vocalized.listening.natural.recordings import InnerPause, NaturalTurn, Phrase
 from vocalized.listening.pauses import STARTING_MS
@@ -14,6 +15,7 @@ from vocalized.listening.virtual_carrier import SoundSpan
 
 # The call may set the start of a turn so long before the true start.
 _EARLIEST_MS = 300
+HESITATIONS: Final = phrase_set("um|uh|ah|oh|er|hm|hmm")
 # Rounding of event times.
 _CLOSE_MS = 20
 
@@ -49,7 +51,8 @@ class NaturalCase(msgspec.Struct, frozen=True):
         response_ms: From the true end to the first sound of the final answer. Negative if the agent began before the
             end and went on. None if no answer came.
         overlap_ms: How long the caller heard the agent while speaking.
-        lost_words: Words that a patient call understood and this one did not; None in turns without a pause.
+        lost_words: Words that a patient call understands and this one did not, except hesitations. None in turns
+            without a pause.
     """
 
     case: str
@@ -80,8 +83,8 @@ class NaturalCase(msgspec.Struct, frozen=True):
 
     @property
     def is_merged(self) -> bool:
-        """Whether the call has all words in one turn."""
-        return self.turns == 1 and not self.lost_words
+        """Whether the call has all words in one turn, if a patient call understands any."""
+        return self.turns <= 1 and not self.lost_words
 
 
 def judge_turn(
@@ -101,7 +104,7 @@ def judge_turn(
     end_ms = start_ms + turn.end_ms - turn.start_ms
     answers = answers_between(outcome, start_ms, until_ms)
     final = final_answer(answers, outcome.clears, end_ms)
-    heard = texts_between(outcome, start_ms - _EARLIEST_MS, until_ms - _EARLIEST_MS)
+    heard = texts_between(outcome, start_ms, until_ms - _EARLIEST_MS)
     bursts = [(start_ms + start - turn.start_ms, start_ms + end - turn.start_ms) for start, end in turn.bursts]
     return NaturalCase(
         case=turn.case,
@@ -154,9 +157,9 @@ def final_answer(answers: Sequence[Answer], clears: Sequence[float], end_ms: flo
 
 
 def texts_between(outcome: CallOutcome, start_ms: float, until_ms: float) -> list[str]:
-    """Return the texts of the caller's turns that began between two times."""
+    """Return the texts of the caller's turns that ended after the first time and began before the second."""
     said = [event for event in outcome.events if isinstance(event, CallerSaid)]
-    return [event.text for event in said if start_ms <= event.start_ms < until_ms]
+    return [event.text for event in said if event.end_ms > start_ms and event.start_ms < until_ms]
 
 
 def overlap_ms(spans: Sequence[SoundSpan], bursts: Sequence[Span]) -> float:
@@ -165,10 +168,11 @@ def overlap_ms(spans: Sequence[SoundSpan], bursts: Sequence[Span]) -> float:
 
 
 def count_lost_words(wanted: str, heard: str) -> int:
-    """Return how many words are missing. A word in the place of another one is not missing."""
+    """Return how many words are missing, except hesitations. A word in the place of another one is not missing."""
+    words, other_words = ([word for word in split_words(text) if word not in HESITATIONS] for text in (wanted, heard))
     missing = 0
     for kind, start, end, other_start, other_end in SequenceMatcher(
-        None, split_words(wanted), split_words(heard), autojunk=False
+        None, words, other_words, autojunk=False
     ).get_opcodes():
         if kind in ("delete", "replace"):
             missing += max(0, (end - start) - (other_end - other_start))

@@ -59,9 +59,9 @@ def pause_lines(cases: Sequence[NaturalCase]) -> Iterator[str]:
     if cases:
         yield (
             "| natural turns with a pause | turns | cut (95 %) | after a finished phrase | after an unfinished phrase "
-            "| overlap heard p50, ms | one turn, no lost word | response p50, p90, ms |"
+            "| overlap heard p50, ms | one turn, no lost word | of those cut | response p50, p90, ms |"
         )
-        yield "| --- |" + " --- |" * 7
+        yield "| --- |" + " --- |" * 8
     callers = [case for case in cases if not case.is_agent]
     groups = {
         "GetGoing": [case for case in callers if case.source == "getgoing"],
@@ -71,8 +71,8 @@ def pause_lines(cases: Sequence[NaturalCase]) -> Iterator[str]:
     for title, own in groups.items():
         if own:
             after = " | ".join(_cut_after(own, phrase) for phrase in _PHRASES)
-            rest = f"{_overlap(own)} | {_merged(own)} | {_middle(own)}"
-            yield f"| {title} | {len(own)} | {_cut(own)} | {after} | {rest} |"
+            merged = f"{_merged(own)} | {_merged([case for case in own if case.was_cut])}"
+            yield f"| {title} | {len(own)} | {_cut(own)} | {after} | {_overlap(own)} | {merged} | {_middle(own)} |"
 
 
 def _cut_after(cases: Sequence[NaturalCase], phrase: str) -> str:
