@@ -34,7 +34,7 @@ from vocalized.listening.timeline import LEAD_MS
 from vocalized.listening.virtual_call import CallOutcome, CallSetup, ListeningEngines
 from vocalized.listening.virtual_carrier import SoundSpan
 
-TURN = NaturalTurn("getgoing/a/0", "getgoing", "a", "ann", ((1_000, 1_500), (2_100, 2_600)), 0, "end", "Where?", "Bus.")
+TURN = NaturalTurn("getgoing/a/0", "getgoing", "a", "ann", ((1_000, 1_500), (2_100, 2_600)), 0, "end")
 
 
 class FixedText:
