@@ -9,6 +9,7 @@ import msgspec
 from media.turn.backchannels import phrase_set, split_words
 from shared.events import CallerSaid, TurnResumed
 from vocalized.listening.natural.recordings import InnerPause, NaturalTurn, Phrase
+from vocalized.listening.overlap_heard import overlap_heard_ms
 from vocalized.listening.pauses import STARTING_MS
 from vocalized.listening.virtual_call import CallOutcome
 from vocalized.listening.virtual_carrier import SoundSpan
@@ -19,7 +20,6 @@ HESITATIONS: Final = phrase_set("um|uh|ah|oh|er|hm|hmm")
 # Rounding of event times.
 _CLOSE_MS = 20
 
-Span = tuple[float, float]
 # The audible stretches of an answer.
 Answer = list[SoundSpan]
 
@@ -50,7 +50,7 @@ class NaturalCase(msgspec.Struct, frozen=True):
         has_withdrawn_start: Whether an answer began before the final one.
         response_ms: From the true end to the first sound of the final answer. Negative if the agent began before the
             end and went on. None if no answer came.
-        overlap_ms: How long the caller heard the agent while speaking.
+        overlap_ms: How long the caller heard the agent while speaking (`overlap_heard_ms`).
         lost_words: Words that a patient call understands and this one did not, except hesitations. None in turns
             without a pause.
     """
@@ -123,7 +123,7 @@ def judge_turn(
         starts_ms=[round(answer[0].start - end_ms, 1) for answer in answers],
         has_withdrawn_start=bool(answers) and final is not answers[0],
         response_ms=round(final[0].start - end_ms, 1) if final else None,
-        overlap_ms=round(overlap_ms(outcome.spans, bursts), 1),
+        overlap_ms=overlap_heard_ms(outcome.agent, bursts),
         is_agent=turn.is_agent,
     )
 
@@ -160,11 +160,6 @@ def texts_between(outcome: CallOutcome, start_ms: float, until_ms: float) -> lis
     """Return the texts of the caller's turns that ended after the first time and began before the second."""
     said = [event for event in outcome.events if isinstance(event, CallerSaid)]
     return [event.text for event in said if event.end_ms > start_ms and event.start_ms < until_ms]
-
-
-def overlap_ms(spans: Sequence[SoundSpan], bursts: Sequence[Span]) -> float:
-    """Return how long the agent sounded while the caller spoke."""
-    return sum(max(0.0, min(span.end, end) - max(span.start, start)) for span in spans for start, end in bursts)
 
 
 def count_lost_words(wanted: str, heard: str) -> int:

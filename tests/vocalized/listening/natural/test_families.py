@@ -5,6 +5,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from media.providers.local.speech import Recognition
@@ -17,7 +18,6 @@ from vocalized.listening.natural.cases import (
     count_lost_words,
     final_answer,
     judge_turn,
-    overlap_ms,
     texts_between,
 )
 from vocalized.listening.natural.families import (
@@ -30,6 +30,7 @@ from vocalized.listening.natural.families import (
 )
 from vocalized.listening.natural.importer import import_natural
 from vocalized.listening.natural.recordings import NaturalTurn, read_all_turns, read_turns, turn_sound
+from vocalized.listening.sound import PER_MS, RATE, to_frames
 from vocalized.listening.timeline import LEAD_MS
 from vocalized.listening.virtual_call import CallOutcome, CallSetup, ListeningEngines
 from vocalized.listening.virtual_carrier import SoundSpan
@@ -53,6 +54,14 @@ def setup(silence_ms: int) -> CallSetup:
     return CallSetup(turn=TurnPlan(silence_ms=silence_ms, adaptive=False))
 
 
+def agent_audio(*spans: SoundSpan) -> bytes:
+    """Return ten seconds of what the carrier played, with a tone in each span."""
+    at_ms = np.arange(10 * RATE) / PER_MS
+    is_audible = np.any([(span.start <= at_ms) & (at_ms < span.end) for span in spans], axis=0)
+    tone = 0.1 * np.sin(2 * np.pi * 0.3 * at_ms) * is_audible
+    return b"".join(to_frames(tone.astype(np.float32)))
+
+
 def said(text: str, start_ms: int) -> CallerSaid:
     return CallerSaid(1, text, start_ms, start_ms + 100)
 
@@ -65,7 +74,8 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_response_counts_from_the_true_end_of_the_final_answer() -> None:
-    outcome = CallOutcome([SoundSpan(4_000, 4_300), SoundSpan(5_800, 8_000)], [said("By bus.", 3_000)], clears=[4_300])
+    spans = [SoundSpan(4_000, 4_300), SoundSpan(5_800, 8_000)]
+    outcome = CallOutcome(spans, [said("By bus.", 3_000)], agent_audio(*spans), clears=[4_300])
     case = judge_turn(TURN, outcome, 3_000, 9_000, {("getgoing/a/0", 500): "finished"})
     assert (case.was_cut, case.has_withdrawn_start, case.response_ms) == (True, True, 1_200)
     assert (case.starts_ms, case.overlap_ms) == ([-600, 1_200], 200)
@@ -101,10 +111,6 @@ def test_answer_that_goes_on_after_a_sound_is_one_answer() -> None:
 def test_only_words_of_the_turn_count() -> None:
     outcome = CallOutcome([], [said("before", 2_000), said("now", 2_450), said("later", 9_000)])
     assert texts_between(outcome, 2_500, 8_000) == ["now"]
-
-
-def test_overlap_is_agent_audio_over_bursts() -> None:
-    assert overlap_ms([SoundSpan(0, 100), SoundSpan(200, 300)], [(50, 250), (290, 400)]) == 50 + 50 + 10
 
 
 @pytest.mark.parametrize(
