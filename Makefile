@@ -48,7 +48,7 @@ listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; goes on 
 	$(PY) -m vocalized.listening fetch
 	$(PY) -m vocalized.listening run --set development --json var/listening/development.json
 	$(PY) -m vocalized.listening run --set held_out --json var/listening/held_out.json
-	$(PY) -m vocalized.listening run --set held_out --families pauses --llm-ms 300 --tts-ms 150 --json var/listening/slow.json
+	$(PY) -m vocalized.listening run --set held_out --families pauses --families natural_turns --llm-ms 300 --tts-ms 150 --json var/listening/slow.json
 	$(PY) -m vocalized.listening run --set second_held_out --families pauses --json var/listening/second.json
 	$(PY) -m vocalized.listening score --set held_out --json var/listening/scores.json
 	-$(PY) -m vocalized.listening peers --set held_out --json var/listening/peers.json

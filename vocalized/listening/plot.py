@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,16 +10,20 @@ from matplotlib.figure import Figure
 from vocalized.listening.figures import share
 from vocalized.listening.pauses import PAUSES_MS
 from vocalized.listening.results import ListeningRun
+from vocalized.listening.summary import NATURAL, READ, SHORT, response_kinds
+
+DRAWN_KINDS: Final = (NATURAL, READ, SHORT)
 
 
 def draw(runs: Sequence[ListeningRun], path: Path) -> None:
-    """Writes two panels as PNG: the share of calls that were cut by the pause's length, and the response times."""
+    """Write two panels as PNG: the share of calls cut by the length of a made pause, and the response times of
+    the first run by kind of turn."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     cuts, times = figure.subplots(1, 2)
     for number, run in enumerate(run for run in runs if run.pauses):
         _draw_cuts(cuts, run, number)
-        _draw_times(times, run)
-    _label(cuts, "Callers cut off in a pause", "pause, ms", "share of calls")
+    _draw_times(times, runs[0])
+    _label(cuts, "Callers cut off in a made pause", "pause, ms", "share of calls")
     _label(times, "Response after the true end of speech", "ms", "share of calls")
     cuts.set_ylim(0, 1.3)  # room for the legend
     figure.savefig(path, dpi=110)
@@ -39,8 +44,10 @@ def _draw_cuts(axes: Axes, run: ListeningRun, number: int) -> None:
 
 
 def _draw_times(axes: Axes, run: ListeningRun) -> None:
-    times = sorted(case.response_ms for case in run.pauses if case.response_ms is not None)
-    axes.step(times, [(count + 1) / len(times) for count in range(len(times))], label=name_of(run))
+    for title, cases in response_kinds(run).items():
+        times = sorted(case.response_ms for case in cases if case.response_ms is not None and case.response_ms >= 0)
+        if times and title in DRAWN_KINDS:
+            axes.step(times, [(count + 1) / len(times) for count in range(len(times))], label=title)
     axes.set_xlim(0, 2_500)
 
 

@@ -5,6 +5,7 @@ import msgspec
 from vocalized.listening.clips import SetName
 from vocalized.listening.dictations import DictationCase
 from vocalized.listening.hesitations import HesitationCase
+from vocalized.listening.natural.cases import NaturalCase
 from vocalized.listening.overlaps import OverlapCase
 from vocalized.listening.pauses import PauseCase
 from vocalized.listening.rooms import HeardCase, NoiseCase
@@ -26,6 +27,9 @@ class ListeningRun(msgspec.Struct):
     done: list[str] = []
     pauses: list[PauseCase] = []
     turns: list[PauseCase] = []
+    natural_turns: list[NaturalCase] = []
+    natural_pauses: list[NaturalCase] = []
+    natural_calls: list[NaturalCase] = []
     hesitations: list[HesitationCase] = []
     nods: list[OverlapCase] = []
     interruptions: list[OverlapCase] = []

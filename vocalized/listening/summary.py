@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from vocalized.listening.figures import percentile, share
+from vocalized.listening.natural.tables import TimedTurn, pause_lines, response_lines
 from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.pauses import PAUSES_MS, PauseCase
 from vocalized.listening.peers import PeerCase
@@ -15,6 +16,8 @@ _SCORED: Final = (
     ("hold", "go on (nods), over sockets", "socket"),
     ("yield", "stop (interruptions), over sockets", "socket"),
 )
+# Kinds of turns.
+NATURAL, READ, SHORT = "natural, without a pause", "read sentences", "short acted turns"
 # A turn whose words show its end is answered well within this, any other later.
 SOON_MS: Final = 1_100
 _PLACES: Final = {"inside": "inside a sentence", "open": "after an open word", "sentence": "between sentences"}
@@ -26,11 +29,35 @@ def tables(run: ListeningRun) -> Iterator[str]:
         f"Set {run.set}; model {run.llm_ms} ms, voice {run.tts_ms} ms; silence {run.silence_ms} ms, "
         f"smart-turn {'on' if run.smart_turn else 'off'}{', teacher on' if run.teacher else ''}."
     )
-    for rows in (_pauses(run), _hesitations(run), _overlaps(run), _rooms(run), _dictations(run)):
+    for rows in (
+        response_lines(response_kinds(run)),
+        pause_lines(run.natural_pauses),
+        _pauses(run),
+        _hesitations(run),
+        _overlaps(run),
+        _rooms(run),
+        _dictations(run),
+    ):
         lines = list(rows)
         if lines:
             yield ""
             yield from lines
+
+
+def response_kinds(run: ListeningRun) -> dict[str, Sequence[TimedTurn]]:
+    """The kinds of turns whose response times are compared, the most important first."""
+    natural = [case for case in run.natural_turns if not case.is_agent]
+    getgoing = [case for case in natural if case.source == "getgoing"]
+    others = [case for case in natural if case.source != "getgoing"]
+    return {
+        NATURAL: [case for case in natural if case.is_ordinary],
+        "GetGoing, without a pause": [case for case in getgoing if case.is_ordinary],
+        "Harper Valley and AWS, without a pause": [case for case in others if case.is_ordinary],
+        "GetGoing, all turns at their natural rate": getgoing,
+        "natural, whole calls streamed": run.natural_calls,
+        READ: [case for case in run.pauses if not case.pause_ms],
+        SHORT: run.turns,
+    }
 
 
 def _pauses(run: ListeningRun) -> Iterator[str]:

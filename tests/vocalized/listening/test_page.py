@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from vocalized.listening.dictations import DictationCase
-from vocalized.listening.figures import percentile, share
+from vocalized.listening.figures import interval, percentile, share
 from vocalized.listening.hesitations import HesitationCase
+from vocalized.listening.natural.cases import HeardPause, NaturalCase
+from vocalized.listening.natural.recordings import Phrase
 from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.overlaps import OverlapCase
 from vocalized.listening.page import write
@@ -32,6 +34,32 @@ def paused(pause_ms: int, was_cut: bool, response_ms: float | None, place: str =
     )
 
 
+def natural(
+    source: str,
+    response_ms: float | None,
+    starts_ms: list[float],
+    phrase: Phrase | None = None,
+    lost_words: int | None = None,
+) -> NaturalCase:
+    pauses = [HeardPause(500, 700, phrase, bool(starts_ms))] if phrase else []
+    return NaturalCase(
+        case=f"{source}/a/0",
+        source=source,
+        speaker="ann",
+        call="a",
+        prompt="Where?",
+        said="Bus.",
+        heard="Bus.",
+        turns=1,
+        pauses=pauses,
+        starts_ms=starts_ms,
+        has_withdrawn_start=len(starts_ms) > 1,
+        response_ms=response_ms,
+        overlap_ms=150.0 if starts_ms else 0.0,
+        lost_words=lost_words,
+    )
+
+
 CASES = [
     paused(0, False, 700.0),
     paused(500, False, 800.0),
@@ -50,6 +78,18 @@ def run() -> ListeningRun:
         smart_turn=False,
         pauses=CASES,
         turns=[paused(0, False, 780.0), paused(0, False, 1_620.0), paused(0, False, None)],
+        natural_turns=[
+            natural("getgoing", 700.0, []),
+            natural("getgoing", 1_100.0, [-900.0, 1_100.0]),
+            natural("aws-lca", 1_300.0, []),
+            natural("getgoing", None, []),
+            natural("getgoing", 900.0, [], "finished"),
+        ],
+        natural_pauses=[
+            natural("getgoing", 900.0, [-900.0, 900.0], "finished", 1),
+            natural("getgoing", 800.0, [], "unfinished", 0),
+            natural("harper-valley", -400.0, [-400.0], "unfinished", 0),
+        ],
         hesitations=[
             HesitationCase("a", "ann", "ummm", "inside", True, None),
             HesitationCase("b", "bob", "uhhh", "inside", False, 800.0),
@@ -86,6 +126,17 @@ def test_words_that_can_end_no_sentence_are_counted_by_themselves(said: str, end
     "line",
     [
         "| 3 | 33.3% | 1200, 1578 | 1 |",
+        "| natural, without a pause | 4 | 1100 | 1260 | 66.7% | 33.3% | 25.0% (4.6 to 69.9) | 25.0% | 1 |",
+        "| Harper Valley and AWS, without a pause | 1 | 1300 | 1300 | 100.0% | 100.0% | 0.0% (0.0 to 79.3) "
+        "| 0.0% | 0 |",
+        "| GetGoing, all turns at their natural rate | 4 | 900 | 1060 | 33.3% | 0.0% | 25.0% (4.6 to 69.9) "
+        "| 25.0% | 1 |",
+        "| read sentences | 1 | 700 | 700 | 0.0% | 0.0% | 0.0% (0.0 to 79.3) | - | 0 |",
+        "| short acted turns | 3 | 1200 | 1536 | 50.0% | 50.0% | 0.0% (0.0 to 56.2) | - | 1 |",
+        "| GetGoing | 2 | 50.0% (9.5 to 90.5) | 100.0% (20.7 to 100.0) of 1 | 0.0% (0.0 to 79.3) of 1 | 150 "
+        "| 50.0% (9.5 to 90.5) | 0.0% (0.0 to 79.3) | 850, 890 |",
+        "| Harper Valley and AWS callers | 1 | 100.0% (20.7 to 100.0) | - of 0 | 100.0% (20.7 to 100.0) of 1 | 150 "
+        "| 100.0% (20.7 to 100.0) | 100.0% (20.7 to 100.0) | - |",
         "| a hesitation | 2 | 50.0% | 50.0% of 2 | - of 0 | - of 0 | 800, 800 |",
         "| nods | 2 | 50.0% | 400, 400 | 50.0% | 60, 60 | 20, 20 | 100.0% | 100, 118 |",
         "| interruptions, `eager` | 1 | 0.0% | - | 100.0% | 90, 90 | 90, 90 | 100.0% | 90, 90 |",
@@ -126,6 +177,12 @@ def test_the_page_has_tables_method_and_sources(tmp_path: Path) -> None:
     assert "| flight-of-the-amazon-queen | 1.0.0-11 |" in text
     assert "## How the figures are made" in text
     assert (tmp_path / "docs" / "listening.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_interval_of_a_share_is_wilsons() -> None:
+    assert interval([True] * 3 + [False] * 97) == pytest.approx((0.0103, 0.0845), abs=1e-4)
+    assert interval([False] * 10)[0] == 0.0
+    assert [str(value) for value in interval([])] == ["nan", "nan"]
 
 
 def test_no_cases_have_no_figures() -> None:

@@ -1,0 +1,1 @@
+"""Recordings of real telephone callers: import, list, and the families of calls that play them."""
