@@ -16,6 +16,7 @@ from vocalized.listening.overlaps import FAR_DB, NOD_MOMENTS, OverlapCase, run_o
 from vocalized.listening.pauses import run_pauses
 from vocalized.listening.results import ListeningRun
 from vocalized.listening.rooms import run_babble, run_noise, run_quiet
+from vocalized.listening.short_requests import read_requests, run_short_requests
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines
 
 
@@ -74,6 +75,9 @@ FAMILIES: Final[dict[str, Runner]] = {
     "noise": lambda given: run_noise(given.setup, given.engines),
     "quiet": lambda given: run_quiet(given.clips(4), given.audio, given.setup, given.engines),
     "dictations": lambda given: run_dictations(given.setup, given.engines),
+    "short_requests": lambda given: run_short_requests(
+        read_requests(given.result.set)[:: given.result.every], given.setup, given.engines
+    ),
 }
 
 

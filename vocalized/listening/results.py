@@ -9,6 +9,7 @@ from vocalized.listening.natural.cases import NaturalCase
 from vocalized.listening.overlaps import OverlapCase
 from vocalized.listening.pauses import PauseCase
 from vocalized.listening.rooms import HeardCase, NoiseCase
+from vocalized.listening.short_requests import ShortRequestCase
 
 
 class ListeningRun(msgspec.Struct):
@@ -41,6 +42,7 @@ class ListeningRun(msgspec.Struct):
     noise: list[NoiseCase] = []
     quiet: list[HeardCase] = []
     dictations: list[DictationCase] = []
+    short_requests: list[ShortRequestCase] = []
 
     @property
     def setup(self) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from vocalized.listening.outside_scores import OutsideScore
 from vocalized.listening.pauses import PAUSES_MS, PauseCase
 from vocalized.listening.peers import PeerCase
 from vocalized.listening.results import ListeningRun
+from vocalized.listening.short_requests import short_request_table
 
 _SCORED: Final = (
     ("hold", "go on (nods)", "virtual"),
@@ -29,15 +30,8 @@ def tables(run: ListeningRun) -> Iterator[str]:
         f"Set {run.set}; model {run.llm_ms} ms, voice {run.tts_ms} ms; silence {run.silence_ms} ms, "
         f"smart-turn {'on' if run.smart_turn else 'off'}{', teacher on' if run.teacher else ''}."
     )
-    for rows in (
-        response_lines(response_kinds(run)),
-        pause_lines(run.natural_pauses),
-        _pauses(run),
-        _hesitations(run),
-        _overlaps(run),
-        _rooms(run),
-        _dictations(run),
-    ):
+    short = short_request_table(run.short_requests)
+    for rows in (_pauses(run), short, _hesitations(run), _overlaps(run), _rooms(run), _dictations(run)):
         lines = list(rows)
         if lines:
             yield ""
