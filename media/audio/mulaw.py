@@ -18,6 +18,11 @@ def lower(ulaw: bytes) -> bytes:
     return ulaw.translate(_LOWER)
 
 
+def lower_early(ulaw: bytes) -> bytes:
+    """The same audio 20 dB (a tenth of the amplitude) lower."""
+    return ulaw.translate(gain_table(-20.0))
+
+
 @lru_cache(maxsize=64)
 def gain_table(db: float) -> bytes:
     """The table by which `bytes.translate` makes audio so much louder or quieter; what gets too loud is clipped."""

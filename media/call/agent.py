@@ -79,6 +79,11 @@ class Agent:
         return self._reply is not None and not self._reply.utterance.is_answer
 
     @property
+    def silenced_at(self) -> float:
+        """When the agent was last silenced, in ms on the call's clock."""
+        return self._services.playback.silenced_at
+
+    @property
     def is_made(self) -> bool:
         """The utterance has all its audio; what is left is to be played."""
         return self._reply is not None and self._task is not None and self._task.done()
@@ -155,10 +160,10 @@ class Agent:
         if self._reply:
             self._services.playback.hold(self._services.clock())
 
-    def lower(self) -> None:
-        """Lets the agent go on more quietly for a moment."""
+    def lower(self, *, is_early: bool = False) -> None:
+        """Lets the agent go on more quietly for a moment. is_early: further, because its words have just begun."""
         if self._reply:
-            self._services.playback.lower(self._services.clock())
+            self._services.playback.lower(self._services.clock(), is_early=is_early)
 
     def resume(self) -> None:
         """Continues after a false interruption."""

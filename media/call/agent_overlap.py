@@ -5,6 +5,7 @@ from collections.abc import Callable
 from media.call.agent import Agent
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
+from media.turn.decisions import HoldAgent, LowerAgent, ResumeAgent
 from media.turn.vad import VoiceTrack
 from shared.events import Event, TurnInterrupted, TurnResumed
 
@@ -17,24 +18,24 @@ class AgentOverlap:
     ) -> None:
         self._agent, self._turns, self._track = agent, turns, track
         self._clock, self._emit = clock, emit
-        self._began = self._silenced = 0.0
+        self._began = 0.0
 
-    def lower(self) -> None:
-        """The caller begins to speak: the agent goes on more quietly."""
-        self._note_onset()
-        self._agent.lower()
+    def begin(self, decision: LowerAgent | HoldAgent) -> bool:
+        """Lowers or silences the agent. Returns whether the caller has begun to speak."""
+        if isinstance(decision, LowerAgent):
+            has_begun = not decision.is_suspected
+            self._agent.lower(is_early=decision.is_early)
+        else:
+            has_begun = not decision.lowered
+            self._agent.hold()
+        if has_begun:
+            self._began = self._clock.at_audio(self._track.onset_ms)
+        return has_begun
 
-    def hold(self, *, was_lowered: bool) -> None:
-        """The caller begins to speak, or goes on after the agent was lowered: the agent is silent."""
-        if not was_lowered:
-            self._note_onset()
-        self._silenced = self._clock.now()
-        self._agent.hold()
-
-    def resume(self, *, was_lowered: bool) -> None:
+    def resume(self, decision: ResumeAgent) -> None:
         """It was nothing, or a nod."""
         self._turns.discard_overlap()
-        if not was_lowered:
+        if not decision.lowered:
             self._emit(TurnResumed(self._turns.number, round(self._clock.now())))
             self._agent.resume()
 
@@ -48,7 +49,4 @@ class AgentOverlap:
         self._agent.interrupt(withdraws=withdraws)
         if was_audible and not withdraws:
             self._turns.began_over_agent(self._began)
-            self._emit(TurnInterrupted(self._turns.number, round(self._began), round(self._silenced)))
-
-    def _note_onset(self) -> None:
-        self._began = self._clock.at_audio(self._track.onset_ms)
+            self._emit(TurnInterrupted(self._turns.number, round(self._began), round(self._agent.silenced_at)))

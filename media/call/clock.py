@@ -20,3 +20,7 @@ class CallClock:
     def at_audio(self, audio_ms: float) -> float:
         """Converts a moment of the audio clock to real time."""
         return self.audio_at - (self.audio_ms - audio_ms)
+
+    def to_audio(self, at: float) -> int:
+        """Converts a moment of real time to the audio clock."""
+        return round(self.audio_ms - (self.audio_at - at))

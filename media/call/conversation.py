@@ -149,7 +149,9 @@ class Conversation:
     # --- from the carrier ---
 
     def on_played(self) -> None:
-        """A mark came back: the utterance may have been played to its end."""
+        """A mark came back: the utterance may have begun to sound, or have been played to its end."""
+        if (sounded := self._playback.sounded_at) is not None:
+            self.floor.agent_sounded(self._clock.to_audio(sounded))
         self._agent.check_finished()
 
     def on_digit(self, digit: str) -> None:
@@ -259,17 +261,11 @@ class Conversation:
                 case floor_decisions.TurnSettled():
                     self.turns.commit()
                     self._agent.settle()
-                case floor_decisions.LowerAgent(is_suspected=True):
-                    self._agent.lower()
-                case floor_decisions.LowerAgent():
-                    self._overlap.lower()
-                    self._caller_started()
-                case floor_decisions.HoldAgent(lowered=lowered):
-                    self._overlap.hold(was_lowered=lowered)
-                    if not lowered:
+                case floor_decisions.LowerAgent() | floor_decisions.HoldAgent():
+                    if self._overlap.begin(decision):
                         self._caller_started()
-                case floor_decisions.ResumeAgent(lowered=lowered):
-                    self._overlap.resume(was_lowered=lowered)
+                case floor_decisions.ResumeAgent():
+                    self._overlap.resume(decision)
                 case floor_decisions.InterruptAgent(early=early):
                     self._interrupt_agent(is_early=early)
                 case floor_decisions.NothingSaid(interrupted=interrupted):

@@ -27,6 +27,7 @@ def make_floor(components: CallComponents, clock: CallClock, language: str) -> F
         may_begin=track.may_begin,
         others_may_talk=track.others_may_talk,
         may_be_speech=track.may_be_speech,
+        onset_ms=lambda: track.onset_ms,
     )
 
 

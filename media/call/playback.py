@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from media.audio.framer import FRAME, fill_frames
-from media.audio.mulaw import BYTES_PER_MS, lower
+from media.audio.mulaw import BYTES_PER_MS, lower, lower_early
 from media.call.heard_times import HeardTimes
 from media.call.media_stream import MediaStream
 from media.call.utterance import Utterance
@@ -27,6 +27,8 @@ LOST_MARK_MS = 2_000.0
 LOWERED_MS = 1_000.0
 # With so much of it left, what made the agent lower is the same sound, which is known to be speech now.
 LEAST_LOWERED_MS = 700.0
+# How long the agent is lowered further for a sound over its first words: in 200 ms it is known whether it is speech.
+LOWERED_EARLY_MS = 240.0
 
 
 # Called with audio (mu-law, 8 kHz) and the time of its beginning, in ms on the call's clock.
@@ -43,9 +45,9 @@ class Playback:
     """
 
     __slots__ = (
-        "__weakref__", "_base", "_dropped", "_generation", "_heard", "_heard_times", "_lowered", "_mark_count",
-        "_marked", "_marks", "_padding_ms", "_proven", "_sent", "_settled", "_sound_due", "_stream", "heard_readers",
-        "held", "silenced_at", "sounded_at", "utterance",
+        "__weakref__", "_base", "_cut_at", "_dropped", "_generation", "_heard", "_heard_times", "_is_lowered_early",
+        "_lowered", "_mark_count", "_marked", "_marks", "_padding_ms", "_proven", "_sent", "_settled", "_sound_due",
+        "_stream", "heard_readers", "held", "silenced_at", "sounded_at", "utterance",
     )  # fmt: skip
 
     def __init__(self, stream: MediaStream) -> None:
@@ -59,6 +61,8 @@ class Playback:
         self.silenced_at = 0.0
         self._dropped = False
         self._lowered = (0.0, 0.0)  # from where to where the audio is sent more quietly
+        self._is_lowered_early = False
+        self._cut_at = 0.0  # where a hold has cut the words, or lowered them so far that they count as cut
         self._settled = self._heard = 0.0
         self._heard_times = HeardTimes()
         self.sounded_at: float | None = None
@@ -75,7 +79,7 @@ class Playback:
         self._generation += 1
         self._marks.clear()
         self.utterance = utterance
-        self.held = self._dropped = False
+        self.held = self._dropped = self._is_lowered_early = False
         self._lowered = (0.0, 0.0)
         self._heard = 0.0
         self._heard_times = HeardTimes()
@@ -112,7 +116,9 @@ class Playback:
             return
         self.settle(now)
         self._settle_sound()
-        self._lowered = (0.0, 0.0)
+        is_unheard = self._is_lowered_early and self._settled < self._lowered[1]
+        self._cut_at = self._lowered[0] if is_unheard else self._settled
+        self._lowered, self._is_lowered_early = (0.0, 0.0), False
         if self._sent > self._proven:
             self._stream.clear()
         self._generation += 1
@@ -122,9 +128,11 @@ class Playback:
         self.held = True
         self.silenced_at = now
 
-    def lower(self, now: float) -> None:
+    def lower(self, now: float, *, is_early: bool = False) -> None:
         """Goes on more quietly for `LOWERED_MS` from what was heard, then as before: what the carrier has not played is
         replaced. Nothing is repeated but what it plays until its buffer is cleared. Lowered only just now, it stays so.
+
+        is_early: lower, by 20 instead of 12 dB, and for `LOWERED_EARLY_MS`. A hold within them counts it as unheard.
         """
         if self.held or self._dropped or self.utterance is None:
             return
@@ -133,7 +141,8 @@ class Playback:
             return
         self.hold(now)
         self.held = False
-        self._lowered = (self._settled, self._settled + LOWERED_MS)
+        self._is_lowered_early = is_early
+        self._lowered = (self._settled, self._settled + (LOWERED_EARLY_MS if is_early else LOWERED_MS))
         self._send(now)
         if self.utterance.complete:
             self._put_end_mark()
@@ -146,7 +155,7 @@ class Playback:
         utterance = self.utterance
         if utterance is None:
             return
-        self._rewind(utterance.resume_point(self._settled), now)
+        self._rewind(utterance.resume_point(self._cut_at), now)
         self._send(now)
         if utterance.complete:
             self._put_end_mark()
@@ -268,7 +277,10 @@ class Playback:
         assert self.utterance is not None
         audio = bytes(self.utterance.audio[start:end])
         low, high = (min(max(start, round(ms * BYTES_PER_MS)), end) - start for ms in self._lowered)
-        return audio[:low] + lower(audio[low:high]) + audio[high:] if low < high else audio
+        if low >= high:
+            return audio
+        quieter = lower_early if self._is_lowered_early else lower
+        return audio[:low] + quieter(audio[low:high]) + audio[high:]
 
     def _mark_sound(self) -> None:
         """Puts a mark behind the first audible sample, unless there is one: it tells when the caller hears it."""

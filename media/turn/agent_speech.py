@@ -8,6 +8,8 @@ from media.turn.expected_reply import ExpectedReply
 from media.turn.final_text_request import NEVER
 
 JUST_BEGUN_MS: Final = 1_000
+# Most speech is noticed, or suspected, so long after its true start.
+NOTICED_MS: Final = 160
 
 
 @dataclass(slots=True)
@@ -15,8 +17,9 @@ class AgentSpeech:
     """The latest words.
 
     expect, asks, dictated: as in `AgentQuestion`; they stay when the words are over. ends_ms: their end, if known.
-    is_last: the call ends with them. is_audible: they have begun and are not over. began_at: when they did. settles_at:
-    when the caller's turn can no longer change because of them; NEVER once it cannot, and while they are not audible.
+    is_last: the call ends with them. is_audible: they have begun and are not over. began_at: when they did. open_until:
+    speech that began earlier continues the caller's turn. settles_at: when the turn can no longer change because of
+    them; NEVER once it cannot, and while they are not audible.
     """
 
     expect: ExpectedReply = ExpectedReply.REPLY
@@ -26,6 +29,7 @@ class AgentSpeech:
     is_last: bool = False
     is_audible: bool = False
     began_at: int = 0
+    open_until: int = NEVER
     settles_at: int = NEVER
 
     @property
@@ -47,6 +51,11 @@ class AgentSpeech:
         """They become audible."""
         self.is_audible = True
         self.began_at = t
+
+    def open_turn(self, t: int, settle_ms: int) -> None:
+        """They became audible at `t`, and leave the caller's turn open for so long."""
+        self.open_until = t + settle_ms
+        self.settles_at = self.open_until + (NOTICED_MS if settle_ms else 0)
 
     def begin(self) -> None:
         """Other words are made; nothing is known of them yet."""

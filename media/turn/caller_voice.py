@@ -12,13 +12,17 @@ class CallerVoice:
     before it began. stalled: hides a voice that says nothing new any more."""
 
     __slots__ = (
-        "_asked_end", "_is_others", "_others_may_talk", "_words", "_words_end", "is_heard", "last_ms", "silent_since",
-        "since", "stalled",
+        "_asked_end", "_is_others", "_onset_ms", "_others_may_talk", "_words", "_words_end", "is_heard", "last_ms",
+        "silent_since", "since", "stalled",
     )  # fmt: skip
 
-    def __init__(self, others_may_talk: Callable[[], bool] | None) -> None:
-        """others_may_talk: whether a sound that adds no words may be others' behind the caller; None: it never is."""
+    def __init__(
+        self, others_may_talk: Callable[[], bool] | None = None, onset_ms: Callable[[], int] | None = None
+    ) -> None:
+        """others_may_talk: whether a sound that adds no words may be others' behind the caller; None: it never is.
+        onset_ms: the true start of the speech that is heard; None: it begins when it is noticed."""
         self._others_may_talk = others_may_talk
+        self._onset_ms = onset_ms
         self.stalled = StalledWords()
         self.is_heard = False
         self.since = self.last_ms = self.silent_since = 0
@@ -42,6 +46,11 @@ class CallerVoice:
             self.silent_since = self.last_ms
             self._is_others = False
         self.last_ms = last_voice_ms
+
+    @property
+    def onset_ms(self) -> int:
+        """The true start of the speech that is heard."""
+        return self.since if self._onset_ms is None else self._onset_ms()
 
     def ask_for_words(self) -> None:
         """The recogniser is asked for the words until now."""

@@ -78,10 +78,12 @@ class TurnSettled:
 class LowerAgent:
     """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recogniser.
 
-    is_suspected: it is not known yet whether the sound is speech: lower the agent, and nothing else."""
+    is_suspected: it is not known yet whether the sound is speech: lower the agent, and nothing else. is_early: the
+    caller may go on with the turn whose answer has just begun: lower the agent further, until it is known."""
 
     t: int
     is_suspected: bool = False
+    is_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,10 @@ class TurnRules:
     onset_wait_ms: how much longer than an adaptive silence a turn stays open for a sound that may be speech.
     prepare_ms: how long before the end of an adaptive silence the answer is asked for; 0: after it.
     nod_ms: speech over an audible agent for which it is only lowered, because nods are as short; 0 silences it at once.
-    settle_ms: for so long an audible reply leaves the caller's turn open: who goes on speaking continues it.
+    settle_ms: speech that begins within so much of an audible reply continues the caller's turn: 600 ms, and 40 ms by
+        which the start of soft words is found late.
+    continue_ms: such speech that withdraws the reply, whatever its words are: 300 ms, which the detector measures as up
+        to 40 ms more.
     commit_ms: speech over the agent that interrupts whatever its words are.
     held_pause_ms, resume_wait_ms: after a hold, silence until the text is requested, then the wait before resuming.
     held_max_ms: after this, any further speech interrupts.
@@ -47,7 +50,8 @@ class TurnRules:
     onset_wait_ms: int = 200
     prepare_ms: int = 600
     nod_ms: int = 520
-    settle_ms: int = 300
+    settle_ms: int = 640
+    continue_ms: int = 340
     commit_ms: int = 1_000
     held_pause_ms: int = 250
     resume_wait_ms: int = 700

@@ -37,6 +37,7 @@ from media.turn.final_text_request import NEVER, FinalTextRequest
 from media.turn.floor_state import CALLER, CALLER_TALKS, HELD, LISTENING, PAUSED, SPEAKING, FloorState
 from media.turn.hold import Hold
 from media.turn.pause import TurnPause
+from media.turn.speech_over_agent import SpeechOverAgent
 from media.turn.turn_text import TurnText
 
 
@@ -48,7 +49,7 @@ class Floor:
     """
 
     __slots__ = (
-        "_hold", "_interrupted", "_interruptible", "_over_agent", "_overlap_open", "_pause", "_pause_ms",
+        "_hold", "_interrupted", "_interruptible", "_over", "_over_agent", "_overlap_open", "_pause", "_pause_ms",
         "_request", "_rules", "_text", "_unseen", "_voice", "agent", "state", "turn",
     )  # fmt: skip
 
@@ -60,6 +61,7 @@ class Floor:
         may_begin: Callable[[], bool] | None = None,
         others_may_talk: Callable[[], bool] | None = None,
         may_be_speech: Callable[[], bool] | None = None,
+        onset_ms: Callable[[], int] | None = None,
     ) -> None:
         """judge: asked in each pause, if the rules are adaptive. The others: see `TurnPause`, `CallerVoice`, `Hold`."""
         self._rules = rules
@@ -67,12 +69,12 @@ class Floor:
         self._pause = TurnPause(rules, self._request, judge, may_begin)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state, self.turn = FloorState.LISTENING, 0
-        self._voice = CallerVoice(others_may_talk)
+        self._voice = CallerVoice(others_may_talk, onset_ms)
         # The caller's words, and when the latest came that the detector had missed.
-        self._text = TurnText()
-        self._unseen = NEVER
+        self._text, self._unseen = TurnText(), NEVER
         self._overlap_open = self._interrupted = self._over_agent = False
         self.agent, self._hold, self._interruptible = AgentSpeech(), Hold(rules, may_be_speech), True
+        self._over = SpeechOverAgent(rules, self._text, self.agent, self._voice, self._hold)
 
     @property
     def open_text(self) -> str:
@@ -105,10 +107,10 @@ class Floor:
         if state is CALLER:
             return NOTHING if speaking and not voice.is_stalled(t) else self._pause_if_silent(t)
         if not speaking:
-            if NEVER != self.agent.settles_at <= t:
+            if NEVER != self.agent.settles_at <= t and not self._hold.is_undecided(t):
                 return self._settle(t)
             is_lowered = state is SPEAKING and self._hold.suspects_speech(t) and self._may_interrupt()
-            return (LowerAgent(t, is_suspected=True),) if is_lowered else NOTHING
+            return (LowerAgent(t, is_suspected=True, is_early=self._over.may_go_on),) if is_lowered else NOTHING
         return self._start(t, again=False) if state is LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
@@ -151,7 +153,7 @@ class Floor:
             return NOTHING
         if self.state is FloorState.HELD:
             return self._interrupt(t, by_key=True)
-        settled, was_spoken_over = self._settle(t), self._is_spoken_over()
+        settled, was_spoken_over = self._settle(t), self._overlap_open or self._over.needs_answer
         self._lose_floor(by_key=True)
         self.state = FloorState.LISTENING
         self._over_agent = not self.agent.asks
@@ -183,7 +185,7 @@ class Floor:
         dictated: ExpectedDictation | None = None,
         is_last: bool = False,
     ) -> Decisions:
-        """The reply became audible (this commits the caller's turn, `settle_ms` later), or what is known of it changed.
+        """The reply became audible (this commits the caller's turn after `settle_ms`), or what is known of it changed.
 
         expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
         dictated: what it asks for. is_last: the call ends with it. InterruptAgent: drop it, the caller talks."""
@@ -197,10 +199,15 @@ class Floor:
         if not agent.is_audible:
             agent.sound(t)
             if not self.is_overlapped:
-                agent.settles_at = t + (self._rules.settle_ms if self._may_interrupt() else 0)
+                agent.open_turn(t, self._rules.settle_ms if self._may_interrupt() else 0)
         if self.state is FloorState.THINKING:
             self.state = FloorState.SPEAKING
         return self._settle(t) if self.state is FloorState.SPEAKING and t >= agent.settles_at else NOTHING
+
+    def agent_sounded(self, t: int) -> None:
+        """The first audible audio of the reply was played then, as the carrier shows: `settle_ms` count from there."""
+        if self.agent.leaves_turn_open:
+            self.agent.open_turn(t, self._rules.settle_ms)
 
     def agent_done(self, t: int) -> Decisions:
         """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
@@ -213,7 +220,7 @@ class Floor:
         self._hold.end()
         if self._voice.is_heard or self.state is FloorState.HELD:
             return self._start(t, again=True, over_agent=not self.agent.asks)
-        if self._is_spoken_over():
+        if self._overlap_open or self._over.needs_answer:
             self._over_agent = not self.agent.asks
             return self._request_text(t)
         self._text.mark_handled()
@@ -288,22 +295,21 @@ class Floor:
             return (CallerOverlaps(t),) if is_new else NOTHING
         if t - self._voice.since < self._hold.extra_ms:
             return NOTHING
+        settled = self._settle(t) if self._over.is_late else NOTHING
         may_nod = self._rules.nod_ms > 0 and self.agent.may_be_lowered(t, self._rules.near_end_ms)
         self.state = FloorState.HELD
         self._hold.begin(t, t - self._voice.silent_since, len(self._text.new_words), is_lowered=may_nod)
         self._request.cancel()
-        return (LowerAgent(t) if may_nod else HoldAgent(t),)
+        return (*settled, LowerAgent(t) if may_nod else HoldAgent(t))
 
     def _held_speech(self, t: int) -> Decisions:
         if self._request.is_made:
             self._request.cancel()
             self._hold.speak_again(t)
-        if self._hold.is_interruption(t, self._voice.last_ms):
+        if self._hold.is_interruption(t, self._voice.last_ms) or self._over.goes_on():
             return self._interrupt(t)
-        if not self._hold.is_too_long_for_nod(self._voice.last_ms) or self._text.is_backchannel:
-            return NOTHING
-        self._hold.end()
-        return (HoldAgent(t, lowered=True),)
+        is_too_long = self._hold.is_too_long_for_nod(self._voice.last_ms) and not self._text.is_backchannel
+        return (HoldAgent(t, lowered=self._hold.end()),) if is_too_long else NOTHING
 
     def _held_silence(self, t: int) -> Decisions:
         if not self._request.is_made:
@@ -313,7 +319,7 @@ class Floor:
 
     def _words_in_hold(self, t: int, answers: bool) -> Decisions:
         """Words while the agent is held: an interruption, or only a backchannel."""
-        if self._takes_floor(self._hold.at):
+        if self._over.takes_floor(self._hold.at, is_held=True):
             return self._interrupt(t)
         if answers and self._request.is_made:
             self._overlap_open = False
@@ -323,31 +329,16 @@ class Floor:
     def _words_over_agent(self, t: int, answers: bool) -> Decisions:
         """Final words while the agent continues: late ones, or speech too quiet for the detector."""
         self._overlap_open = self._overlap_open and not answers
-        if not self._may_interrupt() or not self._takes_floor(t):
+        if not self._may_interrupt() or not self._over.takes_floor(t, is_held=False):
             return NOTHING
         if not answers:
             self._unseen = t
             self._request.cancel()
         return (HoldAgent(t), *self._interrupt(t))
 
-    def _is_spoken_over(self) -> bool:
-        """Whether something was said over the agent that needs an answer, or may, because its words are not known."""
-        return self._overlap_open or self._text.needs_answer or (self.agent.asks and bool(self._text.new_words))
-
-    def _takes_floor(self, onset: int) -> bool:
-        """Whether the new words interrupt; a question whose end is near may be answered by any word."""
-        if self.agent.awaits_answer(onset, self._rules.near_end_ms) and self._text.new_words:
-            return True
-        return self._text.interrupts(self._rules.min_words) and not self._is_misheard_nod()
-
-    def _is_misheard_nod(self) -> bool:
-        """Whether the new words are one that is often written for a nod, and no longer than one."""
-        is_short = self._voice.last_ms - self._hold.at <= self._rules.nod_ms
-        return self.state is FloorState.HELD and self.agent.is_audible and is_short and self._text.is_like_nod
-
     def _resume(self, t: int) -> Decisions:
         was_lowered = self._hold.end_falsely(len(self._text.new_words))
-        if self._is_misheard_nod():
+        if self._over.is_misheard_nod:
             self._text.mark_handled()
         self.state = FloorState.SPEAKING if self.agent.is_audible else FloorState.THINKING
         return (ResumeAgent(t, lowered=was_lowered),)

@@ -10,6 +10,8 @@ _MAX_FALSE_HOLDS: Final = 4
 # Sounds that may become speech lower the agent no more often than this, and so many of them while it says one thing.
 _SUSPICIONS_APART_MS: Final = 1_000
 _MAX_SUSPICIONS: Final = 2
+# So many ms after a suspicion the detector knows whether the sound is speech.
+_UNDECIDED_MS: Final = 200
 
 
 class Hold:
@@ -40,6 +42,10 @@ class Hold:
         self._suspected_at = t
         self._suspicions += 1
         return True
+
+    def is_undecided(self, t: int) -> bool:
+        """Whether it is not known yet if the latest suspicion is speech."""
+        return t - self._suspected_at < _UNDECIDED_MS
 
     def begin(self, t: int, pause_before_ms: int, word_count: int, *, is_lowered: bool) -> None:
         """The agent is silenced or lowered."""

@@ -4,9 +4,13 @@ from media.turn.backchannels import demands_floor, is_misheard_backchannel, spli
 
 
 class TurnText:
-    """The text of one turn so far. The recogniser replaces it as a whole; a count tells how many words are handled."""
+    """The text of one turn so far. The recogniser replaces it as a whole; a count tells how many words are handled.
 
-    __slots__ = ("_answered", "_carried", "_handled", "_handled_questions", "_owed", "_text", "_words")
+    is_answered_again: an answer was cancelled, and no words were added since then."""
+
+    __slots__ = (
+        "_answered", "_carried", "_handled", "_handled_questions", "_owed", "_text", "_words", "is_answered_again",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._carried = ""
@@ -16,6 +20,7 @@ class TurnText:
         self._handled_questions = 0
         self._answered = 0  # words that had an answer, nods among them
         self._owed = 0  # of these, the words whose answer was cancelled
+        self.is_answered_again = False
 
     @property
     def text(self) -> str:
@@ -36,6 +41,11 @@ class TurnText:
     def needs_answer(self) -> bool:
         """Whether anything new is more than a backchannel, or had an answer that was cancelled."""
         return self._handled < self._owed or bool(without_backchannels(self.new_words))
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether an answer to words of this turn was asked for."""
+        return self._answered > 0
 
     @property
     def is_backchannel(self) -> bool:
@@ -71,6 +81,7 @@ class TurnText:
         """An answer to everything so far is asked for."""
         self.mark_handled()
         self._answered = self._handled
+        self.is_answered_again = 0 < self._answered <= self._owed
 
     def reopen(self) -> None:
         """The answer was cancelled: everything so far needs one again."""
@@ -85,6 +96,7 @@ class TurnText:
         self._words = split_words(self._carried)
         self._handled = self._handled_questions = self._answered = 0
         self._owed = len(self._words) if is_owed else 0
+        self.is_answered_again = False
 
     def interrupts(self, min_words: int) -> bool:
         """Whether the new words, said over the agent, ask for the floor: enough of them, a demand or a question."""

@@ -52,6 +52,7 @@ class ScriptedRecogniser:
 
     def __init__(self) -> None:
         self.text = self.language = self.opened_in = ""
+        self._asked = 0  # characters of the text when it was last asked for
         self.followed: list[str] = []
         self.answer_s = 0.1
         self.sink: SpeechToTextSink | None = None
@@ -74,10 +75,12 @@ class ScriptedRecogniser:
         pass
 
     def finalise(self, token: int) -> None:
+        self._asked = len(self.text)
         asyncio.get_running_loop().call_later(self.answer_s, self._answer, token)
 
     def next_turn(self) -> None:
-        self.text = ""
+        """As of a recogniser, what was said after the last request is part of the next turn."""
+        self.text, self._asked = self.text[self._asked :].strip(), 0
 
     async def close(self) -> None:
         self.sink = None

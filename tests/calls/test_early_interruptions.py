@@ -31,7 +31,7 @@ def test_an_answer_that_has_just_begun_is_withdrawn_and_the_turn_remains_one() -
     run_virtual(call())
 
 
-@pytest.mark.parametrize("gap_ms", [340, 1_000])
+@pytest.mark.parametrize("gap_ms", [740, 1_000])
 def test_later_speech_interrupts_the_answer_and_is_a_turn_of_its_own(gap_ms: int) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["How many of you will be coming to us?", "Friday is full."])
@@ -117,7 +117,7 @@ def test_a_turn_is_settled_while_no_caller_audio_comes() -> None:
         scripted = ScriptedCall(answers=["We are open from nine to five on all days of the week but Sunday."])
         await scripted.say(HALF, 800)
         await scripted.wait_until_sounding()
-        await scripted.pause(500)
+        await scripted.pause(1_000)
         assert [said.text for said in scripted.events_of(CallerSaid)] == [HALF]
         assert scripted.carrier.sounding
 

@@ -90,7 +90,7 @@ def test_greeting_that_gave_way_to_a_question_is_not_said_again() -> None:
         for text in ("are you open", "don't record me"):
             await scripted.say(text, 1_200)
             await scripted.wait_until_sounding()
-            await scripted.silence(600)
+            await scripted.silence(1_000)
         await scripted.silence(6_000)
         return scripted
 

@@ -143,7 +143,7 @@ def test_snapshot_can_be_resumed_from() -> None:
         await scripted.listen_until_quiet()
         await scripted.say("when do you open", 700)
         await scripted.wait_until_sounding()
-        await scripted.silence(600)
+        await scripted.silence(1_000)
         assert scripted.turns_taken == 1
         snapshot = scripted.call.snapshot()
         assert [(message.role, message.text) for message in snapshot.messages] == [
@@ -168,7 +168,7 @@ def test_snapshot_has_what_was_heard_of_an_interrupted_answer() -> None:
         scripted = ScriptedCall(answers=["one two three four five six seven eight", "Yes."])
         await scripted.say("count for me", 700)
         await scripted.wait_until_sounding()
-        await scripted.silence(640)
+        await scripted.silence(1_000)
         await scripted.say("stop it please", 900)
         await scripted.listen_until_quiet()
         first, said, second, yes = scripted.call.snapshot().messages

@@ -75,7 +75,7 @@ def test_failover_and_interruption_are_reported_attempt_by_attempt() -> None:
         scripted = ScriptedCall(answers=[LONG_ANSWER, "All right."], models=[BreakingModel()])
         await scripted.say("count for me", 700)
         await scripted.wait_until_sounding()
-        await scripted.silence(640)
+        await scripted.silence(1_000)
         await scripted.say("stop it please", 900)
         await scripted.listen_until_quiet()
         assert len(scripted.events_of(ProviderFailed)) == 1 and len(scripted.events_of(TurnInterrupted)) == 1

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.audio.framer import FRAME
-from media.audio.mulaw import decode, lower
+from media.audio.mulaw import decode, lower, lower_early
 from media.audio.pcm import audioop
-from media.call.playback import LEAST_LOWERED_MS, LOWERED_MS
+from media.call.playback import LEAST_LOWERED_MS, LOWERED_EARLY_MS, LOWERED_MS
 from tests.media.call.playback_harness import STEP_MS, PlaybackHarness
 from tests.media.call.simulated_carrier import BYTES_PER_MS, SimulatedCarrier, played_stretches
 
@@ -86,6 +86,41 @@ def test_a_hold_after_it_silences_and_the_cut_word_is_said_as_before() -> None:
     harness.wait_until_finished()
     (rest,) = played_stretches(harness.carrier, harness.audio)
     assert rest.start == 1_200 * BYTES_PER_MS and rest.end == len(harness.audio)
+
+
+def lower_early_now(harness: PlaybackHarness, at_ms: int) -> None:
+    harness.wait(at_ms)
+    harness.playback.lower(harness.carrier.now, is_early=True)
+
+
+def test_lower_early_takes_20_db() -> None:
+    loud = bytes(range(256))
+    assert audioop.rms(decode(loud), 2) / audioop.rms(decode(lower_early(loud)), 2) == pytest.approx(10, rel=0.02)
+
+
+def test_lowered_early_it_is_as_loud_as_before_once_it_is_known_that_nobody_speaks() -> None:
+    harness = spoken()
+    lower_early_now(harness, 300)
+    harness.wait_until_finished()
+    first, second = (run.audio for run in harness.carrier.runs)
+    at, length, audio = len(first), round(LOWERED_EARLY_MS) * BYTES_PER_MS, harness.audio
+    assert first + second == audio[:at] + lower_early(audio[at : at + length]) + audio[at + length :]
+    assert harness.carrier.clears == 1 and harness.all_heard_audio() == first + second
+
+
+@pytest.mark.parametrize(("hold_after_ms", "resumes_at_ms"), [(150, 300), (220, 300), (320, 600)])
+def test_a_hold_counts_what_was_lowered_early_for_it_as_unheard(hold_after_ms: int, resumes_at_ms: int) -> None:
+    """Words last 300 ms. The second one is lowered; the hold cuts the third one."""
+    harness = spoken()
+    lower_early_now(harness, 500)
+    harness.wait(hold_after_ms)
+    harness.hold()
+    harness.wait(500)
+    harness.carrier.runs = harness.carrier.runs[-1:]
+    harness.resume()
+    harness.wait_until_finished()
+    (rest,) = played_stretches(harness.carrier, harness.audio)
+    assert rest.start == resumes_at_ms * BYTES_PER_MS and rest.end == len(harness.audio)
 
 
 def test_nothing_is_lowered_while_nothing_sounds() -> None:

@@ -26,6 +26,9 @@ from tests.media.server.test_connection import events_of
 HEARD = "and so my fellow americans"
 ANSWERS = ("One moment please, the doctor is looking at the calendar of this week.", "Tuesday it is.")
 
+# After so much of an answer what the caller says is another turn.
+SETTLED_MS = 1_000
+
 
 def answer(body: Mapping[str, Any]) -> ChatReply:
     """The first answer, then the second."""
@@ -98,6 +101,7 @@ async def test_two_turns_with_a_barge_in(worker_setup: WorkerSetup, vendors: Pip
     phone = await worker_setup.dial()
     await phone.speak(speech)
     await hear_answer(phone)
+    await phone.pause(SETTLED_MS)
     await phone.speak(speech)  # over the agent
     async with phone.sending_silence():
         await wait_until(lambda: phone.events.count("clear") > 0)
@@ -134,6 +138,7 @@ class TestBackups:
         os.kill(pid, signal.SIGKILL)
         async with phone.sending_silence():
             await wait_until(lambda: phone.events[-1] == "mark")  # the other voice has said the rest
+        await phone.pause(SETTLED_MS)
         phone.audio.clear()
         await phone.speak(speech)
         await hear_answer(phone)

@@ -39,7 +39,7 @@ class RandomCall(RuleBasedStateMachine):
         barge_in=st.booleans(),
         min_words=st.integers(1, 3),
         nod_ms=st.sampled_from((0, 300)),
-        settle_ms=st.sampled_from((0, 300)),
+        settle_ms=st.sampled_from((0, 300, 600)),
         judged=st.none() | st.sampled_from((0.05, 0.3, 0.9)),
     )
     def begin(
@@ -66,9 +66,10 @@ class RandomCall(RuleBasedStateMachine):
             judge=judge,
             may_begin=lambda: self.is_undecided,
             may_be_speech=lambda: self.is_undecided,
+            onset_ms=lambda: self.onset,
         )
         self.lowered = False
-        self.t = self.voice = self.held_since = self.news = 0
+        self.t = self.voice = self.onset = self.held_since = self.news = 0
         self.is_speaking = self.is_undecided = False
         self.numbers = itertools.count()
         self.said: list[str] = []  # recognised words of the uncommitted turn
@@ -105,9 +106,10 @@ class RandomCall(RuleBasedStateMachine):
                 self.final |= self.open
                 self.answered |= self.open
                 self.replying, self.audible = True, False
-            case LowerAgent(is_suspected=True):
+            case LowerAgent(is_suspected=True, is_early=is_early):
                 assert self.audible and not self.held and not self.lowered and not self.is_speaking
                 assert self.is_undecided and self.plan.barge_in
+                assert not is_early or (self.open and self.floor.turn == self.turn), "the turn may go on"
             case LowerAgent():
                 assert self.audible and not self.held and not self.lowered and self.plan.nod_ms
                 self.lowered, self.held_since = True, self.t
@@ -133,6 +135,7 @@ class RandomCall(RuleBasedStateMachine):
 
     def frames(self, count: int, speaking: bool) -> None:
         for _ in range(count):
+            self.onset = self.t if speaking and not self.is_speaking else self.onset
             self.t += STEP
             self.is_speaking = speaking
             self.voice = self.t if speaking else self.voice
@@ -214,6 +217,11 @@ class RandomCall(RuleBasedStateMachine):
         self.open = set()
         self.carry_out(self.floor.agent_thinking(self.t, interruptible=interruptible))
 
+    @precondition(lambda self: self.audible)
+    @rule(ago=st.integers(0, 200))
+    def agent_audio_is_proven(self, ago: int) -> None:
+        self.floor.agent_sounded(self.t - ago)
+
     @precondition(lambda self: self.replying and not self.held)
     @rule(expect=st.sampled_from(ExpectedReply), asks=st.booleans(), left=st.none() | st.integers(-500, 3_000))
     def agent_sounds(self, expect: ExpectedReply, asks: bool, left: int | None) -> None:
@@ -237,6 +245,30 @@ class RandomCall(RuleBasedStateMachine):
     def agent_finishes(self) -> None:
         self.replying = self.held = self.lowered = False
         self.carry_out(self.floor.agent_done(self.t))
+
+    @precondition(lambda self: self.floor.state is FloorState.LISTENING and not self.replying)
+    @rule(
+        after=st.integers(0, 40),
+        undecided=st.integers(0, 20),
+        speech=st.integers(0, 60),
+        word=st.sampled_from(("", "", "uh-huh", "nothing")),
+    )
+    def the_caller_goes_on_as_the_answer_begins(self, after: int, undecided: int, speech: int, word: str) -> None:
+        self.speak(20, [""])
+        self.frames(20, speaking=False)
+        self.recognise(True, self.token)
+        self.frames(100, speaking=False)
+        if not self.replying:
+            return
+        self.agent_sounds(ExpectedReply.REPLY, False, None)
+        self.frames(after, speaking=False)
+        self.is_undecided = True
+        self.frames(undecided, speaking=False)
+        self.is_undecided = False
+        self.frames(speech, speaking=True)
+        if word != "nothing":
+            self.said.append(self.word(word))
+            self.recognise(False, None)
 
     # --- properties ---
 

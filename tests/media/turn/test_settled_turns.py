@@ -1,5 +1,6 @@
 """When a turn can no longer change, in virtual time: callers who go on while the answer begins."""
 
+from media.turn.agent_speech import NOTICED_MS
 from media.turn.decisions import CallerDone, InterruptAgent
 from media.turn.floor_state import FloorState
 from tests.media.turn.floor_harness import FloorHarness, make_floor
@@ -13,12 +14,12 @@ def answered(text: str = "I want") -> FloorHarness:
     return call
 
 
-def test_the_turn_is_settled_after_300_ms_of_the_answer() -> None:
-    call = answered().silence(280)
+def test_the_turn_is_settled_once_speech_that_began_in_time_would_have_been_noticed() -> None:
+    call = answered().silence(300 + NOTICED_MS - 20)
     assert call.settled == [] and call.floor.turn == 0
     call.silence(20)
     assert call.settled == [call.now] and call.floor.turn == 1
-    assert call.silence(2_000).settled == [1_200], "once"
+    assert call.silence(2_000).settled == [900 + 300 + NOTICED_MS], "once"
 
 
 def test_who_goes_on_within_them_continues_the_turn() -> None:
@@ -39,7 +40,7 @@ def test_a_nod_within_them_changes_nothing() -> None:
 
 
 def test_later_speech_is_a_turn_of_its_own() -> None:
-    call = answered().silence(400).speech(400).text("no on Sunday", final=False)
+    call = answered().silence(500).speech(400).text("no on Sunday", final=False)
     assert call.log[-1] == InterruptAgent(call.now, early=False) and call.floor.turn == 1
 
 

@@ -25,7 +25,7 @@ def test_words_that_stop_changing_end_the_turn() -> None:
     assert call.log == [CallerPaused(told_at + 2_520, 1)]
     call.text(f"{WORDS} please").speech(20)
     assert call.log[-1] == CallerDone(told_at + 2_520, told_at, f"{WORDS} please", told_at + 1_600)
-    babble(call.agent(), 1_200, "")
+    babble(babble(call.agent(), 600, f"{WORDS} please"), 1_200, "")
     assert call.floor.state is FloorState.SPEAKING, "the same voice goes on, and says nothing"
     over = call.agent_done()
     assert over.floor.state is FloorState.LISTENING

@@ -254,6 +254,7 @@ async def test_an_open_recogniser_of_a_running_call_is_left_when_the_staff_take_
         return any(isinstance(event, ProviderFailed) for event in await bus_node.events())
 
     await wait_until(is_left)
+    await phone.pause(1_000)  # after so much of an answer what the caller says is another turn
     await phone.speak(speech)
 
     async def has_two_turns() -> bool:
