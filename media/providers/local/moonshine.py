@@ -88,9 +88,10 @@ class Moonshine:
             raise
 
     def alternatives(self, samples: Floats) -> list[Alternative]:
-        """Returns the ALTERNATIVES likeliest texts of 0.1 to 5 s of speech, of which loops are left out."""
+        """Returns the ALTERNATIVES likeliest texts of 0.1 to 5 s of speech, best first; loops are left out."""
         found = self._search(self._encode(samples, RunOptions()), _most_tokens(samples), ALTERNATIVES)
-        return [Alternative(self._text(beam), beam.score) for beam in found if not beam.looped]
+        best_first = sorted(found, key=lambda beam: beam.score, reverse=True)
+        return [Alternative(self._text(beam), beam.score) for beam in best_first if not beam.looped]
 
     def _transcribe(self, samples: Floats, options: RunOptions) -> Hypothesis:
         found = self._search(self._encode(samples, options), _most_tokens(samples), BEAMS)

@@ -51,7 +51,7 @@ class Whisper:
         return Hypothesis(decode_tokens(found.tokens), found.mean, found.looped)
 
     def alternatives(self, samples: Floats) -> list[Alternative]:
-        """Returns the BEAMS likeliest texts of 0.1 to 5 s of speech, of which loops are left out."""
+        """Returns the BEAMS likeliest texts of 0.1 to 5 s of speech, best first; loops are left out."""
         found = [each for each in self._generate(samples, BEAMS) if not each.looped]
         # The mean counts the token of the end, which is not among the tokens.
         return [Alternative(decode_tokens(each.tokens), each.mean * (len(each.tokens) + 1)) for each in found]

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.audio import mulaw
 from media.providers.local.moonshine import RATE, Alternative, Floats, Hypothesis
 from media.providers.local.recogniser import Recogniser
 from media.providers.local.short_sounds import SHORT_S, WAYS, Hearing, hear_short, is_short, likeliest, spoken_words
 from media.providers.local.speech import PHONE_RATE, RecognitionStop
+from media.providers.local.voice import Voice
 
 UNSURE, SURE = -0.4, -0.1
 
@@ -124,7 +126,7 @@ def test_no_further_hearing_begins_while_others_wait(waits_after: int) -> None:
     ("first", "seconds", "stop"),
     [
         (Hypothesis("Yes.", SURE), 1.0, None),
-        (Hypothesis("Yes.", -0.2), SHORT_S, None),
+        (Hypothesis("Yes.", -0.24), SHORT_S, None),
         (Hypothesis("You", UNSURE), 1.0, None),
         (Hypothesis("Yes.", UNSURE), 1.0, RecognitionStop()),
     ],
@@ -141,3 +143,36 @@ def test_a_sound_is_short_by_its_length_whatever_its_rate() -> None:
     assert is_short(bytes(2 * 15_999), 8_000)
     assert is_short(bytes(2 * 31_999), 16_000)
     assert not is_short(bytes(2 * 16_000), 8_000)
+
+
+def line(pcm: bytes) -> bytes:
+    """A word as a call hands it over: 0.7 s before it and 0.2 s after it, on a line with some noise."""
+    word = np.frombuffer(pcm, "<i2")
+    sound = np.random.default_rng(1).normal(0, 20, len(word) + 7_200)
+    sound[5_600 : 5_600 + len(word)] += word
+    return mulaw.decode(mulaw.encode(np.rint(sound).clip(-32_768, 32_767).astype("<i2").tobytes()))
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize(
+    ("text", "recognised"),
+    [
+        *((word, f"{word}.") for word in ("Yes", "No", "Repeat", "Stop", "Help", "Operator", "Tuesday", "No thanks")),
+        # These were taken for "Ansel" and "Faith" at the first hearing.
+        *((word, f"{word}.") for word in ("Cancel", "Eight")),
+    ],
+)
+def test_a_spoken_word_is_recognised(recogniser: Recogniser, voice: Voice, text: str, recognised: str) -> None:
+    audio = line(voice.synthesise(f"{text}.").pcm)
+    assert is_short(audio, PHONE_RATE)
+    assert recogniser.transcribe(audio, PHONE_RATE).text == recognised
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
+@pytest.mark.parametrize("kind", ["hiss", "burst"])
+def test_a_short_noise_gives_no_words(recogniser: Recogniser, kind: str, seconds: float) -> None:
+    random, count = np.random.default_rng(3), int(seconds * PHONE_RATE)
+    shape = np.exp(-np.arange(count) / 200) if kind == "burst" else np.ones(count)
+    noise = 3_000 * shape * random.standard_normal(count)
+    assert recogniser.transcribe(line(np.rint(noise).astype("<i2").tobytes()), PHONE_RATE).text == ""
