@@ -24,7 +24,7 @@ WAYS: Final = ((0.3, 1.0), (0.1, 1.0), (0.3, 0.93))
 # All hearings of the first model together count 1, that of the larger model so much.
 LARGER_MODEL: Final = 0.5
 # What a usual short reply ("yes", "stop") counts.
-REPLY: Final = 0.7
+REPLY: Final = 1.3
 # A text that a hearing does not list is so much less likely than the last one that it lists.
 UNLISTED: Final = 1.0
 # The larger model hears the sound from this long before its first frame near the loud ones, to as long after the last.

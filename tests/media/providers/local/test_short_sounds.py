@@ -36,7 +36,8 @@ class FakeModel:
 
 def tone(seconds: float) -> bytes:
     time = np.arange(int(seconds * PHONE_RATE)) / PHONE_RATE
-    return np.rint(3_000 * np.sin(2 * np.pi * 300 * time)).astype("<i2").tobytes()
+    pcm: bytes = np.rint(3_000 * np.sin(2 * np.pi * 300 * time)).astype("<i2").tobytes()
+    return pcm
 
 
 def heard(*texts: str, weight: float = 1.0) -> Hearing:
