@@ -39,6 +39,8 @@ DOCS: Final = Path(__file__).parents[2] / "docs"
 CACHE: Final = Path("var") / "listening"
 # Of the recogniser whose texts are cached: another model, or a change of how it is used, needs another name.
 RECOGNISER: Final = "moonshine-tiny-whisper-base-8"
+# The same of sounds shorter than 2 s (`media.providers.local.short_sounds`).
+SHORT_RECOGNISER: Final = "moonshine-tiny-whisper-base-short-1"
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(soft_wrap=True, highlight=False)
@@ -247,7 +249,7 @@ def open_recognitions(cache: Path) -> Iterator[RecognitionCache]:
     """The local recogniser behind the cache, which one process uses at a time."""
     try:
         with only_process(cache):
-            yield RecognitionCache(cache / "recognitions.jsonl", Recogniser(), RECOGNISER)
+            yield RecognitionCache(cache / "recognitions.jsonl", Recogniser(), RECOGNISER, SHORT_RECOGNISER)
     except FolderInUse as error:
         console.print(str(error), markup=False)
         raise typer.Exit(1) from error

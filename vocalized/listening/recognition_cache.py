@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Protocol
 
+from media.providers.local.short_sounds import is_short
 from media.providers.local.speech import Recognition
 
 
@@ -19,11 +20,13 @@ class RecognitionCache:
     """A file of lines `[hash, text, confidence, hearings]`. One process writes it at a time; a line that is
     broken, or of an older version, is passed over.
 
-    name: of the recogniser, so that another one's texts are not taken. made: how many were not in the file."""
+    name: of the recogniser, so that another one's texts are not taken. short_name: the same for short sounds, which it
+    recognises in another way. made: how many were not in the file."""
 
-    def __init__(self, path: Path, engine: RecogniserEngine, name: str) -> None:
+    def __init__(self, path: Path, engine: RecogniserEngine, name: str, short_name: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._engine, self._name = path, engine, name
+        self._short_name = short_name or name
         self._known: dict[str, Recognition] = {}
         self.made = 0
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -35,7 +38,8 @@ class RecognitionCache:
 
     def transcribe(self, pcm: bytes, sample_rate: int) -> Recognition:
         """As the recogniser's; raises what it raises."""
-        key = hashlib.sha256(f"{self._name} {sample_rate} ".encode() + pcm).hexdigest()[:32]
+        name = self._short_name if is_short(pcm, sample_rate) else self._name
+        key = hashlib.sha256(f"{name} {sample_rate} ".encode() + pcm).hexdigest()[:32]
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._engine.transcribe(pcm, sample_rate)

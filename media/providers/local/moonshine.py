@@ -17,6 +17,8 @@ Floats = NDArray[np.float32]
 RATE: Final = 16_000  # samples a second, the model's own
 # Each further beam costs time; more than two gained nothing on telephone speech.
 BEAMS: Final = 2
+# Of a short sound, more texts are of interest than the likeliest one.
+ALTERNATIVES: Final = 4
 # Nobody speaks faster than this; a longer output is an error of the model.
 TOKENS_A_SECOND: Final = 10
 SPARE_TOKENS: Final = 8
@@ -34,6 +36,14 @@ class Hypothesis:
     text: str
     log_prob: float
     looped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of the likeliest texts of a sound. log_prob: of the whole text (0 = certain)."""
+
+    text: str
+    log_prob: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +87,43 @@ class Moonshine:
                 raise RecognitionAbandoned from None
             raise
 
+    def alternatives(self, samples: Floats) -> list[Alternative]:
+        """Returns the ALTERNATIVES likeliest texts of 0.1 to 5 s of speech, best first; loops are left out."""
+        found = self._search(self._encode(samples, RunOptions()), _most_tokens(samples), ALTERNATIVES)
+        best_first = sorted(found, key=lambda beam: beam.score, reverse=True)
+        return [Alternative(self._text(beam), beam.score) for beam in best_first if not beam.looped]
+
     def _transcribe(self, samples: Floats, options: RunOptions) -> Hypothesis:
+        found = self._search(self._encode(samples, options), _most_tokens(samples), BEAMS)
+        best = max(found, key=lambda beam: beam.mean)
+        return Hypothesis(self._text(best), best.mean, best.looped)
+
+    def _encode(self, samples: Floats, options: RunOptions) -> "_EncodedSound":
         sound = samples[np.newaxis].astype(np.float32)
         mask = np.ones(sound.shape, np.int64)
         (hidden,) = self._encoder.run(None, {"input_values": sound, "attention_mask": mask}, options)
-        limit = int(len(samples) / RATE * TOKENS_A_SECOND) + SPARE_TOKENS
-        best = self._search(_EncodedSound(hidden, mask, options), limit)
-        text = b"".join(self._tokens[token] for token in best.tokens if token != _END)
-        return Hypothesis(_decode_text(text), best.mean, best.looped)
+        return _EncodedSound(hidden, mask, options)
 
-    def _search(self, sound: "_EncodedSound", limit: int) -> _Beam:
-        """Returns the beam with the best mean log probability among those that ended or reached the limit."""
+    def _text(self, beam: _Beam) -> str:
+        return _decode_text(b"".join(self._tokens[token] for token in beam.tokens if token != _END))
+
+    def _search(self, sound: "_EncodedSound", limit: int, count: int) -> list[_Beam]:
+        """Returns the beams that ended, else those that reached the limit. With more than BEAMS, it ends only after
+        `count` of them ended."""
         beams, ended = [_Beam((), 0.0)], list[_Beam]()
         cache: Mapping[str, Floats] = _empty_cache()
         for step in range(limit):
             last = [beam.tokens[-1] if beam.tokens else _START for beam in beams]
             logits, fresh = self._step(sound, last, cache, first=step == 0)
-            candidates = _expand(beams, _log_softmax(logits))
-            ended += [beam for beam, _ in candidates[:BEAMS] if beam.tokens[-1] == _END]
-            unfinished = [(beam, parent) for beam, parent in candidates if beam.tokens[-1] != _END][:BEAMS]
+            candidates = _expand(beams, _log_softmax(logits), count)
+            ended += [beam for beam, _ in candidates[:count] if beam.tokens[-1] == _END]
+            unfinished = [(beam, parent) for beam, parent in candidates if beam.tokens[-1] != _END][:count]
             beams = [beam for beam, _ in unfinished]
-            if len(ended) >= BEAMS or any(beam.mean >= beams[0].mean for beam in ended) or beams[0].looped:
+            is_best_found = count <= BEAMS and any(beam.mean >= beams[0].mean for beam in ended)
+            if len(ended) >= count or is_best_found or beams[0].looped:
                 break
             cache = _select_parents(cache, fresh, [parent for _, parent in unfinished])
-        return max(ended or beams, key=lambda beam: beam.mean)
+        return ended or beams
 
     def _step(
         self, sound: "_EncodedSound", last: Sequence[int], cache: Mapping[str, Floats], *, first: bool
@@ -169,11 +192,15 @@ def _log_softmax(logits: Floats) -> Floats:
     return probable
 
 
-def _expand(beams: Sequence[_Beam], log_probs: Floats) -> list[tuple[_Beam, int]]:
+def _most_tokens(samples: Floats) -> int:
+    return int(len(samples) / RATE * TOKENS_A_SECOND) + SPARE_TOKENS
+
+
+def _expand(beams: Sequence[_Beam], log_probs: Floats, count: int) -> list[tuple[_Beam, int]]:
     """Every beam with each of its likeliest next tokens, best first, and the index of its parent beam."""
     grown = []
     for parent, (beam, row) in enumerate(zip(beams, log_probs, strict=True)):
-        for token in np.argpartition(row, -BEAMS - 1)[-BEAMS - 1 :]:
+        for token in np.argpartition(row, -count - 1)[-count - 1 :]:
             grown.append((_Beam((*beam.tokens, int(token)), beam.score + float(row[token])), parent))
     return sorted(grown, key=lambda entry: entry[0].score, reverse=True)
 

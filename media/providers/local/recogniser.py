@@ -1,4 +1,7 @@
-"""The recogniser: transcribes a whole utterance of telephone speech; noise gives no text."""
+"""The recogniser: transcribes a whole utterance of telephone speech; noise gives no text.
+
+A doubtful utterance is heard again by a larger model, a short sound in several ways (`short_sounds`).
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +13,14 @@ import soxr  # type: ignore[import-untyped]  # ships no types
 
 from media.providers.local.moonshine import RATE, Floats, Hypothesis, Moonshine
 from media.providers.local.short_replies import MOST_WORDS, is_short_reply
+from media.providers.local.short_sounds import (
+    SURE_SHORT_LOG_PROB,
+    AlternativesModel,
+    hear_short,
+    is_short,
+    likeliest,
+)
+from media.providers.local.sound import FRAME, at_speed, frame_energy, smoothed, with_margins
 from media.providers.local.speech import Recognition, RecognitionStop
 from media.providers.local.whisper import Whisper
 
@@ -40,7 +51,6 @@ MARGIN_S: Final = 0.3
 # Longer speech is cut at its quietest moment; up to this length the model transcribes well at once.
 MAX_PIECE_S: Final = 15.0
 
-_FRAME: Final = RATE // 50  # 20 ms
 _SMOOTHED: Final = 5  # frames
 _WORD: Final = re.compile(r"[\w']+")
 # Frames at the edges that are quieter than the loudest ones by this much are not part of the speech.
@@ -53,14 +63,14 @@ _NOISE_OUTPUT: Final = re.compile(
 _OLD_SPELLING: Final = re.compile(r"\b(good|to)-(bye|day|morrow|night)\b", re.IGNORECASE)
 
 
-class RecogniserModel(Protocol):
+class RecogniserModel(AlternativesModel, Protocol):
     """A model for speech of up to MAX_PIECE_S."""
 
     def transcribe(self, samples: Floats, stop: RecognitionStop | None) -> Hypothesis:
         """Transcribes mono samples at RATE, full scale 1. Raises RecognitionAbandoned after `stop` was set."""
 
 
-class SecondModel(Protocol):
+class SecondModel(AlternativesModel, Protocol):
     """A slower model for speech of up to MAX_PIECE_S, which understands more where the first one is in doubt."""
 
     def transcribe(self, samples: Floats) -> Hypothesis:
@@ -91,10 +101,15 @@ class Recogniser:
         if not len(speech):
             return Recognition("", 0.0)
         pieces = split_pieces(speech)
-        hypotheses = [_checked(self._model.transcribe(_with_margins(piece), stop)) for piece in pieces]
+        hypotheses = [_checked(self._model.transcribe(with_margins(piece, MARGIN_S), stop)) for piece in pieces]
         hearings = 1
         for at, first in enumerate(hypotheses):
-            if stop is None and _is_doubtful(first, pieces[at]) and not others_wait():
+            may_be_another_word = is_short(pcm, sample_rate) and _is_unsure_if_short(first)
+            if stop is not None or not (may_be_another_word or _is_doubtful(first, pieces[at])) or others_wait():
+                continue
+            if may_be_another_word:
+                hypotheses[at], hearings = self._hear_short(pieces[at], first, others_wait), 2
+            else:
                 heard = self._hear_again(pieces[at], first, others_wait)
                 hypotheses[at], hearings = choose_text(heard), max(hearings, len(heard))
         recognised = [hypothesis for hypothesis in hypotheses if hypothesis.text]
@@ -103,15 +118,20 @@ class Recogniser:
         confidence = float(np.exp(np.mean([hypothesis.log_prob for hypothesis in recognised])))
         return Recognition(" ".join(hypothesis.text for hypothesis in recognised), confidence, hearings)
 
+    def _hear_short(self, piece: Floats, first: Hypothesis, others_wait: Callable[[], bool]) -> Hypothesis:
+        """The likeliest text in several hearings, as sure as the first one; the first one if others wait."""
+        text = likeliest(hear_short(piece, self._model, self._second, others_wait), _NOISE_OUTPUT.fullmatch)
+        return Hypothesis(_plain(text) or first.text, first.log_prob)
+
     def _hear_again(self, piece: Floats, first: Hypothesis, others_wait: Callable[[], bool]) -> list[Hypothesis]:
         """The first text of a piece and one or two others."""
         if not first.text:
-            again = _checked(self._model.transcribe(_with_margins(_faster(piece)), None))
+            again = _checked(self._model.transcribe(with_margins(at_speed(piece, FASTER), MARGIN_S), None))
             return [first, again if again.log_prob >= RESCUE_LOG_PROB else first]
-        second = _checked(self._second.transcribe(_with_margins(piece)))
+        second = _checked(self._second.transcribe(with_margins(piece, MARGIN_S)))
         if _words(second) == _words(first) or not _is_noisy(piece) or others_wait():
             return [first, second]
-        third = _checked(self._second.transcribe(_with_margins(_faster(_without_lead(piece)))))
+        third = _checked(self._second.transcribe(with_margins(at_speed(_without_lead(piece), FASTER), MARGIN_S)))
         return [first, second, third]
 
 
@@ -141,39 +161,32 @@ def _words(hypothesis: Hypothesis) -> list[str]:
     return _WORD.findall(hypothesis.text.lower())
 
 
-def _faster(piece: Floats) -> Floats:
-    resampled: Floats = soxr.resample(piece, RATE * FASTER, RATE)
-    return resampled
-
-
 def _is_noisy(piece: Floats) -> bool:
     """Whether there is much sound besides the speech."""
-    energy = _energy(piece)
+    energy = frame_energy(piece)
     loud, soft = np.quantile(energy, (0.95, 0.1)) if len(energy) else (0.0, 0.0)
     return bool(soft > loud * 10 ** (-NOISY_DB / 10))
 
 
 def _without_lead(piece: Floats) -> Floats:
     """Without what comes more than LEAD_S before the first 100 ms near the level of the loud frames."""
-    energy = _energy(piece)
+    energy = frame_energy(piece)
     if len(energy) < _SMOOTHED:
         return piece
-    level = np.convolve(energy, np.full(_SMOOTHED, 1 / _SMOOTHED), "same")
-    loud = np.flatnonzero(level >= float(np.quantile(energy, 0.95)) * 10 ** (-LOUD_DB / 10))
-    start = int(loud[0]) * _FRAME - int(LEAD_S * RATE) if len(loud) else 0
+    loud = np.flatnonzero(smoothed(energy, _SMOOTHED) >= float(np.quantile(energy, 0.95)) * 10 ** (-LOUD_DB / 10))
+    start = int(loud[0]) * FRAME - int(LEAD_S * RATE) if len(loud) else 0
     return piece[max(0, start) :]
-
-
-def _with_margins(piece: Floats) -> Floats:
-    margin = np.zeros(int(MARGIN_S * RATE), np.float32)
-    return np.concatenate((margin, piece, margin))
 
 
 def _checked(hypothesis: Hypothesis) -> Hypothesis:
     """A model's text; "" where it is unreliable, or what the model puts out for noise."""
-    text = _OLD_SPELLING.sub(r"\1\2", hypothesis.text.replace("♪", "").strip())
+    text = _plain(hypothesis.text)
     is_dropped = _is_unreliable(hypothesis) or _NOISE_OUTPUT.fullmatch(text)
     return Hypothesis("" if is_dropped else text, hypothesis.log_prob, hypothesis.looped)
+
+
+def _plain(text: str) -> str:
+    return _OLD_SPELLING.sub(r"\1\2", text.replace("♪", "").strip())
 
 
 def _is_unreliable(hypothesis: Hypothesis) -> bool:
@@ -187,15 +200,19 @@ def _is_doubtful(hypothesis: Hypothesis, piece: Floats) -> bool:
     return hypothesis.log_prob < (SURE_IN_NOISE if _is_noisy(piece) else SURE_LOG_PROB)
 
 
+def _is_unsure_if_short(hypothesis: Hypothesis) -> bool:
+    return bool(hypothesis.text) and hypothesis.log_prob < SURE_SHORT_LOG_PROB
+
+
 def split_pieces(speech: Floats) -> list[Floats]:
     """Speech in pieces of at most MAX_PIECE_S, each cut where the second half of that is quietest (RATE)."""
     longest = int(MAX_PIECE_S * RATE)
     cut = []
     while len(speech) > longest:
         half = longest // 2
-        quiet = _energy(speech[half:longest])
+        quiet = frame_energy(speech[half:longest])
         # over 100 ms, so that the silence within a plosive is no place to cut
-        spot = half + (int(np.argmin(np.convolve(quiet, np.ones(5), "valid"))) + 2) * _FRAME
+        spot = half + (int(np.argmin(np.convolve(quiet, np.ones(5), "valid"))) + 2) * FRAME
         cut.append(speech[:spot])
         speech = speech[spot:]
     return [*cut, speech]
@@ -215,20 +232,13 @@ def _samples(pcm: bytes, sample_rate: int) -> Floats:
 
 def _speech(samples: Floats) -> Floats:
     """Returns the part that may hold speech, scaled to LEVEL_DB; empty when all is silent."""
-    energy = _energy(samples)
+    energy = frame_energy(samples)
     loud = float(np.quantile(energy, 0.95)) if len(energy) else 0.0
     if loud < 10 ** (SILENCE_DB / 10):
         return samples[:0]
     loud_frames = np.flatnonzero(energy > loud * 10 ** (-_EDGE_DB / 10))
     margin = int(0.2 * RATE)
-    speech = samples[max(0, loud_frames[0] * _FRAME - margin) : (loud_frames[-1] + 1) * _FRAME + margin]
+    speech = samples[max(0, loud_frames[0] * FRAME - margin) : (loud_frames[-1] + 1) * FRAME + margin]
     level = float(energy[energy > loud * 10 ** (-26 / 10)].mean())
     scaled: Floats = speech * np.float32(np.sqrt(10 ** (LEVEL_DB / 10) / level))
     return scaled
-
-
-def _energy(samples: Floats) -> Floats:
-    """Mean square of each whole frame of 20 ms."""
-    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    energy: Floats = np.square(frames).mean(axis=1, dtype=np.float32)
-    return energy

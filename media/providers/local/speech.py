@@ -36,7 +36,8 @@ class RecognitionStop:
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """text: "" when nothing was recognised. confidence: 0 to 1, the geometric mean probability of its tokens.
-    hearings: how often its most doubtful part was heard; of these the second and third may take twice as long each."""
+    hearings: how often its most doubtful part was heard; of these the second and third may take twice as long each. A
+    short sound that was heard in several ways counts as 2, because that takes about as long."""
 
     text: str
     confidence: float

@@ -1,5 +1,6 @@
 """Whisper base, int8: slower than Moonshine on one thread, and better at speech among other voices."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -9,7 +10,15 @@ import numpy as np
 
 from media.audio.log_mel import HOP, LogMel
 from media.providers.local import models
-from media.providers.local.moonshine import RATE, SPARE_TOKENS, TOKENS_A_SECOND, Floats, Hypothesis, is_loop
+from media.providers.local.moonshine import (
+    RATE,
+    SPARE_TOKENS,
+    TOKENS_A_SECOND,
+    Alternative,
+    Floats,
+    Hypothesis,
+    is_loop,
+)
 
 # Of silence after the speech. The model was trained on 30 s in all; with so little it is as good in babble (a little
 # worse on a clean line), and three times as fast. With 2 s fewer callers in babble are heard whole.
@@ -38,6 +47,16 @@ class Whisper:
 
     def transcribe(self, samples: Floats) -> Hypothesis:
         """Transcribes 0.1 to 20 s of speech: mono, at RATE, full scale 1."""
+        (found,) = self._generate(samples, 1)
+        return Hypothesis(decode_tokens(found.tokens), found.mean, found.looped)
+
+    def alternatives(self, samples: Floats) -> list[Alternative]:
+        """Returns the BEAMS likeliest texts of 0.1 to 5 s of speech, best first; loops are left out."""
+        found = [each for each in self._generate(samples, BEAMS) if not each.looped]
+        # The mean counts the token of the end, which is not among the tokens.
+        return [Alternative(decode_tokens(each.tokens), each.mean * (len(each.tokens) + 1)) for each in found]
+
+    def _generate(self, samples: Floats, count: int) -> "list[_Sequence]":
         steps = -(-len(samples) // HOP) + int(PADDING_S * RATE) // HOP
         wave = np.zeros(steps * HOP, np.float32)
         wave[: len(samples)] = samples
@@ -46,12 +65,23 @@ class Whisper:
             ctranslate2.StorageView.from_array(self._log_mel.levels(wave)[np.newaxis]),
             [list(_PROMPT)],
             beam_size=BEAMS,
+            num_hypotheses=count,
             max_length=2 * limit,  # of which the library lets half be text, and the prompt is shorter than the rest
             return_scores=True,
         )
-        tokens = found.sequences_ids[0]
-        looped = len(tokens) >= limit or _has_loop(tokens)
-        return Hypothesis(decode_tokens(found.sequences[0]), float(found.scores[0]), looped)
+        return [
+            _Sequence(tokens, float(score), len(ids) >= limit or _has_loop(ids))
+            for tokens, ids, score in zip(found.sequences, found.sequences_ids, found.scores, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """tokens: in the model's spelling. mean: log probability of each."""
+
+    tokens: list[str]
+    mean: float
+    looped: bool
 
 
 def _write_model(folder: Path) -> None:

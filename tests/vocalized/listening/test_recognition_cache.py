@@ -40,3 +40,16 @@ def test_a_broken_line_is_passed_over(tmp_path: Path) -> None:
     path.write_text(path.read_text() + '["abc", "te')
     assert RecognitionCache(path, engine, "one").transcribe(b"12", 8_000).text == "text 2 8000"
     assert engine.count == 1
+
+
+def test_another_way_with_short_sounds_keeps_the_texts_of_longer_ones(tmp_path: Path) -> None:
+    engine, path = CountedRecogniser(), tmp_path / "texts.jsonl"
+    short, long = bytes(2 * 8_000), bytes(2 * 2 * 8_000)
+    before = RecognitionCache(path, engine, "one")
+    before.transcribe(short, 8_000)
+    before.transcribe(long, 8_000)
+    after = RecognitionCache(path, engine, "one", "short-2")
+    after.transcribe(long, 8_000)
+    assert engine.count == 2
+    after.transcribe(short, 8_000)
+    assert engine.count == 3

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.audio import mulaw
-from media.providers.local.moonshine import RATE, Floats, Hypothesis
+from media.providers.local.moonshine import RATE, Alternative, Floats, Hypothesis
 from media.providers.local.recogniser import (
     FASTER,
     LEVEL_DB,
@@ -36,6 +36,9 @@ class FakeModel:
     def transcribe(self, samples: Floats, stop: RecognitionStop | None) -> Hypothesis:
         self.inputs.append(samples)
         return self.answers.pop(0)
+
+    def alternatives(self, samples: Floats) -> list[Alternative]:
+        raise AssertionError("only short sounds have alternatives")
 
 
 class FakeSecondModel(FakeModel):
@@ -113,7 +116,7 @@ def test_noise_output_gives_no_text(answer: Hypothesis, text: str) -> None:
 
 def test_confidence_is_the_tokens_mean_probability() -> None:
     model = FakeModel(Hypothesis("Yes.", float(np.log(0.8))))
-    assert make_recogniser(model).transcribe(pcm(tone(1)), PHONE_RATE).confidence == pytest.approx(0.8)
+    assert make_recogniser(model).transcribe(pcm(tone(2)), PHONE_RATE).confidence == pytest.approx(0.8)
 
 
 UNSURE = -0.5
@@ -245,7 +248,7 @@ def test_long_speech_is_transcribed_in_pieces_and_joined() -> None:
 def test_an_uncertain_utterance_is_heard_less_often_while_others_wait(hearings: int) -> None:
     model, larger = FakeModel(Hypothesis("A table for you.", UNSURE)), FakeSecondModel(Hypothesis("A cable", -0.9))
     answers = iter([False] * (hearings - 1) + [True])
-    recognition = Recogniser(model, larger).transcribe(pcm(tone(1)), PHONE_RATE, others_wait=lambda: next(answers))
+    recognition = Recogniser(model, larger).transcribe(pcm(tone(2)), PHONE_RATE, others_wait=lambda: next(answers))
     assert (recognition.text, recognition.hearings) == ("A table for you.", hearings)
 
 
