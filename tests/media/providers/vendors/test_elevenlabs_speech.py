@@ -88,7 +88,7 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness, 
     assert len(set(server.contexts)) == 2
     assert server.closed == server.contexts
     assert server.state.opened["tts"] == 2  # one is spare
-    assert call.sums("a")["characters"] == server.state.total("tts", "characters") == 2 * len(TEXT)
+    assert call.sums("a")["characters"] == server.state.total("tts", "characters") == 2 * len(f"{TEXT} ")
     assert {(event.vendor, event.model) for event in call.used} == {("elevenlabs", "eleven_flash_v2_5")}
     assert not call.failed
     asked = {"output_format": "ulaw_8000", "auto_mode": "true", "sync_alignment": "true", "language_code": "en"}
