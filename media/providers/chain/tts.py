@@ -68,6 +68,7 @@ class TextToSpeechChain:
                 words = WholeWords(
                     attempt.segment,
                     running.next_event,
+                    can_be_replaced=attempts.has_other,
                     played_until=lambda: speech.played_until,
                     on_audio=attempts.mark_useful,
                 )
