@@ -34,6 +34,7 @@ class Deadlines:
 
     stall_factor, least_stall_s: a stream has stalled after so many times the p99 of the longest gaps of its provider,
     within least_stall_s and the bound. No other one was asked beside it, so more patience than before the first unit.
+    torn_s: a voice whose audio lacks for so long in one speech, over all its gaps, is slower than real time.
     judge_s: within this, the answer of a provider that lost corrects its vendor's figures.
     """
 
@@ -50,6 +51,7 @@ class Deadlines:
     late_factor: float = 1.1
     stall_factor: float = 2.0
     least_stall_s: float = 0.5
+    torn_s: float = 0.6
     judge_s: float = 1.5
 
     def bound(self, usual: UsualWait) -> float:

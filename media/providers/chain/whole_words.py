@@ -9,7 +9,8 @@ from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.ports import SpeechChunk, TimedWord
 from media.providers.word_timing import MISSING_MS
 
-# What has to go out before it is a whole word goes out so long before what is there before it has been played: the caller must hear no gap.
+# What has to go out before it is a whole word goes out so long before the audio in front of it has been played, lest
+# the caller hears a gap.
 MARGIN_S: Final = 0.15
 # A pause and a long word. More audio than this without the end of a word has times that came wrong, or not at all.
 LONGEST_MS: Final = 1_500.0

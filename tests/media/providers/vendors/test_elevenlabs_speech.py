@@ -105,6 +105,13 @@ async def test_every_word_is_heard_when_a_connection_breaks(harness: Harness, ki
     assert harness.a.state.total("tts", "characters") == harness.call.sums("a")["characters"]
 
 
+async def test_every_word_is_heard_when_a_voice_is_slower_than_speech(harness: Harness) -> None:
+    harness.a.timing = replace(TIMING, chunk_ms=50, speed=0.5)
+    chunks = await speak(harness.call.build(), say(*SENTENCES))
+    assert heard(chunks) == words(TEXT)
+    assert [(failed.provider, failed.reason) for failed in harness.call.failed] == [("a", "slower than real time")]
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
