@@ -50,8 +50,8 @@ class WaitHistory:
         return self._usual
 
     def correct(self, figures: UsualWait) -> UsualWait:
-        """The vendor's figures, which hold while too few waits are known; longer where at least two of the first answers
-        took longer, because a single slow one says nothing. Waits without an answer change nothing: they would lengthen
+        """The vendor's figures, which hold while too few waits are known; longer where two of the first answers took
+        longer, because a single slow one says nothing. Waits without an answer change nothing: they would lengthen
         those of a provider that is dead."""
         if len(self._answered) < FEWEST_TO_CORRECT:
             return figures

@@ -130,6 +130,10 @@ class Attempts(Generic[P]):
         nothing is known."""
         return self._candidates.health.usual_wait(self.index)
 
+    def correct_figures(self, figures: UsualWait) -> UsualWait:
+        """Figures for the wait for the provider in use, corrected by its first answers."""
+        return self._candidates.health.correct_figures(self.index, figures)
+
     @property
     def usual_wait_of_next(self) -> UsualWait | None:
         """The same of the provider that would take over."""

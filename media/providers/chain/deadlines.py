@@ -25,6 +25,8 @@ class Deadlines:
     token_s: between two events of a model.
     audio_s: from the text that a voice can begin with (and from each piece of audio, while text is left) to its audio.
     last_s: the least deadline for the last provider that is left, because a late answer is better than none.
+    unknown_s: after so long without a first unit of a model of which nothing is known, the next one is asked, too: its
+    answer follows the filler, which begins after 1.4 s.
     demotion_s: how long a provider that failed is tried last; then it is back at its place in the order.
 
     Where a provider's usual wait is known, the next one is asked after late_factor times its p99 (which a provider with
@@ -43,6 +45,7 @@ class Deadlines:
     first_token_s: float = 4.0
     token_s: float = 4.0
     audio_s: float = 2.0
+    unknown_s: float = 1.2
     last_s: float = 8.0
     demotion_s: float = 30.0
     least_s: float = 0.25
