@@ -29,6 +29,9 @@ class Deadlines:
     answer follows the filler, which begins after 1.4 s.
     demotion_s: how long a provider that failed is tried last; then it is back at its place in the order.
 
+    return_s: so long after a recogniser failed, the call goes back to it at the end of a turn; doubled with each
+    further failure in the call.
+
     Where a provider's usual wait is known, the next one is asked after late_factor times its p99 (which a provider with
     even waits reaches each time), within least_s and bound_s. The bound
     is usual_factor medians where that is more: a provider that is always slow is not late, and would otherwise be
@@ -48,6 +51,7 @@ class Deadlines:
     unknown_s: float = 1.2
     last_s: float = 8.0
     demotion_s: float = 30.0
+    return_s: float = 10.0
     least_s: float = 0.25
     bound_s: float = 0.9
     usual_factor: float = 1.5
