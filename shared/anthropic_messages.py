@@ -1,8 +1,8 @@
 """How Anthropic's Messages API is addressed, which media and control share; pure.
 
-Sources: the anthropic SDK 2.15.0 (`_client.py`, `_constants.py`, `types/model.py`, `types/message_create_params.py`), and
-platform.claude.com "Migrating to API version 2026-10-21", "Extended thinking", "Effort" and "What's new in Claude Fable
-5.2". `python -m tools.vendor_versions` compares VERSION and the table of models with the SDK.
+Sources: the anthropic SDK 2.15.0 (`_client.py`, `_constants.py`, `types/model.py`, `types/message_create_params.py`),
+and platform.claude.com "Migrating to API version 2026-10-21", "Extended thinking", "Effort" and "What's new in Claude
+Fable 5.2". `python -m tools.vendor_versions` compares VERSION and the table of models with the SDK.
 """
 
 import re

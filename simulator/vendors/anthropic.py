@@ -22,8 +22,8 @@ from simulator.vendors.server import VendorState, reset_connection
 @dataclass(slots=True)
 class AnthropicVendor:
     """The vendor. reply: from the request, as one of chat completions, to the answer. first_token_s, token_s: delays.
-    models: None if every name is one. fixed_temperature: models that take no temperature in the older version, either. bodies: of the requests that
-    were accepted."""
+    models: None if every name is one. fixed_temperature: models that take no temperature in the older version, either.
+    bodies: of the requests that were accepted."""
 
     state: VendorState = field(default_factory=VendorState)
     reply: Callable[[Mapping[str, Any]], ChatReply] = greet

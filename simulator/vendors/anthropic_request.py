@@ -1,7 +1,7 @@
 """What Anthropic's Messages API refuses, and how it words it; and a request of it as one of chat completions.
 
-Sources: the anthropic SDK 2.15.0 (`_constants.py`, `types/message_create_params.py`, `types/shared/`), platform.claude.com
-"Migrating to API version 2026-10-21"; docs/vendors/anthropic.md.
+Sources: the anthropic SDK 2.15.0 (`_constants.py`, `types/message_create_params.py`, `types/shared/`),
+platform.claude.com "Migrating to API version 2026-10-21"; docs/vendors/anthropic.md.
 """
 
 import json

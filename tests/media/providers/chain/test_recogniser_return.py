@@ -62,7 +62,7 @@ def test_one_that_fails_again_is_left_alone_for_twice_as_long() -> None:
     async def script() -> None:
         await lose_first(caller)
         a.answer_s = None
-        tried = []
+        tried: list[float] = []
         for letter in "bcdefghijklmnopqrstuvwxyz":
             await caller.speak(letter)
             await silence(caller, 1.0)
