@@ -23,6 +23,7 @@ from typing import Final
 
 from benchmarks.vendors.conversation import CHAT_MODEL
 from config.catalogue_agents import read_providers
+from control.voice.speech_questions import CARTESIA_VERSION
 from media.providers.vendors import assemblyai_wire, cartesia_wire
 from shared import anthropic_messages
 
@@ -32,13 +33,14 @@ _DOWNLOAD_S: Final = 120
 @dataclass(frozen=True)
 class Sdk:
     """One vendor's SDK. package: the folder that it installs. distribution: its name in the registry. header: finds the
-    API version in its sources; version: ours. providers: of the catalogue, whose models it names."""
+    API version in its sources; versions: ours, of media and control. providers: of the catalogue, whose models it
+    names."""
 
     package: str
     distribution: str
     providers: Sequence[str]
     header: str = ""
-    version: str = ""
+    versions: Sequence[str] = ()
 
 
 SDKS: Final = (
@@ -47,11 +49,17 @@ SDKS: Final = (
         "anthropic",
         ("anthropic",),
         r'ANTHROPIC_API_VERSION = "([\d-]+)"',
-        anthropic_messages.VERSION,
+        (anthropic_messages.VERSION,),
     ),
     Sdk("openai", "openai", ("openai", "azure-openai", "openrouter", "benchmarks")),
-    Sdk("cartesia", "cartesia", ("cartesia",), r'"cartesia-version": "([\d-]+)"', cartesia_wire.VERSION),
-    Sdk("assemblyai", "assemblyai", ("assemblyai",), r'"AssemblyAI-Version": "([\d-]+)"', assemblyai_wire.VERSION),
+    Sdk(
+        "cartesia",
+        "cartesia",
+        ("cartesia",),
+        r'"cartesia-version": "([\d-]+)"',
+        (cartesia_wire.VERSION, CARTESIA_VERSION),
+    ),
+    Sdk("assemblyai", "assemblyai", ("assemblyai",), r'"AssemblyAI-Version": "([\d-]+)"', (assemblyai_wire.VERSION,)),
     Sdk("deepgram", "deepgram-sdk", ("deepgram",)),
     Sdk("elevenlabs", "elevenlabs", ("elevenlabs",)),
 )
@@ -82,8 +90,9 @@ def compare(sdk: Sdk, source: str, models: Sequence[ModelUse], today: date) -> I
     if sdk.header:
         found = re.search(sdk.header, source)
         theirs = found[1] if found else "none that we find"
-        if theirs != sdk.version:
-            yield f"API version: we send {sdk.version}, the SDK {theirs}"
+        yield from (
+            f"API version: we send {ours}, the SDK {theirs}" for ours in sorted(set(sdk.versions)) if ours != theirs
+        )
     ends = read_ends(source)
     for use in models:
         if use.provider in sdk.providers:
