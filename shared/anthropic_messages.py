@@ -1,14 +1,17 @@
 """How Anthropic's Messages API is addressed, which media and control share; pure.
 
-Sources: the anthropic SDK 2.14.0 (`_client.py`, `types/message_create_params.py`, `types/shared/`), and of the thinking
-that each model takes its documents "Extended thinking" and "Effort" as pipecat-ai 1.14.0 follows them.
+Sources: the anthropic SDK 2.15.0 (`_client.py`, `_constants.py`, `types/model.py`, `types/message_create_params.py`),
+and platform.claude.com "Migrating to API version 2026-10-21", "Extended thinking", "Effort" and "What's new in Claude
+Fable 5.2". `python -m tools.vendor_versions` compares VERSION and the table of models with the SDK.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-VERSION: Final = "2023-06-01"
+VERSION: Final = "2026-10-21"
+# This version answers 400 to each of these fields, for all models and even with the default value.
+SAMPLING_FIELDS: Final = frozenset({"temperature", "top_p", "top_k"})
 _PATH: Final = "/v1/messages"
 _THINK_AT_WILL: Final = (
     "claude-haiku-5-5",
@@ -22,18 +25,24 @@ _THINK_AT_WILL: Final = (
     "claude-sonnet-4-5",
     "claude-haiku-4-5",
 )
-# The least thinking that each model takes; others get the vendor's default. Opus 5.5 and Fable cannot be kept from it,
-# and Sonnet 5.5 only before a reply's first words.
+# Adaptive thinking is always on; `disabled` is answered with 400.
+_ALWAYS_THINK: Final = (
+    "claude-fable-5",
+    "claude-fable-5-1",
+    "claude-fable-5-2",
+    "claude-mythos-5",
+    "claude-mythos-5-1",
+    "claude-mythos-5-2",
+    "claude-opus-5-5",
+)
+# The least thinking that each model takes; others get the vendor's default. Sonnet 5.5 can be kept from thinking only
+# before a reply's first words.
 _LEAST_THINKING: Final[Mapping[str, Mapping[str, Any]]] = {
     **{model: {"thinking": {"type": "disabled"}} for model in _THINK_AT_WILL},
+    **{model: {"output_config": {"effort": "low"}} for model in _ALWAYS_THINK},
     "claude-sonnet-5-5": {"thinking": {"type": "between_tools"}},
-    "claude-fable-5": {"output_config": {"effort": "low"}},
-    "claude-fable-5-1": {"output_config": {"effort": "low"}},
-    "claude-opus-5-5": {"output_config": {"effort": "low"}},
 }
 _DATE: Final = re.compile(r"-\d{8}$")
-# Models since Opus 4.7 take no temperature, which the error tells in words only.
-_REFUSED: Final = re.compile(r"^`?(temperature)`?(?::| is deprecated| is not supported| may only be)")
 
 
 def make_messages_url(base_url: str) -> str:
@@ -54,14 +63,14 @@ def choose_thinking(model: str, effort: str | None) -> Mapping[str, Any]:
     return _LEAST_THINKING.get(_DATE.sub("", model), {})
 
 
-def find_refused_field(error: Mapping[str, Any]) -> str:
-    """The field that the model does not take, if a reply can do without it: `temperature`, or empty. error: the object
-    under `error`."""
-    message = error.get("message")
-    if error.get("type") != "invalid_request_error" or not isinstance(message, str):
-        return ""
-    found = _REFUSED.match(message)
-    return found.group(1) if found else ""
+def knows_thinking(model: str) -> bool:
+    """Whether the table has the least thinking of this model."""
+    return _DATE.sub("", model) in _LEAST_THINKING
+
+
+def drop_sampling(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The configured fields of the body without those that this version of the API refuses."""
+    return {name: value for name, value in extra.items() if name not in SAMPLING_FIELDS}
 
 
 def is_out_of_credit(error: Mapping[str, Any]) -> bool:

@@ -292,10 +292,10 @@ class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AnthropicOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: scheme and host, with or without `/v1`. temperature: left out for models that take none. max_tokens: of
-    a reply, its reasoning included; the vendor wants a limit. effort: `output_config.effort`; None has the model think
-    as little as it can be made to. extra: further fields of the request's body. connect_s, first_token_s, idle_s: as of
-    OpenAiOptions."""
+    """base_url: scheme and host, with or without `/v1`. temperature: accepted and ignored, because the API no longer
+    takes sampling parameters; they are dropped from `extra`, too. max_tokens: of a reply, its reasoning included; the
+    vendor wants a limit. effort: `output_config.effort`; None has the model think as little as it can be made to.
+    extra: further fields of the request's body. connect_s, first_token_s, idle_s: as of OpenAiOptions."""
 
     model: Annotated[str, Meta(min_length=1)]
     base_url: ChatUrl = ANTHROPIC_URL

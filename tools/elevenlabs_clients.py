@@ -95,7 +95,7 @@ async def check_voice(vendor: SimulatedElevenLabs, address: str) -> str:
         aiohttp.ClientSession() as http,
         http.ws_connect(f"wss://{address}{path}", headers=headers, ssl=tls) as socket,
     ):
-        for message in (contexts.add_text(SPOKEN), contexts.finish()):
+        for message in (*contexts.add_text(SPOKEN), contexts.finish()):
             sent = WebsocketTtsClientMessageMulti.model_validate_json(message)
             require(not {"text", "flush", "voice_settings"} & set(sent.model_extra or {}))
             await socket.send_str(message.decode())

@@ -5,7 +5,7 @@
 Not part of the suite, because pipecat wants an older major version of both SDKs than the ones that the simulators are
 written from. Two environments of their own, which see the project's packages besides:
 
-    anthropic==2.14.0 google-genai==3.6.1                  for `sdk`
+    anthropic==2.15.0 google-genai==3.6.1                  for `sdk`
     pipecat-ai[anthropic,google]==1.14.0                   for `pipecat`
 
 Each check prints what the client understood, and fails where that is not what the simulator sent. Nothing leaves the

@@ -62,6 +62,8 @@ _PRICES: Final = """
 List prices in US dollars, pay as you go, with which the ledger begins; the staff set those of their contracts. \\* is
 any other model. *Of* is when the price was read last, *?* that no source dates it. Where *read at* names no page of
 the vendor's own, or says that others quote or copy it, the price is second-hand: compare it with the first bill.
+GPT-4o and GPT-4.1, mini too, leave OpenAI's API on 14 January 2027; their prices stay for agents that name them.
+`python -m tools.vendor_versions` compares API versions and model names with the vendors' SDKs.
 """
 _PIPECAT: Final = """
 ## Reached by pipecat's services

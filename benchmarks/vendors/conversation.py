@@ -14,7 +14,7 @@ from benchmarks.delays import PLAN, Delays, read_delays
 ANSWER = "Thank you for calling. I can certainly help you with that today."
 GREETING = "Hello. How can I help you?"
 KEY = "simulated-vendor-key"
-CHAT_MODEL = "gpt-4.1-mini"
+CHAT_MODEL = "gpt-5.4-mini"
 GOOGLE_SPEECH = "google-speech"
 
 

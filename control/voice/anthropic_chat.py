@@ -10,7 +10,7 @@ from control.voice.chat_question import ChatCompletion, ChatFailed, ChatQuestion
 from control.voice.offers import BASE_URL
 from shared.anthropic_messages import (
     choose_thinking,
-    find_refused_field,
+    drop_sampling,
     is_out_of_credit,
     make_headers,
     make_messages_url,
@@ -58,8 +58,8 @@ class AnthropicChat:
         return any(event["delta"].get(field) for field in ("text", "thinking"))
 
     def find_refused_field(self, error: Mapping[str, Any]) -> str:
-        """By the error's words: it has no parameter."""
-        return find_refused_field(error)
+        """None: what the API refuses of our requests, a reply cannot do without."""
+        return ""
 
     def drop_field(self, body: dict[str, Any], name: str) -> None:
         """A reply can do without it."""
@@ -110,14 +110,13 @@ class AnthropicChat:
         return ChatCompletion(text, usage)
 
     def _fields(self, max_tokens: int) -> dict[str, Any]:
-        model, temperature = str(self._options.get("model", "")), self._options.get("temperature")
+        model = str(self._options.get("model", ""))
         extra = self._options.get("extra")
         return {
             "model": model,
             "max_tokens": max_tokens,
-            **({} if temperature is None else {"temperature": temperature}),
             **choose_thinking(model, self._options.get("effort")),
-            **(extra if isinstance(extra, Mapping) else {}),
+            **(drop_sampling(extra) if isinstance(extra, Mapping) else {}),
         }
 
 

@@ -184,7 +184,8 @@ def _elevenlabs_listen(options: Mapping[str, Any], key: str) -> SpeechQuestion:
 
 def _elevenlabs_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     tone = {name: options[name] for name in _TONE if options.get(name) is not None}
-    message = {"text": WORD, "context_id": "check", "flush": True, **({"voice_settings": tone} if tone else {})}
+    opening = {"text": " ", "context_id": "check", **({"voice_settings": tone} if tone else {})}
+    word = {"text": f"{WORD} ", "context_id": "check", "flush": True}
     query = {
         "model_id": options.get("model", "eleven_flash_v2_5"),
         "output_format": "ulaw_8000",
@@ -193,7 +194,7 @@ def _elevenlabs_speak(options: Mapping[str, Any], key: str) -> SpeechQuestion:
     }
     voice_id = quote(str(options.get("voice_id", ELEVENLABS_VOICE_ID)), safe="")
     url = _elevenlabs_url(options, f"/v1/text-to-speech/{voice_id}/multi-stream-input", query)
-    return SpeechQuestion(url, _elevenlabs_headers(key), (json.dumps(message),), needs_answer=True)
+    return SpeechQuestion(url, _elevenlabs_headers(key), (json.dumps(opening), json.dumps(word)), needs_answer=True)
 
 
 def _deepgram_url(options: Mapping[str, Any], path: str, query: Mapping[str, Any]) -> str:

@@ -271,7 +271,8 @@ def _normalisers(
         is_told = takes_ipa(choice.vendor_name, choice.options)
         told = [Pronunciation(one.word) for one in pronunciations if one.ipa and is_told]
         spelled = [one for one in pronunciations if one.say and not (one.ipa and is_told)]
-        made.append(TextNormaliser(adapter.reads_figures, [*told, *spelled], whole, language))
+        says = [*told, *spelled]
+        made.append(TextNormaliser(adapter.reads_figures, says, whole, language, adapter.ends_with_blank))
     return made
 
 

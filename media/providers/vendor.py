@@ -188,6 +188,7 @@ class Adapter(Generic[P]):
     usual_wait: what is known of the time to the first useful unit (of a recogniser: to the final text) before calls
     have measured it.
     reads_figures: of a voice: it says numbers, dates and addresses well itself, so that it is given them as written.
+    ends_with_blank: of a voice: each text that it is given ends with a blank, which is metered.
     keyterms: of a recogniser: which words its options make it expect, if it can.
     services: what it can do, by families of models; of the adapter's kind.
     """
@@ -199,6 +200,7 @@ class Adapter(Generic[P]):
     is_guardable: bool = False
     usual_wait: Callable[[Any], UsualWait | None] = _no_usual_wait
     reads_figures: bool = False
+    ends_with_blank: bool = False
     keyterms: KeytermOption | None = None
     services: tuple[ServiceFacts, ...] = ()
 

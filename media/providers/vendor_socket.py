@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -23,6 +24,9 @@ MAX_MESSAGE_BYTES: Final = 1 << 20
 # More than this unsent means that the vendor reads nothing. A recogniser that takes over is sent up to 60 s of audio at
 # once (480,000 bytes and what frames them), most of which waits here on a slow line.
 MAX_UNSENT_BYTES: Final = 1 << 20
+# 529: overloaded, by no standard.
+_BUSY_STATUSES: Final = (402, 429, 503, 529)
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r|$)")
 # Close code when the connection ended without a close frame (RFC 6455, 7.1.5).
 ABNORMAL: Final = 1006
 
@@ -61,7 +65,7 @@ class VendorSocket:
 
     @classmethod
     async def open(cls, target: SocketTarget, handler: VendorSocketHandler) -> "VendorSocket":
-        """Connects. Raises ProviderError; HTTP 402, 429 and 503 are ProviderBusy, no answer is ProviderSlow."""
+        """Connects. Raises ProviderError; HTTP 402, 429, 503 and 529 are ProviderBusy, no answer is ProviderSlow."""
         made = cls(handler)
         with ExitStack() as failure:
             failure.callback(made.abort)  # also when the caller is cancelled, or the answer comes afterwards
@@ -214,11 +218,20 @@ async def _open_socket(url: str) -> socket.socket:
     return await vendor_names().connect(parts.hostname or "", port)
 
 
+def _read_status(error: picows.WSHandshakeError) -> int:
+    """Return the status of the answer; 0 if its first line is no HTTP. picows parses only the statuses that Python's
+    `HTTPStatus` has."""
+    if error.response is not None:
+        return int(error.response.status)
+    found = _STATUS_LINE.match(error.raw_header or b"")
+    return int(found[1]) if found else 0
+
+
 def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderError:
     """An HTTP answer other than 101. The message has nothing of its body, which may quote the key."""
-    status = int(error.response.status) if error.response is not None else 0
+    status = _read_status(error)
     reason = f"HTTP {status}" if status else "an unreadable answer"
-    if status in (402, 429, 503):  # a quota that is used up lasts longer than a queue that is full
+    if status in _BUSY_STATUSES:  # a quota that is used up lasts longer than a queue that is full
         return ProviderBusy(provider, reason, retryable=status != 402)
     if status in (401, 403):
         return KeyRefused(provider, reason)

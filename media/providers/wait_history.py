@@ -4,7 +4,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-# The latest waits that count. Of 200 the p99 is the third longest: one outlier moves nothing.
+# The latest waits that count. Of 200 the p99 is the third longest. Of fewer, it is the second longest at most, so that
+# one outlier moves nothing.
 KEPT: Final = 200
 # So many waits are needed before they say more than the vendor's own figures.
 FEWEST: Final = 20
@@ -45,16 +46,17 @@ class WaitHistory:
         """The quantiles; None while too few waits are known."""
         if self._usual is None and len(self._waits) >= FEWEST:
             ordered = sorted(self._waits)
-            self._usual = UsualWait(_quantile(ordered, 0.5), _quantile(ordered, 0.99))
+            self._usual = UsualWait(_quantile(ordered, 0.5), min(_quantile(ordered, 0.99), ordered[-2]))
         return self._usual
 
     def correct(self, figures: UsualWait) -> UsualWait:
-        """The vendor's figures, which hold while too few waits are known; longer where the first answers took longer.
-        Waits without an answer change nothing: they would lengthen those of a provider that is dead."""
+        """The vendor's figures, which hold while too few waits are known; longer where two of the first answers took
+        longer, because a single slow one says nothing. Waits without an answer change nothing: they would lengthen
+        those of a provider that is dead."""
         if len(self._answered) < FEWEST_TO_CORRECT:
             return figures
         ordered = sorted(self._answered)
-        return UsualWait(max(figures.median_s, _quantile(ordered, 0.5)), max(figures.p99_s, ordered[-1]))
+        return UsualWait(max(figures.median_s, _quantile(ordered, 0.5)), max(figures.p99_s, ordered[-2]))
 
     def _add(self, seconds: float) -> None:
         self._waits.append(seconds)

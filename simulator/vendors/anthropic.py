@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator.vendors.anthropic_request import MessagesRefusal, check_body, to_chat_body
+from simulator.vendors.anthropic_request import MessagesRefusal, check_body, check_version, to_chat_body
 from simulator.vendors.anthropic_stream import MessageStream, count_tokens
 from simulator.vendors.faults import FaultCut, FaultInjector
 from simulator.vendors.openai import greet
@@ -22,8 +22,8 @@ from simulator.vendors.server import VendorState, reset_connection
 @dataclass(slots=True)
 class AnthropicVendor:
     """The vendor. reply: from the request, as one of chat completions, to the answer. first_token_s, token_s: delays.
-    models: None if every name is one. fixed_temperature: models that take no temperature. bodies: of the requests that
-    were accepted."""
+    models: None if every name is one. fixed_temperature: models that take no temperature in the older version, either.
+    bodies: of the requests that were accepted."""
 
     state: VendorState = field(default_factory=VendorState)
     reply: Callable[[Mapping[str, Any]], ChatReply] = greet
@@ -56,8 +56,7 @@ class AnthropicVendor:
         """Raises MessagesRefusal."""
         if faults.has("unauthorized") or _key(request) != self.state.key:
             raise MessagesRefusal(401, "invalid x-api-key")
-        if "anthropic-version" not in request.headers:
-            raise MessagesRefusal(400, "anthropic-version: header is required")
+        version = check_version(request.headers.get("anthropic-version"))
         if faults.has("no_credit"):
             raise MessagesRefusal(402, "Your credit balance is too low to access the Anthropic API.")
         if faults.has("rate_limited"):
@@ -66,7 +65,7 @@ class AnthropicVendor:
             body = await request.json()
         except json.JSONDecodeError as error:
             raise MessagesRefusal(400, "The request body is not valid JSON") from error
-        check_body(body, fixed_temperature=body.get("model") in self.fixed_temperature)
+        check_body(body, version=version, fixed_temperature=body.get("model") in self.fixed_temperature)
         if self.models is not None and body["model"] not in self.models:
             raise MessagesRefusal(404, f"model: {body['model']}")
         self.bodies.append(body)

@@ -1,6 +1,7 @@
 """What Anthropic's Messages API refuses, and how it words it; and a request of it as one of chat completions.
 
-Sources: the anthropic SDK 2.14.0 (`types/message_create_params.py`, `types/shared/`); docs/vendors/anthropic.md.
+Sources: the anthropic SDK 2.15.0 (`_constants.py`, `types/message_create_params.py`, `types/shared/`),
+platform.claude.com "Migrating to API version 2026-10-21"; docs/vendors/anthropic.md.
 """
 
 import json
@@ -32,6 +33,9 @@ KNOWN_FIELDS: Final = frozenset(
         "container",
     }
 )
+VERSION: Final = "2026-10-21"
+OLD_VERSION: Final = "2023-06-01"
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
 THINKING: Final = frozenset({"disabled", "enabled", "adaptive", "between_tools"})
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _TYPES: Final[Mapping[int, str]] = {
@@ -63,18 +67,29 @@ def error_body(kind: str, message: str) -> dict[str, Any]:
     return {"type": "error", "error": error, "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
 
 
-def check_body(body: Any, *, fixed_temperature: bool) -> None:
-    """Raises MessagesRefusal. fixed_temperature: the model takes no temperature."""
-    for fault in _faults(body, fixed_temperature=fixed_temperature):
+def check_version(version: str | None) -> str:
+    """Return the API version that a request names in its header. Raises MessagesRefusal."""
+    if version is None:
+        raise MessagesRefusal(400, "anthropic-version: header is required")
+    if version not in (VERSION, OLD_VERSION):
+        raise MessagesRefusal(400, f'anthropic-version: "{version}" is not a valid version')
+    return version
+
+
+def check_body(body: Any, *, version: str = VERSION, fixed_temperature: bool = False) -> None:
+    """Raises MessagesRefusal. fixed_temperature: the model takes no temperature in the older version, either."""
+    for fault in _faults(body, version=version, fixed_temperature=fixed_temperature):
         raise MessagesRefusal(400, fault)
 
 
-def _faults(body: Any, *, fixed_temperature: bool) -> Iterator[str]:
+def _faults(body: Any, *, version: str, fixed_temperature: bool) -> Iterator[str]:
     if not isinstance(body, dict):
         yield "The request body is not valid JSON"
         return
     yield from (f"{name}: Field required" for name in ("model", "max_tokens", "messages") if not body.get(name))
     yield from (f"{name}: Extra inputs are not permitted" for name in sorted(set(body) - KNOWN_FIELDS))
+    if version != OLD_VERSION:
+        yield from (f"{name}: Extra inputs are not permitted" for name in _SAMPLING if name in body)
     if fixed_temperature and "temperature" in body:
         yield "`temperature` is deprecated for this model."
     if (body.get("thinking") or {"type": "disabled"}).get("type") not in THINKING:

@@ -35,6 +35,8 @@ def test_the_address_of_a_model_of_gemini(base: str, model: str, path: str) -> N
         ("claude-haiku-4-5-20251001", None, {"thinking": {"type": "disabled"}}),
         ("claude-sonnet-5-5", None, {"thinking": {"type": "between_tools"}}),
         ("claude-opus-5-5", None, {"output_config": {"effort": "low"}}),
+        ("claude-fable-5-2", None, {"output_config": {"effort": "low"}}),
+        ("claude-mythos-5-2", None, {"output_config": {"effort": "low"}}),
         ("claude-of-tomorrow", None, {}),
         ("claude-sonnet-5-5", "high", {"output_config": {"effort": "high"}}),
     ],
@@ -60,16 +62,10 @@ def test_gemini_thinks_as_little_as_it_can_be_made_to(model: str, level: str | N
     assert gemini_api.choose_thinking(model, level) == fields
 
 
-@pytest.mark.parametrize(
-    ("message", "field"),
-    [
-        ("`temperature` is deprecated for this model.", "temperature"),
-        ("temperature: Extra inputs are not permitted", "temperature"),
-        ("max_tokens: Field required", ""),
-        ("messages.0: the temperature is high", ""),
-        (None, ""),
-    ],
-)
-def test_only_a_temperature_can_be_left_out(message: str | None, field: str) -> None:
-    assert anthropic_messages.find_refused_field({"type": "invalid_request_error", "message": message}) == field
-    assert anthropic_messages.find_refused_field({"type": "api_error", "message": message}) == ""
+def test_sends_anthropic_s_current_version() -> None:
+    assert anthropic_messages.make_headers("k") == {"anthropic-version": "2026-10-21", "x-api-key": "k"}
+
+
+def test_drops_configured_sampling_fields_only() -> None:
+    extra = {"temperature": 1.0, "top_p": 1, "top_k": 40, "stop_sequences": ["Bye"]}
+    assert anthropic_messages.drop_sampling(extra) == {"stop_sequences": ["Bye"]}

@@ -30,7 +30,7 @@ from media.providers.token_estimate import estimate_tokens
 from media.providers.usage import UsageMeter
 
 QUESTION: Final = "Say hello in one word."
-WORD: Final = "Yes."
+WORD: Final = "Yes. "  # ElevenLabs wants a blank at the end, and bills it
 # Of the reply to the question: enough for a word of any model.
 MAX_TOKENS: Final = 16
 _PIECE_BYTES: Final = 160

@@ -1,22 +1,26 @@
 """The deadline for a voice that has text which it can speak, and has not delivered audio."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 # A voice that takes words one by one may wait for this many characters, or the end of a clause, before it begins.
 MIN_CHARACTERS: Final = 40
+_EARLY_S: Final = 0.002  # timers fire up to 1 ms early
 _CLAUSE_ENDS: Final = (",", ".", ";", ":", "!", "?", "\n")
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
     """How long a voice's audio may take, in seconds. first_s: its first. next_s: further audio; and while what it sent
-    is still played, nothing is missing until lead_s before the end of that, which the next voice needs to begin."""
+    is still played, nothing is missing until lead_s before the end of that, which the next voice needs to begin.
+    torn_s: how long audio may lack in one speech, over all its gaps."""
 
     first_s: float
     next_s: float
     lead_s: float = 0.0
+    torn_s: float = math.inf
 
 
 class AudioDeadline:
@@ -46,6 +50,8 @@ class AudioDeadline:
         self._has_text = False  # speakable
         self._has_audio = False
         self._is_complete = False
+        self._lasts_until = 0.0  # if all that the voice sent is played as it comes
+        self._lacked_s = 0.0  # audio, over all gaps
         self.started_at: float | None = None
         self.on_start: Callable[[], None] | None = None
 
@@ -56,11 +62,30 @@ class AudioDeadline:
         since = max(self.started_at, began)
         if not self._has_audio:
             return since + self._limits.first_s
-        return max(since + self._limits.next_s, self._played_until() - self._limits.lead_s)
+        stalled_at = max(since + self._limits.next_s, self._played_until() - self._limits.lead_s)
+        if not self._lacked_s:  # a first gap is judged as a stall only
+            return stalled_at
+        return min(stalled_at, max(since, self._lasts_until) + max(0.0, self._limits.torn_s - self._lacked_s))
 
     def waited_s(self, began: float) -> float:
         """How long audio is due for a caller that waits since `began`."""
         return 0.0 if self.started_at is None else self._clock() - max(self.started_at, began)
+
+    def add_audio(self, seconds: float, began: float) -> None:
+        """Adds so much audio, for which a caller has waited since `began`: until now audio lacked, if all that came
+        before has been played."""
+        now = self._clock()
+        if not self._has_audio:
+            self._lasts_until = self._played_until()
+        elif self.started_at is not None:
+            self._lacked_s += max(0.0, now - max(self.started_at, began, self._lasts_until))
+        self._lasts_until = max(self._lasts_until, now) + seconds
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether more audio lacked than may."""
+        missing_s = 0.0 if self.started_at is None else self._clock() - max(self.started_at, self._lasts_until)
+        return bool(self._lacked_s) and self._lacked_s + max(0.0, missing_s) >= self._limits.torn_s - _EARLY_S
 
     @property
     def played_until(self) -> float:

@@ -34,8 +34,10 @@ class Candidates(Generic[P]):
         on_failed: OnProviderFailed,
         demotion_s: float,
         health: ChainHealth | None = None,
+        return_s: float = 0.0,
     ) -> None:
-        """health: of these providers, in their order; None: a board of the chain's own."""
+        """health: of these providers, in their order; None: a board of the chain's own. return_s: how long a call stays
+        away from a provider that failed it once, for `begin_return`."""
         if not providers:
             raise ValueError(f"{kind}: an empty chain")
         self.providers = tuple(providers)
@@ -45,6 +47,9 @@ class Candidates(Generic[P]):
         self._on_failed = on_failed
         self._demotion_s = demotion_s
         self._demoted_until = [0.0] * len(providers)
+        self._return_s = return_s
+        self._returns_at = [0.0] * len(providers)
+        self._failures = [0] * len(providers)
 
     def new_attempts(self, start: int | None = None) -> "Attempts[P]":
         """The attempts for one request: each provider at most once (a lone one may be tried again).
@@ -68,6 +73,20 @@ class Candidates(Generic[P]):
     def demote(self, index: int) -> None:
         """Records that the provider failed just now: it is tried last for `demotion_s` seconds."""
         self._demoted_until[index] = asyncio.get_running_loop().time() + self._demotion_s
+
+    def delay_return(self, index: int) -> None:
+        """Records that the provider failed just now, or was late: the call does not go back to it for a while."""
+        self._returns_at[index] = asyncio.get_running_loop().time() + self._return_s * 2 ** self._failures[index]
+        self._failures[index] += 1
+
+    def begin_return(self, used: int) -> "Attempts[P] | None":
+        """The attempts of a call that goes back to the first provider before the one in use that may be used again: it
+        is usable on the board, and failed this call long enough ago, twice as long after each failure. None if there is
+        no such provider."""
+        now = asyncio.get_running_loop().time()
+        ready = (one for one in range(used) if self._returns_at[one] <= now and self.health.is_usable(one))
+        preferred = next(ready, None)
+        return None if preferred is None else Attempts(self, [preferred])
 
     def restore(self, index: int) -> None:
         """Records that the provider did its work: it is back at its place in the order."""
@@ -130,6 +149,10 @@ class Attempts(Generic[P]):
         nothing is known."""
         return self._candidates.health.usual_wait(self.index)
 
+    def correct_figures(self, figures: UsualWait) -> UsualWait:
+        """Figures for the wait for the provider in use, corrected by its first answers."""
+        return self._candidates.health.correct_figures(self.index, figures)
+
     @property
     def usual_wait_of_next(self) -> UsualWait | None:
         """The same of the provider that would take over."""
@@ -178,6 +201,7 @@ class Attempts(Generic[P]):
         """Records that the request is left to another provider, which answered first or still may. winner: its index.
         demote: the one in use is tried last from now on; without that only the board counts it, because one late answer
         of many is no fault. judged: the board counts it now; else `judge` has to follow."""
+        self._candidates.delay_return(self.index)
         if demote:
             self._candidates.demote(self.index)
         if judged:
@@ -253,6 +277,7 @@ class Attempts(Generic[P]):
     def _fail(self, error: ProviderError) -> int:
         failed = self.index
         self._candidates.demote(failed)
+        self._candidates.delay_return(failed)
         self._count(error)
         return failed
 

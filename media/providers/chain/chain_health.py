@@ -46,9 +46,11 @@ class ChainHealth:
         """How long the provider takes to its first useful unit, a recogniser to its final text; None where nothing is
         known."""
         learnt, seed = self._board.usual_wait(self._keys[index]), self._seeds[index]
-        if learnt is not None or seed is None:
-            return learnt
-        return self._board.correct_figures(self._keys[index], seed)
+        return learnt if learnt is not None or seed is None else self.correct_figures(index, seed)
+
+    def correct_figures(self, index: int, figures: UsualWait) -> UsualWait:
+        """Figures for that wait, corrected by the provider's first answers."""
+        return self._board.correct_figures(self._keys[index], figures)
 
     def is_learnt(self, index: int) -> bool:
         """Whether that wait was measured often enough, so that the vendor's figures do not count."""

@@ -25,7 +25,12 @@ class Deadlines:
     token_s: between two events of a model.
     audio_s: from the text that a voice can begin with (and from each piece of audio, while text is left) to its audio.
     last_s: the least deadline for the last provider that is left, because a late answer is better than none.
+    unknown_s: after so long without a first unit of a model of which nothing is known, the next one is asked, too: its
+    answer follows the filler, which begins after 1.4 s.
     demotion_s: how long a provider that failed is tried last; then it is back at its place in the order.
+
+    return_s: so long after a recogniser failed, the call goes back to it at the end of a turn; doubled with each
+    further failure in the call.
 
     Where a provider's usual wait is known, the next one is asked after late_factor times its p99 (which a provider with
     even waits reaches each time), within least_s and bound_s. The bound
@@ -34,6 +39,7 @@ class Deadlines:
 
     stall_factor, least_stall_s: a stream has stalled after so many times the p99 of the longest gaps of its provider,
     within least_stall_s and the bound. No other one was asked beside it, so more patience than before the first unit.
+    torn_s: a voice whose audio lacks for so long in one speech, over all its gaps, is slower than real time.
     judge_s: within this, the answer of a provider that lost corrects its vendor's figures.
     """
 
@@ -42,14 +48,17 @@ class Deadlines:
     first_token_s: float = 4.0
     token_s: float = 4.0
     audio_s: float = 2.0
+    unknown_s: float = 1.2
     last_s: float = 8.0
     demotion_s: float = 30.0
+    return_s: float = 10.0
     least_s: float = 0.25
     bound_s: float = 0.9
     usual_factor: float = 1.5
     late_factor: float = 1.1
     stall_factor: float = 2.0
     least_stall_s: float = 0.5
+    torn_s: float = 0.6
     judge_s: float = 1.5
 
     def bound(self, usual: UsualWait) -> float:

@@ -14,6 +14,7 @@ from media.providers.chain.deadlines import Deadlines
 from media.providers.chain.running_attempt import RunningAttempt, StreamedAttempt
 from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import ProviderError, ProviderSlow
+from media.providers.wait_history import UsualWait
 
 # So many requests for one reply or speech run at a time, that of one that has lost not counted.
 MAX_RUNNING: Final = 2
@@ -27,10 +28,15 @@ StartAttempt = Callable[[Attempts[P], Callable[[], None]], A]
 
 
 class HedgedRequests(Generic[P, A, T]):
-    """The attempts at one reply or speech, whose events are of type T. Close it in the end."""
+    """The attempts at one reply or speech, whose events are of type T. Close it in the end.
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    unknown_s: how long the first unit of a provider of which nothing is known may take before the next one is asked,
+    too; None: as long as the attempt's own limit.
+    """
+
+    def __init__(self, deadlines: Deadlines, unknown_s: float | None = None) -> None:
         self._deadlines = deadlines
+        self._unknown_s = unknown_s
         self._running: list[RunningAttempt[P, A, T]] = []  # the one that was asked first comes first
         # Those that have lost and may still answer.
         self._judged: dict[RunningAttempt[P, A, T], tuple[ProviderError, DeadlineTimer]] = {}
@@ -75,10 +81,17 @@ class HedgedRequests(Generic[P, A, T]):
             self._late.set_result(None)
 
     def _ask(self, attempts: Attempts[P], start: StartAttempt[P, A]) -> None:
-        late_after_s = self._deadlines.late_after(attempts.usual_wait)
-        running = RunningAttempt[P, A, T](attempts, late_after_s, self._on_late)
+        running = RunningAttempt[P, A, T](attempts, self._late_after_s(attempts), self._on_late)
         self._running.append(running)
         running.begin(start(attempts, running.due))
+
+    def _late_after_s(self, attempts: Attempts[P]) -> float | None:
+        late_after_s = self._deadlines.late_after(attempts.usual_wait)
+        if late_after_s is not None or self._unknown_s is None:
+            return late_after_s
+        factor = self._deadlines.late_factor
+        default = UsualWait(self._unknown_s / factor, self._unknown_s / factor)
+        return factor * attempts.correct_figures(default).p99_s
 
     def _must_ask_next(self, newest: RunningAttempt[P, A, T]) -> bool:
         """Whether the newest attempt is late; never while any provider is at work."""
@@ -132,12 +145,13 @@ class HedgedRequests(Generic[P, A, T]):
                 self._end(one)
 
     def _lose(self, late: RunningAttempt[P, A, T], winner: int) -> None:
-        """Leaves the request to another attempt. One of which only the vendor's figures are known goes on unheard for a
-        moment: cancelled at once in each race, it could never show that it is only slower than they say."""
+        """Leaves the request to another attempt. One of which only the vendor's figures are known, or nothing, goes on
+        unheard for a while: cancelled at once in each race, it could never show that it is only slower."""
         usual, waited_s = late.attempts.usual_wait, late.waited_s
         error = ProviderSlow(late.attempts.current.name, f"nothing came for {waited_s:.2g} s, another one was asked")
         demote = usual is None or waited_s >= self._deadlines.bound(usual)
-        left_s = 0.0 if late.attempts.is_learnt else self._deadlines.judge_s - waited_s
+        judge_s = self._deadlines.judge_s if usual is not None else self._deadlines.first_token_s
+        left_s = 0.0 if late.attempts.is_learnt else judge_s - waited_s
         late.attempts.lose(error, winner, demote=demote, cost_s=late.cost_s, judged=left_s <= 0)
         self._running.remove(late)
         if left_s <= 0:

@@ -39,7 +39,9 @@ class LanguageModelChain:
         """
         said = ""
         attempts = self._candidates.new_attempts()
-        requests = HedgedRequests[LanguageModel, ModelAttempt, LanguageModelEvent](self._deadlines)
+        requests = HedgedRequests[LanguageModel, ModelAttempt, LanguageModelEvent](
+            self._deadlines, self._deadlines.unknown_s
+        )
         try:
             while True:
                 running = await requests.first_unit(attempts, partial(self._start, request, said))

@@ -4,8 +4,8 @@ from collections.abc import Container, Sequence
 
 from media.providers.chain.candidates import Candidates, OnProviderFailed
 from media.providers.chain.chain_health import ChainHealth
-from media.providers.chain.chained_session import ChainedSession
 from media.providers.chain.deadlines import Deadlines
+from media.providers.chain.recogniser_return import ReturningSession
 from media.providers.ports import (
     SpeechToText,
     SpeechToTextSession,
@@ -31,7 +31,7 @@ class SpeechToTextChain:
     ) -> None:
         self._deadlines = deadlines or Deadlines()
         self._candidates: Candidates[SpeechToText] = Candidates(
-            "stt", recognisers, on_failed, self._deadlines.demotion_s, health
+            "stt", recognisers, on_failed, self._deadlines.demotion_s, health, self._deadlines.return_s
         )
         self._meters = meters or discarding_meters("stt", (recogniser.name for recogniser in recognisers))
         self.multilingual = multilingual
@@ -39,7 +39,7 @@ class SpeechToTextChain:
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
         """Opens the first recogniser that can be reached. Raises the last ProviderError when none can."""
-        session = ChainedSession(
+        session = ReturningSession(
             self._candidates,
             language,
             sink,

@@ -1,6 +1,7 @@
 """Fallback between voices: the next one continues at the first word whose audio was not delivered whole."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
@@ -68,6 +69,7 @@ class TextToSpeechChain:
                 words = WholeWords(
                     attempt.segment,
                     running.next_event,
+                    can_be_replaced=attempts.has_other,
                     played_until=lambda: speech.played_until,
                     on_audio=attempts.mark_useful,
                 )
@@ -127,7 +129,7 @@ class TextToSpeechChain:
         lead_s = deadlines.late_after(attempts.usual_wait_of_next) or deadlines.bound_s
         return AudioDeadline(
             asyncio.get_running_loop().time,
-            AudioLimits(limits.first_s, limits.next_s, lead_s),
+            AudioLimits(limits.first_s, limits.next_s, lead_s, deadlines.torn_s if attempts.has_rival else math.inf),
             whole_clauses=not self.streams_text,
             on_due=on_due,
             played_until=lambda: speech.played_until,

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from media.audio.mulaw import gain_table
+from media.audio.mulaw import BYTES_PER_MS, gain_table
 from media.providers.chain.audio_deadline import AudioDeadline
 from media.providers.chain.text_buffer import TextBuffer
 from media.providers.chain.timed_stream import TimedStream
 from media.providers.chain.voice_levels import VoiceLevel
 from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.normalisation.normaliser import TextNormaliser
-from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, SpeechChunk
+from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, ProviderSlow, SpeechChunk
 from media.providers.usage import UsageMeter
 
 
@@ -102,7 +102,8 @@ class VoiceAttempt:
         return max(due_at, self._deadline.played_until)
 
     async def _next(self, source: TimedStream[SpeechChunk]) -> SpeechChunk | None:
-        """Returns the next audio, None at the end. Raises ProviderSlow when it comes after the deadline."""
+        """Returns the next audio, None at the end. Raises ProviderSlow when it comes after the deadline, or all of it
+        comes slower than it is spoken."""
         clock, deadline = asyncio.get_running_loop().time, self._deadline
         began = clock()
 
@@ -112,7 +113,14 @@ class VoiceAttempt:
 
         deadline.on_start = lambda: source.set_limit(left_s())
         try:
-            return await source.next(left_s())
+            chunk = await source.next(left_s())
+            if chunk is not None and chunk.audio:
+                deadline.add_audio(len(chunk.audio) / BYTES_PER_MS / 1_000, began)
+            return chunk
+        except ProviderSlow:
+            if deadline.is_torn:
+                raise ProviderSlow(self.segment.voice.name, "slower than real time") from None
+            raise
         finally:
             deadline.on_start = None
             if self.segment.audio_ms and deadline.started_at is not None:

@@ -9,14 +9,20 @@ from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.ports import SpeechChunk, TimedWord
 from media.providers.word_timing import MISSING_MS
 
-# A part of a word goes out so long before what is there before it has been played: the caller must hear no gap.
+# What has to go out before it is a whole word goes out so long before the audio in front of it has been played, lest
+# the caller hears a gap.
 MARGIN_S: Final = 0.15
+# A pause and a long word. More audio than this without the end of a word has times that came wrong, or not at all.
+LONGEST_MS: Final = 1_500.0
 
 
 class WholeWords:
-    """What one voice delivered, without the part of a word at its end: that is held until the rest of it came or it is
-    needed. What was passed on cannot be taken back: a carrier can only forget all that it has not played.
+    """What one voice delivered, without the part of a word at its end: that is held until the rest of it came, or until
+    the next voice says the word. What was passed on cannot be taken back: a carrier can only forget all that it has not
+    played. Three parts go out when they are needed, lest the caller hears a gap: that of a voice's first word, because
+    the caller waits for the answer; that of a voice which no other one can replace; and audio for which no times come.
 
+    can_be_replaced: another voice is left.
     next_event: gives the voice's next audio, None at the end. played_until: when what was passed on has been played, by
     the event loop's clock. on_audio: called once, when the first audio comes. Close it in the end.
     """
@@ -26,11 +32,13 @@ class WholeWords:
         segment: VoiceSegment,
         next_event: Callable[[], Awaitable[SpeechChunk | None]],
         *,
+        can_be_replaced: bool,
         played_until: Callable[[], float],
         on_audio: Callable[[], None],
     ) -> None:
         self._segment = segment
         self._next_event = next_event
+        self._can_be_replaced = can_be_replaced
         self._played_until = played_until
         self._on_audio = on_audio
         self._audio = bytearray()
@@ -76,7 +84,8 @@ class WholeWords:
         """Whether the voice's next audio, or its end, comes before what is held has to go out."""
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._next_event())
-        await asyncio.wait({self._pending}, timeout=max(0.0, self._left_s()))
+        left_s = self._left_s()
+        await asyncio.wait({self._pending}, timeout=None if left_s is None else max(0.0, left_s))
         return self._pending.done()
 
     async def _take_event(self) -> SpeechChunk | None:
@@ -91,9 +100,13 @@ class WholeWords:
             return chunk
         self._audio += chunk.audio
         self._words += chunk.words
-        return self.release() if self._left_s() <= 0 else self._take(whole_ms)
+        left_s = self._left_s()
+        return self.release() if left_s is not None and left_s <= 0 else self._take(whole_ms)
 
-    def _left_s(self) -> float:
+    def _left_s(self) -> float | None:
+        """How long what is held may stay; None: until it is a whole word."""
+        if self._can_be_replaced and self._segment.whole_ms > 0 and self.held_ms <= LONGEST_MS:
+            return None
         return self._played_until() - MARGIN_S - asyncio.get_running_loop().time()
 
     def _take(self, whole_ms: float) -> SpeechChunk | None:

@@ -32,12 +32,14 @@ _BANK_CODE: Final = 4
 @dataclass(frozen=True, slots=True)
 class TextNormaliser:
     """Of one voice in a call. reads_figures: the voice says them well itself, so that only pronunciations count.
-    whole_pieces: as of `SpokenTextStream`. language: that the pronunciations are for (BCP 47); empty: any."""
+    whole_pieces, ends_with_blank: as of `SpokenTextStream`. language: that the pronunciations are for (BCP 47); empty:
+    any."""
 
     reads_figures: bool = False
     pronunciations: Sequence[Pronunciation] = ()
     whole_pieces: bool = False
     language: str = ""
+    ends_with_blank: bool = False
 
     def open(self, text: AsyncIterator[str], language: str) -> SpokenTextStream | None:
         """The text for the voice; None where it is given as it is written."""
@@ -45,10 +47,12 @@ class TextNormaliser:
         known = None if self.reads_figures else READERS.get(base)
         is_theirs = base_language(self.language or language) == base
         pronunciations = self.pronunciations if is_theirs else ()
-        if known is None and not pronunciations:
+        if known is None and not pronunciations and not self.ends_with_blank:
             return None
         read = with_pronunciations(known or read_as_written, pronunciations)
-        return SpokenTextStream(text, read, _opens, whole_pieces=self.whole_pieces)
+        return SpokenTextStream(
+            text, read, _opens, whole_pieces=self.whole_pieces, ends_with_blank=self.ends_with_blank
+        )
 
 
 def _opens(token: str) -> bool:

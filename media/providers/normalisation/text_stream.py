@@ -26,16 +26,24 @@ class SpokenTextStream:
     """Iterates what the voice is given. A number, an amount or an address that comes piece by piece is given whole.
 
     whole_pieces: every piece of the source is a clause or sentence, so that nothing is kept back at its end.
+    ends_with_blank: each piece gets a blank at its end where it has none.
     sent_characters: how many the voice was given.
     """
 
     def __init__(
-        self, source: AsyncIterator[str], read: SpanReader, opens: Opens, *, whole_pieces: bool = False
+        self,
+        source: AsyncIterator[str],
+        read: SpanReader,
+        opens: Opens,
+        *,
+        whole_pieces: bool = False,
+        ends_with_blank: bool = False,
     ) -> None:
         self._source = source
         self._read = read
         self._opens = opens
         self._whole_pieces = whole_pieces
+        self._ends_with_blank = ends_with_blank
         self._held = ""
         self._before = ""  # the last words that were given: they are the context of the next ones
         self._ready: deque[str] = deque()
@@ -56,6 +64,8 @@ class SpokenTextStream:
                 self._has_ended = True
                 self._give(len(self._held))
         piece = self._ready.popleft()
+        if self._ends_with_blank and piece and not piece[-1].isspace():
+            piece += " "
         self.sent_characters += len(piece)
         return piece
 

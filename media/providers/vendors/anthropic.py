@@ -14,10 +14,9 @@ from media.providers.vendors.anthropic_wire import (
     make_messages,
     make_system,
     make_tools,
-    parse_error,
 )
 from media.providers.wait_history import UsualWait
-from shared.anthropic_messages import choose_thinking, make_headers, make_messages_url
+from shared.anthropic_messages import choose_thinking, drop_sampling, make_headers, make_messages_url
 from shared.vendor_options import ANTHROPIC_URL, AnthropicOptions
 
 
@@ -37,7 +36,6 @@ class AnthropicApi:
         optional = {
             "system": make_system(request) or None,
             "tools": make_tools(request.tools) or None,
-            "temperature": None if "temperature" in refused else options.temperature,
             **choose_thinking(options.model, options.effort),
         }
         return {
@@ -45,7 +43,7 @@ class AnthropicApi:
             "max_tokens": options.max_tokens,
             "messages": make_messages(request),
             **{name: value for name, value in optional.items() if value is not None},
-            **options.extra,
+            **drop_sampling(options.extra),
             "stream": True,
         }
 
@@ -54,8 +52,8 @@ class AnthropicApi:
         return MessageReader(self.provider)
 
     def find_refused_field(self, body: bytes) -> str:
-        """Of an HTTP error's body."""
-        return parse_error(body).refused_field
+        """None: what the API refuses of our requests, a reply cannot do without."""
+        return ""
 
     def make_error(self, status: int, body: bytes) -> ProviderError:
         """For an HTTP answer that is no stream."""

@@ -27,7 +27,7 @@ from media.providers.ports import (
     ToolCall,
     ToolSpec,
 )
-from shared.anthropic_messages import find_refused_field, is_out_of_credit
+from shared.anthropic_messages import is_out_of_credit
 
 _UNAUTHORIZED: Final = 401
 _PAYMENT_REQUIRED: Final = 402
@@ -98,11 +98,6 @@ class AnthropicError(Struct):
 
     type: str = ""
     message: str = ""
-
-    @property
-    def refused_field(self) -> str:
-        """The field that the model does not take, if a reply can do without it; empty for other errors."""
-        return find_refused_field(msgspec.structs.asdict(self))
 
 
 class _Envelope(Struct):

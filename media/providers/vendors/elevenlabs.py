@@ -185,6 +185,7 @@ VENDOR: Final = Vendor(
         request_options=_TTS_REQUEST,
         usual_wait=_tts_wait,
         is_guardable=True,
+        ends_with_blank=True,
         services=_VOICES,
     ),
 )

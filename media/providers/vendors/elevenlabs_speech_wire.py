@@ -6,7 +6,7 @@ and `context_id`.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -94,17 +94,25 @@ class FlushedContexts(SpeechContext):
         self._tone = tone
         self._words = CharacterWords()
 
-    def add_text(self, text: str) -> bytes:
-        """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
-        context is not done."""
+    def add_text(self, text: str) -> tuple[bytes, ...]:
+        """The messages that send text; none for blanks, which are sent with the next words. Not while a finished
+        context is not done.
+
+        The text of a context's first message is one blank, and every later text ends with one blank: the SDK's
+        `WebsocketTtsClientMessageMulti` and `SendTextMulti`.
+        """
         spoken = self._take_text(text)
         if not spoken:
-            return b""
-        request: dict[str, Any] = {"text": spoken, "flush": True}
-        if self._begin() and self._tone != ElevenLabsTone():  # is taken from the first message only
-            request["voice_settings"] = self._tone
+            return ()
+        opening = self._open() if self._begin() else ()
         self._words.expect(spoken)
-        return msgspec.json.encode({**request, "context_id": self._id})
+        request = {"text": f"{spoken.rstrip()} ", "flush": True, "context_id": self._id}
+        return (*opening, msgspec.json.encode(request))
+
+    def _open(self) -> tuple[bytes]:
+        """The first message of a context, the only one from which the settings are taken."""
+        settings = {"voice_settings": self._tone} if self._tone != ElevenLabsTone() else {}
+        return (msgspec.json.encode({"text": " ", **settings, "context_id": self._id}),)
 
     def finish(self) -> bytes:
         """The message that closes the context, of which everything is spoken; empty when none is open."""

@@ -153,13 +153,12 @@ async def test_a_reply_that_was_withheld_ends_the_chain_and_is_paid_for(vendor: 
     assert raised.value.usage.prompt == vendor.state.total("llm", "prompt_tokens")
 
 
-async def test_a_temperature_that_claude_does_not_take_is_left_out() -> None:
-    vendor = AnthropicVendor(reply=lambda body: ChatReply(REPLY), fixed_temperature=frozenset({MODELS["anthropic"][1]}))
-    assert (await ask("anthropic", vendor, temperature=0.2)).text == REPLY
-    assert vendor.state.opened["llm"] == 2
+async def test_sampling_parameters_are_not_sent_to_claude() -> None:
+    vendor, sampling = AnthropicVendor(reply=lambda body: ChatReply(REPLY)), {"temperature": 0.2, "extra": {"top_p": 1}}
+    assert (await ask("anthropic", vendor, **sampling)).text == REPLY
     async with running_vendor(vendor.routes(), None) as origin:
-        assert await probe(keyed("anthropic", origin, vendor.state.key, temperature=0.2), 5.0) > 0
-    assert vendor.state.opened["llm"] == 4
+        assert await probe(keyed("anthropic", origin, vendor.state.key, **sampling), 5.0) > 0
+    assert vendor.state.opened["llm"] == 2
 
 
 @pytest.mark.parametrize("name", ["anthropic", "google"])

@@ -1,5 +1,6 @@
 """Trying keys and settings of AssemblyAI and xAI at the simulated vendors, before they are saved."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from control.voice.offers import VENDOR
 from control.voice.probe import ProbeFailed, probe
 from control.voice.role_check import check_roles
 from control.voice.socket_errors import find_error_status
+from control.voice.speech_questions import make_question
 from shared.egress import EgressGuard
 from shared.errors import Invalid
 from simulator.vendors.assemblyai import SimulatedAssemblyAi
@@ -40,6 +42,14 @@ async def refusal(asked: KeyedProvider) -> Invalid:
     with pytest.raises(Invalid) as raised:
         await KeyChecker(EgressGuard(), 5.0).check(KeyCheck(asked))
     return raised.value
+
+
+def test_elevenlabs_context_opens_with_a_blank_and_its_text_ends_with_one() -> None:
+    question = make_question("elevenlabs", "tts", {"speed": 1.1}, KEY)
+    assert question is not None
+    opening, word = map(json.loads, question.messages)
+    assert (opening["text"], opening["voice_settings"]) == (" ", {"speed": 1.1})
+    assert word["text"] == "Hi. "
 
 
 async def test_what_the_vendor_accepts_is_accepted_and_the_session_terminated(running: Running) -> None:

@@ -148,7 +148,15 @@ async def test_a_connection_that_breaks_is_reported_once(target: SocketTarget) -
 
 @pytest.mark.parametrize(
     ("what", "kind", "retryable"),
-    [("401", KeyRefused, False), ("429", ProviderBusy, True), ("500", ProviderError, True)],
+    [
+        ("401", KeyRefused, False),
+        ("429", ProviderBusy, True),
+        ("500", ProviderError, True),
+        ("460", ProviderError, False),  # no status that HTTP defines, as all below
+        ("520", ProviderError, True),
+        ("529", ProviderBusy, True),
+        ("999", ProviderError, True),
+    ],
 )
 async def test_a_refusal_is_an_error_without_the_vendors_text(
     target: SocketTarget, what: str, kind: type[ProviderError], retryable: bool
@@ -157,6 +165,32 @@ async def test_a_refusal_is_an_error_without_the_vendors_text(
         await VendorSocket.open(path(target, what), Recorder())
     assert str(caught.value) == f"v: HTTP {what}"
     assert caught.value.retryable is retryable
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"HTTP/1.1 529 ", "HTTP 529"),
+        (b"HTTP/1.1 529", "HTTP 529"),
+        (b"HTTP/1.0 502 Bad Gateway", "HTTP 502"),
+        (b"HTTP/1.1 5290 Overloaded", "an unreadable answer"),
+        (b"HTTP/1.1 52 Overloaded", "an unreadable answer"),
+        (b"SMTP 529 Overloaded", "an unreadable answer"),
+    ],
+)
+async def test_any_status_of_three_digits_is_read(target: SocketTarget, line: bytes, reason: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(line + b"\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ProviderError) as caught:
+            await VendorSocket.open(replace(target, url=f"ws://127.0.0.1:{port}/"), Recorder())
+    assert str(caught.value) == f"v: {reason}"
 
 
 async def test_connecting_is_bounded(target: SocketTarget) -> None:

@@ -40,7 +40,7 @@ def gemini() -> dict[str, Any]:
 
 
 def test_a_right_request_is_taken() -> None:
-    anthropic_request.check_body(claude(), fixed_temperature=True)
+    anthropic_request.check_body(claude())
     gemini_request.check_body("gemini-3.5-flash-lite", gemini(), {"c2ln"})
 
 
@@ -49,7 +49,9 @@ def test_a_right_request_is_taken() -> None:
     [
         (lambda body: body.pop("max_tokens"), "max_tokens: Field required"),
         (lambda body: body.update(frequency_penalty=1), "Extra inputs are not permitted"),
-        (lambda body: body.update(temperature=0.5), "`temperature` is deprecated"),
+        (lambda body: body.update(temperature=1.0), "temperature: Extra inputs are not permitted"),
+        (lambda body: body.update(top_p=1), "top_p: Extra inputs are not permitted"),
+        (lambda body: body.update(top_k=40), "top_k: Extra inputs are not permitted"),
         (lambda body: body["messages"].pop(0), 'first message must use the "user" role'),
         (lambda body: body["messages"].pop(), "does not support assistant message prefill"),
         (lambda body: body["messages"][2]["content"].pop(0), "ids were found without `tool_result` blocks"),
@@ -70,9 +72,22 @@ def test_anthropic_refuses(change: Change, words: str) -> None:
     body = claude()
     change(body)
     with pytest.raises(MessagesRefusal) as raised:
-        anthropic_request.check_body(body, fixed_temperature=True)
+        anthropic_request.check_body(body)
     assert raised.value.status == 400
     assert words in raised.value.message
+
+
+def test_anthropic_s_older_version_takes_a_temperature_unless_the_model_does_not() -> None:
+    body, version = {**claude(), "temperature": 0.5}, anthropic_request.check_version("2023-06-01")
+    anthropic_request.check_body(body, version=version)
+    with pytest.raises(MessagesRefusal, match="is deprecated"):
+        anthropic_request.check_body(body, version=version, fixed_temperature=True)
+
+
+@pytest.mark.parametrize("version", [None, "2026-10-22"])
+def test_anthropic_refuses_an_unknown_version(version: str | None) -> None:
+    with pytest.raises(MessagesRefusal, match="anthropic-version"):
+        anthropic_request.check_version(version)
 
 
 @pytest.mark.parametrize(

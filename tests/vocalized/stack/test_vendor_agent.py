@@ -102,14 +102,14 @@ async def test_a_workspaces_own_key_is_tried_where_it_is_asked_for(
     await platform.api.owner.execute(
         """
         INSERT INTO workspace_providers (workspace_id, provider, is_enabled, uses_platform_key, api_key, config)
-        SELECT $1, provider, true, false, api_key, '{"llm": {"model": "gpt-4o"}}' FROM providers
+        SELECT $1, provider, true, false, api_key, '{"llm": {"model": "gpt-6-luna"}}' FROM providers
         WHERE provider = 'simulated-openai'
         """,
         workspace,
     )
     await platform.api.owner.execute("UPDATE providers SET api_key = 'x' WHERE provider = 'simulated-openai'")
     code, report = await examine(platform.state, capsys, workspace=workspace)
-    assert (code, [(one["model"], one["works"]) for one in report["providers"]]) == (0, [("gpt-4o", True)])
+    assert (code, [(one["model"], one["works"]) for one in report["providers"]]) == (0, [("gpt-6-luna", True)])
     code, report = await examine(platform.state, capsys)
     reasons = {one["provider"]: one["reason"] for one in report["providers"] if one["reason"]}
     assert (code, reasons) == (1, {"simulated-openai": "its key cannot be opened: set it again"})

@@ -22,8 +22,8 @@ _OUTAGE_TEXT: Final = """50 calls of over three minutes on two media nodes that 
 short call every two seconds. After half a minute all first choices fail for a minute: connections that are open and new
 ones are reset, hang, send what cannot be read, take nothing any more, or report an error, each kind in its turn. Then
 they are well again. A provider that fails each probe is left alone for twice as long each time, so its return takes at
-most about as long as it was down. A word is said again where a voice falls silent within it and nothing else of it is
-left to be played ([why](decisions/0038-whole-words.md))."""
+most about as long as it was down. A word is said again only where a voice falls silent within its first word
+([why](decisions/0038-whole-words.md))."""
 
 
 def rehearse_failover(root: Path, page: Path | None) -> int:

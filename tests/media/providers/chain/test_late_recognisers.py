@@ -129,6 +129,23 @@ def test_a_recogniser_that_is_slower_than_its_vendor_s_figures_is_learnt_and_kep
     assert "".join(caller.heard) == "x" * 6
 
 
+def test_one_slow_answer_does_not_lengthen_the_wait_for_a_silent_recogniser() -> None:
+    a, b = Recogniser("a", answer_s=0.2), Recogniser("b", answer_s=0.1, open_s=0.1)
+    caller = Caller(a, b, seed=UsualWait(0.2, 0.35))
+
+    async def script() -> None:
+        for answer_s in (0.2, 0.2, 0.2, 0.38, 0.2):  # late after 0.385 s
+            a.answer_s = answer_s
+            await caller.speak("x")
+        a.answer_s = None
+        await caller.speak("y")
+
+    call(script(), caller)
+    assert "".join(caller.heard) == "xxxxxy"
+    (failed,) = caller.failed
+    assert (failed.provider, failed.cost_ms) == ("a", 385)
+
+
 def test_a_dead_recogniser_is_not_taken_for_a_slow_one() -> None:
     caller = Caller(Recogniser("a", answer_s=None), Recogniser("b"), seed=SEED)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from media.providers.deadline_timer import MOST_LATE_S, DeadlineTimer
+from media.providers.ports import SpeechChunk
 from tests.media.providers.chain.test_hedged_requests import HedgingHarness
 from tests.media.providers.chain.test_hedged_voices import TEXT, Harness, say
 from tests.media.providers.chain.test_late_recognisers import SEED as TEXT_SEED
@@ -82,6 +83,23 @@ def test_a_voice_whose_audio_is_read_late_gets_no_rival_and_goes_on() -> None:
         first, rest = "We are", "open from nine to five."
         a, b = FakeTextToSpeech("a", 0.2, *HOPS, say(first), 0.3, *HOPS, say(rest, start=2)), FakeTextToSpeech("b")
         harness = Harness(a, b)
+        assert await harness.speak() == TEXT.strip()
+        assert (b.texts, harness.failed) == ([], [])
+
+    run(starve(main()))
+
+
+def test_a_voice_whose_audio_is_read_late_is_not_slower_than_real_time() -> None:
+    """Each piece of 50 ms takes one turn of the loop to be read, 0.12 s."""
+
+    async def main() -> None:
+        words = say(TEXT).words
+        pieces = [
+            SpeechChunk(b"a" * 400, tuple(one for one in words if at <= one.start_ms < at + 50))
+            for at in range(0, int(words[-1].end_ms), 50)
+        ]
+        b = FakeTextToSpeech("b")
+        harness = Harness(FakeTextToSpeech("a", *(step for piece in pieces for step in (0.04, piece))), b)
         assert await harness.speak() == TEXT.strip()
         assert (b.texts, harness.failed) == ([], [])
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+import pytest
+
 from media.providers.chain.tts import TextToSpeechChain
 from media.providers.normalisation.normaliser import TextNormaliser
 from media.providers.normalisation.text_stream import MOST_HELD
@@ -48,6 +50,17 @@ def test_an_empty_piece_asks_for_what_is_held_back() -> None:
 
 def test_whole_clauses_are_not_held_back() -> None:
     assert asyncio.run(given("You owe $5.", " Now.", whole=True)) == ["You owe five dollars.", " Now."]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_each_piece_ends_with_a_blank_and_that_is_counted(language: str) -> None:
+    async def read() -> tuple[list[str], int]:
+        normaliser = TextNormaliser(whole_pieces=True, ends_with_blank=True)
+        stream = normaliser.open(pieces_of("Hello, ", "", "Ann."), language)
+        assert stream is not None
+        return [piece async for piece in stream], stream.sent_characters
+
+    assert asyncio.run(read()) == (["Hello, ", "", "Ann. "], 12)
 
 
 def test_figures_without_end_do_not_wait_for_ever() -> None:

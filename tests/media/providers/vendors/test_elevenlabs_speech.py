@@ -88,7 +88,7 @@ async def test_words_are_spoken_and_timed_over_one_connection(harness: Harness, 
     assert len(set(server.contexts)) == 2
     assert server.closed == server.contexts
     assert server.state.opened["tts"] == 2  # one is spare
-    assert call.sums("a")["characters"] == server.state.total("tts", "characters") == 2 * len(TEXT)
+    assert call.sums("a")["characters"] == server.state.total("tts", "characters") == 2 * len(f"{TEXT} ")
     assert {(event.vendor, event.model) for event in call.used} == {("elevenlabs", "eleven_flash_v2_5")}
     assert not call.failed
     asked = {"output_format": "ulaw_8000", "auto_mode": "true", "sync_alignment": "true", "language_code": "en"}
@@ -103,6 +103,13 @@ async def test_every_word_is_heard_when_a_connection_breaks(harness: Harness, ki
     assert [failed.provider for failed in harness.call.failed][:1] == ["a"]
     assert harness.b.state.total("tts", "characters") == harness.call.sums("b")["characters"]
     assert harness.a.state.total("tts", "characters") == harness.call.sums("a")["characters"]
+
+
+async def test_every_word_is_heard_when_a_voice_is_slower_than_speech(harness: Harness) -> None:
+    harness.a.timing = replace(TIMING, chunk_ms=50, speed=0.5)
+    chunks = await speak(harness.call.build(), say(*SENTENCES))
+    assert heard(chunks) == words(TEXT)
+    assert [(failed.provider, failed.reason) for failed in harness.call.failed] == [("a", "slower than real time")]
 
 
 @pytest.mark.parametrize(

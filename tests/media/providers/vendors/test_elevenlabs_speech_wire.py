@@ -40,24 +40,27 @@ def words(chunk: SpeechChunk | None) -> list[tuple[str, float, float]]:
     return [] if chunk is None else [(word.text, word.start_ms, word.end_ms) for word in chunk.words]
 
 
-def test_the_first_message_of_a_context_has_the_tone_and_each_clause_is_flushed() -> None:
+def test_a_context_opens_with_one_blank_and_each_clause_ends_with_one_and_is_flushed() -> None:
+    """`InitializeConnectionMulti`, `SendTextMulti` of the SDK."""
     contexts = make_contexts(speed=1.1)
-    first, second = decode(contexts.add_text("Hello, ")), decode(contexts.add_text("Ann."))
-    assert first == {"text": "Hello, ", "flush": True, "context_id": "one", "voice_settings": {"speed": 1.1}}
-    assert second == {"text": "Ann.", "flush": True, "context_id": "one"}
+    opening, first = map(decode, contexts.add_text("Hello, "))
+    (second,) = map(decode, contexts.add_text("Ann."))
+    assert opening == {"text": " ", "context_id": "one", "voice_settings": {"speed": 1.1}}
+    assert first == {"text": "Hello, ", "flush": True, "context_id": "one"}
+    assert second == {"text": "Ann. ", "flush": True, "context_id": "one"}
     assert decode(contexts.finish()) == {"context_id": "one", "close_context": True}
     assert contexts.finish() == contexts.cancel() == b""
 
 
 def test_a_voice_without_settings_of_ours_keeps_its_own() -> None:
-    assert "voice_settings" not in decode(make_contexts().add_text("Hello."))
+    assert not any("voice_settings" in decode(message) for message in make_contexts().add_text("Hello."))
 
 
 def test_blanks_are_sent_with_the_next_words() -> None:
     """A text of blanks alone would open a context, and an empty one closes nothing but is no speech."""
     contexts = make_contexts()
-    assert contexts.add_text("  ") == contexts.add_text("") == b""
-    assert decode(contexts.add_text("Hi."))["text"] == "  Hi."
+    assert contexts.add_text("  ") == contexts.add_text("") == ()
+    assert decode(contexts.add_text("Hi.")[-1])["text"] == "  Hi. "
 
 
 def test_times_count_from_the_audio_before_and_words_may_span_messages() -> None:

@@ -164,15 +164,13 @@ async def test_a_reply_that_cannot_be_used_is_asked_of_the_next_model(
     assert call.metered(0) == billed(vendor)
 
 
-async def test_a_temperature_that_claude_does_not_take_is_left_out_from_then_on(
-    certificate: ServerCertificate,
-) -> None:
-    vendor = AnthropicVendor(fixed_temperature=frozenset({"claude-haiku-4-5"}))
-    async with model_call(certificate, vendor, temperature=0.2) as call:
+async def test_sampling_parameters_are_not_sent_to_claude(certificate: ServerCertificate) -> None:
+    vendor = AnthropicVendor()
+    async with model_call(certificate, vendor, temperature=0.2, extra={"top_p": 0.9, "top_k": 40}) as call:
         assert await call.reply(REQUEST) == await call.reply(REQUEST)
     assert call.failed == []
-    assert vendor.state.opened["llm"] == 3  # one refusal teaches it
-    assert all("temperature" not in body for body in vendor.bodies)
+    assert vendor.state.opened["llm"] == 2
+    assert not any({"temperature", "top_p", "top_k"} & set(body) for body in vendor.bodies)
 
 
 async def test_the_prompt_of_an_agent_is_read_from_claude_s_cache_by_its_next_call(

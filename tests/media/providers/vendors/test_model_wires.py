@@ -67,7 +67,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
 def test_any_conversation_is_one_that_anthropic_takes(messages: list[Message], model: str) -> None:
     api = AnthropicApi("claude", AnthropicOptions(model))
     request = ChatRequest("You are kind.", messages, [ToolSpec("book", "", {"type": "object"})], call_note="Bonn.")
-    anthropic_request.check_body(api.make_body(request, set()), fixed_temperature=True)
+    anthropic_request.check_body(api.make_body(request, set()))
 
 
 @settings(max_examples=60, deadline=None)

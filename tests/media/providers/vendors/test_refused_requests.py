@@ -21,35 +21,32 @@ from media.providers.ports import (
     TextDelta,
 )
 from media.providers.streamed_model import ChatServer, StreamedLanguageModel
-from media.providers.vendors.anthropic import AnthropicApi
 from media.providers.vendors.google import GeminiApi
-from shared.vendor_options import AnthropicOptions, GoogleOptions
+from media.providers.vendors.openai import OpenAiApi
+from shared.vendor_options import GoogleOptions, OpenAiOptions
 from tests.media.providers.sse_server import event, sse_server
 
 REQUEST = ChatRequest("You are kind.", [Message("user", "Hello")])
-TEMPERATURE = {"type": "invalid_request_error", "message": "temperature: is not supported by this model"}
-REPLY: list[dict[str, Any]] = [
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi."}},
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
-    {"type": "message_stop"},
-]
+TEMPERATURE = {"code": "unsupported_value", "param": "temperature", "message": "not supported by this model"}
+REPLY: list[dict[str, Any]] = [{"choices": [{"delta": {"content": "Hi."}, "finish_reason": "stop"}]}]
 KEY_INVALID = {"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}
 BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @asynccontextmanager
-async def claude_without_temperature(at_once: int) -> AsyncIterator[str]:
+async def server_without_temperature(at_once: int) -> AsyncIterator[str]:
     """Refuses a temperature, but only when so many requests with one have arrived."""
     arrived = asyncio.Barrier(at_once)
 
     async def answer(request: web.Request) -> web.Response:
         if "temperature" in await request.json():
             await arrived.wait()
-            return web.json_response({"type": "error", "error": TEMPERATURE}, status=400)
-        return web.Response(body=b"".join(event(one) for one in REPLY), content_type="text/event-stream")
+            return web.json_response({"error": TEMPERATURE}, status=400)
+        body = b"".join(event(one) for one in REPLY) + b"data: [DONE]\n\n"
+        return web.Response(body=body, content_type="text/event-stream")
 
     app = web.Application()
-    app.router.add_post("/v1/messages", answer)
+    app.router.add_post("/v1/chat/completions", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -65,9 +62,9 @@ async def read(model: StreamedLanguageModel) -> list[LanguageModelEvent]:
 
 
 async def test_calls_that_ask_at_the_same_time_all_learn_that_a_field_is_refused() -> None:
-    async with claude_without_temperature(3) as url, aiohttp.ClientSession() as http, asyncio.timeout(15):
-        fields = {"model": "claude-next", "base_url": url, "api_key": "k", "temperature": 0.2}
-        api, server = AnthropicApi("claude", msgspec.convert(fields, AnthropicOptions)), ChatServer()
+    async with server_without_temperature(3) as url, aiohttp.ClientSession() as http, asyncio.timeout(15):
+        fields = {"model": "next", "base_url": f"{url}/v1", "api_key": "k", "temperature": 0.2}
+        api, server = OpenAiApi("next", msgspec.convert(fields, OpenAiOptions)), ChatServer()
         replies = await asyncio.gather(*(read(StreamedLanguageModel(api, http, server)) for _ in range(3)))
     assert [reply[0] for reply in replies] == [TextDelta("Hi.")] * 3
     assert server.refused == {"temperature"}
