@@ -21,7 +21,7 @@ from control.calls.event_batch import EventUnreadable, IncomingEvent, parse_even
 from control.calls.first_seen import FirstSeen
 from control.db.errors import UNAVAILABLE
 from control.db.pool import Pool, PoolExhausted
-from control.db.scope import enter_platform
+from control.db.scope import enter_platform_for_calls
 from shared.bus.authority import BusAuthority
 from shared.bus.client import PREFIX, BusClient, BusUnavailable, map_redis_error
 from shared.bus.events import EventEntry, EventStream, entry_fields
@@ -209,7 +209,7 @@ class _Consumer:
     async def _write(self, events: Sequence[IncomingEvent]) -> list[str]:
         self._has_connection = False
         async with self._pool.transaction() as db:
-            await enter_platform(db)
+            await enter_platform_for_calls(db)
             self._has_connection = True
             result = await write_events(db, events)
         self._ended += result.ended
