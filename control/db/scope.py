@@ -30,6 +30,11 @@ async def enter_platform_for_calls(db: Connection) -> None:
     )
 
 
+async def keep_plans(db: Connection) -> None:
+    """Keeps the plans of this transaction's statements from here on for the next ones; see enter_platform_for_calls."""
+    await db.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
+
+
 async def enter_accounts(db: Connection) -> None:
     """Enters the scope of those who are not signed in yet: all accounts of customers and what signs them in, and no row
     of any workspace."""
