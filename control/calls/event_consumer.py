@@ -36,7 +36,7 @@ BATCH: Final = 500
 WAIT_S: Final = 0.5
 # Events that arrive within this time after a batch are stored together: a transaction of its own for each event of each
 # call costs PostgreSQL and this process three times as much. The first event after a quiet moment does not wait.
-GATHER_S: Final = 0.2
+GATHER_S: Final = 0.3
 # Wait before the next try while PostgreSQL or Redis is unavailable.
 PAUSE_S: Final = 1.0
 # Entries that another consumer read and did not finish are claimed after this long.
