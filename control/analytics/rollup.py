@@ -14,6 +14,7 @@ from uuid import UUID
 from control.analytics import read_intervals, read_provider_days, read_rollup, store_sums
 from control.analytics import store_rollup as store
 from control.db.pool import Connection
+from control.db.scope import keep_plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ async def roll_up_days(db: Connection, most: int) -> int:
     if not taken:
         return 0
     workspaces, days = [workspace for workspace, _ in taken], [day for _, day in taken]
+    await keep_plans(db)
     await store.lock_days(db, workspaces, days)
     purged = await read_rollup.select_purged(db, sorted(set(workspaces)))
     await _make_days_of_calls(db, [one for one in taken if one[0] not in purged])

@@ -12,6 +12,8 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 
 REBUILD: Final = "rollups.rebuild"
+# Each run computes whole days again, whatever the number of their marks.
+ROLL_UP_EVERY_S: Final = 5
 
 log = structlog.get_logger()
 
@@ -22,7 +24,7 @@ def analytics_tasks(pool: Pool) -> WorkerTasks:
     async def rollups(db: Connection, _: datetime) -> int:
         return await roll_up_days(db, 200)
 
-    return WorkerTasks(handlers={REBUILD: _rebuild(pool)}, duties=[Duty("rollups", 2, rollups, 200)])
+    return WorkerTasks(handlers={REBUILD: _rebuild(pool)}, duties=[Duty("rollups", ROLL_UP_EVERY_S, rollups, 200)])
 
 
 def _rebuild(pool: Pool) -> JobHandler:

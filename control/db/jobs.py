@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.executors import EntrypointExecutor, EntrypointExecutorParameters
@@ -22,6 +21,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import FailingListenerError, RetryRequested
 from pgqueuer.domain.models import Context, Job
 
+from control.db.job_driver import JobDriver
 from control.db.pool import ROLE, Connection
 
 JobHandler = Callable[[bytes], Awaitable[None]]
@@ -226,7 +226,7 @@ class _Attempt(EntrypointExecutor):
         self,
         parameters: EntrypointExecutorParameters,
         retries: JobRetries,
-        driver: AsyncpgPoolDriver,
+        driver: JobDriver,
         limits: JobLimits | None,
     ) -> None:
         super().__init__(parameters)
@@ -259,7 +259,7 @@ class _Attempt(EntrypointExecutor):
 
 
 async def _run_jobs(
-    driver: AsyncpgPoolDriver,
+    driver: JobDriver,
     handlers: Mapping[str, JobHandler],
     retries: JobRetries,
     stop: asyncio.Event,
@@ -302,7 +302,7 @@ async def _forward_stop(source: asyncio.Event, target: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _open_driver(url: str) -> AsyncIterator[AsyncpgPoolDriver]:
+async def _open_driver(url: str) -> AsyncIterator[JobDriver]:
     """Yields connections for pgqueuer: without our codecs, because it passes JSON as text, and closed afterwards,
     because the listening one would keep listening."""
     pool = await asyncpg.create_pool(
@@ -316,7 +316,7 @@ async def _open_driver(url: str) -> AsyncIterator[AsyncpgPoolDriver]:
         server_settings={"application_name": "vocalized-jobs"},
     )
     try:
-        yield AsyncpgPoolDriver(pool)
+        yield JobDriver(pool)
     finally:
         try:
             async with asyncio.timeout(5):

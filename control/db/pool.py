@@ -2,16 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
 import msgspec
 
 ROLE = "vocalized_app"
+
+# The ids below are those that PostgreSQL's own types have on each server (transam.h, FirstGenbkiObjectId).
+_OWN_TYPES: Final = 10_000
+# The rows of the catalogue that describe arrays of PostgreSQL's own types, by id: read once by this process.
+_ARRAYS: Final[dict[int, Any]] = {}
 
 # Writes a Decimal (money) as a JSON number; msgspec's default is text.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -53,6 +58,24 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
     def get_reset_query(self) -> str:
         """Returns no query, which saves a round trip per use."""
         return ""
+
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> tuple[list[Any], Any]:
+        """Replaces asyncpg's method, by which each connection reads each type of array from the catalogue before its
+        first use: about five queries that take PostgreSQL 15 to 30 ms, while a call waits for the connection."""
+        if all(oid in _ARRAYS for oid in typeoids):
+            return [_ARRAYS[oid] for oid in typeoids], _NO_STATEMENT
+        rows, statement = await super()._introspect_types(typeoids, timeout)
+        _ARRAYS.update({row["oid"]: row for row in rows if row["elemtype"] and row["oid"] < _OWN_TYPES})
+        return rows, statement
+
+
+class _NoStatement:
+    """In place of the statement that read the catalogue. A name says that it has not displaced an unnamed one."""
+
+    name = "none"
+
+
+_NO_STATEMENT: Final = _NoStatement()
 
 
 class Pool:

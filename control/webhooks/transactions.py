@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from control.db.errors import map_database_error
 from control.db.pool import Connection, Pool
-from control.db.scope import enter_platform
+from control.db.scope import enter_platform_for_calls
 from control.db.transaction import in_transaction
 from control.webhooks.metrics import WebhookMetrics
 from shared.errors import Unavailable
@@ -25,7 +25,7 @@ class PlatformTransactions:
         """Commits and returns what `work` returns. Raises Unavailable without a database."""
 
         async def scoped(db: Connection) -> T:
-            await enter_platform(db)
+            await enter_platform_for_calls(db)
             return await work(db)
 
         return await in_transaction(self.pool, scoped, self.metrics.repeats.inc)

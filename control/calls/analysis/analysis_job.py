@@ -22,7 +22,7 @@ from control.calls.analysis.store_analysis import PendingAnalysis
 from control.calls.job_support import decode_payload
 from control.db.jobs import JobHandler, JobLimits, enqueue
 from control.db.pool import Connection, Pool
-from control.db.scope import enter_platform
+from control.db.scope import enter_platform_for_calls
 from control.outbound_webhooks.event_types import AnalysisEventData
 from control.outbound_webhooks.outbox import ReportedFact, report_facts
 from control.voice.chat_completion import can_complete
@@ -52,7 +52,7 @@ def make_analysis_job(pool: Pool, lookup: AgentLookup, analyser: CallAnalyser) -
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, AnalyseCallJob)
         async with pool.transaction() as db:
-            await enter_platform(db)
+            await enter_platform_for_calls(db)
             pending = await store_analysis.select_pending(db, job.call_id)
             task = None if pending is None else await _prepare(db, lookup, analyser, job, pending)
         if pending is None or task is None:
@@ -62,7 +62,7 @@ def make_analysis_job(pool: Pool, lookup: AgentLookup, analyser: CallAnalyser) -
         else:
             outcome = await analyser.analyse(task)
         async with pool.transaction() as db:
-            await enter_platform(db)
+            await enter_platform_for_calls(db)
             await _record_uses(db, job, pending, outcome.uses)
             await _finish(db, job, pending, outcome, is_skipped=isinstance(task, Skipped))
 

@@ -25,7 +25,7 @@ from shared.events import (
 )
 from tests.control.calls.call_platform import CallPlatform, LiveWorkspace
 
-FAST_PACE = ConsumerPace(batch=100, wait_s=0.02, pause_s=0.05, idle_s=0.2, unknown_s=0.0)
+FAST_PACE = ConsumerPace(batch=100, wait_s=0.02, pause_s=0.05, idle_s=0.2, unknown_s=0.0, gather_s=0.0)
 STARTED_AT = datetime(2026, 11, 25, 12, 0, 1, tzinfo=UTC)
 
 

@@ -20,6 +20,7 @@ from tests.control.calls.consumed_events import (
     encoded_event,
     running_consumer,
     send,
+    wait_until,
     wait_until_drained,
 )
 
@@ -41,6 +42,24 @@ async def test_events_of_an_unknown_call_wait_also_if_redis_clock_is_an_hour_beh
         await platform.in_platform(lambda db: db.execute("UPDATE calls SET id = $2 WHERE id = $1", call.call_id, early))
         await wait_until_drained(platform)
     assert (counts.written, counts.unknown) == (1, 0)
+
+
+async def test_events_that_follow_each_other_share_a_transaction(platform: CallPlatform) -> None:
+    """The first event is stored at once; those that arrive within the gathering time after it are stored together."""
+    _, call = await admit_call(platform)
+    first, *others = conversation_events(call)
+    async with running_consumer(platform, replace(FAST_PACE, gather_s=2.0)) as counts:
+        await send(platform, [first])
+        await wait_until(lambda: counts.written == 1)
+        for event in others:
+            await send(platform, [event])
+        await wait_until_drained(platform)
+    transactions = await platform.in_platform(
+        lambda db: db.fetch(
+            "SELECT count(*) AS events FROM call_events WHERE call_id = $1 GROUP BY xmin::text ORDER BY 1", call.call_id
+        )
+    )
+    assert [row["events"] for row in transactions] == [1, len(others)]
 
 
 async def test_a_consumer_leaves_and_those_of_killed_processes_are_removed(platform: CallPlatform) -> None:

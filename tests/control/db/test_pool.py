@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -155,3 +156,16 @@ async def test_unknown_role_fails_at_the_start(database_url: str) -> None:
 async def test_sessions_have_the_application_name(database_url: str) -> None:
     async with open_pool(database_url, size=1, name="vocalized-worker") as pool, pool.acquire() as connection:
         assert await connection.fetchval("SELECT current_setting('application_name')") == "vocalized-worker"
+
+
+async def test_the_types_of_arrays_are_read_from_the_catalogue_once(database_url: str) -> None:
+    statement = "SELECT $1::uuid[] AS ids, $2::timestamptz[] AS times, $3::jsonb[] AS details"
+    values = ([uuid.UUID(int=7)], [datetime(2026, 1, 1, tzinfo=UTC)], [{"a": 1}])
+    queries: list[str] = []
+    for _ in range(2):
+        async with open_pool(database_url, size=1) as pool, pool.acquire() as db:
+            queries.clear()
+            with db.query_logger(lambda logged: queries.append(logged.query)):
+                row = await db.fetchrow(statement, *values)
+            assert tuple(row.values()) == values
+    assert queries == [statement]
