@@ -59,7 +59,9 @@ class MediaSettings(NodeKeySettings):
     media_max_message_bytes: int = Field(65_536, ge=1_024, le=4_194_304, description="Longest carrier message, bytes.")
     media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket per second.")
     media_start_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds in which a socket must send its start.")
-    media_receive_timeout_s: float = Field(10.0, gt=0, le=300, description="Seconds without any carrier message.")
+    media_receive_timeout_s: float = Field(
+        10.0, ge=3, le=300, description="Seconds without any frame of the carrier, pongs included."
+    )
     media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds for which a socket may accept no data.")
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes queued for one socket.")
     media_max_recording_backlog_bytes: int = Field(
