@@ -21,7 +21,6 @@ from control.carriers.model import (
     NO_HOLDER,
     ActiveCall,
     AvailableNumber,
-    CallTarget,
     CarrierDocuments,
     CarrierName,
     CarrierRefused,
@@ -32,11 +31,18 @@ from control.carriers.model import (
     PlacedCall,
 )
 from control.carriers.phone import number_kind
-from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
+from control.carriers.retries import (
+    DOWNLOAD_TIMEOUT_S,
+    NotProcessed,
+    call_with_retries,
+    download,
+    error_from_connection,
+)
 from control.carriers.telnyx_documents import TelnyxDocuments
 from control.carriers.telnyx_forms import (
     ACTIVE,
     ALREADY_STREAMING,
+    AT_CAPACITY,
     INBOUND,
     MEDIA_FORM,
     NAME,
@@ -47,6 +53,7 @@ from control.carriers.telnyx_forms import (
     TelnyxOptions,
     active_call,
     call_form,
+    call_target,
     client_state,
     error_from_response,
     pending_words,
@@ -174,7 +181,7 @@ class TelnyxGateway:
 
     async def dial(self, request: DialRequest) -> PlacedCall:
         """Places a call; Telnyx ignores a repeat with the same call_id within 60 s. Raises NotProcessed for a call to
-        place later (429, docs: error 90103)."""
+        place later (429, docs: error 90103; or too many calls at once)."""
         params = cast(CallDialParams, call_form(self._options, request))
         answer = await self._command(lambda: self._sdk.calls.dial(**params), queued=True)
         placed = answer.data
@@ -316,7 +323,7 @@ class TelnyxGateway:
             row.customer_reference or "",
             {"voice": True},
             "" if row.status == ACTIVE else pending_words(row.status),
-            "elsewhere" if has_messages else _target(connection, self._options.connection_id),
+            "elsewhere" if has_messages else call_target(connection, self._options.connection_id),
         )
 
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
@@ -331,9 +338,11 @@ class TelnyxGateway:
         try:
             return await self._send(send, queued=queued)
         except CarrierRefused as refused:
-            if not refused.is_repeat or refused.call_ended or refused.code in ALREADY_STREAMING:
-                raise
-            raise CarrierUnavailable(NAME, "repeat_refused", "a repeated command was refused") from None
+            if refused.is_repeat and not refused.call_ended and refused.code not in ALREADY_STREAMING:
+                raise CarrierUnavailable(NAME, "repeat_refused", "a repeated command was refused") from None
+            if queued and refused.code in AT_CAPACITY:
+                raise NotProcessed(NAME, refused.code, "too many calls at once") from None
+            raise
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -357,12 +366,6 @@ class TelnyxGateway:
         if urls is None or not (url := urls.wav or urls.mp3):
             raise CarrierUnavailable(NAME, "not_ready", "the recording is not ready yet")
         return url
-
-
-def _target(connection: str, ours: str) -> CallTarget:
-    if not connection:
-        return "nowhere"
-    return "us" if connection == ours else "elsewhere"
 
 
 @asynccontextmanager
