@@ -46,13 +46,15 @@ class MediaLeg(DetailsPart):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierReport(DetailsPart):
     """What the carrier reported. duration_s: connected seconds. sequence: the number of its latest report, if it
-    numbers them. cause: why it ended the call (Telnyx's hangup_cause). transfer_called: id of the leg of the transfer's
+    numbers them. cause: why it ended the call (Telnyx: hangup_cause; Twilio: its error code, else the SIP code, if no
+    conversation took place). sip: the SIP status code of the end. transfer_called: id of the leg of the transfer's
     target, as soon as the carrier reports it (Telnyx); transfer_leg: the same once it was reached. session: the id of
     the call that stays when its carrier_call_id changes (Telnyx). unknown: the carrier's other facts."""
 
     duration_s: int | None = None
     sequence: int | None = None
     cause: str | None = None
+    sip: str | None = None
     transfer_called: str | None = None
     transfer_leg: str | None = None
     session: str | None = None

@@ -25,6 +25,7 @@ _STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
     "no-answer": "no_answer",
     "canceled": "canceled",
 }
+_UNREACHED: Final = frozenset({"busy", "failed", "no_answer", "canceled"})
 # Fields that are stored. Twilio may add fields at any time, and some are secrets (CallToken), so these are listed.
 STORED_FIELDS: Final = frozenset(
     {
@@ -128,8 +129,15 @@ def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
         end_reason="carrier_error" if form.status == "failed" else None,
         duration_s=_parse_int(form["CallDuration"]),
         sequence=_parse_int(form["SequenceNumber"]),
-        facts=non_empty(status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"]),
+        facts=non_empty(
+            status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"], cause=_cause(form)
+        ),
     )
+
+
+def _cause(form: TwilioForm) -> str:
+    """Why nobody was reached: the error code, else the SIP code. Empty for other calls."""
+    return form["ErrorCode"] or form["SipResponseCode"] if form.status in _UNREACHED else ""
 
 
 def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
