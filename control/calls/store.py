@@ -49,7 +49,7 @@ _INSERT_RINGING: Final = f"""
         INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
                            carrier_call_id, caller_number, called_number, status, end_detail, created_at, started_at,
                            ended_at, details)
-        SELECT $1::uuid, $2::uuid, $3::uuid, $4::integer, $5::uuid, $6, $7::boolean, $8, $9, $10, $11,
+        SELECT $1::uuid, $2::uuid, $3::uuid, $4::integer, $5::uuid, $6, $7::boolean, $8, $9, nullif($10::text, ''), $11,
                CASE WHEN refused = 'over_limit' THEN 'busy' WHEN refused IS NOT NULL THEN 'failed' ELSE 'ringing' END,
                refused, $12::timestamptz, $12, CASE WHEN refused IS NOT NULL THEN $12::timestamptz END,
                CASE WHEN refused IS NULL THEN '{{}}'::jsonb

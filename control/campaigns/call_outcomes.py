@@ -23,9 +23,9 @@ _DECLINED: Final = frozenset({"call_rejected"})
 # SIP status codes of the end: 603 declined (RFC 3261, section 21.6.2), 607 unwanted (RFC 8197), 608 rejected by a call
 # filter (RFC 8688).
 _DECLINED_SIP: Final = frozenset({"603", "607", "608"})
-# No call will ever reach the number. Twilio's errors, https://www.twilio.com/docs/api/errors: 13224 invalid number, 21211
-# invalid To, 21214 not reachable, 21217 not valid; the account may not call the country: 13227, 21215, 32205. Telnyx's
-# hangup_cause: not_found, unallocated_number; its refusals: D11 invalid, D12 and D13 not allowed.
+# No call will ever reach the number. Twilio's errors, https://www.twilio.com/docs/api/errors: 13224 invalid number,
+# 21211 invalid To, 21214 not reachable, 21217 not valid; the account may not call the country: 13227, 21215, 32205.
+# Telnyx's hangup_cause: not_found, unallocated_number; its refusals: D11 invalid, D12 and D13 not allowed.
 _DEAD: Final = frozenset(
     {
         "13224",

@@ -36,7 +36,8 @@ ALREADY_STREAMING: Final = frozenset({"90045"})
 # To record: no audio has begun, or the call is not answered yet (API reference: calls, response 422).
 TOO_EARLY: Final = frozenset({"90020", "90034"})
 # Docs: sip-trunking/troubleshooting/response-codes. AT_CAPACITY: too many calls at once of the account, the outbound
-# profile, the connection or the number; a call may be placed when another one has ended. The tag says more than the error's code, which is one for all of them.
+# profile, the connection or the number; a call may be placed when another one has ended. The tag says more than the
+# error's code, which is one for all of them.
 AT_CAPACITY: Final = frozenset({"D1", "D2", "D3", "D22"})
 _LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
 # Of dial and answer. Media decodes these codecs only; the first two need no transcoding. Without silence between the

@@ -50,6 +50,7 @@ class CallRow:
     agent_id: UUID | None
     agent_name: str | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus
@@ -83,6 +84,7 @@ class LiveCallRow:
     agent_id: UUID | None
     agent_name: str | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus
@@ -148,6 +150,7 @@ class CallView:
     agent_version: int | None
     phone_number_id: UUID | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus

@@ -31,6 +31,7 @@ CALLS: Final = {
     "Transfer.number": Text("The number that the caller is transferred to, in E.164.", "+12025550199"),
     "outcome": Text("`done`: the command was carried out.", "done"),
     "caller_number": Text("The caller's number in E.164; null if it was withheld.", "+12025550123"),
+    "caller_withheld": Text("Whether the caller withheld the number; `caller_number` is null then.", False),
     "called_number": Text("The called number in E.164; null if it is unknown.", "+12025550199"),
     "direction": Text("`inbound`: somebody called the workspace's number. `outbound`: an agent called."),
     "end_reason": Text("How the conversation ended; null while it has not, or for a call without one."),
