@@ -93,7 +93,8 @@ async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
     (listed,) = (await workspace.ann.get(workspace.calls_path)).body["calls"]
     assert listed == {
         "id": call_id, "agent_id": workspace.agent_id, "agent_name": "Front desk", "caller_number": "+14155550100",
-        "caller_withheld": False, "called_number": workspace.number, "direction": "inbound", "status": "completed", "end_reason": "caller_hangup",
+        "caller_withheld": False, "called_number": workspace.number, "direction": "inbound", "status": "completed",
+        "end_reason": "caller_hangup",
         "end_detail": None,
         "is_test": False, "carrier": "twilio", "carrier_call_id": "CA-listed", "duration_seconds": 61,
         "cost_total": 1.0, "currency": "usd", "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -8,8 +8,8 @@ from control.calls.caller_identity import ANONYMOUS, identify_caller, known_numb
 @pytest.mark.parametrize(
     "caller",
     [
-        "", " ", "anonymous", "Anonymous", "Restricted", "Unavailable", "No Caller ID", "unknown", "+266696687", "266696687",
-        "+7378742833", "+86282452253", "sip:anonymous@anonymous.invalid", "sip:x@anonymous.invalid",
+        "", " ", "anonymous", "Anonymous", "Restricted", "Unavailable", "No Caller ID", "unknown", "+266696687",
+        "266696687", "+7378742833", "+86282452253", "sip:anonymous@anonymous.invalid", "sip:x@anonymous.invalid",
         "sip:anonymous@a.b",
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from shared.plan import CallPlan, decode_plan
 from tests.media.server.conftest import PLAN, WorkerSetup, with_limits
 from tests.media.server.phone import STREAM, WAIT_LIMIT_S, start_message
 
+CONNECTED = {"event": "connected", "protocol": "Call", "version": "1.0.0"}
 MEDIA = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": "AAAA"}
 
 
@@ -119,9 +120,7 @@ class TestMarks:
     ("message", "code", "close"),
     [
         ("no json", "not_json", 1002),
-        (json.dumps({"event": "media", "streamSid": STREAM, "media": {**MEDIA, "payload": "*"}}), "bad_base64", 1002),
         (json.dumps({"event": "media", "streamSid": "other", "media": MEDIA}), "wrong_stream", 1002),
-        (json.dumps(start_message()), "out_of_order", 1002),
     ],
 )
 async def test_bad_message_ends_only_its_own_call(
@@ -139,6 +138,29 @@ async def test_bad_message_ends_only_its_own_call(
     await other.pause(100)
     assert not other.socket.closed
     await other.hang_up()
+
+
+async def test_call_survives_malformed_messages(worker_setup: WorkerSetup, speech: bytes) -> None:
+    """A second connected and start, audio without timestamp or payload, and a binary message, all before a turn."""
+    phone = await worker_setup.dial()
+    bad_media = ({key: MEDIA[key] for key in MEDIA if key != "timestamp"}, {**MEDIA, "payload": None})
+    messages = [
+        CONNECTED,
+        start_message(),
+        *({"event": "media", "streamSid": STREAM, "media": one} for one in bad_media),
+    ]
+    for message in messages:
+        await phone.send(message)
+    await phone.socket.send_bytes(b"\x00\x01")
+    await phone.speak(speech)
+    await phone.pause(800)
+    await phone.wait_for_audio(600)
+    await phone.hang_up()
+    *_, ended = events = await events_of(worker_setup)
+    assert [event.text for event in events if isinstance(event, CallerSaid)] == ["and so my fellow americans"]
+    assert isinstance(ended, CallEnded) and (ended.status, ended.end_reason) == ("completed", "caller_hangup")
+    await worker_setup.wait_until_idle()
+    assert worker_setup.count("vocalized_media_unknown_messages_total", kind="malformed") == 5
 
 
 async def test_unknown_messages_are_counted_and_passed_over(worker_setup: WorkerSetup) -> None:
