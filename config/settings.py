@@ -126,7 +126,7 @@ class MediaSettings(NodeKeySettings):
     )
     twilio_shared_keys: TwilioSharedKeys = ()
     media_require_signature: bool = Field(
-        False, description="Whether a Twilio media socket without a signature is refused; a wrong signature always is."
+        False, description="Whether a Twilio media socket without a valid signature is refused."
     )
     egress_allow: EgressAllow = ()
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
