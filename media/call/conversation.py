@@ -33,7 +33,7 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
-from media.turn.floor_state import CALLER_IS_HEARD, FloorState
+from media.turn.floor_state import CALLER_IS_HEARD, CALLER_TALKS, FloorState
 from shared import events
 
 
@@ -119,7 +119,8 @@ class Conversation:
         if self.keypad.sent.is_sounding:
             self._silence.key_pressed()
         is_quiet = is_silent and self.floor.state not in CALLER_IS_HEARD
-        may_interrupt = self._agent.is_interruptible
+        is_free, received = is_quiet and not self._agent.is_busy, self.keypad.received
+        may_interrupt = self._agent.is_interruptible and (is_free or not received.waits(self._pending.is_request))
         if keys := self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=may_interrupt):
             self._answer_keys(keys, now)
         if is_quiet:
@@ -155,7 +156,7 @@ class Conversation:
     def on_digit(self, digit: str) -> None:
         """A key was pressed."""
         self._silence.key_pressed()
-        if self.keypad.press(digit):
+        if self.keypad.press(digit, in_question=self.floor.state in CALLER_TALKS or self._agent.is_thinking):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
     # --- from outside ---
@@ -315,8 +316,7 @@ class Conversation:
             self.turns.commit()
             self.apply(self.floor.agent_done(self._clock.audio_ms))
         else:
-            since = self._silence.heard_since(ended)
-            self._reply(TurnTimes(since, max(due, since), decided))
+            self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided))
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""
