@@ -31,18 +31,11 @@ from control.carriers.model import (
     PlacedCall,
 )
 from control.carriers.phone import number_kind
-from control.carriers.retries import (
-    DOWNLOAD_TIMEOUT_S,
-    NotProcessed,
-    call_with_retries,
-    download,
-    error_from_connection,
-)
+from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
 from control.carriers.telnyx_documents import TelnyxDocuments
 from control.carriers.telnyx_forms import (
     ACTIVE,
     ALREADY_STREAMING,
-    AT_CAPACITY,
     INBOUND,
     MEDIA_FORM,
     NAME,
@@ -56,6 +49,7 @@ from control.carriers.telnyx_forms import (
     call_target,
     client_state,
     error_from_response,
+    find_later,
     pending_words,
     recording_form,
     required_text,
@@ -340,9 +334,7 @@ class TelnyxGateway:
         except CarrierRefused as refused:
             if refused.is_repeat and not refused.call_ended and refused.code not in ALREADY_STREAMING:
                 raise CarrierUnavailable(NAME, "repeat_refused", "a repeated command was refused") from None
-            if queued and refused.code in AT_CAPACITY:
-                raise NotProcessed(NAME, refused.code, "too many calls at once") from None
-            raise
+            raise find_later(refused) if queued else refused from None
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]]) -> None:
         try:
