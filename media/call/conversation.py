@@ -7,6 +7,7 @@ from media.call.agent_overlap import AgentOverlap
 from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_language import plan_language
+from media.call.call_screening import CallScreening
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
@@ -40,13 +41,12 @@ from shared import events
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 
-    All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses.
-    """
+    All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses."""
 
     __slots__ = (
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_overlap", "_pending",
         "_phrase_audio", "_playback", "_silence", "_speech", "_switch", "_termination", "_tools", "announcements",
-        "floor", "keypad", "language", "recogniser", "transcript", "turns",
+        "floor", "keypad", "language", "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -61,11 +61,11 @@ class Conversation:
         self._components, self._clock, self._playback, plan = components, clock, playback, components.plan
         self._termination, self._emit, language = termination, components.emitter.emit, plan_language(plan)
         self.keypad = Keypad(components.stream, clock.now, self._emit, consent.set_paused, language)
-        late = LateFiller(plan.limits, language)
+        late, self.screening = LateFiller(plan.limits, language), CallScreening(plan, clock.now, self._emit)
         self._failures = FailurePolicy(plan.agent, language, termination)
         self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
         self.floor = make_floor(components, clock, language.tag)
-        self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply)
+        self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply, self.screening.heard)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self, language)
@@ -308,7 +308,7 @@ class Conversation:
             return self._reply(None)  # the answer that the sounds have cut off
         self._switch.turn_ended(text, is_opening=self._pending.is_opening)
         self._components.on_turn_taken()
-        if reply := self._pending.reply_to_turn(text, decided):
+        if reply := self.screening.reply_to(text) or self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
             if self._pending.is_answer_due:
                 self.keypad.received.abandon()

@@ -176,6 +176,7 @@ class CallView:
     costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
     consent: ConsentView
+    screened_at: datetime | None
     opted_out_at: datetime | None
     opted_out_by: str | None
     turns: Sequence[ConversationTurn]
@@ -265,6 +266,7 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs, line.currency),
         consent=to_consent(details.consent),
+        screened_at=details.screened_at,
         opted_out_at=details.opted_out_at,
         opted_out_by=details.opted_out_by or None,
         gaps=encode_details(details).get("gaps", ()),

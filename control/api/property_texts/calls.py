@@ -76,6 +76,7 @@ CALLS: Final = {
     "attempts": Text("Attempts so far.", 1),
     "AdminCall.analysis": Text("What was made of the call after its end; null before, and if nothing was said."),
     "transferred_to": Text("Where the caller was transferred to, in E.164; null without a transfer.", "+12025550199"),
+    "screened_at": Text("When the called phone asked who calls (call screening); null: it did not."),
     "answered_by": Text("Result of answering-machine detection; null without one.", "human"),
     "interruptions": Text("How often the caller interrupted the agent.", 1),
     "CallView.usage": Text("What the call consumed, by resource; ms, tokens and characters. Null if unknown.", _USAGE),
