@@ -198,7 +198,7 @@ class CallDetails(DetailsPart):
     data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of
     the version before recorded it. latency: histograms of the turns (control/analytics/latency.py) by role.
     transfer: of a caller who is with another number now, or was to the end; returns: those that led back to the agent.
-    screened_at: when the called phone asked who calls.
+    attestation: of the caller's number (control/calls/model.py). screened_at: when the called phone asked who calls.
     opted_out_at: when the person on the phone asked not to be called again; opted_out_by: "words" or "key".
     """
 
@@ -228,6 +228,7 @@ class CallDetails(DetailsPart):
     redaction: RedactionRecord = field(default_factory=RedactionRecord)
     failed_providers: Mapping[str, tuple[str, ...]] | None = None
     latency: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    attestation: str | None = None
     screened_at: datetime | None = None
     opted_out_at: datetime | None = None
     opted_out_by: str = ""

@@ -100,4 +100,5 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
         at=now,
         max_open=agent.max_calls,
         refused=refused,
+        attestation=incoming.attestation,
     )

@@ -11,7 +11,7 @@ from control.api.call_analysis_views import CallAnalysisView, to_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import ConsentRecord, encode_details
-from control.calls.model import Direction
+from control.calls.model import Attestation, Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.calls.usage import make_usage
@@ -176,6 +176,7 @@ class CallView:
     costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
     consent: ConsentView
+    caller_attestation: Attestation | None
     screened_at: datetime | None
     opted_out_at: datetime | None
     opted_out_by: str | None
@@ -266,6 +267,7 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs, line.currency),
         consent=to_consent(details.consent),
+        caller_attestation=details.attestation,  # type: ignore[arg-type]
         screened_at=details.screened_at,
         opted_out_at=details.opted_out_at,
         opted_out_by=details.opted_out_by or None,

@@ -76,6 +76,12 @@ CALLS: Final = {
     "attempts": Text("Attempts so far.", 1),
     "AdminCall.analysis": Text("What was made of the call after its end; null before, and if nothing was said."),
     "transferred_to": Text("Where the caller was transferred to, in E.164; null without a transfer.", "+12025550199"),
+    "caller_attestation": Text(
+        "What the carrier checked of the caller's number by STIR/SHAKEN. `A`: the caller's carrier knows the caller, "
+        "who may use the number; `B`: it knows the caller; `C`: it does not; `failed`: the signature is not valid. "
+        "Null: not signed, or the carrier did not say.",
+        "A",
+    ),
     "screened_at": Text("When the called phone asked who calls (call screening); null: it did not."),
     "answered_by": Text("Result of answering-machine detection; null without one.", "human"),
     "interruptions": Text("How often the caller interrupted the agent.", 1),

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from control.calls.model import FINAL, CarrierRecording, CarrierStatus, IncomingCall
+from control.calls.model import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import StoredEvent
 from shared.events import CallStatus
@@ -25,6 +25,7 @@ _STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
     "no-answer": "no_answer",
     "canceled": "canceled",
 }
+_ATTESTATIONS: Final[Mapping[str, Attestation]] = {"A": "A", "B": "B", "C": "C"}
 _UNREACHED: Final = frozenset({"busy", "failed", "no_answer", "canceled"})
 # Fields that are stored. Twilio may add fields at any time, and some are secrets (CallToken), so these are listed.
 STORED_FIELDS: Final = frozenset(
@@ -117,7 +118,14 @@ def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
 
 def incoming_call(form: TwilioForm) -> IncomingCall:
     """A call to one of our numbers."""
-    return IncomingCall("twilio", form.call_sid, form["From"], form["To"])
+    return IncomingCall("twilio", form.call_sid, form["From"], form["To"], _attestation(form["StirVerstat"]))
+
+
+def _attestation(verstat: str) -> Attestation | None:
+    """verstat: such as TN-Validation-Passed-A, TN-Validation-Failed-C (docs: voice/trusted-calling-with-shakenstir)."""
+    if verstat.startswith("TN-Validation-Failed"):
+        return "failed"
+    return _ATTESTATIONS.get(verstat.removeprefix("TN-Validation-Passed-")[:1]) if "Passed" in verstat else None
 
 
 def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:

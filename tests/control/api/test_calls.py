@@ -152,8 +152,9 @@ async def test_live_calls_are_sorted_by_duration(workspace: CallWorkspace) -> No
 async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     details = {"usage": {"call_ms": 4_000}, "interruptions": 1, "gaps": [{"leg": 1, "lost_ms": 900, "at_ms": 5}]}
     call_id = await workspace.insert_call(
-        *CONVERSATION, details=details | {"amd": "human"}, transcription="Hello.", recording_key="r.wav",
-        recording_seconds=4, end_reason="caller_hangup", duration_seconds=4, summary="Hours.", sentiment="neutral",
+        *CONVERSATION, details=details | {"amd": "human", "attestation": "A"}, transcription="Hello.",
+        recording_key="r.wav", recording_seconds=4, end_reason="caller_hangup",
+        duration_seconds=4, summary="Hours.", sentiment="neutral",
     )  # fmt: skip
     body = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body
     assert body["agent"] == {"id": workspace.agent_id, "name": "Front desk"}
@@ -161,6 +162,7 @@ async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     assert (body["transcription"], body["summary"]) == ("Hello.", "Hours.")
     call = body["call"]
     assert {name: call[name] for name in details} == details
+    assert (call["caller_attestation"], call["screened_at"]) == ("A", None)
     assert (call["agent_version"], call["phone_number_id"], call["answered_by"]) == (1, workspace.number_id, "human")
     assert (call["recording_seconds"], call["sentiment"], call["end_reason"]) == (4.0, "neutral", "caller_hangup")
     greeting, answer = call["turns"]
