@@ -133,10 +133,10 @@ async def test_refused_calls_are_rejected_or_hear_why(platform: WebhookPlatform)
 async def test_caller_of_a_suspended_workspace_is_rejected_unanswered(platform: WebhookPlatform) -> None:
     """An answered call would be billed."""
     await platform.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", platform.workspace_id)
-    await platform.ring_telnyx("v3:a5")
+    await platform.ring_telnyx("v3:s-suspended")
     (command,) = platform.telnyx_api.carried_out
     assert (command.action, command.body["cause"]) == ("reject", "CALL_REJECTED")
-    assert (await platform.call_row("v3:a5"))["end_detail"] == "suspended"
+    assert (await platform.call_row("v3:s-suspended"))["end_detail"] == "suspended"
 
 
 async def test_blocked_caller_is_rejected_as_unreachable(platform: WebhookPlatform) -> None:
