@@ -233,12 +233,18 @@ class TestSilentSocket:
         assert isinstance(ended, CallEnded)
         assert ended.end_reason == "carrier_error" and "nothing received" in ended.detail
 
-    async def test_answers_to_pings_keep_a_call_whose_audio_pauses(self, worker_setup: WorkerSetup) -> None:
-        """Pings come two seconds apart, so three of them take longer than the limit."""
+    async def test_answers_to_pings_keep_a_call_whose_audio_pauses(
+        self, worker_setup: WorkerSetup, speech: bytes
+    ) -> None:
+        """Pings come two seconds apart, so three of them take longer than the limit. The caller is answered after it."""
         phone = await worker_setup.dial()
         await phone.wait_for("ping", times=3)
+        await phone.speak(speech)
+        await phone.pause(800)
+        await phone.wait_for_audio(600)
         await phone.hang_up()
-        ended = (await events_of(worker_setup))[-1]
+        *_, ended = events = await events_of(worker_setup)
+        assert [event.text for event in events if isinstance(event, CallerSaid)] == ["and so my fellow americans"]
         assert isinstance(ended, CallEnded) and (ended.status, ended.end_reason) == ("completed", "caller_hangup")
 
 
