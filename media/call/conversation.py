@@ -7,7 +7,6 @@ from media.call.agent_overlap import AgentOverlap
 from media.call.announcements import Announcements
 from media.call.answer_latency import TurnTimes
 from media.call.call_language import plan_language
-from media.call.call_screening import CallScreening
 from media.call.call_tools import ToolSequence
 from media.call.caller_turns import CallerTurns
 from media.call.clock import CallClock
@@ -25,6 +24,7 @@ from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.recording_consent import RecordingConsent
 from media.call.reply_services import make_phrase_audio, make_reply_services
+from media.call.screening_phone import CallScreening
 from media.call.silence_monitor import ObservedCall, SilenceMonitor
 from media.call.snapshot import to_model_messages
 from media.call.termination import CallTermination

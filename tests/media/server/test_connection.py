@@ -236,7 +236,7 @@ class TestSilentSocket:
     async def test_answers_to_pings_keep_a_call_whose_audio_pauses(
         self, worker_setup: WorkerSetup, speech: bytes
     ) -> None:
-        """Pings come two seconds apart, so three of them take longer than the limit. The caller is answered after it."""
+        """Pings come two seconds apart, so three of them take longer than the limit."""
         phone = await worker_setup.dial()
         await phone.wait_for("ping", times=3)
         await phone.speak(speech)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from media.call.call_screening import LONGEST_WAIT_MS, is_prompt
+from media.call.screening_phone import LONGEST_WAIT_MS, is_prompt
 from shared.events import AgentSaid, CallEnded, CallScreened
 from shared.plan import ContextPlan
 from tests.calls.scripted_call import ScriptedCall
