@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import httpx
-from twilio.rest import Client  # type: ignore[import-untyped]
 
 from control.carriers.twilio_forms import TwilioOptions
-from control.carriers.twilio_transport import TwilioTransport
+from control.carriers.twilio_transport import TwilioTransport, make_client
 
 # Calls of subaccounts whose account is remembered.
 _MOST_REMEMBERED: Final = 10_000
@@ -21,10 +20,10 @@ class TwilioAccounts:
     def __init__(self, options: TwilioOptions, http: httpx.AsyncClient) -> None:
         transport = TwilioTransport(http, options.api_url)
         sid, us1_token = options.account_sid, options.us1_token
-        self.main = _make_client(sid, options.sign_in, transport)
-        self.without_region = _make_client(sid, (sid, us1_token), transport) if us1_token else self.main
+        self.main = make_client(sid, options.sign_in, transport)
+        self.without_region = make_client(sid, (sid, us1_token), transport) if us1_token else self.main
         others = [(one, token) for one, token in options.subaccounts if one != sid]
-        self._subaccounts = [_make_client(one, (one, token), transport) for one, token in others]
+        self._subaccounts = [make_client(one, (one, token), transport) for one, token in others]
         self._by_call: OrderedDict[str, Any] = OrderedDict()
 
     def find_candidates(self, call_sid: str) -> Sequence[Any]:
@@ -42,8 +41,3 @@ class TwilioAccounts:
     def find_by_url(self, url: str) -> Any:
         """Return the client of the account that a resource's URL names; the main one if it names none of ours."""
         return next((one for one in self._subaccounts if f"/{one.account_sid}/" in url), self.main)
-
-
-def _make_client(account_sid: str, sign_in: tuple[str, str], transport: TwilioTransport) -> Any:
-    # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
-    return Client(*sign_in, account_sid=account_sid, http_client=transport, environment={"": ""})

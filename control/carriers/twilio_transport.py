@@ -1,4 +1,4 @@
-"""Sends requests of Twilio's SDK by our HTTP client, and maps the SDK's errors."""
+"""Twilio's SDK: its clients, whose requests our HTTP client sends, and its errors as ours."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +13,7 @@ from twilio.base.exceptions import (  # type: ignore[import-untyped]
 )
 from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
 from twilio.http.response import Response  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
 
 from control.carriers.model import CarrierError, CarrierUnavailable
 from control.carriers.retries import error_from_connection
@@ -58,6 +59,12 @@ class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
         if self._at_twilio and parts.hostname != "api.twilio.com":
             return uri
         return self._api_url + parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def make_client(account_sid: str, sign_in: tuple[str, str], transport: TwilioTransport) -> Any:
+    """Make the SDK's client of an account. sign_in: user and password."""
+    # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
+    return Client(*sign_in, account_sid=account_sid, http_client=transport, environment={"": ""})
 
 
 def _plain(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
