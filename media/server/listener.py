@@ -41,7 +41,7 @@ MAX_HEAD_BYTES: Final = 16_384
 # aiohttp's own, of connections that it was given: proxies may keep theirs for an hour.
 KEEPALIVE_S: Final = 3_630.0
 LINGER_S: Final = 10.0
-_PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?/?")
+_PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
 BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -96,7 +96,7 @@ class ListenerBackend:
 
 
 def parse_route(path: str) -> SocketRoute | None:
-    """Parses /media/<carrier> or /media/<carrier>/<token>, with or without a slash at the end; None for other paths."""
+    """Parses /media/<carrier> or /media/<carrier>/<token>; None for other paths."""
     match = _PATH.fullmatch(path)
     return SocketRoute(match[1], match[2] or "") if match else None
 
