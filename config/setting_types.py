@@ -163,6 +163,14 @@ TwilioSharedKeys = Annotated[
         "them sign."
     ),
 ]
+TwilioApiKey = Annotated[
+    Tokens,
+    Field(max_length=1, description="Twilio's API key as SK…=secret: it signs in instead of the account's token."),
+]
+TwilioUs1Token = Annotated[
+    SecretStr,
+    Field(description="The account's token of us1, for Twilio's APIs without regions; needed with another region."),
+]
 InvoiceIssuer = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), Field(max_length=12)]
 EgressAllow = Annotated[
     Networks,

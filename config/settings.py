@@ -29,7 +29,9 @@ from config.setting_types import (
     SocketUrl,
     StorageUrl,
     Tokens,
+    TwilioApiKey,
     TwilioSharedKeys,
+    TwilioUs1Token,
     WebUrl,
 )
 
@@ -59,7 +61,7 @@ class MediaSettings(NodeKeySettings):
     media_max_message_bytes: int = Field(65_536, ge=1_024, le=4_194_304, description="Longest carrier message, bytes.")
     media_max_messages_per_s: int = Field(1_000, ge=100, description="Messages of one socket per second.")
     media_start_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds in which a socket must send its start.")
-    media_receive_timeout_s: float = Field(10.0, gt=0, le=300, description="Seconds without any carrier message.")
+    media_receive_timeout_s: float = Field(10.0, ge=3, le=300, description="Seconds without a frame of the carrier.")
     media_send_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds for which a socket may accept no data.")
     media_max_outbox_bytes: int = Field(4_000_000, ge=100_000, description="Bytes queued for one socket.")
     media_max_recording_backlog_bytes: int = Field(
@@ -124,7 +126,7 @@ class MediaSettings(NodeKeySettings):
     )
     twilio_shared_keys: TwilioSharedKeys = ()
     media_require_signature: bool = Field(
-        False, description="Whether a Twilio media socket without a signature is refused; a wrong signature always is."
+        False, description="Whether a Twilio media socket without a valid signature is refused."
     )
     egress_allow: EgressAllow = ()
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
@@ -264,20 +266,18 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
     twilio_auth_tokens: Tokens = Field(
         (),
         description="Twilio's account=token pairs, separated by commas; an account's first token signs in, all "
-        "tokens verify.",
+        "tokens verify. Accounts beside `TWILIO_ACCOUNT_SID` are subaccounts whose calls are taken, too.",
     )
     twilio_shared_keys: TwilioSharedKeys = ()
+    twilio_api_key: TwilioApiKey = ()
+    twilio_us1_token: TwilioUs1Token = SecretStr("")
     twilio_api_url: WebUrl = Field("https://api.twilio.com", description="Twilio's REST API.")
     twilio_region: str = Field(
         "",
         pattern=r"^[a-z]{2}[0-9]?$|^$",
         description="Twilio's region that processes and stores calls, like ie1; empty means us1.",
     )
-    twilio_edge: str = Field(
-        "",
-        pattern=r"^[a-z-]{0,30}$",
-        description="Twilio's edge that requests enter by, like dublin; empty: Twilio's choice.",
-    )
+    twilio_edge: str = Field("", pattern=r"^[a-z-]{0,30}$", description="Twilio's edge; empty: next to the region.")
     twilio_call_rate: float = Field(
         1.0, gt=0, le=100, description="Outbound calls that may begin in a second at Twilio, in all workers together."
     )

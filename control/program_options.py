@@ -111,7 +111,8 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
     """Raises SettingsError for an incomplete carrier and an invalid storage URL."""
     parse_setting("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
     sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
-    if sid and sid not in tokens:
+    api_key = next(((name, secret.get_secret_value()) for name, secret in settings.twilio_api_key), None)
+    if sid and sid not in tokens and api_key is None:
         raise SettingsError(f"settings: VOCALIZED_TWILIO_AUTH_TOKENS: no token for the account {sid}")
     if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_connection_id:
         raise SettingsError("settings: VOCALIZED_TELNYX_CONNECTION_ID: needed beside VOCALIZED_TELNYX_API_KEY")
@@ -124,7 +125,10 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
         carriers=CarrierOptions(
             webhook_url=settings.webhook_url or settings.public_url,
             twilio_account_sid=sid,
-            twilio_token=tokens[sid].get_secret_value() if sid else "",
+            twilio_token=tokens[sid].get_secret_value() if sid in tokens else "",
+            twilio_api_key=api_key,
+            twilio_us1_token=settings.twilio_us1_token.get_secret_value(),
+            twilio_subaccounts=[(one, token.get_secret_value()) for one, token in tokens.items() if one != sid],
             twilio_api_url=settings.twilio_api_url,
             twilio_region=settings.twilio_region,
             twilio_edge=settings.twilio_edge,

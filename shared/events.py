@@ -205,6 +205,12 @@ class CallerOptedOut(_Event, frozen=True, tag="caller.opted_out"):
     by: str
 
 
+class CallScreened(_Event, frozen=True, tag="call.screened"):
+    """The called phone answered by itself and asked who calls and why; the person may take the call afterwards."""
+
+    at_ms: int
+
+
 class LanguageSwitched(_Event, frozen=True, tag="call.language_switched"):
     """From this turn on the call is in another of the agent's languages (BCP 47), because the caller speaks it."""
 
@@ -335,8 +341,8 @@ class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
 Event = (
     CallStarted | CallResumed | TransferReturned | CallCommanded | CallerSaid | AgentSaid | TurnLatency
     | TurnInterrupted | TurnResumed | DigitPressed | DigitsCollected | DigitsSent | AnnouncementHeard
-    | RecordingRefused | CallerOptedOut | LanguageSwitched | ToolStarted | ToolRan | CallNudged | ProviderFailed
-    | UsageRecorded | RecordingReady | RecordingIncomplete | CallEnded
+    | RecordingRefused | CallerOptedOut | CallScreened | LanguageSwitched | ToolStarted | ToolRan | CallNudged
+    | ProviderFailed | UsageRecorded | RecordingReady | RecordingIncomplete | CallEnded
 )  # fmt: skip
 
 

@@ -251,6 +251,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     None: it is recorded from its beginning.
     voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
     control ends it for that; empty: the call just ends.
+    screening: whether a called phone that asks who calls gets an answer, or the call ends as at a machine.
+    screening_message: said to such a phone; empty: the model answers.
     speech: how words are said, and which are expected.
     languages: besides the agent's main one, those that the call goes on in when the caller speaks them.
     voucher: by which the node proves what it says of the call (shared/bus/vouchers.py); only in tickets.
@@ -276,6 +278,8 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     disclosure: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)] = ""
     consent: ConsentPlan | None = None
     voicemail_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
+    screening: Literal["answer", "end"] = "answer"
+    screening_message: Annotated[str, Meta(max_length=LONGEST_VOICEMAIL)] = ""
     speech: SpeechPlan = SpeechPlan()
     languages: Annotated[tuple[LanguagePlan, ...], Meta(max_length=MOST_MORE_LANGUAGES)] = ()
     voucher: Annotated[str, Meta(max_length=300)] = ""

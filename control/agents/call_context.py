@@ -26,9 +26,10 @@ def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
         "time_zone": zone_name(local),
         "utc_offset": f"{local:%z}",
         "direction": call.direction,
-        "caller_number": call.caller,
+        "caller_number": call.caller or None,
+        "caller_withheld": call.direction == "inbound" and not call.caller,
         "called_number": call.called,
-        "customer_number": call.called if call.direction == "outbound" else call.caller,
+        "customer_number": (call.called if call.direction == "outbound" else call.caller) or None,
         "is_test_call": call.is_test,
     }
 

@@ -245,6 +245,20 @@ class AgentConfig(ConfigPart):
         description="Left after the beep when an answering machine takes an outbound call, which ends then; up to "
         "1,000 characters; may hold {placeholders}; empty: the call ends as soon as the machine is detected.",
     )
+    # Left out where they are the defaults: programs of the version before refuse an unknown field.
+    call_screening: Literal["answer", "end"] = Field(
+        default="answer",
+        exclude_if=lambda rule: rule == "answer",
+        description="A called phone that asks who calls and why (call screening): answer it, or end the call as at an "
+        "answering machine.",
+    )
+    screening_message: str = Field(
+        default="",
+        max_length=1_000,
+        pattern=PLAIN,
+        exclude_if=operator.not_,
+        description="Said to call screening; 1,000 characters; may hold {placeholders}; empty: the model answers.",
+    )
     facts: Annotated[
         dict[FactName, Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=PLAIN)]],
         bounded_map(MOST_FACTS, LONGEST_NAME),

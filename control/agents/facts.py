@@ -33,6 +33,7 @@ def find_texts(config: AgentConfig) -> dict[str, str]:
         "prompt": config.prompt,
         "goodbye": config.goodbye,
         "voicemail_message": config.voicemail_message,
+        "screening_message": config.screening_message,
         "disclosure": config.disclosure,
         "recording.announcement": announcement,
         "outside_hours.text": config.outside_hours.text if config.hours else "",

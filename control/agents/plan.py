@@ -67,11 +67,21 @@ def make_plan(
                 "disclosure": texts["disclosure"],
                 "consent": _consent(config, texts["recording.announcement"]),
                 **({"voicemail_message": message} if message else {}),
+                **_screening(config, texts["screening_message"], call),
                 **plan_speech(config.pronunciations, config.keyterms, call.contact),
                 **plan_languages(content, config, offers, texts),
             }
         )
     )
+
+
+def _screening(config: AgentConfig, message: str, call: PlannedCall) -> dict[str, str]:
+    """Nodes of the version before refuse these fields, so the defaults are left out."""
+    if call.direction != "outbound":
+        return {}
+    if config.call_screening == "end":
+        return {"screening": "end"}
+    return {"screening_message": message} if message else {}
 
 
 def _turn(config: AgentConfig) -> dict[str, Any]:

@@ -31,6 +31,7 @@ LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "prompt": LONGEST_PROMPT,
     "goodbye": LONGEST_GOODBYE,
     "voicemail_message": LONGEST_VOICEMAIL,
+    "screening_message": LONGEST_VOICEMAIL,
     "disclosure": LONGEST_ANNOUNCEMENT,
     "recording.announcement": LONGEST_ANNOUNCEMENT,
 }
@@ -76,6 +77,7 @@ def _texts(config: AgentConfig) -> dict[str, str]:
         "prompt": config.prompt,
         "goodbye": config.goodbye,
         "voicemail_message": config.voicemail_message,
+        "screening_message": config.screening_message,
         "disclosure": config.disclosure,
         "recording.announcement": config.recording.announcement if announces(config) else "",
         **list_goodbyes(config.additional_languages),

@@ -21,3 +21,9 @@ def identify_caller(caller: str) -> str:
         return ANONYMOUS if text.removeprefix("+") in _KEYED else text
     plain = text.lower().replace(" ", "")
     return ANONYMOUS if not plain or plain in _WORDS or _SIP.match(plain) else text
+
+
+def known_number(caller: str) -> str:
+    """Return what the carrier sent, without surrounding space; empty if the caller withholds the number."""
+    identity = identify_caller(caller)
+    return "" if identity == ANONYMOUS else identity

@@ -36,6 +36,7 @@ def make_ended(call: CallState) -> EndedCall:
         was_dialled=call.carrier_call_id is not None,
         left_message=details.leaves_message and details.answered_by != "fax",
         cause=details.carrier.cause or "",
+        sip=details.carrier.sip or "",
         opted_out=details.opted_out_at is not None,
     )
 
@@ -50,5 +51,7 @@ async def settle_unsettled(db: Connection, now: datetime) -> int:
 
 def _facts(call: CallState) -> tuple[object, ...]:
     details = call.details
-    opted_out = details.opted_out_at is not None
-    return (call.status, call.end_reason, call.end_detail, details.carrier.cause, details.answered_by, opted_out)
+    carrier, opted_out = details.carrier, details.opted_out_at is not None
+    return (
+        call.status, call.end_reason, call.end_detail, carrier.cause, carrier.sip, details.answered_by, opted_out
+    )  # fmt: skip

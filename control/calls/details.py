@@ -46,13 +46,15 @@ class MediaLeg(DetailsPart):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierReport(DetailsPart):
     """What the carrier reported. duration_s: connected seconds. sequence: the number of its latest report, if it
-    numbers them. cause: why it ended the call (Telnyx's hangup_cause). transfer_called: id of the leg of the transfer's
+    numbers them. cause: why it ended the call (Telnyx: hangup_cause; Twilio: its error code, else the SIP code, if no
+    conversation took place). sip: the SIP status code of the end. transfer_called: id of the leg of the transfer's
     target, as soon as the carrier reports it (Telnyx); transfer_leg: the same once it was reached. session: the id of
     the call that stays when its carrier_call_id changes (Telnyx). unknown: the carrier's other facts."""
 
     duration_s: int | None = None
     sequence: int | None = None
     cause: str | None = None
+    sip: str | None = None
     transfer_called: str | None = None
     transfer_leg: str | None = None
     session: str | None = None
@@ -196,6 +198,7 @@ class CallDetails(DetailsPart):
     data was deleted from it. failed_providers: by role; None: not known, because the call has not ended or a program of
     the version before recorded it. latency: histograms of the turns (control/analytics/latency.py) by role.
     transfer: of a caller who is with another number now, or was to the end; returns: those that led back to the agent.
+    attestation: of the caller's number (control/calls/model.py). screened_at: when the called phone asked who calls.
     opted_out_at: when the person on the phone asked not to be called again; opted_out_by: "words" or "key".
     """
 
@@ -225,6 +228,8 @@ class CallDetails(DetailsPart):
     redaction: RedactionRecord = field(default_factory=RedactionRecord)
     failed_providers: Mapping[str, tuple[str, ...]] | None = None
     latency: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    attestation: str | None = None
+    screened_at: datetime | None = None
     opted_out_at: datetime | None = None
     opted_out_by: str = ""
 

@@ -19,6 +19,7 @@ from shared.events import (
     CallerOptedOut,
     CallerSaid,
     CallResumed,
+    CallScreened,
     CallStarted,
     Event,
     ProviderFailed,
@@ -70,6 +71,8 @@ def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewE
                 state = apply_refusal(state, one.event, one.at)
             case CallerOptedOut():
                 state = apply_opt_out(state, one.event, one.at)
+            case CallScreened():
+                state = states.mark_screened(state, one.at)
             case TurnInterrupted():
                 state = states.count_interruption(state)
             case TurnLatency():

@@ -9,6 +9,7 @@ from control.agents.variables import PlannedCall
 from control.analytics.rollup import mark_day
 from control.calls import store
 from control.calls.announcements import make_refusal
+from control.calls.caller_identity import known_number
 from control.calls.model import AdmittedCall, IncomingCall, RefusalReason, RefusedCall
 from control.calls.number_pseudonyms import NumberPseudonyms
 from control.calls.planner import CallPlanner, PreparedCall
@@ -38,7 +39,7 @@ class InboundCalls:
         if agent is None:
             return make_refusal("unknown_number", "en")
         new = _new_inbound(incoming, agent, now)
-        pseudonyms = self.pseudonyms.list_all(agent.workspace_id, incoming.caller.strip())
+        pseudonyms = self.pseudonyms.list_all(agent.workspace_id, new.caller)
         prepared = await self._prepare(db, new, agent, now)
         await mark_day(db, new.workspace_id, now.astimezone(UTC).date())
         await store.lock_workspace(db, agent.workspace_id)
@@ -94,9 +95,10 @@ def _new_inbound(incoming: IncomingCall, agent: AnsweringAgent, now: datetime) -
         is_test=False,
         carrier=incoming.carrier,
         carrier_call_id=incoming.carrier_call_id,
-        caller=incoming.caller,
+        caller=known_number(incoming.caller),
         called=incoming.called,
         at=now,
         max_open=agent.max_calls,
         refused=refused,
+        attestation=incoming.attestation,
     )

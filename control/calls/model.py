@@ -13,6 +13,9 @@ from shared.events import CallStatus, EndReason, TransferFailure
 from shared.plan import CallPlan
 
 Direction = Literal["inbound", "outbound"]
+# STIR/SHAKEN (ATIS-1000074). A: the originating carrier knows the caller, who may use the number; B: it knows the
+# caller only; C: it knows the gateway only; failed: the signature is not valid.
+Attestation = Literal["A", "B", "C", "failed"]
 # Who reported a fact of a call.
 CallSource = Literal["carrier", "media", "control"]
 # Why a call is not answered by an agent; see CallRefused.
@@ -26,12 +29,14 @@ FINAL: frozenset[CallStatus] = frozenset({"completed", "failed", "busy", "no_ans
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """A call to one of our numbers. caller: E.164, or whatever the carrier sends ("anonymous", a SIP URI)."""
+    """A call to one of our numbers. caller: E.164, or whatever the carrier sends ("anonymous", a SIP URI). attestation:
+    of the caller's number by STIR/SHAKEN, as in CallDetails."""
 
     carrier: CarrierName
     carrier_call_id: str
     caller: str
     called: str
+    attestation: Attestation | None = None
 
 
 @dataclass(frozen=True, slots=True)

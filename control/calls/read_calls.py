@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from control.calls.analysis.model import decode_record
+from control.calls.caller_identity import known_number
 from control.calls.details import decode_details
 from control.calls.model import Direction
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
@@ -79,7 +80,7 @@ async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) ->
         """,
         *clause.values,
     )
-    return cut_page([CallSummary(**row) for row in rows], page)
+    return cut_page([make_summary(row) for row in rows], page)
 
 
 async def count_calls(db: Connection, wanted: CallFilter, most: int) -> int:
@@ -97,7 +98,7 @@ async def select_call(db: Connection, workspace_id: UUID | None, call_id: UUID) 
     if row is None:
         return None
     return CallReport(
-        summary_line=CallSummary(**{one.name: row[one.name] for one in fields(CallSummary)}),
+        summary_line=make_summary(row),
         details=decode_details(row["details"]),
         analysis=decode_record(row["analysis"]),
         **{name: row[name] for name in _REPORT},
@@ -110,7 +111,13 @@ async def select_open(db: Connection, workspace_id: UUID | None, most: int) -> l
         rows = await db.fetch(_SELECT_ALL_OPEN, most)
     else:
         rows = await db.fetch(_SELECT_OPEN, most, workspace_id)
-    return [CallSummary(**row) for row in rows]
+    return [make_summary(row) for row in rows]
+
+
+def make_summary(row: Mapping[str, Any]) -> CallSummary:
+    """row: has SUMMARY_COLUMNS. Rows of earlier releases have the carrier's word for a withheld number."""
+    values = {one.name: row[one.name] for one in fields(CallSummary)}
+    return CallSummary(**{**values, "caller_number": known_number(row["caller_number"] or "") or None})
 
 
 async def select_events(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from control.calls.read_calls import CALL_ORDER, NAME_JOINS, SUMMARY_COLUMNS
+from control.calls.read_calls import CALL_ORDER, NAME_JOINS, SUMMARY_COLUMNS, make_summary
 from control.calls.record_model import CallFilter, CallSummary
 from control.db.keyset import ListPage, PageRequest, cut_page, unknown_cursor
 from control.db.pool import Connection
@@ -26,7 +26,7 @@ async def select_calls(db: Connection, wanted: CallFilter, page: PageRequest) ->
         *_values(wanted, cursor, page, most),
         page.offset,
     )
-    return cut_page([CallSummary(**row) for row in rows], page)
+    return cut_page([make_summary(row) for row in rows], page)
 
 
 async def _find_cursor(db: Connection, wanted: CallFilter, page: PageRequest) -> Sequence[Any]:

@@ -33,7 +33,8 @@ class CallFilter:
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """A call in a list. currency: of what it costs the customer. variables, metadata: what an outbound call brought."""
+    """A call in a list. caller_number: None if the caller withheld it. currency: of what it costs the customer.
+    variables, metadata: what an outbound call brought."""
 
     id: UUID
     workspace_id: UUID
@@ -58,6 +59,11 @@ class CallSummary:
     ended_at: datetime | None
     variables: Mapping[str, str]
     metadata: Mapping[str, str]
+
+    @property
+    def caller_withheld(self) -> bool:
+        """Whether the caller withheld the number."""
+        return self.direction == "inbound" and not self.is_test and self.caller_number is None
 
 
 @dataclass(frozen=True, slots=True)

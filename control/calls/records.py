@@ -7,6 +7,7 @@ from uuid import UUID
 
 from control.billing.charges import list_call_costs
 from control.calls import read_calls, read_found_calls
+from control.calls.caller_identity import known_number
 from control.calls.record_model import CallFilter, CallReport, CallSummary, EventLine
 from control.calls.turns import make_turns
 from control.db.keyset import ListPage, PageRequest, cut_page
@@ -75,7 +76,8 @@ def _with_numbers(event: EventLine, call: CallSummary) -> EventLine:
     if event.event_type != "call.started":
         return event
     data: Mapping[str, Any] = event.event_data
-    caller, called = data.get("caller") or call.caller_number or "", data.get("called") or call.called_number or ""
+    caller = call.caller_number or known_number(data.get("caller") or "")
+    called = data.get("called") or call.called_number or ""
     return replace(event, event_data={**data, "caller": caller, "called": called})
 
 

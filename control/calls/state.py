@@ -194,6 +194,12 @@ def count_interruption(state: CallState) -> CallState:
     return replace(state, details=replace(state.details, interruptions=state.details.interruptions + 1))
 
 
+def mark_screened(state: CallState, at: datetime) -> CallState:
+    """The called phone asked who calls. The earliest of several reports is stored."""
+    known = state.details.screened_at
+    return replace(state, details=replace(state.details, screened_at=at if known is None else min(known, at)))
+
+
 def add_recording(state: CallState, event: RecordingReady) -> CallState:
     """A stream's recording is in storage. The first one is the call's until several are joined. A key outside the
     workspace's prefix is ignored."""

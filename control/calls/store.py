@@ -10,7 +10,7 @@ from uuid import UUID
 from control.agents.variables import PlannedCall
 from control.calls.caller_identity import identify_caller
 from control.calls.details import decode_details, encode_details
-from control.calls.model import Direction, RefusalReason, StreamFollowed
+from control.calls.model import Attestation, Direction, RefusalReason, StreamFollowed
 from control.calls.state import CallState
 from control.db.pool import Connection
 
@@ -49,11 +49,12 @@ _INSERT_RINGING: Final = f"""
         INSERT INTO calls (id, workspace_id, agent_id, agent_version, phone_number_id, direction, is_test, carrier,
                            carrier_call_id, caller_number, called_number, status, end_detail, created_at, started_at,
                            ended_at, details)
-        SELECT $1::uuid, $2::uuid, $3::uuid, $4::integer, $5::uuid, $6, $7::boolean, $8, $9, $10, $11,
+        SELECT $1::uuid, $2::uuid, $3::uuid, $4::integer, $5::uuid, $6, $7::boolean, $8, $9, nullif($10::text, ''), $11,
                CASE WHEN refused = 'over_limit' THEN 'busy' WHEN refused IS NOT NULL THEN 'failed' ELSE 'ringing' END,
                refused, $12::timestamptz, $12, CASE WHEN refused IS NOT NULL THEN $12::timestamptz END,
-               CASE WHEN refused IS NULL THEN '{{}}'::jsonb
-                    ELSE jsonb_build_object('refused', refused, 'end_by', 'control') END
+               jsonb_strip_nulls(jsonb_build_object('attestation', $16::text))
+               || CASE WHEN refused IS NULL THEN '{{}}'::jsonb
+                       ELSE jsonb_build_object('refused', refused, 'end_by', 'control') END
         FROM decision WHERE NOT EXISTS (SELECT FROM existing)
         ON CONFLICT (carrier, carrier_call_id) WHERE carrier_call_id IS NOT NULL DO NOTHING
         RETURNING {_CALL}
@@ -135,7 +136,7 @@ _APPEND_LEG: Final = """
 class NewCall:
     """A call to insert. max_open: open calls that the workspace may have, this one included; None: not counted here.
     refused: why it is refused, if that is known already. variables, metadata: of an outbound call. pseudonyms: of the
-    caller, by which the caller may be blocked."""
+    caller, by which the caller may be blocked. attestation: of the caller's number."""
 
     id: UUID
     workspace_id: UUID
@@ -154,6 +155,7 @@ class NewCall:
     variables: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     pseudonyms: Sequence[str] = ()
+    attestation: Attestation | None = None
 
     def to_planned(self) -> PlannedCall:
         """What a plan is made for, at the time of the call's insertion."""
@@ -205,6 +207,7 @@ async def insert_ringing(db: Connection, new: NewCall) -> StoredCall | None:
         *(new.id, new.workspace_id, new.agent_id, new.agent_version, new.number_id, new.direction, new.is_test),
         *(new.carrier, new.carrier_call_id, new.caller, new.called, new.at, new.refused, new.max_open),
         [identify_caller(new.caller), *new.pseudonyms],
+        new.attestation,
     )
     return _call(row)
 

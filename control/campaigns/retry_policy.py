@@ -10,15 +10,17 @@ from pydantic import Field
 from control.agents.config_part import ConfigPart
 
 AttemptOutcome = Literal[
-    "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "opted_out"
-]
+    "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "unreachable",
+    "opted_out",
+]  # fmt: skip
 EndReason = Literal["outcome", "outcome_limit", "attempt_limit"]
 DAY: Final = timedelta(hours=24)
 MOST_ATTEMPTS: Final = 10
 MOST_A_DAY: Final = 5
 LONGEST_DELAY_MINUTES: Final = 14 * 24 * 60
-# Whoever was talked to, or asked not to be called again, is never called again, whatever the policy says.
-_ALWAYS_FINAL: Final = frozenset({"answered", "opted_out"})
+# Nobody is called again, whatever the policy says, who was talked to or asked not to be called again, or whose number
+# does not exist.
+_ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
 
 
 class RetryRule(ConfigPart):
@@ -34,7 +36,8 @@ class RetryRule(ConfigPart):
 
 
 class RetryPolicy(ConfigPart):
-    """How often a recipient of a campaign is phoned. After `answered` and `opted_out` nobody is phoned again."""
+    """How often a recipient of a campaign is phoned. After `answered`, `unreachable` and `opted_out` nobody is phoned
+    again."""
 
     most_attempts: int = Field(
         default=3, ge=1, le=MOST_ATTEMPTS, description="Attempts for each recipient in all, from 1 to 10."

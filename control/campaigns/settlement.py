@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from control.campaigns import store_attempts, store_campaigns, store_recipients
-from control.campaigns.call_outcomes import PAUSING_DETAILS, EndedCall, find_outcome
+from control.campaigns.call_outcomes import PAUSING_DETAILS, EndedCall, find_detail, find_outcome
 from control.campaigns.changes import pause_campaign, report_recipient
 from control.campaigns.model import Campaign, CampaignRecipient
 from control.campaigns.schedule import apply_attempts, finish_recipient
@@ -32,7 +32,8 @@ async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> No
     outcome = find_outcome(call)
     if attempt.finished_at is not None and attempt.outcome == outcome:
         return
-    await store_attempts.finish_attempt(db, call.workspace_id, call.call_id, outcome, call.end_detail, call.at)
+    detail = find_detail(call, outcome)
+    await store_attempts.finish_attempt(db, call.workspace_id, call.call_id, outcome, detail, call.at)
     recipient = attempt.recipient
     campaign = await store_campaigns.select_one(db, recipient.workspace_id, recipient.campaign_id)
     if campaign is None:  # it is being deleted

@@ -1,6 +1,6 @@
 """The carriers that are set up, by name; opened once a program."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,12 +23,17 @@ from shared.errors import Conflict, Invalid
 @dataclass(frozen=True, slots=True)
 class CarrierOptions:
     """Settings of all gateways. webhook_url: base URL at which carriers reach our webhooks. A carrier without account
-    or key is not set up. timeout_s: of one request. record: who records calls. calls_per_s: outbound calls that may
-    begin in a second, of the carriers where that is not the usual one."""
+    or key is not set up. twilio_api_key: id and secret that sign in instead of the token; twilio_us1_token: of the
+    account in us1; twilio_subaccounts: account and token of others whose calls we take. timeout_s: of one request.
+    record: who records calls. calls_per_s: outbound calls that may begin in a second, of the carriers where that is not
+    the usual one."""
 
     webhook_url: str
     twilio_account_sid: str = ""
-    twilio_token: str = ""
+    twilio_token: str = field(default="", repr=False)
+    twilio_api_key: tuple[str, str] | None = field(default=None, repr=False)
+    twilio_us1_token: str = field(default="", repr=False)
+    twilio_subaccounts: Sequence[tuple[str, str]] = field(default=(), repr=False)
     twilio_api_url: str = "https://api.twilio.com"
     twilio_region: str = ""
     twilio_edge: str = ""
@@ -174,7 +179,7 @@ async def open_carriers(options: CarrierOptions) -> AsyncIterator[Carriers]:
     """
     async with AsyncExitStack() as stack:
         by_name: dict[CarrierName, Carrier] = {}
-        if options.twilio_account_sid and options.twilio_token:
+        if options.twilio_account_sid and (options.twilio_token or options.twilio_api_key):
             from control.carriers.twilio import open_twilio
 
             twilio = await stack.enter_async_context(open_twilio(_twilio(options)))
@@ -195,6 +200,10 @@ def _twilio(options: CarrierOptions) -> TwilioOptions:
         api_url=regional_api_url(options.twilio_api_url.rstrip("/"), options.twilio_region, options.twilio_edge),
         timeout_s=options.timeout_s,
         records=options.record != "ours",
+        api_key=options.twilio_api_key,
+        region=options.twilio_region,
+        us1_token=options.twilio_us1_token,
+        subaccounts=options.twilio_subaccounts,
     )
 
 

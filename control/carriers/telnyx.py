@@ -21,7 +21,6 @@ from control.carriers.model import (
     NO_HOLDER,
     ActiveCall,
     AvailableNumber,
-    CallTarget,
     CarrierDocuments,
     CarrierName,
     CarrierRefused,
@@ -47,8 +46,10 @@ from control.carriers.telnyx_forms import (
     TelnyxOptions,
     active_call,
     call_form,
+    call_target,
     client_state,
     error_from_response,
+    find_later,
     pending_words,
     recording_form,
     required_text,
@@ -174,7 +175,7 @@ class TelnyxGateway:
 
     async def dial(self, request: DialRequest) -> PlacedCall:
         """Places a call; Telnyx ignores a repeat with the same call_id within 60 s. Raises NotProcessed for a call to
-        place later (429, docs: error 90103)."""
+        place later (429, docs: error 90103; or too many calls at once)."""
         params = cast(CallDialParams, call_form(self._options, request))
         answer = await self._command(lambda: self._sdk.calls.dial(**params), queued=True)
         placed = answer.data
@@ -316,7 +317,7 @@ class TelnyxGateway:
             row.customer_reference or "",
             {"voice": True},
             "" if row.status == ACTIVE else pending_words(row.status),
-            "elsewhere" if has_messages else _target(connection, self._options.connection_id),
+            "elsewhere" if has_messages else call_target(connection, self._options.connection_id),
         )
 
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
@@ -331,9 +332,9 @@ class TelnyxGateway:
         try:
             return await self._send(send, queued=queued)
         except CarrierRefused as refused:
-            if not refused.is_repeat or refused.call_ended or refused.code in ALREADY_STREAMING:
-                raise
-            raise CarrierUnavailable(NAME, "repeat_refused", "a repeated command was refused") from None
+            if refused.is_repeat and not refused.call_ended and refused.code not in ALREADY_STREAMING:
+                raise CarrierUnavailable(NAME, "repeat_refused", "a repeated command was refused") from None
+            raise find_later(refused) if queued else refused from None
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -357,12 +358,6 @@ class TelnyxGateway:
         if urls is None or not (url := urls.wav or urls.mp3):
             raise CarrierUnavailable(NAME, "not_ready", "the recording is not ready yet")
         return url
-
-
-def _target(connection: str, ours: str) -> CallTarget:
-    if not connection:
-        return "nowhere"
-    return "us" if connection == ours else "elsewhere"
 
 
 @asynccontextmanager

@@ -9,13 +9,14 @@ from typing import Final
 
 from control.carriers.model import (
     ActiveCall,
+    CallTarget,
     CarrierError,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
     DialRequest,
 )
-from control.carriers.retries import ACCOUNT_REFUSED, unavailable_by_status
+from control.carriers.retries import ACCOUNT_REFUSED, NotProcessed, unavailable_by_status
 
 NAME: Final[CarrierName] = "telnyx"
 # How long the tone of a key lasts; the shortest that Telnyx takes.
@@ -34,7 +35,10 @@ _CALL_ENDED: Final = frozenset({"90018"})
 ALREADY_STREAMING: Final = frozenset({"90045"})
 # To record: no audio has begun, or the call is not answered yet (API reference: calls, response 422).
 TOO_EARLY: Final = frozenset({"90020", "90034"})
-# Docs: sip-trunking/troubleshooting/response-codes. It says more than the error's code, which is one for all of them.
+# Docs: sip-trunking/troubleshooting/response-codes. _AT_CAPACITY: too many calls at once of the account, the outbound
+# profile, the connection or the number; a call may be placed when another one has ended. The tag says more than the
+# error's code, which is one for all of them.
+_AT_CAPACITY: Final = frozenset({"D1", "D2", "D3", "D22"})
 _LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
 # Of dial and answer. Media decodes these codecs only; the first two need no transcoding. Without silence between the
 # agent's utterances some phones stop sending, too (seen by users of Telnyx).
@@ -162,6 +166,19 @@ def error_from_response(status: int, body: object) -> CarrierError:
     code = _limit_tag(body) or _code(body) or ("10005" if status == 404 else str(status))
     why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
     return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED, account_refused=status in ACCOUNT_REFUSED)
+
+
+def find_later(refused: CarrierRefused) -> CarrierError:
+    """The error of a refused dial: NotProcessed if the call may be placed later, because too many go on."""
+    at_capacity = refused.code in _AT_CAPACITY
+    return NotProcessed(NAME, refused.code, "too many calls at once") if at_capacity else refused
+
+
+def call_target(connection: str, ours: str) -> CallTarget:
+    """Whom a number's calls reach, by its connection."""
+    if not connection:
+        return "nowhere"
+    return "us" if connection == ours else "elsewhere"
 
 
 def required_text(value: object) -> str:

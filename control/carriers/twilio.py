@@ -1,22 +1,13 @@
 """Twilio's REST API, through its SDK."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import IO, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
-from twilio.base.exceptions import (  # type: ignore[import-untyped]
-    TwilioException,
-    TwilioRestException,
-    TwilioServiceException,
-)
-from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
-from twilio.http.response import Response  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
 
 from control.carriers.model import (
     MOST_ACTIVE,
@@ -24,7 +15,6 @@ from control.carriers.model import (
     ActiveCall,
     AvailableNumber,
     CarrierDocuments,
-    CarrierError,
     CarrierName,
     CarrierRefused,
     CarrierUnavailable,
@@ -34,7 +24,8 @@ from control.carriers.model import (
     PlacedCall,
 )
 from control.carriers.phone import NumberKind, country_prefix, number_kind
-from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
+from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download
+from control.carriers.twilio_accounts import TwilioAccounts
 from control.carriers.twilio_documents import TwilioDocuments
 from control.carriers.twilio_forms import (
     NAME,
@@ -43,7 +34,6 @@ from control.carriers.twilio_forms import (
     active_call,
     available_number,
     call_form,
-    error_from_response,
     holder_form,
     is_routed_elsewhere,
     last_words,
@@ -57,6 +47,7 @@ from control.carriers.twilio_forms import (
     sum_prices,
 )
 from control.carriers.twilio_targets import TwilioTargets
+from control.carriers.twilio_transport import send_once
 
 T = TypeVar("T")
 
@@ -79,17 +70,20 @@ class TwilioGateway:
 
     def __init__(self, options: TwilioOptions, http: httpx.AsyncClient) -> None:
         self._options, self._http = options, http
-        # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
-        self._sdk = Client(
-            options.account_sid, options.token, http_client=_Transport(http, options.api_url), environment={"": ""}
-        )
+        self._accounts = TwilioAccounts(options, http)
+        self._sdk = self._accounts.main
         self._prices: dict[str, tuple[datetime, dict[str, Decimal]]] = {}
         self.documents: CarrierDocuments = TwilioDocuments(self._sdk, self._send)
         self.targets = TwilioTargets(self._sdk, self._send, options)
 
     @property
     def configuration(self) -> str:
-        """The address of our webhooks, which each number holds."""
+        """The address of our webhooks, which each number holds, and the region that takes its calls."""
+        region = self._options.region
+        return self._voice_url + (f" in {region}" if region else "")
+
+    @property
+    def _voice_url(self) -> str:
         return number_webhooks(self._options)["voice_url"]
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
@@ -134,8 +128,8 @@ class TwilioGateway:
         return self._owned(row)
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Sets the number's webhooks. One whose calls go elsewhere is also taken from its trunk or application, which
-        would come before them. May be repeated."""
+        """Sets the number's webhooks, and the region that takes its calls. One whose calls go elsewhere is also taken
+        from its trunk or application, which would come before them. May be repeated."""
         form = number_webhooks(self._options)
         if owned.target == "elsewhere":
             form |= {"trunk_sid": "", "voice_application_sid": ""}
@@ -144,6 +138,19 @@ class TwilioGateway:
                 friendly_name=owned.reference, **form
             )
         )
+        await self._set_region(owned.phone_number)
+
+    async def _set_region(self, phone_number: str) -> None:
+        """Has the region of our account take the number's calls (docs: global-infrastructure, "Inbound Processing
+        Region API"): else they ring in us1, where the number has no webhooks of ours. Raises CarrierUnavailable, also
+        if Twilio refuses: the number is paid for, and takes calls as soon as an operator has set the us1 token."""
+        if not self._options.region:
+            return
+        routes = self._accounts.without_region.routes.v2
+        try:
+            await self._send(lambda: routes.phone_numbers(phone_number).update_async(voice_region=self._options.region))
+        except CarrierRefused as refused:
+            raise CarrierUnavailable(NAME, refused.code, "the number's region could not be set") from None
 
     async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
         """Whether the number has a trunk, an application, or a voice URL that was never ours."""
@@ -180,19 +187,24 @@ class TwilioGateway:
         return [active_call(row, datetime.now(UTC)) for row in rows if row.direction in ("inbound", "outbound-api")]
 
     async def hang_up(self, carrier_call_id: str) -> None:
-        """Ends a ringing or answered call; no error when it is over already."""
-        await self._ignore_not_found(lambda: self._sdk.calls(carrier_call_id).update_async(status="completed"))
+        """Ends a ringing or answered call; no error when it is over already. Raises CarrierRefused for a call that no
+        account of ours has: it may go on."""
+        try:
+            await self._on_call(carrier_call_id, lambda call: call.update_async(status="completed"))
+        except CarrierRefused as refused:
+            if not refused.call_ended:
+                raise
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Replaces the instructions of the caller's call, which ends the <Dial> and the leg that it called (docs:
         voice/api/call-resource, update a call in progress). Repeated, the words begin anew."""
         document = last_words(words, language)
-        await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(twiml=document))
+        await self._on_call(carrier_call_id, lambda call: call.update_async(twiml=document))
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
         """In US dollars; None until Twilio has rated the call and its legs. Media streams, recordings and detection of
         answering machines are billed apart."""
-        calls = [await self._send(lambda: self._sdk.calls(carrier_call_id).fetch_async())]
+        calls = [await self._on_call(carrier_call_id, lambda call: call.fetch_async())]
         if with_transfer:
             calls += await self._list_dialled(carrier_call_id)
         return sum_prices(calls)
@@ -201,66 +213,85 @@ class TwilioGateway:
         """Has Twilio request this path of our webhooks, whatever it is doing with the call (docs:
         voice/api/call-resource, Url of an update)."""
         url = f"{self._options.webhook_url}{path}"
-        await self._send(lambda: self._sdk.calls(carrier_call_id).update_async(url=url, method="POST"))
+        await self._on_call(carrier_call_id, lambda call: call.update_async(url=url, method="POST"))
 
     async def count_dialled(self, carrier_call_id: str) -> int:
         """How many legs <Dial> made for the call, those that ended included; 20 for more."""
         return len(await self._list_dialled(carrier_call_id))
 
     async def _list_dialled(self, carrier_call_id: str) -> list[Any]:
-        rows: list[Any] = await self._send(
-            lambda: self._sdk.calls.list_async(parent_call_sid=carrier_call_id, limit=20, page_size=20)
-        )
-        return rows
+        found: list[Any] = []
+        for sdk in self._accounts.find_candidates(carrier_call_id):
+            found = await self._send(
+                partial(sdk.calls.list_async, parent_call_sid=carrier_call_id, limit=20, page_size=20)
+            )
+            if found:
+                break
+        return found
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call, if settings say that Twilio records. Twilio would make a second recording of a call
         that is recorded already. 21220 means that the call is not in progress: not any more, or not yet."""
         if not self._options.records:
             return
-        recordings = self._sdk.calls(carrier_call_id).recordings
-        known = await self._send(lambda: recordings.list_async(limit=20, page_size=20))
+        known = await self._on_call(carrier_call_id, lambda call: call.recordings.list_async(limit=20, page_size=20))
         if not any(row.status in _RUNNING for row in known):
             form = recording_form(self._options, call_id)
-            await self._send(lambda: recordings.create_async(**form), repeatable=False)
+            await self._on_call(carrier_call_id, lambda call: call.recordings.create_async(**form), repeatable=False)
 
     async def stop_recording(self, carrier_call_id: str) -> None:
         """Ends the recording that runs, if settings say that Twilio records; no error where none does."""
         if not self._options.records:
             return
-        recordings = self._sdk.calls(carrier_call_id).recordings
-        for row in await self._send(lambda: recordings.list_async(limit=20, page_size=20)):
+        known = await self._on_call(carrier_call_id, lambda call: call.recordings.list_async(limit=20, page_size=20))
+        for row in known:
             if row.status in _RUNNING:
                 await self._stop(carrier_call_id, required_text(row.sid))
 
     async def _stop(self, carrier_call_id: str, sid: str) -> None:
-        recording = self._sdk.calls(carrier_call_id).recordings(sid)
-        await self._ignore_not_found(lambda: recording.update_async(status="stopped"))
+        for sdk in self._accounts.find_candidates(carrier_call_id):
+            recording = sdk.calls(carrier_call_id).recordings(sid)
+            await self._ignore_not_found(partial(recording.update_async, status="stopped"))
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """As WAV, with two channels where Twilio has them. recording: its id, or a URL that contains it."""
-        url = f"{self._recordings()}/{recording_sid(recording)}.wav"
+        sdk = self._accounts.find_by_url(recording)
+        url = f"{self._options.api_url}/2010-04-01/Accounts/{sdk.account_sid}/Recordings/{recording_sid(recording)}.wav"
         try:
-            await self._download(f"{url}?RequestedChannels=2", into)
+            await self._download(sdk, f"{url}?RequestedChannels=2", into)
         except CarrierRefused as refused:
             if refused.code != "400":
                 raise
             # Two channels are requested from a recording with one (docs: voice/api/recording, RequestedChannels).
-            await self._download(url, into)
+            await self._download(sdk, url, into)
 
     async def delete_recording(self, recording: str) -> None:
         """Deletes a recording; no error when it is deleted already."""
-        sid = recording_sid(recording)
-        await self._ignore_not_found(lambda: self._sdk.recordings(sid).delete_async())
+        sid, sdk = recording_sid(recording), self._accounts.find_by_url(recording)
+        await self._ignore_not_found(lambda: sdk.recordings(sid).delete_async())
 
     def _owned(self, row: Any) -> OwnedNumber:
-        return owned_number(row, self.configuration)
+        return owned_number(row, self._voice_url)
 
     async def _send(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True, queued: bool = False) -> T:
         timeout_s = self._options.timeout_s
         return await call_with_retries(
-            lambda: _send_once(send), NAME, timeout_s=timeout_s, repeatable=repeatable, queued=queued
+            lambda: send_once(send), NAME, timeout_s=timeout_s, repeatable=repeatable, queued=queued
         )
+
+    async def _on_call(self, sid: str, send: Callable[[Any], Awaitable[Any]], *, repeatable: bool = True) -> Any:
+        """Sends a request about a call to the account that has it: ours, or a subaccount whose webhooks we take. Raises
+        CarrierRefused (a code of NOT_FOUND) if no account has it."""
+        *others, last = self._accounts.find_candidates(sid)
+        for sdk in (*others, last):
+            try:
+                answer = await self._send(partial(send, sdk.calls(sid)), repeatable=repeatable)
+            except CarrierRefused as refused:
+                if refused.code not in NOT_FOUND or sdk is last:
+                    raise
+            else:
+                self._accounts.remember(sid, sdk)
+                return answer
 
     async def _ignore_not_found(self, send: Callable[[], Awaitable[object]], *, repeatable: bool = True) -> None:
         try:
@@ -299,18 +330,17 @@ class TwilioGateway:
         if cached is not None and now - cached[0] < _PRICE_TTL:
             return cached[1]
         try:
-            prices_page = await self._send(lambda: self._sdk.pricing.v1.phone_numbers.countries(country).fetch_async())
+            prices_page = await self._send(
+                lambda: self._accounts.without_region.pricing.v1.phone_numbers.countries(country).fetch_async()
+            )
         except CarrierRefused:
             return {}
         prices = number_prices(prices_page.phone_number_prices) if prices_page.price_unit == "USD" else {}
         self._prices[country] = (now, prices)
         return prices
 
-    def _recordings(self) -> str:
-        return f"{self._options.api_url}/2010-04-01/Accounts/{self._options.account_sid}/Recordings"
-
-    async def _download(self, url: str, into: IO[bytes]) -> None:
-        auth = (self._options.account_sid, self._options.token)
+    async def _download(self, sdk: Any, url: str, into: IO[bytes]) -> None:
+        auth = (sdk.username, sdk.password)
         await call_with_retries(
             lambda: download(self._http, NAME, url, into, auth=auth),
             NAME,
@@ -324,74 +354,3 @@ async def open_twilio(options: TwilioOptions) -> AsyncIterator[TwilioGateway]:
     """Opens the gateway until the block ends."""
     async with httpx.AsyncClient(timeout=options.timeout_s, max_redirects=3) as http:
         yield TwilioGateway(options, http)
-
-
-class _Transport(AsyncHttpClient):  # type: ignore[misc]
-    """Sends the SDK's requests by our client. The SDK's own client has no timeout and logs phone numbers."""
-
-    def __init__(self, http: httpx.AsyncClient, api_url: str) -> None:
-        self.is_async = True
-        self._http, self._api_url = http, api_url
-        self._at_twilio = (urlsplit(api_url).hostname or "").endswith("twilio.com")
-
-    async def request(
-        self,
-        method: str,
-        uri: str,
-        params: Mapping[str, Any] | None = None,
-        data: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        timeout: float | None = None,
-        allow_redirects: bool = False,
-    ) -> Response:
-        """Raises httpx.HTTPError."""
-        answer = await self._http.request(
-            method,
-            self._address(uri),
-            params=_plain(params),
-            data=_plain(data),
-            headers=headers,
-            auth=auth,
-            follow_redirects=allow_redirects,
-        )
-        return Response(answer.status_code, answer.text, answer.headers)
-
-    def _address(self, uri: str) -> str:
-        """A simulated Twilio serves on one host what Twilio serves on several."""
-        parts = urlsplit(uri)
-        if self._at_twilio and parts.hostname != "api.twilio.com":
-            return uri
-        return self._api_url + parts.path + (f"?{parts.query}" if parts.query else "")
-
-
-def _plain(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Converts booleans to true and false; the SDK does so for most fields only."""
-    return None if not fields else {name: _to_text(value) for name, value in fields.items() if value is not None}
-
-
-def _to_text(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
-    try:
-        return await send()
-    except (TwilioRestException, TwilioServiceException) as error:
-        raise error_from_response(int(error.status), str(error.code)) from None
-    except httpx.HTTPError as error:
-        raise error_from_connection(NAME, error) from None
-    except (TwilioException, ValueError, TypeError) as error:
-        raise _map_page_error(error) from None
-
-
-def _map_page_error(error: Exception) -> CarrierError:
-    """For a list, the SDK raises an error that holds the response."""
-    answer = next((one for one in error.args if isinstance(one, Response)), None)
-    if answer is None or answer.status_code < 400:
-        return CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
-    try:
-        code = json.loads(answer.text)["code"]
-    except (ValueError, KeyError, TypeError):
-        code = answer.status_code
-    return error_from_response(answer.status_code, str(code))

@@ -1,8 +1,8 @@
 """Builds Twilio's request forms and converts its answers; without I/O."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, get_args
@@ -39,6 +39,11 @@ _CALL_ENDED: Final = frozenset({"21220"})
 # callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
 # fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
+# Edges next to regions (docs: global-infrastructure, "Edge locations").
+_EDGES: Final = {
+    "us1": "ashburn", "ie1": "dublin", "au1": "sydney", "de1": "frankfurt", "jp1": "tokyo", "sg1": "singapore",
+    "br1": "sao-paulo",
+}  # fmt: skip
 _API_HOST: Final = "api.twilio.com"
 _DEMO_HOST: Final = "demo.twilio.com"
 _INBOUND: Final = "/webhooks/calls/inbound"
@@ -69,23 +74,36 @@ _WHY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TwilioOptions:
-    """webhook_url, api_url: without a slash at the end. timeout_s: of one request. records: whether Twilio records."""
+    """webhook_url, api_url: without a slash at the end. timeout_s: of one request. records: whether Twilio records.
+    api_key: id and secret that sign in instead of the token. region: that takes calls; empty: us1. us1_token: of the
+    account in us1, for APIs without regions. subaccounts: account and token of others whose calls we take."""
 
     webhook_url: str
     account_sid: str
-    token: str
+    token: str = field(repr=False)
     api_url: str = "https://api.twilio.com"
     timeout_s: float = 5.0
     records: bool = False
+    api_key: tuple[str, str] | None = field(default=None, repr=False)
+    region: str = ""
+    us1_token: str = field(default="", repr=False)
+    subaccounts: Sequence[tuple[str, str]] = field(default=(), repr=False)
+
+    @property
+    def sign_in(self) -> tuple[str, str]:
+        """User and password of requests."""
+        return self.api_key or (self.account_sid, self.token)
 
 
 def regional_api_url(api_url: str, region: str, edge: str) -> str:
     """Returns the address of Twilio's API in a region and by an edge: api.dublin.ie1.twilio.com (docs:
-    global-infrastructure, "Edge locations"); an edge alone is one of the region us1. An address that is not
-    api.twilio.com stays as it is."""
+    global-infrastructure, "Edge locations"); an edge alone is one of the region us1. A region alone gets the edge that
+    is next to it, because addresses such as api.ie1.twilio.com ended on April 28, 2026 ("Using the Twilio REST API in a
+    non-US Region"). An address that is not api.twilio.com stays as it is."""
     scheme, _, host = api_url.partition("://")
     if host != _API_HOST or not (region or edge):
         return api_url
+    edge = edge or _EDGES.get(region, "")
     return f"{scheme}://{'.'.join(filter(None, ('api', edge, region or 'us1', 'twilio.com')))}"
 
 

@@ -74,6 +74,11 @@ class Agent:
         return self.is_audible and self._reply is not None and self._reply.utterance.is_answer
 
     @property
+    def is_thinking(self) -> bool:
+        """An answer of the model is being made, and nothing of it is audible yet."""
+        return self._reply is not None and self._audible_at is None and self._reply.utterance.is_answer
+
+    @property
     def says_fixed_text(self) -> bool:
         """The utterance needs the voice only."""
         return self._reply is not None and not self._reply.utterance.is_answer

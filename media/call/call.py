@@ -68,6 +68,8 @@ class Call:
         now = self._clock.now()
         self._inbound.tick(now)
         self._conversation.tick(now)
+        if self._conversation.screening.verdict_is_due():
+            self._end_at_machine()
         if self._recording is not None:
             self._recording.tick(now)
 
@@ -134,13 +136,20 @@ class Call:
 
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
         """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the
-        agent's message for it, if there is one."""
-        if reason == "voicemail" and self._voicemail_message:
-            self._conversation.leave_message(self._voicemail_message)
+        agent's message for it, if there is one; it goes on if the machine only asks who calls."""
+        if reason == "voicemail":
+            if not self._conversation.screening.defers_verdict():
+                self._end_at_machine()
         elif polite:
             self._conversation.end(reason)
         else:
             self.termination.begin(reason, "", after_speech=False)
+
+    def _end_at_machine(self) -> None:
+        if self._voicemail_message:
+            self._conversation.leave_message(self._voicemail_message)
+        else:
+            self.termination.begin("voicemail", "", after_speech=False)
 
     def transfer(self, number: str, announcement: str) -> None:
         """Transfers the caller to a number (E.164), after the announcement if there is one."""

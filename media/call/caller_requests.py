@@ -96,13 +96,19 @@ class CallerRequests:
         return is_for_person or self._refuses(sentences) or self._opts_out(sentences)
 
     def read_keys(self, keys: str, now: float) -> str:
-        """The same for keys that were pressed together, and that continue no number. Who is in a hurry presses 0 more
-        than once."""
-        if expected_reply(self._agent_said) in _NUMBERS or self._may_be_answer():
+        """The same for keys that were pressed together, and that continue no number."""
+        if not self.is_request(keys):
             return ""
-        if self._number and set(keys) == {PERSON_KEY}:
-            return self._put_through()
-        return self._refuse(now, "key") if keys == self._refusal_key else ""
+        return self._put_through() if self._asks_for_person_by(keys) else self._refuse(now, "key")
+
+    def is_request(self, keys: str) -> bool:
+        """Whether `read_keys` would do something for these keys. Who is in a hurry presses 0 more than once."""
+        if expected_reply(self._agent_said) in _NUMBERS or self._may_be_answer():
+            return False
+        return self._asks_for_person_by(keys) or bool(keys and keys == self._refusal_key)
+
+    def _asks_for_person_by(self, keys: str) -> bool:
+        return bool(self._number) and set(keys) == {PERSON_KEY}
 
     def has_more(self, text: str) -> bool:
         """Whether a turn that held a refusal or an opt-out says so much more that the rest needs an answer; also where

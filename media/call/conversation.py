@@ -24,6 +24,7 @@ from media.call.playback import Playback
 from media.call.recogniser import CallRecogniser
 from media.call.recording_consent import RecordingConsent
 from media.call.reply_services import make_phrase_audio, make_reply_services
+from media.call.screening_phone import CallScreening
 from media.call.silence_monitor import ObservedCall, SilenceMonitor
 from media.call.snapshot import to_model_messages
 from media.call.termination import CallTermination
@@ -33,20 +34,19 @@ from media.call.utterance import Utterance
 from media.call.watchdog import Alarm
 from media.providers.ports import ProviderError, ReplyUnusable, SpeechToTextEvent, SpeechToTextFailed
 from media.turn import decisions as floor_decisions
-from media.turn.floor_state import CALLER_IS_HEARD, FloorState
+from media.turn.floor_state import CALLER_IS_HEARD, CALLER_TALKS, FloorState
 from shared import events
 
 
 class Conversation:
     """Carries out the floor's decisions and listens to the agent (`AgentListener`) and the recogniser.
 
-    All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses.
-    """
+    All methods run on the event loop and return at once. turns: the caller's. keypad: keys that either side presses."""
 
     __slots__ = (
         "__weakref__", "_agent", "_clock", "_components", "_emit", "_evidence", "_failures", "_overlap", "_pending",
         "_phrase_audio", "_playback", "_silence", "_speech", "_switch", "_termination", "_tools", "announcements",
-        "floor", "keypad", "language", "recogniser", "transcript", "turns",
+        "floor", "keypad", "language", "recogniser", "screening", "transcript", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -61,11 +61,11 @@ class Conversation:
         self._components, self._clock, self._playback, plan = components, clock, playback, components.plan
         self._termination, self._emit, language = termination, components.emitter.emit, plan_language(plan)
         self.keypad = Keypad(components.stream, clock.now, self._emit, consent.set_paused, language)
-        late = LateFiller(plan.limits, language)
+        late, self.screening = LateFiller(plan.limits, language), CallScreening(plan, clock.now, self._emit)
         self._failures = FailurePolicy(plan.agent, language, termination)
         self._phrase_audio = make_phrase_audio(components, language, self._failures, late)
         self.floor = make_floor(components, clock, language.tag)
-        self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply)
+        self._evidence = FloorEvidence(components, self.floor, language, clock, self.apply, self.screening.heard)
         self.transcript = Transcript(to_model_messages(plan.resume.messages if plan.resume else []))
         self.turns = CallerTurns(self.transcript, self._emit, plan.resume, components.recorder)
         self._tools = make_call_tools(components, termination, self.keypad, clock.now, self, language)
@@ -119,7 +119,8 @@ class Conversation:
         if self.keypad.sent.is_sounding:
             self._silence.key_pressed()
         is_quiet = is_silent and self.floor.state not in CALLER_IS_HEARD
-        may_interrupt = self._agent.is_interruptible
+        is_free, received = is_quiet and not self._agent.is_busy, self.keypad.received
+        may_interrupt = self._agent.is_interruptible and (is_free or not received.waits(self._pending.is_request))
         if keys := self.keypad.tick(now, is_silent, is_quiet=is_quiet, may_interrupt=may_interrupt):
             self._answer_keys(keys, now)
         if is_quiet:
@@ -157,7 +158,7 @@ class Conversation:
     def on_digit(self, digit: str) -> None:
         """A key was pressed."""
         self._silence.key_pressed()
-        if self.keypad.press(digit):
+        if self.keypad.press(digit, in_question=self.floor.state in CALLER_TALKS or self._agent.is_thinking):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
     # --- from outside ---
@@ -303,7 +304,7 @@ class Conversation:
             return self._reply(None)  # the answer that the sounds have cut off
         self._switch.turn_ended(text, is_opening=self._pending.is_opening)
         self._components.on_turn_taken()
-        if reply := self._pending.reply_to_turn(text, decided):
+        if reply := self.screening.reply_to(text) or self._pending.reply_to_turn(text, decided):
             self._speech.say(reply)
             if self._pending.is_answer_due:
                 self.keypad.received.abandon()
@@ -311,8 +312,7 @@ class Conversation:
             self.turns.commit()
             self.apply(self.floor.agent_done(self._clock.audio_ms))
         else:
-            since = self._silence.heard_since(ended)
-            self._reply(TurnTimes(since, max(due, since), decided))
+            self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided))
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""

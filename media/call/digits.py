@@ -87,6 +87,7 @@ class DigitCollector:
         self._keys = ""
         self._pressed_at = -math.inf
         self._since_others = math.inf
+        self._is_in_question = False
         self._terminator_pending = ""
         self._collection: _Collection | None = None
 
@@ -170,15 +171,20 @@ class DigitCollector:
         if self._collection is not None:
             self._collection.answerable_at = at - EARLY_ANSWER_MS
 
-    def press(self, digit: str, now: float) -> None:
-        """A key was pressed."""
+    def waits(self, is_request: Callable[[str], bool]) -> bool:
+        """Whether unrequested keys wait until the caller's question was answered, because they were pressed within it:
+        as a turn of their own they would cut its answer. is_request: of keys that ask for something of the call."""
+        return self._is_in_question and not is_request(self._keys)
+
+    def press(self, digit: str, now: float, *, in_question: bool = False) -> None:
+        """A key was pressed. in_question: while the caller spoke, or waited for the answer."""
         late_terminator, self._terminator_pending = self._terminator_pending, ""
         if digit == late_terminator and now - self._pressed_at < TERMINATOR_MS:
             return
         if self._collection and self._collection.unconfirmed:
             return self._press_answer(self._collection, digit, now)
         if not self._keys:
-            self._since_others = now - self._pressed_at
+            self._since_others, self._is_in_question = now - self._pressed_at, in_question
         self._keys += digit
         self._pressed_at = now
         if self._collection:

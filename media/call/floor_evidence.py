@@ -32,9 +32,10 @@ def make_floor(components: CallComponents, clock: CallClock, language: str) -> F
 
 
 class FloorEvidence:
-    """Of one call. language: told of what recognisers tell of it. apply: carries out what the floor decides."""
+    """Of one call. language: told of what recognisers tell of it. apply: carries out what the floor decides. on_words:
+    called with the words of the caller's turn so far."""
 
-    __slots__ = ("_apply", "_asked", "_clock", "_floor", "_hints", "_language", "_second_judge", "_token")
+    __slots__ = ("_apply", "_asked", "_clock", "_floor", "_hints", "_language", "_on_words", "_second_judge", "_token")
 
     def __init__(
         self,
@@ -43,9 +44,11 @@ class FloorEvidence:
         language: CallLanguage,
         clock: CallClock,
         apply: Callable[[Decisions], None],
+        on_words: Callable[[str], None],
     ) -> None:
         self._hints, self._second_judge = components.hints, components.second_judge
         self._floor, self._language, self._clock = floor, language, clock
+        self._on_words = on_words
         self._apply: Callable[[Decisions], None] | None = apply  # None once the call is over
         self._token = 0
         self._asked: tuple[int, str] = (0, "")
@@ -60,6 +63,7 @@ class FloorEvidence:
             return self._apply(self._floor.turn_signal(now, event.text, finished))
         if event.final:
             self._language.heard(self._floor.turn, event.language)
+        self._on_words(event.text)
         self._apply(self._floor.transcript(now, event.text, event.final, event.token))
         self._ask_second_judge()
 

@@ -51,14 +51,15 @@ class Keypad:
         )
         return collected
 
-    def press(self, digit: str) -> bool:
+    def press(self, digit: str, *, in_question: bool) -> bool:
         """A key of the caller's; returns whether no tool collects it. Those that one does are not in the event: they
-        may be a PIN. A carrier may report the echo of the agent's own tones: that is no key."""
+        may be a PIN. A carrier may report the echo of the agent's own tones: that is no key. in_question: the caller
+        speaks, or waits for the answer."""
         if self.sent.is_echo(digit):
             return False
         now, is_collecting = self._now(), self.received.is_collecting
         self._emit(DigitPressed(round(now), "" if is_collecting else digit))
-        self.received.press(digit, now)
+        self.received.press(digit, now, in_question=in_question)
         return not is_collecting
 
     def time_question(self, utterance: Utterance, left_ms: float) -> None:

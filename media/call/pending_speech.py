@@ -126,6 +126,10 @@ class PendingSpeech:
         self._repeat_greeting(words)
         return self._reply(words, now) if words else None
 
+    def is_request(self, keys: str) -> bool:
+        """Whether keys ask for something of the call."""
+        return self._requests.is_request(keys)
+
     def _repeat_greeting(self, words: str) -> None:
         """A refusal that cut the greeting off is no answer to it: without it nobody would say what to talk about. Who
         does not want to be called again does not want to hear it."""

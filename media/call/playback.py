@@ -1,10 +1,11 @@
 """Playback of agent audio: what was sent to the carrier, and how much of it the caller has heard.
 
 Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time; marks show what was
-played. Between two marks the position is extrapolated. A mark that comes back after a `clear` proves nothing (Twilio
-and Telnyx return every pending mark then), so each mark carries the generation of the buffer that it was put into, and
-marks of an older generation are ignored. Audio is sent in whole 20 ms frames: Telnyx rejects or drops shorter pieces
-(docs: media-streaming), and the pieces of a voice are of any length.
+played. Between two marks the position is extrapolated. Marks count only if the carrier returns them in time: some come
+seconds late, or never, although the audio plays at once; then the clock counts alone. A mark that comes back after a
+`clear` proves nothing (Twilio and Telnyx return every pending mark then), so each mark carries the generation of the
+buffer that it was put into, and marks of an older generation are ignored. Audio is sent in whole 20 ms frames: Telnyx
+rejects or drops shorter pieces (docs: media-streaming), and the pieces of a voice are of any length.
 """
 
 from collections import deque
@@ -21,6 +22,9 @@ from media.providers.ports import SpeechChunk
 MARK_EVERY_MS = 200
 # A carrier whose mark is overdue by more than this has stalled: the extrapolation stops at that mark.
 OVERDUE_MS = 400.0
+# A carrier that has returned no mark in time plays all the same: its marks are late, not its audio, when the first one
+# is overdue by more than this.
+LATE_MARK_MS = 1_000.0
 # When the last mark fails to return for this long after the audio's end, the audio counts as played.
 LOST_MARK_MS = 2_000.0
 # How long the agent stays lower under a nod: 500 ms of speech, 250 ms of silence and the time of the final text.
@@ -45,8 +49,8 @@ class Playback:
     """
 
     __slots__ = (
-        "__weakref__", "_base", "_cut_at", "_dropped", "_generation", "_heard", "_heard_times", "_is_lowered_early",
-        "_lowered", "_mark_count", "_marked", "_marks", "_padding_ms", "_proven", "_sent", "_settled", "_sound_due",
+        "__weakref__", "_base", "_dropped", "_generation", "_heard", "_heard_times", "_lowered", "_mark_count",
+        "_mark_lag", "_marked", "_marks", "_padding_ms", "_proven", "_returns_marks", "_sent", "_settled", "_sound_due",
         "_stream", "heard_readers", "held", "silenced_at", "sounded_at", "utterance",
     )  # fmt: skip
 
@@ -56,6 +60,8 @@ class Playback:
         self._marks: deque[tuple[str, float]] = deque()
         self._generation = 0
         self._mark_count = 0
+        self._returns_marks: bool | None = None  # in time; None: not known yet
+        self._mark_lag = 0.0  # of the latest mark that was late
         self.utterance: Utterance | None = None
         self.held = False
         self.silenced_at = 0.0
@@ -76,8 +82,7 @@ class Playback:
         self.settle(now)
         if not self.finished(now):
             self.drop(now)
-        self._generation += 1
-        self._marks.clear()
+        self._drop_marks(now)
         self.utterance = utterance
         self.held = self._dropped = self._is_lowered_early = False
         self._lowered = (0.0, 0.0)
@@ -121,8 +126,7 @@ class Playback:
         self._lowered, self._is_lowered_early = (0.0, 0.0), False
         if self._sent > self._proven:
             self._stream.clear()
-        self._generation += 1
-        self._marks.clear()
+        self._drop_marks(now)
         # The carrier has dropped what was not heard: while held, time adds nothing to what the caller heard.
         self._rewind(self._settled, now)
         self.held = True
@@ -178,8 +182,9 @@ class Playback:
         self._proven = position
         # The mark at the end stands behind the silence that fills the last frame.
         played_at = now if self._marks else now - self._padding_ms
-        self._base = (position, played_at)
-        self._prove_sound(position, played_at)
+        if self._is_in_time(position, played_at):
+            self._base = (position, played_at)
+            self._prove_sound(position, played_at)
         self.settle(now)
 
     # --- position ---
@@ -319,16 +324,42 @@ class Playback:
         at, time = self._base
         passed = max(0.0, now - time)
         position = min(self._sent, at + passed)
-        if self._awaits_mark(now) and passed > self._marks[0][1] - at + OVERDUE_MS:
+        if self._returns_marks and self._awaits_mark(now) and passed > self._marks[0][1] - at + OVERDUE_MS:
             position = min(position, self._marks[0][1])
         return max(position, self._settled)
 
     def _awaits_mark(self, now: float) -> bool:
-        """Whether the last mark is still out, and not for so long that it must be lost."""
+        """Whether the last mark is still out, and not for so long that it must be lost. A late one is awaited where
+        the end has to be proven: of what the caller may not interrupt."""
         if not self._marks:
             return False
+        if self._returns_marks is False and (self.utterance is None or self.utterance.interruptible):
+            return False
+        return self._overdue_ms(self._marks[-1][1], now) < LOST_MARK_MS + self._mark_lag
+
+    def _overdue_ms(self, position: float, now: float) -> float:
+        """How long ago this position was due to be played."""
         at, time = self._base
-        return now - time < self._marks[-1][1] - at + LOST_MARK_MS
+        return now - time - (position - at)
+
+    def _is_in_time(self, position: float, now: float) -> bool:
+        """Whether a mark shows what was played when. A late one does if others came in time: the carrier stalled."""
+        overdue = self._overdue_ms(position, now)
+        if not self._returns_marks and overdue > LATE_MARK_MS:
+            self._returns_marks, self._mark_lag = False, overdue
+            return False
+        self._returns_marks, self._mark_lag = True, 0.0
+        return True
+
+    def _drop_marks(self, now: float) -> None:
+        """None of the marks that are out counts any more. Those that are overdue show how the carrier returns them."""
+        if self._marks:
+            oldest, newest = self._marks[0][1], self._marks[-1][1]
+            is_late = not self._returns_marks and self._overdue_ms(oldest, now) > LATE_MARK_MS
+            if is_late or self._overdue_ms(newest, now) > LOST_MARK_MS:
+                self._returns_marks = False
+        self._generation += 1
+        self._marks.clear()
 
     def _hand_out(self, start: float, end: float) -> None:
         at, time = self._base

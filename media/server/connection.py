@@ -90,9 +90,9 @@ class StreamConnection:
     """
 
     __slots__ = (
-        "__weakref__", "_attached", "_checked_messages", "_claim", "_codec", "_detail", "_early", "_ended",
-        "_last_check", "_last_message", "_limits", "_live", "_opened", "_paced", "_reason", "_socket", "_started",
-        "_time", "messages",
+        "__weakref__", "_attached", "_checked_frames", "_claim", "_codec", "_detail", "_early", "_ended",
+        "_last_check", "_last_received", "_limits", "_live", "_opened", "_paced", "_reason", "_socket", "_started",
+        "messages",
     )  # fmt: skip
 
     def __init__(self, socket: WebSocket, codec: Codec, limits: WorkerLimits) -> None:
@@ -100,9 +100,8 @@ class StreamConnection:
         self._socket = socket
         self._codec = codec
         self._limits = limits
-        self._time = loop.time
-        self._opened = self._last_message = self._last_check = loop.time()
-        self._checked_messages = 0
+        self._opened = self._last_received = self._last_check = loop.time()
+        self._checked_frames = 0
         self._reason: EndReason = "caller_hangup"
         self._detail = ""
         self._started: asyncio.Future[StreamStarted | None] = loop.create_future()  # None: ended before it started
@@ -158,8 +157,6 @@ class StreamConnection:
     def on_message(self, payload: bytes, is_text: bool) -> None:
         """Takes a message; the frame path."""
         self.messages += 1
-        read_clock = self._time  # a local name, as in `InboundPath.push`
-        self._last_message = read_clock()
         if self._live and self._attached is None and self._started.done():
             self._early.append((payload, is_text))
         else:
@@ -207,7 +204,10 @@ class StreamConnection:
             self._abort(f"internal fault: {type(error).__name__}")
 
     def check_limits(self, now: float) -> None:
-        """Aborts dead sockets and floods; called about once a second. `now` is the event loop's time in seconds."""
+        """Aborts dead sockets and floods; called about once a second. `now` is the event loop's time in seconds.
+
+        Any frame shows that the carrier is alive. Audio may pause, so a carrier that has sent nothing since the last
+        check gets a ping."""
         if not self._live:
             return  # the end has its own time limits
         if now - self._last_check > HELD_UP_S:
@@ -216,21 +216,25 @@ class StreamConnection:
         # On a busy machine the check may be late and delayed messages come in a burst, which is no flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
         has_call = self._attached is not None
+        if received != self._checked_frames or not has_call:
+            self._last_received = now
+        else:
+            self._socket.ping()
         if self._socket.stalled_for(now) > limits.send_timeout_s:
             self._abort(f"took no data for {limits.send_timeout_s:g} s")
         elif not has_call and now - self._opened > limits.start_timeout_s:
             self._abort("no plan in time" if self._started.done() else "no start message in time")
-        elif has_call and now - self._last_message > limits.receive_timeout_s:
-            self._abort(f"nothing received for {limits.receive_timeout_s:g} s")
-        elif received - self._checked_messages > allowed:
+        elif now - self._last_received > limits.receive_timeout_s:
+            self._abort(f"nothing received for {limits.receive_timeout_s:g} s, not even an answer to a ping")
+        elif received - self._checked_frames > allowed:
             self._abort("too many messages")
-        self._checked_messages, self._last_check = received, now
+        self._checked_frames, self._last_check = received, now
 
     def _forgive(self, now: float, seconds: float) -> None:
         """The event loop did not run, so the far side could neither send nor take anything: that time does not count.
         What it sent meanwhile waits to be read."""
         self._opened = min(now, self._opened + seconds)
-        self._last_message = min(now, self._last_message + seconds)
+        self._last_received = min(now, self._last_received + seconds)
         self._socket.forgive(seconds)
 
     def end_call(self, reason: EndReason, detail: str) -> None:

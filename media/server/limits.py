@@ -14,7 +14,7 @@ class WorkerLimits:
     max_message_bytes: longest WebSocket message from a carrier.
     max_messages_per_s: messages of one socket per second.
     start_timeout_s: a socket must send its `start` within this time.
-    receive_timeout_s: a started stream that sends nothing for this long counts as dead.
+    receive_timeout_s: a started stream that sends no frame for this long, not even an answer to a ping, counts as dead.
     send_timeout_s: a socket that accepts no data for this long counts as dead.
     max_outbox_bytes: bytes of audio and marks queued for one socket.
     max_recording_backlog_bytes: recorded sound that waits for the disk; more is lost, and counted.

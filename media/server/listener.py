@@ -74,9 +74,14 @@ class ListenerBackend:
         if route.carrier != "twilio":
             return "no_token" if self.requires_token and not route.token else ""
         headers = request.headers
-        return self.signatures.error(
+        error = self.signatures.error(
             request.path, headers.get_all("X-Twilio-Signature"), headers.get_all(SETTINGS_HEADER)
         )
+        if error and self.signatures.required:
+            return error
+        if error == "forged":
+            log.warning("socket.signature_invalid", carrier=route.carrier)
+        return ""
 
     def codec(self, carrier: str) -> Codec:
         """A new codec of a carrier."""

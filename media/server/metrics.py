@@ -41,7 +41,7 @@ class Metrics:
         self.refused = self._counter("refused", "Streams refused", "reason")
         self.wire_errors = self._counter("wire_errors", "Protocol errors", "code")
         self.messages = self._counter("messages", "Carrier messages received")
-        self.unknown_messages = self._counter("unknown_messages", "Carrier messages passed over as unknown", "kind")
+        self.unknown_messages = self._counter("unknown_messages", "Carrier messages passed over", "kind")
         self.interruptions = self._counter("interruptions", "Turns taken by the caller")
         self.false_interruptions = self._counter("false_interruptions", "Interruptions taken back")
         self.prepared_answers = self._counter("prepared_answers", "Answers asked for before the turn's end", "outcome")

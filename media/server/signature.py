@@ -13,8 +13,8 @@ _SCHEMES: Final = {"wss": ("wss", "https"), "ws": ("ws", "http"), "https": ("wss
 @dataclass(frozen=True, slots=True)
 class SignatureCheck:
     """url: base of this server's sockets as Twilio knows it, without a path. tokens: of the accounts, any is accepted.
-    required: whether a socket without a signature is refused; a wrong signature always is. shared_keys: secrets by id,
-    which sign where a Webhook Rule of Twilio says so."""
+    required: whether a socket without a valid signature is refused; otherwise the ticket alone protects it.
+    shared_keys: secrets by id, which sign where a Webhook Rule of Twilio says so."""
 
     url: str
     tokens: tuple[str, ...] = field(repr=False)
@@ -22,10 +22,16 @@ class SignatureCheck:
     shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def error(self, path: str, signatures: Sequence[str], settings: Sequence[str] = ()) -> str:
-        """Why the upgrade is refused: "unsigned" or "forged"; empty when it is accepted. path: with its query.
-        signatures, settings: values of X-Twilio-Signature and of SETTINGS_HEADER."""
+        """Return why the upgrade has no valid signature: "unsigned" or "forged"; empty if it has one. Without keys
+        nothing can be checked: any signature is "forged" if signatures are required, else valid.
+
+        Args:
+            path: Path of the request with its query.
+            signatures: Values of X-Twilio-Signature.
+            settings: Values of SETTINGS_HEADER.
+        """
         if not signatures:
-            return "unsigned" if self.required else ""
+            return "unsigned"
         if not self.tokens and not self.shared_keys:
             return "forged" if self.required else ""
         if len(signatures) > 1 or len(settings) > 1:
@@ -38,5 +44,12 @@ class SignatureCheck:
             named = parse_settings(header)
             secrets, algorithm = tuple(filter(None, [self.shared_keys.get(named.key_id)])), named.algorithm
         scheme, _, rest = self.url.partition("://")
-        urls = [f"{variant}://{rest}{path}" for variant in _SCHEMES[scheme]]
+        urls = [f"{variant}://{rest}{form}" for variant in _SCHEMES[scheme] for form in _path_forms(path)]
         return any([is_signed(secrets, url, signature, algorithm=algorithm) for url in urls])
+
+
+def _path_forms(path: str) -> tuple[str, str]:
+    """Return the path without and with a slash at its end: whether Twilio signs it with one is not documented."""
+    bare, mark, query = path.partition("?")
+    bare = bare.rstrip("/")
+    return f"{bare}{mark}{query}", f"{bare}/{mark}{query}"

@@ -83,6 +83,11 @@ class WebSocket(asyncio.Protocol):
         else:
             self._write(encode_frame(BINARY, message))
 
+    def ping(self) -> None:
+        """Sends a ping, which the peer has to answer with a pong (RFC 6455, section 5.5.2)."""
+        if not self._closing and self.unsent_bytes <= MAX_UNSENT_BEFORE_PONG:
+            self._write(encode_frame(PING, b""))
+
     def stalled_for(self, now: float) -> float:
         """Seconds for which the peer has accepted nothing while bytes are waiting, measured between calls of this."""
         self._flush()  # the peer has not been offered it yet

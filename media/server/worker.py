@@ -249,16 +249,19 @@ class Worker:
 
     def _report_unknown(self, unknown: UnknownMessages, route: SocketRoute) -> None:
         """Counts what a socket's codec has passed over; one line in the log a call at most."""
-        if not unknown.events and not unknown.digits:
+        if not unknown.events and not unknown.digits and not unknown.malformed:
             return
         self._resources.metrics.unknown_messages.labels("event").inc(unknown.events)
         self._resources.metrics.unknown_messages.labels("digit").inc(unknown.digits)
+        self._resources.metrics.unknown_messages.labels("malformed").inc(unknown.malformed)
         log.warning(
             "carrier.messages_unknown",
             carrier=route.carrier,
             events=unknown.events,
             first_event=unknown.first_event,
             digits=unknown.digits,
+            malformed=unknown.malformed,
+            first_malformed=unknown.first_malformed,
         )
 
     def _check_limits(self) -> None:

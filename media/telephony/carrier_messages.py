@@ -6,11 +6,13 @@ from typing import Any, Final
 import msgspec
 
 from media.telephony.codec import Clear, DigitReceived, Mark, MarkReached, MediaProtocolError, UnknownMessages
-from media.telephony.json_messages import DIGITS
+from media.telephony.json_messages import DIGITS, UNKNOWN_EVENT
 from media.telephony.session import StreamSession
 
 # The end of a media message, after the payload in base64.
 MEDIA_END: Final = b'"}}'
+# Errors that a running stream survives. Of the events only `connected` and `start` can be out of order while it runs.
+_HARMLESS: Final = frozenset({"missing_field", "bad_type", "bad_base64", "binary_message", "out_of_order"})
 
 
 class DtmfPart(msgspec.Struct, gc=False):
@@ -43,6 +45,18 @@ def require_running(session: StreamSession) -> None:
     """Raises MediaProtocolError out_of_order for a command to a stream that does not run."""
     if session.stream_id is None:
         raise MediaProtocolError("out_of_order", f"no command may be sent while the stream is {session.stage}")
+
+
+def pass_over(session: StreamSession, unknown: UnknownMessages, error: MediaProtocolError) -> bool:
+    """Counts a message that the stream can do without. False: it cannot; no event is accepted any more."""
+    if error.code == UNKNOWN_EVENT:
+        unknown.add_event(error.detail.strip("'"))
+    elif session.stream_id is not None and error.code in _HARMLESS:
+        unknown.add_malformed(error)
+    else:
+        session.close()
+        return False
+    return True
 
 
 def read_digit(

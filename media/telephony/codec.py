@@ -110,19 +110,28 @@ OutboundCommand = Play | Mark | Clear
 
 @dataclass(slots=True)
 class UnknownMessages:
-    """What a codec has passed over because it does not know it: carriers add events and values without notice.
+    """What a codec has passed over: carriers add events and values without notice, and break their own formats.
 
     events: messages with an unknown event name, the first of which is `first_event`. digits: unknown values of `dtmf`.
+    malformed: known messages that a running stream can do without, such as a second `start`, audio without a payload or
+    a binary message; `first_malformed` is the error of the first one, without its content.
     """
 
     events: int = 0
     digits: int = 0
+    malformed: int = 0
     first_event: str = ""
+    first_malformed: str = ""
 
     def add_event(self, name: str) -> None:
         """Counts a message with an unknown event name."""
         self.events += 1
         self.first_event = self.first_event or name
+
+    def add_malformed(self, error: "MediaProtocolError") -> None:
+        """Counts a known message that is malformed or comes twice."""
+        self.malformed += 1
+        self.first_malformed = self.first_malformed or f"{error.code} {error.field}".strip()
 
 
 class MediaProtocolError(Exception):

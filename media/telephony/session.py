@@ -27,8 +27,8 @@ class StreamSession:
         self.stream_id: str | None = None
 
     def connect(self) -> None:
-        """Accepts `connected`: at most once, before `start`; optional, because we use nothing of it."""
-        self._require("connected", StreamStage.NEW)
+        """Accepts `connected` before `start`; optional, and harmless if repeated, because we use nothing of it."""
+        self._require("connected", StreamStage.NEW, StreamStage.CONNECTED)
         self.stage = StreamStage.CONNECTED
 
     def start(self, stream_id: str) -> None:

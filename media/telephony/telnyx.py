@@ -18,6 +18,7 @@ from media.telephony.carrier_messages import (
     encode_control,
     format_error,
     media_start,
+    pass_over,
     read_digit,
     read_mark,
     require_running,
@@ -35,7 +36,7 @@ from media.telephony.codec import (
     UnknownMessages,
 )
 from media.telephony.jitter import JitterBuffer
-from media.telephony.json_messages import MAX_MESSAGE_BYTES, UNKNOWN_EVENT, Count, Id, JsonReader, check_params
+from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Id, JsonReader, check_params
 from media.telephony.session import StreamSession
 
 
@@ -163,18 +164,16 @@ class TelnyxCodec:
         self._swap = l16_order == "big"
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message; an unknown event is counted and passed over. Raises MediaProtocolError, after which
-        every further message is refused too."""
+        """Decodes one message; an unknown event is counted and passed over, and so is a malformed one of a running
+        stream. Raises MediaProtocolError, after which every further message is refused too."""
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):
                 return self._media(event)
             return self._control(event)
         except MediaProtocolError as error:
-            if error.code == UNKNOWN_EVENT:
-                self.unknown.add_event(error.detail.strip("'"))
+            if pass_over(self._session, self.unknown, error):
                 return ()
-            self._session.close()
             raise
 
     def release(self) -> Sequence[InboundEvent]:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from media.audio.transcode import Transcoder
 from media.call.call import Call
@@ -205,6 +205,8 @@ class ScriptedCall:
         language: str = "en",
         languages: Sequence[LanguagePlan] = (),
         voicemail_message: str = "",
+        screening: Literal["answer", "end"] = "answer",
+        screening_message: str = "",
     ) -> None:
         """transfer_number: where callers are transferred to. resume: the state that the call is resumed from,
         `before_ms` after its first stream began. models: given, the providers are in chains that meter them, as in a
@@ -227,6 +229,8 @@ class ScriptedCall:
             greeting_interruptible=greeting_interruptible,
             disclosure=disclosure,
             voicemail_message=voicemail_message,
+            screening=screening,
+            screening_message=screening_message,
             consent=consent,
             languages=tuple(languages),
         )

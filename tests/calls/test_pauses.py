@@ -14,8 +14,8 @@ from media.audio.framer import FRAME_MS
 from media.audio.wav import read_wav
 from media.call.recording import RecordingWriter
 from media.call.stream_timeline import PAUSE_MS
-from shared.events import AgentSaid, CallerSaid
-from shared.plan import TurnPlan
+from shared.events import AgentSaid, CallEnded, CallerSaid
+from shared.plan import LimitsPlan, TurnPlan
 from tests.calls.scripted_call import SILENCE, ScriptedCall
 from tests.calls.scripted_recogniser import LevelVoiceTrack
 from tests.virtual_time import run_virtual
@@ -35,6 +35,27 @@ def disk() -> Iterator[Executor]:
 def voiced(number: int) -> bytes:
     """A frame of speech unlike any other."""
     return bytes([0x20 + number // 32, 0x40 + number % 32]) * 80
+
+
+@pytest.mark.parametrize("pause_s", [10, 25, 60])
+@pytest.mark.parametrize("in_timestamps", [True, False])
+def test_call_goes_on_after_a_long_pause_of_the_line(pause_s: int, in_timestamps: bool) -> None:
+    """The agent's own limit of silence counts all the same; here it is longer than the pause."""
+
+    async def scenario() -> ScriptedCall:
+        scripted = ScriptedCall(turn=TURN, limits=LimitsPlan(idle_nudge_s=0, silence_s=90))
+        await scripted.say("what are your hours", 1_000)
+        await scripted.pause(pause_s * 1_000, in_timestamps=in_timestamps)
+        await scripted.say("and on sundays", 800)
+        await scripted.silence(4_000)
+        await scripted.hang_up()
+        return scripted
+
+    scripted = run_virtual(scenario())
+    assert [said.text for said in scripted.events_of(CallerSaid)] == ["what are your hours", "and on sundays"]
+    assert [said.text for said in scripted.events_of(AgentSaid)] == ["I see.", "I see."]
+    (ended,) = scripted.events_of(CallEnded)
+    assert (ended.status, ended.end_reason) == ("completed", "caller_hangup")
 
 
 @pytest.mark.parametrize("in_timestamps", [True, False])

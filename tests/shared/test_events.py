@@ -27,6 +27,7 @@ NAMES = {
     "call.digits_collected",
     "announcement.heard",
     "caller.opted_out",
+    "call.screened",
     "call.language_switched",
     "recording.refused",
     "tool.started",

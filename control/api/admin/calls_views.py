@@ -29,6 +29,7 @@ class AdminCallRow:
     workspace_name: str
     agent_name: str | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus
@@ -61,6 +62,7 @@ class AdminLiveCall:
     workspace_name: str
     agent_name: str | None
     caller_number: str | None
+    caller_withheld: bool
     direction: Direction
     status: CallStatus
     duration_so_far: int
@@ -104,6 +106,7 @@ class AdminCall:
     agent_version: int | None
     phone_number_id: UUID | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus

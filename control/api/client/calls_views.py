@@ -11,7 +11,7 @@ from control.api.call_analysis_views import CallAnalysisView, to_analysis
 from control.billing.model import ResourceCost
 from control.billing.prices import LedgerUnit, Role
 from control.calls.details import ConsentRecord, encode_details
-from control.calls.model import Direction
+from control.calls.model import Attestation, Direction
 from control.calls.record_model import CallReport, CallSummary, EventLine
 from control.calls.turns import ConversationTurn
 from control.calls.usage import make_usage
@@ -50,6 +50,7 @@ class CallRow:
     agent_id: UUID | None
     agent_name: str | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus
@@ -83,6 +84,7 @@ class LiveCallRow:
     agent_id: UUID | None
     agent_name: str | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus
@@ -148,6 +150,7 @@ class CallView:
     agent_version: int | None
     phone_number_id: UUID | None
     caller_number: str | None
+    caller_withheld: bool
     called_number: str | None
     direction: Direction
     status: CallStatus
@@ -173,6 +176,8 @@ class CallView:
     costs: Sequence[CallCost]
     gaps: Sequence[Mapping[str, int]]
     consent: ConsentView
+    caller_attestation: Attestation | None
+    screened_at: datetime | None
     opted_out_at: datetime | None
     opted_out_by: str | None
     turns: Sequence[ConversationTurn]
@@ -262,6 +267,8 @@ def to_answer(call: CallReport, recording_url: str | None) -> CallAnswer:
         usage=make_usage(details.usage, call.costs),
         costs=to_costs(call.costs, line.currency),
         consent=to_consent(details.consent),
+        caller_attestation=details.attestation,  # type: ignore[arg-type]
+        screened_at=details.screened_at,
         opted_out_at=details.opted_out_at,
         opted_out_by=details.opted_out_by or None,
         gaps=encode_details(details).get("gaps", ()),

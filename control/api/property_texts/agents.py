@@ -60,6 +60,8 @@ AGENTS: Final = {
     "language": Text("BCP 47 tag.", "en"),
     "transfer_mode": Text("How callers are transferred: blind or warm.", "warm"),
     "voicemail_message": Text("What an answering machine gets.", "This is Riverside Dental. Please call us back."),
+    "call_screening": Text("What call screening gets: answer or end.", "answer"),
+    "screening_message": Text("What call screening is told.", "This is Riverside Dental about your appointment."),
     "pronunciations": Text("How words are said.", [{"word": "Nguyen", "say": "win"}]),
     "PronunciationEntry.word": Text("The word as it is written.", "Nguyen"),
     "PronunciationEntry.say": Text("How it sounds.", "win"),

@@ -31,6 +31,7 @@ CALLS: Final = {
     "Transfer.number": Text("The number that the caller is transferred to, in E.164.", "+12025550199"),
     "outcome": Text("`done`: the command was carried out.", "done"),
     "caller_number": Text("The caller's number in E.164; null if it was withheld.", "+12025550123"),
+    "caller_withheld": Text("Whether the caller withheld the number; `caller_number` is null then.", False),
     "called_number": Text("The called number in E.164; null if it is unknown.", "+12025550199"),
     "direction": Text("`inbound`: somebody called the workspace's number. `outbound`: an agent called."),
     "end_reason": Text("How the conversation ended; null while it has not, or for a call without one."),
@@ -75,6 +76,13 @@ CALLS: Final = {
     "attempts": Text("Attempts so far.", 1),
     "AdminCall.analysis": Text("What was made of the call after its end; null before, and if nothing was said."),
     "transferred_to": Text("Where the caller was transferred to, in E.164; null without a transfer.", "+12025550199"),
+    "caller_attestation": Text(
+        "What the carrier checked of the caller's number by STIR/SHAKEN. `A`: the caller's carrier knows the caller, "
+        "who may use the number; `B`: it knows the caller; `C`: it does not; `failed`: the signature is not valid. "
+        "Null: not signed, or the carrier did not say.",
+        "A",
+    ),
+    "screened_at": Text("When the called phone asked who calls (call screening); null: it did not."),
     "answered_by": Text("Result of answering-machine detection; null without one.", "human"),
     "interruptions": Text("How often the caller interrupted the agent.", 1),
     "CallView.usage": Text("What the call consumed, by resource; ms, tokens and characters. Null if unknown.", _USAGE),

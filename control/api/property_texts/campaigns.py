@@ -50,9 +50,9 @@ CAMPAIGNS: Final = {
     "RecipientView.timezone": Text("Where the phone is; null: the zones of the number.", "Europe/Paris"),
     "RecipientView.status": Text("pending, calling or finished.", "pending"),
     "RecipientView.outcome": Text(
-        "Of the last call: answered, voicemail_left, machine, busy, no_answer, failed_by_carrier, rejected, opted_out "
-        "or not_dialled; refused: the platform does not call this number; not_called: the campaign ended first; null: "
-        "not called yet.",
+        "Of the last call: answered, voicemail_left, machine, busy, no_answer, failed_by_carrier, rejected, "
+        "unreachable, opted_out or not_dialled; refused: the platform does not call this number; not_called: the "
+        "campaign ended first; null: not called yet.",
         "no_answer",
     ),
     "RecipientView.detail": Text("A code that explains the outcome; null: there is none.", "number_is_own"),

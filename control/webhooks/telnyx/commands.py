@@ -26,9 +26,9 @@ from shared.errors import Unavailable
 # What is stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
 # Refusals that are spoken; the others are a tone, which costs nothing because the call is not answered.
-_SPOKEN: Final = frozenset({"suspended", "outside_hours", "spend_limit", "unusable"})
+_SPOKEN: Final = frozenset({"outside_hours", "spend_limit", "unusable"})
 # Refusals whose tone says that the number cannot be reached, and not that it is busy.
-_UNREACHABLE: Final = frozenset({"unknown_number", "blocked"})
+_UNREACHABLE: Final = frozenset({"unknown_number", "blocked", "suspended"})
 # No voice of Telnyx is slower. The margin is for the command, the event and its retries.
 _SLOWEST_CHARACTERS_PER_S: Final = 10.0
 SPEAK_MARGIN_S: Final = 30.0

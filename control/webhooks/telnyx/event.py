@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from control.calls.details import LEG_COST
-from control.calls.model import CarrierRecording, CarrierStatus, IncomingCall
+from control.calls.model import Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.calls.stream_end import StreamEndedJob
 from control.carriers.telnyx_forms import INBOUND, TARGET, TRANSFER, client_state, read_client_state
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
@@ -36,10 +36,12 @@ STORED_FIELDS: Final = frozenset(
         "call_control_id", "call_leg_id", "call_session_id", "connection_id", "client_state", "from", "to", "direction",
         "state", "start_time", "hangup_cause", "hangup_source", "sip_hangup_cause", "result", "recording_id",
         "channels", "recording_started_at", "recording_ended_at", "failure_reason", "stream_id", "stream_type",
-        "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation", "digits",
+        "total_cost", "cost_parts", "status", "reason", "shaken_stir_attestation",
+        "shaken_stir_validated", "digits",
     }
 )  # fmt: skip
 _MAX_TEXT_LENGTH: Final = 500
+_ATTESTATIONS: Final[Mapping[str, Attestation]] = {"A": "A", "B": "B", "C": "C"}
 # hangup_cause of call.hangup. A dial that nobody answers has "timeout" (docs: voice-api-webhooks).
 _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
     "normal_clearing": "completed",
@@ -164,7 +166,10 @@ def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEven
 
 def incoming_call(event: TelnyxEvent) -> IncomingCall:
     """A call to one of our numbers."""
-    return IncomingCall("telnyx", event.call_control_id, event["from"], event["to"])
+    attestation = _ATTESTATIONS.get(event["shaken_stir_attestation"])
+    if event.payload.get("shaken_stir_validated") is False and attestation is not None:
+        attestation = "failed"
+    return IncomingCall("telnyx", event.call_control_id, event["from"], event["to"], attestation)
 
 
 def status_change(event: TelnyxEvent, status: CallStatus) -> CarrierStatus:

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from control.calls.model import FINAL, CarrierRecording, CarrierStatus, IncomingCall
+from control.calls.model import FINAL, Attestation, CarrierRecording, CarrierStatus, IncomingCall
 from control.webhooks.field_values import non_empty, parse_uuid, plausible_time
 from control.webhooks.inbox.store import StoredEvent
 from shared.events import CallStatus
@@ -25,6 +25,8 @@ _STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
     "no-answer": "no_answer",
     "canceled": "canceled",
 }
+_ATTESTATIONS: Final[Mapping[str, Attestation]] = {"A": "A", "B": "B", "C": "C"}
+_UNREACHED: Final = frozenset({"busy", "failed", "no_answer", "canceled"})
 # Fields that are stored. Twilio may add fields at any time, and some are secrets (CallToken), so these are listed.
 STORED_FIELDS: Final = frozenset(
     {
@@ -116,7 +118,14 @@ def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
 
 def incoming_call(form: TwilioForm) -> IncomingCall:
     """A call to one of our numbers."""
-    return IncomingCall("twilio", form.call_sid, form["From"], form["To"])
+    return IncomingCall("twilio", form.call_sid, form["From"], form["To"], _attestation(form["StirVerstat"]))
+
+
+def _attestation(verstat: str) -> Attestation | None:
+    """verstat: such as TN-Validation-Passed-A, TN-Validation-Failed-C (docs: voice/trusted-calling-with-shakenstir)."""
+    if verstat.startswith("TN-Validation-Failed"):
+        return "failed"
+    return _ATTESTATIONS.get(verstat.removeprefix("TN-Validation-Passed-")[:1]) if "Passed" in verstat else None
 
 
 def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
@@ -128,8 +137,15 @@ def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
         end_reason="carrier_error" if form.status == "failed" else None,
         duration_s=_parse_int(form["CallDuration"]),
         sequence=_parse_int(form["SequenceNumber"]),
-        facts=non_empty(status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"]),
+        facts=non_empty(
+            status=form["CallStatus"], sip=form["SipResponseCode"], error=form["ErrorCode"], cause=_cause(form)
+        ),
     )
+
+
+def _cause(form: TwilioForm) -> str:
+    """Why nobody was reached: the error code, else the SIP code. Empty for other calls."""
+    return form["ErrorCode"] or form["SipResponseCode"] if form.status in _UNREACHED else ""
 
 
 def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:

@@ -1,5 +1,6 @@
 """What the tool `call_context` tells a model of its call."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -36,10 +37,17 @@ def test_call_is_described() -> None:
         "utc_offset": "+0100",
         "direction": "inbound",
         "caller_number": "+14155550100",
+        "caller_withheld": False,
         "called_number": "+14155550199",
         "customer_number": "+14155550100",
         "is_test_call": False,
     }
+
+
+def test_withheld_number_is_null() -> None:
+    described = describe_call(replace(running_call("UTC"), caller=""), MOMENT)
+    assert (described["caller_number"], described["customer_number"]) == (None, None)
+    assert described["caller_withheld"]
 
 
 def test_customer_of_an_outbound_call_is_who_was_called() -> None:

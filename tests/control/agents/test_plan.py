@@ -1,5 +1,6 @@
 """Every config becomes a plan that media decodes without loss."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -102,11 +103,31 @@ def test_plan_and_config_have_the_same_fields() -> None:
         "agent", "stt", "llm", "tts", "turn", "limits", "tools", "recording", "call_id", "workspace_id", "agent_id",
         "context", "leg", "resume", "voucher",  # of the call: control/calls sets those of resumed ones
         "first_message", "greeting_interruptible", "disclosure", "consent", "voicemail_message", "speech", "languages",
+        "screening", "screening_message",
     }  # fmt: skip
     plan = plan_of({"turn": {}, "limits": {}})
     assert set(plan.agent.__struct_fields__) == agent
     assert set(plan.turn.__struct_fields__) == set(AgentConfig().turn.model_dump())
     assert set(plan.limits.__struct_fields__) == set(AgentConfig().limits.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("config", "screening"),
+    [
+        ({}, ("answer", "")),
+        ({"screening_message": "This is {agent_name}."}, ("answer", "This is Desk.")),
+        ({"call_screening": "end", "screening_message": "Unused."}, ("end", "")),
+    ],
+)
+def test_rule_of_call_screening_is_in_plans_of_outbound_calls(
+    config: dict[str, Any], screening: tuple[str, str]
+) -> None:
+    """Defaults are left out, because nodes of the version before refuse the fields."""
+    content = version(AgentContent("Desk", config, None, {}))
+    outbound = make_plan(content, ALL, replace(CALL, direction="outbound"))
+    assert (outbound.screening, outbound.screening_message) == screening
+    assert b"screening" not in encode_plan(make_plan(content, ALL, CALL))
+    assert (b"screening" in encode_plan(outbound)) is bool(config)
 
 
 def test_options_are_merged_in_order() -> None:

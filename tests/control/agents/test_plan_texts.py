@@ -54,6 +54,7 @@ def test_call_fills_all_texts() -> None:
         "prompt": "It is Thursday. You call Ms Ito.",
         "goodbye": "Bye Ms Ito.",
         "voicemail_message": "",
+        "screening_message": "",
         "disclosure": "Desk is a machine.",
         "recording.announcement": "Ms Ito, we record.",
     }
@@ -141,6 +142,7 @@ def test_bounds_are_those_of_the_plan() -> None:
         "disclosure": "disclosure",
         "recording.announcement": "consent.announcement",
         "voicemail_message": "voicemail_message",
+        "screening_message": "screening_message",
     }
     for name, most in LONGEST_TEXTS.items():
         place = places.get(name, f"agent.{name}")

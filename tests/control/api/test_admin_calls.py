@@ -68,7 +68,8 @@ async def test_fields_of_a_listed_call(api: Api, workspaces: tuple[CallWorkspace
     del listed["created_at"]
     assert listed == {
         "id": call_id, "workspace_id": workspaces[0].workspace_id, "workspace_name": "Acme Dental",
-        "agent_name": "Front desk", "caller_number": "+14155550100", "called_number": workspaces[0].number,
+        "agent_name": "Front desk", "caller_number": "+14155550100", "caller_withheld": False,
+        "called_number": workspaces[0].number,
         "direction": "inbound", "status": "completed", "end_reason": "silence", "is_test": True, "carrier": "twilio",
         "duration_seconds": 61, "cost_total": 2.0, "currency": "usd", "started_at": None,
         "variables": {}, "metadata": {},

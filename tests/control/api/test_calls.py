@@ -93,13 +93,23 @@ async def test_fields_of_a_listed_call(workspace: CallWorkspace) -> None:
     (listed,) = (await workspace.ann.get(workspace.calls_path)).body["calls"]
     assert listed == {
         "id": call_id, "agent_id": workspace.agent_id, "agent_name": "Front desk", "caller_number": "+14155550100",
-        "called_number": workspace.number, "direction": "inbound", "status": "completed", "end_reason": "caller_hangup",
+        "caller_withheld": False, "called_number": workspace.number, "direction": "inbound", "status": "completed",
+        "end_reason": "caller_hangup",
         "end_detail": None,
         "is_test": False, "carrier": "twilio", "carrier_call_id": "CA-listed", "duration_seconds": 61,
         "cost_total": 1.0, "currency": "usd", "created_at": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "started_at": ago(-1).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "variables": {}, "metadata": {},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("stored", [None, "+266696687", "Anonymous", "Restricted", "Unavailable"])
+async def test_withheld_number_is_null_and_flagged(workspace: CallWorkspace, stored: str | None) -> None:
+    """Rows of earlier releases have the carrier's word for it."""
+    call_id = await workspace.insert_call(caller_number=stored)
+    (listed,) = (await workspace.ann.get(workspace.calls_path)).body["calls"]
+    one = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]
+    assert [(call["caller_number"], call["caller_withheld"]) for call in (listed, one)] == [(None, True)] * 2
 
 
 @pytest.mark.parametrize(
@@ -142,8 +152,9 @@ async def test_live_calls_are_sorted_by_duration(workspace: CallWorkspace) -> No
 async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     details = {"usage": {"call_ms": 4_000}, "interruptions": 1, "gaps": [{"leg": 1, "lost_ms": 900, "at_ms": 5}]}
     call_id = await workspace.insert_call(
-        *CONVERSATION, details=details | {"amd": "human"}, transcription="Hello.", recording_key="r.wav",
-        recording_seconds=4, end_reason="caller_hangup", duration_seconds=4, summary="Hours.", sentiment="neutral",
+        *CONVERSATION, details=details | {"amd": "human", "attestation": "A"}, transcription="Hello.",
+        recording_key="r.wav", recording_seconds=4, end_reason="caller_hangup",
+        duration_seconds=4, summary="Hours.", sentiment="neutral",
     )  # fmt: skip
     body = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body
     assert body["agent"] == {"id": workspace.agent_id, "name": "Front desk"}
@@ -151,6 +162,7 @@ async def test_fields_of_a_call(workspace: CallWorkspace) -> None:
     assert (body["transcription"], body["summary"]) == ("Hello.", "Hours.")
     call = body["call"]
     assert {name: call[name] for name in details} == details
+    assert (call["caller_attestation"], call["screened_at"]) == ("A", None)
     assert (call["agent_version"], call["phone_number_id"], call["answered_by"]) == (1, workspace.number_id, "human")
     assert (call["recording_seconds"], call["sentiment"], call["end_reason"]) == (4.0, "neutral", "caller_hangup")
     greeting, answer = call["turns"]

@@ -150,10 +150,16 @@ class CallPlatform:
         return LiveWorkspace(workspace_id, actor, created.id, number_id, number)
 
     async def ring(
-        self, workspace: LiveWorkspace, name: str = "", *, at: datetime = NOW, carrier: CarrierName = "twilio"
+        self,
+        workspace: LiveWorkspace,
+        name: str = "",
+        *,
+        at: datetime = NOW,
+        carrier: CarrierName = "twilio",
+        caller: str = "+14155550100",
     ) -> AdmittedCall | RefusedCall:
         """Rings the number of the workspace; returns the admission or the refusal."""
-        ring = IncomingCall(carrier, name or f"CA{new_id()}", "+14155550100", workspace.number)
+        ring = IncomingCall(carrier, name or f"CA{new_id()}", caller, workspace.number)
         return await self.in_platform(lambda db: self.calls.admit_inbound(db, ring, at))
 
     async def admit(self, workspace: LiveWorkspace, name: str = "", *, at: datetime = NOW) -> AdmittedCall:

@@ -52,6 +52,15 @@ async def test_admission_takes_five_queries_and_locks_the_workspace_for_the_last
     assert ("pg_advisory_xact_lock" in queries[-2], "INSERT INTO calls" in queries[-1]) == (True, True), queries
 
 
+@pytest.mark.parametrize("caller", ["+266696687", "Anonymous", "Restricted", "Unavailable", ""])
+async def test_withheld_number_is_stored_as_null_and_empty_in_placeholders(platform: CallPlatform, caller: str) -> None:
+    workspace = await platform.create_workspace(greeting="You call from: {caller_number}")
+    call = await platform.ring(workspace, caller=caller)
+    assert isinstance(call, AdmittedCall)
+    assert (await platform.call_row(call.call_id))["caller_number"] is None
+    assert call.plan.agent.greeting.strip() == "You call from:"
+
+
 async def test_call_to_an_unknown_number_leaves_no_row(platform: CallPlatform) -> None:
     incoming = IncomingCall("twilio", "CA-nobody", "+14155550100", "+14155559999")
     refusal = await platform.in_platform(lambda db: platform.calls.admit_inbound(db, incoming, NOW))

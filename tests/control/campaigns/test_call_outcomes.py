@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from control.campaigns.call_outcomes import EndedCall, find_outcome
+from control.campaigns.call_outcomes import EndedCall, find_detail, find_outcome
 from control.campaigns.model import CallOutcome
 from shared.events import CallStatus
 from tests.control.calls.call_platform import NOW
@@ -39,11 +39,16 @@ def test_message_on_a_machine_is_told_from_a_machine() -> None:
 @pytest.mark.parametrize(
     ("status", "detail", "cause", "was_dialled", "outcome"),
     [
-        ("failed", "21217", "", False, "rejected"),
+        ("failed", "21217", "", False, "unreachable"),
+        ("failed", "21215", "", False, "unreachable"),
+        ("failed", "D13", "", False, "unreachable"),
         ("failed", "20003", "", False, "failed_by_carrier"),
         ("failed", "unknown_to_carrier", "", False, "failed_by_carrier"),
         ("failed", None, "call_rejected", True, "rejected"),
-        ("failed", None, "unallocated_number", True, "rejected"),
+        ("failed", None, "unallocated_number", True, "unreachable"),
+        ("failed", None, "not_found", True, "unreachable"),
+        ("failed", None, "13224", True, "unreachable"),
+        ("failed", None, "13227", True, "unreachable"),
         ("failed", None, "normal_temporary_failure", True, "failed_by_carrier"),
         ("failed", "too_late", "", False, "not_dialled"),
         ("failed", "spend_limit", "", False, "not_dialled"),
@@ -58,3 +63,29 @@ def test_end_of_a_call_that_nobody_took(
 ) -> None:
     call = replace(ENDED, status=status, end_reason=None, end_detail=detail, cause=cause, was_dialled=was_dialled)
     assert find_outcome(call) == outcome
+
+
+@pytest.mark.parametrize(
+    ("sip", "outcome"),
+    [
+        ("404", "unreachable"),
+        ("410", "unreachable"),
+        ("484", "unreachable"),
+        ("604", "unreachable"),
+        ("603", "rejected"),
+        ("607", "rejected"),
+        ("608", "rejected"),
+        ("503", "failed_by_carrier"),
+    ],
+)
+def test_sip_code_decides_about_a_call_that_failed_at_the_carrier(sip: str, outcome: CallOutcome) -> None:
+    failed = replace(ENDED, status="failed", end_reason="carrier_error", cause="unspecified", sip=sip)
+    assert find_outcome(failed) == outcome
+
+
+def test_detail_is_the_carriers_code_if_there_is_none_of_ours() -> None:
+    failed = replace(ENDED, status="failed", end_reason="carrier_error", cause="13224", sip="404")
+    assert find_detail(failed, "unreachable") == "13224"
+    assert find_detail(replace(failed, cause=""), "unreachable") == "404"
+    assert find_detail(replace(failed, end_detail="not_confirmed"), "failed_by_carrier") == "not_confirmed"
+    assert find_detail(replace(failed, status="completed"), "answered") is None

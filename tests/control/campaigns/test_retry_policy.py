@@ -64,7 +64,7 @@ def test_a_recipient_is_phoned_as_the_policy_allows(
         assert rule.most >= sum(one.outcome == before.outcome for one in attempts[: attempts.index(before) + 1])
     for first, later in zip(started, started[policy.most_a_day :], strict=False):
         assert later - first >= timedelta(hours=24)
-    assert {"answered", "opted_out"}.isdisjoint(one.outcome for one in attempts[:-1])
+    assert {"answered", "unreachable", "opted_out"}.isdisjoint(one.outcome for one in attempts[:-1])
 
 
 @given(policies, st.lists(st.tuples(outcomes, st.integers(1, 5_000)), max_size=4), st.integers(0, 5_000))
@@ -91,7 +91,7 @@ def test_the_defaults() -> None:
     assert next_attempt(policy, [*twice, ended("machine", 0)], NOW) == NoMoreAttempts("attempt_limit")
 
 
-@pytest.mark.parametrize("outcome", ["answered", "opted_out", "rejected", "voicemail_left"])
+@pytest.mark.parametrize("outcome", ["answered", "opted_out", "unreachable", "rejected", "voicemail_left"])
 def test_final_outcomes(outcome: AttemptOutcome) -> None:
     assert next_attempt(RetryPolicy(), [ended(outcome, 0)], NOW) == NoMoreAttempts("outcome")
 

@@ -14,6 +14,7 @@ from control.calls.dial_job import make_dial_job
 from control.calls.dial_queue import DialQueue, PlaceCallJob
 from control.calls.do_not_call import cancel_listed
 from control.calls.event_batch import parse_event, write_events
+from control.calls.model import CarrierStatus
 from control.calls.state_changes import save_changes
 from control.campaigns import deletion, store_campaigns
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
@@ -61,6 +62,26 @@ async def test_outcome_of_a_call_decides_about_its_recipient(
     row = (await tenant.recipients(campaign))[FIRST]
     assert (row["outcome"], row["status"], row["attempts"]) == (outcome, recipient, 1)
     assert (await tenant.attempts(campaign))[0]["finished_at"] == tenant.now
+
+
+@pytest.mark.parametrize(
+    ("facts", "detail"),
+    [
+        ({"sip": "404", "cause": "404"}, "404"),
+        ({"sip": "484", "error": "13224", "cause": "13224"}, "13224"),
+        ({"sip": "404", "cause": "not_found"}, "not_found"),
+    ],
+)
+async def test_dead_number_is_not_called_again_and_its_reason_is_kept(
+    tenant: CampaignWorkspace, facts: dict[str, str], detail: str
+) -> None:
+    campaign = await tenant.start(FIRST, retries=RetryPolicy(rejected=RetryRule(most=3)))
+    await tenant.run()
+    call_id = await only_call(tenant)
+    report = CarrierStatus("twilio", f"CA{call_id}", "failed", tenant.now, call_id=call_id, facts=facts)
+    await tenant.platform.in_platform(lambda db: tenant.platform.calls.apply_carrier_status(db, report))
+    row = (await tenant.recipients(campaign))[FIRST]
+    assert (row["outcome"], row["status"], row["detail"]) == ("unreachable", "finished", detail)
 
 
 async def test_correction_of_the_end_decides_anew(tenant: CampaignWorkspace) -> None:

@@ -95,6 +95,22 @@ async def test_call_that_telnyx_does_not_take_now_is_left_to_the_queue(
     assert len(telnyx_peer.received) == 1
 
 
+@pytest.mark.parametrize("tag", ["D1", "D2", "D3", "D22"])
+async def test_call_beyond_a_limit_of_calls_at_once_is_left_to_the_queue(
+    tag: str, telnyx: TelnyxGateway, telnyx_peer: TelnyxPeer
+) -> None:
+    """A command for a call that goes on stays refused: nothing would send it later."""
+    error = {"code": "10010", "title": "Authorization failed", "detail": f"Channel limit exceeded {tag}"}
+    telnyx_peer.refusal = (403, {"errors": [error]})
+    telnyx_peer.fail("refuse", times=2)
+    with pytest.raises(NotProcessed) as caught:
+        await METHODS["dial"](telnyx)
+    assert (caught.value.code, len(telnyx_peer.received)) == (tag, 1)
+    with pytest.raises(CarrierRefused) as refused:
+        await METHODS["transfer"](telnyx)
+    assert refused.value.code == tag
+
+
 @pytest.mark.parametrize(
     ("method", "kind"),
     [

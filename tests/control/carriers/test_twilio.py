@@ -294,7 +294,7 @@ async def test_hang_up_of_an_ended_call_is_no_error(twilio: TwilioGateway, twili
         ("", "", "api.twilio.com"),
         ("ie1", "dublin", "api.dublin.ie1.twilio.com"),
         ("", "singapore", "api.singapore.us1.twilio.com"),
-        ("au1", "", "api.au1.twilio.com"),
+        ("au1", "", "api.sydney.au1.twilio.com"),
     ],
 )
 async def test_requests_go_to_the_region_by_the_edge(region: str, edge: str, host: str) -> None:

@@ -42,11 +42,13 @@ class Phone:
     """One stream. audio: what the agent sent. events: the event name of every message, in order.
 
     returns_marks: returns marks as a carrier does, but at once, as if the audio before them had been played.
+    answers_pings: a ping is an event with the name "ping", and is answered with a pong.
     """
 
     socket: ClientWebSocketResponse
     stream: str = STREAM
     returns_marks: bool = False
+    answers_pings: bool = True
     audio: bytearray = field(default_factory=bytearray)
     events: list[str] = field(default_factory=list)
     close_code: int | None = None
@@ -66,7 +68,7 @@ class Phone:
         returns_marks: bool = False,
     ) -> "Phone":
         """Opens the socket and starts the stream."""
-        phone = cls(await session.ws_connect(url), stream, returns_marks)
+        phone = cls(await session.ws_connect(url, autoping=False), stream, returns_marks)
         await phone.start_stream(call, token)
         return phone
 
@@ -116,10 +118,10 @@ class Phone:
             with suppress(asyncio.CancelledError, ConnectionError):
                 await sending
 
-    async def wait_for(self, event: str) -> None:
-        """Waits for an event by its name, or for "closed"."""
+    async def wait_for(self, event: str, times: int = 1) -> None:
+        """Waits until an event with this name, or "closed", has come so many times."""
         async with asyncio.timeout(WAIT_LIMIT_S):
-            while event not in self.events:
+            while self.events.count(event) < times:
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -142,8 +144,16 @@ class Phone:
         async for message in self.socket:
             if message.type is WSMsgType.TEXT:
                 await self._handle(json.loads(message.data))
+            elif message.type is WSMsgType.PING:
+                await self._answer_ping(message.data)
         self.close_code = self.socket.close_code
         self.events.append("closed")
+        self._changed.set()
+
+    async def _answer_ping(self, payload: bytes) -> None:
+        if self.answers_pings:
+            await self.socket.pong(payload)
+        self.events.append("ping")
         self._changed.set()
 
     async def _send_silence(self) -> None:

@@ -13,11 +13,21 @@ def signed(url: str, token: str = TOKENS[0]) -> str:
     return str(RequestValidator(token).compute_signature(url, {}))
 
 
-@pytest.mark.parametrize("path", ["/media/twilio", "/media/twilio/token", "/media/twilio?a=b"])
+@pytest.mark.parametrize(
+    ("signed_path", "path"),
+    [
+        ("/media/twilio", "/media/twilio"),
+        ("/media/twilio/", "/media/twilio"),
+        ("/media/twilio", "/media/twilio/"),
+        ("/media/twilio/token/", "/media/twilio/token"),
+        ("/media/twilio?a=b", "/media/twilio?a=b"),
+        ("/media/twilio/?a=b", "/media/twilio?a=b"),
+    ],
+)
 @pytest.mark.parametrize("token", TOKENS)
 @pytest.mark.parametrize("base", [URL, "https://media-1.example.com", "wss://media-1.example.com:443"])
-def test_valid_signature_is_accepted(path: str, token: str, base: str) -> None:
-    signatures = [signed(base + path, token)]
+def test_valid_signature_is_accepted(signed_path: str, path: str, token: str, base: str) -> None:
+    signatures = [signed(base + signed_path, token)]
     for required in (False, True):
         assert SignatureCheck(URL, TOKENS, required).error(path, signatures) == ""
 
@@ -34,14 +44,13 @@ def test_valid_signature_is_accepted(path: str, token: str, base: str) -> None:
         [signed(URL + "/media/twilio")] * 2,
     ],
 )
-def test_wrong_signature_is_always_refused(signatures: list[str]) -> None:
+def test_wrong_signature_is_recognised(signatures: list[str]) -> None:
     for required in (False, True):
         assert SignatureCheck(URL, TOKENS, required).error("/media/twilio", signatures) == "forged"
 
 
-def test_missing_signature_is_refused_when_required() -> None:
-    assert SignatureCheck(URL, TOKENS).error("/media/twilio", []) == ""
-    assert SignatureCheck(URL, TOKENS, required=True).error("/media/twilio", []) == "unsigned"
+def test_missing_signature_is_recognised() -> None:
+    assert SignatureCheck(URL, TOKENS).error("/media/twilio", []) == "unsigned"
 
 
 def test_without_tokens_any_signature_is_accepted() -> None:

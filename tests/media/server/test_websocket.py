@@ -103,6 +103,14 @@ async def test_what_is_sent_in_one_pass_is_written_together(
     assert connection.ours.unsent_bytes == 0
 
 
+async def test_sends_pings_until_it_closes(connection: Connection) -> None:
+    connection.ours.ping()
+    assert await connection.read(100) == b"\x89\x00"
+    connection.ours.close(CloseCode.NORMAL, "")
+    connection.ours.ping()
+    assert await connection.read(100) == b"\x88\x02\x03\xe8"
+
+
 async def test_what_a_lost_connection_did_not_take_is_dropped(connection: Connection) -> None:
     connection.ours.send("audio")
     connection.ours.abort()

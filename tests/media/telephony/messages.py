@@ -38,15 +38,18 @@ def _copy(message: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str,
 
 
 def allowed_prefix_length(names: list[str]) -> int:
-    """Length of the longest allowed prefix of these events, by the carriers' documentation."""
+    """Length of the longest allowed prefix of these events, by the carriers' documentation;
+    repeated ones are passed over."""
     stage = "new"
     for index, name in enumerate(names):
-        if name == "connected" and stage == "new":
+        if name == "connected" and stage in ("new", "connected"):
             stage = "connected"
         elif name == "start" and stage in ("new", "connected"):
             stage = "running"
         elif name == "stop" and stage == "running":
             stage = "closed"
+        elif name in ("connected", "start") and stage == "running":
+            pass  # repeated: counted and passed over
         elif name == "error" and stage != "closed":
             pass
         elif name not in ("media", "dtmf", "mark") or stage != "running":

@@ -274,27 +274,32 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
     assert (error.code, error.field) == (code, field)
 
 
+@pytest.mark.parametrize("message", [MEDIA, DTMF, MARK, STOP, ERROR])
+def test_message_of_another_stream_is_refused(message: dict[str, Any]) -> None:
+    assert refusal(started(), with_value(message, "stream_id", "other")).code == "wrong_stream"
+
+
 @pytest.mark.parametrize(
-    ("message", "code", "field"),
+    ("message", "error"),
     [
-        (without(MEDIA, "media.chunk"), "missing_field", "media.chunk"),
-        (without(MEDIA, "media.payload"), "missing_field", "media.payload"),
-        (with_value(MEDIA, "media.chunk", "first"), "bad_type", "media.chunk"),
-        (with_value(MEDIA, "media.payload", "AA"), "bad_base64", "media.payload"),
-        (with_value(MEDIA, "stream_id", "other"), "wrong_stream", ""),
-        (with_value(DTMF, "stream_id", "other"), "wrong_stream", ""),
-        (with_value(MARK, "stream_id", "other"), "wrong_stream", ""),
-        (with_value(STOP, "stream_id", "other"), "wrong_stream", ""),
-        (with_value(ERROR, "stream_id", "other"), "wrong_stream", ""),
-        (with_value(ERROR, "payload.code", "bad"), "bad_type", "payload.code"),
-        (with_value(DTMF, "dtmf", "1"), "bad_type", "dtmf"),
-        (START, "out_of_order", "event"),
-        (CONNECTED, "out_of_order", "event"),
+        (without(MEDIA, "media.chunk"), "missing_field media.chunk"),
+        (without(MEDIA, "media.payload"), "missing_field media.payload"),
+        (without(MEDIA, "media.timestamp"), "missing_field media.timestamp"),
+        (with_value(MEDIA, "media.chunk", "first"), "bad_type media.chunk"),
+        (with_value(MEDIA, "media.payload", None), "bad_type media.payload"),
+        (with_value(MEDIA, "media.payload", "AA"), "bad_base64 media.payload"),
+        (with_value(ERROR, "payload.code", "bad"), "bad_type payload.code"),
+        (with_value(DTMF, "dtmf", "1"), "bad_type dtmf"),
+        (START, "out_of_order event"),
+        (CONNECTED, "out_of_order event"),
     ],
 )
-def test_refused_message_in_a_running_stream(message: dict[str, Any], code: str, field: str) -> None:
-    error = refusal(started(), message)
-    assert (error.code, error.field) == (code, field)
+def test_malformed_message_of_a_running_stream_is_counted_and_passed_over(message: dict[str, Any], error: str) -> None:
+    codec = started()
+    assert receive(codec, message) == []
+    assert list(codec.receive(b"\x00\x01")) == []
+    assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
+    assert codec.unknown == UnknownMessages(malformed=2, first_malformed=error)
 
 
 def test_unknown_events_and_digits_are_counted_and_passed_over() -> None:
@@ -317,7 +322,7 @@ def test_frames_that_wait_for_a_missing_one_can_be_released() -> None:
 
 
 def test_messages_that_are_not_json() -> None:
-    for message, code in ((b"\x00\x01", "binary_message"), ("}", "not_json"), (" " * 65537, "too_large")):
+    for message, code in (("}", "not_json"), (" " * 65537, "too_large")):
         with pytest.raises(MediaProtocolError) as caught:
             started().receive(message)
         assert caught.value.code == code
@@ -325,7 +330,7 @@ def test_messages_that_are_not_json() -> None:
 
 def test_nothing_is_accepted_after_an_error_or_stop() -> None:
     broken, stopped = started(), started()
-    refusal(broken, with_value(MEDIA, "media.payload", "?"))
+    refusal(broken, with_value(MEDIA, "stream_id", "other"))
     receive(stopped, STOP)
     for codec in (broken, stopped):
         for message in EVENTS:

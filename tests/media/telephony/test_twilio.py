@@ -163,30 +163,39 @@ def test_refused_start(message: dict[str, Any], code: str, field: str) -> None:
     assert (error.code, error.field) == (code, field)
 
 
+@pytest.mark.parametrize("message", [MEDIA, DTMF, MARK, STOP])
+def test_message_of_another_stream_is_refused(message: dict[str, Any]) -> None:
+    assert refusal(started(), with_value(message, "streamSid", "MZother")).code == "wrong_stream"
+
+
 @pytest.mark.parametrize(
-    ("message", "code", "field"),
+    ("message", "error"),
     [
-        (without(MEDIA, "media.payload"), "missing_field", "media.payload"),
-        (without(MEDIA, "media.track"), "missing_field", "media.track"),
-        (without(MEDIA, "media.timestamp"), "missing_field", "media.timestamp"),
-        (without(MEDIA, "streamSid"), "missing_field", "streamSid"),
-        (with_value(MEDIA, "media.payload", "not base64!"), "bad_base64", "media.payload"),
-        (with_value(MEDIA, "media.payload", None), "bad_type", "media.payload"),
-        (with_value(MEDIA, "media.timestamp", "soon"), "bad_type", "media.timestamp"),
-        (with_value(MEDIA, "media.timestamp", -5), "bad_type", "media.timestamp"),
-        (with_value(MEDIA, "streamSid", "MZother"), "wrong_stream", ""),
-        (with_value(DTMF, "streamSid", "MZother"), "wrong_stream", ""),
-        (with_value(MARK, "streamSid", "MZother"), "wrong_stream", ""),
-        (with_value(STOP, "streamSid", "MZother"), "wrong_stream", ""),
-        (with_value(DTMF, "dtmf", "1"), "bad_type", "dtmf"),
-        (with_value(MARK, "mark.name", 7), "bad_type", "mark.name"),
-        (START, "out_of_order", "event"),
-        (CONNECTED, "out_of_order", "event"),
+        (without(MEDIA, "media.payload"), "missing_field media.payload"),
+        (without(MEDIA, "media.track"), "missing_field media.track"),
+        (without(MEDIA, "media.timestamp"), "missing_field media.timestamp"),
+        (without(MEDIA, "streamSid"), "missing_field streamSid"),
+        (with_value(MEDIA, "media.payload", "not base64!"), "bad_base64 media.payload"),
+        (with_value(MEDIA, "media.payload", None), "bad_type media.payload"),
+        (with_value(MEDIA, "media.timestamp", "soon"), "bad_type media.timestamp"),
+        (with_value(MEDIA, "media.timestamp", -5), "bad_type media.timestamp"),
+        (with_value(DTMF, "dtmf", "1"), "bad_type dtmf"),
+        (with_value(MARK, "mark.name", 7), "bad_type mark.name"),
+        (START, "out_of_order event"),
+        (CONNECTED, "out_of_order event"),
     ],
 )
-def test_refused_message_in_a_running_stream(message: dict[str, Any], code: str, field: str) -> None:
-    error = refusal(started(), message)
-    assert (error.code, error.field) == (code, field)
+def test_malformed_message_of_a_running_stream_is_counted_and_passed_over(message: dict[str, Any], error: str) -> None:
+    codec = started()
+    assert receive(codec, message) == []
+    assert list(codec.receive(b"\x00\x01")) == []
+    assert receive(codec, MEDIA) == [InboundAudio(FRAME, 5)]
+    assert codec.unknown == UnknownMessages(malformed=2, first_malformed=error)
+
+
+def test_binary_message_before_the_start_is_refused() -> None:
+    with pytest.raises(MediaProtocolError, match="binary_message"):
+        TwilioCodec().receive(b"\x00\x01")
 
 
 def test_unknown_events_are_counted_and_passed_over() -> None:
@@ -207,7 +216,7 @@ def test_unknown_digits_are_counted_and_passed_over(digit: object) -> None:
 
 
 def test_messages_that_are_not_json() -> None:
-    for message, code in ((b"\x00\x01", "binary_message"), ("}", "not_json"), (" " * 65537, "too_large")):
+    for message, code in (("}", "not_json"), (" " * 65537, "too_large")):
         with pytest.raises(MediaProtocolError) as caught:
             started().receive(message)
         assert caught.value.code == code
@@ -222,7 +231,7 @@ def test_size_limit_is_configurable() -> None:
 
 def test_nothing_is_accepted_after_an_error_or_stop() -> None:
     broken, stopped = started(), started()
-    refusal(broken, with_value(MEDIA, "media.payload", "?"))
+    refusal(broken, with_value(MEDIA, "streamSid", "MZother"))
     receive(stopped, STOP)
     for codec in (broken, stopped):
         for message in EVENTS:

@@ -116,7 +116,7 @@ async def test_refused_calls_are_rejected_or_hear_why(platform: WebhookPlatform)
         platform.telnyx_api.carried_out[0].call,
         platform.telnyx_api.carried_out[0].body["cause"],
     ) == ("v3:a3", "CALL_REJECTED")
-    await platform.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", platform.workspace_id)
+    await platform.close_business("Sorry, we are closed.")
     await platform.ring_telnyx("v3:a4")
     assert platform.telnyx_api.actions == ["reject", "answer"]
     await platform.post_telnyx("call.answered", "v3:a4", direction="incoming")
@@ -128,6 +128,15 @@ async def test_refused_calls_are_rejected_or_hear_why(platform: WebhookPlatform)
         "hangup",
         "v3:a4",
     )
+
+
+async def test_caller_of_a_suspended_workspace_is_rejected_unanswered(platform: WebhookPlatform) -> None:
+    """An answered call would be billed."""
+    await platform.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", platform.workspace_id)
+    await platform.ring_telnyx("v3:s-suspended")
+    (command,) = platform.telnyx_api.carried_out
+    assert (command.action, command.body["cause"]) == ("reject", "CALL_REJECTED")
+    assert (await platform.call_row("v3:s-suspended"))["end_detail"] == "suspended"
 
 
 async def test_blocked_caller_is_rejected_as_unreachable(platform: WebhookPlatform) -> None:
@@ -350,3 +359,19 @@ async def test_telnyx_gets_503_without_the_database(platform: WebhookPlatform) -
 
 async def _has_waiter(platform: WebhookPlatform) -> bool:
     return bool(await platform.owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "attestation"),
+    [
+        ({"shaken_stir_attestation": "A", "shaken_stir_validated": True}, "A"),
+        ({"shaken_stir_attestation": "B", "shaken_stir_validated": False}, "failed"),
+        ({"shaken_stir_attestation": "C"}, "C"),
+        ({"shaken_stir_attestation": None, "shaken_stir_validated": False}, None),
+    ],
+)
+async def test_attestation_of_the_callers_number_is_stored(
+    platform: WebhookPlatform, fields: dict[str, Any], attestation: str | None
+) -> None:
+    await platform.ring_telnyx(f"v3:s{attestation}", **fields)
+    assert (await platform.call_row(f"v3:s{attestation}"))["details"].get("attestation") == attestation

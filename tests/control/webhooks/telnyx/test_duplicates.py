@@ -127,7 +127,17 @@ async def test_call_is_recorded_only_with_consent(database_url: str, valkey_url:
             )  # fmt: skip
             await platform.execute("UPDATE agents SET version = 2 WHERE workspace_id = $1", platform.workspace_id)
         await platform.ring_telnyx(f"v3:f6-{consented}")
-        await platform.execute("UPDATE workspaces SET status = 'suspended' WHERE id = $1", platform.workspace_id)
+        closed = {
+            "hours": {"exceptions": [{"date": "2099-01-01", "ranges": [{"opens": "09:00", "closes": "10:00"}]}]},
+            "outside_hours": {"action": "hang_up", "text": "We are closed."},
+        }
+        await platform.execute(
+            "INSERT INTO agent_versions (agent_id, version, workspace_id, name, config) "
+            "SELECT a.id, 3, v.workspace_id, v.name, v.config || $2 FROM agent_versions v "
+            "JOIN agents a ON a.id = v.agent_id AND a.version = v.version WHERE v.workspace_id = $1",
+            platform.workspace_id, closed,
+        )  # fmt: skip
+        await platform.execute("UPDATE agents SET version = 3 WHERE workspace_id = $1", platform.workspace_id)
         await platform.ring_telnyx(f"v3:f7-{consented}")
         assert platform.telnyx_api.actions == ["answer"] * 2
         assert ["record" in command.body for command in platform.telnyx_api.carried_out] == [consented, False]

@@ -136,3 +136,16 @@ async def test_two_recordings_of_a_call_are_fetched(platform: WebhookPlatform) -
     for name in ("RE1", "RE2", "RE1"):
         await platform.post_twilio(RECORDING, fields | {"RecordingSid": name})
     assert (await platform.call_row("CDA1B"))["details"]["carrier_recordings"].keys() == {"RE1", "RE2"}
+
+
+async def test_cause_of_a_call_that_nobody_took_is_the_error_or_the_sip_code(platform: WebhookPlatform) -> None:
+    causes = []
+    for sid, status, fields in (
+        ("CD-dead", "failed", {"SipResponseCode": "404"}),
+        ("CD-error", "failed", {"SipResponseCode": "404", "ErrorCode": "13224"}),
+        ("CD-talk", "completed", {"SipResponseCode": "200"}),
+    ):
+        call_id = str(await platform.queue_outbound())
+        await send_status(platform, sid, status, 3, call=call_id, **fields)
+        causes.append((await platform.call_row(sid))["details"]["carrier"].get("cause"))
+    assert causes == ["404", "13224", None]

@@ -211,3 +211,22 @@ async def _has_node(platform: WebhookPlatform, sid: str, node_id: str) -> bool:
 
 async def _has_status(platform: WebhookPlatform, sid: str, status: CallStatus) -> bool:
     return bool((await platform.call_row(sid))["status"] == status)
+
+
+@pytest.mark.parametrize(
+    ("verstat", "attestation"),
+    [
+        ("TN-Validation-Passed-A", "A"),
+        ("TN-Validation-Passed-B", "B"),
+        ("TN-Validation-Passed-C-Diverted", "C"),
+        ("TN-Validation-Failed-A", "failed"),
+        ("No-TN-Validation", None),
+        ("", None),
+    ],
+)
+async def test_attestation_of_the_callers_number_is_stored(
+    platform: WebhookPlatform, verstat: str, attestation: str | None
+) -> None:
+    sid = f"CS-{verstat}"
+    await platform.ring_twilio(sid, StirVerstat=verstat)
+    assert (await platform.call_row(sid))["details"].get("attestation") == attestation

@@ -29,7 +29,25 @@ async def test_valid_signature_and_path_token_are_accepted(bus_node: BusNode, pl
     await phone.hang_up()
 
 
-async def test_wrong_signature_is_refused_before_the_upgrade(bus_node: BusNode) -> None:
+async def test_ticket_alone_protects_a_socket_with_a_wrong_signature(bus_node: BusNode, plan: CallPlan) -> None:
+    token = await bus_node.ticket(plan)
+    socket = await bus_node.session.ws_connect(
+        bus_node.url + f"/media/twilio/{token}", headers={"X-Twilio-Signature": "wrong"}
+    )
+    phone = Phone(socket)
+    await phone.start_stream()
+    await bus_node.wait_for_event(CallStarted)
+    await phone.hang_up()
+    intruder = Phone(
+        await bus_node.session.ws_connect(bus_node.url + "/media/twilio/x", headers={"X-Twilio-Signature": "wrong"})
+    )
+    await intruder.start_stream()
+    await intruder.wait_for("closed")
+    assert intruder.close_code == 1008
+
+
+@pytest.mark.parametrize("signatures", [True], indirect=True)
+async def test_wrong_signature_is_refused_when_required(bus_node: BusNode) -> None:
     with pytest.raises(WSServerHandshakeError, match="403"):
         await bus_node.session.ws_connect(bus_node.url + "/media/twilio", headers={"X-Twilio-Signature": "wrong"})
     assert bus_node.metric("vocalized_media_refused_total", reason="forged") == 1
