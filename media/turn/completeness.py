@@ -22,7 +22,7 @@ from media.turn.onnx_models import ModelError
 Floats = npt.NDArray[np.float32]
 # English; tools/completeness makes it.
 COMPLETENESS_EN: Final = Path(__file__).parent / "data" / "completeness_en.npz"
-COMPLETENESS_EN_SHA256: Final = "e84ba870aae50a324ddbc9a832684438978f0f158c44671bbbad3e4dd1b65152"
+COMPLETENESS_EN_SHA256: Final = "122b4996a165ca2457d2e9c2b6c5bc6cbc07b2dc0e0e604e7c1caee709ba26b9"
 MAX_FILE_BYTES: Final = 8 << 20
 _WORD_PLACES = features.LAST_WORDS + features.FIRST_WORDS
 # Stored as 8-bit numbers, with one scale each.

@@ -15,12 +15,18 @@ from media.turn.expected_reply import ExpectedReply
 DATA = Path(__file__).parent / "data"
 # What callers say to banks, assistants, restaurants, cafés and a check of identity; and other sentences.
 IN_DOMAIN = ("banking77", "clinc150", "nlupp", "taskmaster4", "restaurant8k", "nlu_home", "evi")
+# What callers and patients said on real lines, in the order of their calls.
+NATURAL = ("getgoing", "primock57")
 OTHER = ("taskmaster4_agent", "chitchat", "little_colonel", "sheppard")
 # Never trained on: "sentences from elsewhere".
 ELSEWHERE = ("chatterbot", "katrine")
 PARTS = 10
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_ASKED = {"postcode": ExpectedReply.CODE, "name": ExpectedReply.SPELLING, "dob": ExpectedReply.REPLY}
+_ASKED = {kind.value: kind for kind in ExpectedReply} | {
+    "postcode": ExpectedReply.CODE,
+    "name": ExpectedReply.SPELLING,
+    "dob": ExpectedReply.REPLY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,11 @@ def part_of(utterance: Utterance) -> str:
 
 def read_part(sources: tuple[str, ...], part: str) -> list[Utterance]:
     return [each for source in sources for each in read_utterances(source) if part_of(each) == part]
+
+
+def read_holds() -> list[Utterance]:
+    """Return what patients had said when they paused and went on."""
+    return read_utterances("primock57_holds")
 
 
 def pair_cuts(utterances: list[Utterance], random_: random.Random) -> list[Cut]:

@@ -6,10 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from media.turn.completeness import CompletenessModel, load_completeness_model
+from media.turn.endpoint import TurnRules
+from media.turn.evidence import TurnEvidence
+from media.turn.expected_cost import end_silence
 from media.turn.expected_reply import ExpectedReply
-from media.turn.operating_curve import DEFAULT_WEIGHTS, WEIGHTS
 from tools.completeness import corpus, recipe
 from tools.completeness.calibration import area_under_curve, calibration_table
 from tools.completeness.corpus import Cut, Utterance
@@ -61,10 +64,13 @@ def print_figures(path: Path) -> None:
     _print_cost(model, [" ".join(each.words) for each in sets["in domain"][:2_000]])
 
 
+SOON_MS: Final = 750
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneTurnFigures:
-    """Of the turns of data/phone_turns.txt and their beginnings. done: share of the turns that the operating curve
-    answers soon. patient: share of the beginnings that it does not."""
+    """Figures of the turns of data/phone_turns.txt and their beginnings. done: share of the turns that end after at
+    most SOON_MS of silence. patient: share of the beginnings that do not."""
 
     turns: int
     beginnings: int
@@ -75,16 +81,20 @@ class PhoneTurnFigures:
 
 def phone_turn_figures(model: CompletenessModel) -> PhoneTurnFigures:
     whole, cut = turn_texts()
-    done = WEIGHTS.get(model.language, DEFAULT_WEIGHTS).text_done
     chances = model.probabilities(whole + cut, language=model.language)
     ends, inner = chances[: len(whole)], chances[len(whole) :]
     return PhoneTurnFigures(
         turns=len(whole),
         beginnings=len(cut),
         area=area_under_curve(chances, [1.0] * len(whole) + [0.0] * len(cut)),
-        done=sum(each >= done for each in ends) / len(ends),
-        patient=sum(each < done for each in inner) / len(inner),
+        done=sum(ends_soon(each) for each in ends) / len(ends),
+        patient=sum(not ends_soon(each) for each in inner) / len(inner),
     )
+
+
+def ends_soon(chance: float) -> bool:
+    """Return whether a turn with this probability ends after at most SOON_MS, without other evidence."""
+    return end_silence(TurnEvidence(text=chance), TurnRules()).ms <= SOON_MS
 
 
 def _print_phone_turns(model: CompletenessModel) -> None:

@@ -28,6 +28,8 @@ class Recipe:
 
     seed: int = 16
     sources: tuple[str, ...] = corpus.IN_DOMAIN + corpus.OTHER
+    natural_copies: int = 20
+    hold_weight: float = 4.0
     most: int = 1_000_000
     generated: int = 15_000
     epochs: int = 3
@@ -100,13 +102,19 @@ def _labelled_part(part: str) -> list[Utterance]:
 
 def _training_cuts(recipe: Recipe, labels: TeacherLabels, random_: random.Random) -> list[Cut]:
     utterances = _utterances(recipe, "training", random_)
-    return training_cuts(utterances, random_) + taught_cuts(utterances, labels, teacher_scale(utterances, labels))
+    holds = [
+        Cut(hold.words, hold.asked, 0.0, recipe.hold_weight)
+        for hold in corpus.read_holds()
+        if corpus.part_of(hold) == "training"
+    ]
+    taught = taught_cuts(utterances, labels, teacher_scale(utterances, labels))
+    return training_cuts(utterances, random_) + taught + holds
 
 
 def _utterances(recipe: Recipe, part: str, random_: random.Random) -> list[Utterance]:
     """Public and generated ones; the generated are in the ratio of the parts."""
     public = corpus.read_part(recipe.sources, part)
+    natural = corpus.read_part(corpus.NATURAL, part) * recipe.natural_copies
     made = SentenceGenerator(random_).utterances(recipe.generated)
-    return random_.sample(public, min(recipe.most, len(public))) + [
-        each for each in made if corpus.part_of(each) == part
-    ]
+    chosen = random_.sample(public, min(recipe.most, len(public)))
+    return chosen + natural + [each for each in made if corpus.part_of(each) == part]

@@ -1,9 +1,11 @@
 """Extracts the training texts from checkouts of public repositories into data/*.txt.xz.
 
     python -m tools.completeness.sources CHECKOUTS UTTERANCES CHAT
+    python -m tools.completeness.sources natural FOLDER
 
 CHECKOUTS: a folder of git repositories, each in owner+name. UTTERANCES: a folder of texts, one a line, which are
-copied. CHAT: dataset.json of the package chitchat-dataset.
+copied. CHAT: dataset.json of the package chitchat-dataset. FOLDER: `labels.jsonl`, `text/getgoing.jsonl` and
+`text/primock57.jsonl` of the natural calls.
 Licences are in data/README.md. One line is one whole utterance; cleaned of white space and doubles, 300 characters at
 most.
 """
@@ -18,6 +20,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from media.turn.backchannels import split_words
+from media.turn.endpoint import is_unfinished, may_be_unfinished
+from media.turn.expected_reply import expected_reply
 
 DATA = Path(__file__).parent / "data"
 LONGEST = 300
@@ -26,6 +34,9 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'\u201d]?\s+")
 _PROSE_WORDS = (3, 30)
 # A sentence may begin with a capital; "I" stands anywhere.
 _PLAIN = re.compile(r"[A-Z]?(?:(?<=[.!?] )[A-Z]|\bI\b|[a-z ,.!?';-])+")
+_TAG = re.compile(r"<[^>]*>|!b\b")
+# Shorter gaps in a transcript are no pauses.
+_LEAST_PAUSE_S = 0.2
 _TITLES = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|No)\.")
 
 
@@ -111,6 +122,57 @@ def chat_messages(path: Path, count: int = 30_000) -> list[str]:
     return random.Random(0).sample(kept, min(count, len(kept)))
 
 
+def natural_answers(folder: Path) -> Iterator[str]:
+    """Yield `kind of question<TAB>text` for the turns of GetGoing's development speakers that do not break off.
+
+    The split is that of vocalized/listening/natural/recordings.py (`split_of`). Calls without a recording have no
+    speaker; they are in no test.
+    """
+    recorded = {label["id"] for label in _read_lines(folder / "labels.jsonl")}
+    for call in _read_lines(folder / "text" / "getgoing.jsonl"):
+        speaker, prompt = call["spk"], ""
+        if crc32(speaker.encode()) % 5 >= 3 if speaker else call["id"] in recorded:
+            continue
+        for turn in call["turns"]:
+            text = _plain(turn["text"])
+            if turn["who"] == "bot":
+                prompt = text
+            elif text and not _breaks_off(text):
+                yield f"{expected_reply(prompt)}\t{text}"
+
+
+def patient_turns(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield what patients of PriMock57 had said when they stopped, and whether their turn went on after a pause."""
+    for call in _read_lines(folder / "text" / "primock57.jsonl"):
+        said = ""
+        for turn in call["turns"]:
+            text = _plain(turn["text"]) if turn["who"] == "patient" else ""
+            said = f"{said} {text}".strip() if turn["who"] == "patient" else ""
+            goes_on = turn.get("next") == "hold"
+            if text and goes_on and turn["gap"] >= _LEAST_PAUSE_S:
+                yield _last_part(said), True
+            elif text and turn.get("next") == "eot" and not _breaks_off(said):
+                yield _last_part(said), False
+            said = said if goes_on else ""
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    return (json.loads(line) for line in path.read_text().splitlines())
+
+
+def _plain(text: str) -> str:
+    return " ".join(_TAG.sub(" ", text).split())
+
+
+def _breaks_off(text: str) -> bool:
+    return is_unfinished(text) or may_be_unfinished(split_words(text))
+
+
+def _last_part(text: str) -> str:
+    """The last LONGEST characters, from the beginning of a word on."""
+    return text if len(text) <= LONGEST else text[-LONGEST:].partition(" ")[2]
+
+
 def clean(lines: Iterable[str]) -> list[str]:
     """White space joined (a tab stays), empty and long lines and doubles dropped, order kept."""
     joined = ("\t".join(" ".join(part.split()) for part in line.split("\t")) for line in lines)
@@ -124,7 +186,16 @@ def write(name: str, lines: Iterable[str]) -> None:
     print(f"{name}: {len(kept)} lines, {len(packed)} bytes")
 
 
+def write_natural(folder: Path) -> None:
+    patients = list(patient_turns(folder))
+    write("getgoing", natural_answers(folder))
+    write("primock57", (text for text, goes_on in patients if not goes_on))
+    write("primock57_holds", (text for text, goes_on in patients if goes_on))
+
+
 def main() -> None:
+    if sys.argv[1] == "natural":
+        return write_natural(Path(sys.argv[2]))
     checkouts, utterances = Path(sys.argv[1]), Path(sys.argv[2])
     for path in sorted(utterances.glob("*.txt")):
         write(path.stem, path.read_text().splitlines())

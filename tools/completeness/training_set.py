@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
 
+from media.turn.backchannels import phrase_set
 from media.turn.completeness_features import COMMA, STOP
 from media.turn.expected_reply import ExpectedReply
 from tools.completeness.calibration import LogitScale
@@ -11,12 +12,23 @@ from tools.completeness.corpus import Cut, Utterance
 from tools.completeness.recognition_faults import Vocabulary, add_faults, add_filler, mishear
 from tools.completeness.sentence_generator import ANSWERS
 
-# Of an utterance the whole is taken and so many prefixes, which together weigh as much as it.
-PREFIXES = 6
+# Of an utterance the whole is taken and so many prefixes, which together weigh this much for each place at which a
+# caller may pause: the longer an utterance is, the more pauses are in it, and one or two words seldom have any.
+PREFIXES, PAUSE_WEIGHT = 6, 0.2
+# How much rarer a pause is between two words that belong together ("next | Tuesday") than in other places.
+WITHIN_PHRASE = 0.3
 # How far the teacher moves a prefix's label away from 0.
 TEACHER_SHARE = 0.4
 # How probable it is that a turn ends where a sentence ends inside an utterance: somebody went on there.
 INNER_END = 0.3
+PHRASE_STARTS = phrase_set(
+    "and|but|or|so|if|when|because|cause|since|while|although|though|unless|until|before|after|that|which|who|where|"
+    "what|how|why|than|as|to|for|with|at|in|on|of|about|from|by|like|please"
+)
+OPEN_WORDS = phrase_set(
+    "a|an|the|my|your|his|her|our|their|its|this|i|i'm|i'd|i'll|i've|we|we're|is|are|was|were|am|it's|there's|will|"
+    "would|can|could|should|has|have|had|very|um|uh|er|well|yes|no|okay|hi|hello"
+)
 _FAULTY, _JOINED, _OTHERWISE_ASKED, _HESITANT = 0.3, 0.3, 0.15, 0.1
 # Shares of texts that have a wrong word, punctuation at all, and a mark in a wrong place; of full stops that become
 # commas, and of commas that are kept.
@@ -44,7 +56,7 @@ def training_cuts(utterances: Sequence[Utterance], random_: random.Random) -> li
 def _cuts(utterance: Utterance, asked: ExpectedReply, vocabulary: Vocabulary, random_: random.Random) -> list[Cut]:
     inner, words, marks = utterance.inner_cuts, utterance.words, _marks(utterance, random_)
     chosen = random_.sample(inner, min(PREFIXES, len(inner)))
-    weight = 1.0 / len(chosen) if chosen else 0.0
+    scale = PAUSE_WEIGHT * len(inner) / len(chosen) if chosen else 0.0
 
     def heard(length: int, *, is_end: bool) -> tuple[str, ...]:
         text = _mark(words[:length], marks)
@@ -52,12 +64,22 @@ def _cuts(utterance: Utterance, asked: ExpectedReply, vocabulary: Vocabulary, ra
             text = mishear(text, vocabulary, random_, is_end=is_end)
         return add_faults(text, random_) if random_.random() < _FAULTY else text
 
-    cuts = [Cut(heard(length, is_end=False), asked, 0.0, weight) for length in chosen]
+    cuts = [Cut(heard(length, is_end=False), asked, 0.0, scale * pause_weight(utterance, length)) for length in chosen]
     cuts += [Cut(heard(length, is_end=True), asked, INNER_END) for length in utterance.ends - {len(words)}]
     cuts.append(Cut(heard(len(words), is_end=True), asked, 1.0))
     if random_.random() < _HESITANT:
         cuts.append(Cut(add_filler(words[: random_.randrange(len(words) + 1)], random_), asked, 0.0))
     return cuts
+
+
+def pause_weight(utterance: Utterance, length: int) -> float:
+    """How probable a pause after the first `length` words is, compared with the most probable places.
+
+    People pause between clauses, and after words that need another one while they search for it.
+    """
+    before, after = utterance.words[length - 1], utterance.words[length]
+    is_boundary = length in utterance.commas or after in PHRASE_STARTS
+    return 1.0 if is_boundary or before in PHRASE_STARTS or before in OPEN_WORDS else WITHIN_PHRASE
 
 
 def _marks(utterance: Utterance, random_: random.Random) -> dict[int, str]:

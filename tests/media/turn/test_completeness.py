@@ -58,7 +58,7 @@ def test_an_answer_is_whole_where_it_was_asked_for() -> None:
 def test_the_asked_number_is_whole_with_all_its_digits() -> None:
     words = ["five", "five", "five", "one", "two", "three", "four", "five", "six", "seven"]
     chances = [judge(" ".join(words[:count]), ExpectedReply.DIGITS) for count in (3, 6, 10)]
-    assert max(chances[:2]) < 0.3 < 0.6 < chances[2]
+    assert max(chances[:2]) < 0.45 < 0.6 < chances[2], "what is missing, the grammar of dictations knows"
 
 
 @pytest.mark.parametrize("end", [".", "?", "!", "...", ",", " -"])

@@ -10,7 +10,14 @@ from tools.completeness.calibration import LogitScale
 from tools.completeness.corpus import Utterance
 from tools.completeness.recognition_faults import Vocabulary, add_faults, add_filler, mishear
 from tools.completeness.sentence_generator import SentenceGenerator
-from tools.completeness.training_set import INNER_END, taught_cuts, training_cuts
+from tools.completeness.training_set import (
+    INNER_END,
+    PAUSE_WEIGHT,
+    WITHIN_PHRASE,
+    pause_weight,
+    taught_cuts,
+    training_cuts,
+)
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -92,10 +99,19 @@ def test_an_answer_that_is_also_a_beginning_is_no_cut() -> None:
     assert {"yes", "yes i do"}.isdisjoint(" ".join(cut.words) for cut in cuts if cut.label == 0.0)
 
 
-def test_prefixes_of_one_utterance_weigh_as_much_as_the_whole() -> None:
-    cuts = training_cuts([Utterance(words("can you tell me where my package is"))], random.Random(3))
-    unfinished = [cut.weight for cut in cuts if cut.label == 0.0 and cut.weight < 1.0]
-    assert sum(unfinished) == pytest.approx(1.0)
+def test_prefixes_weigh_by_how_probable_a_pause_is_there() -> None:
+    utterance = Utterance(words("can you tell me where my package is"))
+    within, before_clause, after_open_word = 2, 4, 6
+    assert utterance.words[before_clause] == "where" and utterance.words[after_open_word - 1] == "my"
+    assert pause_weight(utterance, within) == WITHIN_PHRASE < pause_weight(utterance, before_clause) == 1.0
+    assert pause_weight(utterance, after_open_word) == 1.0
+    weights = [cut.weight for cut in training_cuts([utterance], random.Random(3)) if cut.label == 0.0]
+    assert sum(weights) <= PAUSE_WEIGHT * len(utterance.inner_cuts) < sum(weights) / WITHIN_PHRASE
+
+
+def test_a_short_answer_weighs_more_than_its_beginning() -> None:
+    cuts = training_cuts([Utterance(words("checking account"))], random.Random(3))
+    assert {cut.label: cut.weight for cut in cuts} == {0.0: pytest.approx(PAUSE_WEIGHT * WITHIN_PHRASE), 1.0: 1.0}
 
 
 def test_the_teacher_lifts_what_may_be_an_end() -> None:

@@ -34,7 +34,7 @@ def test_every_beginning_of_a_turn_is_shorter_than_it() -> None:
 def test_no_turn_is_among_the_texts_of_the_training() -> None:
     tested = {" ".join(turn.words) for turn in read_turns()}
     files = sorted(DATA.glob("*.txt.xz"))
-    assert len(files) == 13
+    assert len(files) == 16
     for file in files:
         lines = lzma.decompress(file.read_bytes()).decode().lower().splitlines()
         texts = {" ".join(line.rpartition("\t")[2].translate(NO_MARKS).split()) for line in lines}
@@ -45,6 +45,6 @@ def test_no_turn_is_among_the_texts_of_the_training() -> None:
 
 def test_the_shipped_model_knows_ordinary_turns_from_their_beginnings() -> None:
     found = phone_turn_figures(load_completeness_model())
-    assert found.area > 0.96
-    assert found.done > 0.15
-    assert found.patient > 0.985
+    assert found.area > 0.95
+    assert found.done > 0.75, "ordinary turns are answered soon"
+    assert found.patient > 0.92
