@@ -115,7 +115,8 @@ class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
     total: true end of the caller's speech to the first audible sound at the carrier, as its marks show. endpoint: to
     the decision that the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's
     first token. tts_first_byte: first token to first audio. playback: first audio sent to the first audible sound: the
-    silence before it, the way to the carrier and its buffer; programs of the version before reported none.
+    silence before it, the way to the carrier and its buffer; programs of the version before reported none. waited_for:
+    what decided how long the caller had to be silent: "words", "sound", "timer" or "dictation"; empty if unknown.
     """
 
     turn: int
@@ -125,6 +126,7 @@ class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
     llm_first_token_ms: int
     tts_first_byte_ms: int
     playback_ms: int = 0
+    waited_for: str = ""
 
 
 class TurnInterrupted(_Event, frozen=True, tag="turn.interrupted"):

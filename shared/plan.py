@@ -99,13 +99,17 @@ class LanguagePlan(Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 BargeIn = Literal["off", "polite", "eager"]
+Patience = Literal["quick", "normal", "patient"]
 
 
 class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Turn-taking. Silence is counted from the true end of the caller's speech.
 
-    silence_ms: silence that ends the caller's turn when nothing else is known.
-    adaptive: shorten it after a finished sentence; lengthen it while digits, an e-mail address or a message is given.
+    silence_ms: if the plan is not adaptive, the silence that ends the caller's turn. Otherwise 600 means the silences
+        of least expected cost, and another value scales them: 300 halves them.
+    adaptive: what the caller says and how decides how long the silence must be.
+    patience: "quick", "normal" or "patient": how much worse a cut is than waiting. Unset means normal, and is not
+        written, so that nodes of the version before read such a plan.
     barge_in: the caller may interrupt. "polite" or true: the agent is lowered while speech may be a nod, then silent;
         "eager": it is silent at once; "off" or false: never.
     min_words: words (backchannels not counted) that make an interruption.
@@ -120,6 +124,7 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     min_words: Annotated[int, Meta(ge=1, le=10)] = 1
     smart_turn: bool = False
     speculate: bool | UnsetType = UNSET
+    patience: Patience | UnsetType = UNSET
 
 
 class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -85,10 +85,13 @@ def _screening(config: AgentConfig, message: str, call: PlannedCall) -> dict[str
 
 
 def _turn(config: AgentConfig) -> dict[str, Any]:
-    """Nodes of the version before know true and false only, and `eager` has no such word. They refuse `speculate`."""
+    """Return the plan's turn-taking. Nodes of the previous version know only true and false for `barge_in`, and refuse
+    `speculate` and `patience`."""
     turn = config.turn.model_dump()
     if turn["speculate"]:
         del turn["speculate"]
+    if turn["patience"] == "normal":
+        del turn["patience"]
     return {**turn, "barge_in": {"off": False, "polite": True}.get(turn["barge_in"], turn["barge_in"])}
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from control.agents.config_part import ConfigPart
 from control.platform.union_errors import SingleUnionError
-from shared.plan import BargeIn
+from shared.plan import BargeIn, Patience
 
 
 class Turn(ConfigPart):
@@ -16,12 +16,19 @@ class Turn(ConfigPart):
         default=600,
         ge=100,
         le=5_000,
-        description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn.",
+        description="Milliseconds of silence, from the true end of the caller's speech, that end the caller's turn. "
+        "With adaptive, 600 is the default, and another value scales the silences that the agent chooses: 300 halves "
+        "them.",
     )
     adaptive: bool = Field(
         default=True,
-        description="Shorten that silence where the caller's words end; lengthen it where they go on, or while digits "
-        "or an e-mail are given.",
+        description="Choose each silence by what the caller says: short if the words are complete, long if they are "
+        "not, or while a number or an e-mail address is dictated.",
+    )
+    patience: Patience = Field(
+        default="normal",
+        description="How much worse it is to interrupt a caller than to answer late. quick: less than normal; patient: "
+        "more. Needs adaptive.",
     )
     barge_in: Annotated[bool | BargeIn, SingleUnionError('true, false, "off", "polite" or "eager"')] = Field(
         default=True,

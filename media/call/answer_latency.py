@@ -12,12 +12,14 @@ from shared.events import Event, TurnLatency
 class TurnTimes:
     """When a caller's turn ended, in ms on the call's clock.
 
-    ended: true end of the sound. due: when the silence was long enough. decided: when the text was there, too.
+    ended: true end of the sound. due: when the silence was long enough. decided: when the text was there, too. reason:
+    what decided how long the silence had to be; empty if no silence ended the turn.
     """
 
     ended: float
     due: float
     decided: float
+    reason: str = ""
 
 
 class AnswerLatency:
@@ -42,5 +44,16 @@ class AnswerLatency:
         sent = reply.first_audio or sounded_at
         points = (times.ended, times.due, times.decided, reply.first_word or sent, sent, sounded_at)
         rounded = [round(point - times.ended) for point in points]
-        parts = [later - earlier for earlier, later in pairwise(rounded)]
-        self._emit(TurnLatency(self._turn, rounded[-1], *parts))
+        endpoint, stt, first_token, first_byte, playback = (later - earlier for earlier, later in pairwise(rounded))
+        self._emit(
+            TurnLatency(
+                turn=self._turn,
+                total_ms=rounded[-1],
+                endpoint_ms=endpoint,
+                stt_ms=stt,
+                llm_first_token_ms=first_token,
+                tts_first_byte_ms=first_byte,
+                playback_ms=playback,
+                waited_for=times.reason,
+            )
+        )

@@ -258,7 +258,7 @@ class Conversation:
                         self._agent.prepare(text, self.turns, self._switch.preview(text))
                 case floor_decisions.CallerDone():
                     ended, due = self._clock.at_audio(decision.end_ms), self._clock.at_audio(decision.due_ms)
-                    self._answer(decision.text, ended, due, self._clock.now())
+                    self._answer(decision.text, ended, due, self._clock.now(), decision.reason)
                 case floor_decisions.TurnSettled():
                     self.turns.commit()
                     self._agent.settle()
@@ -296,7 +296,7 @@ class Conversation:
 
     # --- what the agent says ---
 
-    def _answer(self, text: str, ended: float, due: float, decided: float) -> None:
+    def _answer(self, text: str, ended: float, due: float, decided: float, reason: str = "") -> None:
         """The caller's turn is over, or was continued and is over again: lets the model answer."""
         if self._termination.reason:
             return
@@ -312,7 +312,7 @@ class Conversation:
             self.turns.commit()
             self.apply(self.floor.agent_done(self._clock.audio_ms))
         else:
-            self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided))
+            self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided, reason))
 
     def _answer_keys(self, keys: str, now: float) -> None:
         """Keys that no tool has collected are a turn of the caller's, unless they ask for something of the call."""

@@ -49,8 +49,9 @@ class Playback:
     """
 
     __slots__ = (
-        "__weakref__", "_base", "_dropped", "_generation", "_heard", "_heard_times", "_lowered", "_mark_count",
-        "_mark_lag", "_marked", "_marks", "_padding_ms", "_proven", "_returns_marks", "_sent", "_settled", "_sound_due",
+        "__weakref__", "_base", "_cut_at", "_dropped", "_generation", "_heard", "_heard_times", "_is_lowered_early",
+        "_lowered", "_mark_count", "_mark_lag", "_marked", "_marks", "_padding_ms", "_proven", "_returns_marks",
+        "_sent", "_settled", "_sound_due",
         "_stream", "heard_readers", "held", "silenced_at", "sounded_at", "utterance",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """What the figures are worth that recognisers give for the end of a turn: the one table of the vendors'.
 
-`TurnSignal.finished` is a probability, and the operating curve (`media/turn/operating_curve.py`) knows no vendors: 0.7
-and more speaks for the end, less than 0.3 against it. No recording comes with a vendor's figures, so the tables follow
+`TurnSignal.finished` is a probability, and the floor (`media/turn/expected_cost.py`) knows no vendors: above 0.5 it
+speaks for the end, below against it. No recording comes with a vendor's figures, so the tables follow
 what the vendors document of their own thresholds; a measured one would have more points.
 """
 

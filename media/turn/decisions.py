@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from media.turn.end_reason import EndReason
+
 
 @dataclass(frozen=True, slots=True)
 class CallerStarted:
@@ -47,12 +49,14 @@ class CallerDone:
     end_ms: the true end of the caller's speech. text: the whole turn, also what an interrupted reply was to answer.
     due_ms: when the silence was long enough, and no sound kept the turn open; the time from there to `t` was spent
         waiting for the text.
+    reason: what decided how long the silence had to be.
     """
 
     t: int
     end_ms: int
     text: str
     due_ms: int
+    reason: EndReason = EndReason.TIMER
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,10 @@ LEAST_MS = 200
 class TurnRules:
     """Turn-taking settings of one call; the first four come from the agent's plan, the rest rarely change. All in ms.
 
-    silence_ms: silence, from the true end of speech, that ends a turn when nothing else is known.
-    adaptive: let the evidence change that; otherwise it is always exactly `silence_ms` (never under 200).
+    silence_ms: silence, from the true end of speech, that ends a turn if the rules are not adaptive (never under 200).
+    adaptive: the evidence decides (media/turn/expected_cost.py); 600 means its own silences, others scale them.
+    price_ms: what it costs to answer a caller who would have gone on, as ms of waiting.
+    earliest_ms: no answer that is prepared during the silence sounds before this, counted from the end of speech.
     barge_in: the caller may interrupt.
     min_words: words, backchannels not counted, that make an interruption.
     pause_ms: silence after which a final text is requested, ahead of the turn's end (at most half of silence_ms).
@@ -59,6 +61,8 @@ class TurnRules:
     near_end_ms: int = 1_000
     false_hold_ms: int = 150
     language: str = "en"
+    price_ms: int = 2_000
+    earliest_ms: int = 640
 
 
 # Last words after which a sentence always continues.
@@ -66,11 +70,14 @@ _GOES_ON = phrase_set(
     "and|but|or|because|cause|if|when|while|although|unless|until|than|that's|um|uh|er|erm|hmm|the|a|an|my|your|our|"
     "their|its|i|i'm|i'd|i'll|i've|we're|we'd|they're|he's|she's|it's|there's|plus"
 )
-# Last words after which it mostly does: "I want to speak to", but also "What is it for?" and "I think so."
-_MAY_GO_ON = phrase_set(
-    "to|of|with|for|at|from|in|on|by|about|into|so|well|like|though|also|maybe|is|are|was|were|am|will|would|can|could"
+# Last words after which it mostly does ("I want to speak to", "The bus is"), except "What is it for?" and "Yes, it is."
+_PREPOSITIONS = phrase_set("to|of|with|for|at|from|in|on|by|about|into")
+_AUXILIARIES = phrase_set("is|are|was|were|am|will|would|can|could")
+_PRONOUNS = phrase_set("i|you|he|she|it|we|they|that|this|there|what|who|where|how")
+_FIRST_OF_QUESTIONS = phrase_set(
+    "what|what's|which|who|who's|whose|where|where's|when|when's|how|how's|why|do|does|did|is|are|was|were|am|can|"
+    "could|would|will|shall|should|has|have|had|may|might"
 )
-_QUESTIONS = phrase_set("what|what's|which|who|who's|whose|where|where's|when|when's|how|how's|why")
 _BROKEN_OFF = (",", "-", ":", ";", "...", "\N{HORIZONTAL ELLIPSIS}", "\N{EN DASH}", "\N{EM DASH}")
 _YES_NO = phrase_set(
     "yes|yeah|yep|yup|no|nope|nah|sure|okay|ok|correct|right|absolutely|of course|that's right|that's correct|"
@@ -94,9 +101,12 @@ def is_unfinished(text: str) -> bool:
 
 
 def may_be_unfinished(spoken: list[str]) -> bool:
-    """Whether the words (from `split_words`) probably break off: after a preposition or a form of "be", unless they are
-    a question, which may end in one."""
-    return bool(spoken) and spoken[-1] in _MAY_GO_ON and spoken[0] not in _QUESTIONS
+    """Return whether the words (from `split_words`) probably break off: after a preposition, or after a noun and an
+    auxiliary. A question may end in either, and "Yes, they are" ends in a pronoun and an auxiliary."""
+    if not spoken or spoken[0] in _FIRST_OF_QUESTIONS:
+        return False
+    follows_noun = len(spoken) > 1 and spoken[-2] not in _PRONOUNS
+    return spoken[-1] in _PREPOSITIONS or (spoken[-1] in _AUXILIARIES and follows_noun)
 
 
 def is_plain_answer(spoken: list[str]) -> bool:

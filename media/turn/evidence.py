@@ -1,6 +1,5 @@
 """What is known, in a pause of the caller's, of whether the turn is over."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -18,13 +17,17 @@ from media.turn.endpoint import (
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.expected_reply import ExpectedReply
 
-# Probabilities of what the words alone decide: "I'd like a table and" goes on, "yes" to a yes/no question does not.
+# Probabilities of what the words alone decide: "I'd like a table and" goes on, "I'd like to speak to" mostly does, and
+# "yes" to a yes/no question does not.
 GOES_ON: Final = 0.02
+MAY_GO_ON: Final = 0.08
 IS_DONE: Final = 0.98
 _ENGLISH: Final = "en"
-# The caller's latest pauses that tell the pace: enough to forget the beginning of a call, few enough to follow it.
-_LATEST_PAUSES: Final = 8
-_LEAST_PAUSES: Final = 2
+# A pause of this length inside a turn, in ms, shows a caller who needs more patience, if it is not the first one.
+LONG_PAUSE_MS: Final = 500
+# What each further long pause adds to the log-odds against an end, at most how much, and what share is left of the
+# count of pauses after each turn.
+PATIENCE_STEP, PATIENCE_MOST, PATIENCE_KEPT = 0.8, 2.4, 0.7
 _SPELLS: Final = DictationState(Progress.PARTIAL)
 
 
@@ -41,20 +44,13 @@ class CompletenessJudge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallerPace:
-    """How long the caller pauses within a turn. long_ms: three of four of the latest pauses were no longer."""
-
-    long_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class TurnEvidence:
     """What is known of a pause; None where nothing is.
 
     text: probability (0-1) that the words end here. second: the same by a second judge of the words. sound: the same
     from how they sound (smart-turn). vendor: the same from the recogniser itself, if it is trained for that. asked:
-    what the agent's last words expect. dictation: how much there is of what the caller dictates. pace: of the caller
-    in this call.
+    what the agent's last words expect. dictation: how much there is of what the caller dictates. hesitation: how much
+    the caller's earlier pauses in this call lower the log-odds of the end.
     """
 
     text: float | None = None
@@ -63,7 +59,7 @@ class TurnEvidence:
     vendor: float | None = None
     asked: ExpectedReply = ExpectedReply.REPLY
     dictation: DictationState | None = None
-    pace: CallerPace | None = None
+    hesitation: float = 0.0
 
 
 class EvidenceCollector:
@@ -77,7 +73,8 @@ class EvidenceCollector:
         self._is_used = rules.adaptive
         self._judges = judge
         self.set_language(rules.language)
-        self._pauses: deque[int] = deque(maxlen=_LATEST_PAUSES)
+        self._long_pauses = 0.0  # of this call, older ones count less
+        self._unproven = 0  # long pauses after which no new words have come yet: the sound may be somebody else's
         self._is_by_model = False  # not by a rule
         self._opinion: tuple[str, float] | None = None  # of the second judge, and of which text
         self.sound: float | None = None
@@ -116,7 +113,12 @@ class EvidenceCollector:
 
     def went_on(self, pause_ms: int) -> None:
         """The caller continues the same turn after so long a pause."""
-        self._pauses.append(pause_ms)
+        self._unproven += pause_ms >= LONG_PAUSE_MS
+
+    def end_turn(self) -> None:
+        """Another turn begins: earlier pauses count less."""
+        self._long_pauses *= PATIENCE_KEPT
+        self._unproven = 0
 
     def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
         """Returns what is known of a pause after these words: nothing if the rules are not adaptive. The model is asked
@@ -128,6 +130,9 @@ class EvidenceCollector:
         is_english = self._language == _ENGLISH
         if asked is ExpectedReply.MESSAGE and is_english and ends_message(text):
             asked = ExpectedReply.REPLY
+        if text != self._judged[0]:
+            self._long_pauses += self._unproven
+            self._unproven = 0
         if (text, asked) != self._judged:
             self._judged, self._probability = (text, asked), self._judge_text(text, asked)
         dictation = _judge_dictation(text, asked, dictated) if is_english else None
@@ -139,7 +144,7 @@ class EvidenceCollector:
             vendor=self._vendor(text),
             asked=asked,
             dictation=dictation,
-            pace=self._pace(),
+            hesitation=min(PATIENCE_MOST, PATIENCE_STEP * max(0.0, self._long_pauses - 1)),
         )
 
     def _vendor(self, text: str) -> float | None:
@@ -161,17 +166,12 @@ class EvidenceCollector:
                 return GOES_ON
             if asked is ExpectedReply.YES_NO and is_plain_answer(spoken):
                 return IS_DONE
-            if self._judge is None:
-                return GOES_ON if may_be_unfinished(spoken) else None
+            if may_be_unfinished(spoken):
+                return MAY_GO_ON
         if self._judge is None:
             return None
         self._is_by_model = True
         return self._judge.probabilities([text], language=self._language, asked=asked)[0]
-
-    def _pace(self) -> CallerPace | None:
-        if len(self._pauses) < _LEAST_PAUSES:
-            return None
-        return CallerPace(sorted(self._pauses)[(3 * len(self._pauses) - 1) // 4])
 
 
 def _judge_dictation(text: str, asked: ExpectedReply, dictated: ExpectedDictation | None) -> DictationState | None:

@@ -272,7 +272,7 @@ class Floor:
             return (NothingSaid(t, self._interrupted),)
         self._text.mark_answered()
         self._take_floor(FloorState.THINKING)
-        return (CallerDone(t, end, self._text.text, self._pause.due_ms(end)),)
+        return (CallerDone(t, end, self._text.text, self._pause.due_ms(end), self._pause.reason),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
         """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""

@@ -6,20 +6,22 @@ from dataclasses import replace
 from media.turn.agent_speech import AgentSpeech
 from media.turn.answer_preparation import AnswerPreparation
 from media.turn.decisions import NOTHING, Decisions
+from media.turn.end_reason import EndReason
 from media.turn.endpoint import TurnRules
 from media.turn.evidence import CompletenessJudge, EvidenceCollector
+from media.turn.expected_cost import end_silence
 from media.turn.final_text_request import NEVER, FinalTextRequest
-from media.turn.operating_curve import silence_for, weights_for
-from media.turn.second_opinion import can_change
+from media.turn.second_opinion import is_uncertain
 from media.turn.turn_text import TurnText
 
 
 class TurnPause:
-    """The latest pause of one call. needed_ms: the silence that ends the turn, by what was known last."""
+    """The latest pause of one call. needed_ms: the silence that ends the turn, by what was known last. reason: what
+    decided its length."""
 
     __slots__ = (
         "_evidence", "_may_begin", "_onset_at", "_open_until", "_preparation", "_request", "_rules", "_signal_at",
-        "needed_ms",
+        "needed_ms", "reason",
     )  # fmt: skip
 
     def __init__(
@@ -39,7 +41,7 @@ class TurnPause:
         self._signal_at = NEVER
         # Since when a sound keeps the turn open, and until when one did.
         self._onset_at = self._open_until = NEVER
-        self.needed_ms = rules.silence_ms
+        self.needed_ms, self.reason = rules.silence_ms, EndReason.TIMER
 
     def set_language(self, language: str) -> None:
         """The call is in this language (BCP 47) from now on."""
@@ -57,13 +59,14 @@ class TurnPause:
 
     def weigh(self, words: str, agent: AgentSpeech) -> None:
         """Words or evidence are new: computes the silence that they need. agent: what it said before."""
-        self.needed_ms = silence_for(self._evidence.collect(words, agent.expect, agent.dictated), self._rules)
+        found = end_silence(self._evidence.collect(words, agent.expect, agent.dictated), self._rules)
+        self.needed_ms, self.reason = found.ms, found.reason
 
     @property
     def open_text(self) -> str:
         """The latest words of which a second judge could change what is thought; empty if none could, or has."""
         text, first = self._evidence.judged_once
-        return text if can_change(first, weights_for(self._rules).text_done) else ""
+        return text if is_uncertain(first) else ""
 
     def add_hint(self, finished: float, text: str | None) -> None:
         """Takes smart-turn's probability (0-1) that the caller has finished; with `text` the second judge's of these
@@ -127,5 +130,6 @@ class TurnPause:
 
     def end_turn(self) -> None:
         """Another turn begins."""
+        self._evidence.end_turn()
         self._preparation.end_turn()
         self.drop_signal()

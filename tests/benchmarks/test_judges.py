@@ -7,9 +7,7 @@ import msgspec
 from benchmarks.judges import MODEL, PLAN, TEACHER, judged_loads, judges_table
 from benchmarks.results import judge
 from media.turn.completeness import load_completeness_model
-from media.turn.endpoint import TurnRules
-from media.turn.operating_curve import weights_for
-from media.turn.second_opinion import can_change
+from media.turn.second_opinion import is_uncertain
 from shared.plan import CallPlan
 
 
@@ -18,7 +16,7 @@ def test_both_judges_are_asked_of_the_words() -> None:
     assert plan.turn.adaptive
     text = json.loads(PLAN.read_text())["stt"][0]["options"]["text"]
     (probability,) = load_completeness_model().probabilities([text])
-    assert can_change(probability, weights_for(TurnRules()).text_done)
+    assert is_uncertain(probability)
     assert str(PLAN) in MODEL.arguments and "VOCALIZED_MEDIA_TURN_TEACHER" in TEACHER.environment
 
 

@@ -14,7 +14,7 @@ README = (ROOT / "deploy" / "kubernetes" / "README.md").read_text()
 
 
 def test_every_setting_in_the_guide_exists() -> None:
-    named = set(re.findall(r"VOCALIZED_[A-Z_]+[A-Z]", GUIDE))
+    named = set(re.findall(r"VOCALIZED_[A-Z0-9_]+[A-Z]", GUIDE))
     assert len(named) > 10 and named <= known("control") | known("media") | known("backup")
 
 

@@ -166,6 +166,7 @@ def test_plan_without_a_context_is_read_by_nodes_of_the_version_before() -> None
 
 
 def test_plan_that_speculates_is_read_by_nodes_of_the_version_before() -> None:
+    assert b"patience" not in msgspec.json.encode(PLAN)
     assert b"speculate" not in msgspec.json.encode(PLAN)
     plan = msgspec.structs.replace(PLAN, turn=TurnPlan(speculate=False))
     assert msgspec.json.decode(msgspec.json.encode(plan), type=CallPlan) == plan

@@ -134,7 +134,8 @@ def _agent(said: AgentSaid) -> Text:
 
 def _latency(latency: TurnLatency) -> Text:
     parts = " + ".join(f"{getattr(latency, name):,} {what}" for what, name in _SPLIT)
-    return _remark(f"answered after {latency.total_ms:,} ms = {parts}")
+    waited_for = f" ({latency.waited_for})" if latency.waited_for else ""
+    return _remark(f"answered after {latency.total_ms:,} ms{waited_for} = {parts}")
 
 
 def _remark(text: str, style: str = "dim") -> Text:

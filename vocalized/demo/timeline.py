@@ -38,7 +38,7 @@ def _agent(said: AgentSaid, cuts: list[int]) -> Utterance:
 
 def _parts(latency: TurnLatency) -> tuple[str, ...]:
     return (
-        f"{latency.endpoint_ms:,} end of turn",
+        f"{latency.endpoint_ms:,} end of turn{f' ({latency.waited_for})' if latency.waited_for else ''}",
         f"{latency.stt_ms:,} recogniser",
         f"{latency.llm_first_token_ms:,} first word",
         f"{latency.tts_first_byte_ms:,} first audio",

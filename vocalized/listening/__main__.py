@@ -32,7 +32,6 @@ from vocalized.listening.socket_calls import score_socket_calls
 from vocalized.listening.sources import HOTATO, SOURCES, fetch
 from vocalized.listening.summary import peer_table, score_table, tables
 from vocalized.listening.teacher import open_teacher
-from vocalized.listening.thresholds import threshold_table
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -153,16 +152,7 @@ def judge_words(
     for line in judgement_table(judgements):
         console.print(line, markup=False)
     soon = share([is_judged_done(turn) for turn in turns])
-    console.print(f"short turns that the curve answers soon: {soon:.1%} of {len(turns)}", markup=False)
-
-
-@app.command("thresholds")
-def show_thresholds(
-    set_name: Set,
-) -> None:
-    """Show what each threshold of the words' probability answers soon, and where it cuts: to tune a new model."""
-    for line in threshold_table(read_clips(set_name), load_completeness_model()):
-        console.print(line, markup=False)
+    console.print(f"short turns that are answered soon: {soon:.1%} of {len(turns)}", markup=False)
 
 
 @app.command()

@@ -4,16 +4,18 @@ The texts are those that the model is asked about in whole calls: what the recog
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
-from media.turn.evidence import CompletenessJudge
+from media.turn.endpoint import TurnRules
+from media.turn.evidence import CompletenessJudge, TurnEvidence
+from media.turn.expected_cost import end_silence, words_log_odds
 from media.turn.expected_reply import ExpectedReply
-from media.turn.operating_curve import DEFAULT_WEIGHTS
-from media.turn.second_opinion import average, can_change
+from media.turn.second_opinion import is_uncertain
 from vocalized.listening.clips import Clip, ClipAudio
 from vocalized.listening.figures import percentile, share
 from vocalized.listening.pauses import PAUSES_MS, first_words, place_of
@@ -27,6 +29,8 @@ END: Final = "end"
 _PAUSE_MS: Final = PAUSES_MS[-1]
 # Shares of the true ends that are to be judged done.
 _ENDS_DONE: Final = (0.4, 0.5, 0.6)
+# A turn that ends after this silence is answered soon.
+SOON_MS: Final = 750
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -78,11 +82,10 @@ def judge_pauses(
 
 def with_opinion(judgement: Judgement, ask: Callable[[str], float]) -> Judgement:
     """The judgement of both judges, where calls would ask the second one. ask: its probability for a text."""
-    done = DEFAULT_WEIGHTS.text_done
-    if not can_change(judgement.probability, done):
+    if not is_uncertain(judgement.probability):
         return judgement
-    chance = average(judgement.probability, ask(judgement.heard), done)
-    return msgspec.structs.replace(judgement, probability=chance)
+    both = words_log_odds(TurnEvidence(text=judgement.probability, second=ask(judgement.heard)))
+    return msgspec.structs.replace(judgement, probability=1 / (1 + math.exp(-both)))
 
 
 def _place(clip: Clip, boundary: WordBoundary | None) -> str:
@@ -106,9 +109,9 @@ def judgement_table(judgements: Sequence[Judgement]) -> Iterator[str]:
         yield f"| {done:.0%} of {len(ends)} | {least:.3f} | " + " | ".join(shares) + " |"
     soon = share([is_judged_done(each) for each in judgements if each.place == END])
     shares = (f"{share([is_judged_done(each) for each in found]):.1%}" for found in places.values())
-    yield f"| {soon:.0%} of {len(ends)} | the curve | " + " | ".join(shares) + " |"
+    yield f"| {soon:.0%} of {len(ends)} | soon | " + " | ".join(shares) + " |"
 
 
 def is_judged_done(judgement: Judgement) -> bool:
-    """Whether the operating curve answers soon by these words, without other evidence."""
-    return judgement.probability >= DEFAULT_WEIGHTS.text_done
+    """Return whether the turn ends soon after these words, without other evidence."""
+    return end_silence(TurnEvidence(text=judgement.probability), TurnRules()).ms <= SOON_MS

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from media.audio import mulaw
-from vocalized.listening.sound import PER_MS, Samples, block_levels
+from vocalized.listening.sound import PER_MS, block_levels
 
 # Agent audio so far under the agent's loudest sound no longer counts as heard.
 UNHEARD_DB: Final = 20.0
@@ -33,7 +33,7 @@ def overlap_heard_ms(
     Returns:
         The overlap in ms, in steps of 10 ms.
     """
-    samples: Samples = (np.frombuffer(mulaw.decode(agent), dtype="<i2") / 32_768).astype(np.float32)
+    samples = np.frombuffer(mulaw.decode(agent), dtype="<i2").astype(np.float32) / np.float32(32_768)
     if len(samples) < _BLOCK_MS * PER_MS:
         return 0.0
     levels = block_levels(samples)

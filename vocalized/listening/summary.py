@@ -30,8 +30,16 @@ def tables(run: ListeningRun) -> Iterator[str]:
         f"Set {run.set}; model {run.llm_ms} ms, voice {run.tts_ms} ms; silence {run.silence_ms} ms, "
         f"smart-turn {'on' if run.smart_turn else 'off'}{', teacher on' if run.teacher else ''}."
     )
-    short = short_request_table(run.short_requests)
-    for rows in (_pauses(run), short, _hesitations(run), _overlaps(run), _rooms(run), _dictations(run)):
+    for rows in (
+        response_lines(response_kinds(run)),
+        pause_lines(run.natural_pauses),
+        _pauses(run),
+        short_request_table(run.short_requests),
+        _hesitations(run),
+        _overlaps(run),
+        _rooms(run),
+        _dictations(run),
+    ):
         lines = list(rows)
         if lines:
             yield ""
@@ -51,6 +59,7 @@ def response_kinds(run: ListeningRun) -> dict[str, Sequence[TimedTurn]]:
         "natural, whole calls streamed": run.natural_calls,
         READ: [case for case in run.pauses if not case.pause_ms],
         SHORT: run.turns,
+        "short requests": run.short_requests,
     }
 
 

@@ -83,6 +83,7 @@ AGENTS: Final = {
     "announcement": Text("Said at the start of a recorded call.", "This call is recorded."),
     "statement": Text("How callers consented.", "Callers agree in our terms of service, section 4."),
     "silence_ms": Text("Milliseconds of silence.", 600),
+    "patience": Text("How patient the agent is.", "normal"),
     "barge_in": Text("How callers interrupt the agent.", "polite"),
     "min_words": Text("Words.", 1),
     "max_duration_s": Text("Seconds.", 3_600),

@@ -84,6 +84,7 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
                 "min_words": st.integers(1, 10),
                 "smart_turn": st.booleans(),
                 "speculate": st.booleans(),
+                "patience": st.sampled_from(["quick", "normal", "patient"]),
             },
         ),
         "tools": st.lists(st.sampled_from(["end_call", "collect_digits", "call_context"]), unique=True, max_size=2),

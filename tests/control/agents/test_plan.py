@@ -62,7 +62,8 @@ def test_plan_has_every_field_of_the_config(content: AgentContent) -> None:
     for part in ("turn", "limits"):
         for name, value in getattr(config, part).model_dump().items():
             # Words that the nodes of the version before do not know are sent as those that they do, or not at all.
-            sent = UNSET if name == "speculate" and value else {"off": False, "polite": True}.get(value, value)
+            is_unset = (name, value) in {("speculate", True), ("patience", "normal")}
+            sent = UNSET if is_unset else {"off": False, "polite": True}.get(value, value)
             assert getattr(getattr(plan, part), name) == sent
     for name in ("first_message", "greeting_interruptible"):
         assert getattr(plan, name) == getattr(config, name)

@@ -37,6 +37,7 @@ async def test_config_of_a_new_agent_is_stored_unchanged(workspace: AgentsWorksp
     assert (agent.status, agent.version, agent.template_name, agent.number) == ("draft", 1, None, None)
     assert agent.content.config["turn"] == {
         "silence_ms": 700, "adaptive": True, "barge_in": True, "min_words": 1, "smart_turn": False, "speculate": True,
+        "patience": "normal",
     }  # fmt: skip
     assert (agent.stats.total_calls, agent.stats.avg_duration) == (0, 0.0)
     assert (agent.created_at, agent.updated_at) == (NOW, NOW)

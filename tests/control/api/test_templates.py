@@ -21,7 +21,7 @@ async def test_customers_list_public_templates(api: Api) -> None:
     found = (await ann.get("/templates", params={"industry": "legal"})).body["templates"]
     assert [line["name"] for line in found] == ["Law firm intake"]
     template = (await ann.get(f"/templates/{found[0]['id']}")).body["template"]
-    assert template["preview_config"]["turn"]["silence_ms"] == 800
+    assert template["preview_config"]["turn"]["min_words"] == 2
     assert "You are the receptionist of {business_name}" in template["preview_config"]["prompt"]
     assert template["facts_needed"][0] == "business_name"
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.providers.turn_calibration import CALIBRATIONS, TurnCalibration
-from media.turn.operating_curve import DEFAULT_WEIGHTS
 
 BENT = TurnCalibration(((0.0, 0.1), (0.4, 0.7), (1.0, 0.9)))
 
@@ -38,12 +37,14 @@ def test_each_gives_probabilities(model: str, figure: float) -> None:
     assert 0 <= found <= 1
 
 
-def test_the_vendors_own_thresholds_mean_the_curves() -> None:
+DONE, STILL_OPEN = 0.7, 0.3
+
+
+def test_the_vendors_own_thresholds_have_the_same_probability() -> None:
     """0.7 of Flux ends a turn by the vendor's default; 0.2 of Ink does, and 0.4 is an end that may be taken back."""
     flux, ink = CALIBRATIONS["flux"], CALIBRATIONS["ink-2"]
-    done, still_open = DEFAULT_WEIGHTS.vendor_done, DEFAULT_WEIGHTS.vendor_open
-    assert flux.probability(0.7) == pytest.approx(done)
-    assert ink.probability(0.2) >= done > ink.probability(0.4) > still_open  # type: ignore[operator]
+    assert flux.probability(0.7) == pytest.approx(DONE)
+    assert ink.probability(0.2) >= DONE > ink.probability(0.4) > STILL_OPEN  # type: ignore[operator]
 
 
 def test_marks_count_only_where_the_vendor_ends_turns_by_them() -> None:
@@ -51,7 +52,7 @@ def test_marks_count_only_where_the_vendor_ends_turns_by_them() -> None:
     assert marked == ["universal-3"]
     mark = CALIBRATIONS["universal-3"].mark
     assert mark is not None
-    assert mark.closed >= DEFAULT_WEIGHTS.vendor_done and mark.open < DEFAULT_WEIGHTS.vendor_open
+    assert mark.closed >= DONE and mark.open < STILL_OPEN
     for text in ("Yes.", "Really?", "\N{HIRAGANA LETTER A}\N{IDEOGRAPHIC FULL STOP}", 'He said "no!" '):
         assert mark.probability(text) == mark.closed
     for text in ("Yes,", "I want", "", "about 3.5 or", "well..., so"):
@@ -59,7 +60,7 @@ def test_marks_count_only_where_the_vendor_ends_turns_by_them() -> None:
 
 
 @pytest.mark.parametrize("name", CALIBRATIONS)
-def test_the_vendors_thresholds_are_exactly_the_curves(name: str) -> None:
+def test_the_vendors_thresholds_are_exact(name: str) -> None:
     """0.6999… in place of 0.7 would count for nothing at the vendor's own threshold."""
     found = CALIBRATIONS[name]
     assert [found.probability(figure) for figure, _ in found.points] == [wanted for _, wanted in found.points]

@@ -21,9 +21,9 @@ def pause_after(text: str, silent_ms: int, **rules: int | bool) -> FloorHarness:
 
 
 def test_it_is_asked_for_600_ms_before_the_end() -> None:
-    assert prepared(pause_after("well I think", 980)) == []
-    call = pause_after("well I think", 1_000)  # of 1,600
-    assert prepared(call) == [(1_400, "well I think")]
+    assert prepared(pause_after("well I think", 260)) == []
+    call = pause_after("well I think", 280)  # of 862
+    assert prepared(call) == [(680, "well I think")]
     assert isinstance(call.silence(600).log[-1], CallerDone)
     assert len(prepared(call)) == 1
 

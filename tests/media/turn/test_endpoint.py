@@ -35,7 +35,15 @@ def test_is_unfinished(text: str, unfinished: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "may_be"),
-    [("we want to.", True), ("it was", True), ("What is it for?", False), ("yes", False), ("", False)],
+    [
+        ("we want to.", True),
+        ("it was", False),
+        ("the bus was", True),
+        ("is it for", False),
+        ("What is it for?", False),
+        ("yes", False),
+        ("", False),
+    ],
 )
 def test_may_be_unfinished(text: str, may_be: bool) -> None:
     assert may_be_unfinished(split_words(text)) is may_be

@@ -1,10 +1,12 @@
 """What is known of a pause."""
 
+from itertools import count
+
 import pytest
 
 from media.turn.dictation import Progress
 from media.turn.endpoint import ExpectedReply, TurnRules
-from media.turn.evidence import GOES_ON, IS_DONE, CallerPace, EvidenceCollector, TurnEvidence
+from media.turn.evidence import GOES_ON, IS_DONE, MAY_GO_ON, EvidenceCollector, TurnEvidence
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.floor import Floor
 from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
@@ -38,7 +40,9 @@ def test_the_judge_is_asked_once_for_the_same_words_and_again_when_another_reply
         ("", REPLY, None),
         ("?!", REPLY, None),
         ("what is it for", REPLY, 0.4),
-        ("I want to speak to", REPLY, 0.4),
+        ("I want to speak to", REPLY, MAY_GO_ON),
+        ("The next bus is", REPLY, MAY_GO_ON),
+        ("Yes, it is.", REPLY, 0.4),
     ],
 )
 def test_words_that_decide_alone_are_not_judged(text: str, asked: ExpectedReply, probability: float | None) -> None:
@@ -46,7 +50,7 @@ def test_words_that_decide_alone_are_not_judged(text: str, asked: ExpectedReply,
 
 
 def test_without_a_judge_only_rules_tell_something() -> None:
-    assert collector().collect("I want to speak to", REPLY).text == GOES_ON
+    assert collector().collect("I want to speak to", REPLY).text == MAY_GO_ON
     assert collector().collect("a table for two", REPLY).text is None
 
 
@@ -128,12 +132,30 @@ def test_the_sound_belongs_to_one_pause() -> None:
     assert evidence.collect("hello", REPLY) == TurnEvidence()
 
 
-def test_pace_is_three_quarters_of_the_latest_pauses() -> None:
-    evidence = collector()
-    evidence.went_on(400)
-    assert evidence.collect("so", REPLY).pace is None, "one pause is no pace"
-    evidence.went_on(900)
-    assert evidence.collect("so", REPLY).pace == CallerPace(900)
-    for pause_ms in (300, 300, 300, 300, 300, 300, 900):
+def pauses(evidence: EvidenceCollector, *lengths_ms: int) -> float:
+    """The hesitation after pauses of these lengths, each with new words after it."""
+    for pause_ms in lengths_ms:
         evidence.went_on(pause_ms)
-    assert evidence.collect("so", REPLY).pace == CallerPace(300), "the first 400 is forgotten"
+        evidence.collect(f"so {next(WORDS)}", REPLY)
+    return evidence.collect(f"so {next(WORDS)}", REPLY).hesitation
+
+
+WORDS = count()
+
+
+def test_a_caller_who_pauses_twice_gets_patience_and_loses_it_again() -> None:
+    evidence = collector()
+    assert pauses(evidence, 400, 900) == 0, "one long pause is no habit"
+    more, most = pauses(evidence, 700), pauses(evidence, 700)
+    assert most > more > 0
+    for _ in range(3):
+        evidence.end_turn()
+    assert pauses(evidence, 300) < more
+
+
+def test_sounds_without_new_words_are_no_pauses_of_the_caller() -> None:
+    evidence = collector()
+    evidence.collect("so", REPLY)
+    for _ in range(4):
+        evidence.went_on(900)
+        assert evidence.collect("so", REPLY).hesitation == 0

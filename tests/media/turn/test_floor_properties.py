@@ -20,9 +20,9 @@ from media.turn.decisions import (
     TurnSettled,
 )
 from media.turn.endpoint import LEAST_MS, ExpectedReply, TurnRules
+from media.turn.expected_cost import MOST_MS
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
-from media.turn.operating_curve import MOST_MS
 from tests.media.turn.floor_harness import ScriptedJudge
 
 STEP = 20

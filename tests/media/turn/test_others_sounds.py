@@ -3,19 +3,20 @@
 import pytest
 
 from media.turn.decisions import CallerDone
+from media.turn.end_reason import EndReason
 from media.turn.endpoint import TurnRules
 from media.turn.floor import Floor
 from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
 
 WORDS = "can I have a table"
 MORE = f"{WORDS} for two"
-# The silence that ends these words.
-SILENCE_MS = 1_600
+# The probability that these words are the end, and the silence that ends them.
+OPEN, SILENCE_MS = 0.056, 1_600
 
 
 def make_call(*, others_may_talk: bool = True, answer: str | None = WORDS) -> FloorHarness:
     """A caller who said WORDS, and has paused for 300 ms. answer: what the recogniser told; None: nothing yet."""
-    floor = Floor(TurnRules(), judge=ScriptedJudge({}), others_may_talk=lambda: others_may_talk)
+    floor = Floor(TurnRules(), judge=ScriptedJudge(default=OPEN), others_may_talk=lambda: others_may_talk)
     call = FloorHarness(floor).speech(600).silence(300)
     return call if answer is None else call.text(answer)
 
@@ -40,19 +41,19 @@ def test_silence_counts_from_the_words(sounds: int, heard: str) -> None:
     for _ in range(sounds):
         sound(call, heard)
     due = max(600 + SILENCE_MS, call.now)
-    assert finish(call) == CallerDone(due, 600, heard, 600 + SILENCE_MS)
+    assert finish(call) == CallerDone(due, 600, heard, 600 + SILENCE_MS, EndReason.WORDS)
 
 
 def test_sound_that_is_long_enough_ends_the_turn_with_its_answer() -> None:
     call = sound(make_call(), WORDS).silence(200).speech(400).silence(260)
     now = call.now
     call.text(WORDS)
-    assert call.log[-1] == CallerDone(now, 600, WORDS, 600 + SILENCE_MS)
+    assert call.log[-1] == CallerDone(now, 600, WORDS, 600 + SILENCE_MS, EndReason.WORDS)
 
 
 def test_an_answer_within_another_sound_tells_of_the_pause_before() -> None:
     call = make_call(answer=None).speech(100).text(WORDS).speech(100).silence(260).text(WORDS)
-    assert finish(call) == CallerDone(600 + SILENCE_MS, 600, WORDS, 600 + SILENCE_MS)
+    assert finish(call) == CallerDone(600 + SILENCE_MS, 600, WORDS, 600 + SILENCE_MS, EndReason.WORDS)
 
 
 def test_an_answer_tells_nothing_of_a_sound_after_it_was_asked_for() -> None:

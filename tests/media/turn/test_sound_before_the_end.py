@@ -9,7 +9,7 @@ from tests.media.turn.floor_harness import FloorHarness, ScriptedJudge
 
 WORDS = "can I have a table"
 # The silence that ends these words.
-SILENCE_MS = 420
+SILENCE_MS = 360
 
 
 class SoundScript:
@@ -40,14 +40,14 @@ def test_a_turn_stays_open_for_a_word_that_begins() -> None:
     sound = SoundScript()
     call = sound.last(make_call(sound), 80)
     assert "CallerDone" not in call.speech(200).kinds()
-    assert call.log[-1] == CallerStarted(900, True)
+    assert call.log[-1] == CallerStarted(840, True)
 
 
 def test_a_turn_ends_once_the_sound_is_none() -> None:
     sound = SoundScript()
     call = sound.last(make_call(sound), 60)
     assert "CallerDone" not in call.kinds()
-    assert call.silence(20).log[-1] == CallerDone(880, 400, WORDS, 860)
+    assert call.silence(20).log[-1] == CallerDone(820, 400, WORDS, 800)
 
 
 def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
@@ -57,7 +57,7 @@ def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
     limit_ms = TurnRules().onset_wait_ms
     call.silence(limit_ms)
     assert "CallerDone" not in call.kinds()
-    assert call.silence(20).log[-1] == CallerDone(820 + limit_ms, 400, WORDS, 800 + limit_ms)
+    assert call.silence(20).log[-1] == CallerDone(760 + limit_ms, 400, WORDS, 740 + limit_ms)
 
 
 @pytest.mark.parametrize("sound_before_ms", [0, 20])
@@ -72,7 +72,7 @@ def test_each_pause_waits_anew(sound_before_ms: int) -> None:
 def test_a_turn_that_needs_more_silence_after_a_sound_waits_anew_at_its_end() -> None:
     sound = SoundScript()
     call = sound.last(make_call(sound), 100)
-    call.text(f"{WORDS} and").silence(1_450 - 100 - SILENCE_MS)  # words that go on
+    call.text(f"{WORDS} and").silence(1_720 - 100 - SILENCE_MS)  # words that go on
     sound.is_on = True
     assert "CallerDone" not in call.silence(TurnRules().onset_wait_ms).kinds()
     assert isinstance(call.silence(40).log[-1], CallerDone)
@@ -82,4 +82,4 @@ def test_plain_silence_waits_for_no_sound() -> None:
     sound = SoundScript()
     call = make_call(sound, adaptive=False)
     sound.is_on = True
-    assert call.silence(20).log[-1] == CallerDone(820, 400, WORDS, 820)
+    assert call.silence(20).log[-1] == CallerDone(760, 400, WORDS, 760)

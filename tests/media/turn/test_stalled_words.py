@@ -3,6 +3,7 @@
 import pytest
 
 from media.turn.decisions import CallerDone, CallerPaused
+from media.turn.end_reason import EndReason
 from media.turn.floor_state import FloorState
 from tests.media.turn.floor_harness import FloorHarness, make_judged_floor
 
@@ -24,7 +25,7 @@ def test_words_that_stop_changing_end_the_turn() -> None:
     call.speech(120)
     assert call.log == [CallerPaused(told_at + 2_520, 1)]
     call.text(f"{WORDS} please").speech(20)
-    assert call.log[-1] == CallerDone(told_at + 2_520, told_at, f"{WORDS} please", told_at + 1_600)
+    assert call.log[-1] == CallerDone(told_at + 2_520, told_at, f"{WORDS} please", told_at + 862, EndReason.WORDS)
     babble(babble(call.agent(), 600, f"{WORDS} please"), 1_200, "")
     assert call.floor.state is FloorState.SPEAKING, "the same voice goes on, and says nothing"
     over = call.agent_done()
@@ -103,19 +104,20 @@ def done_at(call: FloorHarness) -> CallerDone:
 
 
 @pytest.mark.parametrize("after_ms", [400, 700, 1_400])
-@pytest.mark.parametrize(("finished", "silence"), [(0.05, 1_760), (0.3, 1_600), (0.95, 760)])
+@pytest.mark.parametrize(("finished", "silence"), [(0.0418, 1_760), (0.056, 1_600), (0.95, 640)])
 def test_a_hesitation_without_words_begins_the_silence_anew(after_ms: int, finished: float, silence: int) -> None:
     """Recognisers write no "um": the caller who says it goes on."""
     call = make_judged_floor({WORDS: finished})
     sound_end = pause_with_sound(call, after_ms=min(after_ms, silence - 60), text=WORDS)
-    assert done_at(call) == CallerDone(sound_end + silence, sound_end, WORDS, sound_end + silence)
+    reason = EndReason.TIMER if silence == 640 else EndReason.WORDS
+    assert done_at(call) == CallerDone(sound_end + silence, sound_end, WORDS, sound_end + silence, reason)
 
 
 def test_a_sound_between_the_groups_of_a_number_begins_the_silence_anew() -> None:
     call = make_judged_floor({})
     call.speech(600).silence(300).text("four two four two")
     call.silence(900).speech(200).silence(260).text("four two four two")
-    assert done_at(call).t == call.voice + 1_600
+    assert done_at(call).t == call.voice + 1_400
 
 
 def test_a_sound_without_words_in_a_turn_without_any_begins_it_anew() -> None:

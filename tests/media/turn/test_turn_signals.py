@@ -8,22 +8,14 @@ from hypothesis import strategies as st
 
 from media.turn.decisions import CallerDone
 from media.turn.endpoint import TurnRules
-from media.turn.evidence import GOES_ON
+from media.turn.evidence import GOES_ON, TurnEvidence
+from media.turn.expected_cost import end_silence
 from media.turn.floor import Floor
 from media.turn.floor_state import FloorState
-from media.turn.operating_curve import DEFAULT_WEIGHTS
 from tests.media.turn.floor_harness import STEP, FloorHarness, ScriptedJudge
 
 TEXT = "I wanted to ask about my order"
-LIKELY, DONE, OPEN = 0.6, 0.99, 0.3
-SHORT, UNDECIDED, PATIENT = (
-    round(TurnRules().silence_ms * share)
-    for share in (
-        DEFAULT_WEIGHTS.prepared.short,
-        DEFAULT_WEIGHTS.prepared.undecided,
-        DEFAULT_WEIGHTS.prepared.patient,
-    )
-)
+LIKELY, DONE, OPEN = 0.3, 0.99, 0.05
 NO_PROBABILITIES = (math.nan, math.inf, -math.inf, 7.0, -0.1, None)
 
 
@@ -43,9 +35,17 @@ def silence_before_the_end(call: FloorHarness) -> int:
     return done.t - done.end_ms
 
 
+def silence_for(words: float, vendor: float | None = None) -> int:
+    """The silence in whole frames."""
+    return -(-end_silence(TurnEvidence(text=words, vendor=vendor), TurnRules()).ms // STEP) * STEP
+
+
+SHORT, UNDECIDED = silence_for(LIKELY, 0.9), silence_for(LIKELY)
+
+
 def test_without_a_signal_the_words_decide() -> None:
-    assert silence_before_the_end(paused(LIKELY)) == UNDECIDED
-    assert silence_before_the_end(paused(DONE)) == SHORT
+    assert silence_before_the_end(paused(LIKELY)) == UNDECIDED > SHORT
+    assert silence_before_the_end(paused(DONE)) == silence_for(DONE)
 
 
 def test_an_end_shortens_the_silence_after_likely_words() -> None:
@@ -53,21 +53,20 @@ def test_an_end_shortens_the_silence_after_likely_words() -> None:
 
 
 def test_an_end_that_comes_after_the_short_silence_ends_the_turn_at_once() -> None:
-    assert silence_before_the_end(signal(paused(LIKELY, silent_ms=900), 0.9)) == 900
+    assert silence_before_the_end(signal(paused(OPEN, silent_ms=1_600), 0.9)) == 1_600
 
 
-@pytest.mark.parametrize(("words", "silence"), [(OPEN, UNDECIDED), (0.05, PATIENT)])
-def test_an_end_alone_shortens_nothing(words: float, silence: int) -> None:
-    assert silence_before_the_end(signal(paused(words), 1.0)) == silence
+def test_an_end_alone_does_not_end_open_words_soon() -> None:
+    assert silence_before_the_end(signal(paused(OPEN), 1.0)) == silence_for(OPEN, 1.0) > 700
 
 
 def test_an_end_that_is_taken_back_lengthens_the_silence() -> None:
-    call = signal(paused(DONE), 0.9)
-    assert silence_before_the_end(signal(call, GOES_ON)) == UNDECIDED
+    call = signal(paused(LIKELY), 0.9)
+    assert silence_before_the_end(signal(call, GOES_ON)) == silence_for(LIKELY, GOES_ON) > UNDECIDED
 
 
 def test_a_signal_that_is_withdrawn_leaves_the_words_alone() -> None:
-    assert silence_before_the_end(signal(signal(paused(DONE), GOES_ON), None, "")) == SHORT
+    assert silence_before_the_end(signal(signal(paused(DONE), GOES_ON), None, "")) == silence_for(DONE)
 
 
 def test_marks_and_capitals_are_no_difference() -> None:
@@ -114,16 +113,16 @@ def test_a_signal_in_a_gap_between_words_is_out_of_date_with_the_next_sound() ->
 @pytest.mark.parametrize("garbage", [math.nan, math.inf, 7.0, -0.1])
 @pytest.mark.parametrize("text", [None, TEXT])
 def test_an_opinion_that_is_no_probability_says_nothing(garbage: float, text: str | None) -> None:
-    call = paused(DONE)
+    call = paused(LIKELY)
     call.record(call.floor.hint(call.now, call.token, garbage, text))
-    assert silence_before_the_end(call) == SHORT
+    assert silence_before_the_end(call) == UNDECIDED
 
 
 def test_a_signal_during_speech_or_before_it_is_out_of_date() -> None:
     unsignalled = paused(LIKELY).speech(200).silence(300).text(TEXT)
     call = signal(paused(LIKELY), 0.9).speech(200)
     signal(call, 0.9).silence(300).text(TEXT)
-    assert silence_before_the_end(call) == silence_before_the_end(unsignalled) > 1_000
+    assert silence_before_the_end(call) == silence_before_the_end(unsignalled)
 
 
 def test_a_signal_after_the_turn_has_ended_changes_nothing() -> None:
@@ -174,11 +173,9 @@ def test_what_is_no_probability_says_nothing(garbage: float | None, words: float
 
 @settings(max_examples=40)
 @given(st.floats(0, 1), st.lists(st.floats() | st.none(), max_size=4))
-def test_signals_move_the_silence_within_the_curve_s_bounds(words: float, signals: list[float | None]) -> None:
+def test_signals_move_the_silence_within_bounds(words: float, signals: list[float | None]) -> None:
     call = paused(words)
     for finished in signals:
         signal(call, finished)
     found = silence_before_the_end(call)
-    assert SHORT <= found <= PATIENT + 20
-    if words < DEFAULT_WEIGHTS.text_likely:
-        assert found == silence_before_the_end(paused(words)), "likely words are needed, too"
+    assert silence_for(words, 1.0) <= found <= silence_for(words, 0.0)

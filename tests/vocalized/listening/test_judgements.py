@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from media.providers.local.speech import Recognition
 from media.turn.expected_reply import ExpectedReply
-from media.turn.operating_curve import DEFAULT_WEIGHTS
-from media.turn.second_opinion import average
 from vocalized.listening.clips import JFK, Clip, ClipAudio
 from vocalized.listening.judgements import END, Judgement, judge_pauses, judgement_table, with_opinion
 from vocalized.listening.virtual_call import CallSetup, ListeningEngines
@@ -52,13 +50,13 @@ def test_shares_are_of_the_pauses_at_the_threshold_that_the_ends_give() -> None:
         "| 40% of 11 | 0.600 | 20.0% | 25.0% | 0.0% | nan% |",
         "| 50% of 11 | 0.500 | 60.0% | 50.0% | 100.0% | nan% |",
         "| 60% of 11 | 0.400 | 80.0% | 75.0% | 100.0% | nan% |",
-        "| 18% of 11 | the curve | 20.0% | 25.0% | 0.0% | nan% |",
+        "| 55% of 11 | soon | 60.0% | 50.0% | 100.0% | nan% |",
     ]
 
 
 def test_the_second_judge_is_asked_where_calls_would_ask_it() -> None:
     known = {"so": 0.1, "done": 1.0}
-    done = DEFAULT_WEIGHTS.text_done
-    assert with_opinion(Judgement("a", END, "so", 0.9), known.__getitem__).probability == average(0.9, 0.1, done)
-    assert with_opinion(Judgement("a", END, "done", 0.9), known.__getitem__).probability == average(0.9, 1.0, done)
-    assert with_opinion(Judgement("a", END, "unasked", 0.5), known.__getitem__).probability == 0.5
+    doubtful = with_opinion(Judgement("a", END, "so", 0.5), known.__getitem__)
+    sure = with_opinion(Judgement("a", END, "done", 0.5), known.__getitem__)
+    assert doubtful.probability < 0.5 < sure.probability
+    assert with_opinion(Judgement("a", END, "unasked", 0.99), known.__getitem__).probability == 0.99

@@ -48,7 +48,7 @@ def test_texts_and_voices_are_split_into_two_halves() -> None:
     halves = {name: [request for request in REQUESTS if request.set == name] for name in ("development", "held_out")}
     counts = [len(requests) for requests in halves.values()]
     assert sum(counts) == len(REQUESTS) >= 150
-    assert counts[0] == counts[1]
+    assert abs(counts[0] - counts[1]) <= 1
     voices = [{(request.engine, request.voice) for request in requests} for requests in halves.values()]
     assert not voices[0] & voices[1]
     assert all(len(some) >= 4 for some in voices)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from media.providers.local.speech import Recognition
-from media.turn.operating_curve import DEFAULT_WEIGHTS
 from shared.plan import BargeIn, TurnPlan
 from tests.media.turn.floor_harness import ScriptedJudge
 from vocalized.listening.clips import JFK, Clip, ClipAudio
@@ -167,14 +166,14 @@ def test_places_are_told_by_the_last_word(count: int, said: str, place: str) -> 
 
 @pytest.mark.parametrize(
     ("after_ms", "expected_ms"),
-    [(None, 1_600), (50, 760), (600, 900 + 200 + 80), (5_000, 1_600)],
+    [(None, 1_316), (50, 660), (600, 1_000), (5_000, 1_316)],
     ids=["never", "soon", "before the answer is asked for", "late"],
 )
 def test_a_second_judges_answer_counts_only_while_the_floor_waits(
     audio: ClipAudio, after_ms: int | None, expected_ms: int
 ) -> None:
     caller, second = speak(phrase(audio)), TimedSecondJudge(after_ms)
-    judge = ScriptedJudge(default=DEFAULT_WEIGHTS.text_done - 0.02)
+    judge = ScriptedJudge(default=0.1)
     call = replace(engines(), completeness=judge, second_judge=second)
     response = response_ms(run_call(caller.frames, CallSetup(turn=TurnPlan(silence_ms=600)), call), caller.end_ms)
     assert response == pytest.approx(expected_ms, abs=120)
