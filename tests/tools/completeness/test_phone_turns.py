@@ -46,5 +46,5 @@ def test_no_turn_is_among_the_texts_of_the_training() -> None:
 def test_the_shipped_model_knows_ordinary_turns_from_their_beginnings() -> None:
     found = phone_turn_figures(load_completeness_model())
     assert found.area > 0.95
-    assert found.done > 0.75, "ordinary turns are answered soon"
-    assert found.patient > 0.92
+    assert found.done > 0.8, "ordinary turns are answered soon"
+    assert found.patient > 0.9

@@ -50,7 +50,7 @@ def test_shares_are_of_the_pauses_at_the_threshold_that_the_ends_give() -> None:
         "| 40% of 11 | 0.600 | 20.0% | 25.0% | 0.0% | nan% |",
         "| 50% of 11 | 0.500 | 60.0% | 50.0% | 100.0% | nan% |",
         "| 60% of 11 | 0.400 | 80.0% | 75.0% | 100.0% | nan% |",
-        "| 55% of 11 | soon | 60.0% | 50.0% | 100.0% | nan% |",
+        "| 64% of 11 | soon | 80.0% | 75.0% | 100.0% | nan% |",
     ]
 
 
