@@ -337,7 +337,7 @@ class AgentConfig(ConfigPart):
         default="",
         pattern=TARGET,
         max_length=LONGEST_TARGET,
-        description="Where callers go who ask for a person: E.164, a number;ext=204, or a SIP address; empty: a message.",
+        description="Where callers go who ask for a person: E.164, number;ext=204, or a SIP address; empty: a message.",
     )
     # Parts that programs of the version before refuse are left out where they are not set.
     transfer_mode: Annotated[Literal["blind", "warm"], AfterValidator(require_direct)] = Field(
