@@ -50,7 +50,8 @@ class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """The agent that answers. With an empty greeting, the agent waits for the caller to speak.
 
     prompt: the system prompt; the local receptionist reads its facts from it, one per line or sentence.
-    fallback_number: E.164 number for "let me speak to a person"; if it is empty, the agent takes a message instead.
+    fallback_number: E.164 number, perhaps with ";ext=" and an extension, or a SIP URI, for "let me speak to a
+    person"; if it is empty, the agent takes a message instead.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] = "Front desk"
@@ -58,7 +59,7 @@ class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
     prompt: Annotated[str, Meta(max_length=LONGEST_PROMPT)] = ""
     language: Annotated[str, Meta(min_length=2, max_length=20)] = "en"
     goodbye: Annotated[str, Meta(max_length=LONGEST_GOODBYE)] = "Goodbye."
-    fallback_number: Annotated[str, Meta(max_length=20)] = ""
+    fallback_number: Annotated[str, Meta(max_length=200)] = ""
 
 
 def _no_options() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from control.agents.action_config import UUID_PATTERN, ActionToolConfig
 from control.agents.analysis_config import AnalysisConfig
 from control.agents.calendar_config import AgentCalendar
 from control.agents.config_part import PLAIN, ConfigPart
-from control.agents.destinations import callable_number
+from control.agents.destinations import LONGEST_TARGET, TARGET, callable_target, require_direct
 from control.agents.hours_config import OpeningHours, OutsideHours
 from control.agents.language_config import LANGUAGE, AdditionalLanguages
 from control.agents.option_types import Options, Provider
@@ -40,7 +40,6 @@ from control.tools.tool_config import ToolTitle
 from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-E164: Final = r"^(\+[1-9][0-9]{6,14})?$"
 MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
 MOST_FACTS: Final = 100
 MOST_DOCUMENTS: Final = 50
@@ -334,18 +333,19 @@ class AgentConfig(ConfigPart):
     )
     limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
     recording: Recording = Field(default=Recording(), description="Recording and consent.")
-    fallback_number: Annotated[str, AfterValidator(callable_number)] = Field(
+    fallback_number: Annotated[str, AfterValidator(callable_target)] = Field(
         default="",
-        pattern=E164,
-        description="E.164 number for callers who ask for a person or press 0; empty: a message is taken instead.",
+        pattern=TARGET,
+        max_length=LONGEST_TARGET,
+        description="Where callers go who ask for a person: E.164, number;ext=204, or a SIP address; empty: a message.",
     )
     # Parts that programs of the version before refuse are left out where they are not set.
-    transfer_mode: Literal["blind", "warm"] = Field(
+    transfer_mode: Annotated[Literal["blind", "warm"], AfterValidator(require_direct)] = Field(
         default="blind",
         exclude_if="blind".__eq__,
         description="How the tool transfer works. blind: the caller is put through at once, and comes back if nobody "
         "answers. warm: the caller stays with the agent while the fallback_number is called, hears a brief and accepts "
-        "by a key or a word.",
+        "by a key or a word; not for a number with an extension.",
     )
     hours: OpeningHours | None = Field(
         default=None, exclude_if=_is_none, description="Opening hours in the workspace's time zone; null: always open."
@@ -384,8 +384,8 @@ class AgentConfig(ConfigPart):
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """The published JSON Schema (draft 2020-12). It states types and bounds. Two rules are stated in its descriptions
-    only, and are checked in addition: recording needs consent, and the fallback number can be dialled."""
+    """The published JSON Schema (draft 2020-12). Its descriptions state the rules that are checked in addition:
+    recording needs consent, and callers can be transferred to fallback_number."""
     schema: dict[str, Any] = _closed(AgentConfig.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
 

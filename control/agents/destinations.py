@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Final
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
+from pydantic import ValidationInfo
 
 from shared.errors import Invalid
 
@@ -29,6 +32,18 @@ _FALLBACK: Final = "fallback_number"
 _FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
 # North America's premium exchange, in every area; phonenumbers takes it for an ordinary one.
 _PREMIUM: Final = re.compile(r"\+1\d{3}976\d{4}")
+# RFC 3966 writes an extension as ";ext="; 12 keys are what Telnyx's and Twilio's examples use at most.
+_EXTENSION: Final = re.compile(r"(?P<number>\+[1-9][0-9]{6,14});ext=(?P<keys>[0-9*#]{1,12})")
+# RFC 3261, section 19.1: user and host are required here; passwords, parameters and headers are not accepted.
+_SIP: Final = re.compile(
+    r"[sS][iI][pP][sS]?:(?P<user>[A-Za-z0-9_.!~*'()&=+$,;?/-]{1,64})@(?P<host>[A-Za-z0-9.-]{1,100})(?P<port>:[0-9]{2,5})?"
+)
+_HOST_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
+# Names that only a private network resolves (RFC 6761, RFC 6762).
+_PRIVATE_NAMES: Final = (".local", ".localhost", ".internal", ".invalid", ".test", ".example", ".home.arpa")
+# What a stored target looks like; `parse_target` says the rest.
+TARGET: Final = r"^(\+[1-9][0-9]{6,14}(;ext=[0-9*#]{1,12})?|[sS][iI][pP][sS]?:.+)?$"
+LONGEST_TARGET: Final = 180
 _EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not called."
 
 
@@ -54,10 +69,60 @@ def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
     return text, country
 
 
-def is_ordinary_destination(number: str) -> bool:
-    """Whether the number alone allows a call: it is one of a country, and of a type that is not expensive."""
+@dataclass(frozen=True, slots=True)
+class TransferTarget:
+    """Where a caller is transferred to: a number, perhaps with an extension, or a SIP address.
+
+    Attributes:
+        number: E.164; empty for a SIP address.
+        country: Of the number, ISO 3166 with two letters; empty for a SIP address.
+        extension: Keys that are pressed when the number has answered; empty for none.
+        sip: The SIP URI; empty for a number.
+    """
+
+    number: str = ""
+    country: str = ""
+    extension: str = ""
+    sip: str = ""
+
+
+def parse_target(text: str, param: str = PARAM) -> TransferTarget:
+    """Reads the target of a transfer: "+14155550100", "+14155550100;ext=204" or "sip:desk@pbx.acme.com".
+
+    Raises:
+        Invalid: The text is none of these (codes number_invalid, sip_invalid), or the number may not be called
+            (code number_refused).
+    """
+    if text.lower().startswith(("sip:", "sips:")):
+        return TransferTarget(sip=_parse_sip(text, param))
+    extended = _EXTENSION.fullmatch(text)
+    if extended is None and ";" in text:
+        raise _invalid(param, "must have an extension of 1 to 12 keys, like +14155550100;ext=204")
+    number, country = parse_destination(extended["number"] if extended else text, param)
+    return TransferTarget(number, country, extended["keys"] if extended else "")
+
+
+def _parse_sip(text: str, param: str) -> str:
+    found = _SIP.fullmatch(text)
+    if found is None or not _is_public_host(found["host"]) or int((found["port"] or ":5060")[1:]) > 65_535:
+        what = "must be a SIP address with a public host and no parameters, like sip:desk@pbx.acme.com"
+        raise Invalid(f"{param} {what}.", code="sip_invalid", param=param)
+    return text
+
+
+def _is_public_host(host: str) -> bool:
+    if re.fullmatch(r"[0-9.]+", host):
+        try:
+            return IPv4Address(host).is_global
+        except ValueError:
+            return False
+    return _HOST_NAME.fullmatch(host) is not None and not host.lower().endswith(_PRIVATE_NAMES)
+
+
+def is_ordinary_destination(target: str) -> bool:
+    """Whether the target alone allows a transfer: a number of a country that is not expensive, or a SIP address."""
     try:
-        parse_destination(number)
+        parse_target(target)
     except Invalid:
         return False
     return True
@@ -74,16 +139,24 @@ def require_allowed(country: str, own: Collection[str], chosen: Collection[str],
         )
 
 
-def callable_number(text: str) -> str:
-    """The number itself, if it is empty or may be called. Raises ValueError."""
+def callable_target(text: str) -> str:
+    """The target itself, if it is empty or callers may be transferred to it. Raises ValueError."""
     if not text:
         return text
     try:
-        parse_destination(text, _FALLBACK)
+        parse_target(text, _FALLBACK)
     except Invalid as fault:
         # The answer names the field.
         raise ValueError(fault.message.removeprefix(f"{_FALLBACK} ")) from None
     return text
+
+
+def require_direct(mode: str, info: ValidationInfo) -> str:
+    """The transfer mode of an agent's config. Raises ValueError for a warm transfer to an extension: the brief would be
+    spoken to the telephone system that answers, before the person does."""
+    if mode == "warm" and ";ext=" in info.data.get(_FALLBACK, ""):
+        raise ValueError("cannot be warm for a fallback_number with an extension")
+    return mode
 
 
 def country_of(number: str) -> str | None:

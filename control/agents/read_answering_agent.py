@@ -11,9 +11,11 @@ _HOMES: Final = """
     ARRAY(SELECT DISTINCT coalesce(n.country, n.phone_number) FROM phone_numbers n
           WHERE n.workspace_id = w.id AND n.status = 'active' AND n.carrier IN ('twilio', 'telnyx')) AS homes
 """
+# The part before ";" is the number of a target with an extension.
 _OURS: Final = """
     EXISTS (SELECT FROM phone_numbers n
-            WHERE n.phone_number = {number} AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
+            WHERE n.phone_number = split_part({number}, ';', 1)
+              AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
 """
 # The only numbers that workspace `w` calls while it is on trial: those that its members verified; null: any.
 _TRIAL_NUMBERS: Final = """

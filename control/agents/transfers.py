@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from control.agents.destinations import country_of, parse_destination, require_allowed
+from control.agents.destinations import country_of, parse_target, require_allowed
 from control.agents.model import Config
 from control.workspaces.model import outbound_countries
 from shared.errors import Invalid
@@ -56,15 +56,29 @@ def require_verified(number: str, country: str, scope: DialScope, param: str = P
         raise Invalid(text, code="number_unverified", param=param)
 
 
-def find_fault(number: str, scope: DialScope, param: str = PARAM) -> Invalid | None:
-    """Why callers are not transferred to this number; None for one that is allowed, or empty."""
-    if not number:
+def require_sip_allowed(scope: DialScope, param: str = PARAM) -> None:
+    """Refuses SIP addresses on trial, when calls reach only phones of members.
+
+    Raises:
+        Invalid: With code number_unverified.
+    """
+    if scope.trial_numbers is not None:
+        text = "On trial, a workspace transfers to no SIP address."
+        raise Invalid(text, code="number_unverified", param=param)
+
+
+def find_fault(text: str, scope: DialScope, param: str = PARAM) -> Invalid | None:
+    """Why callers are not transferred to this target; None for one that is allowed, or empty."""
+    if not text:
         return None
     try:
-        country = parse_destination(number, param)[1]
-        require_allowed(country, scope.own, scope.chosen, param)
+        target = parse_target(text, param)
+        if target.sip:
+            require_sip_allowed(scope, param)
+            return None
+        require_allowed(target.country, scope.own, scope.chosen, param)
         require_not_ours(scope, param)
-        require_verified(number, country, scope, param)
+        require_verified(target.number, target.country, scope, param)
     except Invalid as fault:
         return fault
     return None

@@ -243,7 +243,7 @@ _CODES: Final[Mapping[str, str]] = {
     "place_test": f"{_PLACE}, 429 test_limit, 429 trial_test_limit",
     "end_call": _COMMAND,
     "say_words": _COMMAND,
-    "transfer_call": f"{_COMMAND}, {_TRIAL_DESTINATION}",
+    "transfer_call": f"{_COMMAND}, {_TRIAL_DESTINATION}, 422 sip_invalid",
     "admin_log_in": (
         f"{_SIGN_IN}, 401 totp_required, 401 totp_invalid, 401 recovery_code_invalid, 403 totp_setup_required"
     ),

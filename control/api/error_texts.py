@@ -205,6 +205,7 @@ ERROR_TEXTS: Final[Mapping[str, str]] = {
     "422 number_not_owned": "The platform's account at the carrier has no such number.",
     "422 number_not_found": "The workspace has no such phone number.",
     "422 number_on_do_not_call_list": "The number is on the workspace's do-not-call list.",
+    "422 sip_invalid": "The SIP address is not one of a public host, or has parameters.",
     "422 number_refused": "Numbers of this kind are not called.",
     "422 number_unverified": "On trial, a workspace calls only phones that its members have verified.",
     "422 ipa_unsupported": "A word has a pronunciation in IPA only, and a voice of the agent takes none.",

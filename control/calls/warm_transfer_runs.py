@@ -43,7 +43,7 @@ log = structlog.get_logger()
 class WarmTransferArguments(Struct, frozen=True):
     """number: the plan's. brief: what the target hears, by the model."""
 
-    number: Annotated[str, Meta(max_length=20)]
+    number: Annotated[str, Meta(max_length=200)]
     brief: Annotated[str, Meta(max_length=LONGEST_BRIEF)] = ""
     language: Annotated[str, Meta(max_length=20)] = "en"
 

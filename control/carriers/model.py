@@ -155,6 +155,11 @@ class PlacedCall:
     session_id: str = ""
 
 
+# Two seconds between the answer of a telephone system and the first key of an extension: at both carriers a "w" waits
+# for 0.5 s (docs: TwiML <Number>; Telnyx's API reference: Transfer call).
+EXTENSION_PAUSE: Final = "wwww"
+
+
 @dataclass(frozen=True, slots=True)
 class TargetCallRequest:
     """A call to the target of a warm transfer. transfer_id: ours; the carrier's webhooks carry it. ring_timeout_s,

@@ -14,9 +14,11 @@ from telnyx.types.calls.action_answer_params import ActionAnswerParams
 from telnyx.types.calls.action_send_dtmf_params import ActionSendDtmfParams
 from telnyx.types.calls.action_speak_params import ActionSpeakParams
 from telnyx.types.calls.action_start_recording_params import ActionStartRecordingParams
+from telnyx.types.calls.action_transfer_params import ActionTransferParams
 
 from control.carriers.locales import locale
 from control.carriers.model import (
+    EXTENSION_PAUSE,
     MOST_ACTIVE,
     NO_HOLDER,
     ActiveCall,
@@ -272,18 +274,20 @@ class TelnyxGateway:
     async def transfer(
         self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
     ) -> None:
-        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`. limit_s: 30 to 14,400, its."""
+        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`. number: may have an extension
+        (";ext="), or be a SIP URI. limit_s: 30 to 14,400, its."""
         state = client_state(f"{TRANSFER}{known_as}")
-        await self._command(
-            lambda: self._calls.transfer(
-                carrier_call_id,
-                to=number,
-                from_=caller,
-                target_leg_client_state=state,
-                command_id=command_id,
-                time_limit_secs=limit_s,
-            )
-        )
+        number, _, extension = number.partition(";ext=")
+        form: ActionTransferParams = {
+            "to": number,
+            "from_": caller,
+            "target_leg_client_state": state,
+            "command_id": command_id,
+            "time_limit_secs": limit_s,
+        }
+        if extension:
+            form["send_digits_on_answer"] = EXTENSION_PAUSE + extension
+        await self._command(lambda: self._calls.transfer(carrier_call_id, **form))
 
     # --- Recordings -----------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ import pytest
 
 from control.calls.announcements import transfer_returned_text
 from simulator.carrier.media_stream import Party, PartyOutput
+from simulator.carrier.network.passive_party import PassiveParty
 from simulator.carrier.network.phone_network import NotAnswered, Ring, Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
+from tests.dtmf_decoder import decode_keys
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 from tests.network.test_lines import find_case
 from vocalized.rehearse.callers import scripted_caller
@@ -108,3 +110,46 @@ async def test_target_stops_ringing_when_the_caller_has_gone(
     assert (record.call["status"], record.call["end_reason"]) == ("completed", "transferred")
     assert (record.call["transferred_to"], record.call["failed_transfers"]) == (target, [])
     assert [event["event_type"] for event in record.events].count("call.ended") == 1
+
+
+class ListeningParty(PassiveParty):
+    """Somebody at the target of a transfer, who hears the caller for some seconds and hangs up."""
+
+    def __init__(self) -> None:
+        super().__init__(longest_s=6.0)
+        self.heard = bytearray()
+
+    def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
+        self.heard += heard
+        return super().tick(at_ms, heard)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize(
+    ("target", "rung", "keys"),
+    [
+        ("+16465559{:03};ext=20#", "+16465559{:03}", "20#"),
+        ("sip:desk{}@pbx.acme.com", "sip:desk{}@pbx.acme.com", ""),
+    ],
+    ids=["extension", "sip"],
+)
+async def test_extensions_and_sip_addresses_are_reached(
+    platform: Platform, turns: Sequence[PreparedTurn], carrier: str, target: str, rung: str, keys: str
+) -> None:
+    place = 100 + 10 * bool(keys) + CARRIERS.index(carrier)
+    target, rung = target.format(place), rung.format(place)
+    caller, callee = scripted_caller(turns, FIRST_NUMBER + place), ListeningParty()
+    platform.network.phone_network.subscribers[rung] = Subscriber(party=lambda: callee)
+    number = platform.workspace.agents[carrier].number
+    running = asyncio.create_task(caller.call(platform.network.phone_network, number))
+    async with asyncio.timeout(60):
+        while not caller.heard_at:  # noqa: ASYNC110 -- set by the network without a signal
+            await asyncio.sleep(0.05)
+        call_id = await find_call_id(platform, caller.call_id)
+        path = f"{platform.workspace.path}/calls/{call_id}/transfer"
+        await platform.workspace.owner.request("POST", path, {"number": target})
+        await running
+    record = await wait_for_record(platform, call_id, recorded=True)
+    assert (record.call["status"], record.call["end_reason"]) == ("completed", "transferred")
+    assert (record.call["transferred_to"], record.call["failed_transfers"]) == (target, [])
+    assert callee.heard and decode_keys(callee.heard) == keys

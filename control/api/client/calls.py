@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from control.agents.destinations import LONGEST_TARGET, TARGET
 from control.agents.variables import CallVariables
 from control.api.call_queries import CallListQuery, EventsQuery
 from control.api.client.agents import AGENT
@@ -87,7 +88,13 @@ class Saying(Body):
 class TransferBody(Body):
     """The number that the caller is transferred to."""
 
-    number: PhoneNumber = Field(description="E.164.")
+    number: str = Field(
+        pattern=TARGET,
+        min_length=1,
+        max_length=LONGEST_TARGET,
+        description="E.164, with `;ext=` and the keys of an extension if it has one; or a SIP address.",
+        examples=["+14155550100", "+14155550100;ext=204", "sip:desk@pbx.acme.com"],
+    )
 
 
 async def list_calls(context: MemberContext, query: CallListQuery) -> CallList:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from control.carriers.model import EXTENSION_PAUSE
 from control.carriers.twilio_voices import choose_voice
 
 # Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
@@ -47,15 +48,24 @@ def reject() -> str:
 
 
 def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:
-    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. caller: the number to
-    show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the choice to Twilio. words:
-    spoken before by Twilio's voice, if any."""
+    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. number: may have an
+    extension, or be a SIP URI. caller: the number to show, which must be one of the call's own or ours (docs: TwiML
+    <Dial>); empty leaves the choice to Twilio. words: spoken before by Twilio's voice, if any."""
     caller_id = f" callerId={_quoted(caller)}" if caller else ""
     said = _say(words, locale) if words else ""
     return _response(
         f'{said}<Dial{caller_id} timeout="{DIAL_TIMEOUT_S}" timeLimit="{limit_s}" action={_quoted(action)} '
-        f'method="POST"><Number>{escape(_clean(number))}</Number></Dial>'
+        f'method="POST">{_noun(number)}</Dial>'
     )
+
+
+def _noun(target: str) -> str:
+    """What <Dial> calls (docs: TwiML <Number>, <Sip>). Each "w" waits for 0.5 s: menus do not listen at once."""
+    number, _, extension = target.partition(";ext=")
+    if target.lower().startswith("sip"):
+        return f"<Sip>{escape(_clean(target))}</Sip>"
+    keys = f" sendDigits={_quoted(EXTENSION_PAUSE + extension)}" if extension else ""
+    return f"<Number{keys}>{escape(_clean(number))}</Number>"
 
 
 def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = "", hints: Sequence[str] = ()) -> str:

@@ -79,6 +79,8 @@ def test_valid_config_is_stored_whole(config: dict[str, Any]) -> None:
         {"disclosure": "x" * 501},
         {"fallback_number": "0301234567"},
         {"fallback_number": "+1 415 555 2671"},
+        {"fallback_number": "+14155552671;ext=12x"},
+        {"fallback_number": "sip:" + "a" * 200},
         {"nonsense": 1},
     ],
     ids=str,
@@ -106,6 +108,8 @@ def test_out_of_bounds_is_refused_by_schema_and_model(config: dict[str, Any]) ->
         ({"fallback_number": "+870773111632"}, "without a country"),
         ({"fallback_number": "+979123456789"}, "without a country"),
         ({"fallback_number": "+12129761234"}, "Premium-rate"),
+        ({"fallback_number": "sip:desk@10.0.0.1"}, "public host"),
+        ({"fallback_number": "+14155552671;ext=204", "transfer_mode": "warm"}, "cannot be warm"),
     ],
 )
 def test_rules_beyond_the_schema_are_checked(config: dict[str, Any], message: str) -> None:

@@ -1,8 +1,17 @@
 """Which numbers may be called."""
 
+import re
+
 import pytest
 
-from control.agents.destinations import country_of, parse_destination, require_allowed
+from control.agents.destinations import (
+    TARGET,
+    TransferTarget,
+    country_of,
+    parse_destination,
+    parse_target,
+    require_allowed,
+)
 from shared.errors import Invalid
 
 
@@ -63,3 +72,51 @@ def test_allowed_countries() -> None:
         with pytest.raises(Invalid) as raised:
             require_allowed(country, own, chosen)
         assert raised.value.code == "country_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("+12125550123", TransferTarget("+12125550123", "US")),
+        ("+12125550123;ext=204", TransferTarget("+12125550123", "US", "204")),
+        ("+12125550123;ext=*1#", TransferTarget("+12125550123", "US", "*1#")),
+        ("sip:desk@pbx.acme.com", TransferTarget(sip="sip:desk@pbx.acme.com")),
+        ("SIPS:204@pbx.acme.com:5061", TransferTarget(sip="SIPS:204@pbx.acme.com:5061")),
+        ("sip:+12125550123@8.8.8.8", TransferTarget(sip="sip:+12125550123@8.8.8.8")),
+    ],
+)
+def test_transfer_targets(text: str, target: TransferTarget) -> None:
+    assert parse_target(text) == target
+    assert re.fullmatch(TARGET, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("+12125550123;ext=", "number_invalid"),
+        ("+12125550123;ext=1234567890123", "number_invalid"),
+        ("+12125550123;ext=12w4", "number_invalid"),
+        ("+12125550123;phone-context=acme", "number_invalid"),
+        ("+19005551234;ext=1", "number_refused"),
+        ("sip:desk", "sip_invalid"),
+        ("sip:desk@", "sip_invalid"),
+        ("sip:desk@pbx", "sip_invalid"),
+        ("sip:desk@pbx.local", "sip_invalid"),
+        ("sip:desk@127.0.0.1", "sip_invalid"),
+        ("sip:desk@10.1.2.3", "sip_invalid"),
+        ("sip:desk@169.254.169.254", "sip_invalid"),
+        ("sip:desk@300.1.1.1", "sip_invalid"),
+        ("sip:desk@2130706433", "sip_invalid"),
+        ("sip:desk@pbx.acme.com:99999", "sip_invalid"),
+        ("sip:desk@pbx.acme.com;transport=tls", "sip_invalid"),
+        ("sip:desk@pbx.acme.com?Subject=x", "sip_invalid"),
+        ("sip:a@b@pbx.acme.com", "sip_invalid"),
+        ("sip:de sk@pbx.acme.com", "sip_invalid"),
+        ('sip:desk"><Dial>@pbx.acme.com', "sip_invalid"),
+        ("tel:+12125550123", "number_invalid"),
+    ],
+)
+def test_refused_transfer_targets(text: str, code: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        parse_target(text, "number")
+    assert (raised.value.code, raised.value.param) == (code, "number")

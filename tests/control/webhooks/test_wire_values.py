@@ -87,6 +87,18 @@ def test_words_of_an_agent_are_spoken_in_its_language(language: str) -> None:
     assert chosen.language.partition("-")[0] == {"nn": "nb", "no": "nb", "zh": "cmn"}.get(language, language)
 
 
+@pytest.mark.parametrize(
+    ("target", "noun"),
+    [
+        ("+12125550123", "<Number>+12125550123</Number>"),
+        ("+12125550123;ext=20#", '<Number sendDigits="wwww20#">+12125550123</Number>'),
+        ("sip:r&d@pbx.acme.com", "<Sip>sip:r&amp;d@pbx.acme.com</Sip>"),
+    ],
+)
+def test_twilio_dials_numbers_extensions_and_sip_addresses(target: str, noun: str) -> None:
+    assert f">{noun}</Dial>" in twiml.dial(target, "+12125550100", "https://api.example/continue", 60)
+
+
 def test_failed_transfer_is_announced_in_the_callers_language() -> None:
     assert transfer_failed_text("de-AT").startswith("Leider")
     assert transfer_failed_text("xx").startswith("Sorry")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from simulator.carrier.network.dtmf_tones import dtmf_tones
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.telnyx.calls import Calls
 from simulator.carrier.network.telnyx.config import TelnyxConfig
@@ -19,7 +20,7 @@ from simulator.carrier.network.telnyx.fields import Body, client_state, required
 from simulator.carrier.network.telnyx.leg import HangupCause, Leg
 from simulator.carrier.network.telnyx.leg_options import read_leg_options, read_recording_options
 from simulator.carrier.network.telnyx.media_streams import TelnyxMediaStreams
-from simulator.carrier.network.telnyx.playback import Gathering, Playback, dtmf_tones
+from simulator.carrier.network.telnyx.playback import Gathering, Playback
 from simulator.carrier.network.telnyx.recordings import Recordings
 from simulator.carrier.network.telnyx.stream_settings import read_settings
 

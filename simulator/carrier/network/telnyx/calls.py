@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Coroutine
 
+from simulator.carrier.network.dtmf_tones import dtmf_tones
 from simulator.carrier.network.phone_network import AnsweredPhone, IncomingCall, NotAnswered, PhoneNetwork
 from simulator.carrier.network.telnyx.config import TelnyxConfig
 from simulator.carrier.network.telnyx.errors import (
@@ -15,7 +16,7 @@ from simulator.carrier.network.telnyx.errors import (
     not_answered,
 )
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
-from simulator.carrier.network.telnyx.fields import Body, choice, client_state, phone, text, web_url
+from simulator.carrier.network.telnyx.fields import Body, choice, client_state, destination, phone, text, web_url
 from simulator.carrier.network.telnyx.leg import HangupCause, Leg
 from simulator.carrier.network.telnyx.leg_lifecycle import LegLifecycle
 from simulator.carrier.network.telnyx.leg_options import LegOptions, read_leg_options
@@ -135,7 +136,7 @@ class Calls:
             return known
         if text(body, "connection_id") != self._config.connection_id:
             raise no_such_connection()
-        called = phone(_single_destination(body), "to")
+        called = destination(_single_destination(body), "to")
         self._config.faults.of(called).check("dial")
         leg = Leg(
             direction="outgoing",
@@ -162,7 +163,7 @@ class Calls:
 
     def transfer(self, leg: Leg, body: Body) -> None:
         """Dials a new leg and bridges it with this one when it is answered. Raises TelnyxError."""
-        called = phone(body, "to")
+        called = destination(body, "to")
         new = Leg(
             direction="outgoing",
             caller=phone(body, "from") if body.get("from") else leg.called,
@@ -174,6 +175,10 @@ class Calls:
             client_state=text(body, "target_leg_client_state") or None,
             session_id=leg.session_id,
         )
+        digits = text(body, "send_digits_on_answer")
+        if not set(digits) <= set("0123456789ABCDwW*#") or len(digits) > 64:
+            raise invalid("send_digits_on_answer", "The digits are 0-9, A-D, w, W, * and #, 64 at most.")
+        new.answer_digits = digits
         options = read_leg_options(body, self._config, new.offered, takes_token=False)
         self._require_channel(new)
         leg.parks = choice(body, "park_after_unbridge", _PARKS, "") == "self"
@@ -194,6 +199,8 @@ class Calls:
             reached = await self._ring(leg, options, origin)
         except NotAnswered as failure:
             return await self._lifecycle.finish(leg, _NOT_ANSWERED.get(failure.reason, _UNREACHABLE))
+        if leg.answer_digits:
+            await reached.line.play(dtmf_tones(leg.answer_digits))
         if origin is not None:
             leg.spawn(self._lifecycle.bridge(origin, leg), "telnyx bridge")
         await self._lifecycle.run(leg, reached.line, options, reached)

@@ -10,6 +10,7 @@ from simulator.carrier.network.telnyx.errors import invalid, missing, not_e164, 
 Body = Mapping[str, object]
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
+_SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+", re.IGNORECASE)
 
 
 def text(body: Body, name: str, default: str = "") -> str:
@@ -36,6 +37,12 @@ def phone(body: Body, name: str) -> str:
     if not _E164.fullmatch(value):
         raise not_e164(name)
     return value
+
+
+def destination(body: Body, name: str) -> str:
+    """An E.164 number or a SIP URI. Raises TelnyxError."""
+    value = required(body, name)
+    return value if _SIP.fullmatch(value) else phone(body, name)
 
 
 def is_e164(value: str) -> bool:

@@ -47,7 +47,8 @@ class Leg:
     the leg stays up after its bridge. recording_id: of the recording that begins with the answer. said: the texts of
     its speak commands. refused: commands that the account's faults refused. faults: after its end, the protocol
     violations on its streams. offered: codecs that its other side offers, separated by commas. transferred_phone: of a
-    leg that was dialled by a transfer, the phone of the call that is transferred.
+    leg that was dialled by a transfer, the phone of the call that is transferred. answer_digits: keys that Telnyx
+    presses when the leg is answered.
     """
 
     direction: Direction
@@ -58,6 +59,7 @@ class Leg:
     offered: str
     client_state: str | None = None
     transferred_phone: str = ""
+    answer_digits: str = ""
     session_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     control_id: str = field(default_factory=_new_control_id)
     former_id: str = ""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import numpy as np
 
 from simulator.carrier.audio_clip import ClipError, read_clip
-from simulator.carrier.mulaw import RATE, SILENCE, encode
+from simulator.carrier.mulaw import RATE, SILENCE
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.telnyx.events import TelnyxWebhooks
 from simulator.carrier.network.telnyx.leg import Leg, publish_event
@@ -20,22 +19,11 @@ Voice = Callable[[str], bytes]
 _CHARACTERS_PER_S = 15
 _FETCH = aiohttp.ClientTimeout(total=10.0)
 _MAX_BYTES = 10 << 20
-_ROWS = {row: hertz for keys, hertz in (("123A", 697), ("456B", 770), ("789C", 852), ("*0#D", 941)) for row in keys}
-_COLUMNS = {
-    key: hertz for keys, hertz in (("147*", 1209), ("2580", 1336), ("369#", 1477), ("ABCD", 1633)) for key in keys
-}
-_KEY_MS = 250
-_GAP_MS = 100
 
 
 def silence_for_text(text: str) -> bytes:
     """Silence as long as the text would take; used without a voice."""
     return SILENCE * (len(text) * RATE // _CHARACTERS_PER_S)
-
-
-def dtmf_tones(digits: str, ms: int = _KEY_MS) -> bytes:
-    """DTMF tones (ITU-T Q.23) of 0-9 * # A-D as mu-law; w pauses 0.5 s, W 1 s. Raises ValueError."""
-    return b"".join(_key(digit, ms) for digit in digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +192,3 @@ def _decode(content: bytes | bytearray) -> bytes:
         path = Path(folder) / "sound"
         path.write_bytes(content)
         return read_clip(path).ulaw
-
-
-def _key(digit: str, ms: int) -> bytes:
-    if digit in "wW":
-        return SILENCE * (RATE // 2 if digit == "w" else RATE)
-    if digit not in _ROWS:
-        raise ValueError(f"{digit!r} is not a DTMF key")
-    time = np.arange(ms * RATE // 1_000) / RATE
-    wave = np.sin(2 * np.pi * _ROWS[digit] * time) + np.sin(2 * np.pi * _COLUMNS[digit] * time)
-    return encode(np.rint(0.25 * 32_767 * wave).astype(np.int16)) + SILENCE * (_GAP_MS * RATE // 1_000)

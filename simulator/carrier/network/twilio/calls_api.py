@@ -7,7 +7,7 @@ from aiohttp import web
 from multidict import MultiDict
 
 from simulator.carrier.network.twilio.call_registry import CallRegistry
-from simulator.carrier.network.twilio.dial_verb import E164
+from simulator.carrier.network.twilio.dial_verb import DESTINATION
 from simulator.carrier.network.twilio.machine_detection import MachineDetection
 from simulator.carrier.network.twilio.model import (
     EVENTS,
@@ -74,7 +74,7 @@ class CallsApi:
         self._create_rate.admit()
         fields = await form(request)
         called, caller = required(fields, "To", 21201), required(fields, "From", 21213)
-        if E164.fullmatch(called) is None:
+        if DESTINATION.fullmatch(called) is None:
             raise RestError(400, 21217, f"Phone number does not appear to be valid: {called}")
         if not self._owns(caller):
             raise RestError(400, 21210, f"From phone number not owned or verified by this account: {caller}")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from simulator.carrier.network.dtmf_tones import dtmf_tones
 from simulator.carrier.network.line import Line
 from simulator.carrier.network.phone_network import NotAnswered, PhoneNetwork
 from simulator.carrier.network.twilio.call_registry import STATUS_BY_REASON, CallRegistry
@@ -17,6 +18,7 @@ from simulator.carrier.network.twilio.webhooks import TwilioWebhooks
 Fields = tuple[tuple[str, str], ...]
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
+DESTINATION = re.compile(rf"{E164.pattern}|sips?:[^@\s]+@[^@\s]+", re.IGNORECASE)
 
 
 class DialExecutor:
@@ -54,7 +56,7 @@ class DialExecutor:
     async def _ring_and_bridge(
         self, call: TwilioCall, leg: TwilioCall, verb: DialVerb, answer: Callable[[], Awaitable[Line]]
     ) -> bool:
-        if E164.fullmatch(leg.called) is None:
+        if DESTINATION.fullmatch(leg.called) is None:
             call.write_log("error", "the dialled number is not a phone number", 13224)
             raise NotAnswered("failed")
         self._webhooks.progress(leg, "initiated")
@@ -67,6 +69,8 @@ class DialExecutor:
         except CallInterrupted:
             raise NotAnswered("cancelled") from None
         self._registry.answered(leg, reached.line)
+        if verb.send_digits:
+            await reached.line.play(dtmf_tones(verb.send_digits))
         line = await answer()
         if verb.record.startswith("record-from"):
             recorded = StatusCallback(verb.recording_callback)

@@ -83,7 +83,8 @@ class RejectVerb:
 
 @dataclass(frozen=True, slots=True)
 class DialVerb:
-    """`<Dial>`: calls a number and bridges both. callback: of the called leg. callback_events: separated by spaces."""
+    """`<Dial>`: calls a number or a SIP URI and bridges both. send_digits: keys that Twilio presses when the called
+    leg has answered. callback: of the called leg. callback_events: separated by spaces."""
 
     number: str
     caller_id: str
@@ -96,6 +97,7 @@ class DialVerb:
     recording_callback: str
     callback: str
     callback_events: str
+    send_digits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +256,12 @@ def _dial(element: ElementTree.Element, text: str) -> DialVerb | ConferenceVerb:
             method=element.get("method", "POST").upper(),
             ends_on_exit=conference.get("endConferenceOnExit", "false").lower() == "true",
         )
-    noun = element.find("Number")
+    noun = element.find("Sip") if element.find("Number") is None else element.find("Number")
     number = text if noun is None else (noun.text or "").strip()
     called = {} if noun is None else noun.attrib
     return DialVerb(
         number=number,
+        send_digits=called.get("sendDigits", ""),
         caller_id=element.get("callerId", ""),
         timeout_s=_number(element, "timeout", 30),
         time_limit_s=_number(element, "timeLimit", 14_400),
