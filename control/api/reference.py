@@ -11,13 +11,16 @@ from control.http.api_reference import ApiReference
 # Published names of schemas, where they differ from the name of the class. Clients are generated from these names, so
 # they stay when a class is renamed.
 PUBLISHED_NAMES: Final[Mapping[str, str]] = {
+    "AddedNumbers": "AddedNumbersAnswer",
     "AgentNumber": "Number",
     "AgentStats": "Stats",
     "AgentSummary": "Listed",
     "Choice": "ProviderChoice",
     "ConversationTurn": "Turn",
+    "DoNotCallNumber": "DoNotCallNumberView",
     "Limits": "CallLimits",
     "LimitsPatch": "CallLimitsPatch",
+    "ListingError": "ListingErrorView",
     "LiveCallList": "LiveCalls",
     "LiveCallRow": "LiveCall",
     "Recording": "RecordingConfig",

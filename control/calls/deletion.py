@@ -15,7 +15,7 @@ from control.calls.state import CallState
 from control.calls.state_changes import accounting_day
 from control.db.jobs import has_unfinished, retry_failed
 from control.db.pool import Connection
-from control.do_not_call.deletion import keep_pseudonym
+from control.do_not_call.service import keep_pseudonym
 
 # What is kept of a carrier's report: its cost corrects the ledger, and its session tells a call's later events.
 _KEPT_FACTS: Final = ("cost",)

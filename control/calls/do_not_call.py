@@ -9,7 +9,7 @@ from control.calls.read_do_not_call import select_listed
 from control.calls.state import close
 from control.calls.state_changes import save_changes
 from control.db.pool import Connection
-from control.do_not_call.model import LISTED
+from control.do_not_call.rules import LISTED
 
 CANCELED_AT_ONCE: Final = 200
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from control.calls.state import CallState
 from control.db.pool import Connection
-from control.do_not_call.opt_outs import list_callers
+from control.do_not_call.service import list_callers
 from shared.events import CallerOptedOut
 
 Changes = Iterable[tuple[CallState, CallState]]

@@ -26,7 +26,7 @@ from control.calls.policy import LONGEST_S, TRANSFER_S
 from control.calls.read_numbers import OriginNumber
 from control.db.pool import Connection
 from control.db.scope import read_platform
-from control.do_not_call.model import LISTED
+from control.do_not_call.rules import LISTED
 from control.do_not_call.service import DoNotCallList
 from control.platform.audit import Actor, Change, record_change
 from control.platform.service import Platform

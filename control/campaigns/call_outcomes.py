@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from control.campaigns.model import CallOutcome
-from control.do_not_call.model import LISTED
+from control.do_not_call.rules import LISTED
 from shared.events import CallStatus, EndReason
 
 # Why control ends a queued call, by its end_detail, for a reason that concerns the campaign and not the recipient: the

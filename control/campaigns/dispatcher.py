@@ -19,7 +19,7 @@ from control.campaigns.refusals import Refusal, judge_refusal
 from control.campaigns.schedule import NO_HOURS, find_time, finish_recipient
 from control.db.pool import Connection, Pool, PoolExhausted
 from control.db.scope import enter_platform
-from control.do_not_call.model import LISTED
+from control.do_not_call.rules import LISTED
 from shared.errors import Problem
 from shared.logs import error_fields
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from control.do_not_call.model import LISTED
+from control.do_not_call.rules import LISTED
 from shared.errors import Problem
 
 # finish: the recipient is never called. defer: another recipient first, this one later. wait: no recipient for now.

@@ -8,7 +8,7 @@ from typing import Final
 from control.campaigns.calling_hours import CallingHours, default_hours, next_allowed, time_zones_of
 from control.campaigns.model import CallOutcome, CampaignAttempt, CampaignRecipient, CampaignSettings
 from control.campaigns.retry_policy import EndedAttempt, NoMoreAttempts, next_attempt
-from control.do_not_call.model import LISTED
+from control.do_not_call.rules import LISTED
 
 # A call that was not dialled is placed again after so long.
 UNDIALLED_DELAY: Final = timedelta(minutes=5)

@@ -1,51 +1,52 @@
-"""The do-not-call list: adding, finding and removing numbers, and refusing calls to them."""
+"""Do-not-call lists: numbers are added, found and removed, and calls to them are refused."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.do_not_call import store
-from control.do_not_call.model import (
-    E164,
+from control.do_not_call import queries
+from control.do_not_call.rules import (
     LISTED,
+    MOST_LISTED,
     AddedNumbers,
     DoNotCallNumber,
-    ListingError,
     ListingSource,
     NewListing,
     PseudonymsOf,
+    find_fault,
+    plain_number,
 )
 from control.platform.audit import Actor, Change, mask_number, record_change
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
-# Numbers that members and keys may list; what callers ask for is always added. Counting as many takes 80 ms.
-MOST_LISTED: Final = 200_000
-LONGEST_NOTE: Final = 200
-# How people and spreadsheets divide a number.
-_DIVIDERS: Final = re.compile(r"[\s().\-/]")
-
 
 class DoNotCallList:
-    """Works within the current transaction, in the workspace's scope or the platform's."""
+    """The lists of all workspaces. Methods run in the scope of the current transaction: a workspace or the platform."""
 
     def __init__(self, pseudonyms_of: PseudonymsOf) -> None:
-        """pseudonyms_of: under which a number may be listed whose data was deleted."""
+        """Creates the service.
+
+        Args:
+            pseudonyms_of: Returns the pseudonyms under which a number may be listed whose data was deleted.
+        """
         self._pseudonyms_of = pseudonyms_of
 
     async def list_page(
         self, db: Connection, workspace_id: UUID, number: str | None, source: ListingSource | None, page: PageRequest
     ) -> ListPage[DoNotCallNumber]:
-        """A page, newest first. number, source: only these. Raises Invalid (code cursor_unknown)."""
+        """Returns a page of the entries with this number and source (None: any), newest first.
+
+        Raises:
+            Invalid: The cursor is unknown (code cursor_unknown).
+        """
         numbers = None if number is None else self._forms_of(workspace_id, number)
-        found = await store.select_numbers(db, workspace_id, numbers, source, page)
+        found = await queries.select_numbers(db, workspace_id, numbers, source, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store.count_numbers(db, workspace_id, numbers, source))
+        return found.with_total(await queries.count_numbers(db, workspace_id, numbers, source))
 
     async def add(
         self,
@@ -56,16 +57,23 @@ class DoNotCallList:
         source: ListingSource,
         now: datetime,
     ) -> AddedNumbers:
-        """Adds all good rows; a bad one hinders no other. Raises Conflict (code do_not_call_limit)."""
-        errors = [error for row in rows if (error := _find_fault(row)) is not None]
+        """Adds all good rows; a bad row hinders no other.
+
+        Raises:
+            Conflict: The list would be too long (code do_not_call_limit).
+        """
+        errors = [error for row in rows if (error := find_fault(row)) is not None]
         bad = {error.row for error in errors}
-        wanted = {_plain(row.number): row for row in reversed(rows) if row.row not in bad}
-        await store.lock_list(db, workspace_id)
-        if await store.count_numbers(db, workspace_id) + len(wanted) > MOST_LISTED:
+        wanted = {plain_number(row.number): row.note for row in reversed(rows) if row.row not in bad}
+        await queries.lock_list(db, workspace_id)
+        if await queries.count_numbers(db, workspace_id) + len(wanted) > MOST_LISTED:
             raise Conflict(f"A do-not-call list has {MOST_LISTED:,} numbers at most.", code="do_not_call_limit")
         added_by = actor.key_id or actor.id
-        entries = [_make_entry(number, row.note, source, added_by, now) for number, row in wanted.items()]
-        added = await store.insert_numbers(db, workspace_id, entries)
+        entries = [
+            DoNotCallNumber(UUID(new_id()), number, source, None, added_by, note, now)
+            for number, note in wanted.items()
+        ]
+        added = await queries.insert_numbers(db, workspace_id, entries)
         if added:
             after = {"added": added, "source": source}
             change = Change("do_not_call.add", "do_not_call_list", str(workspace_id), workspace_id, after=after)
@@ -73,12 +81,19 @@ class DoNotCallList:
         return AddedNumbers(added, len(rows) - len(errors) - added, errors)
 
     async def remove(self, db: Connection, workspace_id: UUID, actor: Actor, entry_id: UUID, reason: str) -> None:
-        """Lets the number be phoned again. reason: why that is allowed, for the audit log. Raises NotFound."""
-        number = await store.delete_entry(db, workspace_id, entry_id)
+        """Lets a number be phoned again.
+
+        Args:
+            reason: Why that is allowed, for the audit log.
+
+        Raises:
+            NotFound: There is no such entry.
+        """
+        number = await queries.delete_entry(db, workspace_id, entry_id)
         if number is None:
             raise NotFound("There is no such number on the do-not-call list.", code="do_not_call_number_not_found")
-        # An entry of before a deletion of this caller's data would go on refusing calls.
-        await store.delete_numbers(db, workspace_id, self._pseudonyms_of(workspace_id, number))
+        # An entry under a pseudonym, from before a deletion of this caller's data, would go on refusing calls.
+        await queries.delete_numbers(db, workspace_id, self._pseudonyms_of(workspace_id, number))
         change = Change(
             action="do_not_call.remove",
             resource_type="do_not_call_number",
@@ -90,11 +105,15 @@ class DoNotCallList:
         await record_change(db, actor, change)
 
     async def is_listed(self, db: Connection, workspace_id: UUID, number: str) -> bool:
-        """Whether the workspace may not phone this number (E.164)."""
-        return await store.is_listed(db, workspace_id, self._forms_of(workspace_id, number))
+        """Returns whether the workspace may not phone this number (E.164)."""
+        return await queries.is_listed(db, workspace_id, self._forms_of(workspace_id, number))
 
     async def require_unlisted(self, db: Connection, workspace_id: UUID, number: str, param: str) -> None:
-        """Raises Invalid (code LISTED), which names the field."""
+        """Refuses a listed number.
+
+        Raises:
+            Invalid: The number is listed (code LISTED, with `param`).
+        """
         if await self.is_listed(db, workspace_id, number):
             text = "This number is on the workspace's do-not-call list."
             raise Invalid(text, code=LISTED, param=param)
@@ -103,18 +122,24 @@ class DoNotCallList:
         return [number, *self._pseudonyms_of(workspace_id, number)]
 
 
-def _plain(number: str) -> str:
-    """The number without what divides it."""
-    return _DIVIDERS.sub("", number)
+async def list_callers(db: Connection, opted_out: Mapping[UUID, str]) -> None:
+    """Lists the people who asked in a call not to be phoned again; needs platform scope.
+
+    Numbers that are listed already or were withheld are skipped.
+
+    Args:
+        opted_out: By call, how the person asked: "words" or "key".
+    """
+    ids = [UUID(new_id()) for _ in opted_out]
+    sources = ["caller_keypad" if by == "key" else "caller_words" for by in opted_out.values()]
+    for call_id, workspace_id in await queries.insert_opted_out(db, ids, list(opted_out), sources):
+        change = Change("do_not_call.opt_out", "call", str(call_id), workspace_id)
+        await record_change(db, Actor("system"), change)
 
 
-def _find_fault(row: NewListing) -> ListingError | None:
-    if re.fullmatch(E164, _plain(row.number)) is None:
-        return ListingError(row.row, "number_invalid", "number must be in E.164, like +14155550100")
-    if len(row.note) > LONGEST_NOTE:
-        return ListingError(row.row, "too_long", f"note is longer than {LONGEST_NOTE} characters")
-    return None
+async def keep_pseudonym(db: Connection, workspace_id: UUID, number: str, pseudonym: str) -> int:
+    """Replaces a caller's number by its pseudonym when the caller's data is deleted; returns how many entries.
 
-
-def _make_entry(number: str, note: str, source: ListingSource, added_by: UUID | None, now: datetime) -> DoNotCallNumber:
-    return DoNotCallNumber(UUID(new_id()), number, source, None, added_by, note, now)
+    The entry itself stays, because it keeps the workspace from phoning the person again.
+    """
+    return await queries.replace_number(db, workspace_id, number, pseudonym)

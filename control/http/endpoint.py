@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -37,8 +37,10 @@ from control.http.webhook_activity import WebhookActivity
 from control.platform.idempotency import IdempotentRequest, request_hash
 from control.platform.model import StoredResponse
 from control.platform.validation_errors import join_invalid
-from control.services import Services
 from shared.errors import Invalid, Unavailable
+
+if TYPE_CHECKING:
+    from control.services import Services
 
 # A longer body takes the event loop several milliseconds.
 HEAVY_BODY_BYTES: Final = 16_384
@@ -64,7 +66,7 @@ class EndpointDependencies:
     within which a body must arrive; UPLOAD_TIMES as long for a file."""
 
     pool: Pool
-    services: Services
+    services: "Services"
     authoriser: Authoriser
     limits: RateLimiter
     metrics: HttpMetrics

@@ -11,7 +11,6 @@ from control.api.client import (
     calls,
     campaign_recipients,
     campaigns,
-    do_not_call,
     http_tools,
     integrations,
     invitations,
@@ -31,6 +30,7 @@ from control.api.client import (
     webhook_endpoints,
     workspaces,
 )
+from control.do_not_call.routes import ROUTES as DO_NOT_CALL
 from control.http.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -58,7 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *messages.ROUTES,
     *webhook_endpoints.ROUTES,
     *blocked_callers.ROUTES,
-    *do_not_call.ROUTES,
+    *DO_NOT_CALL,
     *verified_numbers.ROUTES,
     *privacy.ROUTES,
     *analytics.ROUTES,

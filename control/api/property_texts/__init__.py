@@ -14,7 +14,6 @@ from control.api.property_texts.billing import BILLING
 from control.api.property_texts.calls import CALLS
 from control.api.property_texts.campaigns import CAMPAIGNS
 from control.api.property_texts.common import COMMON
-from control.api.property_texts.do_not_call import DO_NOT_CALL
 from control.api.property_texts.integrations import INTEGRATIONS
 from control.api.property_texts.knowledge import KNOWLEDGE
 from control.api.property_texts.numbers import NUMBERS
@@ -38,7 +37,7 @@ def _joined(tables: Iterable[Mapping[str, PropertyText]]) -> dict[str, PropertyT
 
 PROPERTY_TEXTS: Final = _joined(
     [
-        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, CAMPAIGNS, DO_NOT_CALL, INTEGRATIONS, KNOWLEDGE,
+        COMMON, ACCOUNTS, AGENTS, ANALYTICS, API_KEYS, BILLING, CALLS, CAMPAIGNS, INTEGRATIONS, KNOWLEDGE,
         NUMBERS,
         PRIVACY, STAFF, TOOLS, VOICE, WEBHOOKS,
     ]

@@ -20,6 +20,11 @@ _REASON: Final = Text(
 _EVENT: Final = {"type": "caller.said", "turn": 1, "text": "I need an appointment.", "start_ms": 4_200, "end_ms": 5_900}
 
 CALLS: Final = {
+    "opted_out_at": Text(
+        "When the person on the phone asked not to be called again (UTC), which puts their number on the do-not-call "
+        "list, unless it was withheld. Null: nobody did."
+    ),
+    "opted_out_by": Text("How the person asked not to be called again: words or key; null: nobody did.", "words"),
     "call": Text("The call."),
     "calls": Text("The calls."),
     "test_call_id": Text("Id of the test call, as of any call."),

@@ -5,6 +5,7 @@ from typing import Final
 from control.http.api_reference import PropertyText as Text
 
 COMMON: Final = {
+    "do_not_call_number_id": Text("Id of the entry."),
     "id": Text("Unique id (UUIDv7, so that ids sort by the time of creation)."),
     "name": Text("Name, as people see it.", "Riverside Dental"),
     "status": Text("Present status."),

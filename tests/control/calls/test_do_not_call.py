@@ -24,7 +24,7 @@ from control.calls.store import lock_one
 from control.db.keyset import PageRequest
 from control.db.pool import Connection
 from control.db.scope import enter_platform
-from control.do_not_call.model import LISTED, DoNotCallNumber, NewListing
+from control.do_not_call.rules import LISTED, DoNotCallNumber, NewListing
 from shared.errors import Invalid, Problem
 from shared.events import CallerOptedOut, CallStarted
 from tests.control.calls.call_platform import NOW, CallPlatform, LiveWorkspace, later

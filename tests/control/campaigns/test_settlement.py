@@ -20,7 +20,7 @@ from control.campaigns import deletion, store_campaigns
 from control.campaigns.retry_policy import RetryPolicy, RetryRule
 from control.campaigns.schedule import MOST_UNDIALLED
 from control.db.pool import Connection
-from control.do_not_call.model import NewListing
+from control.do_not_call.rules import NewListing
 from shared.events import CallerOptedOut, CallStatus, EndReason
 from tests.control.calls.consumed_events import encoded_event
 from tests.control.campaigns.campaign_workspace import DAYTIME, NOON, CampaignWorkspace, number_of

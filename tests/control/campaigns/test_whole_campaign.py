@@ -14,7 +14,7 @@ from control.calls.campaign_placement import make_campaign_placer
 from control.campaigns.dispatcher import CampaignDispatcher
 from control.campaigns.model import Campaign
 from control.campaigns.retry_policy import RetryPolicy
-from control.do_not_call.model import NewListing
+from control.do_not_call.rules import NewListing
 from shared.events import CallStatus, EndReason
 from tests.control.campaigns.campaign_workspace import NOON, CampaignWorkspace
 

@@ -12,7 +12,7 @@ import msgspec
 from control.calls.recording_discard import DISCARD_RECORDINGS, make_discard_recordings_job
 from control.db.jobs import JobHandler
 from control.db.pool import Connection
-from control.do_not_call.model import NewListing
+from control.do_not_call.rules import NewListing
 from control.knowledge.model import NewDocument
 from control.knowledge.service import put_file
 from control.platform.idempotency import IdempotentRequest, request_hash

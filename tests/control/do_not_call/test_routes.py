@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from control.api.client.do_not_call import MOST_ROWS
 from control.do_not_call import service
-from control.do_not_call.service import LONGEST_NOTE
+from control.do_not_call.routes import MOST_ROWS
+from control.do_not_call.rules import LONGEST_NOTE
 from tests.control.api.call_workspace import CALLEE, CallWorkspace, make_call_workspace
 from tests.platform.api import running_api
 

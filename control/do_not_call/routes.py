@@ -1,17 +1,24 @@
-"""Routes of the do-not-call list, for the members of their workspace."""
+"""Routes of do-not-call lists, for the members of their workspace."""
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from control.api.client.do_not_call_views import AddedNumbersAnswer, DoNotCallNumberList, to_added, to_view
-from control.do_not_call.model import E164, ListingSource, NewListing
-from control.do_not_call.number_file import LONGEST_FILE, parse_number_file
+from control.do_not_call.rules import (
+    E164,
+    LONGEST_FILE,
+    AddedNumbers,
+    DoNotCallNumber,
+    ListingSource,
+    NewListing,
+    parse_number_file,
+)
 from control.http.access import member
 from control.http.body import ONE_LINE, Body
 from control.http.context import MemberContext
-from control.http.pagination import ListQuery, Query, page_fields
+from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import Route
 
 DO_NOT_CALL: Final = "/workspaces/{workspaceId}/do-not-call-numbers"
@@ -23,14 +30,14 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class DoNotCallQuery(ListQuery):
-    """Filters of the list."""
+    """The filters of the list."""
 
     number: str | None = Field(None, pattern=E164, description="Only this number.", examples=["+14155550123"])
-    source: ListingSource | None = Field(None, description="Only those that came onto the list this way.")
+    source: ListingSource | None = Field(None, description="Only numbers that came onto the list this way.")
 
 
 class RemovalQuery(Query):
-    """Why a number may be phoned again."""
+    """The reason of a removal."""
 
     reason: Reason = Field(
         description="Why the number may be phoned again, for the audit log.", examples=["Asked to be called on 2 March"]
@@ -38,7 +45,7 @@ class RemovalQuery(Query):
 
 
 class NewDoNotCallNumber(Body):
-    """A number to add. A bad one is answered among the errors and hinders no other."""
+    """A number to add. A bad number is answered among the errors and hinders no other."""
 
     number: Written = Field(
         description="E.164; spaces, dots, dashes, slashes and parentheses are left out.", examples=["+14155550123"]
@@ -54,23 +61,30 @@ class NewDoNotCallNumbers(Body):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DoNotCallNumberList(ListAnswer):
+    """A page of numbers that are not phoned, newest first."""
+
+    do_not_call_numbers: Annotated[list[DoNotCallNumber], Field(description="The numbers.")]
+
+
 async def list_do_not_call_numbers(context: MemberContext, query: DoNotCallQuery) -> DoNotCallNumberList:
     """The numbers that the workspace does not phone, newest first."""
     found = await context.services.do_not_call.list_page(
         context.db, context.workspace_id, query.number, query.source, query.request()
     )
-    return DoNotCallNumberList([to_view(one) for one in found.rows], **page_fields(query, found))
+    return DoNotCallNumberList(list(found.rows), **page_fields(query, found))
 
 
-async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumbers) -> AddedNumbersAnswer:
+async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumbers) -> AddedNumbers:
     """Adds numbers. No agent phones them any more, and calls to them that wait are canceled. Good rows are added
     although others are bad; `row` of an error counts from 1."""
-    rows = [NewListing(row, one.number, one.note) for row, one in enumerate(body.numbers, 1)]
+    rows = [NewListing(row, new.number, new.note) for row, new in enumerate(body.numbers, 1)]
     source: ListingSource = "member" if context.actor.key_id is None else "api"
     return await _add(context, rows, source)
 
 
-async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> AddedNumbersAnswer:
+async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> AddedNumbers:
     """Adds the numbers of a CSV file, which is the body. It is UTF-8 and has the column `number`, and `note` if there
     is one; without a header, the first column counts. Up to 10,000 rows. `row` of an error is the file's line."""
     return await _add(context, parse_number_file(upload), "import")
@@ -83,11 +97,10 @@ async def remove_do_not_call_number(context: MemberContext, query: RemovalQuery,
     )
 
 
-async def _add(context: MemberContext, rows: list[NewListing], source: ListingSource) -> AddedNumbersAnswer:
-    added = await context.services.do_not_call.add(
+async def _add(context: MemberContext, rows: list[NewListing], source: ListingSource) -> AddedNumbers:
+    return await context.services.do_not_call.add(
         context.db, context.workspace_id, context.actor, rows, source, context.now
     )
-    return to_added(added)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -1,4 +1,4 @@
-"""SQL of do-not-call lists."""
+"""All SQL of do-not-call lists."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.do_not_call.model import DoNotCallNumber
+from control.do_not_call.rules import DoNotCallNumber
 
 _COLUMNS: Final = "id, number, source, call_id, added_by, note, created_at"
 _WHERE: Final = "workspace_id = $1 AND ($2::text[] IS NULL OR number = ANY($2)) AND ($3::text IS NULL OR source = $3)"
@@ -18,6 +18,18 @@ _INSERT: Final = f"""
     SELECT *, $8 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[])
     ON CONFLICT (workspace_id, number) DO NOTHING
 """
+# A withheld number cannot be listed. A number whose data was deleted meanwhile is listed by its pseudonym.
+_INSERT_OPTED_OUT: Final = r"""
+    INSERT INTO do_not_call_numbers (id, workspace_id, number, source, call_id, created_at)
+    SELECT new.id, workspace_id, person, new.source, call.id, now()
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS new (id, call_id, source)
+    JOIN calls call ON call.id = new.call_id,
+    LATERAL (SELECT btrim(CASE direction WHEN 'inbound' THEN caller_number ELSE called_number END) AS person) AS _
+    WHERE person ~ '^(\+[1-9][0-9]{6,14}|deleted-[0-9a-f]+)$'
+    ORDER BY workspace_id, person
+    ON CONFLICT (workspace_id, number) DO NOTHING
+    RETURNING call_id, workspace_id
+"""
 _REPLACE: Final = "UPDATE do_not_call_numbers SET number = $3, note = '' WHERE workspace_id = $1 AND number = $2"
 # The number may have been listed again after an earlier deletion.
 _DELETE_DOUBLE: Final = """
@@ -27,14 +39,14 @@ _DELETE_DOUBLE: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's entries in order to add some."""
+    """Serializes transactions that count a workspace's entries in order to add some."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('do not call ' || $1::text, 0))", str(workspace_id))
 
 
 async def count_numbers(
     db: Connection, workspace_id: UUID, numbers: Sequence[str] | None = None, source: str | None = None
 ) -> int:
-    """Counts the entries. numbers, source: only these."""
+    """Counts the entries with one of these numbers and this source; None stands for any."""
     count: int = await db.fetchval(
         f"SELECT count(*) FROM do_not_call_numbers WHERE {_WHERE}", workspace_id, numbers, source
     )
@@ -44,14 +56,18 @@ async def count_numbers(
 async def select_numbers(
     db: Connection, workspace_id: UUID, numbers: Sequence[str] | None, source: str | None, page: PageRequest
 ) -> ListPage[DoNotCallNumber]:
-    """A page, newest first. numbers, source: only these. Raises Invalid (code cursor_unknown)."""
+    """Selects a page of the same entries, newest first.
+
+    Raises:
+        Invalid: The cursor is unknown (code cursor_unknown).
+    """
     clause = await _ORDER.make_clause(db, page, (workspace_id, numbers, source), (workspace_id,))
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM do_not_call_numbers WHERE {_WHERE} {clause.tail}", *clause.values)
     return cut_page([DoNotCallNumber(**row) for row in rows], page)
 
 
 async def is_listed(db: Connection, workspace_id: UUID, numbers: Sequence[str]) -> bool:
-    """Whether one of these is on the list."""
+    """Returns whether one of these numbers is on the list."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM do_not_call_numbers WHERE workspace_id = $1 AND number = ANY($2))",
         workspace_id,
@@ -61,14 +77,26 @@ async def is_listed(db: Connection, workspace_id: UUID, numbers: Sequence[str]) 
 
 
 async def insert_numbers(db: Connection, workspace_id: UUID, new: Sequence[DoNotCallNumber]) -> int:
-    """Adds those whose numbers are not on the list; returns how many."""
-    columns = [[getattr(one, name) for one in new] for name in _COLUMNS.split(", ")]
+    """Adds the entries whose numbers are not on the list; returns how many."""
+    columns = [[getattr(entry, name) for entry in new] for name in _COLUMNS.split(", ")]
     status = await db.execute(_INSERT, *columns, workspace_id)
     return int(status.split()[-1])
 
 
+async def insert_opted_out(
+    db: Connection, ids: Sequence[UUID], call_ids: Sequence[UUID], sources: Sequence[str]
+) -> list[tuple[UUID, UUID]]:
+    """Lists the other party of each call under the new entry's id; needs platform scope.
+
+    Returns:
+        Call and workspace of each number that was not listed before.
+    """
+    rows = await db.fetch(_INSERT_OPTED_OUT, ids, call_ids, sources)
+    return [(row["call_id"], row["workspace_id"]) for row in rows]
+
+
 async def delete_entry(db: Connection, workspace_id: UUID, entry_id: UUID) -> str | None:
-    """Returns the number that was listed; None without such an entry."""
+    """Deletes an entry; returns its number, None without such an entry."""
     number: str | None = await db.fetchval(
         "DELETE FROM do_not_call_numbers WHERE workspace_id = $1 AND id = $2 RETURNING number", workspace_id, entry_id
     )
@@ -76,14 +104,14 @@ async def delete_entry(db: Connection, workspace_id: UUID, entry_id: UUID) -> st
 
 
 async def delete_numbers(db: Connection, workspace_id: UUID, numbers: Sequence[str]) -> None:
-    """Deletes the entries of these."""
+    """Deletes the entries of these numbers."""
     await db.execute(
         "DELETE FROM do_not_call_numbers WHERE workspace_id = $1 AND number = ANY($2)", workspace_id, numbers
     )
 
 
 async def replace_number(db: Connection, workspace_id: UUID, number: str, pseudonym: str) -> int:
-    """Lists a number by the pseudonym from now on, without its note, which may name the person; returns how many."""
+    """Replaces a number by its pseudonym and removes the note, which may name the person; returns how many."""
     await db.execute(_DELETE_DOUBLE, workspace_id, number, pseudonym)
     status = await db.execute(_REPLACE, workspace_id, number, pseudonym)
     return int(status.split()[-1])

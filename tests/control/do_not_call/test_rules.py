@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.do_not_call.model import NewListing
-from control.do_not_call.number_file import MOST_ROWS, parse_number_file
+from control.do_not_call.rules import MOST_FILE_ROWS, NewListing, parse_number_file
 from shared.errors import Invalid
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=12)
@@ -51,8 +50,8 @@ def test_no_row_is_lost(rows: list[tuple[str, str]]) -> None:
     [
         (b"\xff", "file_unreadable"),
         (b'number\n"+1', "file_unreadable"),
-        (b"+12125550123\n" * (MOST_ROWS + 1), "file_too_long"),
-        (b"number\n" + b"+12125550123\n" * (MOST_ROWS + 1), "file_too_long"),
+        (b"+12125550123\n" * (MOST_FILE_ROWS + 1), "file_too_long"),
+        (b"number\n" + b"+12125550123\n" * (MOST_FILE_ROWS + 1), "file_too_long"),
     ],
 )
 def test_files_that_are_refused(content: bytes, code: str) -> None:
@@ -63,4 +62,4 @@ def test_files_that_are_refused(content: bytes, code: str) -> None:
 
 @pytest.mark.parametrize("header", [b"", b"number\n"])
 def test_a_file_of_the_greatest_length(header: bytes) -> None:
-    assert len(parse_number_file(header + b"+12125550123\n" * MOST_ROWS)) == MOST_ROWS
+    assert len(parse_number_file(header + b"+12125550123\n" * MOST_FILE_ROWS)) == MOST_FILE_ROWS
