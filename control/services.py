@@ -40,7 +40,7 @@ from control.integrations.service import Integrations, ResultPages
 from control.knowledge.embedder import EmbedderPolicy
 from control.knowledge.hybrid_search import KnowledgeSearch
 from control.knowledge.service import KnowledgeDocuments
-from control.messages.model import MessagePolicy
+from control.messages.rules import MessagePolicy
 from control.messages.service import CallerMessages
 from control.numbers.addresses import BusinessAddresses
 from control.numbers.assignment import NumberAssignment

@@ -37,7 +37,7 @@ from control.keys.revocations import watching_revocations
 from control.keys.settings import make_authority
 from control.knowledge.worker_tasks import knowledge_tasks
 from control.media_requests.worker_tasks import media_requests_tasks
-from control.messages.worker_tasks import messages_tasks
+from control.messages.tasks import messages_tasks
 from control.numbers.worker_tasks import numbers_tasks
 from control.outbound_webhooks.worker_tasks import outbound_webhooks_tasks
 from control.outside import OutsideOptions, open_outside

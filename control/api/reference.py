@@ -15,6 +15,7 @@ PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "AgentNumber": "Number",
     "AgentStats": "Stats",
     "AgentSummary": "Listed",
+    "CallerMessage": "MessageView",
     "Choice": "ProviderChoice",
     "ConversationTurn": "Turn",
     "DoNotCallNumber": "DoNotCallNumberView",

@@ -8,7 +8,7 @@ from typing import Final
 from control.accounts.email_delivery import Email
 from control.accounts.letter_names import letter_name
 from control.carriers.phone import is_valid
-from control.messages.model import MessageCall
+from control.messages.rules import MessageCall
 from shared.local_time import find_zone
 
 WITHHELD: Final = "withheld"

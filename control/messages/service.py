@@ -1,6 +1,9 @@
 """Callers' messages: their list, and their delivery by e-mail once the call is over."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -10,12 +13,32 @@ from control.accounts.email_delivery import EmailQueue
 from control.db.jobs import enqueue
 from control.db.keyset import ListPage, PageRequest
 from control.db.pool import Connection
-from control.messages import read_messages, store
+from control.messages import queries
 from control.messages.emails import message_email
-from control.messages.model import CallerMessage, MessageCall, MessagePolicy
-from control.messages.tool import SEND_MESSAGE, SendMessageJob
+from control.messages.rules import (
+    MOST_PER_CALL,
+    CallerMessage,
+    MessageCall,
+    MessagePolicy,
+    NewMessage,
+    is_due,
+    next_look_s,
+)
+from control.outbound_webhooks.event_types import MessageEventData
+from control.outbound_webhooks.outbox import ReportedFact, report_facts
+from control.redaction.finder import redact_text
+from control.workspaces.redaction import find_redaction
+from shared.errors import Conflict
+
+SEND_MESSAGE: Final = "messages.send"
 
 log = structlog.get_logger()
+
+
+class SendMessageJob(msgspec.Struct, frozen=True):
+    """Payload of the job that sends a message."""
+
+    message_id: UUID
 
 
 class CallerMessages:
@@ -28,30 +51,30 @@ class CallerMessages:
         self, db: Connection, workspace_id: UUID, *, call_id: UUID | None, page: PageRequest
     ) -> ListPage[CallerMessage]:
         """A page, newest first. call_id: only of this call. Raises Invalid (code cursor_unknown)."""
-        found = await read_messages.select_messages(db, workspace_id, call_id, page)
+        found = await queries.select_messages(db, workspace_id, call_id, page)
         if page.cursor is not None:
             return found
-        return found.with_total(await store.count_messages(db, workspace_id, call_id))
+        return found.with_total(await queries.count_messages(db, workspace_id, call_id))
 
     async def send(self, db: Connection, message_id: UUID, now: datetime) -> None:
         """Enqueues a message's e-mails, once, or another look at its call. In platform scope. Nothing for a message
         that was sent or is deleted."""
-        call = await read_messages.lock_unsent(db, message_id)
+        call = await queries.lock_unsent(db, message_id)
         if call is None:
             return
         if not is_due(call, self._policy, now):
             job = msgspec.json.encode(SendMessageJob(message_id))
             await enqueue(db, SEND_MESSAGE, job, delay_s=next_look_s(call, self._policy, now))
         elif await self._enqueue_emails(db, call, now):
-            await store.set_emailed(db, message_id, now)
+            await queries.set_emailed(db, message_id, now)
 
     async def _enqueue_emails(self, db: Connection, call: MessageCall, now: datetime) -> int:
         """Returns how many e-mails; none for members who have had the day's e-mails already."""
         page = self._email_queue.page(f"/workspaces/{call.workspace_id}/calls/{call.message.call_id}")
         recording = f"{page}/recording" if call.has_recording else ""
-        recipients = await read_messages.select_recipients(db, call.workspace_id, call.message.agent_id)
+        recipients = await queries.select_recipients(db, call.workspace_id, call.message.agent_id)
         most, ids = self._policy.daily_emails, [one.user_id for one in recipients]
-        counts = await store.count_emails(db, call.workspace_id, ids, now.date(), most)
+        counts = await queries.count_emails(db, call.workspace_id, ids, now.date(), most)
         for one in recipients:
             if one.user_id in counts:
                 is_last = counts[one.user_id] == most
@@ -62,18 +85,47 @@ class CallerMessages:
         return len(counts)
 
 
-def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> float:
-    """Seconds until the next look: while the call goes on, a tenth of the time since the message was taken, because a
-    call of an hour would cost 720 looks of 5 s."""
-    if call.is_over:
-        return policy.poll_s
-    return min(max(policy.poll_s, (now - call.message.taken_at).total_seconds() / 10), policy.slow_poll_s)
+async def store_message(db: Connection, new: NewMessage) -> None:
+    """Stores it and has it sent, in one transaction; nothing when this run stored it before. Raises Conflict
+    (message_limit) for more than MOST_PER_CALL in one call."""
+    if await queries.count_of_call(db, new.workspace_id, new.call_id, but=new.run_id) >= MOST_PER_CALL:
+        raise Conflict(f"A call takes {MOST_PER_CALL} messages at most.", code="message_limit")
+    kept = await _redact(db, new)
+    if await queries.insert_message(db, kept):
+        await report_facts(db, [_make_fact(kept)])
+        await enqueue(db, SEND_MESSAGE, msgspec.json.encode(SendMessageJob(new.id)))
 
 
-def is_due(call: MessageCall, policy: MessagePolicy, now: datetime) -> bool:
-    """Whether a message is sent now: its call is over and its recording stored, or the wait has been long enough."""
-    if not call.is_over:
-        return now - call.message.taken_at >= timedelta(seconds=policy.call_s)
-    if call.has_recording or not call.is_recorded:
-        return True
-    return now - (call.ended_at or call.message.taken_at) >= timedelta(seconds=policy.recording_s)
+def _make_fact(new: NewMessage) -> ReportedFact:
+    data = MessageEventData(
+        message_id=new.id,
+        call_id=new.call_id,
+        agent_id=new.agent_id,
+        taken_at=new.taken_at,
+        caller_name=new.caller_name,
+        callback_number=new.callback_number,
+        reason=new.reason,
+        text=new.text,
+        is_urgent=new.is_urgent,
+    )
+    return ReportedFact(new.workspace_id, "message.taken", new.id, new.taken_at, data, call_id=new.call_id)
+
+
+async def _redact(db: Connection, new: NewMessage) -> NewMessage:
+    """The message without what its workspace does not keep; the e-mail is made of it."""
+    kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
+    texts = (new.caller_name, new.callback_number, new.reason, new.text)
+    name, number, reason, text = (redact_text(one, kinds) for one in texts)
+    return replace(new, caller_name=name, callback_number=number, reason=reason, text=text)
+
+
+async def find_calls_of_number(
+    db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
+) -> list[UUID]:
+    """Finds up to `most` calls with a message, taken until then, that asks to be called back at this number (E.164)."""
+    return await queries.select_calls_of_number(db, workspace_id, number, until, most)
+
+
+async def delete_messages(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes the messages of these calls; returns how many. Needs platform scope."""
+    return await queries.delete_messages(db, workspace_id, call_ids)

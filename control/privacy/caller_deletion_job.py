@@ -19,7 +19,7 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.integrations.deletion import delete_caller_records
 from control.media_requests.deletion import delete_call_runs
-from control.messages.deletion import delete_messages, find_calls_of_number
+from control.messages.service import delete_messages, find_calls_of_number
 from control.outbound_webhooks.deletion import delete_call_events
 from control.platform.audit import Actor, record_change
 from control.platform.idempotency import forget_responses

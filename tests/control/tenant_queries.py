@@ -1,4 +1,4 @@
-"""The SQL texts of the stores and read models, and which of them name no workspace although they read its tables."""
+"""The SQL texts of queries, stores and read models; and which of them read tables of workspaces, but name none."""
 
 import ast
 import re
@@ -42,7 +42,7 @@ def tenant_tables() -> frozenset[str]:
 
 def sql_texts() -> Iterator[SqlText]:
     """All statements on tables of workspaces, in stores and read models."""
-    for path in sorted([*CONTROL.rglob("store*.py"), *CONTROL.rglob("read_*.py")]):
+    for path in sorted(path for name in ("queries.py", "store*.py", "read_*.py") for path in CONTROL.rglob(name)):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts[1:])
         yield from _module_texts(module, ast.parse(path.read_text()))
 

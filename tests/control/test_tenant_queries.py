@@ -107,7 +107,7 @@ BY_ID: Final = frozenset(
         "knowledge.store.finish",
         "knowledge.store.select_any",
         "knowledge.store_chunks.delete_chunks",
-        "messages.store.set_emailed",
+        "messages.queries.set_emailed",
         "privacy.store_caller_deletions.add_counts",
         "privacy.store_caller_deletions.finish",
         "privacy.store_exports.finish",

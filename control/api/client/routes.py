@@ -17,7 +17,6 @@ from control.api.client import (
     knowledge,
     mcp_servers,
     members,
-    messages,
     numbers,
     own_account,
     privacy,
@@ -32,6 +31,7 @@ from control.api.client import (
 )
 from control.do_not_call.routes import ROUTES as DO_NOT_CALL
 from control.http.route import Route
+from control.messages.routes import ROUTES as MESSAGES
 
 ROUTES: tuple[Route, ...] = (
     *auth.ROUTES,
@@ -55,7 +55,7 @@ ROUTES: tuple[Route, ...] = (
     *http_tools.ROUTES,
     *mcp_servers.ROUTES,
     *knowledge.ROUTES,
-    *messages.ROUTES,
+    *MESSAGES,
     *webhook_endpoints.ROUTES,
     *blocked_callers.ROUTES,
     *DO_NOT_CALL,

@@ -12,7 +12,8 @@ from control.agents.model import AgentEdit
 from control.calls.model import AdmittedCall
 from control.db.pool import Connection
 from control.media_requests.handler import RunningCall
-from control.messages.tool import SEND_MESSAGE, MessageArguments, SendMessageJob, make_message, store_message
+from control.messages.rules import MessageArguments, make_message
+from control.messages.service import SEND_MESSAGE, SendMessageJob, store_message
 from shared.ids import new_id
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, LiveWorkspace
 

@@ -16,10 +16,8 @@ from control.accounts.worker_tasks import accounts_tasks
 from control.db.duties import join_tasks
 from control.db.jobs import JobRetries, run_jobs
 from control.messages.emails import message_email
-from control.messages.model import CallerMessage, MessageCall, MessagePolicy
-from control.messages.service import is_due, next_look_s
-from control.messages.tool import MOST_PER_CALL
-from control.messages.worker_tasks import messages_tasks
+from control.messages.rules import MOST_PER_CALL, CallerMessage, MessageCall, MessagePolicy, is_due, next_look_s
+from control.messages.tasks import messages_tasks
 from shared.errors import Conflict, Invalid
 from tests.control.calls.call_platform import NOW, SEALER, CallPlatform, later
 from tests.control.messages.message_call import CALLER, add_member, begin_call

@@ -1,13 +1,34 @@
-"""Read model of callers' messages: with the agent's name, and what decides when and to whom one is sent."""
+"""All SQL of callers' messages."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
-from control.messages.model import CallerMessage, MessageCall, Recipient
+from control.messages.rules import MOST_RECIPIENTS, CallerMessage, MessageCall, NewMessage, Recipient
 
-MOST_RECIPIENTS: Final = 10
+# One row for each run of the tool, however often the run is repeated.
+_INSERT: Final = """
+    INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number, reason,
+                          text, is_urgent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (call_id, run_id) DO NOTHING
+"""
+_COUNT_OF_CALL: Final = "SELECT count(*) FROM messages WHERE workspace_id = $1 AND call_id = $2 AND run_id <> $3"
+# One more e-mail of day $3 for each of members $2; no row for one who has had $4 on that day. In the order of the ids,
+# so that two transactions cannot deadlock.
+_COUNT_EMAILS: Final = """
+    INSERT INTO message_emails AS e (workspace_id, user_id, day, sent)
+    SELECT $1, user_id, $3, 1 FROM unnest($2::uuid[]) AS u (user_id) ORDER BY user_id
+    ON CONFLICT (workspace_id, user_id) DO UPDATE
+    SET day = excluded.day, sent = CASE WHEN e.day = excluded.day THEN e.sent + 1 ELSE 1 END
+    WHERE e.day <> excluded.day OR e.sent < $4
+    RETURNING user_id, sent
+"""
+_COUNT: Final = "SELECT count(*) FROM messages WHERE workspace_id = $1 AND ($2::uuid IS NULL OR call_id = $2)"
 _MESSAGE: Final = (
     "id", "call_id", "agent_id", "taken_at", "caller_name", "callback_number", "reason", "text", "is_urgent",
     "emailed_at",
@@ -44,6 +65,43 @@ _RECIPIENTS: Final = """
       AND (m.role = 'owner' OR (SELECT emails FROM named) ? u.email)
     ORDER BY is_named DESC, m.joined_at, m.user_id LIMIT $3 FOR KEY SHARE OF m
 """
+# Callers say their number in many forms: only its digits are compared.
+_SELECT_CALLS: Final = """
+    SELECT DISTINCT call_id FROM messages
+    WHERE workspace_id = $1 AND taken_at <= $3
+      AND regexp_replace(callback_number, '[^0-9]', '', 'g') = regexp_replace($2, '[^0-9]', '', 'g') LIMIT $4
+"""
+
+
+async def insert_message(db: Connection, new: NewMessage) -> bool:
+    """False: a message of this run is stored already."""
+    return bool(await db.execute(_INSERT, *astuple(new)) == "INSERT 0 1")
+
+
+async def count_of_call(db: Connection, workspace_id: UUID, call_id: UUID, *, but: str) -> int:
+    """Counts a call's messages, without the one of run `but`."""
+    count: int = await db.fetchval(_COUNT_OF_CALL, workspace_id, call_id, but)
+    return count
+
+
+async def count_messages(db: Connection, workspace_id: UUID, call_id: UUID | None) -> int:
+    """Counts a workspace's messages. call_id: only of this call."""
+    count: int = await db.fetchval(_COUNT, workspace_id, call_id)
+    return count
+
+
+async def count_emails(
+    db: Connection, workspace_id: UUID, user_ids: Iterable[UUID], day: date, most: int
+) -> dict[UUID, int]:
+    """Counts one more e-mail for each of these members; returns how many each has had on this day, this one included.
+    Those who have had `most` already are left out."""
+    rows = await db.fetch(_COUNT_EMAILS, workspace_id, list(user_ids), day, most)
+    return {row["user_id"]: row["sent"] for row in rows}
+
+
+async def set_emailed(db: Connection, message_id: UUID, now: datetime) -> None:
+    """Stores that a message's e-mails are enqueued."""
+    await db.execute("UPDATE messages SET emailed_at = $2 WHERE id = $1", message_id, now)
 
 
 async def select_messages(
@@ -80,6 +138,21 @@ async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) 
     rows = await db.fetch(_RECIPIENTS, workspace_id, agent_id, MOST_RECIPIENTS)
     named = [row for row in rows if row["is_named"]]
     return [Recipient(row["user_id"], row["email"]) for row in named or rows]
+
+
+async def select_calls_of_number(
+    db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
+) -> list[UUID]:
+    """Calls with a message that asks to be called back at the number."""
+    return [row["call_id"] for row in await db.fetch(_SELECT_CALLS, workspace_id, number, until, most)]
+
+
+async def delete_messages(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
+    """Deletes the messages of these calls; returns how many."""
+    status = await db.execute(
+        "DELETE FROM messages WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
+    )
+    return int(status.split()[-1])
 
 
 def _message(row: Any) -> CallerMessage:

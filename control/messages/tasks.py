@@ -10,8 +10,7 @@ from control.db.jobs import JobFailed
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 from control.db.transaction import in_transaction
-from control.messages.service import CallerMessages
-from control.messages.tool import SEND_MESSAGE, SendMessageJob
+from control.messages.service import SEND_MESSAGE, CallerMessages, SendMessageJob
 from shared.errors import Unavailable
 
 

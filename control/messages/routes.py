@@ -1,14 +1,16 @@
 """Routes of messages that callers left, for the members of their workspace."""
 
+from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from control.api.client.messages_views import MessageList, to_view
 from control.http.access import member
 from control.http.context import MemberContext
-from control.http.pagination import ListQuery, page_fields
+from control.http.pagination import ListAnswer, ListQuery, page_fields
 from control.http.route import Route
+from control.messages.rules import CallerMessage
 
 MESSAGES = "/workspaces/{workspaceId}/messages"
 
@@ -19,12 +21,19 @@ class MessagesQuery(ListQuery):
     call_id: UUID | None = Field(None, description="Only messages left in this call.")
 
 
+@dataclass(frozen=True, slots=True)
+class MessageList(ListAnswer):
+    """A page of messages, newest first."""
+
+    messages: Annotated[list[CallerMessage], Field(description="The messages.")]
+
+
 async def list_messages(context: MemberContext, query: MessagesQuery) -> MessageList:
     """Messages that callers left with the workspace's agents, newest first."""
     found = await context.services.messages.list_page(
         context.db, context.workspace_id, call_id=query.call_id, page=query.request()
     )
-    return MessageList([to_view(one) for one in found.rows], **page_fields(query, found))
+    return MessageList(list(found.rows), **page_fields(query, found))
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", MESSAGES, list_messages, member("viewer", "calls:read"), beyond_spec=True),)

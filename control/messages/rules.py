@@ -1,0 +1,166 @@
+"""Messages that callers leave: what they hold, how one is made of a tool's arguments, and when it is sent. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from msgspec import Meta, Struct
+from pydantic import Field
+
+from control.carriers.phone import is_valid
+from control.media_requests.handler import RunningCall
+from shared.errors import Invalid
+from shared.ids import new_id
+
+MOST_PER_CALL: Final = 10
+LONGEST_TEXT: Final = 4_000
+LONGEST_NAME: Final = 200
+LONGEST_NUMBER: Final = 60
+LONGEST_REASON: Final = 300
+MOST_RECIPIENTS: Final = 10
+# Control characters but line breaks: nothing that a caller says may format, or end, a line of an e-mail's header.
+_CONTROL: Final = re.compile(r"[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True)
+class CallerMessage:
+    """A message that a caller left."""
+
+    id: UUID
+    call_id: UUID
+    agent_id: Annotated[UUID, Field(description="Id of the agent that took it.")]
+    agent_name: str | None
+    taken_at: datetime
+    caller_name: str
+    callback_number: Annotated[
+        str,
+        Field(description="As the caller gave it, else the number of the call; empty if both are unknown."),
+    ]
+    reason: Annotated[str, Field(description="What the message is about.", examples=["Appointment"])]
+    text: Annotated[str, Field(description="The message.", examples=["Please call me back before noon."])]
+    is_urgent: bool
+    emailed_at: Annotated[
+        datetime | None,
+        Field(
+            description="When its e-mails were handed over for delivery (UTC); null before, or if nobody may get one."
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to insert.
+
+    Attributes:
+        run_id: The run of the tool, within the call.
+    """
+
+    id: UUID
+    workspace_id: UUID
+    call_id: UUID
+    run_id: str
+    agent_id: UUID
+    taken_at: datetime
+    caller_name: str
+    callback_number: str
+    reason: str
+    text: str
+    is_urgent: bool
+
+
+class MessageArguments(Struct, frozen=True):
+    """What the model passes to the tool; null counts as left out."""
+
+    message: Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+    caller_name: Annotated[str, Meta(max_length=LONGEST_NAME)] | None = None
+    callback_number: Annotated[str, Meta(max_length=LONGEST_NUMBER)] | None = None
+    reason: Annotated[str, Meta(max_length=LONGEST_REASON)] | None = None
+    urgent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCall:
+    """A message that was not sent yet, with what is known of its call. caller_number: as the carrier sent it. is_over:
+    the call has ended. ended_at: None where that is not known. is_recorded: its agent records. has_recording: it is
+    in our storage."""
+
+    message: CallerMessage
+    workspace_id: UUID
+    workspace_name: str
+    timezone: str
+    caller_number: str
+    is_over: bool
+    ended_at: datetime | None
+    is_recorded: bool
+    has_recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A member of the workspace who gets a message: with a confirmed address, and able to sign in."""
+
+    user_id: UUID
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePolicy:
+    """In seconds: poll_s, slow_poll_s: the shortest and the longest time between two looks at a call that is not over;
+    the shortest one holds for its recording, too. call_s: the longest wait for the call's end; recording_s: for its
+    recording after that. Then the message is sent as it is.
+
+    daily_emails: e-mails about messages that a member gets from one workspace in a day (UTC)."""
+
+    poll_s: float = 5.0
+    slow_poll_s: float = 60.0
+    call_s: float = 18_000.0
+    recording_s: float = 600.0
+    daily_emails: int = 100
+
+
+def make_message(arguments: MessageArguments, call: RunningCall, run_id: str, now: datetime) -> NewMessage:
+    """Makes the message to store: plain text without control characters, the names on one line.
+
+    Raises:
+        Invalid: Nothing is left of the text (code arguments_invalid).
+    """
+    text = "\n".join(filter(None, (_one_line(line) for line in arguments.message.splitlines())))
+    if not text:
+        raise Invalid("message: there is nothing in it.", code="arguments_invalid", param="message")
+    known = call.called if call.direction == "outbound" else call.caller
+    return NewMessage(
+        id=UUID(new_id()),
+        workspace_id=call.workspace_id,
+        call_id=call.id,
+        run_id=run_id,
+        agent_id=call.agent_id,
+        taken_at=now,
+        caller_name=_one_line(arguments.caller_name or ""),
+        callback_number=_one_line(arguments.callback_number or "") or (known if is_valid(known) else ""),
+        reason=_one_line(arguments.reason or ""),
+        text=text,
+        is_urgent=bool(arguments.urgent),
+    )
+
+
+def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> float:
+    """Seconds until the next look: while the call goes on, a tenth of the time since the message was taken, because a
+    call of an hour would cost 720 looks of 5 s."""
+    if call.is_over:
+        return policy.poll_s
+    return min(max(policy.poll_s, (now - call.message.taken_at).total_seconds() / 10), policy.slow_poll_s)
+
+
+def is_due(call: MessageCall, policy: MessagePolicy, now: datetime) -> bool:
+    """Whether a message is sent now: its call is over and its recording stored, or the wait has been long enough."""
+    if not call.is_over:
+        return now - call.message.taken_at >= timedelta(seconds=policy.call_s)
+    if call.has_recording or not call.is_recorded:
+        return True
+    return now - (call.ended_at or call.message.taken_at) >= timedelta(seconds=policy.recording_s)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
