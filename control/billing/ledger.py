@@ -4,7 +4,7 @@ Rows are only ever added. When a call's duration or the carrier's cost changes l
 difference to what was booked, so that a call's sums are always those of its latest facts, in whatever order they came.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -37,8 +37,7 @@ class UsageEvent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedCall:
     """A call that is over. at: its creation, which decides the prices and the day. seconds: connected. carrier_cost:
-    what the carrier reported for the whole call in US dollars; None before it did. streamed_s, recorded_s, detections:
-    seconds of media stream and of the carrier's recordings, and how often it told people from machines."""
+    what the carrier reported for the whole call in US dollars; None before it did."""
 
     call_id: UUID
     workspace_id: UUID
@@ -49,9 +48,6 @@ class FinishedCall:
     carrier: str
     direction: str
     carrier_cost: Decimal | None = None
-    streamed_s: int = 0
-    recorded_s: int = 0
-    detections: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,33 +131,14 @@ def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, book
 
 
 def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """What the carrier costs us: what it reported, else by its price for each begun minute; and what it bills apart.
-    None: nothing changed."""
-    used = Consumption("cost", call.carrier, "telephony", call.direction, "second", _begun(call.seconds))
+    """What the carrier costs us: what it reported, else by its price for each begun minute. None: nothing changed."""
+    billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
+    used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
     cost = prices.calculate(used, call.at)
     if call.carrier_cost is not None:
         cost = Amount(round_amount(call.carrier_cost))
-    if cost.value is not None:
-        cost = replace(cost, value=cost.value + _billed_apart(call, prices))
     row = _call_row(call, "telephony", cost=cost, price=ZERO, provider=call.carrier, model=call.direction)
     return _adjust(row, booked)
-
-
-def _billed_apart(call: FinishedCall, prices: PriceList) -> Decimal:
-    """What a carrier's price of a call leaves out, as far as the operator has set prices for it. Twilio bills streams,
-    recordings and the detection of machines by themselves (docs: voice/pricing)."""
-    parts: tuple[tuple[str, LedgerUnit, int], ...] = (
-        ("stream", "second", _begun(call.streamed_s)),
-        ("recording", "second", _begun(call.recorded_s)),
-        ("machine_detection", "call", call.detections),
-    )
-    used = (Consumption("cost", call.carrier, "telephony", *part) for part in parts)
-    return sum((prices.calculate_own(one, call.at) for one in used), Decimal(0))
-
-
-def _begun(seconds: int) -> int:
-    """The seconds with the rest of the last begun minute."""
-    return -(-seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
 
 
 def _call_row(

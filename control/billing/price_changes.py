@@ -9,7 +9,7 @@ from typing import Any, Final
 from control.billing import read_tiers, store_plans, store_prices
 from control.billing.model import NewPrice, Source, StoredPrice
 from control.billing.plans import PlanVersion, TierPrice
-from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey, PriceUnit, candidate_keys
+from control.billing.prices import ANY_MODEL, PRICE_UNITS, PriceKey, candidate_keys
 from control.billing.read_tiers import TierPlan
 from control.db.pool import Connection
 from control.platform.audit import Actor, Change, record_change
@@ -25,8 +25,6 @@ HIGHEST_PRICE: Final = Decimal(1_000_000)
 CARRIERS: Final = ("twilio", "telnyx", "browser", "simulated")
 _SYSTEM: Final = Actor("system")
 DIRECTIONS: Final = ("inbound", "outbound", ANY_MODEL)
-# What carriers bill beside the minutes of a call, and its unit.
-BILLED_APART: Final[Mapping[str, PriceUnit]] = {"stream": "minute", "recording": "minute", "machine_detection": "call"}
 
 
 async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
@@ -138,11 +136,8 @@ async def _require_key(db: Connection, key: PriceKey) -> None:
     if key.role == "telephony":
         if key.provider not in CARRIERS:
             raise Invalid(f"the carriers are {', '.join(CARRIERS)}", param="provider")
-        models = (*DIRECTIONS, *BILLED_APART)
-        if key.model not in models:
-            raise Invalid(f"the model of telephony is one of {', '.join(models)}", param="model")
-        if key.unit != BILLED_APART.get(key.model, "minute"):
-            raise Invalid(f"the price of {key.model} is per {BILLED_APART.get(key.model, 'minute')}", param="unit")
+        if key.model not in DIRECTIONS:
+            raise Invalid(f"the model of telephony is one of {', '.join(DIRECTIONS)}", param="model")
     elif not any(one.provider == key.provider and key.role in one.kinds for one in await list_catalogue(db)):
         raise Invalid(f"there is no {key.role} provider {key.provider!r}", param="provider")
 

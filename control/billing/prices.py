@@ -20,14 +20,13 @@ Side = Literal["cost", "price"]
 Role = Literal["stt", "llm", "tts", "telephony", "call_minutes"]
 PriceUnit = Literal[
     "minute",
-    "call",
     "thousand_characters",
     "million_prompt_tokens",
     "million_cached_tokens",
     "million_cache_write_tokens",
     "million_completion_tokens",
 ]
-LedgerUnit = UsageUnit | Literal["second", "call"]
+LedgerUnit = UsageUnit | Literal["second"]
 # The model of a price that holds for all models without one of their own.
 ANY_MODEL: Final = "*"
 PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
@@ -37,7 +36,7 @@ PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
         *("million_cache_write_tokens", "million_completion_tokens"),
     ),
     "tts": ("thousand_characters",),
-    "telephony": ("minute", "call"),
+    "telephony": ("minute",),
     "call_minutes": ("minute",),
 }
 # By unit of the ledger: its size in the price's unit, and the units that it is priced by, first choice first. Tokens
@@ -46,7 +45,6 @@ PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
 _PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
     "ms": (60_000, ("minute",)),
     "second": (60, ("minute",)),
-    "call": (1, ("call",)),
     "characters": (1_000, ("thousand_characters",)),
     "prompt_tokens": (1_000_000, ("million_prompt_tokens",)),
     "cached_tokens": (1_000_000, ("million_cached_tokens", "million_prompt_tokens")),
@@ -122,13 +120,6 @@ class PriceList:
             return UNKNOWN
         size, _ = _PRICED_BY[used.unit]
         return Amount(round_amount(version.price * used.quantity, size), version.id)
-
-    def calculate_own(self, used: Consumption, at: datetime) -> Decimal:
-        """The amount by a price of this very model; 0 without one."""
-        key = next(_wanted_keys(used))
-        version = self._version_at(key, at)
-        size, _ = _PRICED_BY[used.unit]
-        return Decimal(0) if version is None else round_amount(version.price * used.quantity, size)
 
     def _find(self, used: Consumption, at: datetime) -> PriceVersion | None:
         found = (self._version_at(key, at) for key in _wanted_keys(used))

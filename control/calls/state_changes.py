@@ -3,6 +3,7 @@ settles them with their campaigns, and marks the days whose figures change with 
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date
+from decimal import Decimal
 
 from control.analytics.rollup import WorkspaceDay, mark_days
 from control.billing.charges import record_minutes
@@ -51,13 +52,14 @@ def _counted(state: CallState) -> tuple[object, ...]:
     return (state.status, state.duration_seconds, *quality)
 
 
-def _charged(state: CallState) -> FinishedCall | None:
+def _charged(state: CallState) -> tuple[int, Decimal | None]:
     """What the call's minutes are computed from; nothing before the call is over."""
-    return _finished_call(state) if state.is_final else None
+    if not state.is_final:
+        return 0, None
+    return state.duration_seconds, state.details.carrier.total_cost
 
 
 def _finished_call(state: CallState) -> FinishedCall:
-    details, transfer = state.details, state.details.transfer
     return FinishedCall(
         call_id=state.id,
         workspace_id=state.workspace_id,
@@ -67,8 +69,5 @@ def _finished_call(state: CallState) -> FinishedCall:
         is_test=state.is_test,
         carrier=state.carrier,
         direction=state.direction,
-        carrier_cost=details.carrier.total_cost,
-        streamed_s=state.duration_seconds if transfer is None else min(transfer.talked_s, state.duration_seconds),
-        recorded_s=sum(one.duration_s or 0 for one in details.carrier_recordings.values()),
-        detections=int(details.answered_by is not None),
+        carrier_cost=state.details.carrier.total_cost,
     )

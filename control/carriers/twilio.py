@@ -203,7 +203,7 @@ class TwilioGateway:
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
         """In US dollars; None until Twilio has rated the call and its legs. Media streams, recordings and detection of
-        answering machines are billed apart (control/billing/ledger.py adds them)."""
+        answering machines are billed apart."""
         calls = [await self._on_call(carrier_call_id, lambda call: call.fetch_async())]
         if with_transfer:
             calls += await self._list_dialled(carrier_call_id)

@@ -2241,7 +2241,7 @@ CREATE TABLE public.price_versions (
     CONSTRAINT price_versions_role_check CHECK ((role = ANY (ARRAY['stt'::text, 'llm'::text, 'tts'::text, 'telephony'::text, 'call_minutes'::text]))),
     CONSTRAINT price_versions_side_check CHECK ((side = ANY (ARRAY['cost'::text, 'price'::text]))),
     CONSTRAINT price_versions_source_check CHECK ((source = ANY (ARRAY['shipped'::text, 'operator'::text, 'tier'::text]))),
-    CONSTRAINT price_versions_unit_check CHECK ((unit = ANY (ARRAY['minute'::text, 'call'::text, 'thousand_characters'::text, 'million_prompt_tokens'::text, 'million_cached_tokens'::text, 'million_cache_write_tokens'::text, 'million_completion_tokens'::text])))
+    CONSTRAINT price_versions_unit_check CHECK ((unit = ANY (ARRAY['minute'::text, 'thousand_characters'::text, 'million_prompt_tokens'::text, 'million_cached_tokens'::text, 'million_cache_write_tokens'::text, 'million_completion_tokens'::text])))
 );
 
 --
@@ -3577,7 +3577,6 @@ INSERT INTO public.schema_migrations VALUES ('20261127004003');
 INSERT INTO public.schema_migrations VALUES ('20261127004201');
 INSERT INTO public.schema_migrations VALUES ('20261127004202');
 INSERT INTO public.schema_migrations VALUES ('20261127004401');
-INSERT INTO public.schema_migrations VALUES ('20261127004421');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -

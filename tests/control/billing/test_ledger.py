@@ -21,7 +21,7 @@ from control.billing.ledger import (
     make_telephony_row,
     make_usage_row,
 )
-from control.billing.prices import ZERO, Amount, PriceKey, PriceList, PriceUnit, PriceVersion
+from control.billing.prices import ZERO, Amount, PriceKey, PriceList, PriceVersion
 from shared.events import UsageRecorded
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -105,30 +105,6 @@ def test_carriers_bill_each_begun_minute() -> None:
         costs[duration] = row.cost.value
     one, two = Decimal("0.0035"), Decimal("0.007")
     assert costs == {1: one, 60: one, 61: two, 120: two}
-
-
-def test_what_a_carrier_bills_apart_is_added_by_its_prices() -> None:
-    def price(number: int, model: str, unit: PriceUnit, value: str) -> PriceVersion:
-        return PriceVersion(number, PriceKey("cost", "twilio", "telephony", model, unit), Decimal(value), AT)
-
-    line = price(10, "inbound", "minute", "0.0085")
-    apart = [
-        price(11, "stream", "minute", "0.004"),
-        price(12, "recording", "minute", "0.0025"),
-        price(13, "machine_detection", "call", "0.0075"),
-        price(14, "*", "minute", "0.9"),  # of lines only
-    ]
-    call = replace(CALL, carrier="twilio", seconds=130, streamed_s=61, recorded_s=130, detections=1)
-    reported = replace(call, carrier_cost=Decimal("0.0255"))
-    for one, prices, cost in (
-        (call, [line], "0.0255"),
-        (call, [line, *apart], "0.0485"),
-        (reported, [], "0.0255"),
-        (reported, apart, "0.0485"),
-        (replace(reported, streamed_s=0, recorded_s=0, detections=0), apart, "0.0255"),
-    ):
-        row = make_telephony_row(one, PriceList(prices), NOTHING_BOOKED)
-        assert row is not None and row.cost.value == Decimal(cost)
 
 
 def test_a_call_without_connected_time_has_no_row() -> None:
