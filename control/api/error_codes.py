@@ -332,6 +332,7 @@ _CODES: Final[Mapping[str, str]] = {
     "admin_set_tax_exemption": f"{_WORKSPACE}, 422 reason_required",
     "admin_list_calls": "422 too_deep, 422 reason_required",
     "admin_get_call": _CALL,
+    "admin_end_call": _CALL,
     "admin_list_events": _CALL,
 }
 
