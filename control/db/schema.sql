@@ -1397,6 +1397,8 @@ CREATE TABLE public.campaigns (
     updated_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    call_screening text,
+    CONSTRAINT campaigns_call_screening_check CHECK ((call_screening = ANY (ARRAY['answer'::text, 'end'::text]))),
     CONSTRAINT campaigns_calls_per_minute_check CHECK ((calls_per_minute > 0)),
     CONSTRAINT campaigns_most_open_calls_check CHECK ((most_open_calls > 0)),
     CONSTRAINT campaigns_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'running'::text, 'paused'::text, 'completed'::text, 'canceled'::text])))
@@ -3602,6 +3604,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127004201');
 INSERT INTO public.schema_migrations VALUES ('20261127004202');
 INSERT INTO public.schema_migrations VALUES ('20261127004401');
 INSERT INTO public.schema_migrations VALUES ('20261127004501');
+INSERT INTO public.schema_migrations VALUES ('20261127004502');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
