@@ -60,6 +60,12 @@ class CarrierReport(DetailsPart):
     session: str | None = None
 
     @property
+    def has_estimated_cost(self) -> bool:
+        """Whether a part of total_cost is our estimate (control/calls/carrier_extras.py)."""
+        cost = self.unknown.get("cost")
+        return isinstance(cost, Mapping) and "estimated" in cost
+
+    @property
     def total_cost(self) -> Decimal | None:
         """What the carrier charges us for the whole call, US dollars; None before it said so. Telnyx reports each leg's
         cost by itself (call.cost): those of transfers are added, whether or not the target was reached."""

@@ -53,7 +53,7 @@ class Calls:
         self, *, workspaces: Workspaces, agents: Agents, platform: Platform, policy: CallPolicy, sealer: Sealer
     ) -> None:
         """sealer: opens the providers' keys for plans, and codes that calls speak; derives pseudonyms of callers."""
-        self._policy, self._sealer = policy, sealer
+        self._policy, self._sealer, self.platform = policy, sealer, platform
         self._agents = agents.make_lookup(sealer)
         pseudonyms = NumberPseudonyms(sealer)
         do_not_call = DoNotCallList(pseudonyms.list_all)

@@ -125,7 +125,7 @@ def _recording_jobs(pool: Pool, carriers: Carriers, storage: Storage, delete_at_
 def _carrier_jobs(pool: Pool, calls: Calls, carriers: Carriers) -> dict[str, JobHandler]:
     return {
         END_CALLS: make_end_calls_job(pool),
-        READ_PRICE: make_price_job(pool, carriers),
+        READ_PRICE: make_price_job(pool, carriers, calls.platform),
         START_RECORDING: make_start_recording_job(pool, carriers),
         END_TARGET: make_end_target_job(pool, carriers),
         END_TRANSFER: make_end_transfer_job(pool, calls, carriers),
